@@ -1,0 +1,98 @@
+"""One attempted call, as its holder states it, before any rule looked at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from delegation import canonical
+from delegation.authority.fields import (
+    AUDIENCE,
+    PURPOSE,
+    closed_object,
+    matching_text,
+    units,
+)
+from delegation.authority.pattern import TOOL_NAME
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+MAX_ACCESS_BYTES: Final = 64 * 1024  # arguments included; more belongs behind a reference
+_CAUSE: Final = r"dec_[A-Za-z0-9_-]{22}"
+_FIELDS: Final = frozenset({"v", "tool", "arguments", "audience", "purpose", "max_cost", "cause"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One call that a holder wants to make: what the proof signs and the service judges.
+
+    Not checked here: whether the tool exists, whether the arguments have a canonical form by type.
+
+    Args:
+        tool: Dotted tool name.
+        arguments: Argument values by name, as they are sent; JSON without floats.
+        audience: The service that is to act, exactly as the grant names it.
+        purpose: Slash path such as `support/refund`; empty states none.
+        max_cost: The most this call may cost by unit, in minor units (`{"usd_cents": 500}`).
+        cause: Id of the decision that led to this call: a claim, shown as such, judged by no rule.
+
+    Raises:
+        MalformedError: A field has another form, or the whole has no canonical JSON.
+    """
+
+    tool: str
+    arguments: Mapping[str, Json]
+    audience: str
+    purpose: str = ""
+    max_cost: Mapping[str, int] = field(default_factory=dict)
+    cause: str | None = None
+
+    def __post_init__(self) -> None:
+        matching_text("tool", self.tool, TOOL_NAME, "a dotted tool name")
+        matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
+        matching_text("purpose", self.purpose, PURPOSE, "a slash path of lower-case words, or empty")
+        if not isinstance(self.arguments, Mapping):
+            raise MalformedError("arguments", wanted="an object")
+        if self.cause is not None:
+            matching_text("cause", self.cause, _CAUSE, "the id of a decision, or null")
+        object.__setattr__(self, "max_cost", units("max_cost", self.max_cost))
+        object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
+        if len(canonical.encode(self.to_json(), what="The access")) > MAX_ACCESS_BYTES:
+            raise MalformedError("The access", wanted=f"at most {MAX_ACCESS_BYTES} bytes")
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the access as JSON, every field present."""
+        return {
+            "v": 1,
+            "tool": self.tool,
+            "arguments": dict(self.arguments),
+            "audience": self.audience,
+            "purpose": self.purpose,
+            "max_cost": dict(self.max_cost),
+            "cause": self.cause,
+        }
+
+    def digest(self) -> bytes:
+        """Return SHA-256("dct-access-v1" 0x00 canonical JSON): what the proof covers."""
+        return canonical.digest(b"dct-access-v1", canonical.encode(self.to_json()))
+
+    @classmethod
+    def from_json(cls, value: Json) -> Access:
+        """Return the access that this JSON states.
+
+        Raises:
+            MalformedError: A field is missing, unknown or has another form.
+        """
+        body = closed_object("The access", value, _FIELDS)
+        if body["v"] is True or body["v"] != 1:
+            raise MalformedError("v", wanted="1")
+        return cls(
+            body["tool"],  # type: ignore[arg-type]  # checked by __post_init__, as all below
+            body["arguments"],  # type: ignore[arg-type]
+            body["audience"],  # type: ignore[arg-type]
+            body["purpose"],  # type: ignore[arg-type]
+            body["max_cost"],  # type: ignore[arg-type]
+            body["cause"],  # type: ignore[arg-type]
+        )

@@ -1,0 +1,240 @@
+"""A capability: one tool pattern, the resources it reaches, and a constraint on every argument.
+
+One capability admits a whole call. Two of them are never mixed, since the tool of one with the
+recipients of another is an authority that nobody granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from delegation.authority.constraints import ABSENT, Constraint, parse_constraint
+from delegation.authority.fields import ARGUMENT_NAME, closed_object, list_of, matching_text
+from delegation.authority.pattern import SegmentPattern, resource_pattern, tool_pattern
+from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
+from delegation.errors import MalformedError, WiderThanParentError
+
+MAX_RESOURCES: Final = 64
+MAX_ARGUMENTS: Final = 64
+_FIELDS: Final = frozenset({"tool", "resources", "arguments"})
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What one entry of a grant admits.
+
+    Args:
+        tool: Pattern over tool names of the pinned catalogue.
+        resources: Patterns of which each resource of a call must match one. Empty admits exactly
+            the calls that touch no resource.
+        arguments: A constraint for each argument that may be given. An argument that is not named
+            here must be absent.
+
+    Raises:
+        MalformedError: Too many entries, or an argument name of another form.
+    """
+
+    tool: SegmentPattern
+    resources: tuple[SegmentPattern, ...] = ()
+    arguments: Mapping[str, Constraint] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.resources) > MAX_RESOURCES:
+            raise MalformedError("resources", wanted=f"at most {MAX_RESOURCES} patterns")
+        if len(self.arguments) > MAX_ARGUMENTS:
+            raise MalformedError("arguments", wanted=f"at most {MAX_ARGUMENTS} constraints")
+        for name in self.arguments:
+            matching_text("An argument's name", name, ARGUMENT_NAME, "an ASCII identifier")
+        frozen = MappingProxyType(dict(sorted(self.arguments.items())))
+        object.__setattr__(self, "arguments", frozen)
+
+    def prohibits(
+        self, tool: str, arguments: Mapping[str, Json], resources: Iterable[str]
+    ) -> Refusal | None:
+        """Return why a call is refused, or None.
+
+        Args:
+            tool: The tool's name.
+            arguments: Canonical arguments; nothing else may be judged.
+            resources: The resources that the tool's template makes of them.
+        """
+        if not self.tool.matches(tool):
+            return Refusal(
+                "tool_not_granted", "This capability is for other tools.", "tool", tool,
+                self.tool.text, f"Ask for a capability for {tool}.",
+            )  # fmt: skip
+        for name in arguments:
+            if name not in self.arguments:
+                return Refusal(
+                    "argument_not_granted",
+                    f"The argument {name} is not granted.",
+                    f"arguments.{name}",
+                    offered=arguments[name],
+                    remedy=f"Leave {name} out, or ask for a grant that names it.",
+                )
+        for name, constraint in self.arguments.items():
+            value = arguments.get(name, ABSENT)
+            if not constraint.admits(value):
+                offered = None if value is ABSENT else arguments[name]
+                return Refusal(
+                    "argument_refused" if value is not ABSENT else "argument_missing",
+                    f"The argument {name} is outside its constraint.",
+                    f"arguments.{name}",
+                    offered,
+                    constraint.to_json(),
+                    f"Offer a value of {name} that the constraint admits.",
+                )
+        for resource in resources:
+            if not any(pattern.matches(resource) for pattern in self.resources):
+                return Refusal(
+                    "resource_not_granted",
+                    "The call touches a resource that is not granted.",
+                    "resources",
+                    resource,
+                    [pattern.text for pattern in self.resources],
+                    "Stay within the granted resources.",
+                )
+        return None
+
+    def refuses_child(self, child: Capability) -> Refusal | None:
+        """Return why a child's capability is not within this one, or None.
+
+        Sound: None only if every call that the child admits is admitted here.
+        """
+        if not child.tool.is_within(self.tool):
+            return Refusal(
+                "tool_widened", "The tool is not held.", "tool", child.tool.text, self.tool.text,
+                "Name a tool that the parent holds.",
+            )  # fmt: skip
+        for mine in child.resources:
+            if not any(mine.is_within(theirs) for theirs in self.resources):
+                return Refusal(
+                    "resource_widened",
+                    "A resource is not held.",
+                    "resources",
+                    mine.text,
+                    [pattern.text for pattern in self.resources],
+                    "Name resources within the parent's.",
+                )
+        for name, constraint in child.arguments.items():
+            held = self.arguments.get(name)
+            if held is None:
+                return Refusal(
+                    "argument_added",
+                    f"The argument {name} is not held, so it may not be given.",
+                    f"arguments.{name}",
+                    constraint.to_json(),
+                    remedy=f"Leave {name} out.",
+                )
+            if not constraint.is_within(held):
+                return Refusal(
+                    "argument_widened",
+                    f"The constraint on {name} admits more than the parent's.",
+                    f"arguments.{name}",
+                    constraint.to_json(),
+                    held.to_json(),
+                    f"Narrow the constraint on {name}.",
+                )
+        for name, held in self.arguments.items():
+            # A dropped argument must be absent, so the parent has to admit its absence.
+            if name not in child.arguments and not held.admits(ABSENT):
+                return Refusal(
+                    "argument_dropped",
+                    f"The argument {name} is constrained by the parent and missing in the child.",
+                    f"arguments.{name}",
+                    None,
+                    held.to_json(),
+                    f"Keep a constraint on {name}.",
+                )
+        return None
+
+    def narrow(
+        self,
+        tool: str | None = None,
+        /,
+        *,
+        resources: Iterable[str] | None = None,
+        arguments: Mapping[str, Constraint] | None = None,
+        **constraints: Constraint,
+    ) -> Capability:
+        """Return a capability within this one; what is not given is copied.
+
+        Args:
+            tool: A narrower tool pattern.
+            resources: Narrower resource patterns.
+            arguments: Constraints by name, for names that are no Python identifiers.
+            constraints: Narrower constraints by argument name.
+
+        Raises:
+            WiderThanParentError: The result would admit more than this capability.
+        """
+        child = Capability(
+            self.tool if tool is None else tool_pattern(tool),
+            self.resources if resources is None else tuple(map(resource_pattern, resources)),
+            {**self.arguments, **(arguments or {}), **constraints},
+        )
+        refusal = self.refuses_child(child)
+        if refusal is not None:
+            raise WiderThanParentError(
+                refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
+            )
+        return child
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the capability's JSON, every field present."""
+        return {
+            "tool": self.tool.text,
+            "resources": [pattern.text for pattern in self.resources],
+            "arguments": {name: c.to_json() for name, c in self.arguments.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> Capability:
+        """Return the capability that this JSON states.
+
+        Raises:
+            MalformedError: A field is missing, unknown or of another form.
+        """
+        body = closed_object("A capability", value, _FIELDS)
+        arguments = body["arguments"]
+        if not isinstance(arguments, dict):
+            raise MalformedError("arguments", wanted="an object of constraints")
+        texts = list_of("resources", body["resources"], MAX_RESOURCES)
+        return cls(
+            tool_pattern(matching_text("tool", body["tool"], r"[!-~]+", "a pattern")),
+            tuple(
+                resource_pattern(matching_text("resources", text, r"[!-~]+", "patterns"))
+                for text in texts
+            ),
+            {name: parse_constraint(constraint) for name, constraint in arguments.items()},
+        )
+
+
+def may(
+    tool: str,
+    /,
+    *,
+    resources: Iterable[str] = (),
+    arguments: Mapping[str, Constraint] | None = None,
+    **constraints: Constraint,
+) -> Capability:
+    """Return a capability, written as one would say it: `may("mail.send", to=email("acme.example"))`.
+
+    Args:
+        tool: Tool name or pattern.
+        resources: Resource patterns; none admits only calls that touch no resource.
+        arguments: Constraints by name, for names that are no Python identifiers.
+        constraints: Constraints by argument name.
+
+    Raises:
+        MalformedError: A name or pattern has another form.
+    """
+    return Capability(
+        tool_pattern(tool),
+        tuple(map(resource_pattern, resources)),
+        {**(arguments or {}), **constraints},
+    )

@@ -1,0 +1,349 @@
+"""The catalogue: which tools exist and what a call of each means, as immutable revisions.
+
+A root link pins the revision that its grant speaks of. A tool that was redefined since is judged by
+both definitions, the stricter counts; a tool that the pinned revision does not know is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote
+
+from delegation.authority.arguments import ArgumentType, NoCanonicalFormError, parse_type
+from delegation.authority.fields import (
+    ARGUMENT_NAME,
+    MAX_UNITS,
+    UNIT,
+    closed_object,
+    integer,
+    list_of,
+    matching_text,
+)
+from delegation.authority.flow import LABEL, MAX_LABELS
+from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY, Effect
+from delegation.authority.pattern import TOOL_NAME
+from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
+from delegation.errors import ConflictError, MalformedError
+
+RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
+MAX_CALL_RESOURCES: Final = 256  # resources that one call may touch through list arguments
+_TEMPLATE: Final = re.compile(r"[A-Za-z0-9._~:@+/{}-]{1,256}", re.ASCII)
+_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})\}")
+_WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
+_FIELDS: Final = frozenset(
+    {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a tool.
+
+    Args:
+        type: How its value is read and put into canonical form.
+        required: Whether a call without it is refused.
+    """
+
+    type: ArgumentType
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Tool:
+    """One callable action, as the catalogue defines it.
+
+    Args:
+        name: Dotted name such as `crm.contacts.read`.
+        effect: `read`, `write`, `delete`, `admin` or `actuate`.
+        arguments: Type by name; a name that ends in `?` is optional. A type is an `ArgumentType`
+            or its JSON (`"email"`, `{"type": "list", "of": "email"}`).
+        system: Which system it acts on.
+        domain: Which business domain that belongs to.
+        labels: What a call brings into a task's history, such as `pii` or `external`.
+        sensitivity: 0 public, 1 internal, 2 confidential, 3 restricted.
+        resource: Template of the resources a call touches, such as `mail:acme/{mailbox}`. Each
+            placeholder is a required argument and fills part of one segment.
+        cost: Minor units by unit: a constant, or the name of a required integer argument.
+
+    Raises:
+        MalformedError: A field has another form, or a placeholder or cost names no such argument.
+    """
+
+    name: str
+    effect: Effect
+    arguments: Mapping[str, Argument]
+    system: str
+    domain: str
+    labels: tuple[str, ...]
+    sensitivity: int
+    resource: str | None
+    cost: Mapping[str, int | str]
+    _placeholders: tuple[str, ...] = field(repr=False, compare=False)
+
+    def __init__(  # noqa: PLR0913  # the fields of a definition, all but two with defaults
+        self,
+        name: str,
+        *,
+        effect: str,
+        arguments: Mapping[str, Json | ArgumentType | Argument] | None = None,
+        system: str = "",
+        domain: str = "",
+        labels: tuple[str, ...] | list[str] = (),
+        sensitivity: int = 0,
+        resource: str | None = None,
+        cost: Mapping[str, int | str] | None = None,
+    ) -> None:
+        if effect not in EFFECTS:
+            raise MalformedError("effect", wanted="one of " + ", ".join(EFFECTS))
+        given = dict(_argument(key, value) for key, value in (arguments or {}).items())
+        if len(given) != len(arguments or {}):
+            raise MalformedError("arguments", wanted="names that differ")
+        values: dict[str, object] = {
+            "name": matching_text("name", name, TOOL_NAME, "a dotted lower-case tool name"),
+            "effect": effect,
+            "arguments": MappingProxyType(dict(sorted(given.items()))),
+            "system": matching_text("system", system, _WORD, "a lower-case word"),
+            "domain": matching_text("domain", domain, _WORD, "a lower-case word"),
+            "labels": tuple(
+                sorted({matching_text("labels", label, LABEL, "lower-case words") for label in labels})
+            ),
+            "sensitivity": integer("sensitivity", sensitivity, 0, MAX_SENSITIVITY),
+            "resource": resource,
+            "cost": MappingProxyType(_cost(cost or {}, given)),
+            "_placeholders": _placeholders(resource, given),
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+
+    def canonicalise(self, arguments: Mapping[str, Json]) -> dict[str, Json] | Refusal:
+        """Return the arguments in canonical form, or why they have none.
+
+        Nothing but the result may be judged or executed.
+        """
+        canonical: dict[str, Json] = {}
+        for name, value in arguments.items():
+            argument = self.arguments.get(name)
+            if argument is None:
+                shown = name if ARGUMENT_NAME.fullmatch(name) else "an argument"
+                return Refusal(
+                    "argument_unknown",
+                    f"The tool {self.name} has no argument {shown}.",
+                    f"arguments.{shown}",
+                    None,
+                    sorted(self.arguments),
+                    "Leave it out.",
+                )
+            try:
+                canonical[name] = argument.type.canonicalise(value)
+            except NoCanonicalFormError as error:
+                return Refusal(
+                    error.code,
+                    f"The argument {name} has no canonical form: {error}",
+                    f"arguments.{name}",
+                    value,
+                    argument.type.to_json(),
+                    error.remedy or f"Send {name} as {argument.type.name}.",
+                )
+        for name, argument in self.arguments.items():
+            if argument.required and name not in canonical:
+                return Refusal(
+                    "argument_missing",
+                    f"The tool {self.name} needs the argument {name}.",
+                    f"arguments.{name}",
+                    None,
+                    argument.type.to_json(),
+                    f"Send {name}.",
+                )
+        return canonical
+
+    def resources_of(self, canonical: Mapping[str, Json]) -> tuple[str, ...] | Refusal:
+        """Return every resource that a call touches: one for each item of a list argument.
+
+        A value fills part of one segment: everything else than letters, digits and `-._~` is
+        percent-encoded, so no value can add a segment or a wildcard.
+        """
+        if self.resource is None:
+            return ()
+        names = [self.resource]
+        for placeholder in self._placeholders:
+            value = canonical[placeholder]
+            items = value if isinstance(value, list) else [value]
+            if not items or len(items) * len(names) > MAX_CALL_RESOURCES:
+                return _unfillable(placeholder, "names no resource, or too many")
+            filled = []
+            for item in items:
+                if not isinstance(item, str | int) or isinstance(item, bool) or item == "":
+                    return _unfillable(placeholder, "cannot stand in a resource name")
+                text = quote(str(item), safe="")
+                filled += [name.replace("{" + placeholder + "}", text) for name in names]
+            names = filled
+        if any(segment in {"", ".", ".."} for name in names for segment in name.split("/")):
+            return _unfillable(self._placeholders[0], "makes an empty or dot segment")
+        return tuple(dict.fromkeys(names))
+
+    def cost_of(self, canonical: Mapping[str, Json]) -> dict[str, int] | Refusal:
+        """Return what a call costs by unit, in minor units; `calls` is not among them."""
+        costs: dict[str, int] = {}
+        for unit, rule in self.cost.items():
+            amount = rule if isinstance(rule, int) else canonical[rule]
+            if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
+                return Refusal(
+                    "cost_negative",
+                    f"The cost in {unit} would be negative.",
+                    f"arguments.{rule}",
+                    amount,
+                    None,
+                    "Send an amount of zero or more.",
+                )
+            costs[unit] = amount
+        return costs
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the definition's JSON, every field present."""
+        return {
+            "name": self.name,
+            "effect": self.effect,
+            "system": self.system,
+            "domain": self.domain,
+            "labels": list(self.labels),
+            "sensitivity": self.sensitivity,
+            "arguments": {
+                name + ("" if argument.required else "?"): argument.type.to_json()
+                for name, argument in self.arguments.items()
+            },
+            "resource": self.resource,
+            "cost": dict(self.cost),
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> Tool:
+        """Return the tool that this JSON defines; fields with a default may be left out.
+
+        Raises:
+            MalformedError: A field is unknown or has another form, or name or effect is missing.
+        """
+        if not isinstance(value, dict) or not {"name", "effect"} <= value.keys() <= _FIELDS:
+            raise MalformedError("A tool", wanted=f"an object of {', '.join(sorted(_FIELDS))}")
+        defaults: dict[str, Json] = {
+            "system": "", "domain": "", "labels": [], "sensitivity": 0,
+            "arguments": {}, "resource": None, "cost": {},
+        }  # fmt: skip
+        body = closed_object("A tool", {**defaults, **value}, _FIELDS)
+        if not isinstance(body["arguments"], dict) or not isinstance(body["cost"], dict):
+            raise MalformedError("A tool", wanted="one whose arguments and cost are objects")
+        labels = list_of("labels", body["labels"], MAX_LABELS)
+        return cls(
+            body["name"],  # type: ignore[arg-type]  # checked by __init__, as all below
+            effect=body["effect"],  # type: ignore[arg-type]
+            arguments=body["arguments"],
+            system=body["system"],  # type: ignore[arg-type]
+            domain=body["domain"],  # type: ignore[arg-type]
+            labels=labels,  # type: ignore[arg-type]
+            sensitivity=body["sensitivity"],  # type: ignore[arg-type]
+            resource=body["resource"],  # type: ignore[arg-type]
+            cost=body["cost"],  # type: ignore[arg-type]
+        )
+
+
+def _unfillable(argument: str, why: str) -> Refusal:
+    return Refusal(
+        "resource_unfillable",
+        f"The argument {argument} {why}.",
+        f"arguments.{argument}",
+        remedy=f"Send a {argument} that names one resource.",
+    )
+
+
+def _argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:
+    required = not (isinstance(key, str) and key.endswith("?"))
+    name = matching_text(
+        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, "an ASCII identifier"
+    )
+    if isinstance(value, Argument):
+        return name, value
+    if isinstance(value, str | int | bool | list | dict) or value is None:
+        return name, Argument(parse_type(value), required)
+    return name, Argument(value, required)
+
+
+def _cost(
+    cost: Mapping[str, int | str], arguments: Mapping[str, Argument]
+) -> dict[str, int | str]:
+    if len(cost) > MAX_UNITS:
+        raise MalformedError("cost", wanted=f"at most {MAX_UNITS} units")
+    for unit, rule in cost.items():
+        matching_text("cost unit", unit, UNIT, "a lower-case word")
+        if unit == "calls":
+            raise MalformedError("cost", wanted="money or another unit: each call counts as one")
+        if isinstance(rule, str):
+            argument = arguments.get(rule)
+            if argument is None or not argument.required or argument.type.name != "integer":
+                raise MalformedError(f"cost.{unit}", wanted="the name of a required integer argument")
+        else:
+            integer(f"cost.{unit}", rule, 0)
+    return dict(sorted(cost.items()))
+
+
+def _placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tuple[str, ...]:
+    if template is None:
+        return ()
+    matching_text("resource", template, _TEMPLATE, "segments with {argument} placeholders")
+    names = tuple(dict.fromkeys(_PLACEHOLDER.findall(template)))
+    bare = _PLACEHOLDER.sub("x", template)
+    if "{" in bare or "}" in bare or any(s in {"", ".", ".."} for s in bare.split("/")):
+        raise MalformedError("resource", wanted="segments with {argument} placeholders")
+    for name in names:
+        argument = arguments.get(name)
+        if argument is None or not argument.required:
+            raise MalformedError("resource", wanted="a template of required arguments")
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All tools, with every definition each ever had.
+
+    Args:
+        revision: Number of the newest revision; 0 is empty.
+        history: For each tool its definitions, oldest first, with the revision that brought them.
+    """
+
+    revision: int = 0
+    history: Mapping[str, tuple[tuple[int, Tool], ...]] = field(default_factory=dict)
+
+    def tool(self, name: str, at: int | None = None) -> Tool | None:
+        """Return the definition of a tool, or None if there is (or was) none.
+
+        Args:
+            name: Exact tool name.
+            at: A revision; None for the newest.
+        """
+        found = None
+        for revision, tool in self.history.get(name, ()):
+            if at is None or revision <= at:
+                found = tool
+        return found
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The newest definition of each tool, by name."""
+        return tuple(self.history[name][-1][1] for name in sorted(self.history))
+
+    def with_tool(self, tool: Tool) -> Catalogue:
+        """Return the catalogue with one more revision; an equal definition adds none.
+
+        Raises:
+            ConflictError: The name is reserved for requests to the service itself.
+        """
+        if tool.name.startswith(RESERVED_PREFIX):
+            raise ConflictError(f"Tool names that begin with {RESERVED_PREFIX} are reserved.")
+        if self.tool(tool.name) == tool:
+            return self
+        revision = self.revision + 1
+        entries = (*self.history.get(tool.name, ()), (revision, tool))
+        return Catalogue(revision, {**self.history, tool.name: entries})

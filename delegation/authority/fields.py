@@ -1,0 +1,83 @@
+"""Reading the fields of a closed JSON object: every member present, none unknown, each of its form.
+
+An unknown member is refused and not ignored: a verifier that skipped a restriction it does not know
+would widen authority.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, cast
+
+from delegation.canonical import MAX_INTEGER, Json
+from delegation.errors import MalformedError
+
+AUDIENCE: Final = re.compile(r"[!-~]{1,300}")
+PURPOSE: Final = re.compile(r"(?=.{0,200}\Z)([a-z0-9_-]+(/[a-z0-9_-]+)*)?")
+UNIT: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+ARGUMENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+MAX_UNITS: Final = 16  # counters charged per link and call
+
+
+def closed_object(what: str, value: Json, fields: frozenset[str]) -> dict[str, Json]:
+    """Return the object if its members are exactly these.
+
+    Raises:
+        MalformedError: It is no object, lacks a member, or has another.
+    """
+    if not isinstance(value, dict) or value.keys() != fields:
+        raise MalformedError(what, wanted=f"an object of exactly {', '.join(sorted(fields))}")
+    return value
+
+
+def matching_text(what: str, value: object, form: re.Pattern[str] | str, wanted: str) -> str:
+    """Return the text if the whole of it has the form.
+
+    Raises:
+        MalformedError: It is no text, or has another form.
+    """
+    if type(value) is not str or re.fullmatch(form, value) is None:
+        raise MalformedError(what, wanted=wanted)
+    return value
+
+
+def integer(what: str, value: object, least: int, most: int = MAX_INTEGER) -> int:
+    """Return the integer if it lies within the bounds; a boolean is no integer.
+
+    Raises:
+        MalformedError: It does not.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise MalformedError(what, wanted=f"an integer from {least} to {most}")
+    return value
+
+
+def list_of(what: str, value: object, most: int) -> list[Json]:
+    """Return the list if it has at most so many items.
+
+    Raises:
+        MalformedError: It is no list, or longer.
+    """
+    if not isinstance(value, list) or len(value) > most:
+        raise MalformedError(what, wanted=f"a list of at most {most}")
+    return cast("list[Json]", value)
+
+
+def units(what: str, value: object) -> Mapping[str, int]:
+    """Return a mapping of unit names to whole, non-negative amounts (minor units).
+
+    Raises:
+        MalformedError: It is another thing.
+    """
+    if not isinstance(value, Mapping) or len(value) > MAX_UNITS:
+        raise MalformedError(what, wanted=f"an object of at most {MAX_UNITS} units")
+    return MappingProxyType(
+        {
+            matching_text(f"{what} unit", unit, UNIT, "a lower-case word"): integer(
+                f"{what}.{unit}", amount, 0
+            )
+            for unit, amount in sorted(value.items())
+        }
+    )

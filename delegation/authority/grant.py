@@ -1,0 +1,286 @@
+"""A grant: everything that one link passes on. Closed world: what it does not name is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
+
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.capability import Capability
+from delegation.authority.fields import (
+    AUDIENCE,
+    PURPOSE,
+    closed_object,
+    integer,
+    list_of,
+    matching_text,
+    units,
+)
+from delegation.authority.flow import FlowRule, parse_flow_rule
+from delegation.authority.narrowing import refuse_wider
+from delegation.canonical import Json, same
+from delegation.errors import MalformedError, WiderThanParentError
+
+Effect: TypeAlias = Literal["read", "write", "delete", "admin", "actuate"]
+EFFECTS: Final[tuple[Effect, ...]] = get_args(Effect)
+
+MAX_CAPABILITIES: Final = 64
+MAX_AUDIENCES: Final = 32
+MAX_RULES: Final = 32
+MAX_CAVEATS: Final = 256  # over all lists of one grant: bounds narrowing, which compares pairs
+MAX_SENSITIVITY: Final = 3  # 0 public, 1 internal, 2 confidential, 3 restricted
+MAX_DELEGATIONS: Final = 15  # a chain has at most 16 links
+
+FIELDS: Final = (
+    "capabilities",
+    "effects",
+    "max_sensitivity",
+    "audience",
+    "purpose",
+    "not_before",
+    "expires_at",
+    "delegations_left",
+    "budget",
+    "needs_approval",
+    "flow",
+)
+_FIELD_SET: Final = frozenset(FIELDS)
+Item = TypeVar("Item")
+_EFFECT: Final = re.compile("|".join(EFFECTS))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Grant:
+    """What a holder may do, until when, how often, and how much of it may be handed on.
+
+    Fields that are left out are *unset*: `narrow` and `filled_from` copy them from the parent
+    (`delegations_left` minus one); a task's ceiling gets nothing that it does not name.
+
+    Args:
+        capabilities: The calls that are admitted; an empty list is valid and admits nothing.
+        effects: Effects that tools may have.
+        max_sensitivity: The highest sensitivity of a tool, 0 to 3.
+        audience: Services that may act on it, compared as exact text.
+        purpose: Slash path; empty restricts none. A call's purpose must be it or below it.
+        not_before: First second at which it holds, Unix seconds.
+        expires_at: First second at which it no longer holds, Unix seconds.
+        delegations_left: How many further links may follow, 0 to 15.
+        budget: Ceilings by unit: `calls` and money in minor units. A unit that is missing here is
+            still bounded by the links above.
+        needs_approval: Rules of consent, all of which hold.
+        flow: Rules of sequence, all of which hold.
+
+    Raises:
+        MalformedError: A field has another form, or the whole has more than 256 caveats.
+    """
+
+    capabilities: tuple[Capability, ...]
+    effects: tuple[Effect, ...]
+    max_sensitivity: int
+    audience: tuple[str, ...]
+    purpose: str
+    not_before: int
+    expires_at: int
+    delegations_left: int
+    budget: Mapping[str, int]
+    needs_approval: tuple[ApprovalRule, ...]
+    flow: tuple[FlowRule, ...]
+    unset: frozenset[str] = field(compare=False)
+
+    def __init__(
+        self,
+        capabilities: Iterable[Capability] | None = None,
+        *,
+        effects: Iterable[str] | None = None,
+        max_sensitivity: int | None = None,
+        audience: Iterable[str] | None = None,
+        purpose: str | None = None,
+        not_before: int | None = None,
+        expires_at: int | None = None,
+        delegations_left: int | None = None,
+        budget: Mapping[str, int] | None = None,
+        needs_approval: Iterable[ApprovalRule] | None = None,
+        flow: Iterable[FlowRule] | None = None,
+    ) -> None:
+        given = {
+            "capabilities": capabilities,
+            "effects": effects,
+            "max_sensitivity": max_sensitivity,
+            "audience": audience,
+            "purpose": purpose,
+            "not_before": not_before,
+            "expires_at": expires_at,
+            "delegations_left": delegations_left,
+            "budget": budget,
+            "needs_approval": needs_approval,
+            "flow": flow,
+        }
+        unset = frozenset(name for name, value in given.items() if value is None)
+        values: dict[str, object] = {
+            "capabilities": tuple(capabilities or ()),
+            "effects": tuple(
+                sorted({matching_text("effects", e, _EFFECT, f"of {EFFECTS}") for e in effects or ()})
+            ),
+            "max_sensitivity": integer("max_sensitivity", max_sensitivity or 0, 0, MAX_SENSITIVITY),
+            "audience": _audience(audience or ()),
+            "purpose": matching_text(
+                "purpose", purpose or "", PURPOSE, "a slash path of lower-case words, or empty"
+            ),
+            "not_before": integer("not_before", not_before or 0, 0),
+            "expires_at": integer("expires_at", expires_at or 0, 0),
+            "delegations_left": integer("delegations_left", delegations_left or 0, 0, MAX_DELEGATIONS),
+            "budget": units("budget", budget or {}),
+            "needs_approval": tuple(needs_approval or ()),
+            "flow": tuple(flow or ()),
+            "unset": unset,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._refuse_excess()
+
+    def _refuse_excess(self) -> None:
+        for name, most in (
+            ("capabilities", MAX_CAPABILITIES),
+            ("audience", MAX_AUDIENCES),
+            ("needs_approval", MAX_RULES),
+            ("flow", MAX_RULES),
+        ):
+            if len(getattr(self, name)) > most:
+                raise MalformedError(name, wanted=f"at most {most} entries")
+        if self.caveat_count > MAX_CAVEATS:
+            raise MalformedError("The grant", wanted=f"at most {MAX_CAVEATS} caveats")
+
+    @property
+    def caveat_count(self) -> int:
+        """How many single restrictions the grant states."""
+        return (
+            sum(1 + len(c.resources) + len(c.arguments) for c in self.capabilities)
+            + len(self.needs_approval)
+            + len(self.flow)
+            + len(self.budget)
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every field is set, as a link's payload demands."""
+        return not self.unset
+
+    def filled_from(self, parent: Grant) -> Grant:
+        """Return this grant with unset fields copied from the parent (delegations minus one).
+
+        Not checked here: whether the result is within the parent (`narrowing.refuse_wider`).
+
+        Raises:
+            WiderThanParentError: `delegations_left` is unset and the parent has none left.
+        """
+        if not self.unset:
+            return self
+        fields = {name: getattr(self, name) for name in FIELDS if name not in self.unset}
+        for name in self.unset - {"delegations_left"}:
+            fields[name] = getattr(parent, name)
+        if "delegations_left" in self.unset:
+            if parent.delegations_left == 0:
+                raise WiderThanParentError(
+                    "delegations_exhausted",
+                    "delegations_left",
+                    "The parent may not be delegated any further.",
+                    remedy="Ask the delegator above for a grant with delegations left.",
+                )
+            fields["delegations_left"] = parent.delegations_left - 1
+        return Grant(**fields)
+
+    def narrow(
+        self, capabilities: Iterable[Capability] | None = None, /, **fields: object
+    ) -> Grant:
+        """Return a grant within this one; unset fields are copied (`delegations_left` minus one).
+
+        Args:
+            capabilities: The child's capabilities, each within one of this grant's.
+            fields: Any other field of a grant, by name.
+
+        Raises:
+            WiderThanParentError: A field would admit more than this grant. Nothing is clipped.
+            MalformedError: A field has another form.
+        """
+        child = Grant(capabilities, **fields).filled_from(self)  # type: ignore[arg-type]  # by name
+        refusal = refuse_wider(child, self)
+        if refusal is not None:
+            raise WiderThanParentError(
+                refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
+            )
+        return child
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the grant's JSON, every field present; unset fields as the nothing they admit."""
+        return {
+            "capabilities": [c.to_json() for c in self.capabilities],
+            "effects": list(self.effects),
+            "max_sensitivity": self.max_sensitivity,
+            "audience": list(self.audience),
+            "purpose": self.purpose,
+            "not_before": self.not_before,
+            "expires_at": self.expires_at,
+            "delegations_left": self.delegations_left,
+            "budget": dict(self.budget),
+            "needs_approval": [rule.to_json() for rule in self.needs_approval],
+            "flow": [rule.to_json() for rule in self.flow],
+        }
+
+    @classmethod
+    def from_json(cls, value: Json, *, partial: bool = False) -> Grant:
+        """Return the grant that this JSON states.
+
+        Args:
+            value: An object of the grant's fields.
+            partial: Whether fields may be left out, as people write them; never for a payload.
+
+        Raises:
+            MalformedError: A field is missing, unknown or of another form.
+        """
+        if partial:
+            if not isinstance(value, dict) or not value.keys() <= _FIELD_SET:
+                raise MalformedError("A grant", wanted=f"an object of {', '.join(FIELDS)}")
+            body = value
+        else:
+            body = closed_object("A grant", value, _FIELD_SET)
+            # `None` means unset to the constructor: in a payload it is no value of any field.
+            if any(member is None for member in body.values()):
+                raise MalformedError("A grant", wanted="an object without null fields")
+        grant = cls(
+            _each(body, "capabilities", MAX_CAPABILITIES, Capability.from_json),
+            effects=_texts(body, "effects", len(EFFECTS)),
+            max_sensitivity=body.get("max_sensitivity"),  # type: ignore[arg-type]  # see __init__
+            audience=_texts(body, "audience", MAX_AUDIENCES),
+            purpose=body.get("purpose"),  # type: ignore[arg-type]
+            not_before=body.get("not_before"),  # type: ignore[arg-type]
+            expires_at=body.get("expires_at"),  # type: ignore[arg-type]
+            delegations_left=body.get("delegations_left"),  # type: ignore[arg-type]
+            budget=body.get("budget"),  # type: ignore[arg-type]
+            needs_approval=_each(body, "needs_approval", MAX_RULES, ApprovalRule.from_json),
+            flow=_each(body, "flow", MAX_RULES, parse_flow_rule),
+        )
+        # One spelling: what was sorted, dropped or read as a default above had another.
+        if not partial and not same(grant.to_json(), value):
+            raise MalformedError("A grant", wanted="in its canonical order")
+        return grant
+
+
+def _audience(entries: Iterable[str]) -> tuple[str, ...]:
+    wanted = "1 to 300 printable ASCII characters"
+    return tuple(sorted({matching_text("audience", e, AUDIENCE, wanted) for e in entries}))
+
+
+def _texts(body: Mapping[str, Json], name: str, most: int) -> list[str] | None:
+    if body.get(name) is None:
+        return None
+    return [matching_text(name, item, r"[!-~]+", "texts") for item in list_of(name, body[name], most)]
+
+
+def _each(
+    body: Mapping[str, Json], name: str, most: int, read: Callable[[Json], Item]
+) -> list[Item] | None:
+    if body.get(name) is None:
+        return None
+    return [read(item) for item in list_of(name, body[name], most)]

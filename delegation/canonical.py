@@ -1,0 +1,167 @@
+"""Canonical JSON and base64url: one spelling for every value that is hashed or signed.
+
+The subset of RFC 8785 that docs/token-format.md defines: objects with ASCII member names, arrays,
+NFC text, integers within 53 bits, booleans, null; no floats. What `decode` accepts, `encode` writes
+back byte for byte, so that no two texts mean the same payload.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import unicodedata
+from typing import Final, NoReturn, TypeAlias
+
+from delegation.assigned import UNASSIGNED
+from delegation.errors import MalformedError
+
+Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+
+MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
+MAX_DEPTH: Final = 32  # deeper than any grant or argument; far from Python's recursion limit
+
+
+def encode(value: Json, *, what: str = "the value") -> bytes:
+    """Return the canonical bytes of a JSON value.
+
+    Args:
+        value: Text, integer, boolean, None, and lists and dicts of them.
+        what: How an error names the value.
+
+    Returns:
+        UTF-8 text without white space, members sorted.
+
+    Raises:
+        MalformedError: The value has no canonical form: a float, another type, an integer beyond
+            53 bits, text that is not NFC or has unassigned code points, a member name outside
+            ASCII, or nesting beyond `MAX_DEPTH`.
+    """
+    _refuse_uncanonical(value, what, MAX_DEPTH)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _refuse_uncanonical(value: object, what: str, depth: int) -> None:
+    kind = type(value)
+    if kind is str:
+        text: str = value  # type: ignore[assignment]  # `kind` has narrowed it; mypy cannot see
+        if not text.isascii():
+            refuse_odd_text(text, what)
+    elif kind is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:  # type: ignore[operator]  # an int, as above
+            raise MalformedError(what, wanted="made of integers within 53 bits")
+    elif kind is dict:
+        if depth == 0:
+            raise MalformedError(what, wanted=f"nested at most {MAX_DEPTH} deep")
+        for name, member in value.items():  # type: ignore[attr-defined]  # a dict, as above
+            if type(name) is not str or not name.isascii():
+                raise MalformedError(what, wanted="an object with ASCII member names")
+            _refuse_uncanonical(member, what, depth - 1)
+    elif kind is list:
+        if depth == 0:
+            raise MalformedError(what, wanted=f"nested at most {MAX_DEPTH} deep")
+        for item in value:  # type: ignore[attr-defined]  # a list, as above
+            _refuse_uncanonical(item, what, depth - 1)
+    elif value is not None and kind is not bool:
+        raise MalformedError(what, wanted="JSON without floating-point numbers")
+
+
+def refuse_odd_text(text: str, what: str) -> None:
+    """Refuse text that is not NFC or holds code points that Unicode 14.0 does not assign.
+
+    Raises:
+        MalformedError: It does.
+    """
+    if UNASSIGNED.search(text) is not None:
+        raise MalformedError(what, wanted="text of characters that Unicode 14.0 assigns")
+    if not unicodedata.is_normalized("NFC", text):
+        raise MalformedError(what, wanted="text in Unicode normal form C")
+
+
+def decode(data: bytes, *, max_bytes: int, what: str = "the value") -> Json:
+    """Return the value of canonical JSON bytes.
+
+    Args:
+        data: The bytes.
+        max_bytes: The most that is looked at, in bytes.
+        what: How an error names the value.
+
+    Raises:
+        MalformedError: Too long, not JSON, or not in canonical form: duplicate members, floats,
+            white space, another member order, another escape.
+    """
+    if len(data) > max_bytes:
+        raise MalformedError(what, wanted=f"at most {max_bytes} bytes")
+    value = parse(data, what=what)
+    if encode(value, what=what) != data:
+        raise MalformedError(what, wanted="canonical JSON (RFC 8785)")
+    return value
+
+
+def parse(data: bytes | str, *, what: str = "the value") -> Json:
+    """Return the value of a JSON text whose spelling need not be canonical.
+
+    For bodies of requests and files. Duplicate members, floats, NaN and lone surrogates are
+    refused all the same, since two readers would see two values. Not bounded here: the size.
+
+    Raises:
+        MalformedError: The text is not such JSON.
+    """
+    try:
+        value: Json = json.loads(
+            data if isinstance(data, str) else data.decode("utf-8", "strict"),
+            object_pairs_hook=_members,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(what, wanted="JSON without duplicate members or floats") from error
+    return value
+
+
+def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")  # noqa: TRY003  # caught by `parse`, never seen
+    return members
+
+
+def _no_float(_: str) -> NoReturn:
+    raise ValueError("float")
+
+
+def same(left: Json, right: Json) -> bool:
+    """Return whether two JSON values are equal with their types: `1` is not `True`, nor `1.0`."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right
+
+
+def b64u(data: bytes) -> str:
+    """Return base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64u(text: str, *, what: str = "the text") -> bytes:
+    """Return the bytes of unpadded base64url that re-encodes to itself.
+
+    Raises:
+        MalformedError: Foreign characters, padding, or stray low bits: two texts of one value.
+    """
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise MalformedError(what, wanted="base64url without padding") from error
+    if b64u(data) != text:
+        raise MalformedError(what, wanted="base64url without padding")
+    return data
+
+
+def digest(tag: bytes, data: bytes) -> bytes:
+    """Return SHA-256(tag 0x00 data): the tag keeps one kind of digest from serving as another."""
+    return hashlib.sha256(tag + b"\x00" + data).digest()

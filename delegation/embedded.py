@@ -1,0 +1,417 @@
+"""The tracker without a server: library and store in one process; the one composition root.
+
+`Client(url)` has the same methods over HTTP. Time and chance enter here and nowhere below.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from delegation import graph
+from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json, b64u
+from delegation.errors import NotFoundError
+from delegation.identity.keyring import KeyRing, PublicRing
+from delegation.identity.principal import PublicKey
+from delegation.judge.decision import Decision
+from delegation.judge.facts import Subject, SubjectKind
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.records.store import open_store
+from delegation.tokens.prefix_cache import PrefixCache
+from delegation.tokens.token import Token
+from delegation.tracker import (
+    agents,
+    announce,
+    api_keys,
+    check,
+    inspect,
+    issue,
+    revoke,
+    tasks,
+)
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Revocation, Role, Store
+
+_T = TypeVar("_T")
+PAGE = 100  # entries of a listing, unless told otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class LineageView:
+    """A task's lineage, ready to be drawn. Names in it are hostile text and are drawn literally."""
+
+    entry: Lineage
+
+    def as_text(self) -> str:
+        """Return a tree for a terminal."""
+        return graph.text_tree(self.entry)
+
+    def as_svg(self) -> str:
+        """Return the built-in drawing; needs no program."""
+        return graph.svg(self.entry)
+
+    def as_mermaid(self) -> str:
+        """Return a Mermaid flowchart."""
+        return graph.mermaid(self.entry)
+
+    def as_dot(self) -> str:
+        """Return Graphviz source.
+
+        Raises:
+            MissingExtraError: The extra `render` is not installed.
+        """
+        return graph.dot_source(self.entry)
+
+    def as_json(self) -> dict[str, Json]:
+        """Return nodes, edges and counts, the model behind every drawing."""
+        return graph.graph_json(self.entry)
+
+
+class Tracker:
+    """The whole product in one process: tasks, tokens, checks, lineage, revocation.
+
+    Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
+    """
+
+    def __init__(
+        self, store: Store, ring: KeyRing, *, clock: Callable[[], int] | None = None
+    ) -> None:
+        """Put a tracker together from its parts; most callers want `Tracker.open`.
+
+        Args:
+            store: Where everything is kept.
+            ring: The issuer's keys.
+            clock: Returns Unix seconds; the system's clock if left out.
+        """
+        self._store = store
+        self._clock = clock or _now
+        self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
+
+    @classmethod
+    def open(
+        cls,
+        url: str = "sqlite://",
+        *,
+        issuer: str = "http://localhost",
+        ring: KeyRing | None = None,
+        ring_file: Path | str | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> Self:
+        """Open a store and its keys.
+
+        Args:
+            url: `sqlite://` keeps everything in memory; `sqlite:///file.db` in a file.
+            issuer: The URL under which this service issues; part of every root link.
+            ring: The keys; made new if neither this nor a file is given.
+            ring_file: Where the keys are kept, mode 0600; made if it does not exist.
+            clock: Returns Unix seconds; the system's clock if left out.
+
+        Raises:
+            SchemaRevisionError: The database is at a revision that this program does not know.
+            StoreUnavailableError: The database does not answer.
+            KeyFileError: The file is readable by others, or holds no ring.
+        """
+        if ring is None and ring_file is not None:
+            ring = _ring_in(Path(ring_file), issuer)
+        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock)
+
+    def __enter__(self) -> Self:
+        """Return the tracker; it is closed when the block ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the store."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the store's connections."""
+        self._store.close()
+
+    def health(self) -> None:
+        """Ask the store anything.
+
+        Raises:
+            StoreUnavailableError: It does not answer.
+        """
+        self._store.ping()
+
+    @property
+    def issuer(self) -> str:
+        """The URL under which this service issues."""
+        return self._desk.ring.issuer
+
+    def public_ring(self) -> PublicRing:
+        """Return the public keys with which anybody reads this issuer's tokens."""
+        return self._desk.ring.public_ring()
+
+    # Catalogue and agents
+
+    def add_tool(self, tool: Tool) -> int:
+        """Record a tool's definition and return the catalogue's revision.
+
+        Raises:
+            ConflictError: The name is reserved.
+        """
+        with self._store.write() as work:
+            work.catalogue().with_tool(tool)
+            return work.add_tool(tool, at=self._clock())
+
+    def catalogue(self) -> Catalogue:
+        """Return all tools with all their revisions."""
+        with self._store.read() as reader:
+            return reader.catalogue()
+
+    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
+        """Register an agent under its owner; see `tracker.agents.add_agent`."""
+        held = [key.key for key in keys]
+        return agents.add_agent(
+            self._store, self._desk.ring, name, owner=owner, keys=held, at=self._clock()
+        )
+
+    def agents(self) -> Sequence[Agent]:
+        """Return all registered agents by name."""
+        with self._store.read() as reader:
+            return reader.agents()
+
+    # Tasks and tokens
+
+    def open_task(
+        self,
+        title: str,
+        *,
+        owner: str,
+        ceiling: Grant,
+        lasts: int = 3600,
+        inferred: bool = False,
+        unsafe_wildcards: bool = False,
+    ) -> TaskEntry:
+        """Open a task; see `tracker.tasks.open_task`. `lasts` is in seconds."""
+        return tasks.open_task(
+            self._store,
+            title,
+            owner=owner,
+            ceiling=ceiling,
+            lasts=lasts,
+            at=self._clock(),
+            new_id=_new_id,
+            inferred=inferred,
+            unsafe_wildcards=unsafe_wildcards,
+        )
+
+    def task(self, task: TaskId | str) -> TaskEntry:
+        """Return a task.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._store.read() as reader:
+            return _found("task", task, reader.task(TaskId(task)))
+
+    def tasks(self, *, after: str | None = None, limit: int = PAGE) -> Sequence[TaskEntry]:
+        """Return tasks, newest first, after the one with this id."""
+        with self._store.read() as reader:
+            return reader.tasks(after=after, limit=limit)
+
+    def close_task(self, task: TaskEntry | TaskId | str, state: TaskState = "completed") -> TaskEntry:
+        """Close a task; see `tracker.tasks.close_task`."""
+        return tasks.close_task(self._store, _task_id(task), state, at=self._clock())
+
+    def issue(
+        self,
+        task: TaskEntry | TaskId | str,
+        *,
+        to: PublicKey,
+        grant: Grant | None = None,
+        format: str = "biscuit",  # noqa: A002  # the word of the wire, keyword-only
+    ) -> Token:
+        """Issue a task's root to a holder; see `tracker.issue.issue`."""
+        return issue.issue(
+            self._store,
+            self._desk.ring,
+            _task_id(task),
+            to=to,
+            grant=grant or Grant(),
+            token_format=format,
+            at=self._clock(),
+        )
+
+    # The desk
+
+    def check(
+        self, token: Token | str, proof: str | None, access: Access | Json, *, client: str = ""
+    ) -> Decision:
+        """Decide one call and record it; see `tracker.check.check`. True only if it is allowed."""
+        return check.check(
+            self._desk, _text(token), proof, access, at=self._clock(), client=client
+        )
+
+    def announce(self, token: Token | str, proof: str) -> LinkEntry:
+        """Record a token that its holder shows; see `tracker.announce.announce`."""
+        return announce.announce(self._desk, _text(token), proof, at=self._clock())
+
+    def inspect(self, token: Token | str) -> inspect.Inspection:
+        """Return what a token says; records nothing, see `tracker.inspect.inspect`."""
+        return inspect.inspect(self._desk, _text(token))
+
+    # Revocation
+
+    def revoke(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
+        """End a link, task, agent or key and all below it; see `tracker.revoke.revoke`."""
+        return revoke.revoke(
+            self._store, Subject(kind, id), by=by, reason=reason, at=self._clock()
+        )
+
+    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
+        """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
+        return revoke.revoke_below(self._desk, _text(token), proof, link, at=self._clock())
+
+    def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
+        """Return revocations with an epoch above `after`, oldest first."""
+        with self._store.read() as reader:
+            return reader.revocations(after=after, limit=limit)
+
+    # Lineage
+
+    def lineage(self, task: TaskEntry | TaskId | str) -> LineageView:
+        """Return a task's links and decisions, ready to be drawn.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        with self._store.read() as reader:
+            found = reader.lineage(_task_id(task), at=self._clock())
+        return LineageView(_found("task", _task_id(task), found))
+
+    def link(self, link: LinkId | str) -> LinkEntry:
+        """Return a recorded link.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._store.read() as reader:
+            return _found("link", link, reader.link(LinkId(link)))
+
+    def links(
+        self,
+        *,
+        task: TaskId | None = None,
+        parent: LinkId | None = None,
+        after: LinkId | None = None,
+        limit: int = PAGE,
+    ) -> Sequence[LinkEntry]:
+        """Return links in the order they were recorded, filtered."""
+        with self._store.read() as reader:
+            return reader.links(
+                task=task, parent=parent, after=after, limit=limit, at=self._clock()
+            )
+
+    def ancestors(self, link: LinkId | str) -> Sequence[LinkEntry]:
+        """Return a link's ancestors, root first, itself last.
+
+        Raises:
+            NotFoundError: There is no such link.
+        """
+        with self._store.read() as reader:
+            found = reader.ancestors(LinkId(link), at=self._clock())
+        return _found("link", link, found or None)
+
+    def descendants(self, link: LinkId | str, *, limit: int = 1000) -> Sequence[LinkEntry]:
+        """Return the links below a link, parents before children.
+
+        Raises:
+            NotFoundError: There is no such link.
+        """
+        with self._store.read() as reader:
+            _found("link", link, reader.link(LinkId(link)))
+            return reader.descendants(LinkId(link), limit=limit, at=self._clock())
+
+    def decisions(
+        self,
+        *,
+        task: TaskId | None = None,
+        link: LinkId | None = None,
+        allowed: bool | None = None,
+        after: int = 0,
+        limit: int = PAGE,
+    ) -> Sequence[DecisionEntry]:
+        """Return decisions in commit order, filtered."""
+        with self._store.read() as reader:
+            return reader.decisions(
+                task=task, link=link, allowed=allowed, after=after, limit=limit
+            )
+
+    def decision(self, decision: DecisionId | str) -> DecisionDetail:
+        """Return one decision with everything that was kept of it.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._store.read() as reader:
+            return _found("decision", decision, reader.decision(DecisionId(decision)))
+
+    # API keys
+
+    def create_api_key(self, name: str, role: Role, audiences: Iterable[str] = ()) -> str:
+        """Make an API key and return its secret, which is shown this once."""
+        secret = api_keys.PREFIX + b64u(secrets.token_bytes(32))
+        api_keys.create_api_key(
+            self._store, name, role, audiences=audiences, secret=secret, at=self._clock()
+        )
+        return secret
+
+    def authenticate(self, secret: str) -> ApiKey | None:
+        """Return the live API key with this secret, or None."""
+        return api_keys.authenticate(self._store, secret)
+
+    def api_keys(self) -> Sequence[ApiKey]:
+        """Return all API keys by name, without their secrets."""
+        with self._store.read() as reader:
+            return reader.api_keys()
+
+    def revoke_api_key(self, name: str) -> None:
+        """Withdraw an API key.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        with self._store.write() as work:
+            if not work.revoke_api_key(name):
+                raise NotFoundError("API key", name)
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _new_id(prefix: str) -> str:
+    return prefix + b64u(os.urandom(16))
+
+
+def _ring_in(file: Path, issuer: str) -> KeyRing:
+    if file.exists():
+        return KeyRing.load(file)
+    ring = KeyRing.generate(issuer)
+    ring.save(file)
+    return ring
+
+
+def _text(token: Token | str) -> str:
+    return token if isinstance(token, str) else token.text
+
+
+def _task_id(task: TaskEntry | TaskId | str) -> TaskId:
+    return task.id if isinstance(task, TaskEntry) else TaskId(task)
+
+
+def _found(kind: str, name: str, value: _T | None) -> _T:
+    if value is None:
+        raise NotFoundError(kind, name)
+    return value

@@ -1,0 +1,173 @@
+"""The one tree of errors, split by whose fault it is.
+
+A denial of a call is a value (`delegation.judge.decision.Decision`), never an exception: what
+stands here are faults. Every class has a stable `code`; the sentence may change, the code may not.
+No message carries a secret, token bytes or an unverified value.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DelegationError(Exception):
+    """The root of everything that this package raises on purpose.
+
+    `code` is promised to callers; docs/errors.md has one heading for each.
+    """
+
+    code: ClassVar[str] = "delegation_error"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class CallerDataError(DelegationError):
+    """The caller's data has a form that is not accepted."""
+
+    code: ClassVar[str] = "caller_data"
+
+
+class MalformedError(CallerDataError):
+    """A value has another form than the one documented.
+
+    Names the field, never its value: that may come from something nobody has verified.
+    """
+
+    code: ClassVar[str] = "malformed"
+
+    def __init__(self, field: str, *, wanted: str) -> None:
+        super().__init__(f"{field} must be {wanted}.", remedy=f"Give {field} as {wanted}.")
+        self.field = field
+        self.wanted = wanted
+
+
+class NotFoundError(CallerDataError):
+    """Nothing is recorded under the id or name that was given."""
+
+    code: ClassVar[str] = "not_found"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is no {kind} {name!r}.")
+        self.kind = kind
+        self.name = name
+
+
+class ConflictError(CallerDataError):
+    """What is asked for contradicts what is already recorded."""
+
+    code: ClassVar[str] = "conflict"
+
+
+class AuthorityError(DelegationError):
+    """The caller's authority does not reach as far as what it asked for."""
+
+    code: ClassVar[str] = "authority"
+
+
+class WiderThanParentError(AuthorityError):
+    """A grant would hold more than the one it is narrowed from. Narrowing refuses, never clips.
+
+    `field` is a dotted path into the child grant; `reason` is the code that the verifier would
+    give at step 5 for a token holding such a link.
+    """
+
+    code: ClassVar[str] = "wider_than_parent"
+
+    def __init__(self, reason: str, field: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+        self.field = field
+
+
+class NotHolderError(AuthorityError):
+    """A key other than the leaf's holder key was used to delegate, prove or revoke."""
+
+    code: ClassVar[str] = "not_holder"
+
+
+class UnverifiedError(AuthorityError):
+    """A token, proof or statement does not verify; `reason` names the step's code."""
+
+    code: ClassVar[str] = "unverified"
+
+    def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+
+
+class ForbiddenError(AuthorityError):
+    """The caller is known, and its role does not allow this deed."""
+
+    code: ClassVar[str] = "forbidden"
+
+
+class ConfigurationError(DelegationError):
+    """Our own set-up is wrong: keys, files, database, settings."""
+
+    code: ClassVar[str] = "configuration"
+
+
+class KeyFileError(ConfigurationError):
+    """A key file is missing, readable by others, or not a key."""
+
+    code: ClassVar[str] = "key_file"
+
+
+class KeyRingError(ConfigurationError):
+    """A key ring would hold one key in two roles, two keys under one id, or an unusable key."""
+
+    code: ClassVar[str] = "key_ring"
+
+
+class SchemaRevisionError(ConfigurationError):
+    """The database is at a revision that this program does not know; it names the command to run."""
+
+    code: ClassVar[str] = "schema_revision"
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional part of the package is needed and not installed; names the extra."""
+
+    code: ClassVar[str] = "missing_extra"
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the extra '{extra}'.", remedy=f"pip install 'delegation[{extra}]'"
+        )
+        self.extra = extra
+
+
+class OutsideError(DelegationError):
+    """Something we depend on did not answer. What could not be decided is refused."""
+
+    code: ClassVar[str] = "outside"
+
+
+class StoreUnavailableError(OutsideError):
+    """The database is locked, gone or full; nothing was written, and the call is refused (503)."""
+
+    code: ClassVar[str] = "store_unavailable"
+
+
+class RenderError(OutsideError):
+    """An external drawing program is missing, failed or took too long."""
+
+    code: ClassVar[str] = "render_failed"
+
+
+class ServiceError(OutsideError):
+    """The delegation service answered with a problem, or not at all.
+
+    Args:
+        status: HTTP status, 0 when there was no answer.
+        problem: The problem's own code.
+    """
+
+    code: ClassVar[str] = "service_error"
+
+    def __init__(self, status: int, problem: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem

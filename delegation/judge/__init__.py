@@ -1,0 +1,1 @@
+"""The fourteen steps as pure functions, one file a step: what must be known, and the rule."""

@@ -1,0 +1,89 @@
+"""Step 12, budget: every link of the chain and the task's ledger must afford the call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from delegation.authority.chain import Chain
+from delegation.authority.refusal import Refusal
+from delegation.judge.decision import Denial
+from delegation.judge.facts import CounterKey, Facts
+
+STEP = 12
+CALLS = "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one call adds to one counter.
+
+    Args:
+        key: The counter.
+        amount: Units, in minor units for money.
+        limit: The counter's ceiling, as the signed grant or the task's opener set it.
+    """
+
+    key: CounterKey
+    amount: int
+    limit: int
+
+
+def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, ...] | Denial:
+    """Return what the call charges, on the ledger and on every link that bounds a unit.
+
+    A parent's counter is charged for its children's calls too, so it bounds their sum although
+    each child's own limit may be as high. A cost in a unit that nothing on the chain bounds is
+    denied: money without any ceiling was granted by nobody.
+
+    Args:
+        chain: The verified chain.
+        cost: Units by name, `calls` included.
+        facts: What the store knows, read in the deciding transaction.
+    """
+    charges: list[Charge] = []
+    for unit, amount in cost.items():
+        counters = [(None, CounterKey("task", chain.origin.task, unit), facts.ledger.get(unit))]
+        counters += [
+            (depth, CounterKey("link", link.id, unit), link.grant.budget.get(unit))
+            for depth, link in enumerate(chain.links)
+        ]
+        bounded = False
+        for depth, key, limit in counters:
+            if limit is None:
+                continue
+            bounded = True
+            used = facts.used.get(key, 0)
+            if used + amount > limit:
+                return _denial(chain, depth, unit, amount, limit - used)
+            charges.append(Charge(key, amount, limit))
+        if not bounded and unit != CALLS and amount > 0:
+            return Denial.at(
+                STEP,
+                Refusal(
+                    "budget_not_named",
+                    f"The call costs {unit}, and nothing on the chain budgets them.",
+                    f"budget.{unit}",
+                    amount,
+                    None,
+                    f"Open the task with a ceiling that budgets {unit}.",
+                ),
+                link=chain.leaf.id,
+                depth=len(chain.links) - 1,
+            )
+    return tuple(charges)
+
+
+def _denial(chain: Chain, depth: int | None, unit: str, amount: int, left: int) -> Denial:
+    whose = "task's ledger" if depth is None else "link's budget"
+    refusal = Refusal(
+        "budget_spent",
+        f"The {whose} has too few {unit} left.",
+        f"budget.{unit}",
+        amount,
+        max(left, 0),
+        f"Ask for a task or link with more {unit}.",
+    )
+    if depth is None:
+        return Denial.at(STEP, refusal)
+    return Denial.at(STEP, refusal, link=chain.links[depth].id, depth=depth)

@@ -1,0 +1,197 @@
+"""Step 8, capability: tool, effect, sensitivity, purpose, arguments, resources, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.chain import Chain
+from delegation.authority.grant import Grant
+from delegation.authority.narrowing import purpose_is_within
+from delegation.authority.refusal import Refusal
+from delegation.canonical import Json, same
+from delegation.judge.decision import Denial
+
+STEP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """What a call that passed step 8 is: nothing but this may be executed, charged, remembered.
+
+    Args:
+        arguments: In canonical form.
+        resources: What the call touches.
+        cost: By unit, in minor units, without `calls`.
+        labels: What it brings into the task's history.
+    """
+
+    arguments: Mapping[str, Json]
+    resources: tuple[str, ...]
+    cost: Mapping[str, int]
+    labels: tuple[str, ...]
+
+
+def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Denial:
+    """Return the call's clearance, or why the leaf's grant does not admit it.
+
+    Not checked here: time and audience (step 7), what is already spent (step 12).
+
+    Args:
+        chain: The verified chain; its root pins the catalogue revision.
+        access: The call, as the proof covers it.
+        catalogue: All revisions that the service knows.
+    """
+    result = _judge(chain, access, catalogue)
+    if isinstance(result, Clearance):
+        return result
+    # Attribute the refusal to the first link, root first, that refuses this call by itself: the
+    # reviewer asks who narrowed it away, not only that the leaf lacks it.
+    depth, refusal = _first_refusing(chain, access, catalogue, result)
+    return Denial.at(STEP, refusal, link=chain.links[depth].id, depth=depth)
+
+
+def _first_refusing(
+    chain: Chain, access: Access, catalogue: Catalogue, leaf: Refusal
+) -> tuple[int, Refusal]:
+    for depth in range(len(chain.links) - 1):
+        refusal = _judge(Chain(chain.links[: depth + 1]), access, catalogue)
+        if isinstance(refusal, Refusal):
+            return depth, refusal
+    return len(chain.links) - 1, leaf
+
+
+def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Refusal:
+    pinned = chain.origin.catalogue
+    if pinned > catalogue.revision:
+        return Refusal(
+            "catalogue_unknown",
+            "The token pins a catalogue revision that this service does not know.",
+            "catalogue",
+            pinned,
+            catalogue.revision,
+            "Ask the issuer which service holds that catalogue.",
+        )
+    then, now = catalogue.tool(access.tool, pinned), catalogue.tool(access.tool)
+    if then is None or now is None:
+        return Refusal(
+            "tool_unknown",
+            "The catalogue revision that the token pins has no such tool.",
+            "tool",
+            access.tool,
+            None,
+            "Register the tool, then ask for a new root.",
+        )
+    refusal = _redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
+    return refusal or _call(chain.leaf.grant, access, now)
+
+
+def _redefined(then: Tool, now: Tool) -> Refusal | None:
+    """Refuse a tool whose calls mean something else now than when the grant was made."""
+    if then is now:
+        return None
+    before, after = then.to_json(), now.to_json()
+    for name in ("arguments", "resource", "cost"):
+        if not same(before[name], after[name]):
+            return Refusal(
+                "tool_redefined",
+                f"The tool's {name} changed since the root was issued.",
+                f"catalogue.{name}",
+                None,
+                None,
+                "Ask for a new root under the present catalogue.",
+            )
+    return None
+
+
+def _attributes(grant: Grant, access: Access, then: Tool, now: Tool) -> Refusal | None:
+    for tool in (then, now):
+        if tool.effect not in grant.effects:
+            return Refusal(
+                "effect_not_granted",
+                "The tool's effect is not granted.",
+                "effects",
+                tool.effect,
+                list(grant.effects),
+                f"Ask for a grant with the effect {tool.effect}.",
+            )
+    sensitivity = max(then.sensitivity, now.sensitivity)
+    if sensitivity > grant.max_sensitivity:
+        return Refusal(
+            "sensitivity_not_granted",
+            "The tool is more sensitive than the grant reaches.",
+            "max_sensitivity",
+            sensitivity,
+            grant.max_sensitivity,
+            f"Ask for a grant with max_sensitivity {sensitivity}.",
+        )
+    if not purpose_is_within(access.purpose, grant.purpose):
+        return Refusal(
+            "purpose_not_granted",
+            "The call's purpose is not the grant's, nor below it.",
+            "purpose",
+            access.purpose,
+            grant.purpose,
+            "State the purpose that was granted.",
+        )
+    return None
+
+
+def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
+    arguments = tool.canonicalise(access.arguments)
+    if isinstance(arguments, Refusal):
+        return arguments
+    resources = tool.resources_of(arguments)
+    if isinstance(resources, Refusal):
+        return resources
+    refusal = _admitting(grant, access.tool, arguments, resources)
+    if refusal is not None:
+        return refusal
+    cost = tool.cost_of(arguments)
+    if isinstance(cost, Refusal):
+        return cost
+    for unit, amount in cost.items():
+        most = access.max_cost.get(unit, 0)  # a unit that the holder did not name is not agreed to
+        if amount > most:
+            return Refusal(
+                "cost_over_max",
+                f"The call costs more {unit} than the holder agreed to.",
+                f"max_cost.{unit}",
+                amount,
+                most,
+                f"Sign a proof with max_cost of at least {amount} {unit}.",
+            )
+    return Clearance(arguments, resources, cost, tool.labels)
+
+
+def _admitting(
+    grant: Grant, tool: str, arguments: Mapping[str, Json], resources: tuple[str, ...]
+) -> Refusal | None:
+    """Return None if one capability admits the whole call; else the refusal that helps most."""
+    first: tuple[int, Refusal] | None = None
+    for index, capability in enumerate(grant.capabilities):
+        refusal = capability.prohibits(tool, arguments, resources)
+        if refusal is None:
+            return None
+        if refusal.code != "tool_not_granted" and first is None:
+            first = (index, refusal)
+    if first is not None:
+        index, refusal = first
+        return Refusal(
+            refusal.code,
+            refusal.message,
+            f"capabilities[{index}].{refusal.field}",
+            refusal.offered,
+            refusal.allowed,
+            refusal.remedy,
+        )
+    return Refusal(
+        "tool_not_granted",
+        "No capability of the grant names this tool.",
+        "capabilities",
+        tool,
+        [capability.tool.text for capability in grant.capabilities[:16]],
+        f"Ask the delegator for a capability for {tool}.",
+    )

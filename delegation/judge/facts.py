@@ -1,0 +1,111 @@
+"""What must be known before a call is settled: the question to the store, and its answer.
+
+The answer is read inside the transaction that then writes the decision; nothing of it is ever
+cached. Question here, answer in `delegation.records`, rules in the files beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from delegation.authority.chain import Chain
+from delegation.authority.ids import TaskId
+
+SubjectKind: TypeAlias = Literal["link", "task", "agent", "key"]
+CounterScope: TypeAlias = Literal["task", "link"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing that can be revoked.
+
+    Args:
+        kind: `link`, `task`, `agent` or `key`.
+        id: Link id, task id, agent name, or the key's base64url text.
+    """
+
+    kind: SubjectKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFact:
+    """A registered agent, as far as standing asks.
+
+    Args:
+        name: The agent's name, its identity in the registry.
+        owner: The accountable human or service.
+    """
+
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFact:
+    """A task, as far as standing asks.
+
+    Args:
+        id: The task.
+        is_open: Whether it was never closed.
+        deadline: Unix seconds; from then on it is over even if nobody closed it.
+    """
+
+    id: TaskId
+    is_open: bool
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class CounterKey:
+    """Names one counter: a task's ledger or a link's budget, in one unit."""
+
+    scope: CounterScope
+    id: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What settling one chain needs to know.
+
+    Args:
+        chain: The verified chain.
+        nonce: The proof's jti, 16 bytes.
+        units: Units that the call may charge.
+        at: The service's clock, Unix seconds.
+    """
+
+    chain: Chain
+    nonce: bytes
+    units: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The store's answer, read inside the deciding transaction.
+
+    Args:
+        tasks: The chain's task, then the tasks above it, nearest first. Empty: unknown.
+        is_root_recorded: Whether this very root was recorded when it was issued.
+        revoked: Those of the chain's subjects (links, holder keys, agents, tasks) that are revoked.
+        agents_by_key: The registered agent of each holder key on the chain that has one.
+        agents_by_name: The registered agent of each claimed name on the chain that has one.
+        used: Units used so far, by counter; a counter without a row has used nothing.
+        ledger: The task's own limits, by unit.
+        is_nonce_used: Whether (leaf holder, jti) was consumed before.
+        epoch: Number of the newest revocation.
+    """
+
+    tasks: tuple[TaskFact, ...]
+    is_root_recorded: bool
+    is_nonce_used: bool
+    epoch: int = 0
+    revoked: frozenset[Subject] = frozenset()
+    agents_by_key: Mapping[bytes, AgentFact] = field(default_factory=dict)
+    agents_by_name: Mapping[str, AgentFact] = field(default_factory=dict)
+    used: Mapping[CounterKey, int] = field(default_factory=dict)
+    ledger: Mapping[str, int] = field(default_factory=dict)

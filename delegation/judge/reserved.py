@@ -1,0 +1,88 @@
+"""Reserved tools: an agent's own requests to the service, settled by steps 1 to 6 and 14 alone.
+
+`delegation.announce` and `delegation.revoke` charge nothing, match no grant and work after expiry:
+showing a link or cutting one below one's own never widens anything.
+"""
+
+from __future__ import annotations
+
+from delegation.authority.access import Access
+from delegation.authority.chain import Chain
+from delegation.authority.ids import DecisionId, LinkId
+from delegation.authority.refusal import Refusal
+from delegation.canonical import b64u
+from delegation.judge.decision import Decision, Denial, Step, trail
+from delegation.judge.facts import Facts
+from delegation.judge.settle import RECORD_STEP, Settlement
+
+_LOOKED_AT = 6  # steps 7 to 13 are not made for reserved tools, and so are shown as not reached
+
+
+def settle_reserved(  # noqa: PLR0913  # what a record needs
+    chain: Chain,
+    access: Access,
+    facts: Facts,
+    *,
+    decision: DecisionId,
+    at: int,
+    ancestors: tuple[LinkId, ...] = (),
+) -> Settlement:
+    """Return what is written and answered for a request to the service itself.
+
+    Args:
+        chain: The verified chain.
+        access: The request, as the verified proof covers it.
+        facts: What the store knows, read in the transaction that will write the result.
+        decision: Id for the record.
+        at: Unix seconds.
+        ancestors: For a revocation: those of the link that is to be cut, itself excluded.
+    """
+    refusal = _refusal(chain, access, facts, ancestors)
+    denial = None if refusal is None else Denial.at(RECORD_STEP, refusal)
+    steps = [
+        step if step.number <= _LOOKED_AT else Step(step.number, "not_reached")
+        for step in trail(None)
+    ]
+    steps[-1] = Step(RECORD_STEP, "passed" if denial is None else "failed")
+    settled = Decision(
+        id=decision,
+        at=at,
+        denial=denial,
+        tool=access.tool,
+        task=chain.origin.task,
+        links=tuple(link.id for link in chain.links),
+        holder=b64u(chain.leaf.holder_key),
+        arguments=access.arguments if denial is None else {},
+        valid_until=at if denial is None else 0,
+        steps=tuple(steps),
+        claimed_cause=access.cause,
+    )
+    return Settlement(settled, (), (), facts.epoch)
+
+
+def _refusal(
+    chain: Chain, access: Access, facts: Facts, ancestors: tuple[LinkId, ...]
+) -> Refusal | None:
+    if facts.is_nonce_used:
+        return Refusal(
+            "replayed",
+            "This proof was used before.",
+            "proof.jti",
+            remedy="Sign a new proof for each request.",
+        )
+    if not facts.is_root_recorded:
+        return Refusal(
+            "root_not_recorded",
+            "This root was not recorded when it was issued: it may be forged with a stolen key.",
+            "task",
+            remedy="Ask the issuer for a root from an open task.",
+        )
+    if "link" in access.arguments and chain.leaf.id not in ancestors:
+        return Refusal(
+            "not_below_own_link",
+            "A holder may cut only links below its own.",
+            "arguments.link",
+            remedy="Name a recorded link that was delegated from yours.",
+        )
+    return None
+

@@ -1,0 +1,129 @@
+"""Steps 10 to 14 in order, as one pure function of facts read inside the writing transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from delegation.authority.access import Access
+from delegation.authority.chain import Chain
+from delegation.authority.ids import DecisionId
+from delegation.authority.refusal import Refusal
+from delegation.canonical import b64u
+from delegation.judge.approval import deny_unjudged_approval
+from delegation.judge.budget import CALLS, Charge, charge
+from delegation.judge.capability import Clearance
+from delegation.judge.decision import Decision, Denial, trail
+from delegation.judge.facts import Facts
+from delegation.judge.flow import deny_unjudged_flow
+from delegation.judge.standing import deny_without_standing
+
+RECORD_STEP = 14
+VALID_SECONDS = 5  # how long an answer may travel and wait before it is acted on
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A call whose proof verified, after steps 7 to 9.
+
+    Args:
+        chain: The verified chain.
+        access: The call, as the proof covers it.
+        nonce: The proof's jti.
+        outcome: Its clearance, or the denial that steps 7 to 9 gave.
+    """
+
+    chain: Chain
+    access: Access
+    nonce: bytes
+    outcome: Clearance | Denial
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the transaction writes: the decision, its charges, and always the nonce.
+
+    Args:
+        decision: As it will be answered.
+        charges: Counters to add to; empty when denied.
+        resources: What the call touches; empty when denied.
+        epoch: The newest revocation that was known.
+    """
+
+    decision: Decision
+    charges: tuple[Charge, ...]
+    resources: tuple[str, ...]
+    epoch: int
+
+
+def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Settlement:
+    """Return what is to be written and answered for one call.
+
+    A spent nonce is found before steps 10 to 13: a replay must not learn how a task stands now. The
+    nonce is consumed whatever the outcome, since the proof verified.
+
+    Args:
+        judged: The call after steps 1 to 9.
+        facts: What the store knows, read in the transaction that will write the result.
+        decision: Id for the record.
+        at: The service's clock, Unix seconds.
+    """
+    clearance = judged.outcome
+    if isinstance(clearance, Denial):
+        return _denied(judged, facts, clearance, decision, at)
+    cost = {CALLS: 1, **clearance.cost}
+    if facts.is_nonce_used:
+        replayed = Refusal(
+            "replayed",
+            "This proof was used before.",
+            "proof.jti",
+            remedy="Sign a new proof for each call.",
+        )
+        return _denied(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
+    denial = deny_without_standing(judged.chain, facts, at) or deny_unjudged_flow(judged.chain)
+    if denial is not None:
+        return _denied(judged, facts, denial, decision, at)
+    charges = charge(judged.chain, cost, facts)
+    if isinstance(charges, Denial):
+        return _denied(judged, facts, charges, decision, at)
+    denial = deny_unjudged_approval(judged.chain)
+    if denial is not None:
+        return _denied(judged, facts, denial, decision, at)
+    until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, facts.tasks[0].deadline)
+    allowed = Decision(
+        id=decision,
+        at=at,
+        denial=None,
+        tool=judged.access.tool,
+        task=judged.chain.origin.task,
+        links=tuple(link.id for link in judged.chain.links),
+        holder=b64u(judged.chain.leaf.holder_key),
+        arguments=clearance.arguments,
+        cost=cost,
+        valid_until=until,
+        steps=trail(None),
+        claimed_cause=judged.access.cause,
+    )
+    return Settlement(allowed, charges, clearance.resources, facts.epoch)
+
+
+def _denied(  # noqa: PLR0913  # what a record needs
+    judged: Judged,
+    facts: Facts,
+    denial: Denial,
+    decision: DecisionId,
+    at: int,
+    *,
+    passed_to: int | None = None,
+) -> Settlement:
+    denied = Decision(
+        id=decision,
+        at=at,
+        denial=denial,
+        tool=judged.access.tool,
+        task=judged.chain.origin.task,
+        links=tuple(link.id for link in judged.chain.links),
+        holder=b64u(judged.chain.leaf.holder_key),
+        steps=trail(denial.step, passed_to=passed_to),
+        claimed_cause=judged.access.cause,
+    )
+    return Settlement(denied, (), (), facts.epoch)

@@ -1,0 +1,55 @@
+"""Step 7, window and audience: is it time, and is it us who are asked?"""
+
+from __future__ import annotations
+
+from delegation.authority.access import Access
+from delegation.authority.chain import Chain
+from delegation.authority.refusal import Refusal
+from delegation.judge.decision import Denial
+
+STEP = 7
+
+
+def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
+    """Return the denial of a call outside the chain's time or audience, or None.
+
+    The leaf's grant is the effective authority (step 5 showed that it lies within all others), so
+    only the leaf is looked at. Not checked here: whether the task is still open (step 10).
+
+    Args:
+        chain: The verified chain.
+        access: The call, as the proof covers it.
+        at: The service's clock, Unix seconds.
+    """
+    grant = chain.leaf.grant
+    refusal = None
+    if at >= grant.expires_at:
+        refusal = Refusal(
+            "expired",
+            "The grant is no longer valid.",
+            "expires_at",
+            at,
+            grant.expires_at,
+            "Ask the delegator for a fresh link.",
+        )
+    elif at < grant.not_before:
+        refusal = Refusal(
+            "not_yet_valid",
+            "The grant is not valid yet.",
+            "not_before",
+            at,
+            grant.not_before,
+            "Wait until the grant begins.",
+        )
+    elif access.audience not in grant.audience:
+        refusal = Refusal(
+            "audience_not_granted",
+            "The grant is for other services.",
+            "audience",
+            access.audience,
+            list(grant.audience),
+            "Ask for a grant that names this audience.",
+        )
+    if refusal is None:
+        return None
+    return Denial.at(STEP, refusal, link=chain.leaf.id, depth=len(chain.links) - 1)

@@ -1,0 +1,137 @@
+"""What is recorded about one task: its links, who holds them, and what was decided under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from delegation.authority.explain import Change
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+
+Standing: TypeAlias = Literal["active", "revoked", "expired", "task_closed"]
+TaskState: TypeAlias = Literal["open", "completed", "failed", "aborted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many decisions were made with a link as the leaf."""
+
+    allowed: int = 0
+    denied: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEntry:
+    """One recorded link.
+
+    Args:
+        id: The link.
+        task: Its task.
+        parent: The link above, None for a root.
+        under: For a root: the opener's link, when an agent opened the task.
+        depth: 0 for a root.
+        holder_name: The registered agent's name; empty when (name, key) is not registered.
+        claimed_name: What the delegator called the holder: a claim, hostile text.
+        holder_fingerprint: Short text of the holder's key, always shown beside a name.
+        owner: The accountable owner: the agent's, or the nearest registered delegator's.
+        registered: Whether the (agent, key) pair is registered.
+        inferred: Whether the task was rebuilt from a record rather than observed.
+        grant: What the link passes on.
+        changes: What it narrowed against its parent; for a root, what it was given.
+        recorded_at: When the service first saw it, Unix seconds.
+        standing: Computed from the ancestors, never stored.
+        ended_by: Id of the revoked link, agent, key or task that ends it; empty while active.
+        decisions: Decisions made with it as the leaf.
+        formats: Token formats that it was seen in.
+    """
+
+    id: LinkId
+    task: TaskId
+    parent: LinkId | None
+    under: LinkId | None
+    depth: int
+    holder_name: str
+    claimed_name: str
+    holder_fingerprint: str
+    owner: str
+    registered: bool
+    inferred: bool
+    grant: Grant
+    changes: tuple[Change, ...]
+    recorded_at: int
+    standing: Standing
+    ended_by: str
+    decisions: Counts
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionEntry:
+    """One recorded decision, without its arguments.
+
+    Args:
+        sequence: Commit order within the store.
+        id: The decision.
+        at: When it was made, Unix seconds.
+        task: Its task; None when nothing was verified that names one.
+        link: The leaf, None when unproven.
+        tool: The tool that was called.
+        allowed: Whether it was allowed.
+        step: The step that denied it.
+        code: The denial's code.
+        message: The denial's sentence.
+        denied_link: The link whose caveat denied it.
+        claimed_cause: Id of the decision that the holder names as the cause: a claim.
+    """
+
+    sequence: int
+    id: DecisionId
+    at: int
+    task: TaskId | None
+    link: LinkId | None
+    tool: str
+    allowed: bool
+    step: int | None
+    code: str | None
+    message: str
+    denied_link: LinkId | None
+    claimed_cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEntry:
+    """One recorded task.
+
+    Args:
+        id: The task.
+        title: What it is about, as its opener wrote it: hostile text when an agent did.
+        owner: The accountable human or service.
+        state: Whether it is open, or how it ended.
+        opened_at: Unix seconds.
+        deadline: Unix seconds; nothing under it holds from then on.
+        inferred: Whether it was rebuilt from a record rather than observed.
+        ceiling: The most that any token of it may hold.
+        under: The opener's link when an agent opened it.
+        spent: Units used so far on the task's ledger.
+    """
+
+    id: TaskId
+    title: str
+    owner: str
+    state: TaskState
+    opened_at: int
+    deadline: int
+    inferred: bool
+    ceiling: Grant
+    under: LinkId | None
+    spent: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """One task with its links, parents before children, and its decisions in commit order."""
+
+    task: TaskEntry
+    links: tuple[LinkEntry, ...]
+    decisions: tuple[DecisionEntry, ...]

@@ -1,0 +1,1 @@
+"""The deeds of the service, one file each, over a unit of work that the store provides."""

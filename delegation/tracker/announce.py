@@ -1,0 +1,44 @@
+"""Announcing: a holder shows the service its token before it is ever used, so that reviewers see it."""
+
+from __future__ import annotations
+
+from delegation.authority.access import Access
+from delegation.authority.ids import LinkId
+from delegation.errors import AuthorityError
+from delegation.lineage.entry import LinkEntry
+from delegation.tracker.check import Desk
+from delegation.tracker.reserved import open_reserved
+
+TOOL = "delegation.announce"
+
+
+def announcement(issuer: str) -> Access:
+    """Return the access that a holder proves in order to announce its token."""
+    return Access(TOOL, {}, audience=issuer)
+
+
+def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
+    """Record the links of a token that its holder shows, and return the leaf.
+
+    Steps 1 to 6 and 14 only: it charges nothing and works after expiry. Not checked here: whether
+    anything on the chain is revoked; the entry's standing says so.
+
+    Args:
+        desk: Store, keys and cache.
+        token: Token text.
+        proof: Proof over `announcement(issuer)`.
+        at: Unix seconds.
+
+    Raises:
+        UnverifiedError: Token or proof does not verify, or the proof was used before.
+        AuthorityError: The store does not know the link that it was just given.
+        StoreUnavailableError: It could not be recorded.
+    """
+    verified = open_reserved(desk, token, proof, announcement(desk.ring.issuer), at=at)
+    leaf: LinkId = verified.chain.leaf.id
+    with desk.store.read() as reader:
+        entry = reader.link(leaf)
+    if entry is None:
+        raise AuthorityError("The link is not recorded.")
+    return entry
+

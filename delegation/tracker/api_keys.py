@@ -1,0 +1,68 @@
+"""API keys: how operators, services and reviewers prove who they are; only digests are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from delegation.authority.fields import AUDIENCE, matching_text
+from delegation.errors import MalformedError
+from delegation.tracker.work import ApiKey, Role, Store
+
+PREFIX: Final = "dk_"  # so that scanners find a leaked one
+SECRET: Final = re.compile(r"dk_[A-Za-z0-9_-]{43}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ROLES: Final = re.compile("operator|service|reviewer")
+
+
+def create_api_key(  # noqa: PLR0913  # what a key is bound to
+    store: Store, name: str, role: Role, *, audiences: Iterable[str], secret: str, at: int
+) -> ApiKey:
+    """Record an API key under the digest of its secret.
+
+    A service's key is bound to the audiences it may ask about, else one service could spend another
+    one's tokens at the desk.
+
+    Args:
+        store: Where it is recorded.
+        name: What people call it.
+        role: `operator`, `service` or `reviewer`.
+        audiences: For a service at least one, for others none.
+        secret: `dk_` and 43 base64url characters of 32 random bytes; shown to its owner once.
+        at: Unix seconds.
+
+    Raises:
+        MalformedError: A field has another form.
+        ConflictError: The name is taken.
+    """
+    matching_text("name", name, NAME, "1 to 64 lower-case characters")
+    matching_text("role", role, ROLES, "operator, service or reviewer")
+    matching_text("secret", secret, SECRET, "dk_ and 43 base64url characters")
+    bound = tuple(
+        sorted({matching_text("audiences", a, AUDIENCE, "printable ASCII texts") for a in audiences})
+    )
+    if (role == "service") != bool(bound):
+        raise MalformedError("audiences", wanted="at least one for a service, none for others")
+    key = ApiKey(name, role, bound, at)
+    with store.write() as work:
+        work.add_api_key(key, digest(secret))
+    return key
+
+
+def authenticate(store: Store, secret: str) -> ApiKey | None:
+    """Return the live API key with this secret, or None.
+
+    Looked up by digest: the comparison's timing tells nothing about a secret of 256 random bits.
+    """
+    if SECRET.fullmatch(secret) is None:
+        return None
+    with store.read() as reader:
+        key = reader.api_key(digest(secret))
+    return None if key is None or key.is_revoked else key
+
+
+def digest(secret: str) -> bytes:
+    """Return SHA-256 of the secret. No slow hash: there are 256 random bits in it."""
+    return hashlib.sha256(secret.encode("ascii")).digest()

@@ -1,0 +1,50 @@
+"""Inspecting: what a token says and how each of its links stands, without using it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from delegation.authority.chain import Link
+from delegation.judge.decision import Denial
+from delegation.lineage.entry import LinkEntry
+from delegation.tokens.verifier import Failed, verify_token
+from delegation.tracker.check import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What steps 1 to 5 found, and what the store knows of each link.
+
+    Args:
+        token_format: `biscuit` or `macaroon`; empty when the token did not verify.
+        links: Root first; empty when the token did not verify.
+        entries: The recorded entry of each link, None where it is not recorded.
+        denial: Why it did not verify, or None.
+    """
+
+    token_format: str
+    links: tuple[Link, ...]
+    entries: tuple[LinkEntry | None, ...]
+    denial: Denial | None
+
+
+def inspect(desk: Desk, token: str) -> Inspection:
+    """Return what a token holds. Records nothing, spends nothing, asks for no proof.
+
+    Not checked here: proof, time, standing of the call; the entries show the links' standing.
+
+    Args:
+        desk: Store, keys and cache.
+        token: Token text, as it came.
+
+    Raises:
+        StoreUnavailableError: The store does not answer.
+    """
+    verified = verify_token(token, desk.ring, desk.cache)
+    if isinstance(verified, Failed):
+        denial = Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
+        return Inspection("", (), (), denial)
+    links = verified.chain.links
+    with desk.store.read() as reader:
+        entries = tuple(reader.link(link.id) for link in links)
+    return Inspection(verified.format, links, entries, None)

@@ -1,0 +1,58 @@
+"""Issuing: the root link of a token, within the ceiling of an open task, recorded as it is made."""
+
+from __future__ import annotations
+
+from delegation.authority.chain import Origin
+from delegation.authority.grant import Grant
+from delegation.authority.ids import TaskId
+from delegation.authority.narrowing import refuse_wider
+from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
+from delegation.identity.keyring import KeyRing
+from delegation.identity.principal import PublicKey
+from delegation.tokens.issuer import issue_token
+from delegation.tokens.token import Token
+from delegation.tracker.work import Store
+
+
+def issue(  # noqa: PLR0913  # what a root link states
+    store: Store,
+    ring: KeyRing,
+    task: TaskId,
+    *,
+    to: PublicKey,
+    grant: Grant,
+    token_format: str,
+    at: int,
+) -> Token:
+    """Issue a task's root link to a holder and record it before it leaves.
+
+    Args:
+        store: Where it is recorded.
+        ring: The service's keys.
+        task: An open task.
+        to: The first holder, usually the orchestrator.
+        grant: What it gets; unset fields are copied from the ceiling.
+        token_format: `biscuit` or `macaroon`.
+        at: Unix seconds.
+
+    Raises:
+        NotFoundError: There is no such task.
+        ConflictError: The task is closed or past its deadline.
+        WiderThanParentError: The grant is not within the task's ceiling. Nothing is clipped.
+    """
+    with store.write() as work:
+        entry = work.task(task)
+        if entry is None:
+            raise NotFoundError("task", task)
+        if entry.state != "open" or at >= entry.deadline:
+            raise ConflictError("The task is over; nothing is issued outside an open task.")
+        complete = grant.filled_from(entry.ceiling)
+        refusal = refuse_wider(complete, entry.ceiling)
+        if refusal is not None:
+            raise WiderThanParentError(
+                refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
+            )
+        origin = Origin(ring.issuer, task, entry.under, work.catalogue().revision)
+        token = issue_token(ring, origin, to=to, grant=complete, token_format=token_format)
+        work.record_links(token.chain, token.evidence, at=at, issued=True)
+    return token

@@ -1,0 +1,91 @@
+"""Requests of agents to the service itself: one envelope, one parser, the same proof as any call."""
+
+from __future__ import annotations
+
+from delegation.authority.access import Access
+from delegation.authority.ids import DecisionId, LinkId
+from delegation.errors import UnverifiedError
+from delegation.judge.decision import Denial
+from delegation.judge.facts import Query
+from delegation.judge.reserved import settle_reserved
+from delegation.tokens.verifier import Failed, Verified, verify
+from delegation.tracker.check import Desk, deny_unproven
+from delegation.tracker.work import Work
+
+
+def open_reserved(
+    desk: Desk, token: str, proof: str, access: Access, *, at: int, client: str = ""
+) -> Verified:
+    """Verify and record a request that changes nothing but what is recorded.
+
+    Args:
+        desk: Store, keys and cache.
+        token: Token text.
+        proof: Proof text.
+        access: The only access that the proof may cover.
+        at: Unix seconds.
+        client: Who asks, for counting unproven denials.
+
+    Raises:
+        UnverifiedError: A step denied it; the denial is recorded, `reason` is its code.
+        StoreUnavailableError: It could not be recorded.
+    """
+    verified = verify_reserved(desk, token, proof, access, at=at, client=client)
+    with desk.store.write() as work:
+        denial = settle_in(desk, work, verified, access, at=at)
+    raise_denial(denial)
+    return verified
+
+
+def verify_reserved(  # noqa: PLR0913  # what a request consists of
+    desk: Desk, token: str, proof: str, access: Access, *, at: int, client: str
+) -> Verified:
+    """Return the request after steps 1 to 6, or raise after recording the denial.
+
+    Raises:
+        UnverifiedError: A step denied it.
+    """
+    verified = verify(token, proof, access, ring=desk.ring, at=at, cache=desk.cache)
+    if isinstance(verified, Failed):
+        denial = Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
+        deny_unproven(
+            desk, denial, access, DecisionId(desk.new_id("dec_")), at=at, client=client
+        )
+        raise_denial(denial)
+    assert isinstance(verified, Verified)  # noqa: S101  # `raise_denial` has raised otherwise
+    return verified
+
+
+def settle_in(  # noqa: PLR0913  # what a record needs
+    desk: Desk,
+    work: Work,
+    verified: Verified,
+    access: Access,
+    *,
+    at: int,
+    ancestors: tuple[LinkId, ...] = (),
+) -> Denial | None:
+    """Settle and record a request inside a transaction; return its denial, if any."""
+    facts = work.facts(Query(verified.chain, verified.proof.jti, (), at))
+    settlement = settle_reserved(
+        verified.chain,
+        access,
+        facts,
+        decision=DecisionId(desk.new_id("dec_")),
+        at=at,
+        ancestors=ancestors,
+    )
+    if facts.is_root_recorded:
+        work.record_links(verified.chain, verified.evidence, at=at, issued=False)
+    work.record_decision(settlement, access, verified.proof.text, verified.proof.jti)
+    return settlement.decision.denial
+
+
+def raise_denial(denial: Denial | None) -> None:
+    """Raise what was denied, now that it is recorded.
+
+    Raises:
+        UnverifiedError: There is a denial.
+    """
+    if denial is not None:
+        raise UnverifiedError(denial.code, denial.message, remedy=denial.remedy)

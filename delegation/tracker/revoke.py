@@ -1,0 +1,89 @@
+"""Revoking: one recorded row that ends a link, task, agent or key and everything below it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from delegation.authority.access import Access
+from delegation.authority.chain import LINK_ID
+from delegation.authority.fields import matching_text
+from delegation.authority.ids import LinkId
+from delegation.identity.principal import fingerprint
+from delegation.judge.facts import Subject
+from delegation.tracker.check import Desk
+from delegation.tracker.reserved import raise_denial, settle_in, verify_reserved
+from delegation.tracker.work import Revocation, Store
+
+TOOL: Final = "delegation.revoke"
+KINDS: Final = re.compile("link|task|agent|key")
+REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
+BY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
+
+
+def revoke(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+    """Record a revocation; no call under the subject is allowed by a later transaction.
+
+    Repeating one changes nothing and returns the first. There is no way back: a new link is made
+    instead. Descendants are not rewritten: their standing is computed from their ancestors.
+
+    Args:
+        store: Where it is recorded.
+        subject: What is revoked: `link`, `task`, `agent` or `key` and its id.
+        by: Who revokes.
+        reason: Why, at most 500 characters.
+        at: Unix seconds.
+
+    Raises:
+        MalformedError: The kind, reason or revoker has another form.
+        NotFoundError: Nothing is recorded under that id.
+        StoreUnavailableError: It could not be recorded.
+    """
+    matching_text("kind", subject.kind, KINDS, "link, task, agent or key")
+    matching_text("by", by, BY, "1 to 128 characters without control characters")
+    matching_text("reason", reason, REASON, "at most 500 characters without control characters")
+    with store.write() as work:
+        return work.revoke(subject, by=by, reason=reason, at=at)
+
+
+def revocation_request(issuer: str, link: LinkId) -> Access:
+    """Return the access that a holder proves in order to cut a link below its own.
+
+    Raises:
+        MalformedError: `link` is no link id.
+    """
+    matching_text("link", link, LINK_ID, "a link id")
+    return Access(TOOL, {"link": link}, audience=issuer)
+
+
+def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -> Revocation:
+    """Cut a link strictly below the holder's own. Any holder may; the issuer is not asked.
+
+    Args:
+        desk: Store, keys and cache.
+        token: The holder's token text.
+        proof: Proof over `revocation_request(issuer, link)`.
+        link: The link to cut, as recorded.
+        at: Unix seconds.
+
+    Raises:
+        MalformedError: `link` is no link id.
+        UnverifiedError: Token or proof does not verify, the proof was used before, or the link is
+            not below the holder's own; the denial is recorded.
+        StoreUnavailableError: It could not be recorded.
+    """
+    access = revocation_request(desk.ring.issuer, link)
+    verified = verify_reserved(desk, token, proof, access, at=at, client="")
+    revocation = None
+    with desk.store.write() as work:
+        ancestors = tuple(entry.id for entry in work.ancestors(link, at=at)[:-1])
+        denial = settle_in(desk, work, verified, access, at=at, ancestors=ancestors)
+        if denial is None:
+            by = fingerprint(verified.chain.leaf.holder_key)
+            revocation = work.revoke(
+                Subject("link", link), by=by, reason="by a holder above it", at=at
+            )
+    raise_denial(denial)
+    if revocation is None:  # unreachable: `raise_denial` raised; kept so that None never leaves
+        raise AssertionError
+    return revocation

@@ -1,0 +1,135 @@
+"""Tasks: opening one with a ceiling, closing it, and with it all authority under it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Final
+
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.chain import MAX_LINKS
+from delegation.authority.fields import integer, matching_text
+from delegation.authority.grant import Grant
+from delegation.authority.ids import TaskId
+from delegation.errors import ConflictError, MalformedError, NotFoundError
+from delegation.lineage.entry import TaskEntry, TaskState
+from delegation.tracker.work import NewTask, Store
+
+_LOG: Final = logging.getLogger("delegation.tracker")
+DEFAULT_DELEGATIONS: Final = 4  # a ceiling that names none: deep enough for a team, no deeper
+MAX_LASTS: Final = 90 * 24 * 3600  # seconds; a task is a unit of work, not an account
+TITLE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
+OWNER: Final = re.compile(r"[A-Za-z0-9._@+:/-]{1,128}")
+OVER: Final = frozenset({"completed", "failed", "aborted"})
+
+
+def open_task(  # noqa: PLR0913  # what a task is fixed by
+    store: Store,
+    title: str,
+    *,
+    owner: str,
+    ceiling: Grant,
+    lasts: int,
+    at: int,
+    new_id: Callable[[str], str],
+    inferred: bool = False,
+    unsafe_wildcards: bool = False,
+) -> TaskEntry:
+    """Open a task; its ceiling and ledger are fixed from now on.
+
+    Fields that the ceiling leaves unset get nothing that it does not name: the effects and the
+    sensitivity of the tools it names by a literal name, the task's own time, no audience.
+
+    Args:
+        store: Where it is recorded.
+        title: What it is about, at most 200 characters.
+        owner: The accountable human or service.
+        ceiling: The most that any token of it may hold; its budget is the task's ledger.
+        lasts: Seconds until the deadline.
+        at: Unix seconds.
+        new_id: Makes an id with the given prefix.
+        inferred: Whether it is rebuilt from a record rather than observed.
+        unsafe_wildcards: Admit tool patterns with `*`: tools that are added later are then held by
+            tokens that were issued before anybody thought of them. Logged at each use.
+
+    Raises:
+        MalformedError: A field has another form, the ceiling names a tool that the catalogue lacks,
+            or a tool pattern has a wildcard and `unsafe_wildcards` is not set.
+    """
+    matching_text("title", title, TITLE, "1 to 200 characters without control characters")
+    matching_text("owner", owner, OWNER, "1 to 128 characters such as ana@acme.example")
+    integer("lasts", lasts, 1, MAX_LASTS)
+    if not all(capability.tool.is_literal for capability in ceiling.capabilities):
+        if not unsafe_wildcards:
+            raise MalformedError("ceiling", wanted="one that names its tools without wildcards")
+        _LOG.warning("task opened with wildcard tools (unsafe_wildcards) by owner %s", owner)
+    with store.write() as work:
+        task = NewTask(
+            id=TaskId(new_id("tsk_")),
+            title=title,
+            owner=owner,
+            ceiling=complete_ceiling(ceiling, work.catalogue(), at=at, deadline=at + lasts),
+            opened_at=at,
+            deadline=at + lasts,
+            inferred=inferred,
+        )
+        work.open_task(task)
+        entry = work.task(task.id)
+    if entry is None:
+        raise NotFoundError("task", task.id)
+    return entry
+
+
+def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline: int) -> Grant:
+    """Return the ceiling with every field set.
+
+    Raises:
+        MalformedError: A tool is unknown to the catalogue, or the ceiling outlives the task.
+    """
+    tools = []
+    for capability in ceiling.capabilities:
+        named = [tool for tool in catalogue.tools if capability.tool.matches(tool.name)]
+        if not named:
+            raise MalformedError(
+                "capabilities.tool", wanted="the name of a tool that the catalogue has"
+            )
+        tools += named
+    if "expires_at" not in ceiling.unset and ceiling.expires_at > deadline:
+        raise MalformedError("expires_at", wanted="within the task's time")
+    defaults = Grant(
+        (),
+        effects=sorted({tool.effect for tool in tools}),
+        max_sensitivity=max((tool.sensitivity for tool in tools), default=0),
+        audience=(),
+        purpose="",
+        not_before=at,
+        expires_at=deadline,
+        delegations_left=min(DEFAULT_DELEGATIONS, MAX_LINKS - 1) + 1,
+        budget={},
+        needs_approval=(),
+        flow=(),
+    )
+    # `filled_from` takes one delegation off, as for any child: hence the one added above.
+    return ceiling.filled_from(defaults)
+
+
+def close_task(store: Store, task: TaskId, state: TaskState, *, at: int) -> TaskEntry:
+    """Close a task; no call under it is allowed by a transaction that begins afterwards.
+
+    Raises:
+        MalformedError: `state` is no way to end.
+        NotFoundError: There is no such task.
+        ConflictError: It was closed before.
+    """
+    if state not in OVER:
+        raise MalformedError("state", wanted="one of " + ", ".join(sorted(OVER)))
+    with store.write() as work:
+        if work.task(task) is None:
+            raise NotFoundError("task", task)
+        if not work.close_task(task, state, at=at):
+            raise ConflictError("The task is closed already.")
+        entry = work.task(task)
+    if entry is None:
+        raise NotFoundError("task", task)
+    return entry

@@ -1,0 +1,274 @@
+"""The unit of work: what the deeds ask of a store. `delegation.records` answers.
+
+One `write()` is one transaction: everything in it is committed together, or nothing is. An answer
+leaves a deed only after its transaction was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.chain import Chain
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json
+from delegation.judge.decision import Decision
+from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.settle import Settlement
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.tokens.evidence import LinkEvidence
+
+Role: TypeAlias = Literal["operator", "service", "reviewer"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task as it is opened.
+
+    Args:
+        id: Its id.
+        title: What it is about.
+        owner: The accountable human or service.
+        ceiling: Complete grant; the most that any token of it may hold, and its ledger.
+        opened_at: Unix seconds.
+        deadline: Unix seconds.
+        inferred: Whether it is rebuilt from a record rather than observed.
+    """
+
+    id: TaskId
+    title: str
+    owner: str
+    ceiling: Grant
+    opened_at: int
+    deadline: int
+    inferred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A registered agent.
+
+    Args:
+        name: Its identity in the registry.
+        owner: The accountable human or service.
+        keys: Its 32-byte holder keys.
+        registered_at: Unix seconds.
+    """
+
+    name: str
+    owner: str
+    keys: tuple[bytes, ...]
+    registered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One recorded revocation.
+
+    Args:
+        epoch: Its number; later revocations have higher ones.
+        subject: What is revoked, with everything below it.
+        by: Who revoked it: an API key's name, or the fingerprint of a holder.
+        reason: Why, in their words.
+        at: Unix seconds.
+    """
+
+    epoch: int
+    subject: Subject
+    by: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A caller of the service that is no agent.
+
+    Args:
+        name: What people call it, unique.
+        role: What it may do.
+        audiences: For a service: the audiences that it may ask about.
+        created_at: Unix seconds.
+        is_revoked: Whether it was withdrawn.
+    """
+
+    name: str
+    role: Role
+    audiences: tuple[str, ...]
+    created_at: int
+    is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionDetail:
+    """One recorded decision with everything that was kept of it.
+
+    Args:
+        decision: As it was answered.
+        sequence: Commit order.
+        access: The call as it was sent; None when erased or when it had no shape.
+        epoch: The newest revocation that was known.
+        catalogue: The catalogue revision in force.
+    """
+
+    decision: Decision
+    sequence: int
+    access: Mapping[str, Json] | None
+    epoch: int
+    catalogue: int
+
+
+class Reader(Protocol):
+    """Questions to the store, answered from one snapshot."""
+
+    def catalogue(self) -> Catalogue:
+        """Return all tools with all their revisions."""
+
+    def task(self, task: TaskId) -> TaskEntry | None:
+        """Return a task, or None."""
+
+    def tasks(self, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+        """Return tasks, newest first, after the one with this id."""
+
+    def agents(self) -> Sequence[Agent]:
+        """Return all registered agents by name."""
+
+    def link(self, link: LinkId) -> LinkEntry | None:
+        """Return a link with its standing computed from its ancestors, or None."""
+
+    def link_payload(self, link: LinkId) -> bytes | None:
+        """Return the signed payload of a link, or None."""
+
+    def links(
+        self, *, task: TaskId | None, parent: LinkId | None, after: LinkId | None, limit: int, at: int
+    ) -> Sequence[LinkEntry]:
+        """Return links in the order they were recorded, filtered."""
+
+    def ancestors(self, link: LinkId, *, at: int) -> Sequence[LinkEntry]:
+        """Return a link's ancestors, root first, itself last; empty if unknown."""
+
+    def descendants(self, link: LinkId, *, limit: int, at: int) -> Sequence[LinkEntry]:
+        """Return the links below a link, parents before children; empty if unknown."""
+
+    def lineage(self, task: TaskId, *, at: int) -> Lineage | None:
+        """Return a task with its links and decisions, or None."""
+
+    def decisions(
+        self,
+        *,
+        task: TaskId | None,
+        link: LinkId | None,
+        allowed: bool | None,
+        after: int,
+        limit: int,
+    ) -> Sequence[DecisionEntry]:
+        """Return decisions in commit order with a sequence above `after`, filtered."""
+
+    def decision(self, decision: DecisionId) -> DecisionDetail | None:
+        """Return one decision, or None."""
+
+    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
+        """Return revocations with an epoch above `after`, oldest first."""
+
+    def api_key(self, secret_digest: bytes) -> ApiKey | None:
+        """Return the API key whose secret has this SHA-256, or None."""
+
+    def api_keys(self) -> Sequence[ApiKey]:
+        """Return all API keys by name."""
+
+    def unproven_counts(self) -> Mapping[tuple[int, str], int]:
+        """Return how many unproven denials were only counted, by (minute, code)."""
+
+
+class Work(Reader, Protocol):
+    """One transaction that writes."""
+
+    def add_tool(self, tool: Tool, *, at: int) -> int:
+        """Record a definition as a new catalogue revision and return its number.
+
+        An equal definition adds none and returns the present number.
+        """
+
+    def add_agent(self, agent: Agent) -> None:
+        """Register an agent, or add keys to one with the same owner.
+
+        Raises:
+            ConflictError: The name has another owner, or a key belongs to another agent.
+        """
+
+    def open_task(self, task: NewTask) -> None:
+        """Record a task with its ledger."""
+
+    def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
+        """Close an open task; return False if it was closed before or is unknown."""
+
+    def record_links(
+        self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int, issued: bool
+    ) -> None:
+        """Record the links of a verified chain that are not recorded yet, with their evidence.
+
+        Args:
+            chain: The verified chain.
+            evidence: One for each link.
+            at: Unix seconds.
+            issued: Whether the root is being issued now. A root that was not recorded when it was
+                issued is never recorded afterwards, and nothing under it is.
+        """
+
+    def facts(self, query: Query) -> Facts:
+        """Return what settling a call needs to know, read in this transaction."""
+
+    def record_decision(self, settlement: Settlement, access: Access, proof: str, nonce: bytes) -> int:
+        """Write a proven decision with its charges and its nonce; return its sequence."""
+
+    def record_unproven(self, decision: Decision, *, client: str) -> int:
+        """Write a denial at steps 1 to 6 and return its sequence, or 0 if it was only counted.
+
+        Above 10 a second for one client they are counted by code and minute instead of stored.
+        """
+
+    def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+        """Record a revocation, or return the one that is there already.
+
+        Raises:
+            NotFoundError: Nothing is recorded under that id.
+        """
+
+    def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
+        """Record an API key.
+
+        Raises:
+            ConflictError: The name is taken.
+        """
+
+    def revoke_api_key(self, name: str) -> bool:
+        """Withdraw an API key; return False if there is none."""
+
+
+class Store(Protocol):
+    """Where work is done."""
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """Open a snapshot to read from."""
+
+    def write(self) -> AbstractContextManager[Work]:
+        """Open a transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
+        """
+
+    def close(self) -> None:
+        """Release connections."""
+
+    def ping(self) -> None:
+        """Ask the database anything.
+
+        Raises:
+            StoreUnavailableError: It does not answer.
+        """
