@@ -8,6 +8,7 @@ also match `report_finance`, the classic look-alike tool.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -58,32 +59,44 @@ class SegmentPattern:
         """Return whether the name is one that the pattern stands for."""
         if self.is_literal:
             return name == self.text
-        segments = name.split(self.separator)
-        mine = self._segments
-        if mine[-1] == "**":
-            mine = mine[:-1]
-            if len(segments) <= len(mine):
-                return False
-        elif len(segments) != len(mine):
-            return False
-        return all(
-            bool(segment) and want in {"*", segment}
-            for want, segment in zip(mine, segments, strict=False)
-        )
+        return segments_match(self._segments, name.split(self.separator))
 
     def is_within(self, parent: SegmentPattern) -> bool:
         """Return whether every name that this pattern matches is matched by the parent."""
-        if self.separator != parent.separator:
+        return self.separator == parent.separator and segments_within(
+            self._segments, parent._segments
+        )
+
+
+def segments_match(pattern: Sequence[str], name: Sequence[str]) -> bool:
+    """Return whether the segments of a name match those of a pattern; an empty one never does.
+
+    Args:
+        pattern: Literals, `*` for one segment, `**` as the last for one or more.
+        name: The name's segments.
+    """
+    if pattern[-1] == "**":
+        pattern = pattern[:-1]
+        if len(name) <= len(pattern):
             return False
-        mine, theirs = self._segments, parent._segments
-        for index, want in enumerate(theirs):
-            if want == "**":
-                return len(mine) > index
-            if index >= len(mine) or mine[index] == "**":
-                return False
-            if want not in {"*", mine[index]}:
-                return False
-        return len(mine) == len(theirs)
+    elif len(name) != len(pattern):
+        return False
+    return all(name[len(pattern) :]) and all(
+        want == segment or (want == "*" and segment != "")
+        for want, segment in zip(pattern, name, strict=False)
+    )
+
+
+def segments_within(child: Sequence[str], parent: Sequence[str]) -> bool:
+    """Return whether every name that the child's segments match is matched by the parent's."""
+    for index, want in enumerate(parent):
+        if want == "**":
+            return len(child) > index
+        if index >= len(child) or child[index] == "**":
+            return False
+        if want not in {"*", child[index]}:
+            return False
+    return len(child) == len(parent)
 
 
 def tool_pattern(text: str) -> SegmentPattern:

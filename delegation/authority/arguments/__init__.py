@@ -1,0 +1,91 @@
+"""Argument types: one canonical form for each value, one file for each family of types.
+
+A value is canonicalised after the proof was checked over the access as sent. Only canonical values
+are compared with constraints, and only they may be executed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.authority.arguments.argument_type import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.composite import ListType, ObjectType
+from delegation.authority.arguments.email import EmailType
+from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.number import BooleanType, DecimalType, IntegerType
+from delegation.authority.arguments.opaque import BytesType, EnumType, OpaqueType
+from delegation.authority.arguments.path import PathType
+from delegation.authority.arguments.text import TextType
+from delegation.authority.arguments.url import UrlType
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+MAX_DEPTH: Final = 4  # types within types
+
+_PLAIN: Final[dict[str, type[ArgumentType]]] = {
+    "boolean": BooleanType,
+    "bytes": BytesType,
+    "decimal": DecimalType,
+    "email": EmailType,
+    "enum": EnumType,
+    "host": HostType,
+    "integer": IntegerType,
+    "opaque": OpaqueType,
+    "path": PathType,
+    "text": TextType,
+    "url": UrlType,
+}
+TYPES: Final = frozenset(_PLAIN) | {"list", "object"}
+
+
+def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
+    """Return the type that this JSON states.
+
+    Args:
+        value: A type's name, or an object of `type` and its options.
+        depth: How many types may still be nested.
+
+    Raises:
+        MalformedError: An unknown type or option, an option of another form, or too deep.
+    """
+    if depth == 0:
+        raise MalformedError("An argument type", wanted=f"nested at most {MAX_DEPTH} deep")
+    options: dict[str, Json] = {"type": value} if isinstance(value, str) else {}
+    if isinstance(value, dict):
+        options = dict(value)
+    name = options.pop("type", None)
+    if name == "list" and options.keys() <= {"of", "max"} and "of" in options:
+        options["of"] = parse_type(options["of"], depth=depth - 1)  # type: ignore[assignment]  # a type, for the constructor
+        return ListType(**options)  # type: ignore[arg-type]  # checked by the constructor
+    if name == "object" and options.keys() == {"fields"}:
+        fields = options["fields"]
+        if isinstance(fields, dict):
+            return ObjectType({k: parse_type(v, depth=depth - 1) for k, v in fields.items()})
+    if isinstance(name, str) and name in _PLAIN:
+        lists = {k: tuple(v) for k, v in options.items() if isinstance(v, list)}
+        try:
+            return _PLAIN[name](**{**options, **lists})
+        except TypeError as error:
+            raise MalformedError("An argument type", wanted="a known type and options") from error
+    raise MalformedError("An argument type", wanted="one of " + ", ".join(sorted(TYPES)))
+
+
+__all__ = [
+    "TYPES",
+    "ArgumentType",
+    "BooleanType",
+    "BytesType",
+    "DecimalType",
+    "EmailType",
+    "EnumType",
+    "HostType",
+    "IntegerType",
+    "ListType",
+    "NoCanonicalFormError",
+    "ObjectType",
+    "OpaqueType",
+    "PathType",
+    "TextType",
+    "UrlType",
+    "parse_type",
+]

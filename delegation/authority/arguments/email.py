@@ -1,0 +1,53 @@
+"""E-mail: exactly one bare mailbox. No display name, comment, quote, route, or second address."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.host import address_of, canonical_host
+from delegation.canonical import Json
+
+MAX_EMAIL: Final = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
+_MAX_LOCAL: Final = 64
+# RFC 5322 dot-atom, less the characters that relays read as routing: % and !
+_LOCAL: Final = re.compile(r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_SEVERAL: Final = re.compile(r"[,;<>\s()\"\[\]\\:]")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailType:
+    """One mailbox such as `ana@acme.example`."""
+
+    name: ClassVar[str] = "email"
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the mailbox with its domain in canonical form; the local part keeps its case."""
+        if type(value) is not str:
+            raise refuse_type(value, "an e-mail address")
+        return canonical_email(value)
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return self.name
+
+
+def canonical_email(value: str) -> str:
+    """Return one mailbox in canonical form.
+
+    Raises:
+        NoCanonicalFormError: It is not exactly one bare mailbox.
+    """
+    if len(value) > MAX_EMAIL:
+        raise NoCanonicalFormError("email_too_long", f"it has more than {MAX_EMAIL} characters")
+    if value.count("@") != 1 or _SEVERAL.search(value):
+        raise NoCanonicalFormError("email_several", "it is not exactly one bare mailbox")
+    local, _, domain = value.partition("@")
+    if len(local) > _MAX_LOCAL or _LOCAL.fullmatch(local) is None:
+        raise NoCanonicalFormError("email_local_part", "its local part is no plain ASCII dot-atom")
+    host = canonical_host(domain, special=False)
+    if address_of(host) is not None:
+        raise NoCanonicalFormError("email_domain", "its domain is an address")
+    return f"{local}@{host}"

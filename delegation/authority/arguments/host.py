@@ -1,0 +1,170 @@
+"""Hosts: DNS names as A-labels and addresses in their one spelling; special ones are refused.
+
+An agent that may name a host may name `169.254.169.254`, `[::ffff:7f00:1]` or `0177.1`. Every
+spelling but the canonical one is refused, and so is every address that no agent should reach unless
+the tool's definition says `unsafe_special_addresses`. Not checked here: what a name resolves to; the
+service that connects must check the address it really uses (docs/threat-model.md).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias
+
+import idna
+
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_HOST: Final = 253
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
+_NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)  # inet_aton reads such labels
+_LOCAL_TOPS: Final = frozenset(
+    "localhost local internal intranet private corp home lan localdomain arpa onion test invalid"
+    " example".split()
+) - {"example"}  # `example` names are reserved for documentation and reach nobody
+
+# IANA special-purpose registries (RFC 6890 and later entries), plus multicast and translation:
+# what is inside means the host itself, its neighbours, or another address in disguise.
+SPECIAL: Final[tuple[Network, ...]] = tuple(
+    map(
+        ipaddress.ip_network,
+        """0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+        192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24
+        198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
+        ::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64
+        2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10
+        fec0::/10 ff00::/8""".split(),
+    )
+)
+_SPECIAL_RANGES: Final = {
+    version: tuple(
+        (int(n.network_address), int(n.broadcast_address)) for n in SPECIAL if n.version == version
+    )
+    for version in (4, 6)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HostType:
+    """A DNS name of at least two labels, or a public address.
+
+    Args:
+        unsafe_special_addresses: Also admit loopback, link-local, private, shared, benchmarking,
+            documentation, translated and multicast addresses, and names of local networks.
+    """
+
+    name: ClassVar[str] = "host"
+    unsafe_special_addresses: bool = False
+
+    def __post_init__(self) -> None:
+        if type(self.unsafe_special_addresses) is not bool:
+            raise MalformedError("unsafe_special_addresses", wanted="a boolean")
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the name in lower-case A-labels, or the address in its one spelling."""
+        if type(value) is not str:
+            raise refuse_type(value, "a host name or address")
+        return canonical_host(value, special=self.unsafe_special_addresses)
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        if not self.unsafe_special_addresses:
+            return self.name
+        return {"type": self.name, "unsafe_special_addresses": True}
+
+
+def canonical_host(text: str, *, special: bool) -> str:
+    """Return a host's canonical form.
+
+    Args:
+        text: A name, an IPv4 address, or an IPv6 address without brackets.
+        special: Whether special-purpose addresses and local names are admitted.
+
+    Raises:
+        NoCanonicalFormError: It has none, or it is special and that is not admitted.
+    """
+    if not 0 < len(text) <= MAX_HOST:
+        raise NoCanonicalFormError("host_form", f"it has no or more than {MAX_HOST} characters")
+    if ":" in text or _is_numeric(text):
+        return _canonical_address(text, special=special)
+    name = _canonical_name(text)
+    labels = name.split(".")
+    if not special and (len(labels) == 1 or labels[-1] in _LOCAL_TOPS):
+        raise NoCanonicalFormError("host_local_name", "it is a name of a local network")
+    return name
+
+
+def _is_numeric(text: str) -> bool:
+    """Return whether the last label is a number: `inet_aton` and browsers read an address there."""
+    last = text.rstrip(".").rpartition(".")[2].lower()
+    return _NUMERIC.fullmatch(last) is not None
+
+
+def address_of(host: str) -> Address | None:
+    """Return the address that a canonical host is, or None for a name."""
+    if ":" in host or _is_numeric(host):
+        try:
+            return ipaddress.ip_address(host)
+        except ValueError:
+            return None
+    return None
+
+
+def _canonical_address(text: str, *, special: bool) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise NoCanonicalFormError(
+            "host_odd_address", "it is an address in an unusual spelling"
+        ) from error
+    if str(address) != text or "%" in text:
+        raise NoCanonicalFormError("host_odd_address", "it is an address in an unusual spelling")
+    if not special and is_special(address):
+        raise NoCanonicalFormError(
+            "host_special_address", "it is an address that no agent should reach"
+        )
+    return text
+
+
+def is_special(address: Address) -> bool:
+    """Return whether an address lies in a special-purpose range, or hides such an address."""
+    number = int(address)
+    return any(low <= number <= high for low, high in _SPECIAL_RANGES[address.version])
+
+
+def _canonical_name(text: str) -> str:
+    if text.endswith("."):
+        raise NoCanonicalFormError("host_trailing_dot", "it ends with a dot")
+    if text.isascii():
+        name = text.lower()
+    else:
+        try:
+            # Strict: what IDNA 2008 maps away (full-width letters, other dots) has two spellings.
+            name = idna.encode(text, uts46=False, std3_rules=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError, ValueError) as error:
+            raise NoCanonicalFormError("host_form", "it is no host name") from error
+    for label in name.split("."):
+        if _LABEL.fullmatch(label) is None:
+            raise NoCanonicalFormError("host_form", "a label is empty or holds foreign characters")
+        if label.startswith("xn--"):
+            _refuse_odd_label(label)
+        elif label[2:4] == "--":
+            raise NoCanonicalFormError("host_form", "a label has reserved hyphens")
+    return name
+
+
+def _refuse_odd_label(label: str) -> None:
+    """Refuse an A-label that decodes to something whose A-label is another."""
+    try:
+        again = idna.encode(idna.decode(label), uts46=False, std3_rules=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError, ValueError) as error:
+        raise NoCanonicalFormError("host_form", "an A-label does not decode") from error
+    if again != label:
+        raise NoCanonicalFormError("host_form", "an A-label has another spelling")

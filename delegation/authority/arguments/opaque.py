@@ -1,0 +1,108 @@
+"""Values that mean nothing to us and are compared as they are: enum words, ids, bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from delegation import canonical
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.fields import integer
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+MAX_OPAQUE: Final = 256
+MAX_BYTES: Final = 32_768
+MAX_ENUM: Final = 256
+_OPAQUE: Final = re.compile(r"[A-Za-z0-9._~:@+-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """One of a fixed set of texts.
+
+    Args:
+        values: The texts, 1 to 256, each canonical text.
+    """
+
+    name: ClassVar[str] = "enum"
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.values) <= MAX_ENUM or len(set(self.values)) != len(self.values):
+            raise MalformedError("enum values", wanted=f"1 to {MAX_ENUM} different texts")
+        for value in self.values:
+            if type(value) is not str:
+                raise MalformedError("enum values", wanted="texts")
+            canonical.encode(value, what="enum values")
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the text if it is one of the set, compared exactly."""
+        if type(value) is not str:
+            raise refuse_type(value, "one of a set of texts")
+        if value not in self.values:
+            raise NoCanonicalFormError("enum_unknown", "it is none of the type's values")
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return {"type": self.name, "values": [*self.values]}
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueType:
+    """An identifier of ASCII letters, digits and `._~:@+-`: nothing that a path or query reads.
+
+    Args:
+        max: Most characters, 1 to 256.
+    """
+
+    name: ClassVar[str] = "opaque"
+    max: int = MAX_OPAQUE
+
+    def __post_init__(self) -> None:
+        integer("opaque max", self.max, 1, MAX_OPAQUE)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the identifier as it is."""
+        if type(value) is not str:
+            raise refuse_type(value, "an identifier")
+        if len(value) > self.max or _OPAQUE.fullmatch(value) is None or not value.strip("."):
+            raise NoCanonicalFormError("opaque_form", "it is no identifier of the allowed letters")
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return self.name if self == OpaqueType() else {"type": self.name, "max": self.max}
+
+
+@dataclass(frozen=True, slots=True)
+class BytesType:
+    """Bytes as unpadded base64url that re-encodes to itself.
+
+    Args:
+        max: Most bytes after decoding.
+    """
+
+    name: ClassVar[str] = "bytes"
+    max: int = MAX_BYTES
+
+    def __post_init__(self) -> None:
+        integer("bytes max", self.max, 0, MAX_BYTES)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the text as it is."""
+        if type(value) is not str:
+            raise refuse_type(value, "base64url text")
+        try:
+            data = canonical.unb64u(value)
+        except MalformedError as error:
+            raise NoCanonicalFormError("bytes_form", "it is no unpadded base64url") from error
+        if len(data) > self.max:
+            raise NoCanonicalFormError("bytes_too_long", f"it has more than {self.max} bytes")
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return self.name if self == BytesType() else {"type": self.name, "max": self.max}

@@ -1,0 +1,161 @@
+"""URLs: http(s) in one spelling, compared part by part. What two parsers could read apart is refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.host import canonical_host
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+MAX_URL: Final = 2048
+MAX_PORT: Final = 65535
+_PORTS: Final = {"https": 443, "http": 80}
+_SHAPE: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
+    re.ASCII,
+)
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+# RFC 3986 pchar, less `;` (path parameters), `\` is none; query adds / and ?.
+_PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
+_QUERY: Final = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED: Final = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+)
+# Decoded again these would split, climb or end a path: percent, slash, backslash, NUL to space.
+_REFUSED_ESCAPES: Final = frozenset([*range(0x21), 0x23, 0x25, 0x2F, 0x3B, 0x3F, 0x5C, 0x7F])
+
+
+@dataclass(frozen=True, slots=True)
+class UrlParts:
+    """A canonical URL, taken apart.
+
+    Args:
+        scheme: `https` or `http`.
+        host: Canonical host.
+        port: Number, the scheme's own if none was written.
+        path: Begins with a slash.
+        query: Without the question mark; None if there is none.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str | None
+
+    @property
+    def text(self) -> str:
+        """The one spelling."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        query = "" if self.query is None else f"?{self.query}"
+        return f"{self.scheme}://{host}{port}{self.path}{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlType:
+    """An absolute http(s) URL without user, password or fragment.
+
+    Args:
+        schemes: Which of `https` and `http` are admitted.
+        unsafe_special_addresses: See `HostType`.
+    """
+
+    name: ClassVar[str] = "url"
+    schemes: tuple[str, ...] = ("https",)
+    unsafe_special_addresses: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.schemes or not set(self.schemes) <= _PORTS.keys():
+            raise MalformedError("url schemes", wanted="https, http or both")
+        if type(self.unsafe_special_addresses) is not bool:
+            raise MalformedError("unsafe_special_addresses", wanted="a boolean")
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the URL in its one spelling."""
+        if type(value) is not str:
+            raise refuse_type(value, "a URL")
+        parts = parse_url(value, special=self.unsafe_special_addresses)
+        if parts.scheme not in self.schemes:
+            raise NoCanonicalFormError("url_scheme", "its scheme is not admitted")
+        return parts.text
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        if self == UrlType():
+            return self.name
+        return {
+            "type": self.name,
+            "schemes": [*self.schemes],
+            "unsafe_special_addresses": self.unsafe_special_addresses,
+        }
+
+
+def parse_url(text: str, *, special: bool) -> UrlParts:
+    """Return a URL's parts in canonical form.
+
+    Args:
+        text: The URL.
+        special: Whether special-purpose addresses and local names are admitted.
+
+    Raises:
+        NoCanonicalFormError: It has no canonical form.
+    """
+    if len(text) > MAX_URL:
+        raise NoCanonicalFormError("url_too_long", f"it has more than {MAX_URL} characters")
+    if "#" in text:
+        raise NoCanonicalFormError("url_fragment", "it has a fragment")
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        raise NoCanonicalFormError("url_form", "it is no absolute URL")
+    scheme = match["scheme"].lower()
+    if scheme not in _PORTS:
+        raise NoCanonicalFormError("url_scheme", "its scheme is neither https nor http")
+    host, port = _authority(match["authority"], scheme, special=special)
+    path = _escaped(match["path"] or "/", _PATH)
+    for segment in path[1:].split("/")[:-1]:
+        if not segment:
+            raise NoCanonicalFormError("url_empty_segment", "its path has an empty segment")
+    if any(segment in {".", ".."} for segment in path.split("/")):
+        raise NoCanonicalFormError("url_dot_segment", "its path has a dot segment")
+    query = None if match["query"] is None else _escaped(match["query"], _QUERY)
+    return UrlParts(scheme, host, port, path, query)
+
+
+def _authority(text: str, scheme: str, *, special: bool) -> tuple[str, int]:
+    if "@" in text:
+        raise NoCanonicalFormError("url_userinfo", "it names a user before the host")
+    if "%" in text or "\\" in text:
+        raise NoCanonicalFormError("url_form", "its host is escaped")
+    host, port = text, ""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or ":" not in host or (rest and not rest.startswith(":")):
+            raise NoCanonicalFormError("url_form", "its host is no bracketed address")
+        has_port, port = bool(rest), rest[1:]
+    else:
+        host, colon, port = text.partition(":")
+        has_port = bool(colon)
+    if has_port and (_PORT.fullmatch(port) is None or int(port) > MAX_PORT):
+        raise NoCanonicalFormError("url_port", "its port is no number from 1 to 65535")
+    return canonical_host(host, special=special), int(port) if has_port else _PORTS[scheme]
+
+
+def _escaped(text: str, form: re.Pattern[str]) -> str:
+    if form.fullmatch(text) is None:
+        raise NoCanonicalFormError("url_foreign_character", "it holds characters a URL has not")
+
+    def spell(match: re.Match[str]) -> str:
+        byte = int(match[1], 16)
+        if byte in _REFUSED_ESCAPES:
+            raise NoCanonicalFormError(
+                "url_escape", "it escapes a slash, percent sign or control character"
+            )
+        return chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
+
+    return _ESCAPE.sub(spell, text)

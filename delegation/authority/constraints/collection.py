@@ -1,0 +1,116 @@
+"""Constraints on lists: `each` item, `contains` at least these, `subset` of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar
+
+from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.constraints.constraint import (
+    ABSENT,
+    MAX_PROBES,
+    Constraint,
+    Value,
+    contains_same,
+)
+from delegation.authority.constraints.equality import _Literals, are_canonical
+from delegation.canonical import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Each(Constraint):
+    """A list whose every item is admitted; the empty list is.
+
+    Args:
+        item: The constraint on each item.
+    """
+
+    kind: ClassVar[str] = "each"
+    item: Constraint
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is a list of admitted items."""
+        return type(value) is list and all(self.item.admits(item) for item in value)
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the type is a list of what the item's constraint fits."""
+        return isinstance(of, ListType) and self.item.fits(of.of)
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether each item is within the parent's."""
+        if isinstance(parent, Each):
+            return self.item.is_within(parent.item)
+        if isinstance(parent, Subset):
+            values = self.item.finite()
+            return values is not None and all(contains_same(parent.values, v) for v in values)
+        return False
+
+    def members(self) -> tuple[Constraint, ...]:
+        """Return the item's constraint."""
+        return (self.item,)
+
+    def body(self) -> Json:
+        """Return the item's constraint as JSON."""
+        return self.item.to_json()
+
+    def probes(self) -> Iterable[Value]:
+        """Return the empty list and lists of one item."""
+        yield []
+        yield from ([p] for p in islice(self.item.probes(), MAX_PROBES) if p is not ABSENT)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contains(_Literals):
+    """A list that holds all of these values, and maybe others."""
+
+    kind: ClassVar[str] = "contains"
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is a list that holds all of them."""
+        return type(value) is list and all(contains_same(value, want) for want in self.values)
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the type is a list under which the literals are canonical."""
+        return isinstance(of, ListType) and are_canonical(self.values, of.of)
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether all that the parent asks for is asked for here too."""
+        return isinstance(parent, Contains) and all(
+            contains_same(self.values, value) for value in parent.values
+        )
+
+    def probes(self) -> Iterable[Value]:
+        """Return all the values, all with one more, and all but one."""
+        values: list[Json] = [*self.values]
+        yield values
+        yield [*values, "x"]
+        yield from (values[:i] + values[i + 1 :] for i in range(min(len(values), 16)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subset(_Literals):
+    """A list of none but these values; the empty list is one."""
+
+    kind: ClassVar[str] = "subset"
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is a list of none but these."""
+        return type(value) is list and all(contains_same(self.values, item) for item in value)
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the type is a list under which the literals are canonical."""
+        return isinstance(of, ListType) and are_canonical(self.values, of.of)
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether each value is admitted by what the parent asks of items."""
+        if isinstance(parent, Subset):
+            return all(contains_same(parent.values, value) for value in self.values)
+        return isinstance(parent, Each) and all(parent.item.admits(v) for v in self.values)
+
+    def probes(self) -> Iterable[Value]:
+        """Return the empty list, all the values, and each alone."""
+        yield []
+        yield [*self.values]
+        yield from ([value] for value in self.values[:MAX_PROBES])

@@ -1,0 +1,141 @@
+"""What a constraint is: which canonical values it admits, and when it lies within another.
+
+`is_within` is sound for every pair of kinds: it is never true when a value exists that the child
+admits and the parent does not. Where inclusion is not proven it is refused.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from enum import Enum
+from typing import ClassVar, Final, Literal, TypeAlias
+
+from delegation.authority.arguments import ArgumentType
+from delegation.canonical import Json, encode, same
+from delegation.errors import MalformedError
+
+MAX_VALUES: Final = 256  # literals in one list
+MAX_MEMBERS: Final = 64  # constraints within one constraint, at all levels together
+MAX_DEPTH: Final = 4  # constraints within constraints
+MAX_PROBES: Final = 128  # values that a search for a witness tries
+
+
+class Absent(Enum):
+    """The type of `ABSENT`."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+"""What an argument is that was not given; null is a value, and no type admits it."""
+
+Value: TypeAlias = Json | Literal[Absent.ABSENT]
+
+
+class Constraint(ABC):
+    """One restriction on one argument. Subclasses are frozen values, one for each kind."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def admits(self, value: Value) -> bool:
+        """Return whether a canonical value, or the absence of one, is admitted.
+
+        Not checked here: that the value is canonical under its argument's type (`fits`).
+        """
+
+    @abstractmethod
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether this may constrain an argument of that type.
+
+        A path constraint on plain text would compare what nobody canonicalised.
+        """
+
+    @abstractmethod
+    def body(self) -> Json:
+        """Return what stands behind the kind in its JSON."""
+
+    @abstractmethod
+    def probes(self) -> Iterable[Value]:
+        """Return values at, just inside and just outside its bounds, for finding witnesses."""
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether this kind's own rule proves it within a parent that is no combination."""
+        return False
+
+    def finite(self) -> tuple[Json, ...] | None:
+        """Return every value that is admitted, if they can be listed."""
+        return None
+
+    def members(self) -> tuple[Constraint, ...]:
+        """Return the constraints that this one is made of."""
+        return ()
+
+    def is_within(self, parent: Constraint) -> bool:
+        """Return whether everything that this admits is admitted by the parent. Sound, not complete.
+
+        Args:
+            parent: The constraint on the same argument, one link above.
+        """
+        if parent.kind == "any" or self == parent:
+            return True
+        if parent.kind == "all":
+            return all(self.is_within(clause) for clause in parent.members())
+        if self.kind == "any_of":
+            return all(member.is_within(parent) for member in self.members())
+        values = self.finite()
+        if values is not None:
+            return all(parent.admits(value) for value in values)
+        if self.kind == "absent":
+            return parent.admits(ABSENT)
+        if self.kind == "all" and any(clause.is_within(parent) for clause in self.members()):
+            return True
+        if parent.kind == "any_of":
+            return any(self.is_within(member) for member in parent.members())
+        return self.kind != "all" and self.lies_within(parent)
+
+    def witness(self, parent: Constraint) -> Value | None:
+        """Return a smallest value found that this admits and the parent does not.
+
+        None proves nothing: it was not found. What is returned was tried.
+        """
+        found = [
+            value
+            for value in _first([*self.probes(), *parent.probes()])
+            if self.admits(value) and not parent.admits(value)
+        ]
+        return min(found, key=_size, default=None)
+
+    def to_json(self) -> Json:
+        """Return the constraint's JSON, an object of exactly one member."""
+        return {self.kind: self.body()}
+
+
+def _first(values: Iterable[Value]) -> list[Value]:
+    return list(values)[: 2 * MAX_PROBES]
+
+
+def _size(value: Value) -> tuple[int, bytes]:
+    if value is ABSENT:
+        return (0, b"")
+    data = encode(value)
+    return (len(data), data)
+
+
+def contains_same(values: Iterable[Json], value: Value) -> bool:
+    """Return whether a value is among others, types included: `1` is not `True`."""
+    return value is not ABSENT and any(same(value, other) for other in values)
+
+
+def canonical_values(what: str, values: Iterable[Json]) -> tuple[Json, ...]:
+    """Return literals in their one order, each once.
+
+    Raises:
+        MalformedError: None, too many, or one without canonical JSON.
+    """
+    unique = {encode(value, what=what): value for value in values}
+    if not 0 < len(unique) <= MAX_VALUES:
+        raise MalformedError(what, wanted=f"1 to {MAX_VALUES} values")
+    return tuple(unique[key] for key in sorted(unique))

@@ -1,0 +1,149 @@
+"""Equality with literals: `exact`, `one_of`, `not_one_of`. Typed: `1` is not `True`, nor `"1"`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.constraints.constraint import (
+    ABSENT,
+    Constraint,
+    Value,
+    canonical_values,
+    contains_same,
+)
+from delegation.canonical import Json, encode, same
+
+
+def are_canonical(values: Iterable[Json], of: ArgumentType) -> bool:
+    """Return whether each literal is its own canonical form under the type.
+
+    A literal that is not would never match, or match what means something else.
+    """
+    try:
+        return all(same(of.canonicalise(value), value) for value in values)
+    except NoCanonicalFormError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exact(Constraint):
+    """Exactly one value.
+
+    Args:
+        value: Any canonical JSON value.
+    """
+
+    kind: ClassVar[str] = "exact"
+    value: Json
+
+    def __post_init__(self) -> None:
+        encode(self.value, what="exact")
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with types: `Exact(1) != Exact(True)`."""
+        return isinstance(other, Exact) and same(self.value, other.value)
+
+    def __hash__(self) -> int:
+        """Hash the canonical bytes."""
+        return hash(encode(self.value))
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is that value."""
+        return value is not ABSENT and same(value, self.value)
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the literal is canonical under the type."""
+        return are_canonical((self.value,), of)
+
+    def body(self) -> Json:
+        """Return the value."""
+        return self.value
+
+    def finite(self) -> tuple[Json, ...]:
+        """Return the one value."""
+        return (self.value,)
+
+    def probes(self) -> Iterable[Value]:
+        """Return the value."""
+        return (self.value,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Literals(Constraint):
+    """What kinds made of a set of literals share.
+
+    Args:
+        values: 1 to 256 values; sorted, each once.
+    """
+
+    values: tuple[Json, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", canonical_values(self.kind, self.values))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare kind and values, types included."""
+        return (
+            isinstance(other, _Literals)
+            and self.kind == other.kind
+            and same([*self.values], [*other.values])
+        )
+
+    def __hash__(self) -> int:
+        """Hash the canonical bytes."""
+        return hash((self.kind, encode([*self.values])))
+
+    def body(self) -> Json:
+        """Return the values."""
+        return [*self.values]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneOf(_Literals):
+    """One of several values."""
+
+    kind: ClassVar[str] = "one_of"
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is among the values."""
+        return contains_same(self.values, value)
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether every literal is canonical under the type."""
+        return are_canonical(self.values, of)
+
+    def finite(self) -> tuple[Json, ...]:
+        """Return the values."""
+        return self.values
+
+    def probes(self) -> Iterable[Value]:
+        """Return the values."""
+        return self.values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NotOneOf(_Literals):
+    """Any value but these. Weak: name what is allowed wherever that is possible."""
+
+    kind: ClassVar[str] = "not_one_of"
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is given and not among the values."""
+        return value is not ABSENT and not contains_same(self.values, value)
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether every literal is canonical under the type."""
+        return are_canonical(self.values, of)
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether whatever the parent excludes is excluded here too."""
+        return isinstance(parent, NotOneOf) and all(
+            contains_same(self.values, value) for value in parent.values
+        )
+
+    def probes(self) -> Iterable[Value]:
+        """Return the excluded values and some others."""
+        return (*self.values, 0, 1, "x", "y", True, [])

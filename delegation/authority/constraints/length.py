@@ -1,0 +1,72 @@
+"""Length: characters of a text, items of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from delegation.authority.arguments import ArgumentType
+from delegation.authority.constraints.constraint import Constraint, Value
+from delegation.authority.fields import closed_object, integer
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+MAX_LENGTH: Final = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Length(Constraint):
+    """A text or list of `min` to `max` characters or items.
+
+    Args:
+        min: Least length.
+        max: Greatest length, at most 32,768.
+    """
+
+    kind: ClassVar[str] = "length"
+    min: int = 0
+    max: int = MAX_LENGTH
+
+    def __post_init__(self) -> None:
+        integer("length max", self.max, 0, MAX_LENGTH)
+        integer("length min", self.min, 0, MAX_LENGTH)
+        if self.min > self.max:
+            raise MalformedError("length", wanted="one whose min is not above its max")
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is a text or list of such a length."""
+        return isinstance(value, str | list) and self.min <= len(value) <= self.max
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the type has a length that people mean."""
+        return of.name in {"text", "opaque", "list"}
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether the parent's bounds are no tighter."""
+        return isinstance(parent, Length) and self.min >= parent.min and self.max <= parent.max
+
+    def body(self) -> Json:
+        """Return the bounds."""
+        return {"min": self.min, "max": self.max}
+
+    def probes(self) -> Iterable[Value]:
+        """Return texts and lists at the bounds and one beyond."""
+        for size in (self.min, self.min - 1, self.max, self.max + 1):
+            if size >= 0:
+                yield "x" * size
+            if 0 <= size <= 64:  # noqa: PLR2004  # long lists make no better witness
+                yield ["x"] * size
+
+    @classmethod
+    def parse(cls, body: Json) -> Length:
+        """Return the constraint that this body states.
+
+        Raises:
+            MalformedError: A field is missing, unknown or of another form.
+        """
+        fields = closed_object("length", body, frozenset({"min", "max"}))
+        return cls(
+            integer("length min", fields["min"], 0, MAX_LENGTH),
+            integer("length max", fields["max"], 0, MAX_LENGTH),
+        )
