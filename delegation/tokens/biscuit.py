@@ -1,0 +1,140 @@
+"""The biscuit back-end: block 0 by the issuer, block k a third-party block by holder k-1.
+
+The only file that calls biscuit-python. Its exceptions, panics included, never leave.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from biscuit_auth import Algorithm, Biscuit, BiscuitBuilder, PrivateKey, PublicKey
+
+from delegation import ed25519
+from delegation.errors import MalformedError
+from delegation.tokens import biscuit_wire
+from delegation.tokens.biscuit_wire import WireBlock, WireToken
+from delegation.tokens.evidence import LinkEvidence
+from delegation.tokens.links import Entry
+
+ROLE: Final = "issuer"
+_Result = TypeVar("_Result")
+
+
+def mint(payload: bytes, *, kid: int, seed: bytes) -> bytes:
+    """Return a token of one block, signed by the issuer's key.
+
+    Args:
+        payload: The root link's payload.
+        kid: Id of the issuer's key.
+        seed: The issuer's 32-byte seed.
+
+    Raises:
+        MalformedError: The library made another block than the template (another library version).
+    """
+
+    def build() -> bytes:
+        builder = BiscuitBuilder("link({payload})", {"payload": payload})
+        builder.set_root_key_id(kid)
+        return bytes(builder.build(PrivateKey.from_bytes(seed, Algorithm.Ed25519)).to_bytes())
+
+    data = _guarded(build)
+    if data is None:
+        raise MalformedError("The token", wanted="one that the biscuit library can build")
+    token = biscuit_wire.read(data)
+    block = biscuit_wire.block_of(payload, third_party=False)
+    # Pins the library's output: a release that signs the authority block otherwise stops here.
+    if token.blocks[0].block != block or not _root_is_signed(
+        token.blocks[0], ed25519.public_of(seed)
+    ):
+        raise MalformedError("The token", wanted="a block that equals the template")
+    return data
+
+
+def append(data: bytes, payload: bytes, *, holder_seed: bytes) -> bytes:
+    """Return the token with one more link, authored by the last link's holder, offline.
+
+    Args:
+        data: The token so far.
+        payload: The new link's payload.
+        holder_seed: The holder's 32-byte seed.
+
+    Raises:
+        MalformedError: `data` is no token of ours.
+    """
+    token = biscuit_wire.read(data)
+    longer = biscuit_wire.appended(
+        token, payload, holder_seed=holder_seed, next_seed=secrets.token_bytes(32)
+    )
+    return biscuit_wire.write(longer)
+
+
+def entries(token: WireToken) -> list[Entry]:
+    """Return the container's blocks as links that are not verified yet."""
+    return [_entry(token.blocks, index) for index in range(len(token.blocks))]
+
+
+def _entry(blocks: Sequence[WireBlock], index: int) -> Entry:
+    block = blocks[index]
+    payload = biscuit_wire.payload_of(block.block, third_party=index > 0)
+    if index == 0:
+        evidence = LinkEvidence(
+            "biscuit", biscuit_wire.authority_message(block), block.signature
+        )
+        # Step 3 checked this very signature under the issuer's key.
+        return Entry(block.raw, payload, evidence, lambda _: True)
+    external = block.external_signature or b""
+    evidence = LinkEvidence("biscuit", block.block, external, blocks[index - 1].signature)
+    # A first-party block has no external key and so no author: whoever holds the token made it.
+    return Entry(block.raw, payload, evidence, lambda key: block.external_key == key)
+
+
+def is_container_signed(data: bytes, token: WireToken, root: bytes, *, known: int) -> bool:
+    """Return whether every signature of the container verifies (step 3).
+
+    Args:
+        data: The container's bytes.
+        token: The same, taken apart.
+        root: The issuer's 32-byte key.
+        known: How many blocks from the front verified before, byte for byte, under this key.
+    """
+    if known == 0:
+        return _guarded(lambda: Biscuit.from_bytes(data, _public(root))) is not None
+    for index in range(known, len(token.blocks)):
+        before, block = token.blocks[index - 1], token.blocks[index]
+        message = biscuit_wire.block_message(block, before.signature)
+        external = biscuit_wire.external_message(block.block, before.signature)
+        if (
+            block.external_key is None
+            or block.external_signature is None
+            or not ed25519.verify(block.external_key, external, block.external_signature)
+            or not ed25519.verify(before.next_key, message, block.signature)
+        ):
+            return False
+    return ed25519.public_of(token.seed) == token.blocks[-1].next_key
+
+
+def _root_is_signed(block: WireBlock, root: bytes) -> bool:
+    return ed25519.verify(root, biscuit_wire.authority_message(block), block.signature)
+
+
+@lru_cache(maxsize=64)
+def _public(key: bytes) -> PublicKey:
+    return PublicKey.from_bytes(key, Algorithm.Ed25519)
+
+
+def _guarded(call: Callable[[], _Result]) -> _Result | None:
+    """Return the call's result, or None if the library refused or panicked.
+
+    Its panics are `BaseException`s, which `except Exception` lets through.
+    """
+    try:
+        return call()
+    except Exception:  # noqa: BLE001  # whatever a foreign library raises is a refusal
+        return None
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            return None
+        raise

@@ -1,0 +1,57 @@
+"""Issuing: the one place where the service's own keys sign a root link."""
+
+from __future__ import annotations
+
+import secrets
+
+from delegation.authority.chain import SALT_BYTES, Origin, root_payload
+from delegation.authority.grant import Grant
+from delegation.errors import ConflictError, MalformedError
+from delegation.identity.keyring import KeyRing
+from delegation.identity.principal import PublicKey
+from delegation.tokens import biscuit, macaroon
+from delegation.tokens.text import TokenBytes
+from delegation.tokens.token import Token
+
+
+def issue_token(
+    ring: KeyRing, origin: Origin, *, to: PublicKey, grant: Grant, token_format: str = "biscuit"
+) -> Token:
+    """Return a token of one link.
+
+    Not checked here: whether the task is open and its ceiling admits the grant (`tracker.issue`).
+
+    Args:
+        ring: The issuer's keys.
+        origin: What the root link states.
+        to: The first holder.
+        grant: A complete grant.
+        token_format: `biscuit` or `macaroon`.
+
+    Raises:
+        KeyRingError: The ring has no active key for the format, so it is off.
+        ConflictError: The holder's key is one of the ring's.
+        MalformedError: The format is unknown, or a field has another form.
+    """
+    if ring.is_ring_key(to.key):
+        raise ConflictError("The holder's key is one of the service's own.")
+    payload = root_payload(
+        origin,
+        holder_key=to.key,
+        holder_name=to.name,
+        grant=grant,
+        salt=secrets.token_bytes(SALT_BYTES),
+    )
+    if token_format == "biscuit":
+        key = ring.active(biscuit.ROLE)
+        parts = TokenBytes("biscuit", biscuit.mint(payload, kid=key.kid, seed=key.seed))
+    elif token_format == "macaroon":
+        mac, statement = ring.active(macaroon.MAC_ROLE), ring.active(macaroon.STATEMENT_ROLE)
+        identifier = macaroon.Identifier(ring.issuer, mac.kid, statement.kid)
+        body = macaroon.mint(
+            payload, identifier, mac_key=mac.seed, statement_seed=statement.seed
+        )
+        parts = TokenBytes("macaroon", body)
+    else:
+        raise MalformedError("format", wanted="biscuit or macaroon")
+    return Token.read(parts.to_text(), ring.public_ring())

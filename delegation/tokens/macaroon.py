@@ -1,0 +1,254 @@
+"""The macaroon back-end: one first-party caveat a link, signed by its author inside the MAC's chain.
+
+The only file that calls pymacaroons. Its exceptions never leave. The MAC proves that the issuer's
+service minted it and that nothing was taken away; the Ed25519 signature in each caveat proves who
+wrote it, and stays provable from the record without the MAC key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pymacaroons import MACAROON_V2, Macaroon, Verifier
+
+from delegation import canonical, ed25519
+from delegation.authority.chain import ISSUER, LINK_TAG
+from delegation.authority.fields import closed_object, integer, matching_text
+from delegation.errors import MalformedError
+from delegation.identity.keyring import MAX_KID
+from delegation.tokens import macaroon_wire
+from delegation.tokens.bounds import MAX_DISCHARGES, MAX_LINKS
+from delegation.tokens.evidence import LinkEvidence
+from delegation.tokens.links import Entry
+from delegation.tokens.macaroon_wire import WireMacaroon
+
+MAC_ROLE: Final = "macaroon"
+STATEMENT_ROLE: Final = "statement"
+_PREFIX: Final = LINK_TAG + b"."
+_BEFORE: Final = re.compile(r"before (0|[1-9][0-9]{0,15})")
+_IDENTIFIER: Final = frozenset({"v", "issuer", "key", "statement"})
+_MAX_IDENTIFIER: Final = 1024
+_SIGNATURE_TEXT: Final = 86  # base64url characters of 64 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What a macaroon's identifier states: which keys to look up. Covered by the MAC.
+
+    Args:
+        issuer: The issuer's URL.
+        key: Id of the MAC key.
+        statement: Id of the key that signed the root link.
+    """
+
+    issuer: str
+    key: int
+    statement: int
+
+    def to_bytes(self) -> bytes:
+        """Return its canonical JSON."""
+        return canonical.encode(
+            {"v": 1, "issuer": self.issuer, "key": self.key, "statement": self.statement}
+        )
+
+
+def read_identifier(data: bytes) -> Identifier:
+    """Return what an identifier states.
+
+    Raises:
+        MalformedError: It is not canonical JSON of its fields.
+    """
+    value = canonical.decode(data, max_bytes=_MAX_IDENTIFIER, what="The identifier")
+    body = closed_object("The identifier", value, _IDENTIFIER)
+    integer("v", body["v"], 1, 1)
+    return Identifier(
+        matching_text("issuer", body["issuer"], ISSUER, "an http(s) URL"),
+        integer("key", body["key"], 0, MAX_KID),
+        integer("statement", body["statement"], 0, MAX_KID),
+    )
+
+
+def caveat_of(payload: bytes, seed: bytes) -> bytes:
+    """Return the caveat `dct-link-v1.<signature>.<payload>` by the author with this seed."""
+    signature = ed25519.sign(seed, LINK_TAG + b"\x00" + payload)
+    return _PREFIX + canonical.b64u(signature).encode("ascii") + b"." + payload
+
+
+def mint(payload: bytes, identifier: Identifier, *, mac_key: bytes, statement_seed: bytes) -> bytes:
+    """Return a macaroon whose first caveat is the root link.
+
+    One without any caveat is never made visible: its MAC would let its owner append any first link.
+
+    Args:
+        payload: The root link's payload.
+        identifier: Which keys these are.
+        mac_key: 32 secret bytes.
+        statement_seed: The issuer's statement seed, which signs the root link.
+
+    Raises:
+        MalformedError: The key has another length (the library mints unsigned ones without a key).
+    """
+    if len(mac_key) != ed25519.KEY_BYTES:
+        raise MalformedError("A MAC key", wanted="32 bytes")
+    made = Macaroon(
+        location="", identifier=identifier.to_bytes(), key=mac_key, version=MACAROON_V2
+    )
+    made.add_first_party_caveat(caveat_of(payload, statement_seed))
+    return canonical.unb64u(made.serialize())
+
+
+def append(data: bytes, payload: bytes, *, holder_seed: bytes) -> bytes:
+    """Return the macaroon with one more link, authored by the last link's holder, offline.
+
+    Raises:
+        MalformedError: `data` is no macaroon of ours.
+    """
+    made = _parsed(data)
+    made.add_first_party_caveat(caveat_of(payload, holder_seed))
+    return canonical.unb64u(made.serialize())
+
+
+def add_third_party(data: bytes, *, caveat_key: bytes, caveat_id: bytes) -> bytes:
+    """Return the macaroon with a third-party caveat: its discharge is needed as well from now on.
+
+    It only subtracts. Whoever adds it knows its key and can discharge it, so it stands for no
+    approval.
+
+    Args:
+        data: The macaroon.
+        caveat_key: 32 secret bytes shared with the third party.
+        caveat_id: What the third party reads, 1 to 1024 bytes.
+
+    Raises:
+        MalformedError: `data` is no macaroon of ours, or an argument has another length.
+    """
+    if len(caveat_key) != ed25519.KEY_BYTES or not 0 < len(caveat_id) <= _MAX_IDENTIFIER:
+        raise MalformedError("A third-party caveat", wanted="a 32-byte key and a short id")
+    made = _parsed(data)
+    made.add_third_party_caveat("", caveat_key, caveat_id)
+    return canonical.unb64u(made.serialize())
+
+
+def discharge(*, caveat_key: bytes, caveat_id: bytes, before: int) -> bytes:
+    """Return an unbound discharge, as the third party makes it.
+
+    Args:
+        caveat_key: The key it shares with whoever added the caveat.
+        caveat_id: The caveat's id.
+        before: Unix seconds from which on it no longer serves.
+    """
+    made = Macaroon(location="", identifier=caveat_id, key=caveat_key, version=MACAROON_V2)
+    made.add_first_party_caveat(f"before {integer('before', before, 0)}")
+    return canonical.unb64u(made.serialize())
+
+
+def bind(data: bytes, discharges: Sequence[bytes]) -> list[bytes]:
+    """Return the discharges bound to this very macaroon; delegate first, bind last.
+
+    Raises:
+        MalformedError: One is no macaroon.
+    """
+    root = _parsed(data)
+    bound = [root.prepare_for_request(_parsed(one)) for one in discharges]
+    return [canonical.unb64u(one.serialize()) for one in bound]
+
+
+def entries(token: WireMacaroon) -> list[Entry] | None:
+    """Return the first-party caveats as links that are not verified yet.
+
+    None if one is no link: every caveat must be understood, and a first-party step with foreign
+    bytes could stand for a third-party one.
+    """
+    found = []
+    for caveat in token.caveats:
+        if caveat.vid is not None:
+            continue
+        entry = _entry(caveat.id)
+        if entry is None or len(found) == MAX_LINKS:
+            return None
+        found.append(entry)
+    # The root link comes first: with a third-party caveat before it, nothing would be authored yet.
+    if not found or token.caveats[0].vid is not None:
+        return None
+    return found
+
+
+def _entry(caveat: bytes) -> Entry | None:
+    head = len(_PREFIX) + _SIGNATURE_TEXT
+    if not caveat.startswith(_PREFIX) or caveat[head : head + 1] != b".":
+        return None
+    try:
+        signature = canonical.unb64u(caveat[len(_PREFIX) : head].decode("ascii"))
+    except (MalformedError, UnicodeDecodeError):
+        return None
+    payload = caveat[head + 1 :]
+    evidence = LinkEvidence("macaroon", payload, signature)
+    message = LINK_TAG + b"\x00" + payload
+    return Entry(caveat, payload, evidence, lambda key: ed25519.verify(key, message, signature))
+
+
+def are_discharges_complete(root: WireMacaroon, discharges: Sequence[WireMacaroon]) -> bool:
+    """Return whether there is exactly one plain discharge for each third-party caveat, in order.
+
+    Checked before the library looks: it skips surplus ones, recurses into nested ones, and silently
+    uses the first of two.
+    """
+    wanted = [caveat.id for caveat in root.caveats if caveat.vid is not None]
+    return (
+        len(wanted) <= MAX_DISCHARGES
+        and len(set(wanted)) == len(wanted)
+        and [one.identifier for one in discharges] == wanted
+        and all(deadline(one) is not None for one in discharges)
+    )
+
+
+def deadline(one: WireMacaroon) -> int | None:
+    """Return until when a discharge serves, None if it has any caveat but one `before`."""
+    if len(one.caveats) != 1 or one.caveats[0].vid is not None:
+        return None
+    match = _BEFORE.fullmatch(one.caveats[0].id.decode("latin-1"))
+    return None if match is None else int(match[1])
+
+
+def is_mac_valid(data: bytes, discharges: Sequence[bytes], mac_key: bytes) -> bool:
+    """Return whether the MACs of a macaroon and its bound discharges verify.
+
+    All caveats are hashed and none is judged: the library skips a caveat that no callback meets, so
+    one that was inserted without a signature would pass unseen.
+    """
+    seen: list[str] = []
+
+    def collect(caveat: str) -> bool:
+        seen.append(caveat)
+        return True
+
+    try:
+        root, bound = _parsed(data), [_parsed(one) for one in discharges]
+        verifier = Verifier()
+        verifier.callbacks = [collect]
+        expected = sum(c.first_party() for one in (root, *bound) for c in one.caveats)
+        return bool(verifier.verify(root, mac_key, bound)) and len(seen) == expected
+    except Exception:  # noqa: BLE001  # the library lets nacl, struct, Unicode and others through
+        return False
+
+
+def _parsed(data: bytes) -> Macaroon:
+    """Return the library's macaroon of bytes that were read strictly and re-serialise to themselves.
+
+    Raises:
+        MalformedError: They do not.
+    """
+    macaroon_wire.read(data)
+    text = canonical.b64u(data)
+    try:
+        made = Macaroon.deserialize(text)
+        same = made.version == MACAROON_V2 and made.serialize() == text
+    except Exception:  # noqa: BLE001  # see `is_mac_valid`
+        # `from None`: the library's messages may quote the bytes.
+        raise MalformedError("The token", wanted="a binary v2 macaroon") from None
+    if not same:
+        raise MalformedError("The token", wanted="a binary v2 macaroon in its one spelling")
+    return made

@@ -1,0 +1,53 @@
+"""The text of a token: `dct.b1.<base64url>`, or `dct.m1.<macaroon>[.<discharge>...]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from delegation import canonical
+from delegation.errors import MalformedError
+from delegation.tokens.bounds import MAX_DISCHARGES, MAX_TEXT_BYTES
+from delegation.tokens.evidence import Format
+
+_FORMATS: Final[dict[str, Format]] = {"b1": "biscuit", "m1": "macaroon"}
+_TAGS: Final = {name: tag for tag, name in _FORMATS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBytes:
+    """A token's text, decoded.
+
+    Args:
+        format: Which back-end reads it.
+        body: The biscuit or macaroon.
+        discharges: Bound discharges of a macaroon, in caveat order.
+    """
+
+    format: Format
+    body: bytes = field(repr=False)
+    discharges: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def to_text(self) -> str:
+        """Return the text."""
+        parts = ["dct", _TAGS[self.format], *map(canonical.b64u, (self.body, *self.discharges))]
+        return ".".join(parts)
+
+
+def read_text(text: str) -> TokenBytes:
+    """Return what a token's text holds.
+
+    Raises:
+        MalformedError: Too long, another prefix, discharges behind a biscuit, more than 8, or
+            base64url that does not re-encode to itself.
+    """
+    if not isinstance(text, str) or len(text) > MAX_TEXT_BYTES:
+        raise MalformedError("The token", wanted=f"a text of at most {MAX_TEXT_BYTES} bytes")
+    parts = text.split(".", MAX_DISCHARGES + 4)
+    if len(parts) < 3 or parts[0] != "dct" or parts[1] not in _FORMATS:  # noqa: PLR2004  # dct, tag, body
+        raise MalformedError("The token", wanted="dct.b1. or dct.m1. and base64url")
+    token_format = _FORMATS[parts[1]]
+    if len(parts) > 3 + (MAX_DISCHARGES if token_format == "macaroon" else 0):
+        raise MalformedError("The token", wanted=f"followed by at most {MAX_DISCHARGES} discharges")
+    body, *discharges = [canonical.unb64u(part, what="The token") for part in parts[2:]]
+    return TokenBytes(token_format, body, tuple(discharges))
