@@ -259,7 +259,7 @@ class Tracker:
 
     def inspect(self, token: Token | str) -> inspect.Inspection:
         """Return what a token says; records nothing, see `tracker.inspect.inspect`."""
-        return inspect.inspect(self._desk, _text(token))
+        return inspect.inspect(self._desk, _text(token), at=self._clock())
 
     # Revocation
 
@@ -297,7 +297,7 @@ class Tracker:
             NotFoundError: There is none.
         """
         with self._store.read() as reader:
-            return _found("link", link, reader.link(LinkId(link)))
+            return _found("link", link, reader.link(LinkId(link), at=self._clock()))
 
     def links(
         self,
@@ -330,7 +330,7 @@ class Tracker:
             NotFoundError: There is no such link.
         """
         with self._store.read() as reader:
-            _found("link", link, reader.link(LinkId(link)))
+            _found("link", link, reader.link(LinkId(link), at=self._clock()))
             return reader.descendants(LinkId(link), limit=limit, at=self._clock())
 
     def decisions(

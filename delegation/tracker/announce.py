@@ -37,7 +37,7 @@ def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
     verified = open_reserved(desk, token, proof, announcement(desk.ring.issuer), at=at)
     leaf: LinkId = verified.chain.leaf.id
     with desk.store.read() as reader:
-        entry = reader.link(leaf)
+        entry = reader.link(leaf, at=at)
     if entry is None:
         raise AuthorityError("The link is not recorded.")
     return entry

@@ -28,7 +28,7 @@ class Inspection:
     denial: Denial | None
 
 
-def inspect(desk: Desk, token: str) -> Inspection:
+def inspect(desk: Desk, token: str, *, at: int) -> Inspection:
     """Return what a token holds. Records nothing, spends nothing, asks for no proof.
 
     Not checked here: proof, time, standing of the call; the entries show the links' standing.
@@ -36,15 +36,16 @@ def inspect(desk: Desk, token: str) -> Inspection:
     Args:
         desk: Store, keys and cache.
         token: Token text, as it came.
+        at: Unix seconds.
 
     Raises:
         StoreUnavailableError: The store does not answer.
     """
-    verified = verify_token(token, desk.ring, desk.cache)
+    verified = verify_token(token, desk.ring, desk.cache, at=at)
     if isinstance(verified, Failed):
         denial = Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
         return Inspection("", (), (), denial)
     links = verified.chain.links
     with desk.store.read() as reader:
-        entries = tuple(reader.link(link.id) for link in links)
+        entries = tuple(reader.link(link.id, at=at) for link in links)
     return Inspection(verified.format, links, entries, None)

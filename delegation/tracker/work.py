@@ -138,7 +138,7 @@ class Reader(Protocol):
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
 
-    def link(self, link: LinkId) -> LinkEntry | None:
+    def link(self, link: LinkId, *, at: int) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
 
     def link_payload(self, link: LinkId) -> bytes | None:

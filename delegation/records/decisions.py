@@ -1,0 +1,158 @@
+"""Decisions as rows and back. What is denied is stored as durably as what is allowed."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final, cast
+
+from sqlalchemy import Row
+
+from delegation import canonical
+from delegation.authority.access import Access
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json
+from delegation.judge.decision import Decision, Denial, Outcome, Step
+from delegation.judge.settle import Settlement
+from delegation.lineage.entry import DecisionEntry
+from delegation.tracker.work import DecisionDetail
+
+_LETTERS: Final[dict[Outcome, str]] = {
+    "passed": "p",
+    "failed": "f",
+    "not_reached": "n",
+    "not_configured": "c",
+}
+_OUTCOMES: Final = {letter: outcome for outcome, letter in _LETTERS.items()}
+_MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value; the access has the whole
+_SALT_BYTES: Final = 16
+
+
+def _text(value: Json) -> str:
+    return canonical.encode(value).decode()
+
+
+def _shown(value: Json) -> Json:
+    return value if len(canonical.encode(value)) <= _MAX_DETAIL else None
+
+
+def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> dict[str, Any]:
+    """Return the columns of a decision, without what only a proven call has."""
+    denial = decision.denial
+    return {
+        "id": decision.id,
+        "at": decision.at,
+        "task": decision.task,
+        "link": decision.links[-1] if decision.links else None,
+        "links": _text([*decision.links]),
+        "holder": decision.holder,
+        "tool": decision.tool,
+        "audience": "",
+        "purpose": "",
+        "allowed": decision.allowed,
+        "step": denial.step if denial else None,
+        "code": denial.code if denial else None,
+        "message": denial.message if denial else "",
+        "denied_link": denial.link if denial else None,
+        "denied_depth": denial.depth if denial else None,
+        "caveat": denial.caveat if denial else "",
+        "detail": _text([_shown(denial.offered), _shown(denial.allowed)]) if denial else "[]",
+        "remedy": denial.remedy if denial else "",
+        "cost": _text(dict(decision.cost)),
+        "resources": "[]",
+        "valid_until": decision.valid_until,
+        "steps": "".join(_LETTERS[step.outcome] for step in decision.steps),
+        "claimed_cause": decision.claimed_cause,
+        "epoch": epoch,
+        "catalogue": catalogue,
+        "arguments_digest": b"",
+        "arguments_salt": None,
+        "access": None,
+        "arguments": None,
+        "proof": None,
+        "client": client,
+    }
+
+
+def proven_row(
+    settlement: Settlement, access: Access, proof: str, *, catalogue: int
+) -> dict[str, Any]:
+    """Return all columns of a proven decision.
+
+    Arguments are stored beside a salted digest of theirs: they can be erased and the digest stays,
+    from which low-entropy arguments cannot be guessed once the salt is erased too.
+    """
+    decision = settlement.decision
+    salt = secrets.token_bytes(_SALT_BYTES)
+    sent = canonical.encode(dict(access.arguments))
+    return {
+        **row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=""),
+        "audience": access.audience,
+        "purpose": access.purpose,
+        "resources": _text([*settlement.resources]),
+        "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent),
+        "arguments_salt": salt,
+        "access": _text(access.to_json()),
+        "arguments": _text(dict(decision.arguments)),
+        "proof": proof,
+    }
+
+
+def entry_of(row: Row[Any]) -> DecisionEntry:
+    """Return a row as an entry of the lineage."""
+    return DecisionEntry(
+        sequence=row.sequence,
+        id=DecisionId(row.id),
+        at=row.at,
+        task=row.task,
+        link=row.link,
+        tool=row.tool,
+        allowed=bool(row.allowed),
+        step=row.step,
+        code=row.code,
+        message=row.message,
+        denied_link=row.denied_link,
+        claimed_cause=row.claimed_cause,
+    )
+
+
+def detail_of(row: Row[Any]) -> DecisionDetail:
+    """Return a row with everything that was kept of the decision."""
+    denial = None
+    if row.step is not None:
+        offered, allowed = cast("list[Json]", canonical.parse(row.detail))
+        denial = Denial(
+            row.step,
+            row.code,
+            row.message,
+            row.denied_link,
+            row.denied_depth,
+            row.caveat,
+            offered,
+            allowed,
+            row.remedy,
+        )
+    decision = Decision(
+        id=DecisionId(row.id),
+        at=row.at,
+        denial=denial,
+        tool=row.tool,
+        task=None if row.task is None else TaskId(row.task),
+        links=tuple(LinkId(str(link)) for link in _list(row.links)),
+        holder=row.holder,
+        arguments=_object(row.arguments),
+        cost=cast("dict[str, int]", _object(row.cost)),
+        valid_until=row.valid_until,
+        steps=tuple(Step(n, _OUTCOMES[letter]) for n, letter in enumerate(row.steps, start=1)),
+        claimed_cause=row.claimed_cause,
+        sequence=row.sequence,
+    )
+    access = None if row.access is None else _object(row.access)
+    return DecisionDetail(decision, row.sequence, access, row.epoch, row.catalogue)
+
+
+def _list(text: str) -> list[Json]:
+    return cast("list[Json]", canonical.parse(text))
+
+
+def _object(text: str | None) -> dict[str, Json]:
+    return cast("dict[str, Json]", canonical.parse(text)) if text else {}

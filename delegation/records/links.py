@@ -1,0 +1,209 @@
+"""Links as they are recorded, and their standing computed from their ancestors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Connection, Row, bindparam, func, select, text
+
+from delegation.authority.chain import MAX_LINKS, Link, parse_payload
+from delegation.authority.explain import differences
+from delegation.authority.ids import LinkId, TaskId
+from delegation.canonical import b64u
+from delegation.identity.principal import fingerprint
+from delegation.lineage.entry import Counts, LinkEntry, Standing
+from delegation.records.tables import (
+    AgentKeyRow,
+    AgentRow,
+    DecisionRow,
+    LinkEvidenceRow,
+    LinkRow,
+    RevocationRow,
+    TaskRow,
+)
+
+LinkData: TypeAlias = Row[Any]
+_LINKS = LinkRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
+_CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
+
+# Bounded by depth, so that a corrupted parent cycle cannot loop.
+_UP: Final = text(
+    f"""WITH RECURSIVE up(id, parent, n) AS (
+        SELECT id, parent, 0 FROM link WHERE id IN :ids
+        UNION
+        SELECT l.id, l.parent, up.n + 1 FROM link l JOIN up ON l.id = up.parent
+        WHERE up.n < {MAX_LINKS}
+    ) SELECT DISTINCT id FROM up"""  # noqa: S608  # a constant bound, no input
+).bindparams(bindparam("ids", expanding=True))
+_DOWN: Final = text(
+    f"""WITH RECURSIVE down(root, id, n) AS (
+        SELECT root, id, 0 FROM link WHERE id = :id
+        UNION ALL
+        SELECT l.root, l.id, down.n + 1 FROM link l
+        JOIN down ON l.root = down.root AND l.parent = down.id
+        WHERE down.n < {MAX_LINKS}
+    ) SELECT id FROM down WHERE n > 0 ORDER BY n LIMIT :most"""  # noqa: S608
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a link inherits and passes on."""
+
+    standing: Standing
+    ended_by: str
+    owner: str
+
+
+@lru_cache(maxsize=16_384)
+def parsed(payload: bytes, *, root: bool) -> Link:
+    """Return the link of a recorded payload; it was verified before it was recorded."""
+    return parse_payload(payload, root=root)
+
+
+def rows(connection: Connection, ids: Iterable[str]) -> list[LinkData]:
+    """Return the rows of these links, parents before children."""
+    wanted, found = list(dict.fromkeys(ids)), []
+    for start in range(0, len(wanted), _CHUNK):
+        part = wanted[start : start + _CHUNK]
+        found += connection.execute(select(_LINKS).where(_LINKS.c.id.in_(part))).all()
+    return sorted(found, key=lambda row: (row.depth, row.sequence))
+
+
+def with_ancestors(connection: Connection, ids: Sequence[str]) -> list[LinkData]:
+    """Return the rows of these links and all links above them, parents before children."""
+    up: list[str] = []
+    for start in range(0, len(ids), _CHUNK):
+        up += connection.execute(_UP, {"ids": list(ids[start : start + _CHUNK])}).scalars()
+    return rows(connection, up)
+
+
+def below(connection: Connection, link: str, most: int) -> list[str]:
+    """Return the ids of the links below one, nearest first."""
+    return list(connection.execute(_DOWN, {"id": link, "most": most}).scalars())
+
+
+def entries(
+    connection: Connection, found: Sequence[LinkData], *, at: int
+) -> dict[LinkId, LinkEntry]:
+    """Return entries of rows that come with all their ancestors, parents before children.
+
+    Args:
+        connection: A snapshot.
+        found: The rows.
+        at: The instant for which standing is computed, Unix seconds.
+    """
+    if not found:
+        return {}
+    context = _Context(connection, found, at)
+    states: dict[str, _State] = {}
+    result: dict[LinkId, LinkEntry] = {}
+    for row in found:
+        above = states.get(row.parent) if row.parent else None
+        state = states[row.id] = context.state(row, above)
+        parent = result.get(row.parent) if row.parent else None
+        result[row.id] = context.entry(row, state, parent)
+    return result
+
+
+class _Context:
+    """What is known about a set of links, each family read by one statement."""
+
+    def __init__(self, connection: Connection, found: Sequence[LinkData], at: int) -> None:
+        self.at = at
+        self.agents: dict[bytes, tuple[str, str]] = {
+            row.key: (row.agent, row.owner)
+            for row in connection.execute(
+                select(AgentKeyRow.key, AgentKeyRow.agent, AgentRow.owner).join(  # type: ignore[call-overload]  # SQLModel types columns as values
+                    AgentRow, AgentRow.name == AgentKeyRow.agent
+                )
+            )
+        }
+        self.revoked = frozenset(
+            (row.kind, row.id)
+            for row in connection.execute(
+                select(RevocationRow.kind, RevocationRow.id).where(RevocationRow.at <= at)  # type: ignore[call-overload,arg-type]
+            )
+        )
+        tasks = {row.task for row in found}
+        self.tasks: Mapping[str, Any] = {
+            row.id: row
+            for row in connection.execute(
+                select(TaskRow.__table__).where(TaskRow.id.in_(tasks))  # type: ignore[attr-defined]
+            )
+        }
+        self.counts: dict[tuple[str, bool], int] = {
+            (row.link, bool(row.allowed)): row.n
+            for row in connection.execute(
+                select(
+                    DecisionRow.link, DecisionRow.allowed, func.count().label("n")  # type: ignore[call-overload]
+                )
+                .where(DecisionRow.task.in_(tasks))  # type: ignore[union-attr]
+                .group_by(DecisionRow.link, DecisionRow.allowed)
+            )
+        }
+        self.formats: dict[str, list[str]] = {}
+        ids = [row.id for row in found]
+        for start in range(0, len(ids), _CHUNK):
+            evidence = select(LinkEvidenceRow.link, LinkEvidenceRow.format).where(  # type: ignore[call-overload]
+                LinkEvidenceRow.link.in_(ids[start : start + _CHUNK])  # type: ignore[attr-defined]
+            )
+            for row in connection.execute(evidence.order_by(LinkEvidenceRow.format)):
+                self.formats.setdefault(row.link, []).append(row.format)
+
+    def state(self, row: LinkData, above: _State | None) -> _State:
+        """Return the row's standing: the first of its ancestors' ends, else its own."""
+        task = self.tasks[row.task]
+        agent, owner = self.agents.get(row.holder_key, ("", ""))
+        if agent != row.holder_name:
+            owner = ""
+        owner = owner or (above.owner if above is not None else task.owner)
+        if above is not None and above.standing == "revoked":
+            return replace(above, owner=owner)
+        for kind, identity in (
+            ("task", row.task),
+            ("link", row.id),
+            ("key", b64u(row.holder_key)),
+            ("agent", agent),
+        ):
+            if identity and (kind, identity) in self.revoked:
+                return _State("revoked", identity, owner)
+        if above is not None and above.standing != "active":
+            return replace(above, owner=owner)
+        if task.state != "open" and (task.closed_at is None or task.closed_at <= self.at):
+            return _State("task_closed", row.task, owner)
+        if self.at >= task.deadline or self.at >= row.expires_at:
+            return _State("expired", row.id if self.at >= row.expires_at else row.task, owner)
+        return _State("active", "", owner)
+
+    def entry(self, row: LinkData, state: _State, parent: LinkEntry | None) -> LinkEntry:
+        """Return the row's entry."""
+        link = parsed(row.payload, root=row.parent is None)
+        task = self.tasks[row.task]
+        agent = self.agents.get(row.holder_key, ("", ""))[0]
+        is_registered = agent != "" and agent == row.holder_name
+        return LinkEntry(
+            id=LinkId(row.id),
+            task=TaskId(row.task),
+            parent=row.parent,
+            under=link.origin.under if link.origin is not None else None,
+            depth=row.depth,
+            holder_name=agent if is_registered else "",
+            claimed_name=row.holder_name,
+            holder_fingerprint=fingerprint(row.holder_key),
+            owner=state.owner,
+            registered=is_registered,
+            inferred=bool(task.inferred),
+            grant=link.grant,
+            changes=differences(None if parent is None else parent.grant, link.grant),
+            recorded_at=row.at,
+            standing=state.standing,
+            ended_by=state.ended_by,
+            decisions=Counts(
+                self.counts.get((row.id, True), 0), self.counts.get((row.id, False), 0)
+            ),
+            formats=tuple(self.formats.get(row.id, ())),
+        )

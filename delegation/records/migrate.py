@@ -1,0 +1,98 @@
+"""The schema's revision: read, upgraded, and refused when this program does not know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from delegation.errors import SchemaRevisionError, StoreUnavailableError
+from delegation.records.database import Database
+
+_FOLDER: Final = Path(__file__).parent / "migrations"
+
+
+def head() -> str:
+    """Return the revision that this program writes."""
+    revision = ScriptDirectory(str(_FOLDER)).get_current_head()
+    if revision is None:
+        raise SchemaRevisionError("This installation has no migrations.", remedy="Install it again.")
+    return revision
+
+
+def current(database: Database) -> str | None:
+    """Return the database's revision, None for one without any.
+
+    Raises:
+        StoreUnavailableError: The database does not answer.
+    """
+    with database.reading() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def prepare(database: Database) -> None:
+    """Bring an empty database to this program's revision; refuse any other that is not there.
+
+    Raises:
+        SchemaRevisionError: Unknown or older revision, or foreign tables; names the command to run.
+        StoreUnavailableError: The database does not answer.
+    """
+    revision = current(database)
+    if revision == head():
+        return
+    if revision is None:
+        with database.reading() as connection:
+            tables = inspect(connection).get_table_names()
+        if tables:
+            raise SchemaRevisionError(
+                "The database has tables that are not this program's.",
+                remedy="Name an empty database.",
+            )
+        upgrade(database)
+        return
+    known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
+    if revision not in known:
+        raise SchemaRevisionError(
+            f"The database is at revision {revision}, which this program does not know.",
+            remedy="Install the release that wrote it, or a later one; "
+            "`delegation db current` shows both revisions.",
+        )
+    raise SchemaRevisionError(
+        f"The database is at revision {revision}, this program needs {head()}.",
+        remedy="Make a backup, then run `delegation db upgrade`.",
+    )
+
+
+def upgrade(database: Database) -> None:
+    """Bring a database to this program's revision, in one transaction.
+
+    Raises:
+        StoreUnavailableError: It could not be written; nothing was changed.
+    """
+    _run(database, "upgrade", "head")
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take a database back to an earlier revision; for tests of migrations.
+
+    Raises:
+        StoreUnavailableError: It could not be written.
+    """
+    _run(database, "downgrade", revision)
+
+
+def _run(database: Database, deed: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    try:
+        with database.writing() as connection:
+            config.attributes["connection"] = connection
+            getattr(command, deed)(config, revision)
+    except SQLAlchemyError as error:
+        raise StoreUnavailableError("The schema could not be changed.") from error

@@ -1,0 +1,232 @@
+"""Tables, from revision 1. Links are keyed by (root task, id): one tree stays in one shard.
+
+Status is never stored: a link's standing is computed from its ancestors, and revoking is one row.
+Integers that may pass 32 bits are BigInteger, closed sets are text with a CHECK (both are traps of
+the engines, see docs/adr/0005-records.md). Nothing validates here: values come from the deeds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
+from sqlmodel import Field, Index, SQLModel
+
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Table(SQLModel):
+    """The base of every table of this store."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class ToolRow(Table, table=True):
+    """One definition of a tool; a revision brings exactly one."""
+
+    __tablename__ = "tool"
+    revision: int = Field(primary_key=True, sa_type=BigInteger)
+    name: str = Field(index=True)
+    definition: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
+class AgentRow(Table, table=True):
+    """A registered agent; the name is its identity."""
+
+    __tablename__ = "agent"
+    name: str = Field(primary_key=True)
+    owner: str = Field(index=True)
+    at: int = Field(sa_type=BigInteger)
+
+
+class AgentKeyRow(Table, table=True):
+    """A registered holder key: it belongs to one agent."""
+
+    __tablename__ = "agent_key"
+    key: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    agent: str = Field(foreign_key="agent.name", index=True)
+    at: int = Field(sa_type=BigInteger)
+
+
+class TaskRow(Table, table=True):
+    """A task; `root` is the task whose ledger and history it shares."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'completed', 'failed', 'aborted')", name="state"),
+    )
+    id: str = Field(primary_key=True)
+    root: str = Field(index=True)
+    parent: str | None = Field(default=None, foreign_key="task.id", index=True)
+    under: str | None = None
+    title: str = Field(sa_type=Text)
+    owner: str
+    ceiling: str = Field(sa_type=Text)
+    state: str = "open"
+    opened_at: int = Field(sa_type=BigInteger, index=True)
+    deadline: int = Field(sa_type=BigInteger)
+    closed_at: int | None = Field(default=None, sa_type=BigInteger)
+    inferred: bool = False
+
+
+class CounterRow(Table, table=True):
+    """Units used of a task's ledger or a link's budget."""
+
+    __tablename__ = "counter"
+    __table_args__ = (
+        CheckConstraint("scope IN ('task', 'link')", name="scope"),
+        CheckConstraint("used >= 0 AND used <= lim", name="within"),
+    )
+    scope: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    unit: str = Field(primary_key=True)
+    lim: int = Field(sa_type=BigInteger)
+    used: int = Field(sa_type=BigInteger)
+
+
+class LinkRow(Table, table=True):
+    """One delegation. `sequence` is the order in which links were recorded."""
+
+    __tablename__ = "link"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        Index(None, "root", "parent"),
+        Index(None, "task", "sequence"),
+    )
+    root: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    sequence: int = Field(sa_type=BigInteger, unique=True)
+    task: str = Field(foreign_key="task.id")
+    parent: str | None = None
+    depth: int = Field(sa_type=Integer)
+    holder_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False, index=True))
+    holder_name: str
+    expires_at: int = Field(sa_type=BigInteger)
+    payload: bytes = Field(sa_type=LargeBinary)
+    at: int = Field(sa_type=BigInteger)
+
+
+class LinkEvidenceRow(Table, table=True):
+    """What re-verifies a link's author later, one row for each format it was seen in."""
+
+    __tablename__ = "link_evidence"
+    __table_args__ = (CheckConstraint("format IN ('biscuit', 'macaroon')", name="format"),)
+    link: str = Field(primary_key=True, foreign_key="link.id")
+    format: str = Field(primary_key=True)
+    block: bytes = Field(sa_type=LargeBinary)
+    signature: bytes = Field(sa_type=LargeBinary)
+    previous_signature: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class DecisionRow(Table, table=True):
+    """One decision. Arguments, their salt and the proof can be erased; the digest stays."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        CheckConstraint("step IS NULL OR (step >= 1 AND step <= 14)", name="step"),
+        CheckConstraint("allowed = (step IS NULL)", name="allowed"),
+        Index(None, "task", "sequence"),
+        Index(None, "link", "sequence"),
+    )
+    sequence: int | None = Field(
+        default=None,
+        sa_column=Column(
+            BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+        ),
+    )
+    id: str = Field(unique=True)
+    at: int = Field(sa_type=BigInteger)
+    task: str | None = None
+    link: str | None = None
+    links: str = Field(sa_type=Text)
+    holder: str
+    tool: str
+    audience: str
+    purpose: str
+    allowed: bool
+    step: int | None = None
+    code: str | None = None
+    message: str = Field(sa_type=Text)
+    denied_link: str | None = None
+    denied_depth: int | None = None
+    caveat: str
+    detail: str = Field(sa_type=Text)
+    remedy: str = Field(sa_type=Text)
+    cost: str
+    resources: str = Field(sa_type=Text)
+    valid_until: int = Field(sa_type=BigInteger)
+    steps: str
+    claimed_cause: str | None = None
+    epoch: int = Field(sa_type=BigInteger)
+    catalogue: int = Field(sa_type=BigInteger)
+    arguments_digest: bytes = Field(sa_type=LargeBinary)
+    arguments_salt: bytes | None = Field(default=None, sa_type=LargeBinary)
+    access: str | None = Field(default=None, sa_type=Text)
+    arguments: str | None = Field(default=None, sa_type=Text)
+    proof: str | None = Field(default=None, sa_type=Text)
+    client: str = ""
+
+
+class NonceRow(Table, table=True):
+    """A proof that was used, remembered twice as long as one stays fresh."""
+
+    __tablename__ = "nonce"
+    holder: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    jti: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    at: int = Field(sa_type=BigInteger, index=True)
+
+
+class RevocationRow(Table, table=True):
+    """One thing that is revoked, with everything below it."""
+
+    __tablename__ = "revocation"
+    __table_args__ = (
+        UniqueConstraint("kind", "id"),
+        CheckConstraint("kind IN ('link', 'task', 'agent', 'key')", name="kind"),
+    )
+    epoch: int = Field(primary_key=True, sa_type=BigInteger)
+    kind: str
+    id: str
+    by: str
+    reason: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
+class ApiKeyRow(Table, table=True):
+    """A caller that is no agent; only the digest of its secret is kept."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (CheckConstraint("role IN ('operator', 'service', 'reviewer')", name="role"),)
+    name: str = Field(primary_key=True)
+    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    role: str
+    audiences: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    is_revoked: bool = False
+
+
+class UnprovenCountRow(Table, table=True):
+    """How many denials at steps 1 to 6 were only counted, by minute and code."""
+
+    __tablename__ = "unproven_count"
+    minute: int = Field(primary_key=True, sa_type=BigInteger)
+    code: str = Field(primary_key=True)
+    count: int = Field(sa_type=BigInteger)
+
+
