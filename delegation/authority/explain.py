@@ -4,10 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from delegation import canonical
 from delegation.authority.capability import Capability
+from delegation.authority.constraints import (
+    AddressIn,
+    AllOf,
+    AnyOf,
+    Anything,
+    Constraint,
+    Contains,
+    Each,
+    EmailAt,
+    Exact,
+    Glob,
+    HostNamed,
+    Length,
+    Missing,
+    NotOneOf,
+    OneOf,
+    PathUnder,
+    Range,
+    Subset,
+    UrlUnder,
+)
 from delegation.authority.grant import Grant
+
+_LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +71,13 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
         ("audience", _words(parent.audience) if parent else "", _words(child.audience)),
         ("purpose", parent.purpose if parent else "", child.purpose),
         *(
-            (name, str(getattr(parent, name)) if parent else "", str(getattr(child, name)))
-            for name in ("max_sensitivity", "not_before", "expires_at", "delegations_left")
+            (name, spell(getattr(parent, name)) if parent else "", spell(getattr(child, name)))
+            for name, spell in (
+                ("max_sensitivity", str),
+                ("not_before", instant),
+                ("expires_at", instant),
+                ("delegations_left", str),
+            )
         ),
     ]
     changes += [Change(name, before, after) for name, before, after in pairs if before != after]
@@ -57,6 +87,59 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
         added = [_json(rule.to_json()) for rule in getattr(child, name)]
         changes += [Change(name, "", rule) for rule in added if rule not in held]
     return tuple(changes)
+
+
+def instant(seconds: int) -> str:
+    """Return Unix seconds as UTC time."""
+    if seconds > _LAST_SECOND:
+        return f"second {seconds}"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def words(constraint: Constraint) -> str:  # noqa: PLR0911, C901  # one line a kind
+    """Return a constraint in a few words, for edges and lists; `to_json` has the whole truth."""
+    match constraint:
+        case Anything():
+            return "anything"
+        case Missing():
+            return "absent"
+        case Exact():
+            return _value(constraint.value)
+        case OneOf():
+            return " or ".join(map(_value, constraint.values))
+        case NotOneOf():
+            return "not " + ", ".join(map(_value, constraint.values))
+        case Range():
+            low, high = constraint.min, constraint.max
+            return f"{'' if low is None else low} … {'' if high is None else high}".strip()
+        case Length():
+            least = f"{constraint.min} to " if constraint.min else "at most "
+            return f"{least}{constraint.max} long"
+        case Contains():
+            return "with " + ", ".join(map(_value, constraint.values))
+        case Subset():
+            return "of " + ", ".join(map(_value, constraint.values))
+        case Each():
+            return "each " + words(constraint.item)
+        case AllOf():
+            return " and ".join(map(words, constraint.parts))
+        case AnyOf():
+            return " or ".join(map(words, constraint.parts))
+        case PathUnder() | UrlUnder():
+            return "under " + ", ".join(constraint.under)
+        case HostNamed():
+            return ", ".join(constraint.names)
+        case AddressIn():
+            return "in " + ", ".join(constraint.networks)
+        case EmailAt():
+            return ", ".join(d if "@" in d else f"@{d}" for d in constraint.domains)
+        case Glob():
+            return "like " + ", ".join(constraint.patterns)
+    return _json(constraint.to_json())
+
+
+def _value(value: canonical.Json) -> str:
+    return value if isinstance(value, str) and value else _json(value)
 
 
 def _words(entries: Iterable[str]) -> str:
@@ -94,11 +177,12 @@ def _capabilities(
 
 
 def _arguments(tool: str, old: Capability | None, new: Capability) -> Iterable[Change]:
-    before = {name: _json(c.to_json()) for name, c in old.arguments.items()} if old else {}
-    after = {name: _json(c.to_json()) for name, c in new.arguments.items()}
+    before = old.arguments if old else {}
+    after = new.arguments
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name) and old is not None:
-            yield Change(f"{tool}.{name}", before.get(name, ""), after.get(name, ""))
+        was, now = before.get(name), after.get(name)
+        if was != now and old is not None:
+            yield Change(f"{tool}.{name}", words(was) if was else "", words(now) if now else "")
     if old is not None and old.resources != new.resources:
         texts = [_words(pattern.text for pattern in c.resources) for c in (old, new)]
         yield Change(f"{tool} resources", *texts)

@@ -1,0 +1,16 @@
+"""Drawing lineage: pure functions from recorded links to text, SVG, Mermaid and DOT.
+
+Names that agents chose are attacks: they are drawn literally, never as markup, never as a link, and
+never lose or invent a node. Every node has a made-up id; every text passes `names.clean`.
+"""
+
+from __future__ import annotations
+
+from delegation.graph.dot import dot_source
+from delegation.graph.engine import render
+from delegation.graph.mermaid import mermaid
+from delegation.graph.model import edges, graph_json
+from delegation.graph.svg import svg
+from delegation.graph.text import text_tree
+
+__all__ = ["dot_source", "edges", "graph_json", "mermaid", "render", "svg", "text_tree"]

@@ -1,0 +1,65 @@
+"""Mermaid flowcharts. Every character outside a small safe set is written as a numeric entity.
+
+Escaping only quotes lets tags through (measured in Mermaid 11). Mermaid itself is not shipped.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.graph.model import (
+    STANDING_WORDS,
+    children_of,
+    headline,
+    narrowed,
+    subline,
+)
+from delegation.graph.names import claim, clean, holder
+from delegation.lineage.entry import Lineage, LinkEntry
+
+_SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-.")
+_SHOWN: Final = 4
+
+
+def mermaid(lineage: Lineage) -> str:
+    """Return the task's lineage as a left-to-right flowchart."""
+    lines = [
+        "flowchart LR",
+        f'  owner(["{_lines(f"owner {clean(lineage.task.owner)}", headline(lineage), subline(lineage))}"])',
+    ]
+    roots, children = children_of(lineage.links)
+    for number, link in enumerate(lineage.links):
+        lines.append(f'  n{number}["{_label(link)}"]')
+    for number in roots:
+        lines.append(f"  owner {_arrow(lineage.links[number])} n{number}")
+    for parent, below in enumerate(children):
+        for child in below:
+            lines.append(f"  n{parent} {_arrow(lineage.links[child])} n{child}")
+    return "\n".join(lines) + "\n"
+
+
+def _arrow(link: LinkEntry) -> str:
+    changes = narrowed(link)
+    shown = [*changes[:_SHOWN], *([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])]
+    line = "-->" if link.standing == "active" else "-.->"
+    return f'{line}|"{_lines(*shown)}"|' if shown else line
+
+
+def _label(link: LinkEntry) -> str:
+    counts = link.decisions
+    return _lines(
+        holder(link),
+        claim(link),
+        link.holder_fingerprint,
+        "" if link.standing == "active" else STANDING_WORDS[link.standing].upper(),
+        "inferred" if link.inferred else "",
+        f"{counts.allowed} allowed, {counts.denied} denied" if counts.allowed + counts.denied else "",
+    )
+
+
+def _lines(*texts: str) -> str:
+    return "<br/>".join(_escaped(clean(text, 120)) for text in texts if text)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c in _SAFE else f"#{ord(c)};" for c in text)

@@ -1,0 +1,86 @@
+"""Hostile text made harmless to every drawing, and what a node is called.
+
+Source: reproduced attacks, listed in tests/attacks/test_hostile_names.py. Not done here: telling
+look-alike names apart; the key's fingerprint is always drawn beside the name for that.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from delegation.lineage.entry import LinkEntry
+
+MAX_TEXT: Final = 80
+_MAX_MARKS: Final = 2  # combining marks on one character; more are piled up to cover neighbours
+# Marks that reverse or hide text, and characters that are blank although "printable".
+_INVISIBLE: Final = dict.fromkeys(
+    [
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        *range(0xFE00, 0xFE10),
+        *range(0xE0000, 0xE0080),
+        0x00AD,
+        0x061C,
+        0x115F,
+        0x1160,
+        0x180E,
+        0x2800,
+        0x3164,
+        0xFEFF,
+        0xFFA0,
+    ]
+)
+
+
+def clean(text: str, limit: int = MAX_TEXT) -> str:
+    """Return text that every format can draw on one line; what cannot be shown is U+FFFD.
+
+    Args:
+        text: Anything, lone surrogates included.
+        limit: Most characters; a longer text ends with an ellipsis.
+    """
+    out: list[str] = []
+    marks = 0
+    for character in text[: 4 * limit].translate(_INVISIBLE):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MAX_MARKS:
+            out.append(character if character.isprintable() else "\ufffd")
+    shown = "".join(out)
+    return shown if len(shown) <= limit and len(text) <= 4 * limit else shown[: limit - 1] + "…"
+
+
+def holder(link: LinkEntry) -> str:
+    """Return what a link's holder is called: its registered name, else that it has none."""
+    return clean(link.holder_name) if link.registered else "unnamed"
+
+
+def claim(link: LinkEntry) -> str:
+    """Return the delegator's word for an unregistered holder, marked as a claim; else nothing."""
+    return "" if link.registered else f"called “{clean(link.claimed_name, 48)}”"
+
+
+def width(text: str) -> int:
+    """Return how many columns a text takes on a terminal."""
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 2
+        if unicodedata.east_asian_width(character) in {"W", "F"}
+        else 1
+        for character in text
+    )
+
+
+def cut(text: str, columns: int) -> str:
+    """Return the text cut to a width in columns, with an ellipsis where it was cut."""
+    if width(text) <= columns:
+        return text
+    out, used = "", 0
+    for character in text:
+        step = width(character)
+        if used + step > columns - 1:
+            break
+        out, used = out + character, used + step
+    return out + "…"

@@ -1,0 +1,67 @@
+"""The text tree: lineage on a terminal, legible without colour."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.graph.model import (
+    STANDING_WORDS,
+    children_of,
+    headline,
+    narrowed,
+    subline,
+)
+from delegation.graph.names import claim, clean, cut, holder
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry
+
+_WIDTH: Final = 100  # columns
+_SHOWN: Final = 6  # changes of one link; the rest is counted
+_DENIALS: Final = 5  # denied calls listed under one link; the rest is counted
+
+
+def text_tree(lineage: Lineage) -> str:
+    """Return the task's lineage as a tree of lines.
+
+    Each link shows its holder, key fingerprint and standing, what it narrowed, how many calls were
+    allowed and denied under it, and why calls were denied.
+    """
+    lines = [headline(lineage), subline(lineage), f"owner {clean(lineage.task.owner)}"]
+    roots, children = children_of(lineage.links)
+    denials: dict[str, list[DecisionEntry]] = {}
+    for decision in lineage.decisions:
+        if not decision.allowed and decision.link is not None:
+            denials.setdefault(decision.link, []).append(decision)
+    stack = [(node, "", node == roots[-1]) for node in reversed(roots)]
+    while stack:
+        node, indent, is_last = stack.pop()
+        link = lineage.links[node]
+        below = indent + ("   " if is_last else "│  ")
+        lines.append(cut(f"{indent}{'└─' if is_last else '├─'} {_head(link)}", _WIDTH))
+        body = below + ("│  " if children[node] else "   ")
+        lines += [cut(f"{body}{line}", _WIDTH) for line in _body(link, denials.get(link.id, []))]
+        last = children[node][-1] if children[node] else None
+        stack += [(child, below, child == last) for child in reversed(children[node])]
+    return "\n".join(lines) + "\n"
+
+
+def _head(link: LinkEntry) -> str:
+    standing = "" if link.standing == "active" else f"  [{STANDING_WORDS[link.standing].upper()}]"
+    name = " ".join(filter(None, (holder(link), claim(link))))
+    inferred = "  (inferred)" if link.inferred else ""
+    return f"{name}  {link.holder_fingerprint}{standing}{inferred}"
+
+
+def _body(link: LinkEntry, denied: list[DecisionEntry]) -> list[str]:
+    lines = narrowed(link)
+    if len(lines) > _SHOWN:
+        lines = [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
+    if link.ended_by and link.standing == "revoked":
+        lines.append(f"ended by the revocation of {clean(link.ended_by)}")
+    counts = link.decisions
+    if counts.allowed or counts.denied:
+        lines.append(f"calls: {counts.allowed} allowed, {counts.denied} denied")
+    for decision in denied[:_DENIALS]:
+        lines.append(f"✕ step {decision.step} {clean(decision.code or '')}: {clean(decision.tool)}")
+    if len(denied) > _DENIALS:
+        lines.append(f"✕ and {len(denied) - _DENIALS} more denied")
+    return lines
