@@ -102,8 +102,8 @@ def decode(data: bytes, *, max_bytes: int, what: str = "the value") -> Json:
 def parse(data: bytes | str, *, what: str = "the value") -> Json:
     """Return the value of a JSON text whose spelling need not be canonical.
 
-    For bodies of requests and files. Duplicate members, floats, NaN and lone surrogates are
-    refused all the same, since two readers would see two values. Not bounded here: the size.
+    For files and records. Duplicate members, floats and NaN are refused all the same, since two
+    readers would see two values. Not bounded here: the size.
 
     Raises:
         MalformedError: The text is not such JSON.
@@ -118,6 +118,21 @@ def parse(data: bytes | str, *, what: str = "the value") -> Json:
     except (ValueError, RecursionError) as error:
         raise MalformedError(what, wanted="JSON without duplicate members or floats") from error
     return value
+
+
+def reads_one_way(data: bytes) -> bool:
+    """Return whether every JSON reader sees the same value in these bytes.
+
+    For bodies of requests, before their schema is looked at: no duplicate members, NaN, infinity,
+    lone surrogates or byte order mark. Floats pass here; whatever is signed refuses them.
+    """
+    try:
+        text = data.decode("utf-8", "strict")
+        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_float)
+        json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -97,6 +97,12 @@ class UnverifiedError(AuthorityError):
         self.reason = reason
 
 
+class UnauthenticatedError(AuthorityError):
+    """No API key, or one that nobody holds any longer (401)."""
+
+    code: ClassVar[str] = "unauthenticated"
+
+
 class ForbiddenError(AuthorityError):
     """The caller is known, and its role does not allow this deed."""
 

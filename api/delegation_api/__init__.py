@@ -1,0 +1,1 @@
+"""The HTTP service over the tracker: roles, problems, endpoints. No rule stands here."""

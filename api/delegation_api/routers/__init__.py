@@ -1,0 +1,1 @@
+"""Endpoints, one file a noun. A handler is a typed caller, a message in, one deed, a message out."""

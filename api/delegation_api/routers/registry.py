@@ -1,0 +1,99 @@
+"""Agents, tools, tokens and keys: what operators set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from delegation.authority.catalogue import Tool
+from delegation.authority.grant import Grant
+from delegation.canonical import b64u
+from delegation.identity.principal import PublicKey
+from delegation.messages.requests import AgentBody, ApiKeyBody, IssueBody, ToolBody
+from delegation.messages.values import catalogue_json
+from delegation.tracker.work import Agent, ApiKey
+from delegation_api.auth import EVERYONE, OPERATOR, READERS, TrackerDep, needs
+
+router = APIRouter(prefix="/v1", tags=["registry"])
+
+
+@router.post("/agents", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def add_agent(body: AgentBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Register an agent under its accountable owner."""
+    keys = [PublicKey.from_text(body.name, key) for key in body.keys]
+    return _agent(tracker.add_agent(body.name, owner=body.owner, keys=keys))
+
+
+@router.get("/agents", dependencies=[Depends(needs(READERS))])
+def list_agents(tracker: TrackerDep) -> dict[str, Any]:
+    """List all agents."""
+    return {"agents": [_agent(agent) for agent in tracker.agents()]}
+
+
+def _agent(agent: Agent) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "owner": agent.owner,
+        "keys": [f"ed25519:{b64u(key)}" for key in agent.keys],
+        "registered_at": agent.registered_at,
+    }
+
+
+@router.post("/tools", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def add_tool(body: ToolBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Record a tool's definition as a new catalogue revision."""
+    return {"revision": tracker.add_tool(Tool.from_json(body.tool))}
+
+
+@router.get("/tools", dependencies=[Depends(needs(EVERYONE))])
+def list_tools(tracker: TrackerDep) -> dict[str, Any]:
+    """Return the catalogue with its history."""
+    return catalogue_json(tracker.catalogue())
+
+
+@router.post("/tokens", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def issue(body: IssueBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Issue a task's root to its first holder."""
+    token = tracker.issue(
+        body.task,
+        to=PublicKey.from_text(body.holder_name, body.holder_key),
+        grant=Grant.from_json(body.grant, partial=True),
+        format=body.format,
+    )
+    return {"token": token.text, "link": token.id, "task": token.task}
+
+
+@router.get("/keys/public", dependencies=[Depends(needs(()))])
+def public_ring(tracker: TrackerDep) -> dict[str, Any]:
+    """Return the issuer's public keys, with which anybody reads its tokens. Public by design."""
+    return tracker.public_ring().to_json()
+
+
+@router.post("/api-keys", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def create_api_key(body: ApiKeyBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Make an API key; its secret is in this answer and nowhere else."""
+    secret = tracker.create_api_key(body.name, body.role, body.audiences)
+    return {"name": body.name, "role": body.role, "secret": secret}
+
+
+@router.get("/api-keys", dependencies=[Depends(needs(OPERATOR))])
+def list_api_keys(tracker: TrackerDep) -> dict[str, Any]:
+    """List API keys without their secrets."""
+    return {"api_keys": [_api_key(key) for key in tracker.api_keys()]}
+
+
+@router.delete("/api-keys/{name}", status_code=204, dependencies=[Depends(needs(OPERATOR))])
+def revoke_api_key(name: str, tracker: TrackerDep) -> None:
+    """Withdraw an API key."""
+    tracker.revoke_api_key(name)
+
+
+def _api_key(key: ApiKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "role": key.role,
+        "audiences": list(key.audiences),
+        "created_at": key.created_at,
+        "is_revoked": key.is_revoked,
+    }

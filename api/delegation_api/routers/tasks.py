@@ -1,0 +1,91 @@
+"""Tasks, their lineage and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from delegation import canonical, graph
+from delegation.authority.grant import Grant
+from delegation.errors import NotFoundError
+from delegation.lineage.entry import Lineage
+from delegation.messages.requests import CloseTaskBody, OpenTaskBody
+from delegation.messages.values import lineage_json, task_json
+from delegation_api.auth import OPERATOR, READERS, TrackerDep, needs
+
+router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+MAX_PAGE: Final = 1000
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+# A drawing shows names that agents chose: it may run nothing, load nothing and be no page of ours.
+_SAFE: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_DRAW: Final[dict[str, tuple[str, Callable[[Lineage], str | bytes]]]] = {
+    "svg": ("image/svg+xml", graph.svg),
+    "dot": ("text/vnd.graphviz", graph.dot_source),
+    "mmd": ("text/plain", graph.mermaid),
+    "txt": ("text/plain", graph.text_tree),
+    "png": ("image/png", lambda lineage: graph.render(lineage, "png")),
+    "pdf": ("application/pdf", lambda lineage: graph.render(lineage, "pdf")),
+}
+
+
+@router.post("", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def open_task(body: OpenTaskBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Open a task with a ceiling and a ledger."""
+    task = tracker.open_task(
+        body.title,
+        owner=body.owner,
+        ceiling=Grant.from_json(body.ceiling, partial=True),
+        lasts=body.lasts,
+        inferred=body.inferred,
+        unsafe_wildcards=body.unsafe_wildcards,
+    )
+    return task_json(task)
+
+
+@router.get("", dependencies=[Depends(needs(READERS))])
+def list_tasks(
+    tracker: TrackerDep, after: str | None = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """List tasks, newest first."""
+    return {"tasks": [task_json(task) for task in tracker.tasks(after=after, limit=limit)]}
+
+
+@router.get("/{task}", dependencies=[Depends(needs(READERS))])
+def get_task(task: str, tracker: TrackerDep) -> dict[str, Any]:
+    """Return a task."""
+    return task_json(tracker.task(task))
+
+
+@router.post("/{task}/close", dependencies=[Depends(needs(OPERATOR))])
+def close_task(task: str, body: CloseTaskBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Close a task; all authority under it ends."""
+    return task_json(tracker.close_task(task, body.state))
+
+
+@router.get("/{task}/lineage", dependencies=[Depends(needs(READERS))])
+def lineage(task: str, tracker: TrackerDep) -> dict[str, Any]:
+    """Return a task's links and decisions."""
+    return lineage_json(tracker.lineage(task).entry)
+
+
+@router.get("/{task}/graph.{form}", dependencies=[Depends(needs(READERS))])
+def picture(task: str, form: str, tracker: TrackerDep) -> Response:
+    """Return a task's lineage drawn: json, svg, dot, mmd, txt, png or pdf."""
+    view = tracker.lineage(task)
+    if form == "json":
+        return Response(canonical.encode(view.as_json()), media_type="application/json", headers=_SAFE)
+    if form not in _DRAW:
+        raise NotFoundError("drawing format", form[:16])
+    media, draw = _DRAW[form]
+    name = f'attachment; filename="{view.entry.task.id}.{form}"'
+    content = draw(view.entry)
+    return Response(content, media_type=media, headers={**_SAFE, "Content-Disposition": name})
+
+
