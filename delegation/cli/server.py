@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import typer
 from delegation.cli.console import OUT, StoreOption, default_store, fail, refusing, ring_file
 from delegation.embedded import Tracker
 from delegation.errors import MissingExtraError
+from delegation.tracker.work import Role
 
 
 def serve(
@@ -40,10 +42,7 @@ def serve(
         f"sqlite:///{file}", ring_file=ring_file(file), issuer=issuer or url
     ) as tracker:
         OUT.print(f"delegation serves {file} at {url} (issuer {tracker.issuer})", markup=False)
-        if not tracker.api_keys():
-            for name, role in (("operator", "operator"), ("reviewer", "reviewer")):
-                secret = tracker.create_api_key(name, role)  # type: ignore[arg-type]  # roles
-                OUT.print(f"{role} API key, shown this once: {secret}", markup=False)
+        _make_keys(tracker)
         config = uvicorn.Config(
             create_app(tracker), log_level="warning", access_log=False, server_header=False
         )
@@ -53,6 +52,19 @@ def serve(
             fresh.write_text(body, encoding="utf-8")
             fresh.replace(ready_file)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _make_keys(tracker: Tracker) -> None:
+    """Make the first operator's and reviewer's keys where no live one is left."""
+    held = {key.role for key in tracker.api_keys() if not key.is_revoked}
+    names = {key.name for key in tracker.api_keys()}
+    roles: tuple[Role, ...] = ("operator", "reviewer")
+    for role in roles:
+        if role not in held:
+            later = (f"{role}-{number}" for number in count(2))
+            name = next(n for n in chain((role,), later) if n not in names)
+            secret = tracker.create_api_key(name, role)
+            OUT.print(f"{role} API key, shown this once: {secret}", markup=False)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -76,8 +76,8 @@ def counts(lineage: Lineage) -> tuple[tuple[str, int], ...]:
     """Return the numbers that every drawing states, all over the same set: this task."""
     return (
         ("links", len(lineage.links)),
-        ("allowed", sum(decision.allowed for decision in lineage.decisions)),
-        ("denied", sum(not decision.allowed for decision in lineage.decisions)),
+        ("allowed", sum(decision.allowed for decision in lineage.calls)),
+        ("denied", sum(not decision.allowed for decision in lineage.calls)),
     )
 
 

@@ -70,7 +70,7 @@ _MARKS: Final[dict[str, str]] = {
 def svg(lineage: Lineage) -> str:
     """Return the task's lineage as one SVG document, dark or light as its reader prefers."""
     denied: dict[str, list[DecisionEntry]] = {}
-    for decision in lineage.decisions:
+    for decision in lineage.calls:
         if not decision.allowed and decision.link is not None:
             denied.setdefault(decision.link, []).append(decision)
     cards = [card_of(link, denied.get(link.id, [])) for link in lineage.links]

@@ -28,7 +28,7 @@ def text_tree(lineage: Lineage) -> str:
     lines = [headline(lineage), subline(lineage), f"owner {clean(lineage.task.owner)}"]
     roots, children = children_of(lineage.links)
     denials: dict[str, list[DecisionEntry]] = {}
-    for decision in lineage.decisions:
+    for decision in lineage.calls:
         if not decision.allowed and decision.link is not None:
             denials.setdefault(decision.link, []).append(decision)
     stack = [(node, "", node == roots[-1]) for node in reversed(roots)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.explain import Change
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -15,7 +16,7 @@ TaskState: TypeAlias = Literal["open", "completed", "failed", "aborted"]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many decisions were made with a link as the leaf."""
+    """How many calls were decided with a link as the leaf; requests to the service do not count."""
 
     allowed: int = 0
     denied: int = 0
@@ -135,3 +136,8 @@ class Lineage:
     task: TaskEntry
     links: tuple[LinkEntry, ...]
     decisions: tuple[DecisionEntry, ...]
+
+    @property
+    def calls(self) -> tuple[DecisionEntry, ...]:
+        """The decisions about calls of tools, without requests to the service itself."""
+        return tuple(d for d in self.decisions if not d.tool.startswith(RESERVED_PREFIX))

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
+from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS, Link, parse_payload
 from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
@@ -141,7 +142,10 @@ class _Context:
                 select(
                     DecisionRow.link, DecisionRow.allowed, func.count().label("n")  # type: ignore[call-overload]
                 )
-                .where(DecisionRow.task.in_(tasks))  # type: ignore[union-attr]
+                .where(
+                    DecisionRow.task.in_(tasks),  # type: ignore[union-attr]
+                    ~DecisionRow.tool.startswith(RESERVED_PREFIX),  # type: ignore[attr-defined]
+                )
                 .group_by(DecisionRow.link, DecisionRow.allowed)
             )
         }

@@ -1,0 +1,138 @@
+"""The commands `delegation rehearse whowhen` and `delegation demo`, as the command line calls them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from delegation.graph.names import clean
+from delegation.rehearsal.desk import Desk
+from delegation.rehearsal.process import served
+from delegation.rehearsal.runs import Outcome, rehearse
+from delegation.rehearsal.whowhen import read_folder
+
+ISSUER: Final = "http://127.0.0.1:8470"  # where `make serve` listens: its tokens stay its own
+STORE: Final = Path("delegation.db")
+
+
+def rehearse_whowhen(
+    directory: Path, *, store: Path | None = None, as_json: bool = False, limit: int | None = None
+) -> int:
+    """Rehearse the records of a folder over HTTP and print what came of them; return an exit code.
+
+    Raises:
+        MalformedError: The folder holds no records, or one of them is none.
+        ServiceError: The service did not start or answer.
+    """
+    runs = read_folder(directory)[:limit]
+    file = store or STORE
+    console = Console(highlight=False, stderr=as_json)
+    with (
+        served(file, file.with_suffix(".ring.json"), issuer=ISSUER) as client,
+        Progress(
+            TextColumn("rehearsing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[run]}"),
+            console=console, transient=True,
+        ) as progress,
+    ):  # fmt: skip
+        bar = progress.add_task("runs", total=len(runs), run="")
+
+        def done(outcome: Outcome) -> None:
+            progress.update(bar, advance=1, run=clean(outcome.run.name, 40))
+
+        outcomes = rehearse(client, runs, done=done)
+    if as_json:
+        sys.stdout.write(json.dumps(_report(outcomes), indent=2) + "\n")
+    else:
+        _print(console, outcomes, file)
+    expected = sum(len(run.hand_offs) for run in runs)
+    return 0 if sum(outcome.delegations for outcome in outcomes) == expected else 1
+
+
+def _report(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    return {
+        "runs": [
+            {
+                "run": outcome.run.name,
+                "task": outcome.task,
+                "format": outcome.format,
+                "delegations": outcome.delegations,
+                "calls": outcome.calls,
+                "allowed": outcome.allowed,
+                "denied": [
+                    {"index": place, "role": role, "reason": code}
+                    for place, role, code in outcome.denials
+                ],
+                "labelled_mistake": {
+                    "agent": outcome.run.mistake_agent,
+                    "step": outcome.run.mistake_step,
+                    "is_denied": outcome.is_mistake_denied,
+                },
+            }
+            for outcome in outcomes
+        ]
+    }
+
+
+def _print(console: Console, outcomes: Sequence[Outcome], store: Path) -> None:
+    table = Table(title="Rehearsed runs (grants inferred from the other runs)", title_justify="left")
+    for name, justify in (("run", "left"), ("token", "left"), ("links", "right"), ("calls", "right"),
+                          ("allowed", "right"), ("denied", "right"), ("why denied, at", "left"),
+                          ("labelled mistake", "left")):  # fmt: skip
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]  # literals
+    for outcome in outcomes:
+        places = ", ".join(f"{code} @{place}" for place, _, code in outcome.denials[:3])
+        more = f" +{len(outcome.denials) - 3}" if len(outcome.denials) > 3 else ""  # noqa: PLR2004
+        blamed = f"{outcome.run.mistake_agent} @{outcome.run.mistake_step}"
+        cells = (
+            outcome.run.name, outcome.format, outcome.delegations, outcome.calls, outcome.allowed,
+            len(outcome.denials), places + more, blamed + (" denied" if outcome.is_mistake_denied else ""),
+        )  # fmt: skip
+        table.add_row(*(Text(clean(str(cell), 120)) for cell in cells))
+    console.print(table)
+    reasons: Counter[str] = Counter()
+    for outcome in outcomes:
+        reasons += outcome.reasons
+    calls, allowed = sum(o.calls for o in outcomes), sum(o.allowed for o in outcomes)
+    links, mistakes = sum(o.delegations for o in outcomes), sum(o.is_mistake_denied for o in outcomes)
+    console.print(f"{len(outcomes)} runs, {links} delegations, {calls} calls: {allowed} allowed, {calls - allowed} denied")
+    for code, number in reasons.most_common():
+        console.print(f"  {number:4} denied at step {code}", markup=False)
+    console.print(
+        f"{mistakes} labelled mistakes were denied calls; most are wrong words, which no grant sees."
+    )
+    console.print(f"Draw one: delegation graph TASK --store {store} -o run.svg", markup=False)
+    for outcome in outcomes[:3]:
+        console.print(f"  {outcome.task}  {clean(outcome.run.name)}", markup=False)
+
+
+def demo(folder: Path) -> int:
+    """Run the support desk in a folder, afresh, and print every attempt; return an exit code.
+
+    0 only if every harmful attempt was refused and every honest call went through.
+
+    Raises:
+        ServiceError: The service did not start or answer.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    store, ring = folder / "delegation.db", folder / "delegation.ring.json"
+    for old in (store, ring, Path(f"{store}-wal"), Path(f"{store}-shm")):
+        old.unlink(missing_ok=True)
+    console = Console(highlight=False, width=100 if not sys.stdout.isatty() else None)
+    with served(store, ring, issuer=ISSUER) as client:
+        desk = Desk(client, console)
+        is_right = desk.run()
+        picture = folder / "graph.svg"
+        picture.write_bytes(client.drawing(desk.task.id, "svg"))
+        console.print(client.drawing(desk.task.id, "txt").decode(), markup=False, end="")
+    console.print(f"\nThe picture: {picture}   The store: {store}", markup=False)
+    console.print("Open the same store: make serve   Look closer: delegation lineage " + desk.task.id)
+    return 0 if is_right else 1
