@@ -17,7 +17,7 @@ from typing import Final, NoReturn, TypeAlias
 from delegation.assigned import UNASSIGNED
 from delegation.errors import MalformedError
 
-Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
 MAX_DEPTH: Final = 32  # deeper than any grant or argument; far from Python's recursion limit
@@ -138,7 +138,7 @@ def reads_one_way(data: bytes) -> bool:
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("duplicate member")  # noqa: TRY003  # caught by `parse`, never seen
+        raise ValueError("duplicate member")  # caught by `parse`, never seen
     return members
 
 

@@ -220,7 +220,9 @@ class Tracker:
         with self._store.read() as reader:
             return reader.tasks(after=after, limit=limit)
 
-    def close_task(self, task: TaskEntry | TaskId | str, state: TaskState = "completed") -> TaskEntry:
+    def close_task(
+        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
+    ) -> TaskEntry:
         """Close a task; see `tracker.tasks.close_task`."""
         return tasks.close_task(self._store, _task_id(task), state, at=self._clock())
 
@@ -249,9 +251,7 @@ class Tracker:
         self, token: Token | str, proof: str | None, access: Access | Json, *, client: str = ""
     ) -> Decision:
         """Decide one call and record it; see `tracker.check.check`. True only if it is allowed."""
-        return check.check(
-            self._desk, _text(token), proof, access, at=self._clock(), client=client
-        )
+        return check.check(self._desk, _text(token), proof, access, at=self._clock(), client=client)
 
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Record a token that its holder shows; see `tracker.announce.announce`."""
@@ -265,9 +265,7 @@ class Tracker:
 
     def revoke(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
         """End a link, task, agent or key and all below it; see `tracker.revoke.revoke`."""
-        return revoke.revoke(
-            self._store, Subject(kind, id), by=by, reason=reason, at=self._clock()
-        )
+        return revoke.revoke(self._store, Subject(kind, id), by=by, reason=reason, at=self._clock())
 
     def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
         """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
@@ -344,9 +342,7 @@ class Tracker:
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order, filtered."""
         with self._store.read() as reader:
-            return reader.decisions(
-                task=task, link=link, allowed=allowed, after=after, limit=limit
-            )
+            return reader.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
 
     def decision(self, decision: DecisionId | str) -> DecisionDetail:
         """Return one decision with everything that was kept of it.

@@ -7,7 +7,7 @@ Source: RFC 7515 (compact serialisation), docs/token-format.md section 6.
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 from delegation import canonical, ed25519
 from delegation.canonical import Json
@@ -67,11 +67,13 @@ def read_statement(typ: str, text: str) -> tuple[dict[str, Json], bytes, bytes]:
         raise MalformedError("The statement", wanted=f"at most {MAX_STATEMENT_BYTES} bytes")
     parts = text.split(".")
     if len(parts) != 3 or parts[0] != header(typ):  # noqa: PLR2004  # a JWS has three parts
-        raise MalformedError("The statement", wanted=f"a compact JWS with the constant {typ} header")
+        raise MalformedError(
+            "The statement", wanted=f"a compact JWS with the constant {typ} header"
+        )
     data = canonical.unb64u(parts[1], what="The statement's payload")
     payload = canonical.decode(data, max_bytes=MAX_STATEMENT_BYTES, what="The statement's payload")
     if not isinstance(payload, dict):
         raise MalformedError("The statement's payload", wanted="an object")
     signature = canonical.unb64u(parts[2], what="The statement's signature")
     message = (parts[0] + "." + parts[1]).encode("ascii")
-    return cast("dict[str, Json]", payload), message, signature
+    return payload, message, signature

@@ -41,7 +41,8 @@ class RoleGate:
             )
         if key.role not in self.roles:
             raise ForbiddenError(
-                "The API key's role may not do this.", remedy=f"Use one of: {', '.join(self.roles)}."
+                "The API key's role may not do this.",
+                remedy=f"Use one of: {', '.join(self.roles)}.",
             )
         return key
 

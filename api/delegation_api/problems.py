@@ -51,7 +51,7 @@ _HTTP_CODES: Final = {404: "route_unknown", 405: "method_not_allowed"}
 _RETRY: Final = {"Retry-After": "1"}
 
 
-def problem(  # noqa: PLR0913  # the members of a problem
+def problem(  # the members of a problem
     status: int,
     code: str,
     detail: str,

@@ -52,7 +52,9 @@ class Access:
     def __post_init__(self) -> None:
         matching_text("tool", self.tool, TOOL_NAME, "a dotted tool name")
         matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
-        matching_text("purpose", self.purpose, PURPOSE, "a slash path of lower-case words, or empty")
+        matching_text(
+            "purpose", self.purpose, PURPOSE, "a slash path of lower-case words, or empty"
+        )
         if not isinstance(self.arguments, Mapping):
             raise MalformedError("arguments", wanted="an object")
         if self.cause is not None:

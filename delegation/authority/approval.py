@@ -69,13 +69,13 @@ class ApprovalRule:
         Raises:
             MalformedError: A field is missing, unknown or of another form.
         """
-        body = closed_object(
-            "An approval rule", value, frozenset({"tools", "approvers", "quorum"})
-        )
+        body = closed_object("An approval rule", value, frozenset({"tools", "approvers", "quorum"}))
         tools = list_of("tools", body["tools"], MAX_TOOLS)
         approvers = list_of("approvers", body["approvers"], MAX_APPROVERS)
         return cls(
-            tuple(tool_pattern(matching_text("tools", tool, r"[!-~]+", "patterns")) for tool in tools),
+            tuple(
+                tool_pattern(matching_text("tools", tool, r"[!-~]+", "patterns")) for tool in tools
+            ),
             tuple(matching_text("approvers", name, APPROVER, "names") for name in approvers),
             integer("quorum", body["quorum"], 1, MAX_APPROVERS),
         )

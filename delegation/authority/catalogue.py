@@ -85,7 +85,7 @@ class Tool:
     cost: Mapping[str, int | str]
     _placeholders: tuple[str, ...] = field(repr=False, compare=False)
 
-    def __init__(  # noqa: PLR0913  # the fields of a definition, all but two with defaults
+    def __init__(  # the fields of a definition, all but two with defaults
         self,
         name: str,
         *,
@@ -110,7 +110,9 @@ class Tool:
             "system": matching_text("system", system, _WORD, "a lower-case word"),
             "domain": matching_text("domain", domain, _WORD, "a lower-case word"),
             "labels": tuple(
-                sorted({matching_text("labels", label, LABEL, "lower-case words") for label in labels})
+                sorted(
+                    {matching_text("labels", label, LABEL, "lower-case words") for label in labels}
+                )
             ),
             "sensitivity": integer("sensitivity", sensitivity, 0, MAX_SENSITIVITY),
             "resource": resource,
@@ -135,7 +137,7 @@ class Tool:
                     f"The tool {self.name} has no argument {shown}.",
                     f"arguments.{shown}",
                     None,
-                    sorted(self.arguments),
+                    [*sorted(self.arguments)],
                     "Leave it out.",
                 )
             try:
@@ -271,9 +273,7 @@ def _argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Arg
     return name, Argument(value, required)
 
 
-def _cost(
-    cost: Mapping[str, int | str], arguments: Mapping[str, Argument]
-) -> dict[str, int | str]:
+def _cost(cost: Mapping[str, int | str], arguments: Mapping[str, Argument]) -> dict[str, int | str]:
     if len(cost) > MAX_UNITS:
         raise MalformedError("cost", wanted=f"at most {MAX_UNITS} units")
     for unit, rule in cost.items():
@@ -283,7 +283,9 @@ def _cost(
         if isinstance(rule, str):
             argument = arguments.get(rule)
             if argument is None or not argument.required or argument.type.name != "integer":
-                raise MalformedError(f"cost.{unit}", wanted="the name of a required integer argument")
+                raise MalformedError(
+                    f"cost.{unit}", wanted="the name of a required integer argument"
+                )
         else:
             integer(f"cost.{unit}", rule, 0)
     return dict(sorted(cost.items()))

@@ -101,7 +101,9 @@ def parse_payload(data: bytes, *, root: bool) -> Link:
         raise MalformedError("holder.key", wanted="a usable Ed25519 public key")
     return Link(
         payload=data,
-        parent=None if root else LinkId(matching_text("parent", body["parent"], LINK_ID, "a link id")),
+        parent=None
+        if root
+        else LinkId(matching_text("parent", body["parent"], LINK_ID, "a link id")),
         origin=_origin(body) if root else None,
         holder_key=key,
         holder_name=matching_text("holder.name", holder["name"], NAME, "1 to 80 characters"),
@@ -161,7 +163,7 @@ def child_payload(
     return _encode({"v": 1, "parent": parent}, holder_key, holder_name, grant, salt, root=False)
 
 
-def _encode(  # noqa: PLR0913  # the fields that both payloads share
+def _encode(  # the fields that both payloads share
     head: dict[str, Json], key: bytes, name: str, grant: Grant, salt: bytes, *, root: bool
 ) -> bytes:
     if not grant.is_complete:

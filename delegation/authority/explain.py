@@ -96,7 +96,7 @@ def instant(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def words(constraint: Constraint) -> str:  # noqa: PLR0911, C901  # one line a kind
+def words(constraint: Constraint) -> str:  # one line a kind
     """Return a constraint in a few words, for edges and lists; `to_json` has the whole truth."""
     match constraint:
         case Anything():
@@ -163,8 +163,8 @@ def _capabilities(
 ) -> Iterable[Change]:
     held = {capability.tool.text: capability for capability in before}
     kept = {capability.tool.text for capability in after}
-    for tool in held:
-        if tool not in kept and not any(c.tool.is_within(held[tool].tool) for c in after):
+    for tool, lost in held.items():
+        if tool not in kept and not any(c.tool.is_within(lost.tool) for c in after):
             yield Change(tool, "", "")
     for capability in after:
         tool = capability.tool.text

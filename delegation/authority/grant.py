@@ -121,7 +121,9 @@ class Grant:
         values: dict[str, object] = {
             "capabilities": tuple(capabilities or ()),
             "effects": tuple(
-                sorted({matching_text("effects", e, _EFFECT, f"of {EFFECTS}") for e in effects or ()})
+                sorted(
+                    {matching_text("effects", e, _EFFECT, f"of {EFFECTS}") for e in effects or ()}
+                )
             ),
             "max_sensitivity": integer("max_sensitivity", max_sensitivity or 0, 0, MAX_SENSITIVITY),
             "audience": _audience(audience or ()),
@@ -130,7 +132,9 @@ class Grant:
             ),
             "not_before": integer("not_before", not_before or 0, 0),
             "expires_at": integer("expires_at", expires_at or 0, 0),
-            "delegations_left": integer("delegations_left", delegations_left or 0, 0, MAX_DELEGATIONS),
+            "delegations_left": integer(
+                "delegations_left", delegations_left or 0, 0, MAX_DELEGATIONS
+            ),
             "budget": units("budget", budget or {}),
             "needs_approval": tuple(needs_approval or ()),
             "flow": tuple(flow or ()),
@@ -275,7 +279,9 @@ def _audience(entries: Iterable[str]) -> tuple[str, ...]:
 def _texts(body: Mapping[str, Json], name: str, most: int) -> list[str] | None:
     if body.get(name) is None:
         return None
-    return [matching_text(name, item, r"[!-~]+", "texts") for item in list_of(name, body[name], most)]
+    return [
+        matching_text(name, item, r"[!-~]+", "texts") for item in list_of(name, body[name], most)
+    ]
 
 
 def _each(

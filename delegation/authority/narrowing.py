@@ -65,9 +65,7 @@ def _audience(child: Grant, parent: Grant) -> Refusal | None:
     return _subset("audience", "audience_widened", child.audience, parent.audience)
 
 
-def _subset(
-    field: str, code: str, child: Iterable[str], parent: Iterable[str]
-) -> Refusal | None:
+def _subset(field: str, code: str, child: Iterable[str], parent: Iterable[str]) -> Refusal | None:
     held = frozenset(parent)
     more = [entry for entry in child if entry not in held]
     if not more:

@@ -68,7 +68,9 @@ def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     rows = [(key.role, key.kid, key.state, key.not_after) for key in held.keys]
     columns = ("role", "kid", "state", "not_after")
     if as_json:
-        print_json({"issuer": held.issuer, "keys": [dict(zip(columns, r, strict=True)) for r in rows]})
+        print_json(
+            {"issuer": held.issuer, "keys": [dict(zip(columns, r, strict=True)) for r in rows]}
+        )
     else:
         print_table(f"Key ring of {held.issuer}", columns, rows)
 

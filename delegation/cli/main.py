@@ -38,7 +38,9 @@ def version() -> None:
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the store and the picture go.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option(help="Where the store and the picture go.")] = Path(
+        "demo"
+    ),
 ) -> None:
     """Run the support desk against a real server: honest agents, and a hijacked one."""
     from delegation.rehearsal.command import demo as run  # noqa: PLC0415  # starts in a moment

@@ -60,7 +60,9 @@ def graph(
     task: str,
     *,
     form: Annotated[str, typer.Option("--format", help=" ".join(FORMATS))] = "svg",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File; else standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File; else standard output.")
+    ] = None,
     store: StoreOption = None,
 ) -> None:
     """Draw a task's lineage. svg, mmd, txt and json need nothing; png and pdf need Graphviz."""
@@ -124,7 +126,9 @@ def inspect(
             )
             for depth, (link, entry) in enumerate(zip(found.links, found.entries, strict=True))
         ]
-        print_table(f"A {found.token_format}", ("depth", "link", "claims", "standing", "until"), rows)
+        print_table(
+            f"A {found.token_format}", ("depth", "link", "claims", "standing", "until"), rows
+        )
     if found.denial is not None:
         denial = found.denial
         fail(f"Step {denial.step}, {denial.code}: {denial.message}", denial.remedy, code=DENIED)
@@ -204,6 +208,9 @@ def revoke(
     """End a link, task, agent or key and everything below it. There is no way back."""
     with opened(store) as tracker:
         done = tracker.revoke(
-            cast("SubjectKind", kind), subject, by=f"command line, {getpass.getuser()}", reason=reason
+            cast("SubjectKind", kind),
+            subject,
+            by=f"command line, {getpass.getuser()}",
+            reason=reason,
         )
     OUT.print(f"revoked {kind} {clean(subject)}, epoch {done.epoch}", markup=False)

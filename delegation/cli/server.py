@@ -30,6 +30,7 @@ def serve(
     """Serve the store. The first start makes the store, its keys, and an operator's API key."""
     try:
         import uvicorn  # noqa: PLC0415  # an extra
+
         from delegation_api.app import create_app  # noqa: PLC0415
     except ImportError:
         error = MissingExtraError("server", "Serving")
@@ -38,9 +39,12 @@ def serve(
     file.parent.mkdir(parents=True, exist_ok=True)
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
-    with refusing(), Tracker.open(
-        f"sqlite:///{file}", ring_file=ring_file(file), issuer=issuer or url
-    ) as tracker:
+    with (
+        refusing(),
+        Tracker.open(
+            f"sqlite:///{file}", ring_file=ring_file(file), issuer=issuer or url
+        ) as tracker,
+    ):
         OUT.print(f"delegation serves {file} at {url} (issuer {tracker.issuer})", markup=False)
         _make_keys(tracker)
         config = uvicorn.Config(

@@ -75,7 +75,10 @@ class Client:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
         self.close()
@@ -96,7 +99,9 @@ class Client:
         try:
             found = answer.json()
         except ValueError as error:
-            raise ServiceError(answer.status_code, "answer_malformed", "No JSON came back.") from error
+            raise ServiceError(
+                answer.status_code, "answer_malformed", "No JSON came back."
+            ) from error
         if not isinstance(found, dict):
             raise ServiceError(answer.status_code, "answer_malformed", "No JSON object came back.")
         return found
@@ -190,9 +195,13 @@ class Client:
         found = self._ask("GET", "/v1/tasks", after=after, limit=limit)
         return [read_task(task) for task in found["tasks"]]
 
-    def close_task(self, task: TaskEntry | TaskId | str, state: TaskState = "completed") -> TaskEntry:
+    def close_task(
+        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
+    ) -> TaskEntry:
         """Close a task; all authority under it ends."""
-        return read_task(self._ask("POST", f"/v1/tasks/{_part(_task(task))}/close", {"state": state}))
+        return read_task(
+            self._ask("POST", f"/v1/tasks/{_part(_task(task))}/close", {"state": state})
+        )
 
     def issue(
         self,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from delegation.authority.explain import instant
-from delegation.graph.model import STANDING_WORDS, narrowed
-from delegation.graph.names import claim, cut, holder
+from delegation.authority.explain import Change, instant
+from delegation.graph.model import STANDING_WORDS
+from delegation.graph.names import claim, clean, cut, holder, width
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 
 WIDTH: Final = 316
@@ -67,7 +67,7 @@ def card_of(link: LinkEntry, denied: list[DecisionEntry]) -> Card:
     who = f"key {link.holder_fingerprint}"
     said = claim(link)
     texts.append((cut(f"{said}  {who}" if said else who, _TEXT_COLUMNS), "muted"))
-    changes = narrowed(link)
+    changes = [_short(change) for change in link.changes]
     shown = changes if len(changes) <= _CHANGES else changes[: _CHANGES - 1]
     texts += [(cut(change, _TEXT_COLUMNS), "change") for change in shown]
     if len(changes) > len(shown):
@@ -83,6 +83,17 @@ def card_of(link: LinkEntry, denied: list[DecisionEntry]) -> Card:
     effect = max(link.grant.effects, key=_STRENGTH.index, default="nothing")
     heavy = not set(link.grant.effects) <= READ_ONLY
     return Card(tuple(lines), top - LINE + PAD, effect, heavy)
+
+
+def _short(change: Change) -> str:
+    """Return a change so that what is left of the authority is seen before what was there."""
+    whole = clean(str(change), 200)
+    if width(whole) <= _TEXT_COLUMNS or not (change.before and change.after):
+        return whole
+    field = (
+        change.field if len(change.field) < _TEXT_COLUMNS // 2 else change.field.rpartition(".")[2]
+    )
+    return clean(f"{field}: {change.after}", 200)
 
 
 def _state(link: LinkEntry) -> str:

@@ -55,7 +55,8 @@ def digraph(lineage: Lineage) -> graphviz.Digraph:
     def label(*texts: str) -> str:
         cleaned = (clean(text, 120) for text in texts if text)
         escaped = (t.replace("\\", "\\\\").replace("&", "&amp;") for t in cleaned)
-        return graphviz.nohtml("\\n".join(escaped))
+        marked: str = graphviz.nohtml("\\n".join(escaped))  # a subclass, kept as it is
+        return marked
 
     drawing = graphviz.Digraph(
         graph_attr={"rankdir": "LR", "fontname": "Helvetica", "labelloc": "t", "nodesep": "0.3"},

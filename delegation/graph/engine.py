@@ -49,7 +49,7 @@ def render(lineage: Lineage, picture: Picture) -> bytes:
             capture_output=True,
             timeout=MAX_SECONDS,
             check=False,
-            preexec_fn=_memory_limit(),  # noqa: PLW1509  # only sets a limit before exec
+            preexec_fn=_memory_limit(),  # only sets a limit before exec
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RenderError("Graphviz did not finish in time.", remedy=_HINT) from error

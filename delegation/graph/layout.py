@@ -87,7 +87,10 @@ def _pack(
     for sibling in siblings:
         outline = outlines.pop(sibling)
         shift = max(
-            (merged[level][1] + gap - outline[level][0] for level in range(min(len(merged), len(outline)))),
+            (
+                merged[level][1] + gap - outline[level][0]
+                for level in range(min(len(merged), len(outline)))
+            ),
             default=0.0,
         )
         offset[sibling] += shift

@@ -23,24 +23,26 @@ _SHOWN: Final = 4
 
 def mermaid(lineage: Lineage) -> str:
     """Return the task's lineage as a left-to-right flowchart."""
+    owner = f"owner {clean(lineage.task.owner)}"
     lines = [
         "flowchart LR",
-        f'  owner(["{_lines(f"owner {clean(lineage.task.owner)}", headline(lineage), subline(lineage))}"])',
+        f'  owner(["{_lines(owner, headline(lineage), subline(lineage))}"])',
     ]
     roots, children = children_of(lineage.links)
     for number, link in enumerate(lineage.links):
         lines.append(f'  n{number}["{_label(link)}"]')
-    for number in roots:
-        lines.append(f"  owner {_arrow(lineage.links[number])} n{number}")
+    lines += [f"  owner {_arrow(lineage.links[root])} n{root}" for root in roots]
     for parent, below in enumerate(children):
-        for child in below:
-            lines.append(f"  n{parent} {_arrow(lineage.links[child])} n{child}")
+        lines += [f"  n{parent} {_arrow(lineage.links[child])} n{child}" for child in below]
     return "\n".join(lines) + "\n"
 
 
 def _arrow(link: LinkEntry) -> str:
     changes = narrowed(link)
-    shown = [*changes[:_SHOWN], *([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])]
+    shown = [
+        *changes[:_SHOWN],
+        *([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else []),
+    ]
     line = "-->" if link.standing == "active" else "-.->"
     return f'{line}|"{_lines(*shown)}"|' if shown else line
 
@@ -53,7 +55,9 @@ def _label(link: LinkEntry) -> str:
         link.holder_fingerprint,
         "" if link.standing == "active" else STANDING_WORDS[link.standing].upper(),
         "inferred" if link.inferred else "",
-        f"{counts.allowed} allowed, {counts.denied} denied" if counts.allowed + counts.denied else "",
+        f"{counts.allowed} allowed, {counts.denied} denied"
+        if counts.allowed + counts.denied
+        else "",
     )
 
 

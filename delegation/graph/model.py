@@ -41,7 +41,7 @@ def graph_json(lineage: Lineage) -> dict[str, Json]:
             "deadline": lineage.task.deadline,
             "inferred": lineage.task.inferred,
         },
-        "counts": {name: number for name, number in counts(lineage)},
+        "counts": dict(counts(lineage)),
         "nodes": [_node(link) for link in lineage.links],
         "edges": [{"parent": parent, "child": child} for parent, child in edges(lineage)],
     }
@@ -66,9 +66,7 @@ def _node(link: LinkEntry) -> dict[str, Json]:
         "allowed": link.decisions.allowed,
         "denied": link.decisions.denied,
         "formats": list(link.formats),
-        "changes": [
-            {"field": c.field, "before": c.before, "after": c.after} for c in link.changes
-        ],
+        "changes": [{"field": c.field, "before": c.before, "after": c.after} for c in link.changes],
     }
 
 

@@ -29,33 +29,48 @@ _TOP: Final = 96  # below the headline
 _OWNER: Final = 176
 _BOTTOM: Final = 58  # for the legend
 
-_STYLE: Final = """
-svg{--bg:#f6f7f9;--panel:#fff;--ink:#17202b;--muted:#526070;--line:#7b8796;--human:#00327f;
---agent:#007f66;--denied:#b3261e;--revoked:#7d1d5f;--expired:#6b7580;--change:#0b5cad}
-@media (prefers-color-scheme:dark){svg{--bg:#12161c;--panel:#1a2029;--ink:#e8edf3;--muted:#a3afbd;
---line:#7f8c9c;--human:#b7ccea;--agent:#00d584;--denied:#ff8a80;--revoked:#f29ad0;--expired:#98a3b0;
---change:#6cb2ff}}
-text{font-family:ui-sans-serif,system-ui,"Segoe UI",Helvetica,Arial,sans-serif;font-size:12.5px;fill:var(--ink)}
-.bg{fill:var(--bg)}.title{font-size:20px;font-weight:650}.muted{fill:var(--muted)}
-.card{fill:var(--panel);stroke:var(--line);stroke-width:1.25}
-.heavy{stroke-width:2.75}
-.name{font-size:15px;font-weight:650}.change{fill:var(--change)}
-.denied{fill:var(--denied);font-weight:600}.state{fill:var(--muted)}
-.revoked .card{stroke:var(--revoked);stroke-dasharray:2 4}.revoked .name{text-decoration:line-through}
-.revoked .state,.revoked .effect{fill:var(--revoked);font-weight:600}
-.expired .card{stroke:var(--expired);stroke-dasharray:1 5}.expired .state{fill:var(--expired);font-weight:600}
-.task_closed .card{stroke:var(--muted);stroke-dasharray:9 4}.task_closed .state{font-weight:600}
-.edge{fill:none;stroke:var(--line);stroke-width:1.5}.edge.heavy{stroke-width:3}
-.edge.refused{stroke:var(--denied);stroke-dasharray:6 3}
-.edge.revoked{stroke:var(--revoked);stroke-dasharray:2 4}
-.edge.expired{stroke:var(--expired);stroke-dasharray:1 5}.edge.task_closed{stroke-dasharray:9 4}
-.owner{fill:var(--panel);stroke:var(--human);stroke-width:2}.owner-name{fill:var(--human);font-weight:650}
-.effect{font-size:11px;fill:var(--muted);text-anchor:end}
-.effect.heavy{fill:var(--ink);font-weight:650}
-.mark{fill:none;stroke-width:1.8;stroke-linecap:round}
-.mark.cross{stroke:var(--denied)}.mark.revoked{stroke:var(--revoked)}.mark.expired{stroke:var(--expired)}
-.mark.task_closed{stroke:var(--muted)}.mark.active{stroke:var(--change)}
+_LIGHT: Final = {
+    "bg": "#f6f7f9", "panel": "#ffffff", "ink": "#17202b", "muted": "#526070", "line": "#7b8796",
+    "human": "#00327f", "denied": "#b3261e", "revoked": "#7d1d5f", "expired": "#6b7580",
+    "change": "#0b5cad",
+}  # fmt: skip
+_DARK: Final = {
+    "bg": "#12161c", "panel": "#1a2029", "ink": "#e8edf3", "muted": "#a3afbd", "line": "#7f8c9c",
+    "human": "#b7ccea", "denied": "#ff8a80", "revoked": "#f29ad0", "expired": "#98a3b0",
+    "change": "#6cb2ff",
+}  # fmt: skip
+_FORM: Final = """
+text{font-family:"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:12.5px}
+.title{font-size:20px;font-weight:600}.name{font-size:15px;font-weight:600}
+.card{stroke-width:1.25}.heavy{stroke-width:2.75}.denied,.owner-name{font-weight:600}
+.effect{font-size:11px;text-anchor:end}.effect.heavy{font-weight:600}
+.revoked .name{text-decoration:line-through}
+.revoked .state,.expired .state,.task_closed .state{font-weight:600}
+.revoked .card{stroke-dasharray:2 4}.expired .card{stroke-dasharray:1 5}
+.task_closed .card{stroke-dasharray:9 4}
+.edge{fill:none;stroke-width:1.5}.edge.heavy{stroke-width:3}.edge.refused{stroke-dasharray:6 3}
+.edge.revoked{stroke-dasharray:2 4}.edge.expired{stroke-dasharray:1 5}
+.edge.task_closed{stroke-dasharray:9 4}
+.owner{stroke-width:2}.mark{fill:none;stroke-width:1.8;stroke-linecap:round}
 """
+# Colours are written out twice instead of as variables, which many viewers do not know.
+_COLOURS: Final = """
+text{{fill:{ink}}}.bg{{fill:{bg}}}.muted,.state,.effect{{fill:{muted}}}
+.card,.owner{{fill:{panel}}}.card,.edge{{stroke:{line}}}.owner{{stroke:{human}}}
+.effect.heavy{{fill:{ink}}}.owner-name{{fill:{human}}}.change{{fill:{change}}}
+.denied{{fill:{denied}}}.revoked .state{{fill:{revoked}}}
+.revoked .card,.edge.revoked,.mark.revoked{{stroke:{revoked}}}
+.expired .card,.edge.expired,.mark.expired{{stroke:{expired}}}
+.edge.refused,.mark.cross{{stroke:{denied}}}.mark.active{{stroke:{change}}}
+.task_closed .card,.mark.task_closed{{stroke:{muted}}}
+"""
+_STYLE: Final = (
+    _FORM
+    + _COLOURS.format(**_LIGHT)
+    + "@media (prefers-color-scheme:dark){"
+    + _COLOURS.format(**_DARK)
+    + "}"
+)
 
 # Marks in a 12 x 12 box, as paths: a font may lack the sign.
 _MARKS: Final[dict[str, str]] = {
@@ -81,8 +96,10 @@ def svg(lineage: Lineage) -> str:
     right = left + max((place.column for place in places), default=0) * _COLUMN + WIDTH
     width, height = max(right + _MARGIN, 900), _TOP + bottom + _BOTTOM
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
-        f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="t d">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
+            f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="t d">'
+        ),
         f'<title id="t">{_text(headline(lineage))}</title>',
         f'<desc id="d">{_text(subline(lineage))}</desc>',
         f"<style>{_STYLE}</style>",
@@ -90,7 +107,7 @@ def svg(lineage: Lineage) -> str:
         f'<text class="title" x="{_MARGIN}" y="42">{_text(cut(headline(lineage), 70))}</text>',
         f'<text class="muted" x="{_MARGIN}" y="66">{_text(cut(subline(lineage), 118))}</text>',
     ]
-    spots = [(left + place.column * _COLUMN, _TOP + place.top) for place in places]
+    spots = [(float(left + place.column * _COLUMN), _TOP + place.top) for place in places]
     middle = _owner_middle(roots, places, cards)
     out += _edges(lineage, roots, children, cards, spots, _TOP + middle)
     out += _owner(lineage, _TOP + middle)
@@ -124,7 +141,7 @@ def _owner(lineage: Lineage, middle: float) -> Iterable[str]:
     )
 
 
-def _edges(  # noqa: PLR0913  # what a line runs between
+def _edges(  # what a line runs between
     lineage: Lineage,
     roots: list[int],
     children: list[list[int]],
@@ -213,5 +230,3 @@ def _legend(y: float) -> Iterable[str]:
     heavy = "thick: more than reading"
     yield f'<path class="edge heavy" d="M{x:g} {y - 4:g}h24"/>'
     yield f'<text class="muted" x="{x + 32:g}" y="{y:g}">{heavy}</text>'
-
-

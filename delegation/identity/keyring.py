@@ -229,9 +229,13 @@ class KeyRing:
             else key
             for key in self._keys
         ]
-        return KeyRing(self._issuer, [*kept, RingKey(role, kid, "active", 0, secrets.token_bytes(32))])
+        return KeyRing(
+            self._issuer, [*kept, RingKey(role, kid, "active", 0, secrets.token_bytes(32))]
+        )
 
-    def with_state(self, role: RingRole, kid: int, state: KeyState, *, not_after: int = 0) -> KeyRing:
+    def with_state(
+        self, role: RingRole, kid: int, state: KeyState, *, not_after: int = 0
+    ) -> KeyRing:
         """Return a ring in which one key has another state.
 
         Raises:
@@ -281,7 +285,9 @@ class KeyRing:
             fresh.replace(target)
         except OSError as error:
             fresh.unlink(missing_ok=True)
-            raise KeyFileError(f"The key file {file} cannot be replaced: {error.strerror}.") from error
+            raise KeyFileError(
+                f"The key file {file} cannot be replaced: {error.strerror}."
+            ) from error
 
     def _to_json(self) -> Mapping[str, Json]:
         return {

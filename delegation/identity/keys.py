@@ -117,7 +117,7 @@ class HolderKey:
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled or copied: a secret would travel unseen."""
-        raise TypeError("A HolderKey is not serialised; use save().")  # noqa: TRY003
+        raise TypeError("A HolderKey is not serialised; use save().")
 
 
 def write_secret_file(file: Path, body: object) -> None:
@@ -158,9 +158,7 @@ def read_secret_file(file: Path) -> dict[str, canonical.Json]:
                 )
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise KeyFileError(
-            f"The key file {file} cannot be read: {error.strerror}."
-        ) from error
+        raise KeyFileError(f"The key file {file} cannot be read: {error.strerror}.") from error
     if len(data) > MAX_FILE_BYTES:
         raise KeyFileError(f"The key file {file} is too large.")
     try:

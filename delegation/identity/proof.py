@@ -71,7 +71,7 @@ def make_proof(
     return sign_statement(PROOF_TYP, payload, seed)
 
 
-def check_proof(  # noqa: PLR0913  # what a proof binds
+def check_proof(  # what a proof binds
     text: str | None,
     *,
     holder: bytes,
@@ -106,7 +106,9 @@ def check_proof(  # noqa: PLR0913  # what a proof binds
             "Sign with the key that the last link names.",
         )
     if payload["issuer"] != issuer:
-        return _refusal("proof_other_issuer", "The proof is for another issuer.", "Sign a new proof.")
+        return _refusal(
+            "proof_other_issuer", "The proof is for another issuer.", "Sign a new proof."
+        )
     if payload["token"] != canonical.b64u(token):
         return _refusal(
             "proof_other_token", "The proof covers another token.", "Sign over this token's text."
@@ -120,7 +122,9 @@ def check_proof(  # noqa: PLR0913  # what a proof binds
     if proof.iat < at - MAX_AGE:
         return _refusal("proof_stale", "The proof is too old.", "Sign a new proof for each call.")
     if proof.iat > at + MAX_AHEAD:
-        return _refusal("proof_from_future", "The proof is from the future.", "Set the holder's clock.")
+        return _refusal(
+            "proof_from_future", "The proof is from the future.", "Set the holder's clock."
+        )
     return proof
 
 
@@ -153,4 +157,3 @@ def _agrees(payload: Mapping[str, Json], access: Access) -> bool:
         and canonical.same(payload["max_cost"], dict(access.max_cost))
         and payload["cause"] == access.cause
     )
-

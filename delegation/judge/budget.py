@@ -43,7 +43,9 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
     """
     charges: list[Charge] = []
     for unit, amount in cost.items():
-        counters = [(None, CounterKey("task", chain.origin.task, unit), facts.ledger.get(unit))]
+        counters: list[tuple[int | None, CounterKey, int | None]] = [
+            (None, CounterKey("task", chain.origin.task, unit), facts.ledger.get(unit))
+        ]
         counters += [
             (depth, CounterKey("link", link.id, unit), link.grant.budget.get(unit))
             for depth, link in enumerate(chain.links)

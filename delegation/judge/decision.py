@@ -212,8 +212,6 @@ class Decision:
             "cost": dict(self.cost),
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
-            "steps": [
-                {"step": s.number, "name": s.name, "outcome": s.outcome} for s in self.steps
-            ],
+            "steps": [{"step": s.number, "name": s.name, "outcome": s.outcome} for s in self.steps],
             "claimed_cause": self.claimed_cause,
         }

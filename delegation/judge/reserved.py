@@ -18,7 +18,7 @@ from delegation.judge.settle import RECORD_STEP, Settlement
 _LOOKED_AT = 6  # steps 7 to 13 are not made for reserved tools, and so are shown as not reached
 
 
-def settle_reserved(  # noqa: PLR0913  # what a record needs
+def settle_reserved(  # what a record needs
     chain: Chain,
     access: Access,
     facts: Facts,
@@ -85,4 +85,3 @@ def _refusal(
             remedy="Name a recorded link that was delegated from yours.",
         )
     return None
-

@@ -106,7 +106,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
     return Settlement(allowed, charges, clearance.resources, facts.epoch)
 
 
-def _denied(  # noqa: PLR0913  # what a record needs
+def _denied(  # what a record needs
     judged: Judged,
     facts: Facts,
     denial: Denial,

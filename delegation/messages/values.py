@@ -15,7 +15,6 @@ from delegation.errors import MalformedError
 from delegation.lineage.entry import Counts, DecisionEntry, Lineage, LinkEntry, TaskEntry
 
 
-
 def task_json(task: TaskEntry) -> dict[str, Json]:
     """Return a task as an answer carries it."""
     return {
@@ -70,9 +69,7 @@ def link_json(link: LinkEntry) -> dict[str, Json]:
         "registered": link.registered,
         "inferred": link.inferred,
         "grant": link.grant.to_json(),
-        "changes": [
-            {"field": c.field, "before": c.before, "after": c.after} for c in link.changes
-        ],
+        "changes": [{"field": c.field, "before": c.before, "after": c.after} for c in link.changes],
         "recorded_at": link.recorded_at,
         "standing": link.standing,
         "ended_by": link.ended_by,

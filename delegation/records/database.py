@@ -65,9 +65,13 @@ class Database:
             StoreUnavailableError: The database does not answer.
         """
         # In memory there is one connection for everybody, so readers take turns with writers.
-        with self._turn(always=self.is_memory), _translated(), self.engine.connect() as connection:
-            with connection.begin():
-                yield connection
+        with (
+            self._turn(always=self.is_memory),
+            _translated(),
+            self.engine.connect() as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -100,7 +104,7 @@ class Database:
         self.engine.dispose()
 
 
-def _on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own type
+def _on_connect(connection: Any, _record: object) -> None:  # the driver's own type
     connection.isolation_level = None  # the driver must not begin transactions behind our back
     cursor = connection.cursor()
     for pragma in _PRAGMAS:

@@ -88,9 +88,7 @@ def _tasks(connection: Connection, task: TaskId) -> list[TaskFact]:
     return found if wanted is None else []
 
 
-def _counters(
-    connection: Connection, query: Query
-) -> tuple[dict[CounterKey, int], dict[str, int]]:
+def _counters(connection: Connection, query: Query) -> tuple[dict[CounterKey, int], dict[str, int]]:
     if not query.units:
         return {}, {}
     owners = [

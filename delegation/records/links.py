@@ -67,7 +67,8 @@ def parsed(payload: bytes, *, root: bool) -> Link:
 
 def rows(connection: Connection, ids: Iterable[str]) -> list[LinkData]:
     """Return the rows of these links, parents before children."""
-    wanted, found = list(dict.fromkeys(ids)), []
+    wanted = list(dict.fromkeys(ids))
+    found: list[LinkData] = []
     for start in range(0, len(wanted), _CHUNK):
         part = wanted[start : start + _CHUNK]
         found += connection.execute(select(_LINKS).where(_LINKS.c.id.in_(part))).all()
@@ -126,7 +127,7 @@ class _Context:
         self.revoked = frozenset(
             (row.kind, row.id)
             for row in connection.execute(
-                select(RevocationRow.kind, RevocationRow.id).where(RevocationRow.at <= at)  # type: ignore[call-overload,arg-type]
+                select(RevocationRow.kind, RevocationRow.id).where(RevocationRow.at <= at)  # type: ignore[call-overload]
             )
         )
         tasks = {row.task for row in found}
@@ -140,11 +141,13 @@ class _Context:
             (row.link, bool(row.allowed)): row.n
             for row in connection.execute(
                 select(
-                    DecisionRow.link, DecisionRow.allowed, func.count().label("n")  # type: ignore[call-overload]
+                    DecisionRow.link,
+                    DecisionRow.allowed,
+                    func.count().label("n"),  # type: ignore[call-overload]
                 )
                 .where(
                     DecisionRow.task.in_(tasks),  # type: ignore[union-attr]
-                    ~DecisionRow.tool.startswith(RESERVED_PREFIX),  # type: ignore[attr-defined]
+                    ~DecisionRow.tool.startswith(RESERVED_PREFIX),
                 )
                 .group_by(DecisionRow.link, DecisionRow.allowed)
             )
@@ -152,7 +155,9 @@ class _Context:
         self.formats: dict[str, list[str]] = {}
         ids = [row.id for row in found]
         for start in range(0, len(ids), _CHUNK):
-            evidence = select(LinkEvidenceRow.link, LinkEvidenceRow.format).where(  # type: ignore[call-overload]
+            evidence = select(
+                LinkEvidenceRow.link, LinkEvidenceRow.format
+            ).where(  # type: ignore[call-overload]
                 LinkEvidenceRow.link.in_(ids[start : start + _CHUNK])  # type: ignore[attr-defined]
             )
             for row in connection.execute(evidence.order_by(LinkEvidenceRow.format)):

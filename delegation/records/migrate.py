@@ -22,7 +22,9 @@ def head() -> str:
     """Return the revision that this program writes."""
     revision = ScriptDirectory(str(_FOLDER)).get_current_head()
     if revision is None:
-        raise SchemaRevisionError("This installation has no migrations.", remedy="Install it again.")
+        raise SchemaRevisionError(
+            "This installation has no migrations.", remedy="Install it again."
+        )
     return revision
 
 

@@ -114,7 +114,13 @@ class SqlReader:
         return payload
 
     def links(
-        self, *, task: TaskId | None, parent: LinkId | None, after: LinkId | None, limit: int, at: int
+        self,
+        *,
+        task: TaskId | None,
+        parent: LinkId | None,
+        after: LinkId | None,
+        limit: int,
+        at: int,
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
         query = select(LINKS.c.id).order_by(LINKS.c.sequence).limit(limit)
@@ -200,7 +206,7 @@ class SqlReader:
 
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
-        return {(r.minute, r.code): r.count for r in self._connection.execute(select(UNPROVEN))}
+        return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
 
     def epoch(self) -> int:
         """Return the number of the newest revocation, 0 if there is none."""

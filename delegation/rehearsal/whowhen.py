@@ -24,8 +24,13 @@ TERMINALS: Final = frozenset({"ComputerTerminal", "Computer_terminal"})
 FOLDERS: Final = ("hand-crafted", "algorithm-generated")
 
 _HAND_OFF: Final = re.compile(r"Orchestrator \(-> ([A-Za-z][A-Za-z0-9_ ]{0,63})\)")
-_CLICKED: Final = re.compile(r"I clicked '(.{1,2000}?)'\.?(?:\n|$)", re.DOTALL)
-_TYPED: Final = re.compile(r"I typed '(.{0,2000}?)' into '(.{0,2000}?)'\.?(?:\n|$)", re.DOTALL)
+_CLICKED: Final = re.compile(
+    r"I clicked (?:'(.{1,2000}?)'|(the [a-z ]{1,60}))\.?(?:\n|$)", re.DOTALL
+)
+_TYPED: Final = re.compile(
+    r"I (?:typed|input) '(.{0,2000}?)'(?: into (?:'(.{0,2000}?)'|(the [a-z ]{1,60})))?\.?(?:\n|$)",
+    re.DOTALL,
+)
 _SCROLLED: Final = re.compile(r"I scrolled (up|down)\b")
 _RAN: Final = re.compile(r"exitcode: -?\d+|The script ran\b")
 _FENCE: Final = re.compile(r"```([A-Za-z0-9+#]{0,20})[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -37,7 +42,9 @@ def read_folder(folder: Path) -> list[Transcript]:
     Raises:
         MalformedError: The folder holds no records, or one of them is none.
     """
-    files = [file for kind in FOLDERS for file in sorted((folder / kind).glob("*.json"), key=_number)]
+    files = [
+        file for kind in FOLDERS for file in sorted((folder / kind).glob("*.json"), key=_number)
+    ]
     if not files:
         raise MalformedError("The folder", wanted="one with hand-crafted or algorithm-generated")
     return [read_file(file) for file in files]
@@ -73,7 +80,11 @@ def read_record(name: str, body: object) -> Transcript:
         MalformedError: It has no history of messages.
     """
     history = body.get("history") if isinstance(body, Mapping) else None
-    if not isinstance(history, list) or len(history) > MAX_MESSAGES or not isinstance(body, Mapping):
+    if (
+        not isinstance(history, list)
+        or len(history) > MAX_MESSAGES
+        or not isinstance(body, Mapping)
+    ):
         raise MalformedError("A record", wanted=f"one with a history of at most {MAX_MESSAGES}")
     messages = [_message(entry) for entry in history]
     is_chat = any(isinstance(e, Mapping) and isinstance(e.get("name"), str) for e in history)
@@ -102,7 +113,8 @@ def _message(entry: object) -> tuple[str, str]:
 
 
 def _orchestrated(messages: list[tuple[str, str]]) -> tuple[list[HandOff], list[Action]]:
-    hand_offs, actions = [], []
+    hand_offs: list[HandOff] = []
+    actions: list[Action] = []
     for index, (who, content) in enumerate(messages):
         match = _HAND_OFF.fullmatch(who)
         if match is not None:
@@ -115,7 +127,8 @@ def _orchestrated(messages: list[tuple[str, str]]) -> tuple[list[HandOff], list[
 
 def _chat(messages: list[tuple[str, str]]) -> tuple[list[HandOff], list[Action]]:
     """Read turns: each change of speaker is one inferred hand-off by the chat manager."""
-    hand_offs, actions = [], []
+    hand_offs: list[HandOff] = []
+    actions: list[Action] = []
     for index, (who, content) in enumerate(messages):
         if index and who and who != messages[index - 1][0]:
             hand_offs.append(HandOff(index, inert(who, 64)))
@@ -129,9 +142,12 @@ def _actions(index: int, role: str, content: str, before: str) -> Iterator[Actio
     """Return what a message says was done: clicked, typed, scrolled, or code run."""
     found: tuple[str, dict[str, Json]] | None = None
     if match := _CLICKED.match(content):
-        found = "browser.click", {"target": inert(match[1])}
+        found = "browser.click", {"target": inert(match[1] or match[2])}
     elif match := _TYPED.match(content):
-        found = "browser.type", {"text": inert(match[1]), "field": inert(match[2])}
+        found = (
+            "browser.type",
+            {"text": inert(match[1]), "field": inert(match[2] or match[3] or "")},
+        )
     elif match := _SCROLLED.match(content):
         found = "browser.scroll", {"direction": match[1]}
     elif role in TERMINALS and _RAN.match(content):

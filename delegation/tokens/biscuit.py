@@ -20,6 +20,7 @@ from delegation.tokens.evidence import LinkEvidence
 from delegation.tokens.links import Entry
 
 ROLE: Final = "issuer"
+_ED25519: Final = Algorithm.Ed25519
 _Result = TypeVar("_Result")
 
 
@@ -38,7 +39,7 @@ def mint(payload: bytes, *, kid: int, seed: bytes) -> bytes:
     def build() -> bytes:
         builder = BiscuitBuilder("link({payload})", {"payload": payload})
         builder.set_root_key_id(kid)
-        return bytes(builder.build(PrivateKey.from_bytes(seed, Algorithm.Ed25519)).to_bytes())
+        return bytes(builder.build(PrivateKey.from_bytes(seed, _ED25519)).to_bytes())
 
     data = _guarded(build)
     if data is None:
@@ -80,9 +81,7 @@ def _entry(blocks: Sequence[WireBlock], index: int) -> Entry:
     block = blocks[index]
     payload = biscuit_wire.payload_of(block.block, third_party=index > 0)
     if index == 0:
-        evidence = LinkEvidence(
-            "biscuit", biscuit_wire.authority_message(block), block.signature
-        )
+        evidence = LinkEvidence("biscuit", biscuit_wire.authority_message(block), block.signature)
         # Step 3 checked this very signature under the issuer's key.
         return Entry(block.raw, payload, evidence, lambda _: True)
     external = block.external_signature or b""
@@ -122,7 +121,7 @@ def _root_is_signed(block: WireBlock, root: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def _public(key: bytes) -> PublicKey:
-    return PublicKey.from_bytes(key, Algorithm.Ed25519)
+    return PublicKey.from_bytes(key, _ED25519)
 
 
 def _guarded(call: Callable[[], _Result]) -> _Result | None:

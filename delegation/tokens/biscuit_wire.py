@@ -213,7 +213,9 @@ def authority_message(block: WireBlock) -> bytes:
     return block.block + _ED25519 + block.next_key
 
 
-def appended(token: WireToken, payload: bytes, *, holder_seed: bytes, next_seed: bytes) -> WireToken:
+def appended(
+    token: WireToken, payload: bytes, *, holder_seed: bytes, next_seed: bytes
+) -> WireToken:
     """Return the token with one more third-party block.
 
     Args:
@@ -245,6 +247,4 @@ def appended(token: WireToken, payload: bytes, *, holder_seed: bytes, next_seed:
             _VERSION_FIELD,
         )
     )
-    return WireToken(
-        token.kid, (*token.blocks, _block(raw, third_party=True)), next_seed
-    )
+    return WireToken(token.kid, (*token.blocks, _block(raw, third_party=True)), next_seed)

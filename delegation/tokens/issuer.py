@@ -48,9 +48,7 @@ def issue_token(
     elif token_format == "macaroon":
         mac, statement = ring.active(macaroon.MAC_ROLE), ring.active(macaroon.STATEMENT_ROLE)
         identifier = macaroon.Identifier(ring.issuer, mac.kid, statement.kid)
-        body = macaroon.mint(
-            payload, identifier, mac_key=mac.seed, statement_seed=statement.seed
-        )
+        body = macaroon.mint(payload, identifier, mac_key=mac.seed, statement_seed=statement.seed)
         parts = TokenBytes("macaroon", body)
     else:
         raise MalformedError("format", wanted="biscuit or macaroon")

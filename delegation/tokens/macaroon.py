@@ -93,9 +93,7 @@ def mint(payload: bytes, identifier: Identifier, *, mac_key: bytes, statement_se
     """
     if len(mac_key) != ed25519.KEY_BYTES:
         raise MalformedError("A MAC key", wanted="32 bytes")
-    made = Macaroon(
-        location="", identifier=identifier.to_bytes(), key=mac_key, version=MACAROON_V2
-    )
+    made = Macaroon(location="", identifier=identifier.to_bytes(), key=mac_key, version=MACAROON_V2)
     made.add_first_party_caveat(caveat_of(payload, statement_seed))
     return canonical.unb64u(made.serialize())
 
@@ -162,7 +160,7 @@ def entries(token: WireMacaroon) -> list[Entry] | None:
     None if one is no link: every caveat must be understood, and a first-party step with foreign
     bytes could stand for a third-party one.
     """
-    found = []
+    found: list[Entry] = []
     for caveat in token.caveats:
         if caveat.vid is not None:
             continue

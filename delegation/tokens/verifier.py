@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 
 from delegation.authority.access import Access
 from delegation.authority.chain import Chain
+from delegation.authority.refusal import Refusal
 from delegation.errors import MalformedError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.proof import Proof, check_proof, token_digest
-from delegation.authority.refusal import Refusal
 from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
 from delegation.tokens.evidence import Format, LinkEvidence
 from delegation.tokens.failed import Failed, fail
-from delegation.tokens.links import Cache, Entry, Prefix, extend, longest_prefix, prefix_keys
+from delegation.tokens.links import Cache, Prefix, extend, longest_prefix, prefix_keys
 from delegation.tokens.text import TokenBytes, read_text
 
 
@@ -163,7 +163,9 @@ def _still_served(token: VerifiedToken, ring: KeyRing, at: int | None) -> Verifi
     for depth, link in enumerate(token.chain.links):
         if ring.is_ring_key(link.holder_key):
             message = "A holder's key is one of the service's own."
-            refusal = Refusal("holder_is_ring_key", message, "holder.key", remedy="Use another key.")
+            refusal = Refusal(
+                "holder_is_ring_key", message, "holder.key", remedy="Use another key."
+            )
             return Failed(4, refusal, link.id, depth)
     return token
 
@@ -264,7 +266,7 @@ def read_macaroon(
     return extend(longest_prefix(cache, keys), entries, keys, cache, statement)
 
 
-def _finished(  # noqa: PLR0913  # what a result rests on
+def _finished(  # what a result rests on
     found: Prefix | Failed,
     text: str,
     token_format: Format,
@@ -307,7 +309,9 @@ def read_public(text: str, ring: PublicRing, cache: Cache) -> VerifiedToken | Fa
         if parts.format == "biscuit":
             wire = biscuit_wire.read(parts.body)
             key = ring.key(biscuit.ROLE, wire.kid)
-            found = _unknown_key() if key is None else read_biscuit(parts.body, wire, key.key, cache)
+            found = (
+                _unknown_key() if key is None else read_biscuit(parts.body, wire, key.key, cache)
+            )
         else:
             sealed = macaroon_wire.read(parts.body)
             identifier = macaroon.read_identifier(sealed.identifier)
@@ -321,6 +325,8 @@ def read_public(text: str, ring: PublicRing, cache: Cache) -> VerifiedToken | Fa
     for depth, link in enumerate(known.token.chain.links):
         if ring.holds(link.holder_key):
             message = "A holder's key is one of the service's own."
-            refusal = Refusal("holder_is_ring_key", message, "holder.key", remedy="Use another key.")
+            refusal = Refusal(
+                "holder_is_ring_key", message, "holder.key", remedy="Use another key."
+            )
             return Failed(4, refusal, link.id, depth)
     return known.token

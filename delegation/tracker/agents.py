@@ -13,7 +13,7 @@ from delegation.tracker.tasks import OWNER
 from delegation.tracker.work import Agent, Store
 
 
-def add_agent(  # noqa: PLR0913  # what a registration states
+def add_agent(  # what a registration states
     store: Store, ring: KeyRing, name: str, *, owner: str, keys: Iterable[bytes], at: int
 ) -> Agent:
     """Register an agent, or add keys to a registered one.

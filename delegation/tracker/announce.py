@@ -41,4 +41,3 @@ def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
     if entry is None:
         raise AuthorityError("The link is not recorded.")
     return entry
-

@@ -17,7 +17,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 ROLES: Final = re.compile("operator|service|reviewer")
 
 
-def create_api_key(  # noqa: PLR0913  # what a key is bound to
+def create_api_key(  # what a key is bound to
     store: Store, name: str, role: Role, *, audiences: Iterable[str], secret: str, at: int
 ) -> ApiKey:
     """Record an API key under the digest of its secret.
@@ -41,7 +41,9 @@ def create_api_key(  # noqa: PLR0913  # what a key is bound to
     matching_text("role", role, ROLES, "operator, service or reviewer")
     matching_text("secret", secret, SECRET, "dk_ and 43 base64url characters")
     bound = tuple(
-        sorted({matching_text("audiences", a, AUDIENCE, "printable ASCII texts") for a in audiences})
+        sorted(
+            {matching_text("audiences", a, AUDIENCE, "printable ASCII texts") for a in audiences}
+        )
     )
     if (role == "service") != bool(bound):
         raise MalformedError("audiences", wanted="at least one for a service, none for others")

@@ -21,8 +21,9 @@ from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Query
 from delegation.judge.settle import Judged, settle
 from delegation.judge.window import deny_outside_window
-from delegation.tokens.prefix_cache import PrefixCache
-from delegation.tokens.verifier import Failed, Verified, verify
+from delegation.tokens.failed import Failed
+from delegation.tokens.links import Cache
+from delegation.tokens.verifier import Verified, verify
 from delegation.tracker.work import Store
 
 NewId = Callable[[str], str]
@@ -41,7 +42,7 @@ class Desk:
 
     store: Store
     ring: KeyRing
-    cache: PrefixCache
+    cache: Cache
     new_id: NewId
 
 
@@ -53,7 +54,7 @@ class Prepared:
     judged: Judged
 
 
-def prepare(  # noqa: PLR0913  # what a call consists of
+def prepare(  # what a call consists of
     desk: Desk,
     token: str,
     proof: str | None,
@@ -86,15 +87,13 @@ def prepare(  # noqa: PLR0913  # what a call consists of
             return Denial.at(1, refusal)
     verified = verify(token, proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if isinstance(verified, Failed):
-        return Denial.at(
-            verified.step, verified.refusal, link=verified.link, depth=verified.depth
-        )
+        return Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
     chain = verified.chain
     outcome = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
     return Prepared(verified, Judged(chain, access, verified.proof.jti, outcome))
 
 
-def check(  # noqa: PLR0913  # what a call consists of
+def check(  # what a call consists of
     desk: Desk,
     token: str,
     proof: str | None,
@@ -134,7 +133,7 @@ def check(  # noqa: PLR0913  # what a call consists of
     return settlement.decision
 
 
-def deny_unproven(  # noqa: PLR0913  # what a record needs
+def deny_unproven(  # what a record needs
     desk: Desk,
     denial: Denial,
     access: Access | Json,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from delegation.authority.chain import Link
 from delegation.judge.decision import Denial
 from delegation.lineage.entry import LinkEntry
-from delegation.tokens.verifier import Failed, verify_token
+from delegation.tokens.failed import Failed
+from delegation.tokens.verifier import verify_token
 from delegation.tracker.check import Desk
 
 
@@ -43,7 +44,9 @@ def inspect(desk: Desk, token: str, *, at: int) -> Inspection:
     """
     verified = verify_token(token, desk.ring, desk.cache, at=at)
     if isinstance(verified, Failed):
-        denial = Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
+        denial = Denial.at(
+            verified.step, verified.refusal, link=verified.link, depth=verified.depth
+        )
         return Inspection("", (), (), denial)
     links = verified.chain.links
     with desk.store.read() as reader:

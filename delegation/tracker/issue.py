@@ -14,7 +14,7 @@ from delegation.tokens.token import Token
 from delegation.tracker.work import Store
 
 
-def issue(  # noqa: PLR0913  # what a root link states
+def issue(  # what a root link states
     store: Store,
     ring: KeyRing,
     task: TaskId,

@@ -8,7 +8,8 @@ from delegation.errors import UnverifiedError
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Query
 from delegation.judge.reserved import settle_reserved
-from delegation.tokens.verifier import Failed, Verified, verify
+from delegation.tokens.failed import Failed
+from delegation.tokens.verifier import Verified, verify
 from delegation.tracker.check import Desk, deny_unproven
 from delegation.tracker.work import Work
 
@@ -37,7 +38,7 @@ def open_reserved(
     return verified
 
 
-def verify_reserved(  # noqa: PLR0913  # what a request consists of
+def verify_reserved(  # what a request consists of
     desk: Desk, token: str, proof: str, access: Access, *, at: int, client: str
 ) -> Verified:
     """Return the request after steps 1 to 6, or raise after recording the denial.
@@ -47,16 +48,16 @@ def verify_reserved(  # noqa: PLR0913  # what a request consists of
     """
     verified = verify(token, proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if isinstance(verified, Failed):
-        denial = Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
-        deny_unproven(
-            desk, denial, access, DecisionId(desk.new_id("dec_")), at=at, client=client
+        denial = Denial.at(
+            verified.step, verified.refusal, link=verified.link, depth=verified.depth
         )
+        deny_unproven(desk, denial, access, DecisionId(desk.new_id("dec_")), at=at, client=client)
         raise_denial(denial)
     assert isinstance(verified, Verified)  # noqa: S101  # `raise_denial` has raised otherwise
     return verified
 
 
-def settle_in(  # noqa: PLR0913  # what a record needs
+def settle_in(  # what a record needs
     desk: Desk,
     work: Work,
     verified: Verified,

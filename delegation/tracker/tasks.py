@@ -24,7 +24,7 @@ OWNER: Final = re.compile(r"[A-Za-z0-9._@+:/-]{1,128}")
 OVER: Final = frozenset({"completed", "failed", "aborted"})
 
 
-def open_task(  # noqa: PLR0913  # what a task is fixed by
+def open_task(  # what a task is fixed by
     store: Store,
     title: str,
     *,

@@ -145,7 +145,13 @@ class Reader(Protocol):
         """Return the signed payload of a link, or None."""
 
     def links(
-        self, *, task: TaskId | None, parent: LinkId | None, after: LinkId | None, limit: int, at: int
+        self,
+        *,
+        task: TaskId | None,
+        parent: LinkId | None,
+        after: LinkId | None,
+        limit: int,
+        at: int,
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
 
@@ -223,7 +229,9 @@ class Work(Reader, Protocol):
     def facts(self, query: Query) -> Facts:
         """Return what settling a call needs to know, read in this transaction."""
 
-    def record_decision(self, settlement: Settlement, access: Access, proof: str, nonce: bytes) -> int:
+    def record_decision(
+        self, settlement: Settlement, access: Access, proof: str, nonce: bytes
+    ) -> int:
         """Write a proven decision with its charges and its nonce; return its sequence."""
 
     def record_unproven(self, decision: Decision, *, client: str) -> int:

@@ -52,7 +52,7 @@ def descendants(link: str, tracker: TrackerDep, limit: Limit = 1000) -> dict[str
 
 
 @router.get("/decisions")
-def list_decisions(  # noqa: PLR0913  # its filters
+def list_decisions(  # its filters
     tracker: TrackerDep,
     task: str | None = None,
     link: str | None = None,

@@ -50,9 +50,7 @@ def open_task(body: OpenTaskBody, tracker: TrackerDep) -> dict[str, Any]:
 
 
 @router.get("", dependencies=[Depends(needs(READERS))])
-def list_tasks(
-    tracker: TrackerDep, after: str | None = None, limit: Limit = 100
-) -> dict[str, Any]:
+def list_tasks(tracker: TrackerDep, after: str | None = None, limit: Limit = 100) -> dict[str, Any]:
     """List tasks, newest first."""
     return {"tasks": [task_json(task) for task in tracker.tasks(after=after, limit=limit)]}
 
@@ -80,12 +78,12 @@ def picture(task: str, form: str, tracker: TrackerDep) -> Response:
     """Return a task's lineage drawn: json, svg, dot, mmd, txt, png or pdf."""
     view = tracker.lineage(task)
     if form == "json":
-        return Response(canonical.encode(view.as_json()), media_type="application/json", headers=_SAFE)
+        return Response(
+            canonical.encode(view.as_json()), media_type="application/json", headers=_SAFE
+        )
     if form not in _DRAW:
         raise NotFoundError("drawing format", form[:16])
     media, draw = _DRAW[form]
     name = f'attachment; filename="{view.entry.task.id}.{form}"'
     content = draw(view.entry)
     return Response(content, media_type=media, headers={**_SAFE, "Content-Disposition": name})
-
-

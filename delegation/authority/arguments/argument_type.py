@@ -43,4 +43,6 @@ def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:
     """Return the error for a value of another JSON type; null is one of them."""
     kind = {str: "text", bool: "a boolean", int: "an integer", list: "a list", dict: "an object"}
     got = "null" if value is None else kind.get(type(value), "another type")
-    return NoCanonicalFormError("wrong_type", f"it is {got}, not {wanted}", remedy=f"Send {wanted}.")
+    return NoCanonicalFormError(
+        "wrong_type", f"it is {got}, not {wanted}", remedy=f"Send {wanted}."
+    )

@@ -82,7 +82,9 @@ class ObjectType:
             elif name == key:
                 raise NoCanonicalFormError("object_field_missing", f"its field {name} is missing")
         if len(result) != len(value):
-            raise NoCanonicalFormError("object_field_unknown", "it has a field that is not declared")
+            raise NoCanonicalFormError(
+                "object_field_unknown", "it has a field that is not declared"
+            )
         return result
 
     def to_json(self) -> Json:

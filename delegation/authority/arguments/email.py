@@ -13,7 +13,9 @@ from delegation.canonical import Json
 MAX_EMAIL: Final = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
 _MAX_LOCAL: Final = 64
 # RFC 5322 dot-atom, less the characters that relays read as routing: % and !
-_LOCAL: Final = re.compile(r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_LOCAL: Final = re.compile(
+    r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*", re.ASCII
+)
 _SEVERAL: Final = re.compile(r"[,;<>\s()\"\[\]\\:]")
 
 

@@ -25,24 +25,23 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_HOST: Final = 253
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)  # inet_aton reads such labels
-_LOCAL_TOPS: Final = frozenset(
-    "localhost local internal intranet private corp home lan localdomain arpa onion test invalid"
-    " example".split()
-) - {"example"}  # `example` names are reserved for documentation and reach nobody
+# Names that resolve inside a network or nowhere. `example` is left out: it reaches nobody.
+_LOCAL_TEXT: Final = """
+        localhost local internal intranet private corp home lan localdomain arpa onion test invalid
+"""
+_LOCAL_TOPS: Final = frozenset(_LOCAL_TEXT.split())
 
 # IANA special-purpose registries (RFC 6890 and later entries), plus multicast and translation:
 # what is inside means the host itself, its neighbours, or another address in disguise.
-SPECIAL: Final[tuple[Network, ...]] = tuple(
-    map(
-        ipaddress.ip_network,
-        """0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+_SPECIAL_TEXT: Final = """
+        0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
         192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24
         198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
         ::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64
         2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10
-        fec0::/10 ff00::/8""".split(),
-    )
-)
+        fec0::/10 ff00::/8
+"""
+SPECIAL: Final[tuple[Network, ...]] = tuple(map(ipaddress.ip_network, _SPECIAL_TEXT.split()))
 _SPECIAL_RANGES: Final = {
     version: tuple(
         (int(n.network_address), int(n.broadcast_address)) for n in SPECIAL if n.version == version

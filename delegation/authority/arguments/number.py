@@ -113,4 +113,3 @@ class BooleanType:
     def to_json(self) -> Json:
         """Return the type's JSON."""
         return self.name
-

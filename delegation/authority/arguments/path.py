@@ -70,4 +70,4 @@ def refuse_odd_path(value: str) -> None:
 
 def is_under(path: str, top: str) -> bool:
     """Return whether a plain path is the other or below it, by whole segments."""
-    return path == top or top == "/" or path.startswith(top + "/")
+    return top in (path, "/") or path.startswith(top + "/")

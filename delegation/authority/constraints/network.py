@@ -38,7 +38,9 @@ def name_matches(entry: str, host: str) -> bool:
 
 def name_within(child: str, parent: str) -> bool:
     """Return whether every host of the child's entry is one of the parent's."""
-    return child == parent or (parent.startswith("*.") and child.removeprefix("*").endswith(parent[1:]))
+    return child == parent or (
+        parent.startswith("*.") and child.removeprefix("*").endswith(parent[1:])
+    )
 
 
 @dataclass(frozen=True, slots=True)

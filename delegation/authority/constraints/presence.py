@@ -31,7 +31,24 @@ class Anything(Constraint):
 
     def probes(self) -> Iterable[Value]:
         """Return one value of each JSON type."""
-        return (ABSENT, 0, 1, -1, "", "x", "0", True, False, [], ["x"], [0], {}, "/x", "a.b", "x@a.b")
+        return (
+            ABSENT,
+            0,
+            1,
+            -1,
+            "",
+            "x",
+            "0",
+            True,
+            False,
+            [],
+            ["x"],
+            [0],
+            {},
+            "/x",
+            "a.b",
+            "x@a.b",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
-
     op.create_table(
         "agent",
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -224,7 +223,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back."""
-
     op.drop_table("link_evidence")
     with op.batch_alter_table("link", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_link_task_sequence"))

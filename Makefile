@@ -1,0 +1,42 @@
+# Two commands do all set-up on a fresh machine: `make demo` and `make test`.
+.PHONY: help demo serve test lint format setup clean
+.DEFAULT_GOAL := help
+
+# The public vectors and recorded runs, when they stand beside the checkout.
+ifeq ($(origin DELEGATION_DATA), undefined)
+ifneq ($(wildcard ../shared/data),)
+export DELEGATION_DATA := $(abspath ../shared/data)
+endif
+endif
+PYTHON := .venv/bin/python
+
+help:
+	@echo "make demo   run the main job: a support desk with a hijacked agent"
+	@echo "make serve  serve the demo's store (or delegation.db) over HTTP"
+	@echo "make test   run the tests"
+	@echo "make lint   run ruff, mypy and the import contracts"
+
+setup:
+	@bash .ci/setup.sh
+
+demo: setup
+	@$(PYTHON) -m delegation.cli demo
+
+serve: setup
+	@$(PYTHON) -m delegation.cli serve
+
+test: setup
+	@bash .ci/system.sh
+	@$(PYTHON) -m pytest -q -n 2 --dist worksteal
+
+lint: setup
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup
+	@$(PYTHON) -m ruff check --fix-only -q . && $(PYTHON) -m ruff format -q .
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
