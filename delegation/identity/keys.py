@@ -8,19 +8,29 @@ import secrets
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from delegation import canonical, ed25519
 from delegation.authority.access import Access
+from delegation.authority.chain import Chain
 from delegation.errors import KeyFileError, MalformedError
 from delegation.identity.principal import PublicKey
 from delegation.identity.proof import make_proof
 
-if TYPE_CHECKING:
-    from delegation.tokens.token import Token
-
 SEED_BYTES: Final = 32
 MAX_FILE_BYTES: Final = 64 * 1024
+
+
+class Provable(Protocol):
+    """What a proof is made over: a token, seen from below."""
+
+    @property
+    def text(self) -> str:
+        """Return its exact text."""
+
+    @property
+    def chain(self) -> Chain:
+        """Return its links."""
 
 
 class HolderKey:
@@ -91,7 +101,7 @@ class HolderKey:
         """Return the 64-byte signature of a message that begins with its own domain's prefix."""
         return ed25519.sign(self._seed, message)
 
-    def prove(self, token: Token, access: Access, *, at: int | None = None) -> str:
+    def prove(self, token: Provable, access: Access, *, at: int | None = None) -> str:
         """Return a proof that the holder wants this one call under this token.
 
         Not checked here: whether this key is the leaf's holder; the verifier refuses others.
