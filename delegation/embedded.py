@@ -9,22 +9,21 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
-from delegation import graph
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.errors import NotFoundError
+from delegation.graph.view import LineageView
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject, SubjectKind
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.token import Token
@@ -42,37 +41,6 @@ from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Revocation, R
 
 _T = TypeVar("_T")
 PAGE = 100  # entries of a listing, unless told otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class LineageView:
-    """A task's lineage, ready to be drawn. Names in it are hostile text and are drawn literally."""
-
-    entry: Lineage
-
-    def as_text(self) -> str:
-        """Return a tree for a terminal."""
-        return graph.text_tree(self.entry)
-
-    def as_svg(self) -> str:
-        """Return the built-in drawing; needs no program."""
-        return graph.svg(self.entry)
-
-    def as_mermaid(self) -> str:
-        """Return a Mermaid flowchart."""
-        return graph.mermaid(self.entry)
-
-    def as_dot(self) -> str:
-        """Return Graphviz source.
-
-        Raises:
-            MissingExtraError: The extra `render` is not installed.
-        """
-        return graph.dot_source(self.entry)
-
-    def as_json(self) -> dict[str, Json]:
-        """Return nodes, edges and counts, the model behind every drawing."""
-        return graph.graph_json(self.entry)
 
 
 class Tracker:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from delegation.authority.access import Access
+from delegation.authority.capability import Capability
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
@@ -146,7 +147,7 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
     resources = tool.resources_of(arguments)
     if isinstance(resources, Refusal):
         return resources
-    refusal = _admitting(grant, access.tool, arguments, resources)
+    refusal = _admitting(grant, tool, arguments, resources)
     if refusal is not None:
         return refusal
     cost = tool.cost_of(arguments)
@@ -166,13 +167,36 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
     return Clearance(arguments, resources, cost, tool.labels)
 
 
+def _unfit(capability: Capability, tool: Tool) -> Refusal | None:
+    """Refuse a constraint of a kind that does not go with its argument's type.
+
+    It would compare text that nobody canonicalised: a path constraint on plain text admits
+    `/data/../etc` under `/data`.
+    """
+    for name, constraint in capability.arguments.items():
+        argument = tool.arguments.get(name)
+        if argument is not None and not constraint.fits(argument.type):
+            return Refusal(
+                "constraint_unfit",
+                f"The constraint on {name} does not go with the argument's type.",
+                f"arguments.{name}",
+                argument.type.to_json(),
+                constraint.to_json(),
+                f"Constrain {name} by a kind that fits {argument.type.name}.",
+            )
+    return None
+
+
 def _admitting(
-    grant: Grant, tool: str, arguments: Mapping[str, Json], resources: tuple[str, ...]
+    grant: Grant, definition: Tool, arguments: Mapping[str, Json], resources: tuple[str, ...]
 ) -> Refusal | None:
     """Return None if one capability admits the whole call; else the refusal that helps most."""
+    tool = definition.name
     first: tuple[int, Refusal] | None = None
     for index, capability in enumerate(grant.capabilities):
         refusal = capability.prohibits(tool, arguments, resources)
+        if refusal is None:
+            refusal = _unfit(capability, definition)
         if refusal is None:
             return None
         if refusal.code != "tool_not_granted" and first is None:
