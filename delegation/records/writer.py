@@ -8,10 +8,11 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from delegation import canonical
+from delegation import canonical, ed25519
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Tool
-from delegation.authority.chain import Chain
+from delegation.authority.chain import LINK_ID, Chain
+from delegation.authority.fields import matching_text
 from delegation.authority.ids import TaskId
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
@@ -244,16 +245,15 @@ class SqlWork(SqlReader):
         return Revocation(self.epoch(), subject, by, reason, at)
 
     def _refuse_unknown(self, subject: Subject) -> None:
+        # A key or link may be known to be stolen before it was ever seen here: links are made offline.
         if subject.kind == "key":
-            # A key may be known to be stolen before it was ever used here.
-            try:
-                is_key = len(canonical.unb64u(subject.id)) == 32  # noqa: PLR2004  # an Ed25519 key
-            except MalformedError:
-                is_key = False
-            if not is_key:
+            if len(canonical.unb64u(subject.id, what="id")) != ed25519.KEY_BYTES:
                 raise MalformedError("id", wanted="a key's 32 bytes as base64url")
             return
-        column = {"link": LINKS.c.id, "task": TASKS.c.id, "agent": AGENTS.c.name}[subject.kind]
+        if subject.kind == "link":
+            matching_text("id", subject.id, LINK_ID, "a link id")
+            return
+        column = {"task": TASKS.c.id, "agent": AGENTS.c.name}[subject.kind]
         if self._connection.execute(select(column).where(column == subject.id)).first() is None:
             raise NotFoundError(subject.kind, subject.id)
 

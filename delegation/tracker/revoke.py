@@ -36,7 +36,8 @@ def revoke(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> 
 
     Raises:
         MalformedError: The kind, reason or revoker has another form.
-        NotFoundError: Nothing is recorded under that id.
+        NotFoundError: No task or agent is recorded under that id. Links and keys may be revoked
+            before they are ever seen, since they are made offline.
         StoreUnavailableError: It could not be recorded.
     """
     matching_text("kind", subject.kind, KINDS, "link, task, agent or key")

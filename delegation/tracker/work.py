@@ -244,7 +244,7 @@ class Work(Reader, Protocol):
         """Record a revocation, or return the one that is there already.
 
         Raises:
-            NotFoundError: Nothing is recorded under that id.
+            NotFoundError: No task or agent is recorded under that id; links and keys need not be.
         """
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:

@@ -1,0 +1,46 @@
+"""What every test may use: a small world, the data folder, and system programs by name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from world import World
+
+settings.register_profile(
+    "house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a fresh tracker in memory with a clock that tests set."""
+    return World()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Callable[[str], Path]:
+    """Return a function that finds a folder of public data, or skips by its name."""
+
+    def find(name: str) -> Path:
+        folder = Path(os.environ.get("DELEGATION_DATA", "")) / name
+        if not os.environ.get("DELEGATION_DATA") or not folder.is_dir():
+            pytest.skip(f"DELEGATION_DATA has no {name}")
+        return folder
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def needs_dot() -> str:
+    """Return Graphviz's program, or skip by its name; where CI is set that is a failure."""
+    program = shutil.which("dot")
+    if program is None:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("the system package graphviz (dot) is missing")
+    return str(program)
