@@ -24,6 +24,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_HOST: Final = 253
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
+_OTHER_DOTS: Final = frozenset("\u3002\uff0e\uff61")  # IDNA reads them as dots
 _NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)  # inet_aton reads such labels
 # Names that resolve inside a network or nowhere. `example` is left out: it reaches nobody.
 _LOCAL_TEXT: Final = """
@@ -141,6 +142,8 @@ def is_special(address: Address) -> bool:
 def _canonical_name(text: str) -> str:
     if text.endswith("."):
         raise NoCanonicalFormError("host_trailing_dot", "it ends with a dot")
+    if not _OTHER_DOTS.isdisjoint(text):
+        raise NoCanonicalFormError("host_form", "it holds another dot than the full stop")
     if text.isascii():
         name = text.lower()
     else:
