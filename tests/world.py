@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from delegation import Access, Grant, HolderKey, Token, Tool, anything, between, email, exact, may, text
+from delegation import (
+    Access,
+    Grant,
+    HolderKey,
+    Token,
+    Tool,
+    anything,
+    between,
+    email,
+    exact,
+    may,
+    text,
+)
 from delegation.authority.grant import Grant as _Grant
 from delegation.embedded import Tracker
 from delegation.judge.decision import Decision
@@ -33,7 +45,13 @@ TOOLS = (
     Tool("ops.restart", effect="actuate", arguments={"host": "host"}, sensitivity=3),
 )
 READ = may("files.read", path=anything())
-SEND = may("mail.send", resources=["mail:acme/*"], to=email("acme.example"), body=text(max=100), cc=anything())
+SEND = may(
+    "mail.send",
+    resources=["mail:acme/*"],
+    to=email("acme.example"),
+    body=text(max=100),
+    cc=anything(),
+)
 PAY = may("pay.refund", order=anything(), amount=between(1, 500))
 ONE_PAY = may("pay.refund", order=exact("o1"), amount=between(1, 100))
 

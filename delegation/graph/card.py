@@ -73,7 +73,7 @@ def card_of(link: LinkEntry, denied: list[DecisionEntry]) -> Card:
     if len(changes) > len(shown):
         texts.append((f"and {len(changes) - len(shown)} more", "muted"))
     for decision in denied[:_DENIALS]:
-        reason = f"{decision.tool}: step {decision.step} {decision.code}"
+        reason = clean(f"{decision.tool}: step {decision.step} {decision.code}", 200)
         texts.append((cut(reason, _TEXT_COLUMNS - 3), "denied"))
     texts.append((cut(_state(link), _TEXT_COLUMNS - 3), "state"))
     lines, top = [], float(_HEAD + PAD - 6)

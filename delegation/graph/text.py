@@ -25,7 +25,7 @@ def text_tree(lineage: Lineage) -> str:
     Each link shows its holder, key fingerprint and standing, what it narrowed, how many calls were
     allowed and denied under it, and why calls were denied.
     """
-    lines = [headline(lineage), subline(lineage), f"owner {clean(lineage.task.owner)}"]
+    lines = [headline(lineage), subline(lineage), cut(f"owner {clean(lineage.task.owner)}", _WIDTH)]
     roots, children = children_of(lineage.links)
     denials: dict[str, list[DecisionEntry]] = {}
     for decision in lineage.calls:

@@ -85,7 +85,9 @@ def test_a_value_has_one_canonical_form(kind, value, expected):
     assert made.canonicalise(expected) == expected
 
 
-@pytest.mark.parametrize(("kind", "value", "code"), BAD, ids=[f"{n}-{b[2]}" for n, b in enumerate(BAD)])
+@pytest.mark.parametrize(
+    ("kind", "value", "code"), BAD, ids=[f"{n}-{b[2]}" for n, b in enumerate(BAD)]
+)
 def test_a_value_without_canonical_form_is_refused(kind, value, code):
     """Each oddity is refused by its own code, and the message never repeats the value."""
     with pytest.raises(NoCanonicalFormError) as caught:
@@ -99,7 +101,9 @@ hosts = st.text(alphabet="abA1.-x0f:[]%/\\@éа。１", max_size=14)
 
 
 @given(value=hosts)
-@pytest.mark.parametrize("kind", ["host", "email", "url", "path", "text", "decimal", "opaque", "bytes"])
+@pytest.mark.parametrize(
+    "kind", ["host", "email", "url", "path", "text", "decimal", "opaque", "bytes"]
+)
 def test_any_text_is_canonical_or_refused(kind, value):
     """No text raises anything else, and canonical forms are stable and normal."""
     shown = {"url": "https://" + value, "email": "a@" + value, "path": "/" + value}.get(kind, value)
@@ -112,7 +116,10 @@ def test_any_text_is_canonical_or_refused(kind, value):
     assert unicodedata.is_normalized("NFC", once)
 
 
-@given(number=st.integers(0, 2**32 - 1), form=st.sampled_from(["{0}", "0x{0:x}", "{a}.{b}", "0{a:o}.{b}.{c}.{d}", "{a}.{b}.{c}.{d}."]))
+@given(
+    number=st.integers(0, 2**32 - 1),
+    form=st.sampled_from(["{0}", "0x{0:x}", "{a}.{b}", "0{a:o}.{b}.{c}.{d}", "{a}.{b}.{c}.{d}."]),
+)
 def test_no_odd_spelling_of_an_address_is_a_host(number, form):
     """Every spelling that `inet_aton` reads and that is not plain dotted decimal is refused."""
     a, b, c, d = number >> 24, number >> 16 & 255, number >> 8 & 255, number & 255

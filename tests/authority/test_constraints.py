@@ -30,7 +30,16 @@ from delegation import (
 )
 from delegation.authority.arguments import parse_type
 from delegation.authority.constraints import ABSENT, KINDS, parse_constraint
-from delegation.authority.constraints import collection, combination, constraint, equality, length, network, place, presence
+from delegation.authority.constraints import (
+    collection,
+    combination,
+    constraint,
+    equality,
+    length,
+    network,
+    place,
+    presence,
+)
 from delegation.authority.constraints import range as ranges
 from delegation.errors import MalformedError
 
@@ -208,7 +217,9 @@ FITS = {
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_each_kind_fits_its_own_types_only(kind):
     """A kind constrains only arguments whose canonical form it understands."""
-    assert {name for name, json in TYPES.items() if SAMPLES[kind].fits(parse_type(json))} == FITS[kind]
+    assert {name for name, json in TYPES.items() if SAMPLES[kind].fits(parse_type(json))} == FITS[
+        kind
+    ]
 
 
 # One planted fault for each kind: what is replaced, by what, and the pair that must reveal it.

@@ -37,8 +37,21 @@ def widened(**fields: object) -> Case:
     def run(world: World, format: str) -> Decision:
         token = world.chain("boss", "a", format=format, budget={"calls": 5}, effects=["read"])
         base = token.grant
-        given = {name: getattr(base, name) for name in ("audience", "purpose", "not_before", "expires_at",
-                 "delegations_left", "budget", "needs_approval", "flow", "effects", "max_sensitivity")}
+        given = {
+            name: getattr(base, name)
+            for name in (
+                "audience",
+                "purpose",
+                "not_before",
+                "expires_at",
+                "delegations_left",
+                "budget",
+                "needs_approval",
+                "flow",
+                "effects",
+                "max_sensitivity",
+            )
+        }
         given["delegations_left"] = base.delegations_left - 1
         capabilities = fields.get("capabilities", base.capabilities)
         given.update({k: v for k, v in fields.items() if k != "capabilities"})
@@ -104,7 +117,9 @@ def other_parent(world: World, format: str) -> Decision:
     payload = child_payload(one.id, holder_key=world.key("b").public.key, holder_name="b",
                             grant=one.grant.narrow(), salt=b"s" * 16)  # fmt: skip
     back_end = biscuit if format == "biscuit" else macaroon
-    body = back_end.append(read_text(two.text).body, payload, holder_seed=world.key("a").secret_seed())
+    body = back_end.append(
+        read_text(two.text).body, payload, holder_seed=world.key("a").secret_seed()
+    )
     return world.check(replace(two, text=TokenBytes(two.format, body).to_text()), "b")
 
 
@@ -127,7 +142,9 @@ def proof_at(shift: int) -> Case:
 
     def run(world: World, format: str) -> Decision:
         token, access = world.chain("boss", "a", format=format), world.access()
-        return world.tracker.check(token, world.key("a").prove(token, access, at=world.at + shift), access)
+        return world.tracker.check(
+            token, world.key("a").prove(token, access, at=world.at + shift), access
+        )
 
     return run
 

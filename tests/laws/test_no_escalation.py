@@ -11,7 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import DESK, NOW, PAY, READ, SEND, TOOLS, World
 
-from delegation import Access, Grant, HolderKey, any_of, anything, between, email, exact, may, one_of, path, text
+from delegation import (
+    Access,
+    Grant,
+    HolderKey,
+    any_of,
+    anything,
+    between,
+    email,
+    exact,
+    may,
+    one_of,
+    path,
+    text,
+)
 from delegation.authority import narrowing
 from delegation.authority.chain import child_payload
 from delegation.authority.constraints import Constraint
@@ -19,7 +32,9 @@ from delegation.errors import DelegationError
 from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
 from delegation.tokens.text import TokenBytes, read_text
 
-_SPEC = importlib.util.spec_from_file_location("naive", Path(__file__).parents[1] / "oracle" / "naive.py")
+_SPEC = importlib.util.spec_from_file_location(
+    "naive", Path(__file__).parents[1] / "oracle" / "naive.py"
+)
 assert _SPEC is not None
 assert _SPEC.loader is not None
 naive = importlib.util.module_from_spec(_SPEC)
@@ -29,9 +44,19 @@ CATALOGUE = {t.name: {"effect": t.effect, "sensitivity": t.sensitivity} for t in
 HOLDERS = [HolderKey(f"h{n}", bytes([n + 1]) * 32) for n in range(4)]
 
 paths = st.sampled_from([path("/"), path("/a"), path("/a/b"), path("/ab"), exact("/a"), anything()])
-mails = st.sampled_from([email("acme.example"), email("x@acme.example"), email("evil.example"), anything()])
+mails = st.sampled_from(
+    [email("acme.example"), email("x@acme.example"), email("evil.example"), anything()]
+)
 amounts: st.SearchStrategy[Constraint] = st.sampled_from(
-    [between(1, 500), between(1, 100), between(1, 5000), one_of(1, 7), exact(7), any_of(exact(1), exact(600)), anything()]
+    [
+        between(1, 500),
+        between(1, 100),
+        between(1, 5000),
+        one_of(1, 7),
+        exact(7),
+        any_of(exact(1), exact(600)),
+        anything(),
+    ]
 )
 capabilities = st.one_of(
     st.builds(lambda c: may("files.read", path=c), paths),
@@ -55,8 +80,14 @@ grants = st.fixed_dictionaries(
 )
 CALLS = [
     *(Access("files.read", {"path": p}, DESK, "desk/a") for p in ("/a", "/a/b", "/ab", "/c")),
-    *(Access("mail.send", {"to": to, "body": "x"}, DESK, "desk") for to in ("x@acme.example", "y@acme.example", "e@evil.example")),
-    *(Access("pay.refund", {"order": "o", "amount": n}, DESK, "desk", {"usd_cents": n}) for n in (1, 7, 101, 501, 600)),
+    *(
+        Access("mail.send", {"to": to, "body": "x"}, DESK, "desk")
+        for to in ("x@acme.example", "y@acme.example", "e@evil.example")
+    ),
+    *(
+        Access("pay.refund", {"order": "o", "amount": n}, DESK, "desk", {"usd_cents": n})
+        for n in (1, 7, 101, 501, 600)
+    ),
     Access("ops.restart", {"host": "h.acme.example"}, DESK, "desk"),
     Access("files.read", {"path": "/a"}, "https://other.example", "desk"),
     Access("files.read", {"path": "/a"}, DESK, "desktop"),
@@ -77,7 +108,9 @@ def delegated(tokens, format, deed):
     what, first, second, by, to, fields = deed
     one, two = tokens[first % len(tokens)], tokens[second % len(tokens)]
     back_end = biscuit if format == "biscuit" else macaroon
-    grant = Grant(fields.get("capabilities"), **{k: v for k, v in fields.items() if k != "capabilities"})
+    grant = Grant(
+        fields.get("capabilities"), **{k: v for k, v in fields.items() if k != "capabilities"}
+    )
     try:
         if what == "delegate":
             made = one.delegate(by=HOLDERS[by], to=HOLDERS[to].public, grant=grant)
@@ -86,7 +119,9 @@ def delegated(tokens, format, deed):
             payload = child_payload(
                 one.id, holder_key=HOLDERS[to].public.key, holder_name=HOLDERS[to].name,
                 grant=grant.filled_from(one.grant), salt=b"f" * 16)  # fmt: skip
-            body = back_end.append(read_text(one.text).body, payload, holder_seed=HOLDERS[by].secret_seed())
+            body = back_end.append(
+                read_text(one.text).body, payload, holder_seed=HOLDERS[by].secret_seed()
+            )
             return one, TokenBytes(format, body).to_text()
         body, other = read_text(one.text).body, read_text(two.text).body
         if format == "biscuit":
@@ -96,10 +131,16 @@ def delegated(tokens, format, deed):
                 "splice": (*wire.blocks, more.blocks[-1]),
                 "reorder": (wire.blocks[0], *reversed(wire.blocks[1:])),
             }[what]
-            return one, TokenBytes(format, biscuit_wire.write(replace(wire, blocks=blocks, seed=more.seed))).to_text()
+            return one, TokenBytes(
+                format, biscuit_wire.write(replace(wire, blocks=blocks, seed=more.seed))
+            ).to_text()
         found = macaroon_wire.read(body)
         payloads = [c.id for c in found.caveats]
-        extra = {"strip": payloads[:-1], "splice": [*payloads, payloads[-1]], "reorder": payloads[::-1]}[what]
+        extra = {
+            "strip": payloads[:-1],
+            "splice": [*payloads, payloads[-1]],
+            "reorder": payloads[::-1],
+        }[what]
         made = _macaroon(found.identifier, extra, found.signature)
         return one, TokenBytes(format, made).to_text()
     except DelegationError:
@@ -108,6 +149,7 @@ def delegated(tokens, format, deed):
 
 def _macaroon(identifier, caveats, signature):
     """Write a macaroon by hand, whatever its signature is worth."""
+
     def field(kind, data):
         return bytes([kind]) + biscuit_wire.varint(len(data)) + data
 
@@ -160,10 +202,18 @@ def test_no_sequence_of_deeds_allows_what_an_ancestor_refuses(format, sequence):
     assert escalations(sequence, format) == []
 
 
-FULL = {"capabilities": [may("files.read", path=anything()), may("pay.refund", order=anything(), amount=between(1, 500))]}
+FULL = {
+    "capabilities": [
+        may("files.read", path=anything()),
+        may("pay.refund", order=anything(), amount=between(1, 500)),
+    ]
+}
 PLANTED = {
     # A rule of narrowing that is switched off, and two deeds of a holder that then escalate.
-    "_capabilities": ({"capabilities": [may("files.read", path=path("/a"))]}, {"capabilities": [READ]}),
+    "_capabilities": (
+        {"capabilities": [may("files.read", path=path("/a"))]},
+        {"capabilities": [READ]},
+    ),
     "_effects": ({**FULL, "effects": ["read"]}, {"effects": ["read", "write"]}),
     "_sensitivity": ({"max_sensitivity": 1}, {"max_sensitivity": 2}),
     "_audience": ({"audience": []}, {"audience": [DESK]}),

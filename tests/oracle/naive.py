@@ -34,10 +34,14 @@ def _capability_admits(capability, tool, arguments):
     rules = capability["arguments"]
     if any(name not in rules for name in arguments):
         return False
-    if not all(_value(rule, name in arguments, arguments.get(name)) for name, rule in rules.items()):
+    if not all(
+        _value(rule, name in arguments, arguments.get(name)) for name, rule in rules.items()
+    ):
         return False
     touched = ["mail:acme/" + arguments["to"].replace("@", "%40")] if tool == "mail.send" else []
-    return all(any(_segments(r.split("/"), t.split("/")) for r in capability["resources"]) for t in touched)
+    return all(
+        any(_segments(r.split("/"), t.split("/")) for r in capability["resources"]) for t in touched
+    )
 
 
 def _segments(pattern, name):

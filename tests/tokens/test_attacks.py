@@ -50,13 +50,25 @@ def text_of(data: bytes, format: str = "biscuit") -> str:
     return TokenBytes(format, data).to_text()
 
 
-def raw_block(block: biscuit_wire.WireBlock, **change: bytes) -> bytes:
+def raw_block(old: biscuit_wire.WireBlock, /, **change: bytes) -> bytes:
     """Write a block again with parts replaced."""
-    b = replace(block, **change)
-    out = b"\x0a" + biscuit_wire.varint(len(b.block)) + b.block + b"\x12\x24\x08\x00\x12\x20" + b.next_key
+    b = replace(old, **change)
+    out = (
+        b"\x0a"
+        + biscuit_wire.varint(len(b.block))
+        + b.block
+        + b"\x12\x24\x08\x00\x12\x20"
+        + b.next_key
+    )
     out += b"\x1a\x40" + b.signature
     if b.external_signature is not None:
-        out += b"\x22\x68\x0a\x40" + b.external_signature + b"\x12\x24\x08\x00\x12\x20" + b.external_key + b"\x28\x01"
+        out += (
+            b"\x22\x68\x0a\x40"
+            + b.external_signature
+            + b"\x12\x24\x08\x00\x12\x20"
+            + b.external_key
+            + b"\x28\x01"
+        )
     return out
 
 
@@ -76,7 +88,13 @@ def two_facts(world: World, token: Token) -> str:
     key = world.key("b")
     root = PublicKey.from_bytes(world.tracker._desk.ring.active("issuer").public, Algorithm.Ed25519)
     made = Biscuit.from_bytes(read_text(token.text).body, root)
-    payload = child_payload(token.id, holder_key=key.public.key, holder_name="c", grant=token.grant.narrow(), salt=b"s" * 16)
+    payload = child_payload(
+        token.id,
+        holder_key=key.public.key,
+        holder_name="c",
+        grant=token.grant.narrow(),
+        salt=b"s" * 16,
+    )
     builder = BlockBuilder("link({p}); right({q})", {"p": payload, "q": "admin"})
     secret = PrivateKey.from_bytes(key.secret_seed(), Algorithm.Ed25519)
     block = made.third_party_request().create_block(secret, builder)
@@ -93,11 +111,28 @@ def biscuit_attacks(world: World) -> dict[str, tuple[str, tuple[int, str]]]:
     flipped = bytearray(data)
     flipped[60] ^= 1
     stranger = HolderKey.generate("m")
-    payload = child_payload(token.id, holder_key=stranger.public.key, holder_name="m", grant=token.grant.narrow(), salt=b"s" * 16)
-    by_stranger = biscuit_wire.write(biscuit_wire.appended(parts, payload, holder_seed=stranger.secret_seed(), next_seed=b"n" * 32))
+    payload = child_payload(
+        token.id,
+        holder_key=stranger.public.key,
+        holder_name="m",
+        grant=token.grant.narrow(),
+        salt=b"s" * 16,
+    )
+    by_stranger = biscuit_wire.write(
+        biscuit_wire.appended(
+            parts, payload, holder_seed=stranger.secret_seed(), next_seed=b"n" * 32
+        )
+    )
     bad = biscuit.append(data, b'{"v":1}', holder_seed=world.key("b").secret_seed())
-    twice = biscuit.append(data, payload[:-1] + b',"v":1}', holder_seed=world.key("b").secret_seed())
-    foreign = issue_token(KeyRing.generate(ISSUER), token.chain.origin, to=world.key("boss").public, grant=token.chain.root.grant)
+    twice = biscuit.append(
+        data, payload[:-1] + b',"v":1}', holder_seed=world.key("b").secret_seed()
+    )
+    foreign = issue_token(
+        KeyRing.generate(ISSUER),
+        token.chain.origin,
+        to=world.key("boss").public,
+        grant=token.chain.root.grant,
+    )
     raw = parts.blocks[1]
     return {
         "a flipped bit": (text_of(bytes(flipped)), (3, "container_signature")),
@@ -139,14 +174,23 @@ def test_attacks_on_a_biscuit_meet_their_step(shop: World) -> None:
         assert found.step in {expected[0], 3, 4}, name
 
 
-def rebuilt(found: macaroon_wire.WireMacaroon, caveats: list[bytes], signature: bytes | None = None, tail: bytes = b"") -> str:
+def rebuilt(
+    found: macaroon_wire.WireMacaroon,
+    caveats: list[bytes],
+    signature: bytes | None = None,
+    tail: bytes = b"",
+) -> str:
     """Write a macaroon by hand."""
+
     def field(kind: int, data: bytes) -> bytes:
         return bytes([kind]) + biscuit_wire.varint(len(data)) + data
 
     out = b"\x02" + field(1, b"") + field(2, found.identifier) + b"\x00"
     out += b"".join(field(2, c) + b"\x00" for c in caveats)
-    return text_of(out + b"\x00" + field(6, found.signature if signature is None else signature) + tail, "macaroon")
+    return text_of(
+        out + b"\x00" + field(6, found.signature if signature is None else signature) + tail,
+        "macaroon",
+    )
 
 
 def test_attacks_on_a_macaroon_meet_their_step(shop: World) -> None:
@@ -159,7 +203,13 @@ def test_attacks_on_a_macaroon_meet_their_step(shop: World) -> None:
     unmet = Macaroon.deserialize(canonical.b64u(data))
     unmet.add_first_party_caveat("time < tomorrow")
     stranger = HolderKey.generate("m")
-    payload = child_payload(token.id, holder_key=stranger.public.key, holder_name="m", grant=token.grant.narrow(), salt=b"s" * 16)
+    payload = child_payload(
+        token.id,
+        holder_key=stranger.public.key,
+        holder_name="m",
+        grant=token.grant.narrow(),
+        salt=b"s" * 16,
+    )
     attacks = {
         "an unsigned caveat in the middle": (rebuilt(found, [*caveats[:2], bogus, caveats[2]]), (3, "container_signature")),
         "an unsigned caveat at the end": (rebuilt(found, [*caveats, bogus]), (3, "container_signature")),
@@ -183,7 +233,9 @@ def test_attacks_on_a_macaroon_meet_their_step(shop: World) -> None:
 
 def test_discharges_are_needed_bound_fresh_and_exact(shop: World) -> None:
     """A third-party caveat only subtracts: absent, unbound, foreign, late, doubled, nested all refuse."""
-    token = shop.chain("boss", "a", format="macaroon").with_third_party_caveat(key=b"q" * 32, caveat_id=b"bank")
+    token = shop.chain("boss", "a", format="macaroon").with_third_party_caveat(
+        key=b"q" * 32, caveat_id=b"bank"
+    )
     good = macaroon.discharge(caveat_key=b"q" * 32, caveat_id=b"bank", before=NOW + 10)
     bound = token.with_discharges([good])
     assert outcome(shop, bound.text) is None
@@ -238,13 +290,17 @@ def test_no_mutation_of_a_token_verifies_or_raises(format, data):
     for cache in (PrefixCache(), world.tracker._desk.cache):
         found = verify_token(text, world.tracker._desk.ring, cache, at=NOW)
         if isinstance(found, VerifiedToken):
-            assert text == token.text or [x.id for x in found.chain.links] == [x.id for x in token.chain.links]
+            assert text == token.text or [x.id for x in found.chain.links] == [
+                x.id for x in token.chain.links
+            ]
 
 
 _SHOPS = {format: World() for format in FORMATS}
 for _format, _world in _SHOPS.items():
     _world.keys["token"] = _world.chain("boss", "a", "b", format=_format)  # type: ignore[assignment]
-    verify_token(_world.keys["token"].text, _world.tracker._desk.ring, _world.tracker._desk.cache, at=NOW)  # type: ignore[attr-defined]
+    verify_token(
+        _world.keys["token"].text, _world.tracker._desk.ring, _world.tracker._desk.cache, at=NOW
+    )  # type: ignore[attr-defined]
 
 
 SMALL_ORDER = [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, *sorted(ed25519._SMALL_ORDER_Y)]
@@ -279,14 +335,24 @@ def test_a_ring_key_is_no_holder(shop: World, format: str) -> None:
     token = shop.chain("boss", "a", format=format)
     with pytest.raises(MalformedError):
         token.delegate(by=shop.key("a"), to=own.public, grant=Grant())
-    payload = child_payload(token.id, holder_key=own.public.key, holder_name="x", grant=token.grant.narrow(), salt=b"s" * 16)
+    payload = child_payload(
+        token.id,
+        holder_key=own.public.key,
+        holder_name="x",
+        grant=token.grant.narrow(),
+        salt=b"s" * 16,
+    )
     back_end = biscuit if format == "biscuit" else macaroon
-    body = back_end.append(read_text(token.text).body, payload, holder_seed=shop.key("a").secret_seed())
+    body = back_end.append(
+        read_text(token.text).body, payload, holder_seed=shop.key("a").secret_seed()
+    )
     assert outcome(shop, text_of(body, format)) == (4, "holder_is_ring_key")
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_delegating_needs_the_holders_key_and_nothing_of_the_issuers(shop: World, format: str) -> None:
+def test_delegating_needs_the_holders_key_and_nothing_of_the_issuers(
+    shop: World, format: str
+) -> None:
     """Delegation is offline: text, public keys and the delegator's key suffice; another key does not."""
     token = Token.read(shop.chain("boss", "a", format=format).text, shop.tracker.public_ring())
     child = token.delegate(by=shop.key("a"), to=shop.key("b").public, grant=Grant())
@@ -300,17 +366,33 @@ def test_a_chain_has_at_most_sixteen_links(shop: World, format: str) -> None:
     """The seventeenth link is refused by the library and by the verifier."""
     ring = shop.tracker._desk.ring
     grant = replace_grant(shop.root().grant, 15)
-    token = issue_token(ring, Origin(ISSUER, shop.task.id, None, 4), to=shop.key("boss").public, grant=grant, token_format=format)
+    token = issue_token(
+        ring,
+        Origin(ISSUER, shop.task.id, None, 4),
+        to=shop.key("boss").public,
+        grant=grant,
+        token_format=format,
+    )
     for _ in range(15):
         token = token.delegate(by=shop.key("boss"), to=shop.key("boss").public, grant=Grant())
     assert outcome(shop, token.text) is None
     with pytest.raises(MalformedError):
         token.delegate(by=shop.key("boss"), to=shop.key("boss").public, grant=Grant())
-    payload = child_payload(token.id, holder_key=shop.key("b").public.key, holder_name="b", grant=token.grant, salt=b"s" * 16)
+    payload = child_payload(
+        token.id,
+        holder_key=shop.key("b").public.key,
+        holder_name="b",
+        grant=token.grant,
+        salt=b"s" * 16,
+    )
     if format == "macaroon":
-        body = macaroon.append(read_text(token.text).body, payload, holder_seed=shop.key("boss").secret_seed())
+        body = macaroon.append(
+            read_text(token.text).body, payload, holder_seed=shop.key("boss").secret_seed()
+        )
     else:
-        longer = biscuit_wire.appended(wire(token), payload, holder_seed=shop.key("boss").secret_seed(), next_seed=b"n" * 32)
+        longer = biscuit_wire.appended(
+            wire(token), payload, holder_seed=shop.key("boss").secret_seed(), next_seed=b"n" * 32
+        )
         body = biscuit_wire.write(longer)
     assert outcome(shop, text_of(body, format))[0] in {1, 4}
 
@@ -336,12 +418,22 @@ def test_one_chain_in_both_formats_is_one_link(world: World) -> None:
     """A link's id is its payload's hash, whichever format carries it."""
     origin = Origin(ISSUER, world.task.id, None, 4)
     key = world.key("boss").public
-    payload = root_payload(origin, holder_key=key.key, holder_name="boss", grant=world.root().grant, salt=b"s" * 16)
+    payload = root_payload(
+        origin, holder_key=key.key, holder_name="boss", grant=world.root().grant, salt=b"s" * 16
+    )
     ring = world.tracker._desk.ring
     issuer, mac, statement = (ring.active(r) for r in ("issuer", "macaroon", "statement"))
     one = biscuit.mint(payload, kid=issuer.kid, seed=issuer.seed)
-    two = macaroon.mint(payload, macaroon.Identifier(ISSUER, mac.kid, statement.kid), mac_key=mac.seed, statement_seed=statement.seed)
-    found = [verify_token(text_of(d, f), ring, PrefixCache(), at=NOW) for d, f in ((one, "biscuit"), (two, "macaroon"))]
+    two = macaroon.mint(
+        payload,
+        macaroon.Identifier(ISSUER, mac.kid, statement.kid),
+        mac_key=mac.seed,
+        statement_seed=statement.seed,
+    )
+    found = [
+        verify_token(text_of(d, f), ring, PrefixCache(), at=NOW)
+        for d, f in ((one, "biscuit"), (two, "macaroon"))
+    ]
     assert found[0].chain.leaf.id == found[1].chain.leaf.id
 
 
@@ -391,7 +483,9 @@ def test_secrets_stay_out_of_every_text(shop: World, tmp_path) -> None:
     key.save(file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert HolderKey.load(file).public == key.public
-    file.write_text(json.dumps({"kind": "delegation holder key", "name": "boss", "seed": seed[:-1]}))
+    file.write_text(
+        json.dumps({"kind": "delegation holder key", "name": "boss", "seed": seed[:-1]})
+    )
     with pytest.raises(Exception, match="holds no holder key") as caught:
         HolderKey.load(file)
     assert seed[:10] not in repr(caught.getrepr())
@@ -426,9 +520,17 @@ def test_a_proof_binds_issuer_token_and_every_field(shop: World) -> None:
     foreign = make_proof(seed, token.text, access, issuer="https://other.example", at=NOW)
     assert verdict(shop.tracker.check(token, foreign, access)) == (6, "proof_other_issuer")
     twin = shop.chain("boss", "a")
-    assert verdict(shop.tracker.check(twin, shop.key("a").prove(token, access, at=NOW), access)) == (6, "proof_other_token")
+    assert verdict(
+        shop.tracker.check(twin, shop.key("a").prove(token, access, at=NOW), access)
+    ) == (6, "proof_other_token")
     proof = shop.key("a").prove(token, access, at=NOW)
-    for change in ({"purpose": "desk/x"}, {"max_cost": {"usd_cents": 9}}, {"cause": "dec_" + "a" * 22}, {"audience": "https://x.example"}, {"arguments": {"path": "/b"}}):
+    for change in (
+        {"purpose": "desk/x"},
+        {"max_cost": {"usd_cents": 9}},
+        {"cause": "dec_" + "a" * 22},
+        {"audience": "https://x.example"},
+        {"arguments": {"path": "/b"}},
+    ):
         sent = replace(access, **change)
         assert verdict(shop.tracker.check(token, proof, sent)) == (6, "proof_other_access")
 
@@ -448,7 +550,9 @@ def test_nothing_is_stored_for_a_failing_block(shop: World) -> None:
     """Garbage behind a valid prefix leaves no entry of its own."""
     cache: PrefixCache[object] = PrefixCache()
     token = shop.chain("boss", "a")
-    body = biscuit.append(read_text(token.text).body, b"{}", holder_seed=shop.key("a").secret_seed())
+    body = biscuit.append(
+        read_text(token.text).body, b"{}", holder_seed=shop.key("a").secret_seed()
+    )
     assert isinstance(verify_token(text_of(body), shop.tracker._desk.ring, cache, at=NOW), Failed)
     before = len(cache)
     for _ in range(5):

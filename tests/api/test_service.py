@@ -1,0 +1,453 @@
+"""The HTTP service: roles, problems, bad input of every kind, and the whole path."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+from fastapi.routing import APIRoute
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from world import DESK, NOW, PAY, READ, SEND, TOOLS, World
+
+from delegation import Access, Grant, HolderKey, Token, Tool
+from delegation.client import Client
+from delegation.errors import ServiceError
+from delegation_api.app import create_app
+from delegation_api.auth import RoleGate
+from delegation_api.settings import Settings
+
+
+class Service:
+    """The application with a key for each role."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.app = create_app(world.tracker, Settings(max_body=64 * 1024))
+        self.http = TestClient(self.app, raise_server_exceptions=False)
+        make = world.tracker.create_api_key
+        self.keys = {
+            "operator": make("op", "operator"),
+            "reviewer": make("rev", "reviewer"),
+            "service": make("svc", "service", [DESK]),
+        }
+
+    def ask(self, method: str, path: str, role: str | None = "operator", **kw):
+        """Send a request as a role."""
+        headers = {
+            **({"Authorization": f"Bearer {self.keys[role]}"} if role else {}),
+            **kw.pop("headers", {}),
+        }
+        return self.http.request(method, path, headers=headers, **kw)
+
+    def rows(self) -> int:
+        """Count everything that a request might have stored."""
+        with self.world.tracker._store._database.reading() as c:
+            names = ("tool", "agent", "task", "link", "decision", "revocation", "api_key")
+            return sum(c.exec_driver_sql(f"SELECT count(*) FROM {n}").scalar_one() for n in names)
+
+
+@pytest.fixture(scope="module")
+def service() -> Service:
+    """Return one service for all facts that store nothing."""
+    return Service(World())
+
+
+ROUTES = [
+    ("POST", "/v1/tasks", {"operator"}), ("GET", "/v1/tasks", {"operator", "reviewer"}), ("GET", "/v1/tasks/x", {"operator", "reviewer"}),
+    ("POST", "/v1/tasks/x/close", {"operator"}), ("GET", "/v1/tasks/x/lineage", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/graph.svg", {"operator", "reviewer"}),
+    ("POST", "/v1/agents", {"operator"}), ("GET", "/v1/agents", {"operator", "reviewer"}), ("POST", "/v1/tools", {"operator"}),
+    ("GET", "/v1/tools", {"operator", "reviewer", "service"}), ("POST", "/v1/tokens", {"operator"}), ("GET", "/v1/keys/public", None),
+    ("POST", "/v1/api-keys", {"operator"}), ("GET", "/v1/api-keys", {"operator"}), ("DELETE", "/v1/api-keys/x", {"operator"}),
+    ("POST", "/v1/check", {"operator", "service"}), ("POST", "/v1/links", None), ("POST", "/v1/inspect", {"operator", "reviewer"}),
+    ("POST", "/v1/revocations", {"operator", "reviewer"}), ("POST", "/v1/revocations/below", None), ("GET", "/v1/revocations", {"operator", "reviewer", "service"}),
+    ("GET", "/v1/links", {"operator", "reviewer"}), ("GET", "/v1/links/x", {"operator", "reviewer"}), ("GET", "/v1/links/x/ancestors", {"operator", "reviewer"}),
+    ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
+    ("GET", "/healthz", None), ("GET", "/readyz", None),
+]  # fmt: skip
+
+
+def gates(dependant) -> list[RoleGate]:
+    """Return every role gate that a route depends on."""
+    found = [dependant.call] if isinstance(dependant.call, RoleGate) else []
+    return found + [gate for inner in dependant.dependencies for gate in gates(inner)]
+
+
+def routes(app):
+    """Return all API routes, wherever the framework keeps them."""
+    from fastapi.openapi.utils import get_openapi
+
+    return get_openapi(title="x", version="1", routes=app.routes)["paths"]
+
+
+def test_every_route_is_in_the_table_of_roles(service: Service) -> None:
+    """No endpoint exists without a declared role."""
+    paths = routes(service.app)
+    declared = {(m, p.replace("/x", "/{x}")) for m, p, _ in ROUTES}
+    found = set()
+    for path, item in paths.items():
+        import re
+
+        shape = re.sub(r"\{[^}]+\}", "{x}", path).replace("graph.{x}", "graph.svg")
+        found |= {(method.upper(), shape) for method in item}
+    assert found == declared
+
+
+def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
+    """A route without a gate would be open by accident."""
+    from delegation_api.routers import desk, health, records, registry, tasks
+
+    for part in (tasks, registry, desk, records, health):
+        for route in part.router.routes:
+            assert isinstance(route, APIRoute)
+            assert len(gates(route.dependant)) == 1, route.path
+
+
+@pytest.mark.parametrize(("method", "path", "roles"), ROUTES)
+def test_only_declared_roles_pass(service: Service, method: str, path: str, roles) -> None:
+    """Nobody: 401. Another role: 403. A declared one: neither."""
+    body = {} if method == "POST" else None
+    nobody = service.ask(method, path, None, json=body)
+    wrong = service.ask(
+        method, path, None, json=body, headers={"Authorization": "Bearer dk_" + "x" * 43}
+    )
+    assert (nobody.status_code == 401) is (roles is not None)
+    assert (wrong.status_code == 401) is (roles is not None)
+    for role in ("operator", "reviewer", "service"):
+        status = service.ask(method, path, role, json=body).status_code
+        assert (status == 403) is (roles is not None and role not in roles), role
+        assert status < 500
+
+
+BAD = [
+    (b"", "application/json", 422, "body_invalid"), (b"{", "application/json", 400, "body_not_json"), (b"\xff\xfe", "application/json", 400, "body_not_json"),
+    (b'{"a":1,"a":2}', "application/json", 400, "body_not_json"), (b'{"a":NaN}', "application/json", 400, "body_not_json"),
+    (b'{"a":"\\ud800"}', "application/json", 400, "body_not_json"), (b"[" * 100_0, "application/json", 400, "body_not_json"),
+    (b"[" * 30_000 + b"]" * 30_000, "application/json", 400, "body_not_json"), (b"[]", "application/json", 422, "body_invalid"),
+    (b"null", "application/json", 422, "body_invalid"), (b"7", "application/json", 422, "body_invalid"), (b"{}", "text/plain", 415, "body_not_json_type"),
+    (b"{}", "", 415, "body_not_json_type"), (b'{"x":"' + b"y" * 70_000 + b'"}', "application/json", 413, "body_too_large"),
+    (b'{"unknown":1}', "application/json", 422, "body_invalid"), (b"{}", "application/json", 422, "body_invalid"),
+    (b'{"token":1,"proof":1,"access":1}', "application/json", 422, "body_invalid"), (b"\xef\xbb\xbf{}", "application/json", 400, "body_not_json"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/check",
+        "/v1/tasks",
+        "/v1/agents",
+        "/v1/tools",
+        "/v1/tokens",
+        "/v1/links",
+        "/v1/inspect",
+        "/v1/revocations",
+        "/v1/revocations/below",
+        "/v1/api-keys",
+    ],
+)
+@pytest.mark.parametrize(("body", "media", "status", "code"), BAD, ids=range(len(BAD)))
+def test_an_envelope_off_its_schema_is_a_problem_and_stores_nothing(
+    service: Service, path, body, media, status, code
+) -> None:
+    """A 4xx problem with a stable code; nothing is written."""
+    before = service.rows()
+    answer = service.ask(
+        "POST", path, content=body, headers={"Content-Type": media} if media else {}
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.json()["code"] == code
+    assert service.rows() == before
+
+
+def test_a_body_without_length_is_capped_while_it_streams(service: Service) -> None:
+    """Chunks are counted as they come; a missing Content-Length helps nobody."""
+    answer = service.ask(
+        "POST",
+        "/v1/check",
+        content=(b"x" * 10_000 for _ in range(100)),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.json()["code"] == "body_too_large"
+
+
+INSIDE = [
+    ("", None, {}), ("dct.b1.AAAA", "x.y.z", {"v": 1}), ("x", None, {"v": 1.5}), ("x", None, {"tool": None}), ("\u0000", "\u0000", {"a": {"b": []}}),
+    ("x" * 60_000, "y", {}), ("dct.m1." + "A" * 100, None, {"v": 1, "tool": "a", "arguments": {"x": 1e400 if False else 2**70}, "audience": DESK, "purpose": "", "max_cost": {}, "cause": None}),
+    ("x", None, {"v": 1, "tool": "a", "arguments": {"x": "e\u0301"}, "audience": DESK, "purpose": "", "max_cost": {}, "cause": None}),
+    ("x", None, {"v": 1, "tool": "a", "arguments": {"é": 1}, "audience": DESK, "purpose": "", "max_cost": {"calls": -1}, "cause": "x"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("token", "proof", "access"), INSIDE, ids=range(len(INSIDE)))
+def test_whatever_is_inside_a_valid_envelope_is_a_recorded_denial(token, proof, access) -> None:
+    """Never an exception, never a 500: the decision names its step and is stored."""
+    service = Service(World())
+    answer = service.ask(
+        "POST", "/v1/check", json={"token": token, "proof": proof, "access": access}
+    )
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["allowed"] is False
+    assert body["denial"]["step"] == 1
+    assert (
+        service.ask("GET", f"/v1/decisions/{body['decision']}").json()["denial"]["code"]
+        == body["denial"]["code"]
+    )
+
+
+def test_a_service_asks_only_about_its_own_audience(service: Service) -> None:
+    """A key bound to one audience spends nothing that is meant for another; nothing is recorded."""
+    before = service.rows()
+    access = Access("files.read", {"path": "/a"}, "https://other.example").to_json()
+    answer = service.ask(
+        "POST", "/v1/check", "service", json={"token": "x", "proof": None, "access": access}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert service.rows() == before
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["token", "proof", "access", "tool", "grant", "ceiling", "name", "keys", "x"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+SHAPES = {
+    "/v1/check": {"token": "x", "proof": None, "access": {}}, "/v1/tasks": {"title": "t", "owner": "o", "ceiling": {}}, "/v1/agents": {"name": "a", "owner": "o", "keys": ["k"]},
+    "/v1/tools": {"tool": {"name": "a.b", "effect": "read", "arguments": {"x": "text"}}}, "/v1/tokens": {"task": "t", "holder_name": "n", "holder_key": "k"},
+    "/v1/links": {"token": "x", "proof": "y"}, "/v1/inspect": {"token": "x"}, "/v1/revocations": {"kind": "link", "id": "x"},
+    "/v1/revocations/below": {"token": "x", "proof": "y", "link": "z"}, "/v1/api-keys": {"name": "n", "role": "service", "audiences": ["x"]},
+}  # fmt: skip
+
+
+@settings(max_examples=250)
+@given(
+    path=st.sampled_from(sorted(SHAPES)),
+    change=st.dictionaries(
+        st.sampled_from(
+            [
+                "token",
+                "proof",
+                "access",
+                "ceiling",
+                "tool",
+                "keys",
+                "title",
+                "owner",
+                "name",
+                "task",
+                "id",
+                "link",
+                "grant",
+                "holder_key",
+                "lasts",
+                "audiences",
+            ]
+        ),
+        json_values,
+        max_size=3,
+    ),
+)
+def test_no_body_is_a_500(path, change) -> None:
+    """Random values in random places are refused or judged, never unexpected."""
+    answer = _FUZZED.ask(
+        "POST",
+        path,
+        content=json.dumps(
+            {
+                **SHAPES[path],
+                **{k: v for k, v in change.items() if k in SHAPES[path] or k == "lasts"},
+            }
+        ),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code < 500, answer.text
+
+
+@settings(max_examples=60)
+@given(ceiling=json_values, tool=json_values)
+def test_no_grant_or_tool_is_a_500(ceiling, tool) -> None:
+    """What operators send is parsed as strictly as what agents send."""
+    for path, body in (
+        (
+            "/v1/tasks",
+            {"title": "t", "owner": "o", "ceiling": {"capabilities": [ceiling], "budget": tool}},
+        ),
+        (
+            "/v1/tools",
+            {"tool": {"name": "a.b", "effect": "read", "arguments": {"x": tool}, "cost": ceiling}},
+        ),
+    ):
+        assert _FUZZED.ask("POST", path, json=body).status_code < 500
+
+
+_FUZZED = Service(World())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=99999",
+        "limit=x",
+        "after=-1",
+        "after=99999999999999999999",
+        "allowed=maybe",
+    ],
+)
+def test_a_query_off_its_schema_is_a_problem(service: Service, query: str) -> None:
+    """Paging bounds hold."""
+    assert service.ask("GET", f"/v1/decisions?{query}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/tasks/%00",
+        "/v1/links/..%2f..",
+        "/v1/decisions/" + "x" * 5000,
+        "/v1/tasks/x/graph.exe",
+        "/v1/tasks/%ff/lineage",
+        "/nope",
+    ],
+)
+def test_an_unknown_name_in_a_path_is_a_404(service: Service, path: str) -> None:
+    """Strange ids are not found, and not repeated at length."""
+    answer = service.ask("GET", path)
+    assert answer.status_code == 404
+    assert len(answer.text) < 6000
+
+
+def test_a_locked_database_is_a_503_with_nothing_written(tmp_path, monkeypatch) -> None:
+    """Refused, with Retry-After, and half a decision nowhere."""
+    monkeypatch.setattr(
+        "delegation.records.database._PRAGMAS",
+        ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=50"),
+    )
+    service = Service(World(path=tmp_path / "s.db"))
+    before = service.rows()
+    other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    answer = service.ask("POST", "/v1/check", json={"token": "x", "proof": None, "access": {}})
+    other.execute("ROLLBACK")
+    other.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert service.rows() == before
+
+
+def test_drawings_are_served_as_attachments_that_run_nothing(service: Service) -> None:
+    """A picture with names that agents chose is no page of ours."""
+    service.world.chain("boss", "a")
+    for form in ("svg", "dot", "mmd", "txt", "json"):
+        answer = service.ask("GET", f"/v1/tasks/{service.world.task.id}/graph.{form}")
+        assert answer.status_code == 200
+        assert "sandbox" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert form == "json" or answer.headers["content-disposition"].startswith("attachment")
+
+
+def transport(service: Service):
+    """Return a transport into the application for the client."""
+    import httpx2
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        sent = service.http.request(
+            request.method,
+            str(request.url.raw_path, "ascii"),
+            content=request.content,
+            headers=dict(request.headers),
+        )
+        return httpx2.Response(
+            sent.status_code,
+            headers={"content-type": sent.headers.get("content-type", "")},
+            content=sent.content,
+        )
+
+    return httpx2.MockTransport(handle)
+
+
+@pytest.mark.parametrize("format", ["biscuit", "macaroon"])
+def test_the_whole_path_over_http(format: str) -> None:
+    """Open, issue, delegate twice offline, announce, check, revoke, draw: with the client's own methods."""
+    service = Service(World())
+    boss, worker, helper = (HolderKey.generate(n) for n in ("boss", "worker", "helper"))
+    with Client(
+        "http://testserver", api_key=service.keys["operator"], transport=transport(service)
+    ) as client:
+        client.health()
+        assert (
+            client.add_tool(Tool("notes.add", effect="write", arguments={"text": "text"}))
+            == len(TOOLS) + 1
+        )
+        assert client.catalogue() == service.world.tracker.catalogue()
+        client.add_agent("worker", owner="ana@acme.example", keys=[worker.public])
+        task = client.open_task(
+            "Over HTTP",
+            owner="ana@acme.example",
+            ceiling=Grant([READ, SEND, PAY], audience=[DESK], delegations_left=3),
+        )
+        root = client.issue(task, to=boss.public, format=format)
+        child = root.delegate(by=boss, to=worker.public, grant=Grant([READ])).delegate(
+            by=worker, to=helper.public, grant=Grant()
+        )
+        assert isinstance(child, Token)
+        assert child.format == format
+        from delegation.tracker.announce import announcement
+
+        entry = client.announce(
+            child, helper.prove(child, announcement(root.chain.origin.issuer), at=NOW)
+        )
+        assert entry.depth == 2
+        access = Access("files.read", {"path": "/a"}, DESK)
+        decision = client.check(child, helper.prove(child, access, at=NOW), access)
+        assert decision
+        assert decision.arguments == {"path": "/a"}
+        assert [link.id for link in client.ancestors(child.id)] == list(decision.links)
+        denied = client.check(child, helper.prove(child, access, at=NOW - 100), access)
+        assert not denied
+        assert denied.denial is not None
+        assert denied.denial.code == "proof_stale"
+        assert client.inspect(child)["denial"] is None
+        client.revoke("link", root.id, reason="test")
+        assert not client.check(child, helper.prove(child, access, at=NOW), access)
+        lineage = client.lineage(task)
+        assert lineage == service.world.tracker.lineage(task.id).entry
+        assert b"<svg" in client.drawing(task, "svg")
+        assert [d.allowed for d in client.decisions(task=task.id) if d.tool == "files.read"] == [
+            True,
+            False,
+        ]
+        assert client.close_task(task).state == "completed"
+        assert client.tasks()[0].id == task.id
+        with pytest.raises(ServiceError) as caught:
+            client.issue(task, to=boss.public)
+        assert (caught.value.status, caught.value.problem) == (409, "conflict")
+    with (
+        Client("http://testserver", transport=transport(service)) as nobody,
+        pytest.raises(ServiceError) as refused,
+    ):
+        nobody.check(child, None, access)
+    assert refused.value.status == 401
+
+
+def test_a_withdrawn_key_opens_nothing(service: Service) -> None:
+    """An API key that was revoked is nobody's."""
+    secret = service.ask("POST", "/v1/api-keys", json={"name": "gone", "role": "operator"}).json()[
+        "secret"
+    ]
+    service.keys["gone"] = secret
+    assert service.ask("GET", "/v1/tasks", "gone").status_code == 200
+    assert service.ask("DELETE", "/v1/api-keys/gone").status_code == 204
+    assert service.ask("GET", "/v1/tasks", "gone").status_code == 401
+    assert secret not in service.ask("GET", "/v1/api-keys").text
+
+
+def test_the_client_says_when_nothing_answers() -> None:
+    """An unreachable service is an error of its own, and never an allowance."""
+    with Client("http://127.0.0.1:9", timeout=1) as client, pytest.raises(ServiceError) as caught:
+        client.check("x", None, {})
+    assert caught.value.problem == "unreachable"

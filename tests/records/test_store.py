@@ -1,0 +1,371 @@
+"""The store: durable, whole or not at all, standing from ancestors, budgets never overspent."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import inspect, text
+from world import ISSUER, NOW, OWNER, World, verdict
+
+from delegation import Grant, HolderKey
+from delegation.embedded import Tracker
+from delegation.errors import (
+    ConfigurationError,
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    SchemaRevisionError,
+    StoreUnavailableError,
+    WiderThanParentError,
+)
+from delegation.records import migrate
+from delegation.records.database import Database
+from delegation.records.store import open_store
+from delegation.records.tables import Table
+
+
+@pytest.fixture
+def filed(tmp_path) -> World:
+    """Return a world in a real file."""
+    return World(path=tmp_path / "s.db")
+
+
+def rows(world: World, table: str) -> int:
+    """Count a table's rows."""
+    with world.tracker._store._database.reading() as connection:
+        return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+
+
+def test_durability_is_asserted_on_the_writers_own_connection(filed: World) -> None:
+    """WAL, synchronous=FULL and foreign keys hold where decisions are written."""
+    with filed.tracker._store._database.writing() as connection:
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {p}").scalar_one()
+            for p in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert found == ["wal", 2, 1]
+
+
+def test_migrations_make_the_tables_that_the_code_writes(tmp_path) -> None:
+    """The migrated schema equals the models, and goes down and up again."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    database = Database(f"sqlite:///{tmp_path / 'm.db'}")
+    migrate.prepare(database)
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+    migrate.downgrade(database, "base")
+    with database.reading() as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    migrate.upgrade(database)
+    assert migrate.current(database) == migrate.head()
+
+
+def test_an_unknown_revision_refuses_to_start_and_names_the_command(filed: World, tmp_path) -> None:
+    """A database of another release, or of another program, is not touched."""
+    filed.tracker.close()
+    with sqlite3.connect(tmp_path / "s.db") as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaRevisionError) as caught:
+        open_store(f"sqlite:///{tmp_path / 's.db'}")
+    assert "delegation db" in caught.value.remedy
+    with sqlite3.connect(tmp_path / "other.db") as raw:
+        raw.execute("CREATE TABLE users (id INTEGER)")
+    with pytest.raises(SchemaRevisionError):
+        open_store(f"sqlite:///{tmp_path / 'other.db'}")
+
+
+@pytest.mark.parametrize("url", ["postgresql://localhost/x", "nonsense", "mysql://x"])
+def test_another_engine_is_refused_by_name(url: str) -> None:
+    """This release keeps its records in SQLite and says so."""
+    with pytest.raises(ConfigurationError):
+        open_store(url)
+
+
+def test_an_exception_inside_a_transaction_leaves_nothing(filed: World) -> None:
+    """Half a deed is no deed."""
+    before = rows(filed, "tool")
+    with pytest.raises(ZeroDivisionError), filed.tracker._store.write() as work:
+        work.add_tool(replace_tool(), at=NOW)
+        raise ZeroDivisionError
+    assert rows(filed, "tool") == before
+    assert filed.tracker.catalogue().revision == before
+
+
+def replace_tool():
+    """Return one more tool."""
+    from delegation import Tool
+
+    return Tool("extra.tool", effect="read")
+
+
+def test_a_locked_database_refuses_and_writes_nothing(filed: World, tmp_path, monkeypatch) -> None:
+    """While another program holds the write lock, a check is refused with nothing half-written."""
+    monkeypatch.setattr(
+        "delegation.records.database._PRAGMAS",
+        ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=50"),
+    )
+    token = filed.chain("boss", "a")
+    filed.tracker.close()
+    before = rows(filed, "decision"), rows(filed, "nonce"), rows(filed, "counter")
+    other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError):
+        filed.check(token, "a")
+    other.execute("ROLLBACK")
+    other.close()
+    assert (rows(filed, "decision"), rows(filed, "nonce"), rows(filed, "counter")) == before
+    assert filed.check(token, "a")
+
+
+def test_a_database_that_is_gone_refuses(tmp_path) -> None:
+    """A folder that cannot be opened as a database is an outage, not a crash."""
+    with pytest.raises(StoreUnavailableError):
+        open_store(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
+    (tmp_path / "garbage.db").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(StoreUnavailableError):
+        open_store(f"sqlite:///{tmp_path / 'garbage.db'}")
+
+
+def test_two_threads_never_overspend(filed: World) -> None:
+    """Concurrent siblings share their parent's budget exactly."""
+    top = filed.chain("boss", "a", budget={"calls": 12})
+    children = [
+        top.delegate(by=filed.key("a"), to=filed.key(n).public, grant=Grant()) for n in ("b", "c")
+    ]
+    allowed: list[bool] = []
+
+    def spend(token, name) -> None:
+        for _ in range(10):
+            allowed.append(bool(filed.check(token, name)))
+
+    threads = [
+        threading.Thread(target=spend, args=(t, n))
+        for t, n in zip(children, ("b", "c"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(allowed) == 12
+    assert dict(filed.tracker.task(filed.task.id).spent)["calls"] == 12
+
+
+def test_two_threads_with_one_proof_get_one_allowance(filed: World) -> None:
+    """A replay in flight loses: the nonce is claimed in the deciding transaction."""
+    token, access = filed.chain("boss", "a"), filed.access()
+    proof = filed.key("a").prove(token, access, at=NOW)
+    found: list[bool] = []
+    threads = [
+        threading.Thread(
+            target=lambda: found.append(bool(filed.tracker.check(token, proof, access)))
+        )
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [False] * 5 + [True]
+
+
+def test_nonces_outlive_every_proof_of_theirs_and_go(world: World) -> None:
+    """A proof is refused as used for as long as it is fresh; later its nonce is forgotten."""
+    token, access = world.chain("boss", "a"), world.access()
+    proof = world.key("a").prove(token, access, at=NOW + 5)
+    assert world.tracker.check(token, proof, access)
+    world.at = NOW + 65
+    assert verdict(world.tracker.check(token, proof, access)) == (14, "replayed")
+    world.at = NOW + 200
+    assert verdict(world.tracker.check(token, proof, access)) == (6, "proof_stale")
+    assert world.check(token, "a")
+    with world.tracker._store._database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM nonce")).scalar_one() == 1
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_standing_equals_a_naive_walk(data) -> None:
+    """Whatever is revoked in whatever forest, each link's standing is its first ended ancestor's."""
+    world = World()
+    tokens = [world.root("n0")]
+    parents = {tokens[0].id: None}
+    for n in range(data.draw(st.integers(1, 7))):
+        above = data.draw(st.sampled_from(tokens))
+        if above.grant.delegations_left == 0:
+            continue
+        child = above.delegate(
+            by=world.key(above.holder.name), to=world.key(f"n{n + 1}").public, grant=Grant()
+        )
+        parents[child.id] = above.id
+        tokens.append(child)
+        world.check(child, child.holder.name)
+    cut = set()
+    for token in data.draw(st.lists(st.sampled_from(tokens), max_size=3)):
+        kind = data.draw(st.sampled_from(["link", "key"]))
+        world.tracker.revoke(kind, token.id if kind == "link" else token.holder.text[8:], by="t")
+        cut |= (
+            {token.id}
+            if kind == "link"
+            else {t.id for t in tokens if t.holder.key == token.holder.key}
+        )
+    lineage = world.tracker.lineage(world.task).entry
+    for entry in lineage.links:
+        walk, ended = entry.id, False
+        while walk is not None:
+            ended, walk = ended or walk in cut, parents[walk]
+        assert (entry.standing == "revoked") is ended
+        token = next(t for t in tokens if t.id == entry.id)
+        assert (verdict(world.check(token, token.holder.name)) is None) is not ended
+    assert [(e.parent, e.id) for e in lineage.links if e.parent] == [
+        (e.parent, e.id) for e in lineage.links if parents[e.id]
+    ]
+    for entry in lineage.links:
+        assert entry.parent == parents[entry.id]
+
+
+def test_links_pages_ancestors_and_descendants_agree(world: World) -> None:
+    """Every listing tells the same forest."""
+    token = world.chain("boss", "a", "b", "c")
+    world.check(token, "c")
+    ids = [link.id for link in token.chain.links]
+    assert [e.id for e in world.tracker.ancestors(token.id)] == ids
+    assert [e.id for e in world.tracker.descendants(ids[0])] == ids[1:]
+    first = world.tracker.links(task=world.task.id, limit=2)
+    rest = world.tracker.links(task=world.task.id, after=first[-1].id)
+    assert [e.id for e in (*first, *rest)] == ids
+    assert [e.id for e in world.tracker.links(parent=ids[1])] == [ids[2]]
+    assert [e.depth for e in world.tracker.ancestors(token.id)] == [0, 1, 2, 3]
+    with pytest.raises(NotFoundError):
+        world.tracker.ancestors("lnk_none")
+
+
+def test_names_and_owners_come_from_the_registry(world: World) -> None:
+    """An unregistered key is unnamed under its delegator's owner; a registered one has its own."""
+    world.tracker.add_agent("a", owner="bo@acme.example", keys=[world.key("a").public])
+    world.check(world.chain("boss", "a", "b"), "b")
+    found = {e.claimed_name: e for e in world.tracker.lineage(world.task).entry.links}
+    assert [(found[n].holder_name, found[n].owner) for n in ("boss", "a", "b")] == [
+        ("", OWNER),
+        ("a", "bo@acme.example"),
+        ("", "bo@acme.example"),
+    ]
+    with pytest.raises(ConflictError):
+        world.tracker.add_agent("other", owner=OWNER, keys=[world.key("a").public])
+    with pytest.raises(ConflictError):
+        world.tracker.add_agent("a", owner="eve@evil.example", keys=[world.key("z").public])
+    with pytest.raises(MalformedError):
+        world.tracker.add_agent("x", owner="", keys=[world.key("z").public])
+    with pytest.raises(MalformedError):
+        world.tracker.add_agent("x", owner=OWNER, keys=[])
+
+
+def test_unproven_denials_are_counted_above_a_rate(world: World) -> None:
+    """Ten a second and client are stored one by one; the rest is counted by code and minute."""
+    for _ in range(25):
+        world.tracker.check("garbage", None, world.access(), client="noisy")
+    world.tracker.check("garbage", None, world.access(), client="quiet")
+    with world.tracker._store.read() as reader:
+        assert reader.unproven_counts() == {(NOW // 60, "token_malformed"): 15}
+    assert len(world.tracker.decisions()) == 11
+    assert all(d.task is None and d.link is None for d in world.tracker.decisions())
+
+
+def test_a_decision_is_kept_with_its_access_cause_and_epoch(world: World) -> None:
+    """What is recorded suffices to explain a call later; arguments stand beside a salted digest."""
+    token = world.chain("boss", "a")
+    first = world.check(token, "a")
+    world.tracker.revoke("key", HolderKey.generate("x").public.text[8:], by="t")
+    caused = replace(world.access(path="/b"), cause=first.id)
+    detail = world.tracker.decision(world.check(token, "a", caused).id)
+    assert detail.decision.claimed_cause == first.id
+    assert detail.access == caused.to_json()
+    assert (detail.epoch, detail.catalogue) == (1, 4)
+    assert dict(detail.decision.arguments) == {"path": "/b"}
+    with world.tracker._store._database.reading() as connection:
+        digests = connection.execute(
+            text("SELECT arguments_digest, arguments_salt FROM decision")
+        ).all()
+    assert len({d for d, _ in digests}) == 2
+    assert all(len(s) == 16 for _, s in digests)
+
+
+def test_nothing_is_issued_outside_an_open_task_or_beyond_its_ceiling(world: World) -> None:
+    """Issuing is refused for a closed task, past the deadline, and for a wider grant."""
+    with pytest.raises(WiderThanParentError):
+        world.root("boss", audience=["https://other.example"])
+    world.at = NOW + 1000
+    with pytest.raises(ConflictError):
+        world.root("boss")
+    world.at = NOW
+    world.tracker.close_task(world.task, "failed")
+    with pytest.raises(ConflictError):
+        world.root("boss")
+    with pytest.raises(ConflictError):
+        world.tracker.close_task(world.task)
+    with pytest.raises(NotFoundError):
+        world.tracker.issue("tsk_none", to=world.key("boss").public)
+
+
+def test_a_wildcard_at_a_root_needs_the_unsafe_word(world: World, caplog) -> None:
+    """Naming tools by pattern is refused, or logged at each use."""
+    from delegation import anything, may
+
+    ceiling = Grant([may("files.*", path=anything())], audience=["x"])
+    with pytest.raises(MalformedError):
+        world.tracker.open_task("T", owner=OWNER, ceiling=ceiling)
+    assert world.tracker.open_task("T", owner=OWNER, ceiling=ceiling, unsafe_wildcards=True)
+    assert "unsafe_wildcards" in caplog.text
+    with pytest.raises(MalformedError):
+        world.tracker.open_task("T", owner=OWNER, ceiling=Grant([may("no.such")]))
+
+
+def test_a_holder_cuts_only_below_its_own_link(world: World) -> None:
+    """Revoking by proof works strictly below, without the issuer, and once per proof."""
+    from delegation.tracker.announce import announcement
+    from delegation.tracker.revoke import revocation_request
+
+    top, leaf = world.chain("boss", "a"), None
+    leaf = top.delegate(by=world.key("a"), to=world.key("b").public, grant=Grant())
+    world.tracker.announce(leaf, world.key("b").prove(leaf, announcement(ISSUER), at=NOW))
+    for target in (top.id, top.chain.root.id, "lnk_" + "x" * 43):
+        request = revocation_request(ISSUER, target)
+        with pytest.raises(Exception, match="only links below"):
+            world.tracker.revoke_below(top, world.key("a").prove(top, request, at=NOW), target)
+    request = revocation_request(ISSUER, leaf.id)
+    proof = world.key("a").prove(top, request, at=NOW)
+    assert world.tracker.revoke_below(top, proof, leaf.id).subject.id == leaf.id
+    with pytest.raises(Exception, match="used before"):
+        world.tracker.revoke_below(top, proof, leaf.id)
+    assert verdict(world.check(leaf, "b")) == (10, "link_revoked")
+    assert world.check(top, "a")
+
+
+def test_announcing_shows_a_link_before_it_is_used(world: World) -> None:
+    """An announced link is recorded with its parents; a forged one is not, but its denial is."""
+    from delegation.tracker.announce import announcement
+
+    token = world.chain("boss", "a", "b")
+    entry = world.tracker.announce(token, world.key("b").prove(token, announcement(ISSUER), at=NOW))
+    assert entry.id == token.id
+    assert len(world.tracker.links(task=world.task.id)) == 3
+    with pytest.raises(Exception, match="not signed"):
+        world.tracker.announce(token, world.key("m").prove(token, announcement(ISSUER), at=NOW))
+
+
+def test_a_store_opens_again_with_everything_in_it(filed: World, tmp_path) -> None:
+    """Closing and opening loses nothing: tasks, tokens, nonces, revocations."""
+    token, access = filed.chain("boss", "a"), filed.access()
+    proof = filed.key("a").prove(token, access, at=NOW)
+    assert filed.tracker.check(token, proof, access)
+    ring = filed.tracker._desk.ring
+    filed.tracker.close()
+    again = Tracker.open(f"sqlite:///{tmp_path / 's.db'}", ring=ring, clock=lambda: NOW)
+    assert verdict(again.check(token, proof, access)) == (14, "replayed")
+    assert len(again.lineage(filed.task).entry.links) == 2
