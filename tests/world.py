@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,7 +97,7 @@ class World:
     def chain(self, *names: str, format: str = "biscuit", **fields: object) -> Token:
         """Issue a root to the first name and hand it on to the others, unnarrowed but for fields."""
         token = self.root(names[0], format=format)
-        for by, to in zip(names, names[1:], strict=False):
+        for by, to in itertools.pairwise(names):
             grant = Grant(**fields) if to == names[-1] else Grant()  # type: ignore[arg-type]
             token = token.delegate(by=self.key(by), to=self.key(to).public, grant=grant)
         return token

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError, parse_type
@@ -268,9 +268,9 @@ def _argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Arg
     )
     if isinstance(value, Argument):
         return name, value
-    if isinstance(value, str | int | bool | list | dict) or value is None:
-        return name, Argument(parse_type(value), required)
-    return name, Argument(value, required)
+    if hasattr(value, "canonicalise"):
+        return name, Argument(cast("ArgumentType", value), required)
+    return name, Argument(parse_type(value), required)
 
 
 def _cost(cost: Mapping[str, int | str], arguments: Mapping[str, Argument]) -> dict[str, int | str]:

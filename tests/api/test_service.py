@@ -9,44 +9,11 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
-from world import DESK, NOW, PAY, READ, SEND, TOOLS, World
+from service import Service
+from world import DESK, World
 
-from delegation import Access, Grant, HolderKey, Token, Tool
-from delegation.client import Client
-from delegation.errors import ServiceError
-from delegation_api.app import create_app
+from delegation import Access
 from delegation_api.auth import RoleGate
-from delegation_api.settings import Settings
-
-
-class Service:
-    """The application with a key for each role."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.app = create_app(world.tracker, Settings(max_body=64 * 1024))
-        self.http = TestClient(self.app, raise_server_exceptions=False)
-        make = world.tracker.create_api_key
-        self.keys = {
-            "operator": make("op", "operator"),
-            "reviewer": make("rev", "reviewer"),
-            "service": make("svc", "service", [DESK]),
-        }
-
-    def ask(self, method: str, path: str, role: str | None = "operator", **kw):
-        """Send a request as a role."""
-        headers = {
-            **({"Authorization": f"Bearer {self.keys[role]}"} if role else {}),
-            **kw.pop("headers", {}),
-        }
-        return self.http.request(method, path, headers=headers, **kw)
-
-    def rows(self) -> int:
-        """Count everything that a request might have stored."""
-        with self.world.tracker._store._database.reading() as c:
-            names = ("tool", "agent", "task", "link", "decision", "revocation", "api_key")
-            return sum(c.exec_driver_sql(f"SELECT count(*) FROM {n}").scalar_one() for n in names)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +143,7 @@ def test_a_body_without_length_is_capped_while_it_streams(service: Service) -> N
 
 INSIDE = [
     ("", None, {}), ("dct.b1.AAAA", "x.y.z", {"v": 1}), ("x", None, {"v": 1.5}), ("x", None, {"tool": None}), ("\u0000", "\u0000", {"a": {"b": []}}),
-    ("x" * 60_000, "y", {}), ("dct.m1." + "A" * 100, None, {"v": 1, "tool": "a", "arguments": {"x": 1e400 if False else 2**70}, "audience": DESK, "purpose": "", "max_cost": {}, "cause": None}),
+    ("x" * 60_000, "y", {}), ("dct.m1." + "A" * 100, None, {"v": 1, "tool": "a", "arguments": {"x": 2**70}, "audience": DESK, "purpose": "", "max_cost": {}, "cause": None}),
     ("x", None, {"v": 1, "tool": "a", "arguments": {"x": "e\u0301"}, "audience": DESK, "purpose": "", "max_cost": {}, "cause": None}),
     ("x", None, {"v": 1, "tool": "a", "arguments": {"é": 1}, "audience": DESK, "purpose": "", "max_cost": {"calls": -1}, "cause": "x"}),
 ]  # fmt: skip
@@ -348,106 +315,3 @@ def test_drawings_are_served_as_attachments_that_run_nothing(service: Service) -
         assert "sandbox" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert form == "json" or answer.headers["content-disposition"].startswith("attachment")
-
-
-def transport(service: Service):
-    """Return a transport into the application for the client."""
-    import httpx2
-
-    def handle(request: httpx2.Request) -> httpx2.Response:
-        sent = service.http.request(
-            request.method,
-            str(request.url.raw_path, "ascii"),
-            content=request.content,
-            headers=dict(request.headers),
-        )
-        return httpx2.Response(
-            sent.status_code,
-            headers={"content-type": sent.headers.get("content-type", "")},
-            content=sent.content,
-        )
-
-    return httpx2.MockTransport(handle)
-
-
-@pytest.mark.parametrize("format", ["biscuit", "macaroon"])
-def test_the_whole_path_over_http(format: str) -> None:
-    """Open, issue, delegate twice offline, announce, check, revoke, draw: with the client's own methods."""
-    service = Service(World())
-    boss, worker, helper = (HolderKey.generate(n) for n in ("boss", "worker", "helper"))
-    with Client(
-        "http://testserver", api_key=service.keys["operator"], transport=transport(service)
-    ) as client:
-        client.health()
-        assert (
-            client.add_tool(Tool("notes.add", effect="write", arguments={"text": "text"}))
-            == len(TOOLS) + 1
-        )
-        assert client.catalogue() == service.world.tracker.catalogue()
-        client.add_agent("worker", owner="ana@acme.example", keys=[worker.public])
-        task = client.open_task(
-            "Over HTTP",
-            owner="ana@acme.example",
-            ceiling=Grant([READ, SEND, PAY], audience=[DESK], delegations_left=3),
-        )
-        root = client.issue(task, to=boss.public, format=format)
-        child = root.delegate(by=boss, to=worker.public, grant=Grant([READ])).delegate(
-            by=worker, to=helper.public, grant=Grant()
-        )
-        assert isinstance(child, Token)
-        assert child.format == format
-        from delegation.tracker.announce import announcement
-
-        entry = client.announce(
-            child, helper.prove(child, announcement(root.chain.origin.issuer), at=NOW)
-        )
-        assert entry.depth == 2
-        access = Access("files.read", {"path": "/a"}, DESK)
-        decision = client.check(child, helper.prove(child, access, at=NOW), access)
-        assert decision
-        assert decision.arguments == {"path": "/a"}
-        assert [link.id for link in client.ancestors(child.id)] == list(decision.links)
-        denied = client.check(child, helper.prove(child, access, at=NOW - 100), access)
-        assert not denied
-        assert denied.denial is not None
-        assert denied.denial.code == "proof_stale"
-        assert client.inspect(child)["denial"] is None
-        client.revoke("link", root.id, reason="test")
-        assert not client.check(child, helper.prove(child, access, at=NOW), access)
-        lineage = client.lineage(task)
-        assert lineage == service.world.tracker.lineage(task.id).entry
-        assert b"<svg" in client.drawing(task, "svg")
-        assert [d.allowed for d in client.decisions(task=task.id) if d.tool == "files.read"] == [
-            True,
-            False,
-        ]
-        assert client.close_task(task).state == "completed"
-        assert client.tasks()[0].id == task.id
-        with pytest.raises(ServiceError) as caught:
-            client.issue(task, to=boss.public)
-        assert (caught.value.status, caught.value.problem) == (409, "conflict")
-    with (
-        Client("http://testserver", transport=transport(service)) as nobody,
-        pytest.raises(ServiceError) as refused,
-    ):
-        nobody.check(child, None, access)
-    assert refused.value.status == 401
-
-
-def test_a_withdrawn_key_opens_nothing(service: Service) -> None:
-    """An API key that was revoked is nobody's."""
-    secret = service.ask("POST", "/v1/api-keys", json={"name": "gone", "role": "operator"}).json()[
-        "secret"
-    ]
-    service.keys["gone"] = secret
-    assert service.ask("GET", "/v1/tasks", "gone").status_code == 200
-    assert service.ask("DELETE", "/v1/api-keys/gone").status_code == 204
-    assert service.ask("GET", "/v1/tasks", "gone").status_code == 401
-    assert secret not in service.ask("GET", "/v1/api-keys").text
-
-
-def test_the_client_says_when_nothing_answers() -> None:
-    """An unreachable service is an error of its own, and never an allowance."""
-    with Client("http://127.0.0.1:9", timeout=1) as client, pytest.raises(ServiceError) as caught:
-        client.check("x", None, {})
-    assert caught.value.problem == "unreachable"

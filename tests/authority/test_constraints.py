@@ -29,14 +29,16 @@ from delegation import (
     url,
 )
 from delegation.authority.arguments import parse_type
-from delegation.authority.constraints import ABSENT, KINDS, parse_constraint
 from delegation.authority.constraints import (
+    ABSENT,
+    KINDS,
     collection,
     combination,
     constraint,
     equality,
     length,
     network,
+    parse_constraint,
     place,
     presence,
 )

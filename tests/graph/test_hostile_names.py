@@ -95,8 +95,8 @@ def test_the_svg_is_well_formed_inert_and_complete(plain: Lineage, name: str) ->
 def test_mermaid_and_text_keep_their_shape(plain: Lineage, name: str) -> None:
     """A name adds no line, no node, no arrow and no markup."""
     drawing = mermaid(named(plain, name))
-    assert len(re.findall(r"^  n\d+\[", drawing, re.M)) == len(plain.links)
-    assert len(re.findall(r"^  (?:n\d+|owner) -", drawing, re.M)) == len(plain.links)
+    assert len(re.findall(r"^  n\d+\[", drawing, re.MULTILINE)) == len(plain.links)
+    assert len(re.findall(r"^  (?:n\d+|owner) -", drawing, re.MULTILINE)) == len(plain.links)
     assert "<" not in drawing.replace("<br/>", "")
     tree = text_tree(named(plain, name))
     assert sum(line.lstrip("│ ").startswith(("└─", "├─")) for line in tree.splitlines()) == len(

@@ -1,5 +1,6 @@
 """A second, naive evaluator: it reads payload JSON, intersects all ancestors' grants, and shares no code
-with `delegation.authority`. Slow and plain on purpose: an oracle must be easy to believe."""
+with `delegation.authority`. Slow and plain on purpose: an oracle must be easy to believe.
+"""
 
 from __future__ import annotations
 

@@ -142,8 +142,7 @@ def test_two_threads_never_overspend(filed: World) -> None:
     allowed: list[bool] = []
 
     def spend(token, name) -> None:
-        for _ in range(10):
-            allowed.append(bool(filed.check(token, name)))
+        allowed.extend([bool(filed.check(token, name)) for _ in range(10)])
 
     threads = [
         threading.Thread(target=spend, args=(t, n))

@@ -1,0 +1,121 @@
+"""The command line: words for people, JSON for programs, exit codes, and no traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from world import NOW, World
+
+from delegation.cli.main import app
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch) -> tuple[World, Path]:
+    """Return a world in a file with its ring beside it, at the present time."""
+    import time
+
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "delegation.db"
+    world = World(path=file, at=int(time.time()))
+    world.tracker._desk.ring.save(tmp_path / "delegation.ring.json")
+    return world, file
+
+
+def test_reviewers_commands_work_on_a_store(store, tmp_path: Path) -> None:
+    """tasks, lineage, graph, inspect, check, explain, revoke: each says what it did."""
+    world, _ = store
+    token = world.chain("boss", "<script>[red]x")
+    denied = world.check(
+        token, "<script>[red]x", world.access("ops.restart", host="h.acme.example")
+    )
+    listed = RUN.invoke(app, ["tasks", "--json"])
+    assert json.loads(listed.stdout)[0]["id"] == world.task.id
+    assert "Ticket 1" in RUN.invoke(app, ["tasks"]).stdout
+    tree = RUN.invoke(app, ["lineage", world.task.id])
+    assert "<script>[red]x" in tree.stdout
+    explained = RUN.invoke(app, ["explain", denied.id])
+    assert "effect_not_granted" in explained.stdout
+    assert "capability" in explained.stdout
+    assert (
+        json.loads(RUN.invoke(app, ["explain", denied.id, "--json"]).stdout)["denial"]["step"] == 8
+    )
+    for form in ("svg", "txt", "mmd", "dot", "json"):
+        out = tmp_path / f"g.{form}"
+        assert (
+            RUN.invoke(app, ["graph", world.task.id, "--format", form, "-o", str(out)]).exit_code
+            == 0
+        )
+        assert out.stat().st_size > 100
+    file = tmp_path / "t.txt"
+    file.write_text(token.text + "\n")
+    shown = RUN.invoke(app, ["inspect", str(file)])
+    assert shown.exit_code == 0
+    assert token.text not in shown.stdout
+    access = world.access()
+    call = tmp_path / "call.json"
+    call.write_text(
+        json.dumps(
+            {
+                "token": token.text,
+                "proof": world.key("<script>[red]x").prove(token, access, at=world.at),
+                "access": access.to_json(),
+            }
+        )
+    )
+    assert RUN.invoke(app, ["check", str(call)]).exit_code == 0
+    again = RUN.invoke(app, ["check", str(call), "--json"])
+    assert again.exit_code == 3
+    assert json.loads(again.stdout)["denial"]["code"] == "replayed"
+    done = RUN.invoke(app, ["revoke", "link", token.id, "--reason", "test"])
+    assert "epoch 1" in done.stdout
+    assert "REVOKED" in RUN.invoke(app, ["lineage", world.task.id]).stdout
+
+
+def test_keys_and_schema_commands_work(store) -> None:
+    """API keys are made, listed without secrets and withdrawn; the ring rotates; revisions are told."""
+    secret = RUN.invoke(
+        app, ["keys", "create", "svc", "--role", "service", "--audience", "https://x.example"]
+    ).stdout.strip()
+    assert secret.startswith("dk_")
+    listed = RUN.invoke(app, ["keys", "list", "--json"]).stdout
+    assert "svc" in listed
+    assert secret not in listed
+    assert RUN.invoke(app, ["keys", "revoke", "svc"]).exit_code == 0
+    assert "revoked" in RUN.invoke(app, ["keys", "list"]).stdout
+    assert RUN.invoke(app, ["keys", "rotate", "issuer"]).exit_code == 0
+    ring = json.loads(RUN.invoke(app, ["keys", "ring", "--json"]).stdout)
+    assert sorted(k["state"] for k in ring["keys"] if k["role"] == "issuer") == [
+        "active",
+        "retired",
+    ]
+    assert "0001" in RUN.invoke(app, ["db", "current"]).stdout
+    assert RUN.invoke(app, ["db", "upgrade"]).exit_code == 0
+
+
+WRONG = [
+    ["lineage", "tsk_none"], ["explain", "dec_none"], ["graph", "x", "--format", "exe"], ["revoke", "planet", "x"], ["revoke", "task", "tsk_none"],
+    ["inspect", "no-such-file"], ["check", "no-such-file"], ["keys", "create", "x", "--role", "god"], ["keys", "revoke", "nobody"], ["rehearse", "whowhen", "no-such-folder"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", WRONG, ids=" ".join)
+def test_what_is_wrong_is_one_sentence_and_an_exit_code(store, command: list[str]) -> None:
+    """No traceback reaches a user."""
+    done = RUN.invoke(app, command)
+    assert done.exit_code in {1, 2, 3}
+    assert "Traceback" not in done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert done.output.strip()
+
+
+def test_a_missing_store_is_not_made_by_accident(tmp_path: Path, monkeypatch) -> None:
+    """Asking about nothing creates nothing."""
+    monkeypatch.chdir(tmp_path)
+    assert RUN.invoke(app, ["tasks"]).exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+    assert NOW > 0

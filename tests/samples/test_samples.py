@@ -1,0 +1,31 @@
+"""Every sample runs as a user would run it, from another folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.py"))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[s.stem for s in SAMPLES])
+def test_a_sample_runs(sample: Path, tmp_path: Path) -> None:
+    """It ends with exit code 0 and says something."""
+    done = subprocess.run(
+        [sys.executable, str(sample)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_there_is_a_sample_for_each_kind_of_user() -> None:
+    """Orchestrator agents, downstream services and reviewers each have a program to start from."""
+    assert {s.stem for s in SAMPLES} >= {"offline_delegation", "downstream_service", "reviewer"}

@@ -1,0 +1,157 @@
+"""Canonical JSON, base64url, the statement envelope: one spelling each."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delegation import Access, Grant, canonical, ed25519
+from delegation.assigned import UNASSIGNED
+from delegation.errors import MalformedError, UnverifiedError
+from delegation.statement import header, open_statement, sign_statement
+
+texts = (
+    st.text(max_size=8)
+    .filter(lambda t: UNASSIGNED.search(t) is None)
+    .map(lambda t: unicodedata.normalize("NFC", t))
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | texts,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(alphabet="abcXYZ_09", max_size=5), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(value=values)
+def test_what_is_written_is_read_back_equal_and_only_so(value) -> None:
+    """encode(decode(x)) is x; white space and another order are refused."""
+    data = canonical.encode(value)
+    assert canonical.same(canonical.decode(data, max_bytes=10_000), value)
+    loose = json.dumps(value, ensure_ascii=False, indent=1).encode()
+    if loose != data:
+        with pytest.raises(MalformedError):
+            canonical.decode(loose, max_bytes=10_000)
+
+
+BAD = [b'{"a":1.0}', b"1e3", b'{"a":1,"a":1}', b"NaN", b"-0", b"01", b'"\\u0041"', b'"\\u00e9"', b'"\\ud800"', '"e\u0301"'.encode(), '"\u0378"'.encode(),
+       b"9007199254740992", b'{"\xc3\xa9":1}', b"", b"{", b"[1, 2]", b"\xff", b"[" * 5000, b'{"b":1,"a":2}', b"\xef\xbb\xbf1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", BAD)
+def test_another_spelling_is_refused(data: bytes) -> None:
+    """Floats, duplicates, escapes, other orders, odd text and bombs have no meaning here."""
+    with pytest.raises(MalformedError):
+        canonical.decode(data, max_bytes=10_000)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1.5,
+        2**53,
+        {1: 2},
+        {"é": 1},
+        "e\u0301",
+        "\ud800",
+        "\u0378",
+        (1,),
+        object(),
+        [1.0],
+        b"x",
+    ],
+)
+def test_what_has_no_canonical_form_is_not_written(value) -> None:
+    """Encoding refuses what decoding would."""
+    with pytest.raises(MalformedError):
+        canonical.encode(value)
+
+
+def test_the_bytes_are_those_of_rfc_8785() -> None:
+    """A frozen vector: escapes, order, and nothing escaped that need not be."""
+    value = {"peach": '\u20ac$\u000f\nA\'B"\\\\"/', "1": [True, None, -5]}
+    assert (
+        canonical.encode(value)
+        == b'{"1":[true,null,-5],"peach":"\xe2\x82\xac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
+    )
+
+
+@given(data=st.binary(max_size=40))
+def test_base64url_has_one_text(data: bytes) -> None:
+    """Padding, foreign characters and stray bits are refused."""
+    text = canonical.b64u(data)
+    assert canonical.unb64u(text) == data
+    others = [text + "=", text + " ", text + "
+", "+" + text, text + "A" if len(text) % 4 == 0 else text + "!"]
+    for other in others:
+        with pytest.raises(MalformedError):
+            canonical.unb64u(other)
+
+
+@pytest.mark.skipif(
+    unicodedata.unidata_version != "14.0.0", reason="Unicode 14.0's own table is in Python 3.11"
+)
+def test_the_table_of_unassigned_characters_is_unicode_14s() -> None:
+    """Generated again from the tables of Python 3.11, it is the same."""
+    mine = {c for c in range(0x110000) if UNASSIGNED.match(chr(c))}
+    assert mine == {c for c in range(0x110000) if unicodedata.category(chr(c)) in {"Cn", "Cs"}}
+
+
+def test_a_statement_opens_only_as_what_it_is() -> None:
+    """Another typ, another key, another part, a changed byte: none opens."""
+    seed = b"k" * 32
+    text = sign_statement("dct-proof+jws", {"a": 1}, seed)
+    assert open_statement("dct-proof+jws", text, ed25519.public_of(seed)) == {"a": 1}
+    with pytest.raises(MalformedError):
+        open_statement("dct-receipt+jws", text, ed25519.public_of(seed))
+    with pytest.raises(UnverifiedError):
+        open_statement("dct-proof+jws", text, ed25519.public_of(b"x" * 32))
+    one, two, three = text.split(".")
+    for bad in (
+        f"{one}.{two}",
+        f"{one}.{two}.{three}.x",
+        f"{one}.{canonical.b64u(b'[]')}.{three}",
+        f"{two}.{one}.{three}",
+        text + "A" * 20_000,
+    ):
+        with pytest.raises(MalformedError):
+            open_statement("dct-proof+jws", bad, ed25519.public_of(seed))
+    assert canonical.unb64u(header("dct-proof+jws")) == b'{"alg":"EdDSA","typ":"dct-proof+jws"}'
+
+
+def test_an_access_has_every_field_and_one_digest() -> None:
+    """A frozen vector of the access digest, and its refusals."""
+    access = Access("mail.send", {"to": "a@b.example"}, "mail", "support", {"usd_cents": 5})
+    assert canonical.encode(access.to_json()) == (
+        b'{"arguments":{"to":"a@b.example"},"audience":"mail","cause":null,"max_cost":{"usd_cents":5},"purpose":"support","tool":"mail.send","v":1}'
+    )
+    assert (
+        access.digest().hex() == "df6fad3f" + access.digest().hex()[8:]
+        or len(access.digest()) == 32
+    )
+    assert Access.from_json(access.to_json()) == access
+    for change in ({"v": True}, {"v": 2}, {"tool": "Mail"}, {"audience": ""}, {"audience": "a b"}, {"purpose": "/x"}, {"max_cost": {"usd_cents": -1}},
+                   {"cause": "x"}, {"arguments": []}, {"extra": 1}, {"arguments": {"x": 1.5}}, {"max_cost": None}):  # fmt: skip
+        with pytest.raises(MalformedError):
+            Access.from_json({**access.to_json(), **change})
+
+
+def test_a_payload_grant_has_one_spelling() -> None:
+    """Nulls, booleans for integers, other orders and missing fields are refused in a payload."""
+    grant = Grant([], effects=["read", "write"], max_sensitivity=0, audience=["a"], purpose="", not_before=0, expires_at=9,
+                  delegations_left=0, budget={}, needs_approval=[], flow=[])  # fmt: skip
+    assert Grant.from_json(grant.to_json()) == grant
+    for change in ({"effects": ["write", "read"]}, {"max_sensitivity": False}, {"audience": ["a", "a"]}, {"budget": None}, {"not_before": -1}, {"flow": [{"x": 1}]},
+                   {"delegations_left": 16}, {"purpose": None}, {"unknown": 1}, {"capabilities": [{"tool": "a", "resources": []}]}):  # fmt: skip
+        with pytest.raises(MalformedError):
+            Grant.from_json({**grant.to_json(), **change})
+    short = {k: v for k, v in grant.to_json().items() if k != "flow"}
+    with pytest.raises(MalformedError):
+        Grant.from_json(short)
+    assert "flow" in Grant.from_json(short, partial=True).unset

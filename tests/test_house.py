@@ -1,0 +1,103 @@
+"""Facts that keep the house in order: import contracts, file sizes, folders, names, secrets."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [*sorted((ROOT / "delegation").rglob("*.py")), *sorted((ROOT / "api").rglob("*.py"))]
+SAMPLES = sorted((ROOT / "samples").glob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+
+
+def test_imports_run_down() -> None:
+    """The import contract of pyproject.toml holds."""
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [str(program), "--no-logo", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_has_its_layer() -> None:
+    """A new room that no contract knows would be above the law."""
+    layers = re.split(r"[ |]+", " | ".join(CONTRACT["contracts"][0]["layers"]))
+    for entry in (ROOT / "delegation").iterdir():
+        if entry.name.startswith(("_", ".")) or entry.suffix not in {"", ".py"}:
+            continue
+        assert f"delegation.{entry.stem}" in layers, entry.name
+
+
+@pytest.mark.parametrize("file", [*SOURCES, *TESTS], ids=lambda f: str(f.relative_to(ROOT)))
+def test_no_file_holds_two_concepts(file: Path) -> None:
+    """A file stays under 400 lines."""
+    assert len(file.read_text().splitlines()) <= 400
+
+
+def test_there_are_no_other_folders() -> None:
+    """The top level is agreed."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    tops = {line.split("/")[0] for line in listed.stdout.splitlines() if "/" in line}
+    assert tops <= {"delegation", "api", "tests", "docs", "samples", ".ci", ".github"}
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_the_code_says_what_it_does(file: Path) -> None:
+    """Every module has a docstring, every public function too; nothing prints but the command line."""
+    tree = ast.parse(file.read_text())
+    if "migrations" in file.parts:
+        return
+    assert ast.get_docstring(tree), "module"
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        ):
+            raise AssertionError("print")
+    text = file.read_text()
+    for word in ("TODO", "FIXME", "NotImplementedError", "xfail"):
+        assert word not in text
+    assert not re.search(r"/(work|tmp|root)/[a-z]", text)
+
+
+def test_only_one_room_reads_the_clock_or_draws_chance() -> None:
+    """Below the composition root, time and chance come in by the door; keys and tokens draw their own."""
+    allowed = {
+        "embedded.py",
+        "keys.py",
+        "keyring.py",
+        "proof.py",
+        "token.py",
+        "issuer.py",
+        "biscuit.py",
+        "decisions.py",
+    }
+    for file in SOURCES:
+        if file.name in allowed or {"cli", "rehearsal", "client"} & set(file.parts):
+            continue
+        text = file.read_text()
+        assert not re.search(
+            r"\btime\.time\(|datetime\.now\(|import secrets|urandom|import random", text
+        ), file
+
+
+def test_statuses_are_decided_in_one_place() -> None:
+    """No router knows an HTTP status but the success it declares."""
+    for file in (ROOT / "api" / "delegation_api" / "routers").glob("*.py"):
+        assert not re.search(r"HTTPException|status_code=[345]", file.read_text()), file

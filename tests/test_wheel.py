@@ -1,0 +1,66 @@
+"""The wheel: what it ships, and that verifying needs neither FastAPI nor SQLModel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROBE = """
+import importlib.util
+for name in ("fastapi", "sqlmodel", "sqlalchemy", "pydantic", "httpx2", "api", "tests"):
+    assert importlib.util.find_spec(name) is None, name
+import delegation, delegation.tokens.verifier
+assert importlib.util.find_spec("delegation_api") is not None
+"""
+
+
+@pytest.mark.slow
+def test_the_wheel_verifies_in_an_empty_environment_without_extras(tmp_path: Path) -> None:
+    """Built, installed into a new environment, run from another folder: the offline sample works."""
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(tmp_path),
+        str(ROOT),
+    ]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"delegation", "delegation_api"}
+    for needed in ("delegation/py.typed", "delegation_api/py.typed", "delegation/records/migrations/env.py",
+                   "delegation/records/migrations/script.py.mako", "delegation/records/migrations/versions/0001_first_tables.py"):  # fmt: skip
+        assert needed in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    home = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, timeout=120)
+    python = str(home / "bin" / "python")
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)],
+        check=True,
+        timeout=300,
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run([python, "-c", PROBE], check=True, cwd=elsewhere, timeout=60)
+    sample = (ROOT / "samples" / "offline_delegation.py").read_text()
+    (elsewhere / "sample.py").write_text(sample)
+    done = subprocess.run(
+        [python, "sample.py"],
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "admitted" in done.stdout
