@@ -87,8 +87,13 @@ def test_base64url_has_one_text(data: bytes) -> None:
     """Padding, foreign characters and stray bits are refused."""
     text = canonical.b64u(data)
     assert canonical.unb64u(text) == data
-    others = [text + "=", text + " ", text + "
-", "+" + text, text + "A" if len(text) % 4 == 0 else text + "!"]
+    others = [
+        text + "=",
+        text + " ",
+        text + chr(10),
+        "+" + text,
+        text + "A" if len(text) % 4 == 0 else text + "!",
+    ]
     for other in others:
         with pytest.raises(MalformedError):
             canonical.unb64u(other)

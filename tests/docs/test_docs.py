@@ -1,0 +1,79 @@
+"""Docs are run: every Python block executes, every code and kind has its heading, every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from delegation.authority.arguments import TYPES
+from delegation.authority.constraints import KINDS
+from delegation.authority.grant import FIELDS
+from delegation.judge.decision import STEPS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+sys.path.insert(0, str(Path(__file__).parent))
+from codes import codes  # noqa: E402
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_python_block_runs(page: Path, capsys) -> None:
+    """The blocks of a page run top to bottom in one namespace."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {"__name__": "page"}
+    for block in blocks:
+        exec(compile(block, str(page), "exec", dont_inherit=True), names)
+    capsys.readouterr()
+
+
+def test_the_pages_that_teach_have_blocks() -> None:
+    """Nobody removes an example to make this suite green."""
+    for name in (
+        "README.md",
+        "docs/concepts.md",
+        "docs/caveats.md",
+        "docs/token-format.md",
+        "docs/verification.md",
+        "docs/http-api.md",
+    ):
+        assert "```python" in (ROOT / name).read_text()
+
+
+def test_every_code_has_a_heading() -> None:
+    """A code that a caller may meet is in errors.md, and nothing else is."""
+    headings = set(
+        re.findall(r"^### `([a-z0-9_]+)`$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
+    )
+    assert headings == set(codes())
+
+
+def test_every_step_kind_type_and_field_is_documented() -> None:
+    """Steps, constraint kinds, argument types and grant fields cannot be added in silence."""
+    verification, caveats = (
+        (ROOT / "docs/verification.md").read_text(),
+        (ROOT / "docs/caveats.md").read_text(),
+    )
+    for number, name in STEPS.items():
+        assert f"| {number} | {name} |" in verification
+    for kind in KINDS:
+        assert f"\n### {kind}\n" in caveats
+    for name in TYPES:
+        assert re.search(rf"^\| `{name}`", caveats, re.MULTILINE), name
+    for field in FIELDS:
+        assert f"`{field}`" in caveats
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Relative links name files that exist."""
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_no_page_names_a_machine() -> None:
+    """Paths of one machine stand nowhere."""
+    for page in [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
+        assert not re.search(r"/(work|tmp|root|home)/[a-z]", page.read_text()), page
