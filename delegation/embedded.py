@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
@@ -62,6 +63,8 @@ class Tracker:
         self._store = store
         self._clock = clock or _now
         self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
+        # A tracker that is dropped without `close` must not leave its connections open.
+        weakref.finalize(self, store.close)
 
     @classmethod
     def open(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import typer
 
 from delegation.cli.console import OUT, StoreOption, default_store, refusing
@@ -14,14 +16,14 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("current")
 def current(*, store: StoreOption = None) -> None:
     """Print the database's revision and this program's."""
-    with refusing():
-        found = migrate.current(Database(f"sqlite:///{store or default_store()}"))
+    with refusing(), closing(Database(f"sqlite:///{store or default_store()}")) as database:
+        found = migrate.current(database)
         OUT.print(f"database {found or 'empty'}, program {migrate.head()}", markup=False)
 
 
 @app.command("upgrade")
 def upgrade(*, store: StoreOption = None) -> None:
     """Bring the database to this program's revision. Make a backup first."""
-    with refusing():
-        migrate.upgrade(Database(f"sqlite:///{store or default_store()}"))
+    with refusing(), closing(Database(f"sqlite:///{store or default_store()}")) as database:
+        migrate.upgrade(database)
         OUT.print(f"The database is at revision {migrate.head()}.", markup=False)

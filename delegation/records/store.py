@@ -28,7 +28,11 @@ def open_store(url: str) -> SqlStore:
         StoreUnavailableError: The database does not answer.
     """
     database = Database(url)
-    prepare(database)
+    try:
+        prepare(database)
+    except BaseException:
+        database.close()
+        raise
     return SqlStore(database)
 
 

@@ -51,7 +51,7 @@ BAD = [
         "203.0.113.9", "224.0.0.1", "255.255.255.255", "192.88.99.1", "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1",
         "2001::1", "2001:db8::1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "::ffff:0:7f00:1", "3fff::1", "5f00::1")),
     *(("host", h, "host_local_name") for h in ("localhost", "LOCALHOST", "db", "printer.local", "x.internal", "a.localhost", "x.home.arpa", "svc.lan")),
-    ("host", "acme.example.", "host_trailing_dot"), ("host", "a..b", "host_form"), ("host", "-a.example", "host_form"), ("host", "a_b.example", "host_form"),
+    (OPEN, "::ffff:1.1.1.1", "host_odd_address"), (OPEN, "::ffff:101:101", "host_odd_address"), ("host", "acme.example.", "host_trailing_dot"), ("host", "a..b", "host_form"), ("host", "-a.example", "host_form"), ("host", "a_b.example", "host_form"),
     ("host", "", "host_form"), ("host", "a." * 130 + "example", "host_form"), ("host", "xn--zzzzzz-.example", "host_form"), ("host", "ab--c.example", "host_form"),
     ("host", "ａcme.example", "host_form"), ("host", "acme。example", "host_form"), ("host", "a b.example", "host_form"), ("host", "a/b.example", "host_form"),
     ("email", "a@b.example,c@d.example", "email_several"), ("email", "a@b.example;c@d.example", "email_several"), ("email", "a@b@c.example", "email_several"),

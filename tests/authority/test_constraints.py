@@ -179,7 +179,7 @@ def test_all_pairs_of_kinds_are_sound(child, parent):
         {"path": {"under": ["/a", "/a"]}}, {"path": {"under": []}}, {"url": {"under": ["https://A.example/"], "query": False}},
         {"url": {"under": ["https://a.example/?q"], "query": False}}, {"url": {"under": ["https://a.example/"]}},
         {"host": {"names": ["ACME.example"]}}, {"host": {"names": ["*.1.1.1.1"]}}, {"email": {"domains": ["a@b@c"]}},
-        {"cidr": {"networks": ["1.1.1.1/24"]}}, {"glob": ["a*/b"]}, {"glob": ["**/a"]}, {"glob": ["a/../b"]}, {"each": []},
+        {"cidr": {"networks": ["1.1.1.1/24"]}}, {"cidr": {"networks": ["::ffff:0:0/96"]}}, {"cidr": {"networks": ["::ffff:1.1.1.0/120"]}}, {"glob": ["a*/b"]}, {"glob": ["**/a"]}, {"glob": ["a/../b"]}, {"each": []},
         {"all": []}, {"exact": 1.5}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
         {"any_of": [{"exact": n} for n in range(65)]},
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -65,17 +66,18 @@ def test_migrations_make_the_tables_that_the_code_writes(tmp_path) -> None:
         assert inspect(connection).get_table_names() == ["alembic_version"]
     migrate.upgrade(database)
     assert migrate.current(database) == migrate.head()
+    database.close()
 
 
 def test_an_unknown_revision_refuses_to_start_and_names_the_command(filed: World, tmp_path) -> None:
     """A database of another release, or of another program, is not touched."""
     filed.tracker.close()
-    with sqlite3.connect(tmp_path / "s.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SchemaRevisionError) as caught:
         open_store(f"sqlite:///{tmp_path / 's.db'}")
     assert "delegation db" in caught.value.remedy
-    with sqlite3.connect(tmp_path / "other.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "other.db", isolation_level=None)) as raw:
         raw.execute("CREATE TABLE users (id INTEGER)")
     with pytest.raises(SchemaRevisionError):
         open_store(f"sqlite:///{tmp_path / 'other.db'}")

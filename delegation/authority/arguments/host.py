@@ -124,13 +124,19 @@ def _canonical_address(text: str, *, special: bool) -> str:
         raise NoCanonicalFormError(
             "host_odd_address", "it is an address in an unusual spelling"
         ) from error
-    if str(address) != text or "%" in text:
+    # Python 3.13 spells mapped addresses otherwise than 3.11; in disguise they are refused anyway.
+    if is_mapped(address) or str(address) != text or "%" in text:
         raise NoCanonicalFormError("host_odd_address", "it is an address in an unusual spelling")
     if not special and is_special(address):
         raise NoCanonicalFormError(
             "host_special_address", "it is an address that no agent should reach"
         )
     return text
+
+
+def is_mapped(address: Address) -> bool:
+    """Return whether an IPv6 address is an IPv4 address in disguise (`::ffff:1.1.1.1`)."""
+    return address.version == 6 and address.ipv4_mapped is not None  # noqa: PLR2004  # IPv6
 
 
 def is_special(address: Address) -> bool:

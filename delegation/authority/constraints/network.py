@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.email import canonical_email
-from delegation.authority.arguments.host import Network, address_of, canonical_host
+from delegation.authority.arguments.host import Network, address_of, canonical_host, is_mapped
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.constraints.place import entries
 from delegation.canonical import Json
@@ -104,7 +104,9 @@ class AddressIn(Constraint):
             parsed = tuple(map(ipaddress.ip_network, self.networks))
         except ValueError as error:
             raise MalformedError("cidr networks", wanted="networks without host bits") from error
-        if tuple(map(str, parsed)) != self.networks:
+        if tuple(map(str, parsed)) != self.networks or any(
+            is_mapped(network.network_address) for network in parsed
+        ):
             raise MalformedError("cidr networks", wanted="networks in their one spelling")
         object.__setattr__(self, "_parsed", parsed)
 
