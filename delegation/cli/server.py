@@ -26,8 +26,11 @@ def serve(
     ready_file: Annotated[
         Path | None, typer.Option(help="JSON with url and pid is written here once listening.")
     ] = None,
+    make_keys: Annotated[
+        bool, typer.Option(help="Make and print an operator's and a reviewer's key if none lives.")
+    ] = True,
 ) -> None:
-    """Serve the store. The first start makes the store, its keys, and an operator's API key."""
+    """Serve the store. The first start makes the store, its ring, and the first API keys."""
     try:
         import uvicorn  # noqa: PLC0415  # an extra
 
@@ -46,7 +49,8 @@ def serve(
         ) as tracker,
     ):
         OUT.print(f"delegation serves {file} at {url} (issuer {tracker.issuer})", markup=False)
-        _make_keys(tracker)
+        if make_keys:
+            _make_keys(tracker)
         config = uvicorn.Config(
             create_app(tracker), log_level="warning", access_log=False, server_header=False
         )

@@ -189,7 +189,7 @@ class SqlWork(SqlReader):
         decision = settlement.decision
         catalogue = self.catalogue().revision
         row = decisions.proven_row(settlement, access, proof, catalogue=catalogue)
-        sequence = self._connection.execute(insert(DECISIONS).values(row)).inserted_primary_key
+        sequence = self._connection.execute(insert(DECISIONS), row).inserted_primary_key
         for charge in settlement.charges:
             key = charge.key
             added = upsert(COUNTERS).values(
@@ -204,7 +204,7 @@ class SqlWork(SqlReader):
             )
         self._connection.execute(delete(NONCES).where(NONCES.c.at < decision.at - NONCE_SECONDS))
         held = {"holder": canonical.unb64u(decision.holder), "jti": nonce, "at": decision.at}
-        self._connection.execute(upsert(NONCES).values(held).on_conflict_do_nothing())
+        self._connection.execute(upsert(NONCES).on_conflict_do_nothing(), held)
         return int(sequence[0]) if sequence else 0
 
     def record_unproven(self, decision: Decision, *, client: str) -> int:
@@ -214,7 +214,7 @@ class SqlWork(SqlReader):
             row = decisions.row_of(
                 decision, epoch=self.epoch(), catalogue=self.catalogue().revision, client=client
             )
-            key = self._connection.execute(insert(DECISIONS).values(row)).inserted_primary_key
+            key = self._connection.execute(insert(DECISIONS), row).inserted_primary_key
             return int(key[0]) if key else 0
         added = upsert(UNPROVEN).values(minute=decision.at // 60, code=code, count=1)
         self._connection.execute(

@@ -22,6 +22,7 @@ from delegation.rehearsal.whowhen import read_folder
 
 ISSUER: Final = "http://127.0.0.1:8470"  # where `make serve` listens: its tokens stay its own
 STORE: Final = Path("delegation.db")
+_WIDTH: Final = 120  # columns where there is no terminal to ask
 
 
 def rehearse_whowhen(
@@ -35,7 +36,8 @@ def rehearse_whowhen(
     """
     runs = read_folder(directory)[:limit]
     file = store or STORE
-    console = Console(highlight=False, stderr=as_json)
+    wide = None if sys.stdout.isatty() else _WIDTH
+    console = Console(highlight=False, stderr=as_json, width=wide)
     with (
         served(file, file.with_suffix(".ring.json"), issuer=ISSUER) as client,
         Progress(
@@ -89,7 +91,8 @@ def _print(console: Console, outcomes: Sequence[Outcome], store: Path) -> None:
     for name, justify in (("run", "left"), ("token", "left"), ("links", "right"), ("calls", "right"),
                           ("allowed", "right"), ("denied", "right"), ("why denied, at", "left"),
                           ("labelled mistake", "left")):  # fmt: skip
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]  # literals
+        is_short = name in {"run", "token", "links", "calls", "allowed", "denied"}
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=is_short)  # type: ignore[arg-type]  # literals
     for outcome in outcomes:
         places = ", ".join(f"{code} @{place}" for place, _, code in outcome.denials[:3])
         more = f" +{len(outcome.denials) - 3}" if len(outcome.denials) > 3 else ""  # noqa: PLR2004

@@ -40,7 +40,7 @@ def served(store: Path, ring: Path, *, issuer: str) -> Iterator[Client]:
         secret = tracker.create_api_key(name, "operator")
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.json"
-        command = [sys.executable, "-m", "delegation.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "delegation.cli", "serve", "--port", "0", "--no-make-keys"]
         command += ["--store", str(store), "--ready-file", str(ready), "--issuer", issuer]
         log = Path(folder) / "log"
         with log.open("wb") as out:

@@ -119,3 +119,42 @@ def test_a_missing_store_is_not_made_by_accident(tmp_path: Path, monkeypatch) ->
     assert RUN.invoke(app, ["tasks"]).exit_code == 1
     assert list(tmp_path.iterdir()) == []
     assert NOW > 0
+
+
+def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None:
+    """`demo`, then `serve`: both first keys are printed, and the reviewer's lists the demo's task."""
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+    import urllib.request
+
+    run = [sys.executable, "-m", "delegation.cli"]
+    subprocess.run([*run, "demo"], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    ready, log = tmp_path / "ready.json", tmp_path / "log"
+    with log.open("w") as out:
+        served = subprocess.Popen(
+            [*run, "serve", "--port", "0", "--ready-file", str(ready)],
+            cwd=tmp_path,
+            stdout=out,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        end = time.monotonic() + 60
+        while not ready.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        secret = next(
+            line.split()[-1]
+            for line in log.read_text().splitlines()
+            if line.startswith("reviewer API key")
+        )
+        request = urllib.request.Request(
+            json.loads(ready.read_text())["url"] + "/v1/tasks",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert [t["title"] for t in json.load(answer)["tasks"]] == ["Refund for ticket 4711"]
+    finally:
+        served.send_signal(signal.SIGTERM)
+        served.wait(20)

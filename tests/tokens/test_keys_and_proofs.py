@@ -375,3 +375,16 @@ def test_link_signatures_and_proofs_are_kept_apart(shop: World) -> None:
     message = proof.rsplit(".", 1)[0].encode()
     assert not message.startswith(LINK_TAG)
     assert not (LINK_TAG + b"\x00").startswith(message[:4])
+
+
+def test_a_panic_of_the_library_is_a_refusal_and_an_interrupt_is_not() -> None:
+    """Panics are BaseExceptions that `except Exception` misses; real interrupts must pass."""
+    panic = type("PanicException", (BaseException,), {})
+
+    def fall(error: type[BaseException]) -> None:
+        raise error
+
+    assert biscuit._guarded(lambda: fall(panic)) is None
+    assert biscuit._guarded(lambda: fall(ValueError)) is None
+    with pytest.raises(KeyboardInterrupt):
+        biscuit._guarded(lambda: fall(KeyboardInterrupt))
