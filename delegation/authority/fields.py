@@ -40,6 +40,8 @@ def matching_text(what: str, value: object, form: re.Pattern[str] | str, wanted:
     """
     if type(value) is not str or re.fullmatch(form, value) is None:
         raise MalformedError(what, wanted=wanted)
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise MalformedError(what, wanted=wanted)  # a lone surrogate can be stored nowhere
     return value
 
 

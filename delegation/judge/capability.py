@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delegation.authority.access import Access
 from delegation.authority.capability import Capability
@@ -47,7 +47,9 @@ def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clea
     """
     result = _judge(chain, access, catalogue)
     if isinstance(result, Clearance):
-        return result
+        # Every link's constraints must go with the types, not only the leaf's: one that does not
+        # was never the restriction that its delegator meant, whatever a child made of it.
+        return _unfit_link(chain, access, catalogue) or result
     # Attribute the refusal to the first link, root first, that refuses this call by itself: the
     # reviewer asks who narrowed it away, not only that the leaf lacks it.
     depth, refusal = _first_refusing(chain, access, catalogue, result)
@@ -147,7 +149,7 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
     resources = tool.resources_of(arguments)
     if isinstance(resources, Refusal):
         return resources
-    refusal = _admitting(grant, tool, arguments, resources)
+    refusal = _admitting(grant, access.tool, arguments, resources)
     if refusal is not None:
         return refusal
     cost = tool.cost_of(arguments)
@@ -165,6 +167,18 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
                 f"Sign a proof with max_cost of at least {amount} {unit}.",
             )
     return Clearance(arguments, resources, cost, tool.labels)
+
+
+def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:
+    tool = catalogue.tool(access.tool)
+    for depth, link in enumerate(chain.links):
+        for index, capability in enumerate(link.grant.capabilities):
+            if tool is not None and capability.tool.matches(tool.name):
+                refusal = _unfit(capability, tool)
+                if refusal is not None:
+                    placed = replace(refusal, field=f"capabilities[{index}].{refusal.field}")
+                    return Denial.at(STEP, placed, link=link.id, depth=depth)
+    return None
 
 
 def _unfit(capability: Capability, tool: Tool) -> Refusal | None:
@@ -188,15 +202,12 @@ def _unfit(capability: Capability, tool: Tool) -> Refusal | None:
 
 
 def _admitting(
-    grant: Grant, definition: Tool, arguments: Mapping[str, Json], resources: tuple[str, ...]
+    grant: Grant, tool: str, arguments: Mapping[str, Json], resources: tuple[str, ...]
 ) -> Refusal | None:
     """Return None if one capability admits the whole call; else the refusal that helps most."""
-    tool = definition.name
     first: tuple[int, Refusal] | None = None
     for index, capability in enumerate(grant.capabilities):
         refusal = capability.prohibits(tool, arguments, resources)
-        if refusal is None:
-            refusal = _unfit(capability, definition)
         if refusal is None:
             return None
         if refusal.code != "tool_not_granted" and first is None:

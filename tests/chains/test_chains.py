@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from world import DESK, ONE_PAY, OWNER, PAY, READ, SEND, World, verdict
 
-from delegation import Access, Grant, HolderKey, Token, Tool, email, exact, may, path
+from delegation import Access, Grant, HolderKey, Token, Tool, anything, email, exact, may, path
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.chain import child_payload
 from delegation.authority.flow import AfterNever
@@ -336,6 +336,24 @@ def test_an_unfit_constraint_is_refused_even_if_it_admits() -> None:
     token = world.root("boss")
     call = Access("notes.read", {"name": "/notes/../etc/passwd"}, DESK)
     assert verdict(world.check(token, "boss", call)) == (8, "constraint_unfit")
+
+
+def test_an_unfit_constraint_above_is_refused_whatever_a_child_made_of_it() -> None:
+    """A delegator's path constraint on plain text restricts nothing, so the chain is refused at its link."""
+    world = World()
+    world.tracker.add_tool(Tool("notes.read", effect="read", arguments={"name": "text"}))
+    world.task = world.tracker.open_task(
+        "T", owner=OWNER, lasts=100,
+        ceiling=Grant([may("notes.read", name=anything())], audience=[DESK], delegations_left=3),
+    )  # fmt: skip
+    token = world.chain("boss", "a", capabilities=[may("notes.read", name=path("/notes"))])
+    sly = Grant([may("notes.read", name=exact("/notes/../etc/passwd"))])
+    child = token.delegate(by=world.key("a"), to=world.key("b").public, grant=sly)
+    call = Access("notes.read", {"name": "/notes/../etc/passwd"}, DESK)
+    decision = world.check(child, "b", call)
+    assert verdict(decision) == (8, "constraint_unfit")
+    assert decision.denial is not None
+    assert decision.denial.depth == 1
 
 
 def test_a_trail_never_shows_a_check_that_was_not_made() -> None:

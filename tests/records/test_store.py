@@ -314,6 +314,18 @@ def test_nothing_is_issued_outside_an_open_task_or_beyond_its_ceiling(world: Wor
         world.tracker.issue("tsk_none", to=world.key("boss").public)
 
 
+@pytest.mark.parametrize("text_", ["\ud800", "a\x00", "", "x" * 300])
+def test_odd_texts_are_malformed_and_stored_nowhere(world: World, text_: str) -> None:
+    """Titles, owners, names and reasons are checked before the database sees them."""
+    with pytest.raises(MalformedError):
+        world.tracker.open_task(text_, owner=OWNER, ceiling=Grant())
+    with pytest.raises(MalformedError):
+        world.tracker.add_agent(text_, owner=OWNER, keys=[world.key("z").public])
+    if text_:
+        with pytest.raises(MalformedError):
+            world.tracker.revoke("task", world.task.id, by="t", reason=text_ * 2)
+
+
 def test_a_wildcard_at_a_root_needs_the_unsafe_word(world: World, caplog) -> None:
     """Naming tools by pattern is refused, or logged at each use."""
     from delegation import anything, may

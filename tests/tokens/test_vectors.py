@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,11 @@ from biscuit_auth import (
 )
 from pymacaroons import Macaroon, Verifier
 
+from delegation import Grant, HolderKey, anything, email, may
+from delegation.authority.chain import Origin, link_id, root_payload
+from delegation.authority.ids import TaskId
 from delegation.errors import MalformedError
-from delegation.tokens import biscuit_wire
+from delegation.tokens import biscuit_wire, macaroon
 
 
 def test_the_biscuit_library_agrees_with_its_samples(data_dir: Callable[[str], Path]) -> None:
@@ -81,3 +85,38 @@ def test_the_macaroon_library_agrees_with_libmacaroons(data_dir: Callable[[str],
         except Exception:  # noqa: BLE001  # the library's own refusals, of any class
             done = False
         assert done is (verdict == "authorized"), file.name
+
+
+def frozen() -> tuple[bytes, bytes]:
+    """Make the root payload and macaroon of fixed inputs."""
+    grant = Grant(
+        [may("mail.send", to=email("acme.example"), body=anything())], effects=["write"], max_sensitivity=1, audience=["mail"], purpose="support",
+        not_before=1, expires_at=2, delegations_left=3, budget={"calls": 4}, needs_approval=[], flow=[],
+    )  # fmt: skip
+    origin = Origin("https://authority.acme.example", TaskId("tsk_" + "a" * 22), None, 17)
+    key = HolderKey("plänner", bytes(range(32)))
+    payload = root_payload(
+        origin, holder_key=key.public.key, holder_name=key.name, grant=grant, salt=b"s" * 16
+    )
+    made = macaroon.mint(
+        payload,
+        macaroon.Identifier(origin.issuer, 1, 2),
+        mac_key=b"m" * 32,
+        statement_seed=b"i" * 32,
+    )
+    return payload, made
+
+
+def test_the_format_is_frozen() -> None:
+    """The same inputs give the same bytes for ever; a change here is another version of the format."""
+    payload, made = frozen()
+    assert link_id(payload) == "lnk_3ly13Td5rPRLmwp7rYd57zHZLj5984xBWEgBsTW03VA"
+    assert (
+        hashlib.sha256(made).hexdigest()
+        == "fb644b0c6d363e7fcdf0d9336861138f6237edd102259075e2673e0cb670b74e"
+    )
+    block = biscuit_wire.block_of(payload, third_party=True)
+    assert (
+        hashlib.sha256(block).hexdigest()
+        == "1c0d40462195024da36a782cdf228a5768627fd78befc89cdae12b02ff83e0cd"
+    )
