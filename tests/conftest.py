@@ -23,6 +23,12 @@ def world() -> World:
     return World()
 
 
+@pytest.fixture(scope="module")
+def shop() -> World:
+    """Return one world for all facts of a file that change nothing."""
+    return World()
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Callable[[str], Path]:
     """Return a function that finds a folder of public data, or skips by its name."""

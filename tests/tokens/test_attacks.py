@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from forge import rebuilt, text_of
+from forge import outcome, rebuilt, text_of, wire
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymacaroons import MACAROON_V2, Macaroon
@@ -21,23 +21,6 @@ from delegation.tokens.text import read_text
 from delegation.tokens.verifier import VerifiedToken, verify_token
 
 FORMATS = ["biscuit", "macaroon"]
-
-
-@pytest.fixture(scope="module")
-def shop() -> World:
-    """Return one world for attacks that change nothing."""
-    return World()
-
-
-def outcome(world: World, text: str) -> tuple[int, str] | None:
-    """Return step and code of a token's failure, None if it verifies."""
-    found = verify_token(text, world.tracker._desk.ring, PrefixCache(), at=world.at)
-    return (found.step, found.refusal.code) if isinstance(found, Failed) else None
-
-
-def wire(token: Token) -> biscuit_wire.WireToken:
-    """Return a biscuit's parts."""
-    return biscuit_wire.read(read_text(token.text).body)
 
 
 def raw_block(old: biscuit_wire.WireBlock, /, **change: bytes) -> bytes:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from forge import rebuilt, text_of
+from forge import outcome, rebuilt, text_of, wire
 from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
@@ -26,75 +26,6 @@ from delegation.tokens.text import read_text
 from delegation.tokens.verifier import VerifiedToken, verify_token
 
 FORMATS = ["biscuit", "macaroon"]
-
-
-@pytest.fixture(scope="module")
-def shop() -> World:
-    """Return one world for attacks that change nothing."""
-    return World()
-
-
-def outcome(world: World, text: str) -> tuple[int, str] | None:
-    """Return step and code of a token's failure, None if it verifies."""
-    found = verify_token(text, world.tracker._desk.ring, PrefixCache(), at=world.at)
-    return (found.step, found.refusal.code) if isinstance(found, Failed) else None
-
-
-def wire(token: Token) -> biscuit_wire.WireToken:
-    """Return a biscuit's parts."""
-    return biscuit_wire.read(read_text(token.text).body)
-
-
-def raw_block(old: biscuit_wire.WireBlock, /, **change: bytes) -> bytes:
-    """Write a block again with parts replaced."""
-    b = replace(old, **change)
-    out = (
-        b"\x0a"
-        + biscuit_wire.varint(len(b.block))
-        + b.block
-        + b"\x12\x24\x08\x00\x12\x20"
-        + b.next_key
-    )
-    out += b"\x1a\x40" + b.signature
-    if b.external_signature is not None:
-        out += (
-            b"\x22\x68\x0a\x40"
-            + b.external_signature
-            + b"\x12\x24\x08\x00\x12\x20"
-            + b.external_key
-            + b"\x28\x01"
-        )
-    return out
-
-
-def first_party(world: World, token: Token) -> str:
-    """Append a first-party block with the library, as any bearer can."""
-    from biscuit_auth import Algorithm, Biscuit, BlockBuilder, PublicKey
-
-    root = PublicKey.from_bytes(world.tracker._desk.ring.active("issuer").public, Algorithm.Ed25519)
-    made = Biscuit.from_bytes(read_text(token.text).body, root)
-    return text_of(bytes(made.append(BlockBuilder('check if operation("read")')).to_bytes()))
-
-
-def two_facts(world: World, token: Token) -> str:
-    """Append a well-signed third-party block that holds a second fact."""
-    from biscuit_auth import Algorithm, Biscuit, BlockBuilder, PrivateKey, PublicKey
-
-    key = world.key("b")
-    root = PublicKey.from_bytes(world.tracker._desk.ring.active("issuer").public, Algorithm.Ed25519)
-    made = Biscuit.from_bytes(read_text(token.text).body, root)
-    payload = child_payload(
-        token.id,
-        holder_key=key.public.key,
-        holder_name="c",
-        grant=token.grant.narrow(),
-        salt=b"s" * 16,
-    )
-    builder = BlockBuilder("link({p}); right({q})", {"p": payload, "q": "admin"})
-    secret = PrivateKey.from_bytes(key.secret_seed(), Algorithm.Ed25519)
-    block = made.third_party_request().create_block(secret, builder)
-    public = PublicKey.from_bytes(key.public.key, Algorithm.Ed25519)
-    return text_of(bytes(made.append_third_party(public, block).to_bytes()))
 
 
 SMALL_ORDER = [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, *sorted(ed25519._SMALL_ORDER_Y)]
