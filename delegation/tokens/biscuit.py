@@ -72,47 +72,65 @@ def append(data: bytes, payload: bytes, *, holder_seed: bytes) -> bytes:
     return biscuit_wire.write(longer)
 
 
-def entries(token: WireToken) -> list[Entry]:
-    """Return the container's blocks as links that are not verified yet."""
-    return [_entry(token.blocks, index) for index in range(len(token.blocks))]
+def entries(token: WireToken, *, authors_verified: bool = False) -> list[Entry]:
+    """Return the container's blocks as links.
+
+    Args:
+        token: The container's parts.
+        authors_verified: Whether the library verified all external signatures already, so that
+            only whose they are remains to be asked.
+    """
+    return [_entry(token.blocks, index, authors_verified) for index in range(len(token.blocks))]
 
 
-def _entry(blocks: Sequence[WireBlock], index: int) -> Entry:
+def _entry(blocks: Sequence[WireBlock], index: int, authors_verified: bool) -> Entry:  # noqa: FBT001  # private, two callers
     block = blocks[index]
     payload = biscuit_wire.payload_of(block.block, third_party=index > 0)
     if index == 0:
         evidence = LinkEvidence("biscuit", biscuit_wire.authority_message(block), block.signature)
         # Step 3 checked this very signature under the issuer's key.
         return Entry(block.raw, payload, evidence, lambda _: True)
-    external = block.external_signature or b""
-    evidence = LinkEvidence("biscuit", block.block, external, blocks[index - 1].signature)
-    # A first-party block has no external key and so no author: whoever holds the token made it.
-    return Entry(block.raw, payload, evidence, lambda key: block.external_key == key)
+    external, previous = block.external_signature or b"", blocks[index - 1].signature
+
+    def is_signed_by(key: bytes) -> bool:
+        # A first-party block has no external key and so no author: any bearer can have made it.
+        return block.external_key == key and (
+            authors_verified
+            or ed25519.verify(key, biscuit_wire.external_message(block.block, previous), external)
+        )
+
+    evidence = LinkEvidence("biscuit", block.block, external, previous)
+    return Entry(block.raw, payload, evidence, is_signed_by)
 
 
-def is_container_signed(data: bytes, token: WireToken, root: bytes, *, known: int) -> bool:
-    """Return whether every signature of the container verifies (step 3).
+def is_verified_by_library(data: bytes, root: bytes) -> bool:
+    """Return whether the library verifies all signatures, the authors' included.
+
+    The fastest way to verify a token that nothing is known of. It does not say what is wrong.
+    """
+    return _guarded(lambda: Biscuit.from_bytes(data, _public(root))) is not None
+
+
+def is_container_signed(token: WireToken, root: bytes, *, known: int) -> bool:
+    """Return whether the container holds together (step 3): its root and each block's successor.
+
+    Not checked here: who authored the blocks (step 4). Any bearer can append a block that names an
+    innocent author; that is the same fault as in a macaroon, and must meet the same step.
 
     Args:
-        data: The container's bytes.
-        token: The same, taken apart.
+        token: The container's parts.
         root: The issuer's 32-byte key.
         known: How many blocks from the front verified before, byte for byte, under this key.
     """
-    if known == 0:
-        return _guarded(lambda: Biscuit.from_bytes(data, _public(root))) is not None
-    for index in range(known, len(token.blocks)):
-        before, block = token.blocks[index - 1], token.blocks[index]
-        message = biscuit_wire.block_message(block, before.signature)
-        external = biscuit_wire.external_message(block.block, before.signature)
-        if (
-            block.external_key is None
-            or block.external_signature is None
-            or not ed25519.verify(block.external_key, external, block.external_signature)
-            or not ed25519.verify(before.next_key, message, block.signature)
-        ):
+    blocks = token.blocks
+    if known == 0 and not _root_is_signed(blocks[0], root):
+        return False
+    for index in range(max(known, 1), len(blocks)):
+        before = blocks[index - 1]
+        message = biscuit_wire.block_message(blocks[index], before.signature)
+        if not ed25519.verify(before.next_key, message, blocks[index].signature):
             return False
-    return ed25519.public_of(token.seed) == token.blocks[-1].next_key
+    return ed25519.public_of(token.seed) == blocks[-1].next_key
 
 
 def _root_is_signed(block: WireBlock, root: bytes) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 from delegation import ed25519
 from delegation.authority.chain import MAX_LINKS, MAX_PAYLOAD_BYTES
 from delegation.errors import MalformedError
+from delegation.tokens.bounds import MAX_BLOCK_BYTES
 
 MAX_KID: Final = 2**32 - 1  # the library truncates longer ids to 32 bits
 _MAX_VARINT: Final = 5
@@ -107,7 +108,8 @@ def read(data: bytes) -> WireToken:
 
     Raises:
         MalformedError: Any other spelling than the one that `WireToken` has: a field unknown,
-            repeated or out of order, a long varint, a sealed token, more than 16 blocks.
+            repeated or out of order, a long varint, a sealed token, more than 16 blocks, a block
+            longer than the longest payload's.
     """
     if data[:1] != b"\x08":
         raise _malformed()
@@ -128,6 +130,8 @@ def read(data: bytes) -> WireToken:
 
 def _block(raw: bytes, *, third_party: bool) -> WireBlock:
     block, at = _field(raw, 0, 0x0A)
+    if len(block) > MAX_BLOCK_BYTES:
+        raise MalformedError("The token", wanted=f"of payloads up to {MAX_PAYLOAD_BYTES} bytes")
     next_key, at = _fixed(raw, at, _KEY_FIELD, _KEY)
     signature, at = _fixed(raw, at, _SIGNATURE_FIELD, _SIGNATURE)
     if at == len(raw):
@@ -193,7 +197,9 @@ def external_message(block: bytes, previous_signature: bytes) -> bytes:
 
 
 def block_message(block: WireBlock, previous_signature: bytes) -> bytes:
-    """Return what the ephemeral key before a third-party block signs."""
+    """Return what the ephemeral key before a block signs, whoever wrote it."""
+    if block.external_signature is None:
+        return authority_message(block)  # a first-party block without a version field: version 0
     return (
         b"\x00BLOCK\x00\x00VERSION\x00\x01\x00\x00\x00\x00PAYLOAD\x00"
         + block.block
@@ -204,7 +210,7 @@ def block_message(block: WireBlock, previous_signature: bytes) -> bytes:
         + b"\x00PREVSIG\x00"
         + previous_signature
         + b"\x00EXTERNALSIG\x00"
-        + (block.external_signature or b"")
+        + block.external_signature
     )
 
 

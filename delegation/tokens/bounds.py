@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from delegation.authority.chain import MAX_LINKS, MAX_PAYLOAD_BYTES
+from delegation import ed25519
+from delegation.authority.chain import LINK_TAG, MAX_LINKS, MAX_PAYLOAD_BYTES
 
 MAX_TEXT_BYTES: Final = 64 * 1024
 """A token's text: 16 links of some 2 kB each and room; a flood of larger ones costs nothing."""
@@ -15,4 +16,25 @@ MAX_DISCHARGES: Final = 8
 MAX_CAVEATS: Final = MAX_LINKS + MAX_DISCHARGES
 """Caveats of a macaroon; the library's parser is quadratic in them."""
 
-__all__ = ["MAX_CAVEATS", "MAX_DISCHARGES", "MAX_LINKS", "MAX_PAYLOAD_BYTES", "MAX_TEXT_BYTES"]
+SIGNATURE_CHARACTERS: Final = -(-ed25519.SIGNATURE_BYTES * 8 // 6)
+"""A signature in base64url without padding."""
+
+MAX_CAVEAT_BYTES: Final = len(LINK_TAG) + 1 + SIGNATURE_CHARACTERS + 1 + MAX_PAYLOAD_BYTES
+"""A macaroon's caveat that holds the longest payload: tag, signature, payload, and two dots."""
+
+BLOCK_OVERHEAD: Final = 26
+"""What a biscuit's template adds to the longest payload: tags, version, three-byte lengths."""
+
+MAX_BLOCK_BYTES: Final = BLOCK_OVERHEAD + MAX_PAYLOAD_BYTES
+"""A biscuit's block that holds the longest payload."""
+
+__all__ = [
+    "MAX_BLOCK_BYTES",
+    "MAX_CAVEATS",
+    "MAX_CAVEAT_BYTES",
+    "MAX_DISCHARGES",
+    "MAX_LINKS",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_TEXT_BYTES",
+    "SIGNATURE_CHARACTERS",
+]

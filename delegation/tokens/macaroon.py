@@ -20,7 +20,7 @@ from delegation.authority.fields import closed_object, integer, matching_text
 from delegation.errors import MalformedError
 from delegation.identity.keyring import MAX_KID
 from delegation.tokens import macaroon_wire
-from delegation.tokens.bounds import MAX_DISCHARGES, MAX_LINKS
+from delegation.tokens.bounds import MAX_DISCHARGES, SIGNATURE_CHARACTERS
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tokens.links import Entry
 from delegation.tokens.macaroon_wire import WireMacaroon
@@ -31,7 +31,7 @@ _PREFIX: Final = LINK_TAG + b"."
 _BEFORE: Final = re.compile(r"before (0|[1-9][0-9]{0,15})")
 _IDENTIFIER: Final = frozenset({"v", "issuer", "key", "statement"})
 _MAX_IDENTIFIER: Final = 1024
-_SIGNATURE_TEXT: Final = 86  # base64url characters of 64 bytes
+_FOREIGN: Final = Entry(b"", None, LinkEvidence("macaroon", b"", b""), lambda _: False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,34 +154,27 @@ def bind(data: bytes, discharges: Sequence[bytes]) -> list[bytes]:
     return [canonical.unb64u(one.serialize()) for one in bound]
 
 
-def entries(token: WireMacaroon) -> list[Entry] | None:
-    """Return the first-party caveats as links that are not verified yet.
+def entries(token: WireMacaroon) -> list[Entry]:
+    """Return the first-party caveats as links that are not verified yet; at least one entry.
 
-    None if one is no link: every caveat must be understood, and a first-party step with foreign
-    bytes could stand for a third-party one.
+    A caveat that is no link has no payload, and is refused at its place: every caveat must be
+    understood, and a first-party step with foreign bytes could stand for a third-party one.
     """
-    found: list[Entry] = []
-    for caveat in token.caveats:
-        if caveat.vid is not None:
-            continue
-        entry = _entry(caveat.id)
-        if entry is None or len(found) == MAX_LINKS:
-            return None
-        found.append(entry)
-    # The root link comes first: with a third-party caveat before it, nothing would be authored yet.
-    if not found or token.caveats[0].vid is not None:
-        return None
-    return found
+    # The root link comes first: without it, or with a third-party caveat before it, nothing would
+    # be authored yet, and whoever has the MAC's tail could append any root.
+    if not token.caveats or token.caveats[0].vid is not None:
+        return [_FOREIGN]
+    return [_entry(caveat.id) for caveat in token.caveats if caveat.vid is None]
 
 
-def _entry(caveat: bytes) -> Entry | None:
-    head = len(_PREFIX) + _SIGNATURE_TEXT
+def _entry(caveat: bytes) -> Entry:
+    head = len(_PREFIX) + SIGNATURE_CHARACTERS
     if not caveat.startswith(_PREFIX) or caveat[head : head + 1] != b".":
-        return None
+        return _FOREIGN
     try:
         signature = canonical.unb64u(caveat[len(_PREFIX) : head].decode("ascii"))
     except (MalformedError, UnicodeDecodeError):
-        return None
+        return _FOREIGN
     payload = caveat[head + 1 :]
     evidence = LinkEvidence("macaroon", payload, signature)
     message = LINK_TAG + b"\x00" + payload

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.errors import MalformedError
-from delegation.tokens.bounds import MAX_CAVEATS
+from delegation.tokens.bounds import MAX_CAVEAT_BYTES, MAX_CAVEATS, MAX_LINKS
 
 _VERSION: Final = 2
 _END, _LOCATION, _IDENTIFIER, _VID, _SIGNATURE = 0, 1, 2, 4, 6
@@ -99,8 +99,8 @@ def read(data: bytes) -> WireMacaroon:
     """Return a macaroon's parts.
 
     Raises:
-        MalformedError: Another version or spelling, a location (nobody signs it), or more caveats
-            than a chain has.
+        MalformedError: Another version or spelling, a location (nobody signs it), more caveats
+            than a chain has, or a longer one than the longest payload's.
     """
     cursor = _Cursor(data)
     if cursor.byte() != _VERSION:
@@ -118,10 +118,14 @@ def read(data: bytes) -> WireMacaroon:
             raise _malformed()
         if vid is not None and len(vid) != VID_BYTES:
             raise _malformed()
+        if len(fields[_IDENTIFIER]) > MAX_CAVEAT_BYTES:
+            raise MalformedError("The token", wanted=f"of caveats up to {MAX_CAVEAT_BYTES} bytes")
         caveats.append(WireCaveat(fields[_IDENTIFIER], vid))
     if cursor.byte() != _END or cursor.byte() != _SIGNATURE:
         raise _malformed()
     signature = cursor.value()
     if len(signature) != SIGNATURE_BYTES or cursor.at != len(data):
         raise _malformed()
+    if sum(caveat.vid is None for caveat in caveats) > MAX_LINKS:
+        raise MalformedError("The token", wanted=f"a chain of at most {MAX_LINKS} links")
     return WireMacaroon(header[_IDENTIFIER], tuple(caveats), signature)
