@@ -33,8 +33,9 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
     """Return what the call charges, on the ledger and on every link that bounds a unit.
 
     A parent's counter is charged for its children's calls too, so it bounds their sum although
-    each child's own limit may be as high. A cost in a unit that nothing on the chain bounds is
-    denied: money without any ceiling was granted by nobody.
+    each child's own limit may be as high. A cost in a unit that the task's ledger does not name is
+    denied: money without a ceiling was granted by nobody. A link's budget only bounds and never
+    stands in for the ledger, else a holder would delegate to itself with a budget of its own making.
 
     Args:
         chain: The verified chain.
@@ -50,29 +51,25 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
             (depth, CounterKey("link", link.id, unit), link.grant.budget.get(unit))
             for depth, link in enumerate(chain.links)
         ]
-        bounded = False
-        for depth, key, limit in counters:
-            if limit is None:
-                continue
-            bounded = True
-            used = facts.used.get(key, 0)
-            if used + amount > limit:
-                return _denial(chain, depth, unit, amount, limit - used)
-            charges.append(Charge(key, amount, limit))
-        if not bounded and unit != CALLS and amount > 0:
+        if unit != CALLS and amount > 0 and unit not in facts.ledger:
             return Denial.at(
                 STEP,
                 Refusal(
                     "budget_not_named",
-                    f"The call costs {unit}, and nothing on the chain budgets them.",
+                    f"The call costs {unit}, and the task's ceiling budgets none.",
                     f"budget.{unit}",
                     amount,
                     None,
                     f"Open the task with a ceiling that budgets {unit}.",
                 ),
-                link=chain.leaf.id,
-                depth=len(chain.links) - 1,
             )
+        for depth, key, limit in counters:
+            if limit is None:
+                continue
+            used = facts.used.get(key, 0)
+            if used + amount > limit:
+                return _denial(chain, depth, unit, amount, limit - used)
+            charges.append(Charge(key, amount, limit))
     return tuple(charges)
 
 

@@ -228,6 +228,13 @@ def free_money(world: World, format: str) -> Decision:
     return world.check(world.chain("boss", "a", format=format), "a", pay(5))
 
 
+def own_money(world: World, format: str) -> Decision:
+    """Delegate to oneself with a budget of money that the task's ceiling does not name."""
+    world.task = world.open(budget={"calls": 5})
+    token = world.chain("boss", "boss", format=format, budget={"usd_cents": 1000})
+    return world.check(token, "boss", pay(5))
+
+
 def skewed(seconds: int) -> Callable[[World, Token], None]:
     """Return a deed that moves the clock."""
 
@@ -305,6 +312,7 @@ CHAINS: dict[str, tuple[Case, tuple[int, str] | None]] = {
     "a sibling spent it": (spent, (12, "budget_spent")),
     "no calls at all": (called(budget={"calls": 0}), (12, "budget_spent")),
     "money that nobody budgeted": (free_money, (12, "budget_not_named")),
+    "money of the holder's own making": (own_money, (12, "budget_not_named")),
     "money beyond the link": (called(pay(101), capabilities=[PAY], budget={"usd_cents": 100}), (12, "budget_spent")),
     "an approval rule": (carrying(needs_approval=[CONSENT]), (13, "not_supported_here")),
     "a replay": (replayed, (14, "replayed")),
