@@ -119,25 +119,30 @@ class Grant:
         }
         unset = frozenset(name for name, value in given.items() if value is None)
         values: dict[str, object] = {
-            "capabilities": tuple(capabilities or ()),
+            "capabilities": tuple(_or(capabilities, ())),
             "effects": tuple(
                 sorted(
-                    {matching_text("effects", e, _EFFECT, f"of {EFFECTS}") for e in effects or ()}
+                    {
+                        matching_text("effects", e, _EFFECT, f"of {EFFECTS}")
+                        for e in _or(effects, ())
+                    }
                 )
             ),
-            "max_sensitivity": integer("max_sensitivity", max_sensitivity or 0, 0, MAX_SENSITIVITY),
-            "audience": _audience(audience or ()),
+            "max_sensitivity": integer(
+                "max_sensitivity", _or(max_sensitivity, 0), 0, MAX_SENSITIVITY
+            ),
+            "audience": _audience(_or(audience, ())),
             "purpose": matching_text(
-                "purpose", purpose or "", PURPOSE, "a slash path of lower-case words, or empty"
+                "purpose", _or(purpose, ""), PURPOSE, "a slash path of lower-case words, or empty"
             ),
-            "not_before": integer("not_before", not_before or 0, 0),
-            "expires_at": integer("expires_at", expires_at or 0, 0),
+            "not_before": integer("not_before", _or(not_before, 0), 0),
+            "expires_at": integer("expires_at", _or(expires_at, 0), 0),
             "delegations_left": integer(
-                "delegations_left", delegations_left or 0, 0, MAX_DELEGATIONS
+                "delegations_left", _or(delegations_left, 0), 0, MAX_DELEGATIONS
             ),
-            "budget": units("budget", budget or {}),
-            "needs_approval": tuple(needs_approval or ()),
-            "flow": tuple(flow or ()),
+            "budget": units("budget", _or(budget, {})),
+            "needs_approval": tuple(_or(needs_approval, ())),
+            "flow": tuple(_or(flow, ())),
             "unset": unset,
         }
         for name, value in values.items():
@@ -269,6 +274,11 @@ class Grant:
         if not partial and not same(grant.to_json(), value):
             raise MalformedError("A grant", wanted="in its canonical order")
         return grant
+
+
+def _or(value: Item | None, default: Item) -> Item:
+    """Only what is unset has a default: `False` for a purpose would restrict none."""
+    return default if value is None else value
 
 
 def _audience(entries: Iterable[str]) -> tuple[str, ...]:

@@ -149,6 +149,11 @@ class PublicRing:
                     public,
                 )
             )
+        # One key, one role: else a signature would count for what it was not made for.
+        if len({key.key for key in keys}) < len(keys):
+            raise MalformedError("keys", wanted="each key once")
+        if any(key.role == "macaroon" for key in keys):
+            raise MalformedError("keys", wanted="no macaroon key, which is a secret")
         return cls(matching_text("issuer", body["issuer"], ISSUER, "an http(s) URL"), tuple(keys))
 
 

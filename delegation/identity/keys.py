@@ -70,7 +70,9 @@ class HolderKey:
             name, seed = body["name"], body["seed"]
             if body.keys() != {"kind", "name", "seed"} or body["kind"] != "delegation holder key":
                 raise KeyFileError("The file holds no holder key.")
-            return cls(str(name), canonical.unb64u(str(seed)))
+            if not isinstance(name, str) or not isinstance(seed, str):
+                raise KeyFileError("The file holds no holder key.")
+            return cls(name, canonical.unb64u(seed))
         except (KeyError, MalformedError):
             raise KeyFileError("The file holds no holder key.") from None
 
@@ -150,6 +152,14 @@ def write_secret_file(file: Path, body: object) -> None:
         ) from error
 
 
+# Not blocking: a named pipe would hold the process until somebody writes.
+_READ_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def _opened(path: str, _: int) -> int:
+    return os.open(path, _READ_FLAGS)
+
+
 def read_secret_file(file: Path) -> dict[str, canonical.Json]:
     """Return the JSON object in a file that only its owner can read.
 
@@ -157,8 +167,8 @@ def read_secret_file(file: Path) -> dict[str, canonical.Json]:
         KeyFileError: It is missing, a link, no plain file, readable by others, or no JSON object.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(descriptor, "rb") as stream:
+        # An opener: `fdopen` of a folder would fail and leave its descriptor open.
+        with open(file, "rb", opener=_opened) as stream:  # `Path.open` takes none
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise KeyFileError(f"The key file {file} is no plain file.")

@@ -22,7 +22,7 @@ SIGNATURE_CHARACTERS: Final = -(-ed25519.SIGNATURE_BYTES * 8 // 6)
 MAX_CAVEAT_BYTES: Final = len(LINK_TAG) + 1 + SIGNATURE_CHARACTERS + 1 + MAX_PAYLOAD_BYTES
 """A macaroon's caveat that holds the longest payload: tag, signature, payload, and two dots."""
 
-BLOCK_OVERHEAD: Final = 26
+BLOCK_OVERHEAD: Final = 27
 """What a biscuit's template adds to the longest payload: tags, version, three-byte lengths."""
 
 MAX_BLOCK_BYTES: Final = BLOCK_OVERHEAD + MAX_PAYLOAD_BYTES

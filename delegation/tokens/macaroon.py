@@ -93,19 +93,27 @@ def mint(payload: bytes, identifier: Identifier, *, mac_key: bytes, statement_se
     """
     if len(mac_key) != ed25519.KEY_BYTES:
         raise MalformedError("A MAC key", wanted="32 bytes")
-    made = Macaroon(location="", identifier=identifier.to_bytes(), key=mac_key, version=MACAROON_V2)
-    made.add_first_party_caveat(caveat_of(payload, statement_seed))
-    return canonical.unb64u(made.serialize())
+    return _with_caveat(
+        Macaroon(location="", identifier=identifier.to_bytes(), key=mac_key, version=MACAROON_V2),
+        caveat_of(payload, statement_seed),
+    )
 
 
 def append(data: bytes, payload: bytes, *, holder_seed: bytes) -> bytes:
     """Return the macaroon with one more link, authored by the last link's holder, offline.
 
     Raises:
-        MalformedError: `data` is no macaroon of ours.
+        MalformedError: `data` is no macaroon of ours, or the payload no UTF-8.
     """
-    made = _parsed(data)
-    made.add_first_party_caveat(caveat_of(payload, holder_seed))
+    return _with_caveat(_parsed(data), caveat_of(payload, holder_seed))
+
+
+def _with_caveat(made: Macaroon, caveat: bytes) -> bytes:
+    try:
+        made.add_first_party_caveat(caveat)
+    except ValueError:
+        # `from None`: the library's error quotes the caveat.
+        raise MalformedError("A caveat", wanted="UTF-8 text") from None
     return canonical.unb64u(made.serialize())
 
 
@@ -139,8 +147,7 @@ def discharge(*, caveat_key: bytes, caveat_id: bytes, before: int) -> bytes:
         before: Unix seconds from which on it no longer serves.
     """
     made = Macaroon(location="", identifier=caveat_id, key=caveat_key, version=MACAROON_V2)
-    made.add_first_party_caveat(f"before {integer('before', before, 0)}")
-    return canonical.unb64u(made.serialize())
+    return _with_caveat(made, f"before {integer('before', before, 0)}".encode())
 
 
 def bind(data: bytes, discharges: Sequence[bytes]) -> list[bytes]:

@@ -73,7 +73,7 @@ class PrefixCache(Generic[Value]):
             return promoted[0]
 
     def put(self, key: bytes, value: Value, size: int) -> None:
-        """Store a value on probation, unless it is there already.
+        """Store a value on probation, unless it is there already or larger than all of probation.
 
         Args:
             key: A digest over everything that the value depends on, the key included.
@@ -81,6 +81,8 @@ class PrefixCache(Generic[Value]):
             size: Its estimated bytes.
         """
         with self._lock:
+            if size > self._probation.most:
+                return  # it would push out everything, and then itself
             if key not in self._protected.entries and key not in self._probation.entries:
                 self._probation.put(key, value, size)
 
