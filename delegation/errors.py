@@ -60,6 +60,18 @@ class ConflictError(CallerDataError):
     code: ClassVar[str] = "conflict"
 
 
+class IdempotencyError(CallerDataError):
+    """An idempotency key was used before for another request."""
+
+    code: ClassVar[str] = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The idempotency key was used before for another request.",
+            remedy="Make a new key for each request, and repeat a request unchanged.",
+        )
+
+
 class AuthorityError(DelegationError):
     """The caller's authority does not reach as far as what it asked for."""
 
@@ -155,6 +167,30 @@ class StoreUnavailableError(OutsideError):
     """The database is locked, gone or full; nothing was written, and the call is refused (503)."""
 
     code: ClassVar[str] = "store_unavailable"
+
+
+class UnknownOutcomeError(StoreUnavailableError):
+    """Nobody knows whether the decision was recorded; it must not be acted on."""
+
+    code: ClassVar[str] = "outcome_unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It is not known whether the decision was recorded.",
+            remedy="Repeat the request with the same idempotency key.",
+        )
+
+
+class ClockError(StoreUnavailableError):
+    """The service's clock is behind what the store has seen: used proofs could be fresh again."""
+
+    code: ClassVar[str] = "clock_behind"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service's clock is more than a minute behind the store's records.",
+            remedy="Set the clock right; `delegation doctor` shows both times.",
+        )
 
 
 class RenderError(OutsideError):

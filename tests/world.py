@@ -62,12 +62,13 @@ class World:
     """A tracker with its clock, one task and a boss who holds its root."""
 
     path: Path | None = None
+    url: str = ""
     at: int = NOW
     keys: dict[str, HolderKey] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Open the task."""
-        url = "sqlite://" if self.path is None else f"sqlite:///{self.path}"
+        url = self.url or ("sqlite://" if self.path is None else f"sqlite:///{self.path}")
         self.tracker = Tracker.open(url, issuer=ISSUER, clock=lambda: self.at)
         for tool in TOOLS:
             self.tracker.add_tool(tool)

@@ -7,6 +7,7 @@ cached. Question here, answer in `delegation.records`, rules in the files beside
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -91,7 +92,7 @@ class Facts:
     Args:
         tasks: The chain's task, then the tasks above it, nearest first. Empty: unknown.
         is_root_recorded: Whether this very root was recorded when it was issued.
-        revoked: Those of the chain's subjects (links, holder keys, agents, tasks) that are revoked.
+        revoked: What is revoked; at least those of the chain's links, holder keys, agents and tasks.
         agents_by_key: The registered agent of each holder key on the chain that has one.
         agents_by_name: The registered agent of each claimed name on the chain that has one.
         used: Units used so far, by counter; a counter without a row has used nothing.
@@ -104,7 +105,7 @@ class Facts:
     is_root_recorded: bool
     is_nonce_used: bool
     epoch: int = 0
-    revoked: frozenset[Subject] = frozenset()
+    revoked: AbstractSet[Subject] = frozenset()
     agents_by_key: Mapping[bytes, AgentFact] = field(default_factory=dict)
     agents_by_name: Mapping[str, AgentFact] = field(default_factory=dict)
     used: Mapping[CounterKey, int] = field(default_factory=dict)

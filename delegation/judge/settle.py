@@ -69,7 +69,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
     """
     clearance = judged.outcome
     if isinstance(clearance, Denial):
-        return _denied(judged, facts, clearance, decision, at)
+        return deny(judged, facts, clearance, decision, at)
     cost = {CALLS: 1, **clearance.cost}
     if facts.is_nonce_used:
         replayed = Refusal(
@@ -78,16 +78,16 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
             "proof.jti",
             remedy="Sign a new proof for each call.",
         )
-        return _denied(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
+        return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
     denial = deny_without_standing(judged.chain, facts, at) or deny_unjudged_flow(judged.chain)
     if denial is not None:
-        return _denied(judged, facts, denial, decision, at)
+        return deny(judged, facts, denial, decision, at)
     charges = charge(judged.chain, cost, facts)
     if isinstance(charges, Denial):
-        return _denied(judged, facts, charges, decision, at)
+        return deny(judged, facts, charges, decision, at)
     denial = deny_unjudged_approval(judged.chain)
     if denial is not None:
-        return _denied(judged, facts, denial, decision, at)
+        return deny(judged, facts, denial, decision, at)
     until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, facts.tasks[0].deadline)
     allowed = Decision(
         id=decision,
@@ -106,7 +106,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
     return Settlement(allowed, charges, clearance.resources, facts.epoch)
 
 
-def _denied(  # what a record needs
+def deny(  # what a record needs
     judged: Judged,
     facts: Facts,
     denial: Denial,
@@ -115,6 +115,7 @@ def _denied(  # what a record needs
     *,
     passed_to: int | None = None,
 ) -> Settlement:
+    """Return the settlement that writes a denial: its record and its nonce, no charge."""
     denied = Decision(
         id=decision,
         at=at,

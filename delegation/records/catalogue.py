@@ -20,9 +20,18 @@ class CatalogueShelf:
         """Begin with the empty catalogue."""
         self._newest = Catalogue()
 
+    @property
+    def held(self) -> Catalogue:
+        """The newest catalogue that was parsed."""
+        return self._newest
+
     def newest(self, connection: Connection) -> Catalogue:
         """Return the catalogue at the revision that this connection sees."""
         revision = connection.execute(select(func.max(TOOLS.c.revision))).scalar_one() or 0
+        return self.at(connection, revision)
+
+    def at(self, connection: Connection, revision: int) -> Catalogue:
+        """Return the catalogue at a revision that this connection sees."""
         held = self._newest
         if held.revision == revision:
             return held

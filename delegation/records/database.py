@@ -1,8 +1,6 @@
-"""The engine: durability asserted on every connection, one writer at a time, errors kept inside.
+"""The database behind the store: snapshots, transactions that write, errors kept inside.
 
-SQLite in WAL with synchronous=FULL. Readers begin deferred and see one snapshot; writers begin
-IMMEDIATE, because a transaction that reads first and writes later fails at once when another wrote
-in between, whatever the busy time-out (state reference, trap 6).
+Two engines, one text of statements; what differs stands in `sqlite` and `postgres`.
 """
 
 from __future__ import annotations
@@ -10,32 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from delegation.errors import ConfigurationError, StoreUnavailableError
-
-BUSY_SECONDS: Final = 5.0  # how long a call waits for another's transaction before it is refused
-_PRAGMAS: Final = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
-)
+from delegation.records import postgres, sqlite
 
 
 class Database:
-    """One SQLite database.
+    """One SQLite or PostgreSQL database.
 
     Args:
-        url: `sqlite://` in memory, or `sqlite:///file`.
+        url: `sqlite://` in memory, `sqlite:///file`, or `postgresql://user@host/name`.
 
     Raises:
-        ConfigurationError: The URL names no SQLite database.
+        ConfigurationError: The URL names no such database.
+        MissingExtraError: PostgreSQL's driver is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -44,17 +37,15 @@ class Database:
             parsed = make_url(url)
         except ArgumentError as error:
             raise ConfigurationError("The store's URL is malformed.") from error
-        if parsed.get_backend_name() != "sqlite":
+        backend = parsed.get_backend_name()
+        if backend not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
-                "This release keeps its records in SQLite.", remedy="Use sqlite:///delegation.db."
+                "Records are kept in SQLite or PostgreSQL.",
+                remedy="Use sqlite:///delegation.db or postgresql://user@host/name.",
             )
-        self.is_memory = parsed.database in {None, "", ":memory:"}
-        options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
-        if self.is_memory:
-            options["poolclass"] = StaticPool
-        self.engine: Engine = create_engine(parsed, **options)
-        event.listen(self.engine, "connect", _on_connect)
-        event.listen(self.engine, "begin", _on_begin)
+        self.is_sqlite = backend == "sqlite"
+        self.is_memory = self.is_sqlite and sqlite.is_memory(parsed)
+        self.engine: Engine = (sqlite if self.is_sqlite else postgres).make_engine(parsed)
         self._lock = RLock()
 
     @contextmanager
@@ -65,32 +56,46 @@ class Database:
             StoreUnavailableError: The database does not answer.
         """
         # In memory there is one connection for everybody, so readers take turns with writers.
-        with (
-            self._turn(always=self.is_memory),
-            _translated(),
-            self.engine.connect() as connection,
-            connection.begin(),
-        ):
-            yield connection
+        with self._turn(taken=self.is_memory), translated(), self.engine.connect() as connection:
+            chosen = connection if self.is_sqlite else postgres.to_read(connection)
+            with chosen.begin():
+                yield chosen
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, alone: bool = False) -> Iterator[Connection]:
         """Open a transaction that writes; committed at the end, rolled back when the block raises.
+
+        Args:
+            alone: Whether it changes what stands, so that no call may be settled meanwhile.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
         """
-        with self._turn(always=True), _translated(), self.engine.connect() as connection:
-            immediate = connection.execution_options(begin="BEGIN IMMEDIATE")
-            with immediate.begin():
-                yield immediate
+        with self.turn_to_write(), translated(), self.engine.connect() as connection:
+            chosen = self.to_write(connection)
+            with chosen.begin():
+                self.take_gate(chosen, alone=alone)
+                yield chosen
+
+    def turn_to_write(self) -> Any:
+        """Return a context in which no other thread of this process writes, where that matters."""
+        return self._turn(taken=self.is_sqlite)
+
+    def to_write(self, connection: Connection) -> Connection:
+        """Return the connection, ready for a transaction that writes."""
+        return sqlite.to_write(connection) if self.is_sqlite else connection
+
+    def take_gate(self, connection: Connection, *, alone: bool) -> None:
+        """Hold the gate of standing until the transaction ends; SQLite's write lock is that gate."""
+        if not self.is_sqlite:
+            postgres.take_gate(connection, alone=alone)
 
     @contextmanager
-    def _turn(self, *, always: bool) -> Iterator[None]:
-        if not always:
+    def _turn(self, *, taken: bool) -> Iterator[None]:
+        if not taken:
             yield
             return
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
+        if not self._lock.acquire(timeout=sqlite.BUSY_SECONDS):
             raise StoreUnavailableError(
                 "The store is busy.", remedy="Try again; if it persists, look at the load."
             )
@@ -99,30 +104,36 @@ class Database:
         finally:
             self._lock.release()
 
+    def refuse_unless_durable(self) -> None:
+        """Refuse a server that acknowledges what it may lose.
+
+        Raises:
+            ConfigurationError: It does.
+            StoreUnavailableError: The database does not answer.
+        """
+        if not self.is_sqlite:
+            with self.reading() as connection:
+                postgres.refuse_unless_durable(connection)
+
     def close(self) -> None:
         """Release all connections."""
         self.engine.dispose()
 
 
-def _on_connect(connection: Any, _record: object) -> None:  # the driver's own type
-    connection.isolation_level = None  # the driver must not begin transactions behind our back
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+def upsert(connection: Connection, table: Table) -> Any:
+    """Return an INSERT of this engine that takes ON CONFLICT."""
+    if connection.dialect.name == "sqlite":
+        return sqlite_dialect.insert(table)
+    return postgresql.insert(table)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn whatever the database raises, at COMMIT too, into a refusal that says nothing of it."""
     try:
         yield
     except SQLAlchemyError as error:
         raise StoreUnavailableError(
             "The store could not be read or written; nothing was changed.",
-            remedy="Try again; if it persists, run `delegation db current` and look at the disk.",
+            remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",
         ) from error

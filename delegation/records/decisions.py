@@ -74,7 +74,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
 
 
 def proven_row(
-    settlement: Settlement, access: Access, proof: str, *, catalogue: int
+    settlement: Settlement, access: Access, proof: str, *, catalogue: int, client: str
 ) -> dict[str, Any]:
     """Return all columns of a proven decision.
 
@@ -85,7 +85,7 @@ def proven_row(
     salt = secrets.token_bytes(_SALT_BYTES)
     sent = canonical.encode(dict(access.arguments))
     return {
-        **row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=""),
+        **row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=client),
         "audience": access.audience,
         "purpose": access.purpose,
         "resources": _text([*settlement.resources]),

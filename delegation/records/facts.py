@@ -1,105 +1,232 @@
-"""The answer to what settling a call must know: one statement for each family of facts."""
+"""The answers to what settling must know, for a whole batch: one statement for each family.
+
+Read after the gate was taken, in the transaction that writes. Of what was revoked this process keeps
+a copy: revocations only grow and are numbered under the gate, so a copy at the number that this
+transaction reads is exact, not merely recent.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select, tuple_
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from delegation.authority.ids import TaskId
-from delegation.canonical import b64u
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
-from delegation.records.reader import (
-    AGENT_KEYS,
-    AGENTS,
-    COUNTERS,
-    LINKS,
-    REVOCATIONS,
-    TASKS,
+from delegation.judge.settle import Settlement
+from delegation.records.database import upsert
+from delegation.records.reader import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS, TASKS
+
+_MAX_TASKS: Final = 16  # child tasks nest no deeper than chains
+_ALL_TASKS: Final = select(TASKS.c.id, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent).where(
+    TASKS.c.id.in_(bindparam("ids", expanding=True))
 )
-from delegation.records.tables import NonceRow
+_ROOTS: Final = select(LINKS.c.id, LINKS.c.task).where(
+    LINKS.c.id.in_(bindparam("ids", expanding=True))
+)
+_BY_KEY: Final = (
+    select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
+    .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
+    .where(AGENT_KEYS.c.key.in_(bindparam("keys", expanding=True)))
+)
+_BY_NAME: Final = select(AGENTS.c.name, AGENTS.c.owner).where(
+    AGENTS.c.name.in_(bindparam("names", expanding=True))
+)
+_NEWER: Final = (
+    select(REVOCATIONS.c.kind, REVOCATIONS.c.id)
+    .where(REVOCATIONS.c.epoch > bindparam("after"), REVOCATIONS.c.epoch <= bindparam("upto"))
+    .order_by(REVOCATIONS.c.epoch)
+)
+_LOCKED: Final = (
+    select(COUNTERS)
+    .where(
+        tuple_(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit).in_(
+            bindparam("keys", expanding=True)
+        )
+    )
+    .order_by(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit)
+    .with_for_update()
+)
 
-NONCES = NonceRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
-_MAX_TASKS = 16  # child tasks nest no deeper than chains
+
+class RevokedShelf:
+    """All that was ever revoked, up to an epoch; kept by one process."""
+
+    def __init__(self) -> None:
+        """Begin with nothing read."""
+        self._lock = Lock()
+        self._epoch = 0
+        self._subjects: set[Subject] = set()
+
+    def upto(self, connection: Connection, epoch: int) -> AbstractSet[Subject]:
+        """Return what is revoked at the epoch that this transaction reads."""
+        with self._lock:
+            if epoch < self._epoch:  # a restored database: nothing that was read still counts
+                self._epoch, self._subjects = 0, set()
+            if epoch > self._epoch:
+                found = connection.execute(_NEWER, {"after": self._epoch, "upto": epoch})
+                # A copy: a set that another thread is reading does not change under it.
+                self._subjects = self._subjects | {Subject(row.kind, row.id) for row in found}
+                self._epoch = epoch
+            return self._subjects
 
 
-def read_facts(connection: Connection, query: Query) -> Facts:
-    """Return the facts for one chain, inside the transaction that will write the decision."""
-    chain = query.chain
-    tasks = _tasks(connection, chain.origin.task)
-    keys = [link.holder_key for link in chain.links]
-    names = [link.holder_name for link in chain.links]
+@dataclass(slots=True)
+class BatchFacts:
+    """Facts for all calls of one batch; what one call charges, the next one sees.
+
+    Args:
+        epoch: The newest revocation.
+        revoked: All that is revoked at that epoch.
+        tasks: Rows of tasks by id, with those above them.
+        recorded: Task of each recorded link of the batch.
+        by_key: Registered agents by holder key.
+        by_name: Registered agents by name.
+        used: Units used, by counter.
+        limits: Limits of the ledgers and budgets, by counter.
+    """
+
+    epoch: int
+    revoked: AbstractSet[Subject]
+    tasks: Mapping[str, TaskRowFact]
+    recorded: Mapping[str, str]
+    by_key: Mapping[bytes, AgentFact]
+    by_name: Mapping[str, AgentFact]
+    used: dict[CounterKey, int] = field(default_factory=dict)
+    limits: dict[CounterKey, int] = field(default_factory=dict)
+    touched: dict[CounterKey, int] = field(default_factory=dict)
+
+    def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
+        """Return the facts of one call as they stand after the calls before it."""
+        chain = query.chain
+        task = chain.origin.task
+        ledger = {}
+        for unit in query.units:
+            limit = self.limits.get(CounterKey("task", task, unit))
+            if limit is not None:
+                ledger[unit] = limit
+        return Facts(
+            tasks=self._tasks(task),
+            is_root_recorded=self.is_root_recorded(query),
+            is_nonce_used=is_nonce_used,
+            epoch=self.epoch,
+            revoked=self.revoked,
+            agents_by_key=self.by_key,
+            agents_by_name=self.by_name,
+            used=self.used,
+            ledger=ledger,
+        )
+
+    def is_root_recorded(self, query: Query) -> bool:
+        """Return whether this very root was recorded when it was issued, for this very task."""
+        return self.recorded.get(query.chain.root.id) == query.chain.origin.task
+
+    def _tasks(self, task: TaskId) -> tuple[TaskFact, ...]:
+        found: list[TaskFact] = []
+        wanted: str | None = task
+        while wanted is not None and len(found) < _MAX_TASKS:
+            row = self.tasks.get(wanted)
+            if row is None:
+                return ()
+            found.append(TaskFact(TaskId(wanted), row.is_open, row.deadline))
+            wanted = row.parent
+        # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
+        return tuple(found) if wanted is None else ()
+
+    def charge(self, settlement: Settlement) -> None:
+        """Let the next calls of the batch see what this one charged."""
+        for charge in settlement.charges:
+            self.used[charge.key] = self.used.get(charge.key, 0) + charge.amount
+            self.touched[charge.key] = self.touched.get(charge.key, 0) + charge.amount
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRowFact:
+    """A task's row, as far as standing asks."""
+
+    is_open: bool
+    deadline: int
+    parent: str | None
+
+
+def read_facts(
+    connection: Connection, queries: Sequence[Query], *, epoch: int, shelf: RevokedShelf
+) -> BatchFacts:
+    """Return the facts of a batch but for its counters, which are locked later."""
+    links = [link for query in queries for link in query.chain.links]
     by_key = {
         row.key: AgentFact(row.agent, row.owner)
-        for row in connection.execute(
-            select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
-            .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
-            .where(AGENT_KEYS.c.key.in_(keys))
-        )
+        for row in connection.execute(_BY_KEY, {"keys": list({k.holder_key for k in links})})
     }
     by_name = {
         row.name: AgentFact(row.name, row.owner)
-        for row in connection.execute(select(AGENTS).where(AGENTS.c.name.in_(names)))
+        for row in connection.execute(_BY_NAME, {"names": list({k.holder_name for k in links})})
     }
-    subjects = [
-        *(("task", task.id) for task in tasks),
-        *(("link", link.id) for link in chain.links),
-        *(("key", b64u(key)) for key in keys),
-        *(("agent", agent.name) for agent in by_key.values()),
-    ]
-    revoked = connection.execute(
-        select(REVOCATIONS.c.kind, REVOCATIONS.c.id).where(
-            tuple_(REVOCATIONS.c.kind, REVOCATIONS.c.id).in_(subjects)
-        )
-    )
-    used, ledger = _counters(connection, query)
-    leaf = chain.leaf.holder_key
-    return Facts(
-        tasks=tuple(tasks),
-        is_root_recorded=connection.execute(
-            select(func.count())
-            .select_from(LINKS)
-            .where(LINKS.c.id == chain.root.id, LINKS.c.task == chain.origin.task)
-        ).scalar_one()
-        == 1,
-        is_nonce_used=connection.execute(
-            select(NONCES.c.at).where(NONCES.c.holder == leaf, NONCES.c.jti == query.nonce)
-        ).first()
-        is not None,
-        epoch=int(connection.execute(select(func.max(REVOCATIONS.c.epoch))).scalar_one() or 0),
-        revoked=frozenset(Subject(row.kind, row.id) for row in revoked),
-        agents_by_key=by_key,
-        agents_by_name=by_name,
-        used=used,
-        ledger=ledger,
+    return BatchFacts(
+        epoch=epoch,
+        revoked=shelf.upto(connection, epoch),
+        tasks=_read_tasks(connection, {query.chain.origin.task for query in queries}),
+        recorded={
+            row.id: row.task
+            for row in connection.execute(_ROOTS, {"ids": list({k.id for k in links})})
+        },
+        by_key=by_key,
+        by_name=by_name,
     )
 
 
-def _tasks(connection: Connection, task: TaskId) -> list[TaskFact]:
-    found: list[TaskFact] = []
-    wanted: str | None = task
-    while wanted is not None and len(found) < _MAX_TASKS:
-        row = connection.execute(
-            select(TASKS.c.state, TASKS.c.deadline, TASKS.c.parent).where(TASKS.c.id == wanted)
-        ).one_or_none()
-        if row is None:
-            return []
-        found.append(TaskFact(TaskId(wanted), row.state == "open", row.deadline))
-        wanted = row.parent
-    # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
-    return found if wanted is None else []
+def _read_tasks(connection: Connection, tasks: Iterable[str]) -> dict[str, TaskRowFact]:
+    found: dict[str, TaskRowFact] = {}
+    wanted = set(tasks)
+    for _ in range(_MAX_TASKS):
+        if not wanted:
+            break
+        for row in connection.execute(_ALL_TASKS, {"ids": list(wanted)}):
+            found[row.id] = TaskRowFact(row.state == "open", row.deadline, row.parent)
+        wanted = {t.parent for t in found.values() if t.parent is not None} - found.keys()
+    return found
 
 
-def _counters(connection: Connection, query: Query) -> tuple[dict[CounterKey, int], dict[str, int]]:
-    if not query.units:
-        return {}, {}
-    owners = [
-        ("task", str(query.chain.origin.task)),
-        *(("link", str(link.id)) for link in query.chain.links),
-    ]
-    found = connection.execute(
-        select(COUNTERS).where(
-            tuple_(COUNTERS.c.scope, COUNTERS.c.id).in_(owners),
-            COUNTERS.c.unit.in_(query.units),
-        )
-    ).all()
-    used = {CounterKey(row.scope, row.id, row.unit): row.used for row in found}
-    return used, {row.unit: row.lim for row in found if row.scope == "task"}
+def lock_counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
+    """Lock and read every counter that the batch may charge, in one order for all processes.
+
+    A link's counter is made here at its first use, with the limit that its signed grant states.
+    """
+    limits: dict[CounterKey, int] = {}
+    ledgers: set[CounterKey] = set()
+    for query in queries:
+        for unit in query.units:
+            ledgers.add(CounterKey("task", query.chain.origin.task, unit))
+            for link in query.chain.links:
+                limit = link.grant.budget.get(unit)
+                if limit is not None:
+                    limits[CounterKey("link", link.id, unit)] = limit
+    wanted = [*ledgers, *limits]
+    if not wanted:
+        return
+    _read_counters(connection, wanted, facts)
+    missing = sorted(
+        (key.scope, key.id, key.unit, limit)
+        for key, limit in limits.items()
+        # Of a chain whose root was never issued here nothing is kept, not even a counter.
+        if key not in facts.limits and key.id in facts.recorded
+    )
+    if not missing:
+        return
+    names = ("scope", "id", "unit", "lim")
+    connection.execute(
+        upsert(connection, COUNTERS).on_conflict_do_nothing(),
+        [{**dict(zip(names, row, strict=True)), "used": 0} for row in missing],
+    )
+    _read_counters(connection, wanted, facts)
+
+
+def _read_counters(connection: Connection, wanted: Sequence[CounterKey], facts: BatchFacts) -> None:
+    keys = [(key.scope, key.id, key.unit) for key in wanted]
+    for row in connection.execute(_LOCKED, {"keys": keys}):
+        key = CounterKey(row.scope, row.id, row.unit)
+        facts.used[key], facts.limits[key] = row.used, row.lim

@@ -16,6 +16,8 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import b64u
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry, Standing
+from delegation.records.database import upsert
+from delegation.records.numbers import take_number
 from delegation.records.tables import (
     AgentKeyRow,
     AgentRow,
@@ -25,9 +27,16 @@ from delegation.records.tables import (
     RevocationRow,
     TaskRow,
 )
+from delegation.tokens.evidence import LinkEvidence
 
 LinkData: TypeAlias = Row[Any]
 _LINKS = LinkRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
+_EVIDENCE = LinkEvidenceRow.__table__  # type: ignore[attr-defined]
+_KNOWN: Final = (
+    select(_LINKS.c.id, _LINKS.c.task, _EVIDENCE.c.format)
+    .outerjoin(_EVIDENCE, _EVIDENCE.c.link == _LINKS.c.id)
+    .where(_LINKS.c.id.in_(bindparam("ids", expanding=True)))
+)
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 # Bounded by depth, so that a corrupted parent cycle cannot loop.
@@ -63,6 +72,82 @@ class _State:
 def parsed(payload: bytes, *, root: bool) -> Link:
     """Return the link of a recorded payload; it was verified before it was recorded."""
     return parse_payload(payload, root=root)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLink:
+    """A link as it is recorded: its place, the link, and what re-verifies it later."""
+
+    task: TaskId
+    depth: int
+    at: int
+    link: Link
+    evidence: LinkEvidence
+
+
+def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[str, str]:
+    """Record links and evidence that are not recorded yet; return each link's recorded task.
+
+    Not checked here: that they are verified, and that their root was issued here.
+
+    Args:
+        connection: A transaction that writes, with the gate taken.
+        found: Parents before children.
+    """
+    if not found:
+        return {}
+    ids = list({new.link.id for new in found})
+    known: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    for row in connection.execute(_KNOWN, {"ids": ids}):
+        known[row.id] = row.task
+        seen.add((row.id, row.format))
+    fresh = {new.link.id: new for new in found if new.link.id not in known}
+    if fresh:
+        # Their row of numbers stays locked, so that links appear in the order of their numbers.
+        first = take_number(connection, "link", len(fresh))
+        connection.execute(
+            upsert(connection, _LINKS).on_conflict_do_nothing(),
+            [_link_row(new, n) for n, new in enumerate(fresh.values(), start=first)],
+        )
+        known |= {link: new.task for link, new in fresh.items()}
+    proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
+    added = [
+        _evidence_row(*item) for item in sorted(proofs.items(), key=_key) if item[0] not in seen
+    ]
+    if added:
+        connection.execute(upsert(connection, _EVIDENCE).on_conflict_do_nothing(), added)
+    return known
+
+
+def _key(item: tuple[tuple[str, str], object]) -> tuple[str, str]:
+    return item[0]
+
+
+def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
+    return {
+        "root": new.task,
+        "id": new.link.id,
+        "sequence": sequence,
+        "task": new.task,
+        "parent": new.link.parent,
+        "depth": new.depth,
+        "holder_key": new.link.holder_key,
+        "holder_name": new.link.holder_name,
+        "expires_at": new.link.grant.expires_at,
+        "payload": new.link.payload,
+        "at": new.at,
+    }
+
+
+def _evidence_row(key: tuple[str, str], evidence: LinkEvidence) -> dict[str, Any]:
+    return {
+        "link": key[0],
+        "format": key[1],
+        "block": evidence.block,
+        "signature": evidence.signature,
+        "previous_signature": evidence.previous_signature,
+    }
 
 
 def rows(connection: Connection, ids: Iterable[str]) -> list[LinkData]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -22,11 +23,12 @@ from delegation.records.tables import (
     CounterRow,
     DecisionRow,
     LinkRow,
+    OutcomeRow,
     RevocationRow,
     TaskRow,
     UnprovenCountRow,
 )
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Revocation
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
 
 TASKS = TaskRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
 DECISIONS = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -36,6 +38,7 @@ COUNTERS = CounterRow.__table__  # type: ignore[attr-defined]
 API_KEYS = ApiKeyRow.__table__  # type: ignore[attr-defined]
 AGENTS = AgentRow.__table__  # type: ignore[attr-defined]
 AGENT_KEYS = AgentKeyRow.__table__  # type: ignore[attr-defined]
+OUTCOMES = OutcomeRow.__table__  # type: ignore[attr-defined]
 UNPROVEN = UnprovenCountRow.__table__  # type: ignore[attr-defined]
 
 
@@ -186,7 +189,15 @@ class SqlReader:
         """Return one decision, or None."""
         query = select(DECISIONS).where(DECISIONS.c.id == decision)
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else decisions.detail_of(row)
+        if row is None:
+            return None
+        told = self._connection.execute(
+            select(OUTCOMES).where(OUTCOMES.c.decision == decision)
+        ).one_or_none()
+        outcome = None
+        if told is not None:
+            outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
+        return replace(decisions.detail_of(row), outcome=outcome)
 
     def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
         """Return revocations with an epoch above `after`, oldest first."""

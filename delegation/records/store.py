@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 from sqlalchemy import text
 
-from delegation.records.catalogue import CatalogueShelf
+from delegation.authority.catalogue import Catalogue
+from delegation.judge.decision import Decision
+from delegation.records.batch import Shelves
 from delegation.records.database import Database
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
 from delegation.records.unproven import UnprovenGate
-from delegation.records.writer import SqlWork
+from delegation.records.work import SqlWork
+from delegation.records.writer import DecisionWriter
+from delegation.tracker.draft import AnyDraft
 
 
 def open_store(url: str) -> SqlStore:
     """Return the store at a URL. An empty database gets its tables; another revision is refused.
 
     Args:
-        url: `sqlite://` in memory, or `sqlite:///file`.
+        url: `sqlite://` in memory, `sqlite:///file`, or `postgresql://user@host/name`.
 
     Raises:
-        ConfigurationError: The URL names no SQLite database.
+        ConfigurationError: The URL names no such database, or the server is not durable.
         SchemaRevisionError: The database is at a revision that this program does not know or that
             must be upgraded first; the message names the command.
         StoreUnavailableError: The database does not answer.
     """
     database = Database(url)
     try:
+        database.refuse_unless_durable()
         prepare(database)
     except BaseException:
         database.close()
@@ -42,30 +48,54 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         """Use a database whose schema is at this program's revision."""
         self._database = database
-        self._shelf = CatalogueShelf()
+        self._shelves = Shelves()
         self._gate = UnprovenGate()
+        self.writer = DecisionWriter(database, self._shelves)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether one process at a time writes."""
+        return self._database.is_sqlite
 
     @contextmanager
     def read(self) -> Iterator[SqlReader]:
         """Open a snapshot to read from."""
         with self._database.reading() as connection:
-            yield SqlReader(connection, self._shelf)
+            yield SqlReader(connection, self._shelves.catalogue)
 
     @contextmanager
-    def write(self) -> Iterator[SqlWork]:
+    def write(self, *, alone: bool = False) -> Iterator[SqlWork]:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
         try:
-            with self._database.writing() as connection:
-                yield SqlWork(connection, self._shelf, self._gate)
+            with self._database.writing(alone=alone) as connection:
+                yield SqlWork(connection, self._shelves)
         except BaseException:
-            self._shelf.forget()
+            self._shelves.catalogue.forget()
             raise
 
+    def catalogue_hint(self) -> Catalogue:
+        """Return the newest catalogue that this process parsed."""
+        return self._shelves.catalogue.held
+
+    def decide(self, draft: AnyDraft) -> Future[Decision]:
+        """Queue a call; see `tracker.work.Store.decide`."""
+        return self.writer.submit(draft)
+
+    def count_unproven(self, decision: Decision, *, client: str) -> bool:
+        """Count a denial above its client's rate; see `tracker.work.Store.count_unproven`."""
+        if self._gate.admits(client, decision.at):
+            return False
+        code = decision.denial.code if decision.denial else ""
+        self.writer.count(decision.at // 60, code)
+        return True
+
     def ping(self) -> None:
-        """Ask the database anything."""
+        """Ask the database anything, and the writer whether it takes decisions."""
         with self._database.reading() as connection:
             connection.execute(text("SELECT 1"))
+        self.writer.refuse_if_unable()
 
     def close(self) -> None:
-        """Release connections."""
+        """Write what waits, then release connections."""
+        self.writer.close()
         self._database.close()

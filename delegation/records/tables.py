@@ -221,6 +221,48 @@ class ApiKeyRow(Table, table=True):
     is_revoked: bool = False
 
 
+class NumberRow(Table, table=True):
+    """A number that only grows; see `records.numbers`."""
+
+    __tablename__ = "number"
+    name: str = Field(primary_key=True)
+    n: int = Field(sa_type=BigInteger)
+
+
+class BatchRow(Table, table=True):
+    """A batch of decisions that was committed, so that a doubtful COMMIT is never repeated blindly."""
+
+    __tablename__ = "batch"
+    id: str = Field(primary_key=True)
+    attempt: int = Field(sa_type=Integer)
+    at: int = Field(sa_type=BigInteger, index=True)
+
+
+class RequestRow(Table, table=True):
+    """An idempotency key that a caller used, with the decision that it got."""
+
+    __tablename__ = "request"
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    digest: bytes = Field(sa_type=LargeBinary)
+    decision: str
+    at: int = Field(sa_type=BigInteger, index=True)
+
+
+class OutcomeRow(Table, table=True):
+    """What the service that executes calls says became of one; a claim of that service."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (
+        CheckConstraint("state IN ('executed', 'failed', 'not_executed')", name="state"),
+    )
+    decision: str = Field(primary_key=True, foreign_key="decision.id")
+    state: str
+    detail: str = Field(sa_type=Text)
+    by: str
+    at: int = Field(sa_type=BigInteger)
+
+
 class UnprovenCountRow(Table, table=True):
     """How many denials at steps 1 to 6 were only counted, by minute and code."""
 

@@ -1,282 +1,290 @@
-"""One transaction that writes: what the deeds record, committed together or not at all."""
+"""The decision writer: one queue and one thread a process; what waits is settled together.
+
+No timer: it takes what is there as soon as it is free, so batches grow by themselves under load.
+An answer leaves only after COMMIT. A COMMIT in doubt is repeated under the same batch id, whose
+marker tells whether it had happened; nothing is charged twice and nothing is believed unrecorded.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
+from collections import Counter, deque
 from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from threading import Condition, Thread
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from delegation import canonical, ed25519
-from delegation.authority.access import Access
-from delegation.authority.catalogue import Tool
-from delegation.authority.chain import LINK_ID, Chain
-from delegation.authority.fields import matching_text
-from delegation.authority.ids import TaskId
-from delegation.errors import ConflictError, MalformedError, NotFoundError
-from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.errors import DelegationError, StoreUnavailableError, UnknownOutcomeError
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Facts, Query, Subject
-from delegation.judge.settle import Settlement
-from delegation.lineage.entry import TaskState
-from delegation.records import decisions
-from delegation.records.catalogue import TOOLS, CatalogueShelf
-from delegation.records.facts import NONCES, read_facts
-from delegation.records.reader import (
-    AGENT_KEYS,
-    AGENTS,
-    API_KEYS,
-    COUNTERS,
-    DECISIONS,
-    LINKS,
-    REVOCATIONS,
-    TASKS,
-    UNPROVEN,
-    SqlReader,
-    revocation_of,
-)
-from delegation.records.tables import LinkEvidenceRow
-from delegation.records.unproven import UnprovenGate
-from delegation.tokens.evidence import LinkEvidence
-from delegation.tracker.work import Agent, ApiKey, NewTask, Revocation
+from delegation.records import postgres
+from delegation.records.batch import Counts, Outcome, Shelves, id_of, mark, read_back, settle_batch
+from delegation.records.database import Database
+from delegation.tracker.draft import AnyDraft
 
-EVIDENCE = LinkEvidenceRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
-NONCE_SECONDS: Final = 2 * MAX_AGE + MAX_AHEAD  # longer than any proof of that nonce stays fresh
+CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
+MOST: Final = 512  # drafts in one batch
+TRIES: Final = 4  # attempts at a batch whose COMMIT is in doubt
+DEADLINE: Final = 8.0  # seconds for all of them
+COUNT_SECONDS: Final = 1.0  # how long mere counts may wait for a batch to travel with
+_LOG: Final = logging.getLogger("delegation.records")
 
 
-class SqlWork(SqlReader):
-    """See `tracker.work.Work`, whose sentences hold here.
+class _DoubtfulError(Exception):
+    """The batch may or may not be committed."""
+
+
+@dataclass(slots=True)
+class WriterStats:
+    """What the writer did since it began; read without a lock, for metrics.
 
     Args:
-        connection: An open transaction that writes.
-        shelf: Catalogues that were parsed before.
-        gate: What decides whether an unproven denial is stored or counted.
+        batches: Committed batches.
+        drafts: Drafts in them.
+        seconds: Time spent in them.
+        retries: Attempts after the first.
+        reused_markers: Attempts that found an earlier one committed after all.
+        refused: Drafts refused because the queue was full or the writer had ended.
+        failed: Drafts whose batch could not be committed.
     """
 
-    def __init__(self, connection: Connection, shelf: CatalogueShelf, gate: UnprovenGate) -> None:
-        """Write through this connection; the caller commits."""
-        super().__init__(connection, shelf)
-        self._gate = gate
+    batches: int = 0
+    drafts: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+    reused_markers: int = 0
+    refused: int = 0
+    failed: int = 0
 
-    def add_tool(self, tool: Tool, *, at: int) -> int:
-        """Record a definition as a new catalogue revision and return its number."""
-        catalogue = self.catalogue()
-        if catalogue.tool(tool.name) == tool:
-            return catalogue.revision
-        definition = canonical.encode(tool.to_json()).decode()
-        revision = catalogue.revision + 1
-        self._connection.execute(
-            insert(TOOLS),
-            {"revision": revision, "name": tool.name, "definition": definition, "at": at},
-        )
-        return revision
 
-    def add_agent(self, agent: Agent) -> None:
-        """Register an agent, or add keys to one with the same owner."""
-        owner = self._connection.execute(
-            select(AGENTS.c.owner).where(AGENTS.c.name == agent.name)
-        ).scalar_one_or_none()
-        if owner is None:
-            self._connection.execute(
-                insert(AGENTS),
-                {"name": agent.name, "owner": agent.owner, "at": agent.registered_at},
+class DecisionWriter:
+    """Settles queued calls in batches.
+
+    Args:
+        database: Where they are written.
+        shelves: What this process keeps between batches.
+    """
+
+    def __init__(self, database: Database, shelves: Shelves) -> None:
+        """Make a writer; its thread begins with the first draft."""
+        self.stats = WriterStats()
+        self._database = database
+        self._shelves = shelves
+        self._queue: deque[tuple[AnyDraft, Future[Decision]]] = deque()
+        self._counts: Counter[tuple[int, str]] = Counter()
+        self._wake = Condition()
+        self._thread: Thread | None = None
+        self._closing = False
+        self._busy_since = 0.0
+        self._driver: object = None
+
+    @property
+    def depth(self) -> int:
+        """How many drafts wait."""
+        return len(self._queue)
+
+    def submit(self, draft: AnyDraft) -> Future[Decision]:
+        """Queue a draft; see `tracker.work.Store.decide`."""
+        pending: Future[Decision] = Future()
+        with self._wake:
+            self._refuse_if_unable()
+            self._queue.append((draft, pending))
+            self._begin()
+            self._wake.notify()
+        return pending
+
+    def count(self, minute: int, code: str) -> None:
+        """Count an unproven denial; it is written with the next batch, or within a second."""
+        with self._wake:
+            if self._closing:
+                return
+            self._counts[minute, code] += 1
+            self._begin()
+            self._wake.notify()
+
+    def _refuse_if_unable(self) -> None:
+        hung = self._busy_since and time.monotonic() - self._busy_since > DEADLINE
+        if hung:
+            # The server holds our COMMIT: only closing its connection from here lets it return.
+            postgres.cut(self._driver)
+        if self._closing or hung or len(self._queue) >= CAPACITY:
+            self.stats.refused += 1
+            raise StoreUnavailableError(
+                "The store takes no more decisions at present; nothing was decided.",
+                remedy="Try again; if it persists, look at the load and at `delegation doctor`.",
             )
-        elif owner != agent.owner:
-            raise ConflictError("An agent of that name has another owner.")
-        for key in agent.keys:
-            held = self._connection.execute(
-                select(AGENT_KEYS.c.agent).where(AGENT_KEYS.c.key == key)
-            ).scalar_one_or_none()
-            if held is None:
-                row = {"key": key, "agent": agent.name, "at": agent.registered_at}
-                self._connection.execute(insert(AGENT_KEYS), row)
-            elif held != agent.name:
-                raise ConflictError("One of the keys is registered to another agent.")
 
-    def open_task(self, task: NewTask) -> None:
-        """Record a task with its ledger."""
-        self._connection.execute(
-            insert(TASKS),
-            {
-                "id": task.id,
-                "root": task.id,
-                "parent": None,
-                "under": None,
-                "title": task.title,
-                "owner": task.owner,
-                "ceiling": canonical.encode(task.ceiling.to_json()).decode(),
-                "state": "open",
-                "opened_at": task.opened_at,
-                "deadline": task.deadline,
-                "closed_at": None,
-                "inferred": task.inferred,
-            },
-        )
-        for unit, limit in task.ceiling.budget.items():
-            row = {"scope": "task", "id": task.id, "unit": unit, "lim": limit, "used": 0}
-            self._connection.execute(insert(COUNTERS), row)
+    def refuse_if_unable(self) -> None:
+        """Raise what `submit` would raise now, for readiness.
 
-    def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
-        """Close an open task; return False if it was closed before or is unknown."""
-        closed = self._connection.execute(
-            update(TASKS)
-            .where(TASKS.c.id == task, TASKS.c.state == "open")
-            .values(state=state, closed_at=at)
-        )
-        return closed.rowcount == 1
+        Raises:
+            StoreUnavailableError: The queue is full, the writer hangs or has ended.
+        """
+        with self._wake:
+            self._refuse_if_unable()
 
-    def record_links(
-        self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int, issued: bool
-    ) -> None:
-        """Record the links of a verified chain that are not recorded yet, with their evidence."""
-        ids = [link.id for link in chain.links]
-        known = set(
-            self._connection.execute(select(LINKS.c.id).where(LINKS.c.id.in_(ids))).scalars()
-        )
-        if not issued and chain.root.id not in known:
-            raise ConflictError("The root was never recorded as issued.")
-        seen = set(
-            self._connection.execute(
-                select(EVIDENCE.c.link).where(
-                    EVIDENCE.c.link.in_(ids), EVIDENCE.c.format == evidence[0].format
-                )
-            ).scalars()
-        )
-        if len(known) == len(ids) == len(seen):
-            return
-        newest = self._connection.execute(select(func.max(LINKS.c.sequence))).scalar_one()
-        sequence = int(newest or 0)
-        for depth, (link, proof) in enumerate(zip(chain.links, evidence, strict=True)):
-            if link.id not in known:
-                sequence += 1
-                self._connection.execute(
-                    insert(LINKS),
-                    {
-                        "root": chain.origin.task,
-                        "id": link.id,
-                        "sequence": sequence,
-                        "task": chain.origin.task,
-                        "parent": link.parent,
-                        "depth": depth,
-                        "holder_key": link.holder_key,
-                        "holder_name": link.holder_name,
-                        "expires_at": link.grant.expires_at,
-                        "payload": link.payload,
-                        "at": at,
-                    },
-                )
-            if link.id not in seen:
-                self._connection.execute(
-                    insert(EVIDENCE),
-                    {
-                        "link": link.id,
-                        "format": proof.format,
-                        "block": proof.block,
-                        "signature": proof.signature,
-                        "previous_signature": proof.previous_signature,
-                    },
-                )
+    def _begin(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = Thread(target=self._run, name="delegation-writer", daemon=True)
+            self._thread.start()
 
-    def facts(self, query: Query) -> Facts:
-        """Return what settling a call needs to know, read in this transaction."""
-        return read_facts(self._connection, query)
+    def close(self) -> None:
+        """Refuse what comes, write what waits, end."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=DEADLINE + 2)
 
-    def record_decision(
-        self, settlement: Settlement, access: Access, proof: str, nonce: bytes
-    ) -> int:
-        """Write a proven decision with its charges and its nonce; return its sequence."""
-        decision = settlement.decision
-        catalogue = self.catalogue().revision
-        row = decisions.proven_row(settlement, access, proof, catalogue=catalogue)
-        sequence = self._connection.execute(insert(DECISIONS), row).inserted_primary_key
-        for charge in settlement.charges:
-            key = charge.key
-            added = upsert(COUNTERS).values(
-                scope=key.scope, id=key.id, unit=key.unit, lim=charge.limit, used=charge.amount
-            )
-            # CHECK (used <= lim) is the backstop: it must never fire, and rolls all back if it does.
-            self._connection.execute(
-                added.on_conflict_do_update(
-                    index_elements=["scope", "id", "unit"],
-                    set_={"used": COUNTERS.c.used + added.excluded.used},
-                )
-            )
-        self._connection.execute(delete(NONCES).where(NONCES.c.at < decision.at - NONCE_SECONDS))
-        held = {"holder": canonical.unb64u(decision.holder), "jti": nonce, "at": decision.at}
-        self._connection.execute(upsert(NONCES).on_conflict_do_nothing(), held)
-        return int(sequence[0]) if sequence else 0
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if not self._queue and self._counts and not self._closing:
+                    self._wake.wait(COUNT_SECONDS)
+                while not (self._queue or self._counts or self._closing):
+                    self._wake.wait()
+                if not (self._queue or self._counts):
+                    return
+                waiting = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+                counts, self._counts = self._counts, Counter()
+            begun = self._busy_since = time.monotonic()
+            drafts = [draft for draft, _ in waiting]
+            try:
+                outcomes = self._write(drafts, counts)
+            except Exception as error:  # noqa: BLE001  # the loop must go on; nobody is left waiting
+                outcomes = [_refusal(error)] * len(drafts)
+                self.stats.failed += len(drafts)
+            else:
+                self.stats.batches += 1
+                self.stats.drafts += len(drafts)
+            self._busy_since = 0.0
+            self.stats.seconds += time.monotonic() - begun
+            for (_, pending), outcome in zip(waiting, outcomes, strict=True):
+                _resolve(pending, outcome)
 
-    def record_unproven(self, decision: Decision, *, client: str) -> int:
-        """Write a denial at steps 1 to 6, or count it; return its sequence, or 0 if counted."""
-        code = decision.denial.code if decision.denial else ""
-        if self._gate.admits(client, decision.at):
-            row = decisions.row_of(
-                decision, epoch=self.epoch(), catalogue=self.catalogue().revision, client=client
-            )
-            key = self._connection.execute(insert(DECISIONS), row).inserted_primary_key
-            return int(key[0]) if key else 0
-        added = upsert(UNPROVEN).values(minute=decision.at // 60, code=code, count=1)
-        self._connection.execute(
-            added.on_conflict_do_update(
-                index_elements=["minute", "code"], set_={"count": UNPROVEN.c.count + 1}
-            )
-        )
-        return 0
+    def _write(self, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
+        """Write a batch; alone, one by one, if its neighbours' rows are refused by the database."""
+        try:
+            return self._commit(drafts, counts)
+        except DBAPIError as error:
+            if len(drafts) < 2 or _is_outage(error):  # noqa: PLR2004  # nothing to divide
+                raise
+            _LOG.warning("a batch was refused by the database; its calls are written one by one")
+            outcomes: list[Outcome] = []
+            for draft in drafts:
+                try:
+                    outcomes += self._commit([draft], {})
+                except SQLAlchemyError as alone:
+                    outcomes.append(_refusal(alone))
+            return outcomes
 
-    def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a revocation, or return the one that is there already."""
-        query = select(REVOCATIONS).where(
-            REVOCATIONS.c.kind == subject.kind, REVOCATIONS.c.id == subject.id
-        )
-        found = self._connection.execute(query).one_or_none()
-        if found is not None:
-            return revocation_of(found)
-        self._refuse_unknown(subject)
-        row = {
-            "epoch": self.epoch() + 1,
-            "kind": subject.kind,
-            "id": subject.id,
-            "by": by,
-            "reason": reason,
-            "at": at,
-        }
-        self._connection.execute(insert(REVOCATIONS), row)
-        return Revocation(self.epoch(), subject, by, reason, at)
+    def _commit(self, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
+        # Named by its first call, whose id was drawn before the first attempt; never reused.
+        batch = id_of(drafts[0]) if drafts else ""
+        ends = time.monotonic() + DEADLINE
+        in_doubt = False
+        for attempt in range(TRIES):
+            if attempt:
+                self.stats.retries += 1
+                time.sleep(min(0.05 * 4**attempt, max(0.0, ends - time.monotonic())))
+            try:
+                return self._attempt(batch, drafts, counts)
+            except (_DoubtfulError, SQLAlchemyError) as doubt:
+                # Once a COMMIT was in doubt, no later failure makes it certain that nothing is there.
+                in_doubt = in_doubt or isinstance(doubt, _DoubtfulError)
+                if not in_doubt:
+                    raise
+                if attempt + 1 == TRIES or time.monotonic() >= ends:
+                    raise UnknownOutcomeError from doubt
+        raise AssertionError  # the loop returns or raises
 
-    def _refuse_unknown(self, subject: Subject) -> None:
-        # A key or link may be known to be stolen before it was ever seen here: links are made offline.
-        if subject.kind == "key":
-            if len(canonical.unb64u(subject.id, what="id")) != ed25519.KEY_BYTES:
-                raise MalformedError("id", wanted="a key's 32 bytes as base64url")
-            return
-        if subject.kind == "link":
-            matching_text("id", subject.id, LINK_ID, "a link id")
-            return
-        column = {"task": TASKS.c.id, "agent": AGENTS.c.name}[subject.kind]
-        if self._connection.execute(select(column).where(column == subject.id)).first() is None:
-            raise NotFoundError(subject.kind, subject.id)
+    def _attempt(self, batch: str, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
+        database = self._database
+        with database.turn_to_write(), _doubting_lost_connections(database) as connection:
+            chosen = database.to_write(connection)
+            self._driver = chosen.connection.driver_connection
+            transaction = chosen.begin()
+            try:
+                at = max((_at(draft) for draft in drafts), default=0)
+                if drafts and mark(chosen, batch, at):
+                    self.stats.reused_markers += 1
+                    outcomes: Sequence[Outcome] = read_back(chosen, drafts)
+                else:
+                    database.take_gate(chosen, alone=False)
+                    outcomes = settle_batch(chosen, drafts, self._shelves, counts)
+            except BaseException:
+                transaction.rollback()
+                self._shelves.catalogue.forget()
+                raise
+            if not database.is_sqlite:
+                postgres.forget_warnings(chosen)
+            try:
+                transaction.commit()
+            except SQLAlchemyError as error:
+                raise _DoubtfulError from error
+            if not database.is_sqlite and postgres.warned(chosen):
+                # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
+                raise _DoubtfulError
+            return outcomes
 
-    def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
-        """Record an API key."""
-        taken = select(API_KEYS.c.name).where(API_KEYS.c.name == key.name)
-        if self._connection.execute(taken).first() is not None:
-            raise ConflictError("An API key of that name exists.")
-        self._connection.execute(
-            insert(API_KEYS),
-            {
-                "name": key.name,
-                "digest": secret_digest,
-                "role": key.role,
-                "audiences": "\n".join(key.audiences),
-                "at": key.created_at,
-                "is_revoked": False,
-            },
-        )
 
-    def revoke_api_key(self, name: str) -> bool:
-        """Withdraw an API key; return False if there is none."""
-        done = self._connection.execute(
-            update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
-        )
-        return done.rowcount == 1
+class _doubting_lost_connections:  # noqa: N801  # reads as what it does
+    """A connection whose loss is a doubt rather than a failure: the batch is tried again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Connection:
+        try:
+            self._connection = self._database.engine.connect()
+        except DBAPIError as error:
+            if self._database.is_sqlite:
+                raise
+            raise _DoubtfulError from error
+        return self._connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise _DoubtfulError from error
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """Return whether the database failed rather than refused a row."""
+    return type(error).__name__ in {"OperationalError", "InterfaceError", "InternalError"}
+
+
+def _refusal(error: BaseException) -> Exception:
+    if isinstance(error, DelegationError):
+        return error
+    _LOG.warning("a batch of decisions failed", exc_info=error)
+    refusal = StoreUnavailableError(
+        "The decision could not be recorded, so nothing was allowed.",
+        remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",
+    )
+    refusal.__cause__ = error
+    return refusal
+
+
+def _resolve(pending: Future[Decision], outcome: Outcome) -> None:
+    """Answer a waiter; one that is gone does not take its neighbours' answers with it."""
+    if pending.done():
+        return
+    try:
+        if isinstance(outcome, Exception):
+            pending.set_exception(outcome)
+        else:
+            pending.set_result(outcome)
+    except InvalidStateError:  # cancelled in between
+        return
+
+
+def _at(draft: AnyDraft) -> int:
+    return draft.at if not hasattr(draft, "decision") else draft.decision.at

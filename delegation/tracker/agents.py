@@ -44,6 +44,6 @@ def add_agent(  # what a registration states
         if ring.is_ring_key(key):
             raise ConflictError("One of the keys is a key of the service itself.")
     agent = Agent(name, owner, held, at)
-    with store.write() as work:
+    with store.write(alone=True) as work:
         work.add_agent(agent)
         return next(a for a in work.agents() if a.name == name)

@@ -1,32 +1,41 @@
 """Checking a call: verify its bytes, judge it by its grant, settle it with the store. Always recorded.
 
-Two straight calls make a check: `prepare` (steps 1 to 9, no store) and `settle` (steps 10 to 14,
-inside the transaction that writes the decision). The answer leaves after COMMIT.
+Two straight calls make a check: `prepare` (steps 1 to 9, no database) and the draft's `settle`
+(steps 10 to 14, inside the transaction that writes the decision). The answer leaves after COMMIT.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Final
 
+from delegation import canonical
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue
+from delegation.authority.fields import matching_text
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
-from delegation.errors import MalformedError
+from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
 from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Decision, Denial, trail
-from delegation.judge.facts import Query
-from delegation.judge.settle import Judged, settle
+from delegation.judge.facts import Facts, Query
+from delegation.judge.repeat import settle_repeat
+from delegation.judge.settle import Judged, Settlement, settle
 from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
 from delegation.tokens.links import Cache
 from delegation.tokens.verifier import Verified, verify
+from delegation.tracker.draft import Draft, Repeatable, UnprovenDraft
 from delegation.tracker.work import Store
 
 NewId = Callable[[str], str]
+WAIT_SECONDS: Final = 15.0  # above what the writer itself takes to give up
+_KEY: Final = re.compile(r"[!-~]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +97,14 @@ def prepare(  # what a call consists of
     verified = verify(token, proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if isinstance(verified, Failed):
         return Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
+    return Prepared(verified, judge(verified, access, catalogue, at=at))
+
+
+def judge(verified: Verified, access: Access, catalogue: Catalogue, *, at: int) -> Judged:
+    """Return a verified call after steps 7 to 9."""
     chain = verified.chain
     outcome = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
-    return Prepared(verified, Judged(chain, access, verified.proof.jti, outcome))
+    return Judged(chain, access, verified.proof.jti, outcome)
 
 
 def check(  # what a call consists of
@@ -101,7 +115,8 @@ def check(  # what a call consists of
     *,
     at: int,
     client: str = "",
-) -> Decision:
+    idempotency_key: str | None = None,
+) -> Future[Decision]:
     """Decide one call and record the decision. Never raises for anything that a caller sent.
 
     Args:
@@ -110,27 +125,70 @@ def check(  # what a call consists of
         proof: Proof text, as it came.
         access: The call, as it came.
         at: Unix seconds.
-        client: Who asks, for counting unproven denials: an API key's name.
+        client: Who asks: an API key's name.
+        idempotency_key: The caller's name for this request; sent again, it gets the first answer.
+
+    Returns:
+        The decision, once it is committed. The future raises StoreUnavailableError when it could
+        not be recorded, so that it is not allowed either, and ConflictError when the idempotency
+        key was used for another request.
 
     Raises:
-        StoreUnavailableError: It could not be recorded, so it is not allowed either.
+        MalformedError: The idempotency key has another form.
+        StoreUnavailableError: The queue is full.
     """
-    with desk.store.read() as reader:
-        catalogue = reader.catalogue()
+    catalogue = desk.store.catalogue_hint()
     prepared = prepare(desk, token, proof, access, catalogue=catalogue, at=at)
-    decision_id = DecisionId(desk.new_id("dec_"))
+    decision = DecisionId(desk.new_id("dec_"))
     if isinstance(prepared, Denial):
-        return deny_unproven(desk, prepared, access, decision_id, at=at, client=client)
-    judged, verified = prepared.judged, prepared.verified
+        return deny_unproven(desk, prepared, access, decision, at=at, client=client)
+    sent = (token, proof, prepared.judged.access) if idempotency_key is not None else None
+    return desk.store.decide(
+        draft_of(
+            prepared,
+            decision,
+            catalogue=catalogue.revision,
+            at=at,
+            client=client,
+            repeat=None if sent is None else (client, matched_key(idempotency_key), digest(*sent)),
+        )
+    )
+
+
+def draft_of(
+    prepared: Prepared,
+    decision: DecisionId,
+    *,
+    catalogue: int,
+    at: int,
+    client: str,
+    repeat: tuple[str, str, bytes] | None,
+) -> Draft:
+    """Return a prepared call as a draft for the writer."""
+    verified, judged = prepared.verified, prepared.judged
     cost = {} if isinstance(judged.outcome, Denial) else judged.outcome.cost
-    query = Query(judged.chain, judged.nonce, ("calls", *cost), at)
-    with desk.store.write() as work:
-        facts = work.facts(query)
-        settlement = settle(judged, facts, decision=decision_id, at=at)
-        if facts.is_root_recorded:
-            work.record_links(judged.chain, verified.evidence, at=at, issued=False)
-        work.record_decision(settlement, judged.access, verified.proof.text, judged.nonce)
-    return settlement.decision
+
+    def rejudged(newer: Catalogue) -> Draft:
+        again = Prepared(verified, judge(verified, judged.access, newer, at=at))
+        return draft_of(
+            again, decision, catalogue=newer.revision, at=at, client=client, repeat=repeat
+        )
+
+    def again(first: Decision, facts: Facts) -> Settlement | None:
+        return settle_repeat(judged, first, facts, decision=decision, at=at)
+
+    return Draft(
+        id=decision,
+        at=at,
+        client=client,
+        verified=verified,
+        access=judged.access,
+        query=Query(judged.chain, judged.nonce, ("calls", *cost), at),
+        catalogue=catalogue,
+        settle=lambda facts: settle(judged, facts, decision=decision, at=at),
+        rejudge=rejudged,
+        repeatable=None if repeat is None else Repeatable(*repeat, again),
+    )
 
 
 def deny_unproven(  # what a record needs
@@ -141,10 +199,42 @@ def deny_unproven(  # what a record needs
     *,
     at: int,
     client: str,
-) -> Decision:
+) -> Future[Decision]:
     """Record a denial at steps 1 to 6: nobody has shown to hold anything, so it is nobody's history."""
     tool = access.tool if isinstance(access, Access) else ""
     denied = Decision(id=decision, at=at, denial=denial, tool=tool, steps=trail(denial.step))
-    with desk.store.write() as work:
-        work.record_unproven(denied, client=client)
-    return denied
+    if desk.store.count_unproven(denied, client=client):
+        counted: Future[Decision] = Future()
+        counted.set_result(denied)
+        return counted
+    revision = desk.store.catalogue_hint().revision
+    return desk.store.decide(UnprovenDraft(denied, client, revision))
+
+
+def settled(pending: Future[Decision]) -> Decision:
+    """Wait for a decision to be committed.
+
+    Raises:
+        ConflictError: The idempotency key was used for another request.
+        StoreUnavailableError: It could not be recorded, or did not come in time; a decision that
+            nobody has seen must not be acted on.
+    """
+    try:
+        return pending.result(timeout=WAIT_SECONDS)
+    except TimeoutError as error:
+        raise UnknownOutcomeError from error
+
+
+def matched_key(key: str | None) -> str:
+    """Return an idempotency key of the right form.
+
+    Raises:
+        MalformedError: It has another form.
+    """
+    return matching_text("idempotency_key", key, _KEY, "1 to 128 printable ASCII characters")
+
+
+def digest(token: str, proof: str | None, access: Access) -> bytes:
+    """Return SHA-256 of a whole request."""
+    body: dict[str, Json] = {"token": token, "proof": proof, "access": access.to_json()}
+    return canonical.digest(b"dct-request-v1", canonical.encode(body))

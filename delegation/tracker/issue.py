@@ -54,5 +54,5 @@ def issue(  # what a root link states
             )
         origin = Origin(ring.issuer, task, entry.under, work.catalogue().revision)
         token = issue_token(ring, origin, to=to, grant=complete, token_format=token_format)
-        work.record_links(token.chain, token.evidence, at=at, issued=True)
+        work.record_root(token.chain, token.evidence, at=at)
     return token

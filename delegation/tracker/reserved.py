@@ -6,12 +6,13 @@ from delegation.authority.access import Access
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.errors import UnverifiedError
 from delegation.judge.decision import Denial
-from delegation.judge.facts import Query
+from delegation.judge.facts import Facts, Query
 from delegation.judge.reserved import settle_reserved
+from delegation.judge.settle import Settlement
 from delegation.tokens.failed import Failed
 from delegation.tokens.verifier import Verified, verify
-from delegation.tracker.check import Desk, deny_unproven
-from delegation.tracker.work import Work
+from delegation.tracker.check import Desk, deny_unproven, settled
+from delegation.tracker.draft import Draft
 
 
 def open_reserved(
@@ -32,9 +33,8 @@ def open_reserved(
         StoreUnavailableError: It could not be recorded.
     """
     verified = verify_reserved(desk, token, proof, access, at=at, client=client)
-    with desk.store.write() as work:
-        denial = settle_in(desk, work, verified, access, at=at)
-    raise_denial(denial)
+    decision = settled(desk.store.decide(draft_of(desk, verified, access, at=at)))
+    raise_denial(decision.denial)
     return verified
 
 
@@ -51,35 +51,39 @@ def verify_reserved(  # what a request consists of
         denial = Denial.at(
             verified.step, verified.refusal, link=verified.link, depth=verified.depth
         )
-        deny_unproven(desk, denial, access, DecisionId(desk.new_id("dec_")), at=at, client=client)
+        decision = DecisionId(desk.new_id("dec_"))
+        settled(deny_unproven(desk, denial, access, decision, at=at, client=client))
         raise_denial(denial)
     assert isinstance(verified, Verified)  # noqa: S101  # `raise_denial` has raised otherwise
     return verified
 
 
-def settle_in(  # what a record needs
+def draft_of(  # what a record needs
     desk: Desk,
-    work: Work,
     verified: Verified,
     access: Access,
     *,
     at: int,
     ancestors: tuple[LinkId, ...] = (),
-) -> Denial | None:
-    """Settle and record a request inside a transaction; return its denial, if any."""
-    facts = work.facts(Query(verified.chain, verified.proof.jti, (), at))
-    settlement = settle_reserved(
-        verified.chain,
-        access,
-        facts,
-        decision=DecisionId(desk.new_id("dec_")),
+) -> Draft:
+    """Return a verified request as a draft; `ancestors` are those of a link that is to be cut."""
+    decision = DecisionId(desk.new_id("dec_"))
+
+    def settle(facts: Facts) -> Settlement:
+        return settle_reserved(
+            verified.chain, access, facts, decision=decision, at=at, ancestors=ancestors
+        )
+
+    return Draft(
+        id=decision,
         at=at,
-        ancestors=ancestors,
+        client="",
+        verified=verified,
+        access=access,
+        query=Query(verified.chain, verified.proof.jti, (), at),
+        catalogue=desk.store.catalogue_hint().revision,
+        settle=settle,
     )
-    if facts.is_root_recorded:
-        work.record_links(verified.chain, verified.evidence, at=at, issued=False)
-    work.record_decision(settlement, access, verified.proof.text, verified.proof.jti)
-    return settlement.decision.denial
 
 
 def raise_denial(denial: Denial | None) -> None:

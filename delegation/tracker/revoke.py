@@ -12,7 +12,7 @@ from delegation.authority.ids import LinkId
 from delegation.identity.principal import fingerprint
 from delegation.judge.facts import Subject
 from delegation.tracker.check import Desk
-from delegation.tracker.reserved import raise_denial, settle_in, verify_reserved
+from delegation.tracker.reserved import draft_of, raise_denial, verify_reserved
 from delegation.tracker.work import Revocation, Store
 
 TOOL: Final = "delegation.revoke"
@@ -43,7 +43,7 @@ def revoke(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> 
     matching_text("kind", subject.kind, KINDS, "link, task, agent or key")
     matching_text("by", by, BY, "1 to 128 characters without control characters")
     matching_text("reason", reason, REASON, "at most 500 characters without control characters")
-    with store.write() as work:
+    with store.write(alone=True) as work:
         return work.revoke(subject, by=by, reason=reason, at=at)
 
 
@@ -76,9 +76,9 @@ def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -
     access = revocation_request(desk.ring.issuer, link)
     verified = verify_reserved(desk, token, proof, access, at=at, client="")
     revocation = None
-    with desk.store.write() as work:
+    with desk.store.write(alone=True) as work:
         ancestors = tuple(entry.id for entry in work.ancestors(link, at=at)[:-1])
-        denial = settle_in(desk, work, verified, access, at=at, ancestors=ancestors)
+        denial = work.decide(draft_of(desk, verified, access, at=at, ancestors=ancestors)).denial
         if denial is None:
             by = fingerprint(verified.chain.leaf.holder_key)
             revocation = work.revoke(

@@ -124,7 +124,7 @@ def close_task(store: Store, task: TaskId, state: TaskState, *, at: int) -> Task
     """
     if state not in OVER:
         raise MalformedError("state", wanted="one of " + ", ".join(sorted(OVER)))
-    with store.write() as work:
+    with store.write(alone=True) as work:
         if work.task(task) is None:
             raise NotFoundError("task", task)
         if not work.close_task(task, state, at=at):

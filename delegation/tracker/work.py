@@ -7,23 +7,24 @@ leaves a deed only after its transaction was committed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Facts, Query, Subject
-from delegation.judge.settle import Settlement
+from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.evidence import LinkEvidence
+from delegation.tracker.draft import AnyDraft, Draft
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
+OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class DecisionDetail:
         access: The call as it was sent; None when erased or when it had no shape.
         epoch: The newest revocation that was known.
         catalogue: The catalogue revision in force.
+        outcome: What the service said became of it, if it said so.
     """
 
     decision: Decision
@@ -121,6 +123,26 @@ class DecisionDetail:
     access: Mapping[str, Json] | None
     epoch: int
     catalogue: int
+    outcome: OutcomeReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReport:
+    """What a service says became of a call that it was allowed to execute; its claim.
+
+    Args:
+        decision: The call.
+        state: `executed`, `failed` or `not_executed`.
+        detail: In its words, at most 500 characters.
+        by: Name of its API key.
+        at: Unix seconds.
+    """
+
+    decision: DecisionId
+    state: OutcomeState
+    detail: str
+    by: str
+    at: int
 
 
 class Reader(Protocol):
@@ -213,31 +235,21 @@ class Work(Reader, Protocol):
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
         """Close an open task; return False if it was closed before or is unknown."""
 
-    def record_links(
-        self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int, issued: bool
-    ) -> None:
-        """Record the links of a verified chain that are not recorded yet, with their evidence.
+    def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:
+        """Record a root as it is being issued, with its evidence.
 
-        Args:
-            chain: The verified chain.
-            evidence: One for each link.
-            at: Unix seconds.
-            issued: Whether the root is being issued now. A root that was not recorded when it was
-                issued is never recorded afterwards, and nothing under it is.
+        A root that is not recorded here is never recorded afterwards, and nothing under it is.
         """
 
-    def facts(self, query: Query) -> Facts:
-        """Return what settling a call needs to know, read in this transaction."""
+    def decide(self, draft: Draft) -> Decision:
+        """Settle and write one call inside this transaction."""
 
-    def record_decision(
-        self, settlement: Settlement, access: Access, proof: str, nonce: bytes
-    ) -> int:
-        """Write a proven decision with its charges and its nonce; return its sequence."""
+    def report_outcome(self, outcome: OutcomeReport) -> None:
+        """Record what became of an allowed call.
 
-    def record_unproven(self, decision: Decision, *, client: str) -> int:
-        """Write a denial at steps 1 to 6 and return its sequence, or 0 if it was only counted.
-
-        Above 10 a second for one client they are counted by code and minute instead of stored.
+        Raises:
+            NotFoundError: There is no such decision that this service asked for and was allowed.
+            ConflictError: Another outcome was reported before.
         """
 
     def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
@@ -261,11 +273,35 @@ class Work(Reader, Protocol):
 class Store(Protocol):
     """Where work is done."""
 
+    def catalogue_hint(self) -> Catalogue:
+        """Return the newest catalogue that this process knows, without asking the database.
+
+        Settling compares its revision with the one in force and judges again where they differ.
+        """
+
+    def decide(self, draft: AnyDraft) -> Future[Decision]:
+        """Queue a call; it is settled and committed with others, then the future has the decision.
+
+        Raises:
+            StoreUnavailableError: The queue is full, or the writer ended. The future raises it when
+                the decision could not be recorded, or when nobody knows whether it was.
+        """
+
+    def count_unproven(self, decision: Decision, *, client: str) -> bool:
+        """Count a denial at steps 1 to 6 and return True, or return False if it is to be stored.
+
+        One client's denials above 10 a second are only counted, by code and minute, and written
+        with the next batch: garbage must not fill the disk or hold up the queue.
+        """
+
     def read(self) -> AbstractContextManager[Reader]:
         """Open a snapshot to read from."""
 
-    def write(self) -> AbstractContextManager[Work]:
+    def write(self, *, alone: bool = False) -> AbstractContextManager[Work]:
         """Open a transaction: committed when the block ends, rolled back when it raises.
+
+        Args:
+            alone: Whether it changes what stands: no call is then settled while it runs.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.

@@ -30,20 +30,15 @@ from delegation.records.store import open_store
 from delegation.records.tables import Table
 
 
-@pytest.fixture
-def filed(tmp_path) -> World:
-    """Return a world in a real file."""
-    return World(path=tmp_path / "s.db")
-
-
 def rows(world: World, table: str) -> int:
     """Count a table's rows."""
     with world.tracker._store._database.reading() as connection:
         return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
 
 
-def test_durability_is_asserted_on_the_writers_own_connection(filed: World) -> None:
+def test_durability_is_asserted_on_the_writers_own_connection(tmp_path) -> None:
     """WAL, synchronous=FULL and foreign keys hold where decisions are written."""
+    filed = World(path=tmp_path / "s.db")
     with filed.tracker._store._database.writing() as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {p}").scalar_one()
@@ -52,12 +47,12 @@ def test_durability_is_asserted_on_the_writers_own_connection(filed: World) -> N
     assert found == ["wal", 2, 1]
 
 
-def test_migrations_make_the_tables_that_the_code_writes(tmp_path) -> None:
+def test_migrations_make_the_tables_that_the_code_writes(url: str, engine: str) -> None:
     """The migrated schema equals the models, and goes down and up again."""
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    database = Database(f"sqlite:///{tmp_path / 'm.db'}")
+    database = Database(url)
     migrate.prepare(database)
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
@@ -69,8 +64,9 @@ def test_migrations_make_the_tables_that_the_code_writes(tmp_path) -> None:
     database.close()
 
 
-def test_an_unknown_revision_refuses_to_start_and_names_the_command(filed: World, tmp_path) -> None:
+def test_an_unknown_revision_refuses_to_start_and_names_the_command(tmp_path) -> None:
     """A database of another release, or of another program, is not touched."""
+    filed = World(path=tmp_path / "s.db")
     filed.tracker.close()
     with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -83,9 +79,9 @@ def test_an_unknown_revision_refuses_to_start_and_names_the_command(filed: World
         open_store(f"sqlite:///{tmp_path / 'other.db'}")
 
 
-@pytest.mark.parametrize("url", ["postgresql://localhost/x", "nonsense", "mysql://x"])
+@pytest.mark.parametrize("url", ["oracle://localhost/x", "nonsense", "mysql://x"])
 def test_another_engine_is_refused_by_name(url: str) -> None:
-    """This release keeps its records in SQLite and says so."""
+    """Records are kept in SQLite or PostgreSQL, and the refusal says so."""
     with pytest.raises(ConfigurationError):
         open_store(url)
 
@@ -107,14 +103,15 @@ def replace_tool():
     return Tool("extra.tool", effect="read")
 
 
-def test_a_locked_database_refuses_and_writes_nothing(filed: World, tmp_path, monkeypatch) -> None:
+def test_a_locked_database_refuses_and_writes_nothing(tmp_path, monkeypatch) -> None:
     """While another program holds the write lock, a check is refused with nothing half-written."""
+    filed = World(path=tmp_path / "s.db")
     monkeypatch.setattr(
-        "delegation.records.database._PRAGMAS",
+        "delegation.records.sqlite._PRAGMAS",
         ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=50"),
     )
     token = filed.chain("boss", "a")
-    filed.tracker.close()
+    filed.tracker._store._database.close()
     before = rows(filed, "decision"), rows(filed, "nonce"), rows(filed, "counter")
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -372,13 +369,13 @@ def test_announcing_shows_a_link_before_it_is_used(world: World) -> None:
         world.tracker.announce(token, world.key("m").prove(token, announcement(ISSUER), at=NOW))
 
 
-def test_a_store_opens_again_with_everything_in_it(filed: World, tmp_path) -> None:
+def test_a_store_opens_again_with_everything_in_it(filed: World, url: str) -> None:
     """Closing and opening loses nothing: tasks, tokens, nonces, revocations."""
     token, access = filed.chain("boss", "a"), filed.access()
     proof = filed.key("a").prove(token, access, at=NOW)
     assert filed.tracker.check(token, proof, access)
     ring = filed.tracker._desk.ring
     filed.tracker.close()
-    again = Tracker.open(f"sqlite:///{tmp_path / 's.db'}", ring=ring, clock=lambda: NOW)
+    again = Tracker.open(url, ring=ring, clock=lambda: NOW)
     assert verdict(again.check(token, proof, access)) == (14, "replayed")
     assert len(again.lineage(filed.task).entry.links) == 2

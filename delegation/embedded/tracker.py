@@ -10,21 +10,22 @@ import secrets
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from delegation.authority.access import Access
-from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.embedded.review import Review, task_id
 from delegation.errors import NotFoundError
-from delegation.graph.view import LineageView
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject, SubjectKind
-from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.token import Token
@@ -38,13 +39,10 @@ from delegation.tracker import (
     revoke,
     tasks,
 )
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Revocation, Role, Store
-
-_T = TypeVar("_T")
-PAGE = 100  # entries of a listing, unless told otherwise
+from delegation.tracker.work import Agent, ApiKey, Revocation, Role, Store
 
 
-class Tracker:
+class Tracker(Review):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -60,8 +58,7 @@ class Tracker:
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
         """
-        self._store = store
-        self._clock = clock or _now
+        super().__init__(store, clock or _now)
         self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
@@ -135,22 +132,12 @@ class Tracker:
             work.catalogue().with_tool(tool)
             return work.add_tool(tool, at=self._clock())
 
-    def catalogue(self) -> Catalogue:
-        """Return all tools with all their revisions."""
-        with self._store.read() as reader:
-            return reader.catalogue()
-
     def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
         """Register an agent under its owner; see `tracker.agents.add_agent`."""
         held = [key.key for key in keys]
         return agents.add_agent(
             self._store, self._desk.ring, name, owner=owner, keys=held, at=self._clock()
         )
-
-    def agents(self) -> Sequence[Agent]:
-        """Return all registered agents by name."""
-        with self._store.read() as reader:
-            return reader.agents()
 
     # Tasks and tokens
 
@@ -177,25 +164,11 @@ class Tracker:
             unsafe_wildcards=unsafe_wildcards,
         )
 
-    def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        with self._store.read() as reader:
-            return _found("task", task, reader.task(TaskId(task)))
-
-    def tasks(self, *, after: str | None = None, limit: int = PAGE) -> Sequence[TaskEntry]:
-        """Return tasks, newest first, after the one with this id."""
-        with self._store.read() as reader:
-            return reader.tasks(after=after, limit=limit)
-
     def close_task(
         self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
     ) -> TaskEntry:
         """Close a task; see `tracker.tasks.close_task`."""
-        return tasks.close_task(self._store, _task_id(task), state, at=self._clock())
+        return tasks.close_task(self._store, task_id(task), state, at=self._clock())
 
     def issue(
         self,
@@ -209,7 +182,7 @@ class Tracker:
         return issue.issue(
             self._store,
             self._desk.ring,
-            _task_id(task),
+            task_id(task),
             to=to,
             grant=grant or Grant(),
             token_format=format,
@@ -219,10 +192,39 @@ class Tracker:
     # The desk
 
     def check(
-        self, token: Token | str, proof: str | None, access: Access | Json, *, client: str = ""
+        self,
+        token: Token | str,
+        proof: str | None,
+        access: Access | Json,
+        *,
+        client: str = "",
+        idempotency_key: str | None = None,
     ) -> Decision:
         """Decide one call and record it; see `tracker.check.check`. True only if it is allowed."""
-        return check.check(self._desk, _text(token), proof, access, at=self._clock(), client=client)
+        pending = self.begin_check(
+            token, proof, access, client=client, idempotency_key=idempotency_key
+        )
+        return check.settled(pending)
+
+    def begin_check(
+        self,
+        token: Token | str,
+        proof: str | None,
+        access: Access | Json,
+        *,
+        client: str = "",
+        idempotency_key: str | None = None,
+    ) -> Future[Decision]:
+        """Decide one call; the future has the decision once it is recorded, for event loops."""
+        return check.check(
+            self._desk,
+            _text(token),
+            proof,
+            access,
+            at=self._clock(),
+            client=client,
+            idempotency_key=idempotency_key,
+        )
 
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Record a token that its holder shows; see `tracker.announce.announce`."""
@@ -241,88 +243,6 @@ class Tracker:
     def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
         """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
         return revoke.revoke_below(self._desk, _text(token), proof, link, at=self._clock())
-
-    def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        with self._store.read() as reader:
-            return reader.revocations(after=after, limit=limit)
-
-    # Lineage
-
-    def lineage(self, task: TaskEntry | TaskId | str) -> LineageView:
-        """Return a task's links and decisions, ready to be drawn.
-
-        Raises:
-            NotFoundError: There is no such task.
-        """
-        with self._store.read() as reader:
-            found = reader.lineage(_task_id(task), at=self._clock())
-        return LineageView(_found("task", _task_id(task), found))
-
-    def link(self, link: LinkId | str) -> LinkEntry:
-        """Return a recorded link.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        with self._store.read() as reader:
-            return _found("link", link, reader.link(LinkId(link), at=self._clock()))
-
-    def links(
-        self,
-        *,
-        task: TaskId | None = None,
-        parent: LinkId | None = None,
-        after: LinkId | None = None,
-        limit: int = PAGE,
-    ) -> Sequence[LinkEntry]:
-        """Return links in the order they were recorded, filtered."""
-        with self._store.read() as reader:
-            return reader.links(
-                task=task, parent=parent, after=after, limit=limit, at=self._clock()
-            )
-
-    def ancestors(self, link: LinkId | str) -> Sequence[LinkEntry]:
-        """Return a link's ancestors, root first, itself last.
-
-        Raises:
-            NotFoundError: There is no such link.
-        """
-        with self._store.read() as reader:
-            found = reader.ancestors(LinkId(link), at=self._clock())
-        return _found("link", link, found or None)
-
-    def descendants(self, link: LinkId | str, *, limit: int = 1000) -> Sequence[LinkEntry]:
-        """Return the links below a link, parents before children.
-
-        Raises:
-            NotFoundError: There is no such link.
-        """
-        with self._store.read() as reader:
-            _found("link", link, reader.link(LinkId(link), at=self._clock()))
-            return reader.descendants(LinkId(link), limit=limit, at=self._clock())
-
-    def decisions(
-        self,
-        *,
-        task: TaskId | None = None,
-        link: LinkId | None = None,
-        allowed: bool | None = None,
-        after: int = 0,
-        limit: int = PAGE,
-    ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order, filtered."""
-        with self._store.read() as reader:
-            return reader.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
-
-    def decision(self, decision: DecisionId | str) -> DecisionDetail:
-        """Return one decision with everything that was kept of it.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        with self._store.read() as reader:
-            return _found("decision", decision, reader.decision(DecisionId(decision)))
 
     # API keys
 
@@ -372,13 +292,3 @@ def _ring_in(file: Path, issuer: str) -> KeyRing:
 
 def _text(token: Token | str) -> str:
     return token if isinstance(token, str) else token.text
-
-
-def _task_id(task: TaskEntry | TaskId | str) -> TaskId:
-    return task.id if isinstance(task, TaskEntry) else TaskId(task)
-
-
-def _found(kind: str, name: str, value: _T | None) -> _T:
-    if value is None:
-        raise NotFoundError(kind, name)
-    return value

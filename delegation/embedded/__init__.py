@@ -1,0 +1,3 @@
+"""Library and store in one process; see `Tracker`."""
+
+from delegation.embedded.tracker import Tracker as Tracker

@@ -1,0 +1,303 @@
+"""One batch: facts read, calls settled in the order they came, everything written, all in one go.
+
+The order of statements is the order of locks, the same in every process: the batch's marker, the
+gate of standing, idempotency keys, nonces, links, counters, numbers. So none waits in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from delegation.errors import ClockError, DelegationError, IdempotencyError, UnknownOutcomeError
+from delegation.judge.decision import Decision
+from delegation.judge.facts import CounterKey
+from delegation.judge.settle import Settlement
+from delegation.records import decisions
+from delegation.records.catalogue import CatalogueShelf
+from delegation.records.claims import (
+    BATCHES,
+    claim_nonces,
+    claim_requests,
+    forget_old,
+    nonces_are_known,
+)
+from delegation.records.database import upsert
+from delegation.records.facts import BatchFacts, RevokedShelf, lock_counters, read_facts
+from delegation.records.links import RecordedLink, record_links
+from delegation.records.numbers import read_numbers, take_number
+from delegation.records.reader import COUNTERS, DECISIONS, UNPROVEN
+from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
+
+Outcome: TypeAlias = Decision | Exception
+Counts: TypeAlias = Mapping[tuple[int, str], int]  # (minute, code): how many
+FORGET_EVERY: Final = 10  # seconds of the service's clock between two rounds of forgetting
+
+_CHARGE: Final = (
+    update(COUNTERS)
+    .where(
+        COUNTERS.c.scope == bindparam("in_scope"),
+        COUNTERS.c.id == bindparam("of_id"),
+        COUNTERS.c.unit == bindparam("in_unit"),
+    )
+    .values(used=COUNTERS.c.used + bindparam("amount"))
+)
+_FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(slots=True)
+class Shelves:
+    """What a process keeps between batches, each exact at a number that the batch reads."""
+
+    catalogue: CatalogueShelf = field(default_factory=CatalogueShelf)
+    revoked: RevokedShelf = field(default_factory=RevokedShelf)
+    forgotten_at: int = 0
+
+
+def mark(connection: Connection, batch: str, at: int) -> bool:
+    """Write the batch's marker and return whether an earlier attempt was committed after all.
+
+    It writes on a second attempt too: under synchronous replication a COMMIT without a write of its
+    own would come back before the standby has what the first attempt left in doubt.
+    """
+    added = upsert(connection, BATCHES).values(id=batch, attempt=1, at=at)
+    marked = added.on_conflict_do_update(
+        index_elements=["id"], set_={"attempt": BATCHES.c.attempt + 1}
+    ).returning(BATCHES.c.attempt)
+    return bool(connection.execute(marked).scalar_one() > 1)
+
+
+def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcome]:
+    """Return what an earlier, committed attempt decided about the same drafts.
+
+    A draft without a record of its own repeated an earlier answer or was refused; which of the two
+    is found by asking again, so its caller is told that it is unknown.
+    """
+    ids = [id_of(draft) for draft in drafts]
+    found = {
+        r.id: decisions.detail_of(r).decision for r in connection.execute(_FIRST, {"ids": ids})
+    }
+    return [found.get(name) or UnknownOutcomeError() for name in ids]
+
+
+def settle_batch(
+    connection: Connection, drafts: Sequence[AnyDraft], shelves: Shelves, counts: Counts
+) -> list[Outcome]:
+    """Settle and write the drafts; return what each of them gets once this is committed.
+
+    Args:
+        connection: A transaction that writes, with the gate taken.
+        drafts: In the order they came.
+        shelves: What this process keeps between batches.
+        counts: Unproven denials that are only counted.
+    """
+    numbers = read_numbers(connection)
+    round_ = _Round(connection, shelves, numbers)
+    catalogue = shelves.catalogue.at(connection, numbers["catalogue"])
+    for place, draft in enumerate(drafts):
+        if isinstance(draft, UnprovenDraft):
+            row = decisions.row_of(
+                draft.decision,
+                epoch=numbers["epoch"], catalogue=draft.catalogue, client=draft.client,
+            )  # fmt: skip
+            round_.write(place, draft.decision, row)
+        elif not nonces_are_known(draft.at, numbers["nonces_before"]):
+            round_.outcomes[place] = ClockError()
+        elif draft.rejudge is not None and draft.catalogue != catalogue.revision:
+            # A tool was redefined since the call was judged: the definitions in force decide.
+            round_.proven[place] = draft.rejudge(catalogue)
+        else:
+            round_.proven[place] = draft
+    round_.settle()
+    round_.finish(counts)
+    latest = max((draft.at for draft in drafts if isinstance(draft, Draft)), default=0)
+    if latest >= shelves.forgotten_at + FORGET_EVERY:
+        forget_old(connection, latest)
+        shelves.forgotten_at = latest
+    return [round_.outcomes[place] for place in range(len(drafts))]
+
+
+class _Round:
+    """The work on one batch."""
+
+    def __init__(
+        self, connection: Connection, shelves: Shelves, numbers: Mapping[str, int]
+    ) -> None:
+        self._connection = connection
+        self._shelves = shelves
+        self._numbers = numbers
+        self.proven: dict[int, Draft] = {}
+        self.outcomes: dict[int, Outcome] = {}
+        self._rows: list[tuple[int, dict[str, Any]]] = []
+        self._charges: Mapping[CounterKey, int] = {}
+
+    def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
+        """Keep a decision's row for the one INSERT at the end."""
+        self.outcomes[place] = decision
+        self._rows.append((place, row))
+
+    def settle(self) -> None:
+        """Settle all proven calls."""
+        if not self.proven:
+            return
+        first_answers, followers = self._claim_requests()
+        fresh = self._claim_nonces(first_answers, followers)
+        queries = [draft.query for draft in self.proven.values()]
+        facts = read_facts(
+            self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked
+        )
+        self._record_links(facts)
+        lock_counters(self._connection, queries, facts)
+        for place, draft in self.proven.items():
+            if place in self.outcomes:
+                continue
+            try:
+                self._settle_one(place, draft, facts, fresh, first_answers, followers)
+            except DelegationError as error:  # one call's fault must not doom its neighbours
+                self.outcomes[place] = error
+
+    def _settle_one(
+        self,
+        place: int,
+        draft: Draft,
+        facts: BatchFacts,
+        fresh: set[int],
+        first_answers: Mapping[int, Decision],
+        followers: Mapping[int, int],
+    ) -> None:
+        first: Outcome | None = first_answers.get(place)
+        if place in followers:
+            first = self.outcomes[followers[place]]
+        if isinstance(first, Exception):
+            raise first
+        if first is not None and draft.repeatable is not None:
+            known = facts.of(draft.query, is_nonce_used=False)
+            now_denied = draft.repeatable.again(first, known)
+            if now_denied is None:
+                self.outcomes[place] = first
+            else:
+                self._write_settled(place, draft, now_denied)
+            return
+        settlement = draft.settle(facts.of(draft.query, is_nonce_used=place not in fresh))
+        facts.charge(settlement)
+        self._write_settled(place, draft, settlement)
+        self._charges = facts.touched
+
+    def _write_settled(self, place: int, draft: Draft, settlement: Settlement) -> None:
+        row = decisions.proven_row(
+            settlement,
+            draft.access,
+            draft.verified.proof.text,
+            catalogue=draft.catalogue,
+            client=draft.client,
+        )
+        self.write(place, settlement.decision, row)
+
+    def _claim_requests(self) -> tuple[dict[int, Decision], dict[int, int]]:
+        """Claim idempotency keys; return first answers, and who waits for an earlier one here."""
+        claims: dict[tuple[str, str], tuple[int, bytes]] = {}
+        followers: dict[int, int] = {}
+        for place, draft in self.proven.items():
+            asked = draft.repeatable
+            if asked is None:
+                continue
+            earlier = claims.setdefault((asked.caller, asked.key), (place, asked.digest))
+            if earlier[0] != place:
+                if earlier[1] == asked.digest:
+                    followers[place] = earlier[0]
+                else:
+                    self.outcomes[place] = IdempotencyError()
+        if not claims:
+            return {}, followers
+        owners = claim_requests(
+            self._connection,
+            [
+                (caller, key, digest, self.proven[place].id, self.proven[place].at)
+                for (caller, key), (place, digest) in claims.items()
+            ],
+        )
+        lost: dict[int, str] = {}
+        for claim, (place, digest) in claims.items():
+            owner_digest, owner = owners[claim]
+            if owner == self.proven[place].id:
+                continue
+            if owner_digest != digest:
+                self.outcomes[place] = IdempotencyError()
+            else:
+                lost[place] = owner
+        if not lost:
+            return {}, followers
+        stored = {
+            row.id: decisions.detail_of(row).decision
+            for row in self._connection.execute(_FIRST, {"ids": list(set(lost.values()))})
+        }
+        for place, name in lost.items():
+            if name not in stored:
+                self.outcomes[place] = UnknownOutcomeError()
+        return {place: stored[name] for place, name in lost.items() if name in stored}, followers
+
+    def _claim_nonces(
+        self, first_answers: Mapping[int, Decision], followers: Mapping[int, int]
+    ) -> set[int]:
+        """Return the places whose nonce nobody had used; a repeated request has used its own."""
+        claims: dict[tuple[bytes, bytes], int] = {}
+        for place, draft in self.proven.items():
+            if place in self.outcomes or place in first_answers or place in followers:
+                continue
+            holder = draft.query.chain.leaf.holder_key
+            claims.setdefault((holder, draft.query.nonce), place)
+        if not claims:
+            return set()
+        won = claim_nonces(
+            self._connection,
+            [(holder, jti, self.proven[place].at) for (holder, jti), place in claims.items()],
+        )
+        return {place for claim, place in claims.items() if claim in won}
+
+    def _record_links(self, facts: BatchFacts) -> None:
+        """Record links seen for the first time, of chains whose root was issued here."""
+        new = [
+            RecordedLink(draft.query.chain.origin.task, depth, draft.at, link, evidence)
+            for draft in self.proven.values()
+            if facts.is_root_recorded(draft.query)
+            for depth, (link, evidence) in enumerate(
+                zip(draft.query.chain.links, draft.verified.evidence, strict=True)
+            )
+        ]
+        facts.recorded = {**facts.recorded, **record_links(self._connection, new)}
+
+    def finish(self, counts: Counts) -> None:
+        """Write charges, counts and decisions; the decisions' numbers are taken last."""
+        if self._charges:
+            self._connection.execute(
+                _CHARGE,
+                [
+                    {"in_scope": k.scope, "of_id": k.id, "in_unit": k.unit, "amount": amount}
+                    for k, amount in sorted(
+                        self._charges.items(), key=lambda c: (c[0].scope, c[0].id, c[0].unit)
+                    )
+                ],
+            )
+        for (minute, code), count in sorted(counts.items()):
+            added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)
+            self._connection.execute(
+                added.on_conflict_do_update(
+                    index_elements=["minute", "code"],
+                    set_={"count": UNPROVEN.c.count + added.excluded.count},
+                )
+            )
+        if not self._rows:
+            return
+        self._rows.sort(key=lambda written: written[0])
+        first = take_number(self._connection, "decision", len(self._rows))
+        for sequence, (_, row) in enumerate(self._rows, start=first):
+            row["sequence"] = sequence
+        self._connection.execute(insert(DECISIONS), [row for _, row in self._rows])
+
+
+def id_of(draft: AnyDraft) -> str:
+    """Return the id under which the draft's decision will be recorded."""
+    return draft.decision.id if isinstance(draft, UnprovenDraft) else draft.id

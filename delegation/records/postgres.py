@@ -1,0 +1,108 @@
+"""PostgreSQL as an engine: deadlines on every connection, durable or refused, warnings are doubts.
+
+Readers get one snapshot (REPEATABLE READ, read only); writers are READ COMMITTED, because facts must
+be read by statements that begin after the gate was taken, not from a snapshot older than it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+from delegation.errors import ConfigurationError, MissingExtraError
+
+CONNECT_SECONDS: Final = 2
+STATEMENT_SECONDS: Final = 5  # also for waiting on locks
+_POOL: Final = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 5.0, "pool_recycle": 1800}
+_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_GATE: Final = 0x64656C65  # one advisory lock of ours: "dele"
+_WARNINGS: Final = "delegation.warnings"
+
+
+def make_engine(url: URL) -> Engine:
+    """Return an engine; nothing is opened yet.
+
+    Raises:
+        MissingExtraError: psycopg is not installed.
+    """
+    try:
+        import psycopg  # noqa: F401, PLC0415  # an extra; SQLAlchemy imports it by name
+    except ImportError as error:
+        raise MissingExtraError("postgres", "A PostgreSQL store") from error
+    milliseconds = STATEMENT_SECONDS * 1000
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "delegation",
+            "tcp_user_timeout": milliseconds,
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
+            f"-c idle_in_transaction_session_timeout={2 * milliseconds}",
+        },
+        **_POOL,
+    )
+    event.listen(engine, "connect", _on_connect)
+    return engine
+
+
+def to_read(connection: Connection) -> Connection:
+    """Return the connection, whose next transaction is one snapshot that writes nothing."""
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def take_gate(connection: Connection, *, alone: bool) -> None:
+    """Hold the gate of standing until the transaction ends.
+
+    Whoever settles calls shares it; whoever changes what stands (revokes, closes, registers) takes
+    it alone. An advisory lock queues fairly, where sharers of a row's lock can starve who waits to
+    change it.
+    """
+    shared = "" if alone else "_shared"
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_GATE})")
+
+
+def refuse_unless_durable(connection: Connection) -> None:
+    """Refuse a server that acknowledges what a power cut would lose.
+
+    Raises:
+        ConfigurationError: fsync, full_page_writes or synchronous_commit is off.
+    """
+    for name in _DURABLE:
+        value = connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+        if value == "off":
+            raise ConfigurationError(
+                f"The PostgreSQL server has {name} off: records would be lost in a power cut.",
+                remedy=f"Set {name} = on for this database.",
+            )
+
+
+def forget_warnings(connection: Connection) -> None:
+    """Begin to listen for warnings, just before COMMIT."""
+    connection.info.setdefault(_WARNINGS, []).clear()
+
+
+def warned(connection: Connection) -> bool:
+    """Return whether the server warned since: a COMMIT with a warning may not be replicated."""
+    return bool(connection.info.get(_WARNINGS))
+
+
+def cut(connection: Any) -> None:
+    """Shut a driver connection's socket from another thread, so that a hung COMMIT there returns."""
+    with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as held:
+        held.shutdown(socket.SHUT_RDWR)
+
+
+def _on_connect(connection: Any, record: Any) -> None:  # the driver's own types
+    warnings: list[str] = []
+    record.info[_WARNINGS] = warnings
+
+    def note(diagnostic: Any) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(str(diagnostic.sqlstate))
+
+    connection.add_notice_handler(note)

@@ -1,0 +1,79 @@
+"""Drafts: calls on their way into a batch that is settled and written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.ids import DecisionId
+from delegation.judge.decision import Decision
+from delegation.judge.facts import Facts, Query
+from delegation.judge.settle import Settlement
+from delegation.tokens.verifier import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """A request that its caller may send again, because an answer was lost on the way.
+
+    Args:
+        caller: Whose keys these are: one caller's key says nothing about another's.
+        key: The caller's idempotency key.
+        digest: SHA-256 of the whole request; the key with another request is refused.
+        again: Returns what denies the request now, given the first answer; None repeats that one.
+    """
+
+    caller: str
+    key: str
+    digest: bytes
+    again: Callable[[Decision, Facts], Settlement | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A call whose proof verified, ready to be settled.
+
+    Args:
+        id: Names the record; made before the first attempt, so that a second one is recognised.
+        at: The service's clock when it came, Unix seconds.
+        client: Name of the API key that asks; empty for agents themselves.
+        verified: Token and proof.
+        access: The call, as the proof covers it.
+        query: What settling must know.
+        catalogue: The revision it was judged by.
+        settle: The rules, a pure function of facts.
+        rejudge: Returns the call judged by a newer catalogue; None where none is looked at.
+        repeatable: The caller's idempotency key, if it sent one.
+    """
+
+    id: DecisionId
+    at: int
+    client: str
+    verified: Verified
+    access: Access
+    query: Query
+    catalogue: int
+    settle: Callable[[Facts], Settlement]
+    rejudge: Callable[[Catalogue], Draft] | None = None
+    repeatable: Repeatable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnprovenDraft:
+    """A denial at steps 1 to 6 that is stored as a record of its own.
+
+    Args:
+        decision: The denial.
+        client: Name of the API key that asked; empty for agents themselves.
+        catalogue: The newest revision that was known.
+    """
+
+    decision: Decision
+    client: str
+    catalogue: int
+
+
+AnyDraft: TypeAlias = Draft | UnprovenDraft
