@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import json
 import unicodedata
-from typing import Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from delegation.assigned import UNASSIGNED
 from delegation.errors import MalformedError
@@ -120,19 +120,23 @@ def parse(data: bytes | str, *, what: str = "the value") -> Json:
     return value
 
 
-def reads_one_way(data: bytes) -> bool:
-    """Return whether every JSON reader sees the same value in these bytes.
+def parse_one_way(data: bytes) -> Any:
+    """Return the value that every JSON reader sees in these bytes.
 
     For bodies of requests, before their schema is looked at: no duplicate members, NaN, infinity,
     lone surrogates or byte order mark. Floats pass here; whatever is signed refuses them.
+
+    Raises:
+        MalformedError: Readers would differ, or this is no JSON.
     """
     try:
         text = data.decode("utf-8", "strict")
         value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_float)
-        json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
-    except (ValueError, RecursionError):
-        return False
-    return True
+        if "\\u" in text:  # only an escape can bring in a lone surrogate
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("The body", wanted="JSON that every reader reads alike") from error
+    return value
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from world import DESK, World
 
 from delegation_api.app import create_app
+from delegation_api.check_front import CheckFront
 from delegation_api.settings import Settings
 
 
@@ -15,7 +16,8 @@ class Service:
     def __init__(self, world: World) -> None:
         self.world = world
         self.app = create_app(world.tracker, Settings(max_body=64 * 1024))
-        self.http = TestClient(self.app, raise_server_exceptions=False)
+        self.http = TestClient(CheckFront(self.app), raise_server_exceptions=False)
+        self.slow = TestClient(self.app, raise_server_exceptions=False)
         make = world.tracker.create_api_key
         self.keys = {
             "operator": make("op", "operator"),

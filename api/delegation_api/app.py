@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from delegation import __version__
 from delegation.embedded import Tracker
 from delegation_api import problems
+from delegation_api.auth import KeyCache
+from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
+from delegation_api.metrics import Metrics
+from delegation_api.observing import Observing
 from delegation_api.routers import desk, health, records, registry, tasks
 from delegation_api.settings import Settings
+from delegation_api.tracing import Tracing
 
 
 def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
-    """Return the service over a tracker.
+    """Return the API over a tracker, without the fast front and what watches it.
 
     Args:
         tracker: Store and keys; the caller closes it.
         settings: Bounds; the environment's if left out.
     """
+    chosen = settings or Settings()
     app = FastAPI(
         title="delegation",
         version=__version__,
@@ -27,8 +34,26 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.tracker = tracker
+    app.state.settings = chosen
+    app.state.keys = KeyCache(tracker)
+    app.state.metrics = Metrics(tracker)
     problems.install(app)
     for part in (tasks, registry, desk, records, health):
         app.include_router(part.router)
-    app.add_middleware(BodyLimits, most=(settings or Settings()).max_body)
+    app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app
+
+
+def create_service(
+    tracker: Tracker, settings: Settings | None = None, tracing: Tracing | None = None
+) -> ASGIApp:
+    """Return the whole service as `delegation serve` runs it.
+
+    Args:
+        tracker: Store and keys; the caller closes it.
+        settings: Bounds; the environment's if left out.
+        tracing: Where spans go, if anywhere; the caller closes it.
+    """
+    app = create_app(tracker, settings)
+    log_all = bool(app.state.settings.log_requests)
+    return Observing(CheckFront(app), app.state.metrics, tracing, log_all=log_all)

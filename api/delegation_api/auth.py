@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, UnauthenticatedError
@@ -16,6 +19,70 @@ OPERATOR: Final[tuple[Role, ...]] = ("operator",)
 READERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
 SERVICES: Final[tuple[Role, ...]] = ("operator", "service")
 EVERYONE: Final[tuple[Role, ...]] = ("operator", "service", "reviewer")
+
+KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
+MAX_KEYS: Final = 1024
+
+
+class KeyCache:
+    """Live API keys by their Authorization header, each believed for one second.
+
+    Unknown secrets are never kept: they would push out the known ones.
+
+    Args:
+        tracker: Where keys are recorded.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, tracker: Tracker, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with nothing known."""
+        self._tracker = tracker
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[float, ApiKey]] = OrderedDict()
+
+    def held(self, header: bytes) -> ApiKey | None:
+        """Return the key of a header that was looked up within the last second."""
+        found = self._known.get(header)
+        if found is None or self._clock() >= found[0]:
+            return None
+        return found[1]
+
+    async def find(self, header: bytes) -> ApiKey | None:
+        """Return the live key of a header, or None."""
+        held = self.held(header)
+        if held is not None:
+            return held
+        scheme, _, secret = header.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        until = self._clock() + KEY_SECONDS
+        key = await run_in_threadpool(self._tracker.authenticate, secret.strip())
+        if key is None:
+            self._known.pop(header, None)
+            return None
+        self._known[header] = (until, key)
+        self._known.move_to_end(header)
+        while len(self._known) > MAX_KEYS:
+            self._known.popitem(last=False)
+        return key
+
+
+def authorized(key: ApiKey | None, roles: tuple[Role, ...]) -> ApiKey:
+    """Return a caller's key if its role may do what is asked.
+
+    Raises:
+        UnauthenticatedError: There is no live key.
+        ForbiddenError: Its role may not.
+    """
+    if key is None:
+        raise UnauthenticatedError(
+            "The request carries no valid API key.", remedy="Send Authorization: Bearer dk_..."
+        )
+    if key.role not in roles:
+        raise ForbiddenError(
+            "The API key's role may not do this.", remedy=f"Use one of: {', '.join(roles)}."
+        )
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +95,16 @@ class RoleGate:
 
     roles: tuple[Role, ...]
 
-    def __call__(self, request: Request) -> ApiKey | None:
+    async def __call__(self, request: Request) -> ApiKey | None:
         """Return the caller's key, None on a public endpoint."""
         if not self.roles:
             return None
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        tracker: Tracker = request.app.state.tracker
-        key = tracker.authenticate(secret.strip()) if scheme.lower() == "bearer" else None
-        if key is None:
-            raise UnauthenticatedError(
-                "The request carries no valid API key.", remedy="Send Authorization: Bearer dk_..."
-            )
-        if key.role not in self.roles:
-            raise ForbiddenError(
-                "The API key's role may not do this.",
-                remedy=f"Use one of: {', '.join(self.roles)}.",
-            )
-        return key
+        keys: KeyCache = request.app.state.keys
+        header = request.headers.get("authorization", "").encode("latin-1")
+        return authorized(await keys.find(header), self.roles)
 
 
-def needs(roles: tuple[Role, ...]) -> Callable[[Request], ApiKey | None]:
+def needs(roles: tuple[Role, ...]) -> Callable[[Request], Awaitable[ApiKey | None]]:
     """Return the gate of an endpoint, as a dependency."""
     return RoleGate(roles)
 

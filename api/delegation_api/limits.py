@@ -1,64 +1,121 @@
-"""The body's bounds, before anything parses it: size, media type, and JSON that reads one way."""
+"""The body's bounds, before any schema: size, time, media type, and JSON that reads one way."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
+from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delegation import canonical
+from delegation.canonical import Json
+from delegation.errors import MalformedError
 from delegation_api.problems import problem
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+class GoneError(Exception):
+    """The client hung up while it was sending."""
+
+
+class UnfitBodyError(Exception):
+    """The body is refused before its schema; carries the answer."""
+
+    def __init__(self, answer: JSONResponse) -> None:
+        super().__init__("unfit body")
+        self.answer = answer
+
+
+async def read_body(scope: Scope, receive: Receive, *, most: int, seconds: float) -> bytes:
+    """Return a whole request body of JSON's media type.
+
+    Args:
+        scope: The request.
+        receive: Its channel.
+        most: Largest body, in bytes.
+        seconds: How long it may take to arrive.
+
+    Raises:
+        GoneError: The client hung up.
+        UnfitBodyError: Too large, too slow, or of another media type.
+    """
+    body = bytearray()
+    more = True
+    try:
+        async with asyncio.timeout(seconds):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise GoneError
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > most:
+                    answer = problem(
+                        413, "body_too_large", f"A body has at most {most} bytes.",
+                        headers={"Connection": "close"},
+                    )  # fmt: skip
+                    raise UnfitBodyError(answer)
+    except TimeoutError as error:
+        answer = problem(
+            408, "body_too_slow", f"A body arrives within {seconds:g} seconds.",
+            headers={"Connection": "close"},
+        )  # fmt: skip
+        raise UnfitBodyError(answer) from error
+    if body:
+        media = next((v for k, v in scope["headers"] if k == b"content-type"), b"")
+        if media.split(b";")[0].strip().lower() != b"application/json":
+            raise UnfitBodyError(
+                problem(415, "body_not_json_type", "Send Content-Type: application/json.")
+            )
+    return bytes(body)
+
+
+def parse_body(body: bytes) -> Json:
+    """Return the JSON of a body.
+
+    Raises:
+        UnfitBodyError: Two readers of it might see two values.
+    """
+    try:
+        value: Json = canonical.parse_one_way(body)
+    except MalformedError as error:
+        raise UnfitBodyError(
+            problem(400, "body_not_json", "The body is not JSON that every reader reads alike.")
+        ) from error
+    return value
 
 
 class BodyLimits:
-    """Reads the whole body under its cap, checks it, and hands it on.
-
-    Duplicate members, NaN and lone surrogates are refused here: two readers of one body
-    must see one value.
+    """Reads the whole body under its bounds, checks it, and hands it on.
 
     Args:
         app: The application behind.
         most: Largest body, in bytes.
+        seconds: How long a body may take to arrive.
     """
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, seconds: float) -> None:
         """Wrap an application."""
         self._app = app
         self._most = most
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http" or scope["method"] not in _WITH_BODY:
             await self._app(scope, receive, send)
             return
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self._most:
-                answer = problem(
-                    413, "body_too_large", f"A body has at most {self._most} bytes.",
-                    headers={"Connection": "close"},
-                )  # fmt: skip
-                await answer(scope, receive, send)
-                return
-        if body:
-            headers = dict(scope["headers"])
-            media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-            if media != b"application/json":
-                answer = problem(415, "body_not_json_type", "Send Content-Type: application/json.")
-                await answer(scope, receive, send)
-                return
-            if not canonical.reads_one_way(bytes(body)):
-                answer = problem(
-                    400, "body_not_json", "The body is not JSON that every reader reads alike."
-                )
-                await answer(scope, receive, send)
-                return
+        try:
+            body = await read_body(scope, receive, most=self._most, seconds=self._seconds)
+            if body:
+                parse_body(body)
+        except GoneError:
+            return
+        except UnfitBodyError as unfit:
+            await unfit.answer(scope, receive, send)
+            return
         sent = False
 
         async def replay() -> Message:
@@ -66,6 +123,6 @@ class BodyLimits:
             if sent:
                 return await receive()
             sent = True
-            return {"type": "http.request", "body": bytes(body), "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)

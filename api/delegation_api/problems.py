@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -78,6 +78,14 @@ def problem(  # the members of a problem
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def off_schema(places: Sequence[str]) -> JSONResponse:
+    """Return the problem of a request whose body or query is off its schema at these places."""
+    return problem(
+        422, "body_invalid", f"The request is off its schema at: {', '.join(places)}.",
+        remedy="See /openapi.json.",
+    )  # fmt: skip
+
+
 def problem_of(error: DelegationError) -> JSONResponse:
     """Return the problem that an error of ours is."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
@@ -99,11 +107,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> JSONResponse:
-        fields = sorted({_place(item) for item in getattr(error, "errors", list)()})
-        return problem(
-            422, "body_invalid", f"The request is off its schema at: {', '.join(fields)}.",
-            remedy="See /openapi.json.",
-        )  # fmt: skip
+        return off_schema(sorted({_place(item) for item in getattr(error, "errors", list)()}))
 
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: Exception) -> JSONResponse:

@@ -1,6 +1,12 @@
-"""Settings of the service, from the environment (`DELEGATION_...`) or the command line."""
+"""Settings of the service, from the environment (`DELEGATION_...`) or the command line.
+
+docs/deploy/settings.md has each one with its unit, its default and what breaks; a test holds the two
+equal.
+"""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,12 +16,19 @@ class Settings(BaseSettings):
     """What an operator may set.
 
     Args:
-        store: URL of the store.
+        store: File or URL of the store.
         ring: File of the key ring, made with mode 0600 if it does not exist.
         issuer: URL under which the service issues; empty takes the address it listens on.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        workers: Processes; more than one needs PostgreSQL.
         max_body: Largest request body, in bytes.
+        body_seconds: Seconds in which a body must have arrived.
+        max_connections: Connections of one worker; more are answered 503.
+        log_level: Least level that is logged.
+        log_format: `json` for machines, `text` for people.
+        log_requests: Whether each request is logged; failures always are.
+        otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
     model_config = SettingsConfigDict(env_prefix="DELEGATION_", extra="ignore")
@@ -25,4 +38,11 @@ class Settings(BaseSettings):
     issuer: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8470, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
     max_body: int = Field(default=256 * 1024, ge=1024, le=16 * 1024 * 1024)
+    body_seconds: float = Field(default=10.0, gt=0, le=300)
+    max_connections: int = Field(default=1024, ge=1, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "text"
+    log_requests: bool = False
+    otlp_endpoint: str = ""

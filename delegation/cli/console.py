@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from delegation.embedded import Tracker
+from delegation.embedded import Tracker, store_url
+from delegation.embedded.location import ring_file, store_file
 from delegation.errors import DelegationError
 from delegation.graph.names import clean
 
@@ -26,32 +27,37 @@ PLAIN_STORE: Final = Path("delegation.db")
 FAILED, DENIED = 1, 3
 
 StoreOption = Annotated[
-    Path | None,
-    typer.Option("--store", help="SQLite file; the demo's if it is there, else delegation.db."),
+    str | None,
+    typer.Option(
+        "--store",
+        help="SQLite file or postgresql:// URL; else DELEGATION_STORE, the demo's, delegation.db.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
-def default_store() -> Path:
+def default_store() -> str:
     """Return the store that commands use unless told otherwise."""
     named = os.environ.get("DELEGATION_STORE", "")
     if named:
-        return Path(named.removeprefix("sqlite:///"))
-    return DEMO_STORE if DEMO_STORE.exists() else PLAIN_STORE
+        return named
+    return str(DEMO_STORE if DEMO_STORE.exists() else PLAIN_STORE)
 
 
-def ring_file(store: Path) -> Path:
-    """Return where a store's key ring is kept: beside it."""
-    return store.with_suffix(".ring.json")
+def ring_of(store: str) -> Path:
+    """Return where a store's key ring is kept."""
+    named = os.environ.get("DELEGATION_RING", "")
+    return Path(named) if named else ring_file(store)
 
 
 @contextmanager
-def opened(store: Path | None) -> Iterator[Tracker]:
+def opened(store: str | None) -> Iterator[Tracker]:
     """Open an existing store with its keys; a missing one is refused, never made by accident."""
-    file = store or default_store()
-    if not file.exists():
+    place = store or default_store()
+    file = store_file(place)
+    if file is not None and not file.exists():
         fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
-    with refusing(), Tracker.open(f"sqlite:///{file}", ring_file=ring_file(file)) as tracker:
+    with refusing(), Tracker.open(store_url(place), ring_file=ring_of(place)) as tracker:
         yield tracker
 
 

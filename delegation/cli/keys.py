@@ -16,7 +16,7 @@ from delegation.cli.console import (
     print_json,
     print_table,
     refusing,
-    ring_file,
+    ring_of,
 )
 from delegation.identity.keyring import KeyRing, RingRole
 from delegation.tracker.work import Role
@@ -64,7 +64,7 @@ def revoke(name: str, *, store: StoreOption = None) -> None:
 def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show the service's own keys: roles, ids and states, never a secret."""
     with refusing():
-        held = KeyRing.load(ring_file(store or default_store()))
+        held = KeyRing.load(ring_of(store or default_store()))
     rows = [(key.role, key.kid, key.state, key.not_after) for key in held.keys]
     columns = ("role", "kid", "state", "not_after")
     if as_json:
@@ -83,7 +83,7 @@ def rotate(
     store: StoreOption = None,
 ) -> None:
     """Add a new active key; the old one verifies for a while longer. Restart the service after."""
-    file = ring_file(store or default_store())
+    file = ring_of(store or default_store())
     with refusing():
         fresh = KeyRing.load(file).rotated(cast("RingRole", role), at=int(time.time()), keep=keep)
         fresh.replace_in(file)

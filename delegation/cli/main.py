@@ -60,8 +60,16 @@ def whowhen(
     """Rehearse recorded multi-agent runs: hand-offs become delegations, actions become checks."""
     from delegation.rehearsal.command import rehearse_whowhen  # noqa: PLC0415
 
+    file = None if store is None else Path(store)
     with refusing():
-        raise typer.Exit(rehearse_whowhen(directory, store=store, as_json=as_json, limit=limit))
+        raise typer.Exit(
+            rehearse_whowhen(
+                directory,
+                store=file,
+                as_json=as_json,
+                limit=limit,
+            )
+        )
 
 
 def main() -> None:

@@ -1,28 +1,36 @@
-"""`delegation serve`: the HTTP service over a SQLite store, one process."""
+"""`delegation serve`: the HTTP service, in one process or several."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+import tempfile
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from delegation.cli.console import OUT, StoreOption, default_store, fail, refusing, ring_file
-from delegation.embedded import Tracker
+from delegation.cli.console import OUT, StoreOption, default_store, fail, refusing, ring_of
+from delegation.embedded import Tracker, store_url
+from delegation.embedded.location import shown, store_file
 from delegation.errors import MissingExtraError
 from delegation.tracker.work import Role
+
+if TYPE_CHECKING:
+    from delegation_api.settings import Settings
 
 
 def serve(
     *,
     store: StoreOption = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8470,
-    issuer: Annotated[str, typer.Option(help="URL under which tokens are issued.")] = "",
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
+    ] = None,
+    issuer: Annotated[str | None, typer.Option(help="URL under which tokens are issued.")] = None,
     ready_file: Annotated[
         Path | None, typer.Option(help="JSON with url and pid is written here once listening.")
     ] = None,
@@ -30,36 +38,91 @@ def serve(
         bool, typer.Option(help="Make and print an operator's and a reviewer's key if none lives.")
     ] = True,
 ) -> None:
-    """Serve the store. The first start makes the store, its ring, and the first API keys."""
-    try:
-        import uvicorn  # noqa: PLC0415  # an extra
+    """Serve the store. The first start makes the store, its ring, and the first API keys.
 
-        from delegation_api.app import create_app  # noqa: PLC0415
+    What is not given here comes from the environment: DELEGATION_STORE, DELEGATION_PORT and so on.
+    """
+    try:
+        from delegation_api.settings import Settings  # noqa: PLC0415  # an extra
     except ImportError:
         error = MissingExtraError("server", "Serving")
         fail(str(error), error.remedy)
-    file = store or default_store()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    listener = _listen(host, port)
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    given: dict[str, Any] = {
+        "host": host, "port": port, "workers": workers, "issuer": issuer, "store": store,
+    }  # fmt: skip
+    try:
+        settings = Settings(**{k: v for k, v in given.items() if v is not None})
+    except ValueError as error:
+        fail(f"A DELEGATION_ setting is out of its bounds: {_places(error)}.", "See docs/deploy.")
+    place = settings.store or default_store()
+    file = store_file(place)
+    if settings.workers > 1 and file is not None:
+        fail(
+            "SQLite has one writer: it serves one worker.",
+            "Leave --workers out, or use a postgresql:// store.",
+        )
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    listener = _listen(settings.host, settings.port)
+    shown_host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{shown_host}:{listener.getsockname()[1]}"
+    settings = settings.model_copy(
+        update={
+            "store": place,
+            "ring": settings.ring or str(ring_of(place)),
+            "issuer": settings.issuer or url,
+        }
+    )
     with (
         refusing(),
         Tracker.open(
-            f"sqlite:///{file}", ring_file=ring_file(file), issuer=issuer or url
+            store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
         ) as tracker,
     ):
-        OUT.print(f"delegation serves {file} at {url} (issuer {tracker.issuer})", markup=False)
+        OUT.print(
+            f"delegation serves {shown(place)} at {url} (issuer {tracker.issuer})", markup=False
+        )
         if make_keys:
             _make_keys(tracker)
+    if ready_file is not None:
+        fresh = ready_file.with_suffix(".part")
+        fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+        fresh.replace(ready_file)
+    with refusing():
+        _run(settings, listener)
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    """Run one process, or a parent of several that share the listening socket."""
+    import uvicorn  # noqa: PLC0415  # an extra
+
+    from delegation_api.process import Process  # noqa: PLC0415
+
+    options: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "limit_concurrency": settings.max_connections,
+        "timeout_graceful_shutdown": 10,
+        "lifespan": "on",
+    }
+    if settings.workers == 1:
+        uvicorn.Server(uvicorn.Config(Process(settings), **options)).run(sockets=[listener])
+        return
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
+
+    for name, value in settings.model_dump().items():
+        os.environ[f"DELEGATION_{name.upper()}"] = str(value)
+    with tempfile.TemporaryDirectory(prefix="delegation-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         config = uvicorn.Config(
-            create_app(tracker), log_level="warning", access_log=False, server_header=False
+            "delegation_api.process:make", factory=True, workers=settings.workers, **options
         )
-        if ready_file is not None:
-            body = json.dumps({"url": url, "pid": os.getpid()})
-            fresh = ready_file.with_suffix(".part")
-            fresh.write_text(body, encoding="utf-8")
-            fresh.replace(ready_file)
-        uvicorn.Server(config).run(sockets=[listener])
+        Multiprocess(config, [listener]).run()
+
+
+def _places(error: ValueError) -> str:
+    return ", ".join(str(item["loc"][-1]) for item in getattr(error, "errors", list)())
 
 
 def _make_keys(tracker: Tracker) -> None:

@@ -17,12 +17,13 @@ from typing import Self
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.embedded.review import Review, task_id
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
+from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject, SubjectKind
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
@@ -36,10 +37,21 @@ from delegation.tracker import (
     check,
     inspect,
     issue,
+    outcome,
     revoke,
     tasks,
 )
-from delegation.tracker.work import Agent, ApiKey, Revocation, Role, Store
+from delegation.tracker.plan import Plan, plan
+from delegation.tracker.work import (
+    Agent,
+    ApiKey,
+    OutcomeReport,
+    OutcomeState,
+    Revocation,
+    Role,
+    Store,
+    WriterStats,
+)
 
 
 class Tracker(Review):
@@ -225,6 +237,36 @@ class Tracker(Review):
             client=client,
             idempotency_key=idempotency_key,
         )
+
+    def plan(
+        self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
+    ) -> Plan:
+        """Return what a call or a narrower link would come to; see `tracker.plan.plan`."""
+        return plan(self._desk, _text(token), access=access, narrower=grant, at=self._clock())
+
+    def receipt(self, decision: Decision, audience: str) -> str | None:
+        """Return a signed receipt of an allowed decision; None if denied, or without such a key."""
+        if not decision.allowed or not self._desk.ring.serves("service"):
+            return None
+        return sign_receipt(
+            self._desk.ring,
+            decision=decision.id,
+            tool=decision.tool,
+            audience=audience,
+            arguments=decision.arguments,
+            expires_at=decision.valid_until,
+        )
+
+    def report_outcome(
+        self, decision: DecisionId | str, state: OutcomeState, *, by: str, detail: str = ""
+    ) -> None:
+        """Record what became of an allowed call; see `tracker.outcome.report_outcome`."""
+        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock())
+        outcome.report_outcome(self._store, report)
+
+    def writer_stats(self) -> tuple[int, WriterStats]:
+        """Return how many decisions wait, and what the writer did so far; for metrics."""
+        return self._store.writer_stats()
 
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Record a token that its holder shows; see `tracker.announce.announce`."""

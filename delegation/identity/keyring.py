@@ -180,7 +180,10 @@ class KeyRing:
 
     @classmethod
     def generate(
-        cls, issuer: str, *, roles: Iterable[RingRole] = ("issuer", "statement", "macaroon")
+        cls,
+        issuer: str,
+        *,
+        roles: Iterable[RingRole] = ("issuer", "statement", "macaroon", "service"),
     ) -> KeyRing:
         """Return a ring of new keys, one active key for each role."""
         keys = [
@@ -198,6 +201,10 @@ class KeyRing:
     def keys(self) -> tuple[RingKey, ...]:
         """All keys."""
         return self._keys
+
+    def serves(self, role: RingRole) -> bool:
+        """Return whether the ring has an active key of a role."""
+        return any(key.role == role and key.state == "active" for key in self._keys)
 
     def active(self, role: RingRole) -> RingKey:
         """Return the newest active key of a role.

@@ -58,8 +58,27 @@ class CheckBody(Body):
     """Ask for a decision on one call. What is inside the three members is judged, not validated."""
 
     token: str
-    proof: str | None
-    access: dict[str, Any]
+    proof: str | None = Field(description="Not looked at in a dry run.")
+    access: dict[str, Any] | None = Field(description="Null only in a dry run.")
+    idempotency_key: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]{1,128}$",
+        description="The caller's name for this request; sent again, it gets the first answer.",
+    )
+    receipt: bool = Field(default=False, description="Whether a signed receipt is wanted.")
+    dry_run: bool = Field(
+        default=False, description="Plan only: nothing is recorded, charged or allowed."
+    )
+    grant: dict[str, Any] | None = Field(
+        default=None, description="In a dry run: the grant of a link that might be made."
+    )
+
+
+class OutcomeBody(Body):
+    """Report what became of an allowed call."""
+
+    state: Literal["executed", "failed", "not_executed"]
+    detail: str = Field(default="", max_length=500)
 
 
 class AnnounceBody(Body):

@@ -7,7 +7,6 @@ gate of standing, idempotency keys, nonces, links, counters, numbers. So none wa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -17,19 +16,13 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
-from delegation.records.catalogue import CatalogueShelf
-from delegation.records.claims import (
-    BATCHES,
-    claim_nonces,
-    claim_requests,
-    forget_old,
-    nonces_are_known,
-)
+from delegation.records.claims import claim_nonces, claim_requests, forget_old, nonces_are_known
 from delegation.records.database import upsert
-from delegation.records.facts import BatchFacts, RevokedShelf, lock_counters, read_facts
+from delegation.records.facts import BatchFacts, lock_counters, read_facts
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
-from delegation.records.reader import COUNTERS, DECISIONS, UNPROVEN
+from delegation.records.shelves import Shelves
+from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
 from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
 
 Outcome: TypeAlias = Decision | Exception
@@ -46,15 +39,6 @@ _CHARGE: Final = (
     .values(used=COUNTERS.c.used + bindparam("amount"))
 )
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
-
-
-@dataclass(slots=True)
-class Shelves:
-    """What a process keeps between batches, each exact at a number that the batch reads."""
-
-    catalogue: CatalogueShelf = field(default_factory=CatalogueShelf)
-    revoked: RevokedShelf = field(default_factory=RevokedShelf)
-    forgotten_at: int = 0
 
 
 def mark(connection: Connection, batch: str, at: int) -> bool:

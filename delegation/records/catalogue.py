@@ -6,9 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue, Tool
-from delegation.records.tables import ToolRow
-
-TOOLS = ToolRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
+from delegation.records.tables import TOOLS
 
 
 class CatalogueShelf:

@@ -15,11 +15,7 @@ from sqlalchemy.types import Text
 
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
 from delegation.records.numbers import raise_number
-from delegation.records.tables import BatchRow, NonceRow, RequestRow
-
-NONCES: Final = NonceRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
-REQUESTS: Final = RequestRow.__table__  # type: ignore[attr-defined]
-BATCHES: Final = BatchRow.__table__  # type: ignore[attr-defined]
+from delegation.records.tables import BATCHES, NONCES, REQUESTS
 
 NONCE_SECONDS: Final = 2 * MAX_AGE + MAX_AHEAD  # longer than any proof of that nonce stays fresh
 REQUEST_SECONDS: Final = 24 * 3600  # how long a lost answer may be asked for again

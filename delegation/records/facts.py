@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, select, tuple_
 
 from delegation.authority.ids import TaskId
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
 from delegation.judge.settle import Settlement
 from delegation.records.database import upsert
-from delegation.records.reader import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS, TASKS
+from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS, TASKS
 
 _MAX_TASKS: Final = 16  # child tasks nest no deeper than chains
 _ALL_TASKS: Final = select(TASKS.c.id, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent).where(
@@ -41,7 +41,7 @@ _NEWER: Final = (
     .where(REVOCATIONS.c.epoch > bindparam("after"), REVOCATIONS.c.epoch <= bindparam("upto"))
     .order_by(REVOCATIONS.c.epoch)
 )
-_LOCKED: Final = (
+_COUNTED: Final = (
     select(COUNTERS)
     .where(
         tuple_(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit).in_(
@@ -49,8 +49,8 @@ _LOCKED: Final = (
         )
     )
     .order_by(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit)
-    .with_for_update()
 )
+_LOCKED: Final = _COUNTED.with_for_update()
 
 
 class RevokedShelf:
@@ -191,24 +191,22 @@ def _read_tasks(connection: Connection, tasks: Iterable[str]) -> dict[str, TaskR
     return found
 
 
+def counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
+    """Read the batch's counters without locking them; for plans, which charge nothing."""
+    ledgers, limits = _counter_keys(queries)
+    _read_counters(connection, [*ledgers, *limits], facts, _COUNTED)
+
+
 def lock_counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
     """Lock and read every counter that the batch may charge, in one order for all processes.
 
     A link's counter is made here at its first use, with the limit that its signed grant states.
     """
-    limits: dict[CounterKey, int] = {}
-    ledgers: set[CounterKey] = set()
-    for query in queries:
-        for unit in query.units:
-            ledgers.add(CounterKey("task", query.chain.origin.task, unit))
-            for link in query.chain.links:
-                limit = link.grant.budget.get(unit)
-                if limit is not None:
-                    limits[CounterKey("link", link.id, unit)] = limit
+    ledgers, limits = _counter_keys(queries)
     wanted = [*ledgers, *limits]
     if not wanted:
         return
-    _read_counters(connection, wanted, facts)
+    _read_counters(connection, wanted, facts, _LOCKED)
     missing = sorted(
         (key.scope, key.id, key.unit, limit)
         for key, limit in limits.items()
@@ -222,11 +220,30 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
         upsert(connection, COUNTERS).on_conflict_do_nothing(),
         [{**dict(zip(names, row, strict=True)), "used": 0} for row in missing],
     )
-    _read_counters(connection, wanted, facts)
+    _read_counters(connection, wanted, facts, _LOCKED)
 
 
-def _read_counters(connection: Connection, wanted: Sequence[CounterKey], facts: BatchFacts) -> None:
+def _counter_keys(queries: Sequence[Query]) -> tuple[set[CounterKey], dict[CounterKey, int]]:
+    """Return the ledgers' counters, and the links' with their limits."""
+    limits: dict[CounterKey, int] = {}
+    ledgers: set[CounterKey] = set()
+    for query in queries:
+        for unit in query.units:
+            ledgers.add(CounterKey("task", query.chain.origin.task, unit))
+            for link in query.chain.links:
+                limit = link.grant.budget.get(unit)
+                if limit is not None:
+                    limits[CounterKey("link", link.id, unit)] = limit
+    return ledgers, limits
+
+
+def _read_counters(
+    connection: Connection,
+    wanted: Sequence[CounterKey],
+    facts: BatchFacts,
+    statement: Select[Any],
+) -> None:
     keys = [(key.scope, key.id, key.unit) for key in wanted]
-    for row in connection.execute(_LOCKED, {"keys": keys}):
+    for row in connection.execute(statement, {"keys": keys}):
         key = CounterKey(row.scope, row.id, row.unit)
         facts.used[key], facts.limits[key] = row.used, row.lim

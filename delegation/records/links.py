@@ -19,23 +19,22 @@ from delegation.lineage.entry import Counts, LinkEntry, Standing
 from delegation.records.database import upsert
 from delegation.records.numbers import take_number
 from delegation.records.tables import (
+    EVIDENCE,
+    LINKS,
     AgentKeyRow,
     AgentRow,
     DecisionRow,
     LinkEvidenceRow,
-    LinkRow,
     RevocationRow,
     TaskRow,
 )
 from delegation.tokens.evidence import LinkEvidence
 
 LinkData: TypeAlias = Row[Any]
-_LINKS = LinkRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
-_EVIDENCE = LinkEvidenceRow.__table__  # type: ignore[attr-defined]
 _KNOWN: Final = (
-    select(_LINKS.c.id, _LINKS.c.task, _EVIDENCE.c.format)
-    .outerjoin(_EVIDENCE, _EVIDENCE.c.link == _LINKS.c.id)
-    .where(_LINKS.c.id.in_(bindparam("ids", expanding=True)))
+    select(LINKS.c.id, LINKS.c.task, EVIDENCE.c.format)
+    .outerjoin(EVIDENCE, EVIDENCE.c.link == LINKS.c.id)
+    .where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
 )
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
@@ -107,7 +106,7 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
         # Their row of numbers stays locked, so that links appear in the order of their numbers.
         first = take_number(connection, "link", len(fresh))
         connection.execute(
-            upsert(connection, _LINKS).on_conflict_do_nothing(),
+            upsert(connection, LINKS).on_conflict_do_nothing(),
             [_link_row(new, n) for n, new in enumerate(fresh.values(), start=first)],
         )
         known |= {link: new.task for link, new in fresh.items()}
@@ -116,7 +115,7 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
         _evidence_row(*item) for item in sorted(proofs.items(), key=_key) if item[0] not in seen
     ]
     if added:
-        connection.execute(upsert(connection, _EVIDENCE).on_conflict_do_nothing(), added)
+        connection.execute(upsert(connection, EVIDENCE).on_conflict_do_nothing(), added)
     return known
 
 
@@ -156,7 +155,7 @@ def rows(connection: Connection, ids: Iterable[str]) -> list[LinkData]:
     found: list[LinkData] = []
     for start in range(0, len(wanted), _CHUNK):
         part = wanted[start : start + _CHUNK]
-        found += connection.execute(select(_LINKS).where(_LINKS.c.id.in_(part))).all()
+        found += connection.execute(select(LINKS).where(LINKS.c.id.in_(part))).all()
     return sorted(found, key=lambda row: (row.depth, row.sequence))
 
 

@@ -11,10 +11,9 @@ from typing import Final, Literal, TypeAlias
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from delegation.records.tables import NumberRow
+from delegation.records.tables import NUMBERS
 
 Name: TypeAlias = Literal["epoch", "catalogue", "link", "decision", "nonces_before"]
-NUMBERS: Final = NumberRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
 
 _READ: Final = select(NUMBERS.c.name, NUMBERS.c.n)
 _TAKE: Final = (

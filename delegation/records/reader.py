@@ -6,40 +6,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
-from delegation.judge.facts import Subject
+from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.records import decisions, links
-from delegation.records.catalogue import CatalogueShelf
+from delegation.records.facts import counters, read_facts
+from delegation.records.numbers import read_numbers
+from delegation.records.shelves import Shelves
 from delegation.records.tables import (
-    AgentKeyRow,
-    AgentRow,
-    ApiKeyRow,
-    CounterRow,
-    DecisionRow,
-    LinkRow,
-    OutcomeRow,
-    RevocationRow,
-    TaskRow,
-    UnprovenCountRow,
+    AGENT_KEYS,
+    AGENTS,
+    API_KEYS,
+    COUNTERS,
+    DECISIONS,
+    LINKS,
+    OUTCOMES,
+    REVOCATIONS,
+    TASKS,
+    UNPROVEN,
 )
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
-
-TASKS = TaskRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it for table=True
-DECISIONS = DecisionRow.__table__  # type: ignore[attr-defined]
-LINKS = LinkRow.__table__  # type: ignore[attr-defined]
-REVOCATIONS = RevocationRow.__table__  # type: ignore[attr-defined]
-COUNTERS = CounterRow.__table__  # type: ignore[attr-defined]
-API_KEYS = ApiKeyRow.__table__  # type: ignore[attr-defined]
-AGENTS = AgentRow.__table__  # type: ignore[attr-defined]
-AGENT_KEYS = AgentKeyRow.__table__  # type: ignore[attr-defined]
-OUTCOMES = OutcomeRow.__table__  # type: ignore[attr-defined]
-UNPROVEN = UnprovenCountRow.__table__  # type: ignore[attr-defined]
 
 
 class SqlReader:
@@ -47,17 +38,24 @@ class SqlReader:
 
     Args:
         connection: An open snapshot or transaction.
-        shelf: Catalogues that were parsed before.
+        shelves: What this process keeps between transactions.
     """
 
-    def __init__(self, connection: Connection, shelf: CatalogueShelf) -> None:
+    def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Read through this connection; the caller ends it."""
         self._connection = connection
-        self._shelf = shelf
+        self._shelves = shelves
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
-        return self._shelf.newest(self._connection)
+        return self._shelves.catalogue.newest(self._connection)
+
+    def facts(self, query: Query) -> Facts:
+        """Return what settling a call would know now; nothing is locked."""
+        epoch = read_numbers(self._connection)["epoch"]
+        found = read_facts(self._connection, [query], epoch=epoch, shelf=self._shelves.revoked)
+        counters(self._connection, [query], found)
+        return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId) -> TaskEntry | None:
         """Return a task, or None."""
@@ -218,11 +216,6 @@ class SqlReader:
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
-
-    def epoch(self) -> int:
-        """Return the number of the newest revocation, 0 if there is none."""
-        newest = self._connection.execute(select(func.max(REVOCATIONS.c.epoch))).scalar_one()
-        return int(newest or 0)
 
 
 def revocation_of(row: Row[Any]) -> Revocation:

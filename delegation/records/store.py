@@ -10,14 +10,15 @@ from sqlalchemy import text
 
 from delegation.authority.catalogue import Catalogue
 from delegation.judge.decision import Decision
-from delegation.records.batch import Shelves
 from delegation.records.database import Database
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
+from delegation.records.shelves import Shelves
 from delegation.records.unproven import UnprovenGate
 from delegation.records.work import SqlWork
 from delegation.records.writer import DecisionWriter
 from delegation.tracker.draft import AnyDraft
+from delegation.tracker.work import WriterStats
 
 
 def open_store(url: str) -> SqlStore:
@@ -61,7 +62,7 @@ class SqlStore:
     def read(self) -> Iterator[SqlReader]:
         """Open a snapshot to read from."""
         with self._database.reading() as connection:
-            yield SqlReader(connection, self._shelves.catalogue)
+            yield SqlReader(connection, self._shelves)
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[SqlWork]:
@@ -88,6 +89,10 @@ class SqlStore:
         code = decision.denial.code if decision.denial else ""
         self.writer.count(decision.at // 60, code)
         return True
+
+    def writer_stats(self) -> tuple[int, WriterStats]:
+        """Return how many drafts wait, and what the writer did so far."""
+        return self.writer.depth, self.writer.stats
 
     def ping(self) -> None:
         """Ask the database anything, and the writer whether it takes decisions."""

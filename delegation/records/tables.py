@@ -270,3 +270,22 @@ class UnprovenCountRow(Table, table=True):
     minute: int = Field(primary_key=True, sa_type=BigInteger)
     code: str = Field(primary_key=True)
     count: int = Field(sa_type=BigInteger)
+
+
+# The same tables as SQLAlchemy Core sees them: statements are written in Core.
+TOOLS: Final = Table.metadata.tables["tool"]
+TASKS: Final = Table.metadata.tables["task"]
+DECISIONS: Final = Table.metadata.tables["decision"]
+LINKS: Final = Table.metadata.tables["link"]
+EVIDENCE: Final = Table.metadata.tables["link_evidence"]
+REVOCATIONS: Final = Table.metadata.tables["revocation"]
+COUNTERS: Final = Table.metadata.tables["counter"]
+API_KEYS: Final = Table.metadata.tables["api_key"]
+AGENTS: Final = Table.metadata.tables["agent"]
+AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
+OUTCOMES: Final = Table.metadata.tables["outcome"]
+UNPROVEN: Final = Table.metadata.tables["unproven_count"]
+NONCES: Final = Table.metadata.tables["nonce"]
+REQUESTS: Final = Table.metadata.tables["request"]
+BATCHES: Final = Table.metadata.tables["batch"]
+NUMBERS: Final = Table.metadata.tables["number"]

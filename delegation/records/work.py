@@ -15,12 +15,13 @@ from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import TaskState
-from delegation.records.batch import Shelves, settle_batch
-from delegation.records.catalogue import TOOLS
+from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
-from delegation.records.reader import (
+from delegation.records.reader import SqlReader, revocation_of
+from delegation.records.shelves import Shelves
+from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
     API_KEYS,
@@ -29,8 +30,7 @@ from delegation.records.reader import (
     OUTCOMES,
     REVOCATIONS,
     TASKS,
-    SqlReader,
-    revocation_of,
+    TOOLS,
 )
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
@@ -47,8 +47,7 @@ class SqlWork(SqlReader):
 
     def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Write through this connection; the caller commits."""
-        super().__init__(connection, shelves.catalogue)
-        self._shelves = shelves
+        super().__init__(connection, shelves)
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
         """Record a definition as a new catalogue revision and return its number."""

@@ -12,7 +12,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Final
 
@@ -22,9 +21,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from delegation.errors import DelegationError, StoreUnavailableError, UnknownOutcomeError
 from delegation.judge.decision import Decision
 from delegation.records import postgres
-from delegation.records.batch import Counts, Outcome, Shelves, id_of, mark, read_back, settle_batch
+from delegation.records.batch import Counts, Outcome, id_of, mark, read_back, settle_batch
 from delegation.records.database import Database
+from delegation.records.shelves import Shelves
 from delegation.tracker.draft import AnyDraft
+from delegation.tracker.work import WriterStats
 
 CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
 MOST: Final = 512  # drafts in one batch
@@ -36,29 +37,6 @@ _LOG: Final = logging.getLogger("delegation.records")
 
 class _DoubtfulError(Exception):
     """The batch may or may not be committed."""
-
-
-@dataclass(slots=True)
-class WriterStats:
-    """What the writer did since it began; read without a lock, for metrics.
-
-    Args:
-        batches: Committed batches.
-        drafts: Drafts in them.
-        seconds: Time spent in them.
-        retries: Attempts after the first.
-        reused_markers: Attempts that found an earlier one committed after all.
-        refused: Drafts refused because the queue was full or the writer had ended.
-        failed: Drafts whose batch could not be committed.
-    """
-
-    batches: int = 0
-    drafts: int = 0
-    seconds: float = 0.0
-    retries: int = 0
-    reused_markers: int = 0
-    refused: int = 0
-    failed: int = 0
 
 
 class DecisionWriter:

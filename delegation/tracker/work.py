@@ -18,7 +18,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Subject
+from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
@@ -145,11 +145,37 @@ class OutcomeReport:
     at: int
 
 
+@dataclass(slots=True)
+class WriterStats:
+    """What the writer did since it began; read without a lock, for metrics.
+
+    Args:
+        batches: Committed batches.
+        drafts: Drafts in them.
+        seconds: Time spent in them.
+        retries: Attempts after the first.
+        reused_markers: Attempts that found an earlier one committed after all.
+        refused: Drafts refused because the queue was full or the writer had ended.
+        failed: Drafts whose batch could not be committed.
+    """
+
+    batches: int = 0
+    drafts: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+    reused_markers: int = 0
+    refused: int = 0
+    failed: int = 0
+
+
 class Reader(Protocol):
     """Questions to the store, answered from one snapshot."""
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
+
+    def facts(self, query: Query) -> Facts:
+        """Return what settling a call would know now; for plans, which decide nothing."""
 
     def task(self, task: TaskId) -> TaskEntry | None:
         """Return a task, or None."""
@@ -316,3 +342,6 @@ class Store(Protocol):
         Raises:
             StoreUnavailableError: It does not answer.
         """
+
+    def writer_stats(self) -> tuple[int, WriterStats]:
+        """Return how many drafts wait, and what the writer did so far."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from service import Service
 from world import DESK, NOW, PAY, READ, SEND, TOOLS, World
@@ -102,13 +104,14 @@ def test_the_whole_path_over_http(format: str) -> None:
 
 
 def test_a_withdrawn_key_opens_nothing(service: Service) -> None:
-    """An API key that was revoked is nobody's."""
+    """An API key that was revoked is nobody's, once the second is over for which it is believed."""
     secret = service.ask("POST", "/v1/api-keys", json={"name": "gone", "role": "operator"}).json()[
         "secret"
     ]
     service.keys["gone"] = secret
     assert service.ask("GET", "/v1/tasks", "gone").status_code == 200
     assert service.ask("DELETE", "/v1/api-keys/gone").status_code == 204
+    service.app.state.keys._clock = lambda: time.monotonic() + 1
     assert service.ask("GET", "/v1/tasks", "gone").status_code == 401
     assert secret not in service.ask("GET", "/v1/api-keys").text
 

@@ -32,7 +32,8 @@ ROUTES = [
     ("POST", "/v1/revocations", {"operator", "reviewer"}), ("POST", "/v1/revocations/below", None), ("GET", "/v1/revocations", {"operator", "reviewer", "service"}),
     ("GET", "/v1/links", {"operator", "reviewer"}), ("GET", "/v1/links/x", {"operator", "reviewer"}), ("GET", "/v1/links/x/ancestors", {"operator", "reviewer"}),
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
-    ("GET", "/healthz", None), ("GET", "/readyz", None),
+    ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
+    ("POST", "/v1/decisions/x/outcome", {"operator", "service"}),
 ]  # fmt: skip
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from delegation.authority.ids import LinkId
-from delegation.errors import ForbiddenError
 from delegation.messages.requests import (
     AnnounceBody,
     CheckBody,
     InspectBody,
+    OutcomeBody,
     RevokeBelowBody,
     RevokeBody,
 )
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey, Revocation
 from delegation_api.auth import READERS, SERVICES, TrackerDep, needs
+from delegation_api.checking import CheckCall, answer
 
 router = APIRouter(prefix="/v1", tags=["desk"])
 Caller = Annotated[ApiKey, Depends(needs(SERVICES))]
@@ -25,15 +26,16 @@ Reader = Annotated[ApiKey, Depends(needs(READERS))]
 
 
 @router.post("/check")
-def check(body: CheckBody, caller: Caller, tracker: TrackerDep) -> dict[str, Any]:
+async def check(body: CheckBody, caller: Caller, tracker: TrackerDep) -> Response:
     """Decide one call and record the decision; a denial is an answer, not a problem."""
-    if caller.role == "service" and body.access.get("audience") not in caller.audiences:
-        # One service must not spend at the desk what is meant for another.
-        raise ForbiddenError(
-            "The API key is bound to other audiences.", remedy="Ask about your own audience."
-        )
-    decision = tracker.check(body.token, body.proof, body.access, client=caller.name)
-    return decision.to_json()
+    content = await answer(CheckCall.of(body), caller, tracker)
+    return Response(content, media_type="application/json")
+
+
+@router.post("/decisions/{decision}/outcome", status_code=204)
+def report_outcome(decision: str, body: OutcomeBody, caller: Caller, tracker: TrackerDep) -> None:
+    """Say what became of a call that this service was allowed to execute."""
+    tracker.report_outcome(decision, body.state, by=caller.name, detail=body.detail)
 
 
 @router.post("/links", status_code=201, dependencies=[Depends(needs(()))])

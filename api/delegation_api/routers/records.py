@@ -81,4 +81,12 @@ def get_decision(decision: str, tracker: TrackerDep) -> dict[str, Any]:
         "access": None if detail.access is None else dict(detail.access),
         "epoch": detail.epoch,
         "catalogue": detail.catalogue,
+        "outcome": None
+        if detail.outcome is None
+        else {
+            "state": detail.outcome.state,
+            "detail": detail.outcome.detail,
+            "by": detail.outcome.by,
+            "at": detail.outcome.at,
+        },
     }

@@ -1,0 +1,152 @@
+"""`POST /v1/check`: read, asked, answered in one place for the fast front and its slow twin."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+
+from delegation.authority.access import Access
+from delegation.authority.grant import Grant
+from delegation.canonical import Json
+from delegation.embedded import Tracker
+from delegation.errors import ForbiddenError, MalformedError, UnknownOutcomeError
+from delegation.judge.decision import STEPS, Decision
+from delegation.messages.requests import CheckBody
+from delegation.tracker.check import WAIT_SECONDS
+from delegation.tracker.plan import Plan
+from delegation.tracker.work import ApiKey
+
+_KEY: Final = re.compile(r"[!-~]{1,128}")
+_UNKNOWN: Final = "an unknown member"
+_NONE: Final = type(None)
+# Member, types it may have, whether it must be there: `CheckBody` by hand; a test holds them equal.
+_MEMBERS: Final[tuple[tuple[str, tuple[type, ...], bool], ...]] = (
+    ("token", (str,), True),
+    ("proof", (str, _NONE), True),
+    ("access", (dict, _NONE), True),
+    ("idempotency_key", (str, _NONE), False),
+    ("receipt", (bool,), False),
+    ("dry_run", (bool,), False),
+    ("grant", (dict, _NONE), False),
+)
+_NAMES: Final = frozenset(name for name, _, _ in _MEMBERS)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCall:
+    """A request for a decision, of the right shape; what is in it is judged later."""
+
+    token: str
+    proof: str | None
+    access: dict[str, Any] | None
+    idempotency_key: str | None = None
+    receipt: bool = False
+    dry_run: bool = False
+    grant: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, body: CheckBody) -> CheckCall:
+        """Return the call that Pydantic read."""
+        return cls(**{name: getattr(body, name) for name in _NAMES})
+
+
+def read_call(value: Json) -> CheckCall | list[str]:
+    """Return the call in a parsed body, or the places where the body is off its schema."""
+    if not isinstance(value, dict):
+        return ["body"]
+    wrong = [
+        f"body.{name}"
+        for name, types, required in _MEMBERS
+        if (name in value and type(value[name]) not in types) or (required and name not in value)
+    ]
+    key = value.get("idempotency_key")
+    if isinstance(key, str) and _KEY.fullmatch(key) is None:
+        wrong.append("body.idempotency_key")
+    if value.keys() - _NAMES:
+        wrong.append(_UNKNOWN)
+    return sorted(wrong) if wrong else CheckCall(**value)  # type: ignore[arg-type]  # checked above
+
+
+async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
+    """Return the JSON that answers a call: a decision, once it is committed, or a plan.
+
+    Raises:
+        ForbiddenError: The caller is a service of another audience.
+        MalformedError: Members that do not go together, or a malformed grant in a dry run.
+        IdempotencyError: The key was used for another request.
+        StoreUnavailableError: The decision could not be recorded.
+    """
+    audience = None if call.access is None else call.access.get("audience")
+    if caller.role == "service" and call.access is not None and audience not in caller.audiences:
+        # One service must not spend at the desk what is meant for another.
+        raise ForbiddenError(
+            "The API key is bound to other audiences.", remedy="Ask about your own audience."
+        )
+    if call.dry_run:
+        return _encode(_plan_json(await run_in_threadpool(_plan, call, tracker)))
+    if call.access is None or call.grant is not None:
+        raise MalformedError("A check", wanted="an access and no grant; only a dry run may differ")
+    pending = tracker.begin_check(
+        call.token,
+        call.proof,
+        call.access,
+        client=caller.name,
+        idempotency_key=call.idempotency_key,
+    )
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            # Shielded: a caller that is gone does not withdraw what is decided for others to see.
+            decision = await asyncio.shield(asyncio.wrap_future(pending))
+    except TimeoutError as error:
+        raise UnknownOutcomeError from error
+    receipt = tracker.receipt(decision, str(audience)) if call.receipt else None
+    return encode_decision(decision, receipt)
+
+
+def encode_decision(decision: Decision, receipt: str | None) -> bytes:
+    """Return the JSON of a decision with its receipt, null where there is none."""
+    return _encode({**decision.to_json(), "receipt": receipt})
+
+
+def _encode(value: Mapping[str, Json]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _plan(call: CheckCall, tracker: Tracker) -> Plan:
+    access = None if call.access is None else Access.from_json(call.access)
+    grant = None if call.grant is None else Grant.from_json(call.grant, partial=True)
+    return tracker.plan(call.token, access=access, grant=grant)
+
+
+def _plan_json(plan: Plan) -> dict[str, Json]:
+    """Return a plan; it has no member `allowed`, so that nobody takes it for a decision."""
+    outcome, refusal = plan.outcome, plan.narrowing
+    denial = None if outcome is None or outcome.denial is None else outcome.denial.to_json()
+    steps: list[Json] = []
+    if outcome is not None:
+        steps = [
+            {"step": s.number, "name": STEPS[s.number], "outcome": s.outcome} for s in outcome.steps
+        ]
+    return {
+        "dry_run": True,
+        "would_allow": None if outcome is None else outcome.allowed,
+        "denial": denial,
+        "steps": steps,
+        "arguments": {} if outcome is None else dict(outcome.arguments),
+        "cost": {} if outcome is None else dict(outcome.cost),
+        "grant": None if plan.grant is None else plan.grant.to_json(),
+        "narrowing": None
+        if refusal is None
+        else {
+            "code": refusal.code,
+            "field": refusal.field,
+            "message": refusal.message,
+            "remedy": refusal.remedy,
+        },
+    }

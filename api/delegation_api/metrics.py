@@ -1,0 +1,85 @@
+"""What Prometheus reads: requests, decisions, and how the decision writer fares.
+
+Labels come from closed sets only (routes, statuses, steps, codes): no caller can make series.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from delegation.embedded import Tracker
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"  # where several workers add up their counts
+_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Metrics:
+    """Counts of one worker; several workers of one service share a folder and are added up.
+
+    Args:
+        tracker: Whose writer is looked at when Prometheus asks.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        """Begin at nothing."""
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "delegation_http_requests",
+            "Requests by route and status.",
+            ("route", "status"),
+            registry=self._registry,
+        )
+        self.seconds = Histogram(
+            "delegation_http_seconds",
+            "Seconds from the first byte of a request to the last of its answer.",
+            ("route",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._registry.register(_WriterCollector(tracker))
+
+    def text(self) -> bytes:
+        """Return the exposition format."""
+        if not os.environ.get(_SHARED):
+            return generate_latest(self._registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it ships none
+        return generate_latest(shared)
+
+
+class _WriterCollector(Collector):
+    """The writer's own numbers, read when they are asked for."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def collect(self) -> list[Metric]:
+        """Return the metrics of this moment."""
+        depth, stats = self._tracker.writer_stats()
+        waiting = GaugeMetricFamily("delegation_writer_waiting", "Decisions that wait.", depth)
+        counts = (
+            ("batches", "Committed batches.", stats.batches),
+            ("decisions", "Decisions in them.", stats.drafts),
+            ("seconds", "Seconds spent in them.", stats.seconds),
+            ("retries", "Attempts at a batch after the first.", stats.retries),
+            ("reused_markers", "Batches found committed after a doubtful COMMIT.",
+             stats.reused_markers),
+            ("refused", "Decisions refused: queue full, or the writer ended.", stats.refused),
+            ("failed", "Decisions whose batch could not be committed.", stats.failed),
+        )  # fmt: skip
+        return [
+            waiting,
+            *(CounterMetricFamily(f"delegation_writer_{n}", h, v) for n, h, v in counts),
+        ]

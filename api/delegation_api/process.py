@@ -1,0 +1,56 @@
+"""One worker process: settings from the environment, store opened, service made, all closed again."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from delegation.embedded import Tracker, store_url
+from delegation_api import logs
+from delegation_api.app import create_service
+from delegation_api.settings import Settings
+from delegation_api.tracing import Tracing
+
+
+class Process:
+    """The service of one worker; the store is closed when the server shuts it down.
+
+    Args:
+        settings: All of them resolved: store, ring and issuer are named.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store."""
+        self._stack = ExitStack()
+        logs.configure(settings)
+        tracing = Tracing.to(settings.otlp_endpoint) if settings.otlp_endpoint else None
+        if tracing is not None:
+            self._stack.callback(tracing.close)
+        self.tracker = self._stack.enter_context(
+            Tracker.open(
+                store_url(settings.store), ring_file=Path(settings.ring), issuer=settings.issuer
+            )
+        )
+        self._app: ASGIApp = create_service(self.tracker, settings, tracing)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, or the server's own start and end."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        while True:
+            message: Message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                # What was accepted is written before the process ends.
+                self._stack.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def make() -> Process:
+    """Return a worker's service; what `delegation serve --workers` starts in each process."""
+    return Process(Settings())

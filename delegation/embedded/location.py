@@ -1,0 +1,40 @@
+"""Where a store is: a file's path, or a database's URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_URL: Final = ("sqlite:", "postgresql:", "postgres:", "postgresql+psycopg:")
+
+
+def store_url(place: str | Path) -> str:
+    """Return the URL of a store that is named by URL or by the path of a SQLite file."""
+    text = str(place)
+    if text.startswith("postgres:"):
+        return "postgresql:" + text.removeprefix("postgres:")
+    return text if text.startswith(_URL) else f"sqlite:///{text}"
+
+
+def store_file(place: str | Path) -> Path | None:
+    """Return the file of a SQLite store, None for a server's database or one in memory."""
+    url = store_url(place)
+    if not url.startswith("sqlite:///"):
+        return None
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def ring_file(place: str | Path) -> Path:
+    """Return where a store's key ring is kept: beside its file, else in the working folder."""
+    file = store_file(place)
+    return Path("delegation.ring.json") if file is None else file.with_suffix(".ring.json")
+
+
+def shown(place: str | Path) -> str:
+    """Return a store's place without the password that its URL may hold."""
+    url = store_url(place)
+    head, at, tail = url.rpartition("@")
+    if not at or "://" not in head:
+        return str(place)
+    scheme, _, account = head.partition("://")
+    return f"{scheme}://{account.partition(':')[0]}@{tail}"

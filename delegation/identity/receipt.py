@@ -1,0 +1,123 @@
+"""Receipts: the service's signed word that it allowed one call, for whoever executes it elsewhere.
+
+A receipt is bound to the decision, the service that asked, the canonical arguments and an expiry, so
+that it serves for that one execution and can be matched with the record afterwards.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from delegation import canonical
+from delegation.canonical import Json
+from delegation.errors import MalformedError, UnverifiedError
+from delegation.identity.keyring import KeyRing, PublicRing
+from delegation.statement import open_statement, read_statement, sign_statement
+
+TYP: Final = "dct-receipt+jws"
+_FIELDS: Final = frozenset(
+    {"v", "kid", "issuer", "decision", "tool", "audience", "arguments", "expires_at"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a verified receipt states.
+
+    Args:
+        decision: Id of the decision.
+        tool: The tool that may be called.
+        audience: The service that may call it.
+        expires_at: Unix seconds from which on it must not be acted on.
+    """
+
+    decision: str
+    tool: str
+    audience: str
+    expires_at: int
+
+
+def arguments_digest(arguments: Mapping[str, Json]) -> str:
+    """Return the base64url digest of canonical arguments that a receipt carries."""
+    body = canonical.encode(dict(arguments), what="The arguments")
+    return canonical.b64u(canonical.digest(b"dct-receipt-arguments-v1", body))
+
+
+def sign_receipt(
+    ring: KeyRing,
+    *,
+    decision: str,
+    tool: str,
+    audience: str,
+    arguments: Mapping[str, Json],
+    expires_at: int,
+) -> str:
+    """Return a receipt, signed with the ring's active `service` key.
+
+    Args:
+        ring: The service's keys.
+        decision: Id of an allowed decision.
+        tool: Its tool.
+        audience: The service that asked.
+        arguments: The canonical arguments that were returned.
+        expires_at: The decision's `valid_until`, Unix seconds.
+
+    Raises:
+        KeyRingError: The ring has no active service key.
+    """
+    key = ring.active("service")
+    payload: dict[str, Json] = {
+        "v": 1,
+        "kid": key.kid,
+        "issuer": ring.issuer,
+        "decision": decision,
+        "tool": tool,
+        "audience": audience,
+        "arguments": arguments_digest(arguments),
+        "expires_at": expires_at,
+    }
+    return sign_statement(TYP, payload, key.seed)
+
+
+def check_receipt(
+    text: str, ring: PublicRing, *, arguments: Mapping[str, Json], at: int
+) -> Receipt:
+    """Return what a receipt states, for exactly these arguments, now.
+
+    Not checked here: that the caller is the audience, and that it was not acted on before.
+
+    Args:
+        text: The receipt.
+        ring: The issuer's public keys.
+        arguments: The canonical arguments that are about to be executed.
+        at: Unix seconds.
+
+    Raises:
+        MalformedError: The text is no receipt.
+        UnverifiedError: Unknown key, wrong signature, other arguments, another issuer, or expired.
+    """
+    said, _, _ = read_statement(TYP, text)
+    kid = said.get("kid")
+    key = ring.key("service", kid) if type(kid) is int else None
+    if key is None or (key.state == "retired" and 0 < key.not_after <= at):
+        raise UnverifiedError(
+            "receipt_key", "The receipt's key is not known or no longer believed."
+        )
+    payload = open_statement(TYP, text, key.key)
+    if payload.keys() != _FIELDS or payload["v"] != 1:
+        raise MalformedError("A receipt", wanted="exactly the fields of version 1")
+    until = payload["expires_at"]
+    texts = [payload[name] for name in ("decision", "tool", "audience", "arguments", "issuer")]
+    if type(until) is not int or not all(isinstance(one, str) for one in texts):
+        raise MalformedError("A receipt", wanted="fields of their types")
+    if payload["issuer"] != ring.issuer:
+        raise UnverifiedError("receipt_issuer", "The receipt is another issuer's.")
+    if at >= until:
+        raise UnverifiedError("receipt_expired", "The receipt may no longer be acted on.")
+    wanted = arguments_digest(arguments).encode()
+    if not hmac.compare_digest(str(payload["arguments"]).encode(), wanted):
+        raise UnverifiedError("receipt_arguments", "The receipt is for other arguments.")
+    return Receipt(str(payload["decision"]), str(payload["tool"]), str(payload["audience"]), until)

@@ -1,0 +1,33 @@
+"""Outcomes: the service that executes calls says what became of one; the record keeps its word."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from delegation.authority.fields import matching_text
+from delegation.tracker.work import OutcomeReport, Store
+
+_STATE: Final = re.compile("executed|failed|not_executed")
+_DETAIL: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
+
+
+def report_outcome(store: Store, report: OutcomeReport) -> None:
+    """Record what became of an allowed call; repeating the same report changes nothing.
+
+    Not checked here: that it is true. Calls are never refunded, whatever is reported.
+
+    Args:
+        store: Where it is recorded.
+        report: The decision, its outcome, and who says so.
+
+    Raises:
+        MalformedError: The state or detail has another form.
+        NotFoundError: This service was not allowed any such call.
+        ConflictError: Another outcome was reported before.
+        StoreUnavailableError: It could not be recorded.
+    """
+    matching_text("state", report.state, _STATE, "executed, failed or not_executed")
+    matching_text("detail", report.detail, _DETAIL, "at most 500 characters without control ones")
+    with store.write() as work:
+        work.report_outcome(report)
