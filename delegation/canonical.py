@@ -20,6 +20,8 @@ from delegation.errors import MalformedError
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
+# Made once: `json.dumps` makes a new encoder at each call.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 MAX_DEPTH: Final = 32  # deeper than any grant or argument; far from Python's recursion limit
 
 
@@ -39,7 +41,12 @@ def encode(value: Json, *, what: str = "the value") -> bytes:
             ASCII, or nesting beyond `MAX_DEPTH`.
     """
     _refuse_uncanonical(value, what, MAX_DEPTH)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
+
+
+def text_of(value: Json) -> str:
+    """Return the canonical text of a value that is known to have one, such as one just decoded."""
+    return _ENCODER.encode(value)
 
 
 def _refuse_uncanonical(value: object, what: str, depth: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -39,6 +40,7 @@ class KeyCache:
         self._tracker = tracker
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, ApiKey]] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Future[ApiKey | None]] = {}
 
     def held(self, header: bytes) -> ApiKey | None:
         """Return the key of a header that was looked up within the last second."""
@@ -48,10 +50,22 @@ class KeyCache:
         return found[1]
 
     async def find(self, header: bytes) -> ApiKey | None:
-        """Return the live key of a header, or None."""
+        """Return the live key of a header, or None.
+
+        Callers that ask at the same moment share one look-up: else each second would begin with as
+        many of them as there are requests.
+        """
         held = self.held(header)
         if held is not None:
             return held
+        asked = self._asked.get(header)
+        if asked is None:
+            asked = asyncio.ensure_future(self._look_up(header))
+            self._asked[header] = asked
+            asked.add_done_callback(lambda _: self._asked.pop(header, None))
+        return await asyncio.shield(asked)
+
+    async def _look_up(self, header: bytes) -> ApiKey | None:
         scheme, _, secret = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +16,9 @@ from delegation.authority.access import Access
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.embedded import Tracker
-from delegation.errors import ForbiddenError, MalformedError, UnknownOutcomeError
+from delegation.errors import ForbiddenError, MalformedError
 from delegation.judge.decision import STEPS, Decision
 from delegation.messages.requests import CheckBody
-from delegation.tracker.check import WAIT_SECONDS
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
 
@@ -99,12 +99,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
         client=caller.name,
         idempotency_key=call.idempotency_key,
     )
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            # Shielded: a caller that is gone does not withdraw what is decided for others to see.
-            decision = await asyncio.shield(asyncio.wrap_future(pending))
-    except TimeoutError as error:
-        raise UnknownOutcomeError from error
+    decision = await _committed(pending)
     receipt = tracker.receipt(decision, str(audience)) if call.receipt else None
     return encode_decision(decision, receipt)
 
@@ -114,8 +109,34 @@ def encode_decision(decision: Decision, receipt: str | None) -> bytes:
     return _encode({**decision.to_json(), "receipt": receipt})
 
 
+# Made once: `json.dumps` makes a new encoder at each call.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _encode(value: Mapping[str, Json]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
+
+
+async def _committed(pending: Future[Decision]) -> Decision:
+    """Wait for a decision without holding up the loop.
+
+    A caller that is gone withdraws nothing: what is decided is decided. No clock runs here: the
+    writer answers every draft within its own deadline.
+    """
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object) -> None:
+        loop.call_soon_threadsafe(_wake, waiter)
+
+    pending.add_done_callback(wake)
+    await waiter
+    return pending.result()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _plan(call: CheckCall, tracker: Tracker) -> Plan:

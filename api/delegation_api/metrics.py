@@ -50,6 +50,17 @@ class Metrics:
         )
         self._registry.register(_WriterCollector(tracker))
 
+        self._series: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def note(self, route: str, status: int, seconds: float) -> None:
+        """Count one request of a declared route."""
+        series = self._series.get((route, status))
+        if series is None:
+            made = self.requests.labels(route, str(status)), self.seconds.labels(route)
+            series = self._series.setdefault((route, status), made)
+        series[0].inc()
+        series[1].observe(seconds)
+
     def text(self) -> bytes:
         """Return the exposition format."""
         if not os.environ.get(_SHARED):

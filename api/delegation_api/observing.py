@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class Observing:
             return
         begun = time.perf_counter()
         given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        name = given if _ID.fullmatch(given) else uuid.uuid4().hex.encode()
+        name = given if _ID.fullmatch(given) else os.urandom(12).hex().encode()
         status = 0
 
         async def answered(message: Message) -> None:
@@ -62,8 +62,7 @@ class Observing:
             finally:
                 taken = time.perf_counter() - begun
                 route = _route(scope)
-                self._metrics.requests.labels(route, str(status)).inc()
-                self._metrics.seconds.labels(route).observe(taken)
+                self._metrics.note(route, status, taken)
                 if span is not None:
                     span.set_attribute("http.route", route)
                     span.set_attribute("http.response.status_code", status)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -117,6 +118,7 @@ class Step:
 _NOT_CONFIGURED: Final = 9  # no policy engine in this release: recorded as such, never as passed
 
 
+@lru_cache(maxsize=256)
 def trail(failed: int | None, *, passed_to: int | None = None) -> tuple[Step, ...]:
     """Return the trail of a decision.
 

@@ -28,7 +28,8 @@ _SALT_BYTES: Final = 16
 
 
 def _text(value: Json) -> str:
-    return canonical.encode(value).decode()
+    # What is stored was judged: it is canonical already, or made of constants and ids.
+    return canonical.text_of(value)
 
 
 def _shown(value: Json) -> Json:
@@ -83,7 +84,7 @@ def proven_row(
     """
     decision = settlement.decision
     salt = secrets.token_bytes(_SALT_BYTES)
-    sent = canonical.encode(dict(access.arguments))
+    sent = canonical.text_of(dict(access.arguments)).encode()
     return {
         **row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=client),
         "audience": access.audience,

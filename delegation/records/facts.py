@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, select
 
 from delegation.authority.ids import TaskId
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
@@ -42,12 +42,8 @@ _NEWER: Final = (
     .order_by(REVOCATIONS.c.epoch)
 )
 _COUNTED: Final = (
-    select(COUNTERS)
-    .where(
-        tuple_(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit).in_(
-            bindparam("keys", expanding=True)
-        )
-    )
+    select(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.lim, COUNTERS.c.used)
+    .where(COUNTERS.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit)
 )
 _LOCKED: Final = _COUNTED.with_for_update()
@@ -243,7 +239,7 @@ def _read_counters(
     facts: BatchFacts,
     statement: Select[Any],
 ) -> None:
-    keys = [(key.scope, key.id, key.unit) for key in wanted]
-    for row in connection.execute(statement, {"keys": keys}):
-        key = CounterKey(row.scope, row.id, row.unit)
-        facts.used[key], facts.limits[key] = row.used, row.lim
+    ids = list({key.id for key in wanted})
+    for scope, name, unit, limit, used in connection.execute(statement, {"ids": ids}):
+        key = CounterKey(scope, name, unit)
+        facts.used[key], facts.limits[key] = used, limit
