@@ -210,6 +210,7 @@ class ServiceError(OutsideError):
     code: ClassVar[str] = "service_error"
 
     def __init__(self, status: int, problem: str, message: str) -> None:
-        super().__init__(message)
+        # Not by `super`: remote refusals are also errors whose own sentences are made otherwise.
+        DelegationError.__init__(self, message)
         self.status = status
         self.problem = problem

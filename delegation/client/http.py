@@ -1,4 +1,4 @@
-"""A synchronous client of the service. It delegates and proves offline; it only sends what is asked.
+"""A synchronous client of the service. Delegating and proving stay offline.
 
 Needs the extra `client`. No redirect is followed and no proxy of the environment is used: whoever
 answers at this URL decides about calls.
@@ -6,47 +6,55 @@ answers at this URL decides about calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import quote
+from typing import Any, Self, TypeVar
 
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.errors import MalformedError, MissingExtraError, ServiceError
+from delegation.client import calls
+from delegation.client.calls import Call
+from delegation.client.exchange import (
+    ATTEMPTS,
+    TIMEOUT,
+    is_passing,
+    read_answer,
+    refuse_problem,
+    request_of,
+    settings_of,
+    unreachable,
+)
+from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
-from delegation.messages.values import (
-    read_catalogue,
-    read_decision_entry,
-    read_lineage,
-    read_link,
-    read_task,
-)
-from delegation.messages.verdict import read_decision
 from delegation.tokens.token import Token
+from delegation.tracker.work import OutcomeState
 
 try:
     import httpx2
+    import stamina
 except ImportError as error:
     raise MissingExtraError("client", "The HTTP client") from error
 
-TIMEOUT: Final = 10.0  # seconds for a whole request, unless told otherwise
-_ANSWER_BYTES: Final = 64 * 1024 * 1024
+T = TypeVar("T")
 
 
 class Client:
-    """The service at a URL, called with one API key.
+    """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
+
+    What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
+    reads, and checks, each of which carries an idempotency key. Errors are those of `delegation.errors`.
 
     Args:
         url: Where the service listens.
         api_key: Secret of an API key; empty for what is public.
-        timeout: Seconds.
+        timeout: Seconds for one attempt.
+        attempts: How often what may be repeated is sent at most.
         transport: Another transport, such as one to an application in this process.
     """
 
@@ -56,18 +64,14 @@ class Client:
         *,
         api_key: str = "",
         timeout: float = TIMEOUT,
+        attempts: int = ATTEMPTS,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         """Make a client; nothing is sent yet."""
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx2.Client(
-            base_url=url,
-            headers=headers,
-            timeout=timeout,
-            transport=transport,
-            trust_env=False,
-            follow_redirects=False,
+            **settings_of(url, api_key=api_key, timeout=timeout), transport=transport
         )
+        self._attempts = attempts
         self._ring: PublicRing | None = None
 
     def __enter__(self) -> Self:
@@ -87,121 +91,34 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: object
-    ) -> dict[str, Any]:
-        """Send one request and return its JSON answer.
-
-        Raises:
-            ServiceError: The service answered with a problem, with something else, or not at all.
-        """
-        answer = self._send(method, path, body, **query)
+    def _send(self, call: Call[Any]) -> httpx2.Response:
         try:
-            found = answer.json()
-        except ValueError as error:
-            raise ServiceError(
-                answer.status_code, "answer_malformed", "No JSON came back."
-            ) from error
-        if not isinstance(found, dict):
-            raise ServiceError(answer.status_code, "answer_malformed", "No JSON object came back.")
-        return found
-
-    def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: object
-    ) -> httpx2.Response:
-        asked = {
-            name: str(value).lower() if isinstance(value, bool) else str(value)
-            for name, value in query.items()
-            if value is not None
-        }
-        try:
-            answer = self._http.request(method, path, json=body, params=asked)
+            answer = self._http.request(**request_of(call))
         except httpx2.HTTPError as error:
-            # The error's own text may quote the request; its class says enough.
-            message = f"The service did not answer ({type(error).__name__})."
-            raise ServiceError(0, "unreachable", message) from None
-        if len(answer.content) > _ANSWER_BYTES:
-            raise ServiceError(answer.status_code, "answer_too_large", "The answer is too large.")
-        if not answer.is_success:
-            raise _problem(answer)
+            raise unreachable(error) from None
+        refuse_problem(answer)
         return answer
 
-    def health(self) -> None:
-        """Ask whether the service can decide.
+    def _run(self, call: Call[T]) -> T:
+        """Send one call and return its result.
 
         Raises:
-            ServiceError: It cannot.
+            ServiceError: The service refused, did not answer, or answered with something else.
         """
-        self._ask("GET", "/readyz")
+        if not call.is_repeatable:
+            return read_answer(self._send(call), call)
+        for attempt in stamina.retry_context(
+            on=is_passing, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0
+        ):
+            with attempt:
+                return read_answer(self._send(call), call)
+        raise AssertionError  # the loop returns or raises
 
     def public_ring(self) -> PublicRing:
-        """Return the issuer's public keys; asked once for each client.
-
-        Raises:
-            ServiceError: The service did not answer with a ring.
-        """
+        """Return the issuer's public keys; asked once for each client."""
         if self._ring is None:
-            try:
-                self._ring = PublicRing.from_json(self._ask("GET", "/v1/keys/public"))
-            except MalformedError as error:
-                raise ServiceError(200, "answer_malformed", "No key ring came back.") from error
+            self._ring = self._run(calls.public_ring())
         return self._ring
-
-    # Set-up, by an operator
-
-    def add_tool(self, tool: Tool) -> int:
-        """Record a tool's definition and return the catalogue's revision."""
-        return int(self._ask("POST", "/v1/tools", {"tool": tool.to_json()})["revision"])
-
-    def catalogue(self) -> Catalogue:
-        """Return all tools with all their revisions."""
-        return read_catalogue(self._ask("GET", "/v1/tools"))
-
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> None:
-        """Register an agent under its accountable owner."""
-        body = {"name": name, "owner": owner, "keys": [key.text for key in keys]}
-        self._ask("POST", "/v1/agents", body)
-
-    def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
-        """Make an API key and return its secret, which is shown this once."""
-        body = {"name": name, "role": role, "audiences": list(audiences)}
-        return str(self._ask("POST", "/v1/api-keys", body)["secret"])
-
-    def open_task(
-        self,
-        title: str,
-        *,
-        owner: str,
-        ceiling: Grant,
-        lasts: int = 3600,
-        inferred: bool = False,
-    ) -> TaskEntry:
-        """Open a task; `lasts` is in seconds."""
-        body = {
-            "title": title,
-            "owner": owner,
-            "ceiling": _partial(ceiling),
-            "lasts": lasts,
-            "inferred": inferred,
-        }
-        return read_task(self._ask("POST", "/v1/tasks", body))
-
-    def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task."""
-        return read_task(self._ask("GET", f"/v1/tasks/{_part(task)}"))
-
-    def tasks(self, *, after: str | None = None, limit: int = 100) -> Sequence[TaskEntry]:
-        """Return tasks, newest first."""
-        found = self._ask("GET", "/v1/tasks", after=after, limit=limit)
-        return [read_task(task) for task in found["tasks"]]
-
-    def close_task(
-        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
-    ) -> TaskEntry:
-        """Close a task; all authority under it ends."""
-        return read_task(
-            self._ask("POST", f"/v1/tasks/{_part(_task(task))}/close", {"state": state})
-        )
 
     def issue(
         self,
@@ -212,73 +129,135 @@ class Client:
         format: str = "biscuit",  # noqa: A002  # the word of the wire, keyword-only
     ) -> Token:
         """Have a task's root issued to a holder; the answer is verified with the public keys."""
-        body = {
-            "task": _task(task),
-            "holder_name": to.name,
-            "holder_key": to.text,
-            "grant": _partial(grant or Grant()),
-            "format": format,
-        }
-        return Token.read(self._ask("POST", "/v1/tokens", body)["token"], self.public_ring())
+        text = self._run(calls.issue(task, to=to, grant=grant, token_format=format))
+        return Token.read(text, self.public_ring())
 
-    # The desk
-
-    def check(self, token: Token | str, proof: str | None, access: Access | Json) -> Decision:
+    def check(
+        self,
+        token: Token | str,
+        proof: str | None,
+        access: Access | Json,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Decision:
         """Have one call decided and recorded. True only if it is allowed.
+
+        Args:
+            token: The token, or its text.
+            proof: The holder's proof over token and access.
+            access: The call.
+            idempotency_key: Names this request; a new one is made if left out.
 
         Raises:
             ServiceError: No decision came back, so the call is not allowed.
         """
-        sent = access.to_json() if isinstance(access, Access) else access
-        body = {"token": _text(token), "proof": proof, "access": sent}
-        answer = self._ask("POST", "/v1/check", body)
-        try:
-            return read_decision(answer)
-        except MalformedError as error:
-            raise ServiceError(200, "answer_malformed", "No decision came back.") from error
-
-    def announce(self, token: Token | str, proof: str) -> LinkEntry:
-        """Show a token to the service before it is used."""
-        return read_link(self._ask("POST", "/v1/links", {"token": _text(token), "proof": proof}))
-
-    def inspect(self, token: Token | str) -> dict[str, Any]:
-        """Return what a token says and how its links stand, as JSON."""
-        return self._ask("POST", "/v1/inspect", {"token": _text(token)})
-
-    def revoke(self, kind: str, id: str, *, reason: str = "") -> int:  # noqa: A002
-        """End a link, task, agent or key and all below it; return the revocation's epoch."""
-        body = {"kind": kind, "id": id, "reason": reason}
-        return int(self._ask("POST", "/v1/revocations", body)["epoch"])
-
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> int:
-        """Cut a link below the holder's own; return the revocation's epoch."""
-        body = {"token": _text(token), "proof": proof, "link": link}
-        return int(self._ask("POST", "/v1/revocations/below", body)["epoch"])
-
-    # Lineage, for reviewers
-
-    def lineage(self, task: TaskEntry | TaskId | str) -> Lineage:
-        """Return a task's links and decisions."""
-        return read_lineage(self._ask("GET", f"/v1/tasks/{_part(_task(task))}/lineage"))
+        return self._run(calls.check(token, proof, access, idempotency_key=idempotency_key))
 
     def drawing(self, task: TaskEntry | TaskId | str, form: str) -> bytes:
         """Return a task's lineage drawn by the service: svg, dot, mmd, txt, png or pdf."""
-        path = f"/v1/tasks/{_part(_task(task))}/graph.{_part(form)}"
-        return self._send("GET", path).content
+        call = Call("GET", calls.drawing_path(task, form), calls.nothing)
+        return (self._send(call)).content
+
+    def health(self) -> None:
+        """Ask whether the service can decide."""
+        return self._run(calls.health())
+
+    def add_tool(self, tool: Tool) -> int:
+        """Record a tool's definition and return the catalogue's revision."""
+        return self._run(calls.add_tool(tool))
+
+    def catalogue(self) -> Catalogue:
+        """Return all tools with all their revisions."""
+        return self._run(calls.catalogue())
+
+    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> None:
+        """Register an agent under its accountable owner."""
+        return self._run(calls.add_agent(name, owner=owner, keys=keys))
+
+    def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
+        """Make an API key and return its secret, which is shown this once."""
+        return self._run(calls.create_api_key(name, role, audiences))
+
+    def revoke_api_key(self, name: str) -> None:
+        """Withdraw an API key."""
+        return self._run(calls.revoke_api_key(name))
+
+    def open_task(
+        self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
+    ) -> TaskEntry:
+        """Open a task; `lasts` is in seconds."""
+        return self._run(
+            calls.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred)
+        )
+
+    def task(self, task: TaskId | str) -> TaskEntry:
+        """Return a task."""
+        return self._run(calls.task(task))
+
+    def tasks(self, *, after: str | None = None, limit: int = 100) -> Sequence[TaskEntry]:
+        """Return tasks, newest first."""
+        return self._run(calls.tasks(after=after, limit=limit))
+
+    def close_task(
+        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
+    ) -> TaskEntry:
+        """Close a task; all authority under it ends."""
+        return self._run(calls.close_task(task, state))
+
+    def announce(self, token: Token | str, proof: str) -> LinkEntry:
+        """Show a token to the service before it is used."""
+        return self._run(calls.announce(token, proof))
+
+    def inspect(self, token: Token | str) -> dict[str, Any]:
+        """Return what a token says and how its links stand, as JSON."""
+        return self._run(calls.inspect(token))
+
+    def plan(
+        self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
+    ) -> dict[str, Any]:
+        """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
+        return self._run(calls.plan(token, access=access, grant=grant))
+
+    def report_outcome(
+        self, decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+    ) -> None:
+        """Say what became of a call that this service was allowed to execute."""
+        return self._run(calls.report_outcome(decision, state, detail=detail))
+
+    def revoke(self, kind: str, id: str, *, reason: str = "") -> int:  # noqa: A002  # the word of the wire
+        """End a link, task, agent or key and all below it; return the revocation's epoch."""
+        return self._run(calls.revoke(kind, id, reason=reason))
+
+    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> int:
+        """Cut a link below the holder's own; return the revocation's epoch."""
+        return self._run(calls.revoke_below(token, proof, link))
+
+    def lineage(self, task: TaskEntry | TaskId | str) -> Lineage:
+        """Return a task's links and decisions."""
+        return self._run(calls.lineage(task))
 
     def link(self, link: LinkId | str) -> LinkEntry:
         """Return a recorded link."""
-        return read_link(self._ask("GET", f"/v1/links/{_part(link)}"))
+        return self._run(calls.link(link))
+
+    def links(
+        self,
+        *,
+        task: TaskId | None = None,
+        parent: LinkId | None = None,
+        after: LinkId | None = None,
+        limit: int = 100,
+    ) -> Sequence[LinkEntry]:
+        """Return links in the order they were recorded, filtered."""
+        return self._run(calls.links(task=task, parent=parent, after=after, limit=limit))
 
     def ancestors(self, link: LinkId | str) -> Sequence[LinkEntry]:
         """Return a link's ancestors, root first, itself last."""
-        found = self._ask("GET", f"/v1/links/{_part(link)}/ancestors")
-        return [read_link(entry) for entry in found["links"]]
+        return self._run(calls.ancestors(link))
 
-    def descendants(self, link: LinkId | str) -> Sequence[LinkEntry]:
+    def descendants(self, link: LinkId | str, *, limit: int = 1000) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children."""
-        found = self._ask("GET", f"/v1/links/{_part(link)}/descendants")
-        return [read_link(entry) for entry in found["links"]]
+        return self._run(calls.descendants(link, limit=limit))
 
     def decisions(
         self,
@@ -290,37 +269,6 @@ class Client:
         limit: int = 100,
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order, filtered."""
-        found = self._ask(
-            "GET", "/v1/decisions", task=task, link=link, allowed=allowed, after=after, limit=limit
+        return self._run(
+            calls.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
         )
-        return [read_decision_entry(entry) for entry in found["decisions"]]
-
-
-def _problem(answer: httpx2.Response) -> ServiceError:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    said: dict[str, Any] = body if isinstance(body, dict) else {}
-    code = said.get("reason") or said.get("code") or "http_error"
-    detail = said.get("detail") or f"The service answered {answer.status_code}."
-    return ServiceError(answer.status_code, str(code)[:64], str(detail)[:500])
-
-
-def _partial(grant: Grant) -> dict[str, Json]:
-    """Return a grant's JSON without its unset fields, for the service to fill in."""
-    body = grant.to_json()
-    return {name: value for name, value in body.items() if name not in grant.unset}
-
-
-def _task(task: TaskEntry | TaskId | str) -> str:
-    return task.id if isinstance(task, TaskEntry) else task
-
-
-def _text(token: Token | str) -> str:
-    return token if isinstance(token, str) else token.text
-
-
-def _part(text: str) -> str:
-    """Return text as one segment of a path."""
-    return quote(text, safe="")

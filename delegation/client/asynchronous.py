@@ -1,0 +1,274 @@
+"""An asynchronous client of the service. Delegating and proving stay offline.
+
+Needs the extra `client`. No redirect is followed and no proxy of the environment is used: whoever
+answers at this URL decides about calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json
+from delegation.client import calls
+from delegation.client.calls import Call
+from delegation.client.exchange import (
+    ATTEMPTS,
+    TIMEOUT,
+    is_passing,
+    read_answer,
+    refuse_problem,
+    request_of,
+    settings_of,
+    unreachable,
+)
+from delegation.errors import MissingExtraError
+from delegation.identity.keyring import PublicRing
+from delegation.identity.principal import PublicKey
+from delegation.judge.decision import Decision
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.tokens.token import Token
+from delegation.tracker.work import OutcomeState
+
+try:
+    import httpx2
+    import stamina
+except ImportError as error:
+    raise MissingExtraError("client", "The HTTP client") from error
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
+
+    What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
+    reads, and checks, each of which carries an idempotency key. Errors are those of `delegation.errors`.
+
+    Args:
+        url: Where the service listens.
+        api_key: Secret of an API key; empty for what is public.
+        timeout: Seconds for one attempt.
+        attempts: How often what may be repeated is sent at most.
+        transport: Another transport, such as one to an application in this process.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str = "",
+        timeout: float = TIMEOUT,
+        attempts: int = ATTEMPTS,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Make a client; nothing is sent yet."""
+        self._http = httpx2.AsyncClient(
+            **settings_of(url, api_key=api_key, timeout=timeout), transport=transport
+        )
+        self._attempts = attempts
+        self._ring: PublicRing | None = None
+
+    async def __aenter__(self) -> Self:
+        """Return the client; it is closed when the block ends."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _send(self, call: Call[Any]) -> httpx2.Response:
+        try:
+            answer = await self._http.request(**request_of(call))
+        except httpx2.HTTPError as error:
+            raise unreachable(error) from None
+        refuse_problem(answer)
+        return answer
+
+    async def _run(self, call: Call[T]) -> T:
+        """Send one call and return its result.
+
+        Raises:
+            ServiceError: The service refused, did not answer, or answered with something else.
+        """
+        if not call.is_repeatable:
+            return read_answer(await self._send(call), call)
+        async for attempt in stamina.retry_context(
+            on=is_passing, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0
+        ):
+            with attempt:
+                return read_answer(await self._send(call), call)
+        raise AssertionError  # the loop returns or raises
+
+    async def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys; asked once for each client."""
+        if self._ring is None:
+            self._ring = await self._run(calls.public_ring())
+        return self._ring
+
+    async def issue(
+        self,
+        task: TaskEntry | TaskId | str,
+        *,
+        to: PublicKey,
+        grant: Grant | None = None,
+        format: str = "biscuit",  # noqa: A002  # the word of the wire, keyword-only
+    ) -> Token:
+        """Have a task's root issued to a holder; the answer is verified with the public keys."""
+        text = await self._run(calls.issue(task, to=to, grant=grant, token_format=format))
+        return Token.read(text, await self.public_ring())
+
+    async def check(
+        self,
+        token: Token | str,
+        proof: str | None,
+        access: Access | Json,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Have one call decided and recorded. True only if it is allowed.
+
+        Args:
+            token: The token, or its text.
+            proof: The holder's proof over token and access.
+            access: The call.
+            idempotency_key: Names this request; a new one is made if left out.
+
+        Raises:
+            ServiceError: No decision came back, so the call is not allowed.
+        """
+        return await self._run(calls.check(token, proof, access, idempotency_key=idempotency_key))
+
+    async def drawing(self, task: TaskEntry | TaskId | str, form: str) -> bytes:
+        """Return a task's lineage drawn by the service: svg, dot, mmd, txt, png or pdf."""
+        call = Call("GET", calls.drawing_path(task, form), calls.nothing)
+        return (await self._send(call)).content
+
+    async def health(self) -> None:
+        """Ask whether the service can decide."""
+        return await self._run(calls.health())
+
+    async def add_tool(self, tool: Tool) -> int:
+        """Record a tool's definition and return the catalogue's revision."""
+        return await self._run(calls.add_tool(tool))
+
+    async def catalogue(self) -> Catalogue:
+        """Return all tools with all their revisions."""
+        return await self._run(calls.catalogue())
+
+    async def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> None:
+        """Register an agent under its accountable owner."""
+        return await self._run(calls.add_agent(name, owner=owner, keys=keys))
+
+    async def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
+        """Make an API key and return its secret, which is shown this once."""
+        return await self._run(calls.create_api_key(name, role, audiences))
+
+    async def revoke_api_key(self, name: str) -> None:
+        """Withdraw an API key."""
+        return await self._run(calls.revoke_api_key(name))
+
+    async def open_task(
+        self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
+    ) -> TaskEntry:
+        """Open a task; `lasts` is in seconds."""
+        return await self._run(
+            calls.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred)
+        )
+
+    async def task(self, task: TaskId | str) -> TaskEntry:
+        """Return a task."""
+        return await self._run(calls.task(task))
+
+    async def tasks(self, *, after: str | None = None, limit: int = 100) -> Sequence[TaskEntry]:
+        """Return tasks, newest first."""
+        return await self._run(calls.tasks(after=after, limit=limit))
+
+    async def close_task(
+        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
+    ) -> TaskEntry:
+        """Close a task; all authority under it ends."""
+        return await self._run(calls.close_task(task, state))
+
+    async def announce(self, token: Token | str, proof: str) -> LinkEntry:
+        """Show a token to the service before it is used."""
+        return await self._run(calls.announce(token, proof))
+
+    async def inspect(self, token: Token | str) -> dict[str, Any]:
+        """Return what a token says and how its links stand, as JSON."""
+        return await self._run(calls.inspect(token))
+
+    async def plan(
+        self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
+    ) -> dict[str, Any]:
+        """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
+        return await self._run(calls.plan(token, access=access, grant=grant))
+
+    async def report_outcome(
+        self, decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+    ) -> None:
+        """Say what became of a call that this service was allowed to execute."""
+        return await self._run(calls.report_outcome(decision, state, detail=detail))
+
+    async def revoke(self, kind: str, id: str, *, reason: str = "") -> int:  # noqa: A002  # the word of the wire
+        """End a link, task, agent or key and all below it; return the revocation's epoch."""
+        return await self._run(calls.revoke(kind, id, reason=reason))
+
+    async def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> int:
+        """Cut a link below the holder's own; return the revocation's epoch."""
+        return await self._run(calls.revoke_below(token, proof, link))
+
+    async def lineage(self, task: TaskEntry | TaskId | str) -> Lineage:
+        """Return a task's links and decisions."""
+        return await self._run(calls.lineage(task))
+
+    async def link(self, link: LinkId | str) -> LinkEntry:
+        """Return a recorded link."""
+        return await self._run(calls.link(link))
+
+    async def links(
+        self,
+        *,
+        task: TaskId | None = None,
+        parent: LinkId | None = None,
+        after: LinkId | None = None,
+        limit: int = 100,
+    ) -> Sequence[LinkEntry]:
+        """Return links in the order they were recorded, filtered."""
+        return await self._run(calls.links(task=task, parent=parent, after=after, limit=limit))
+
+    async def ancestors(self, link: LinkId | str) -> Sequence[LinkEntry]:
+        """Return a link's ancestors, root first, itself last."""
+        return await self._run(calls.ancestors(link))
+
+    async def descendants(self, link: LinkId | str, *, limit: int = 1000) -> Sequence[LinkEntry]:
+        """Return the links below a link, parents before children."""
+        return await self._run(calls.descendants(link, limit=limit))
+
+    async def decisions(
+        self,
+        *,
+        task: TaskId | None = None,
+        link: LinkId | None = None,
+        allowed: bool | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[DecisionEntry]:
+        """Return decisions in commit order, filtered."""
+        return await self._run(
+            calls.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
+        )

@@ -1,0 +1,342 @@
+"""Calls to the service as values: what is sent, how the answer is read, whether it may be sent twice.
+
+No I/O here: the synchronous and the asynchronous client send the same calls.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json, b64u
+from delegation.identity.keyring import PublicRing
+from delegation.identity.principal import PublicKey
+from delegation.judge.decision import Decision
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.messages.values import (
+    read_catalogue,
+    read_decision_entry,
+    read_lineage,
+    read_link,
+    read_task,
+)
+from delegation.messages.verdict import read_decision
+from delegation.tokens.token import Token
+from delegation.tracker.work import OutcomeState
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request and the reading of its answer.
+
+    Args:
+        method: HTTP method.
+        path: Path under the service's URL.
+        read: Makes the result of the JSON answer.
+        body: JSON body, None for none.
+        query: Query parameters; None values are left out.
+        is_repeatable: Whether sending it twice does what sending it once does.
+    """
+
+    method: str
+    path: str
+    read: Callable[[dict[str, Any]], T]
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, object] | None = None
+    is_repeatable: bool = False
+
+
+def nothing(_: object) -> None:
+    """Read nothing of an answer."""
+
+
+def read_links(answer: Mapping[str, Any]) -> Sequence[LinkEntry]:
+    """Return the links of a listing."""
+    return [read_link(one) for one in answer["links"]]
+
+
+def part(text: str) -> str:
+    """Return text as one segment of a path."""
+    return quote(text, safe="")
+
+
+def text_of(token: Token | str) -> str:
+    """Return a token's text."""
+    return token if isinstance(token, str) else token.text
+
+
+def task_of(task: TaskEntry | TaskId | str) -> str:
+    """Return a task's id."""
+    return task.id if isinstance(task, TaskEntry) else task
+
+
+def partial(grant: Grant) -> dict[str, Json]:
+    """Return a grant's JSON without its unset fields, for the service to fill in."""
+    body = grant.to_json()
+    return {name: value for name, value in body.items() if name not in grant.unset}
+
+
+def check(
+    token: Token | str,
+    proof: str | None,
+    access: Access | Json,
+    *,
+    idempotency_key: str | None,
+) -> Call[Decision]:
+    """Ask for a decision; the key makes it safe to send again when an answer was lost."""
+    body = {
+        "token": text_of(token),
+        "proof": proof,
+        "access": access.to_json() if isinstance(access, Access) else access,
+        "idempotency_key": idempotency_key or b64u(secrets.token_bytes(16)),
+    }
+    return Call("POST", "/v1/check", read_decision, body, is_repeatable=True)
+
+
+def issue(
+    task: TaskEntry | TaskId | str, *, to: PublicKey, grant: Grant | None, token_format: str
+) -> Call[str]:
+    """Have a task's root issued; the answer is verified by whoever reads the token."""
+    body = {
+        "task": task_of(task),
+        "holder_name": to.name,
+        "holder_key": to.text,
+        "grant": partial(grant or Grant()),
+        "format": token_format,
+    }
+    return Call("POST", "/v1/tokens", lambda answer: str(answer["token"]), body)
+
+
+def public_ring() -> Call[PublicRing]:
+    """Return the issuer's public keys."""
+    return Call("GET", "/v1/keys/public", PublicRing.from_json, is_repeatable=True)
+
+
+def drawing_path(task: TaskEntry | TaskId | str, form: str) -> str:
+    """Return where a task's drawing is served."""
+    return f"/v1/tasks/{part(task_of(task))}/graph.{part(form)}"
+
+
+def health() -> Call[None]:
+    """Ask whether the service can decide."""
+    return Call("GET", "/readyz", nothing, is_repeatable=True)
+
+
+def add_tool(tool: Tool) -> Call[int]:
+    """Record a tool's definition and return the catalogue's revision."""
+    return Call(
+        "POST",
+        "/v1/tools",
+        lambda a: int(a["revision"]),
+        body={"tool": tool.to_json()},
+        is_repeatable=True,
+    )
+
+
+def catalogue() -> Call[Catalogue]:
+    """Return all tools with all their revisions."""
+    return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)
+
+
+def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[None]:
+    """Register an agent under its accountable owner."""
+    return Call(
+        "POST",
+        "/v1/agents",
+        nothing,
+        body={"name": name, "owner": owner, "keys": [key.text for key in keys]},
+        is_repeatable=True,
+    )
+
+
+def create_api_key(name: str, role: str, audiences: Iterable[str] = ()) -> Call[str]:
+    """Make an API key and return its secret, which is shown this once."""
+    return Call(
+        "POST",
+        "/v1/api-keys",
+        lambda a: str(a["secret"]),
+        body={"name": name, "role": role, "audiences": list(audiences)},
+    )
+
+
+def revoke_api_key(name: str) -> Call[None]:
+    """Withdraw an API key."""
+    return Call("DELETE", f"/v1/api-keys/{part(name)}", nothing)
+
+
+def open_task(
+    title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
+) -> Call[TaskEntry]:
+    """Open a task; `lasts` is in seconds."""
+    return Call(
+        "POST",
+        "/v1/tasks",
+        read_task,
+        body={
+            "title": title,
+            "owner": owner,
+            "ceiling": partial(ceiling),
+            "lasts": lasts,
+            "inferred": inferred,
+        },
+    )
+
+
+def task(task: TaskId | str) -> Call[TaskEntry]:
+    """Return a task."""
+    return Call("GET", f"/v1/tasks/{part(task)}", read_task, is_repeatable=True)
+
+
+def tasks(*, after: str | None = None, limit: int = 100) -> Call[Sequence[TaskEntry]]:
+    """Return tasks, newest first."""
+    return Call(
+        "GET",
+        "/v1/tasks",
+        lambda a: [read_task(one) for one in a["tasks"]],
+        query={"after": after, "limit": limit},
+        is_repeatable=True,
+    )
+
+
+def close_task(task: TaskEntry | TaskId | str, state: TaskState = "completed") -> Call[TaskEntry]:
+    """Close a task; all authority under it ends."""
+    return Call("POST", f"/v1/tasks/{part(task_of(task))}/close", read_task, body={"state": state})
+
+
+def announce(token: Token | str, proof: str) -> Call[LinkEntry]:
+    """Show a token to the service before it is used."""
+    return Call("POST", "/v1/links", read_link, body={"token": text_of(token), "proof": proof})
+
+
+def inspect(token: Token | str) -> Call[dict[str, Any]]:
+    """Return what a token says and how its links stand, as JSON."""
+    return Call("POST", "/v1/inspect", dict, body={"token": text_of(token)}, is_repeatable=True)
+
+
+def plan(
+    token: Token | str, *, access: Access | None = None, grant: Grant | None = None
+) -> Call[dict[str, Any]]:
+    """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
+    return Call(
+        "POST",
+        "/v1/check",
+        dict,
+        body={
+            "token": text_of(token),
+            "proof": None,
+            "access": None if access is None else access.to_json(),
+            "grant": None if grant is None else partial(grant),
+            "dry_run": True,
+        },
+        is_repeatable=True,
+    )
+
+
+def report_outcome(
+    decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+) -> Call[None]:
+    """Say what became of a call that this service was allowed to execute."""
+    return Call(
+        "POST",
+        f"/v1/decisions/{part(decision)}/outcome",
+        nothing,
+        body={"state": state, "detail": detail},
+        is_repeatable=True,
+    )
+
+
+def revoke(kind: str, id: str, *, reason: str = "") -> Call[int]:  # noqa: A002  # the word of the wire
+    """End a link, task, agent or key and all below it; return the revocation's epoch."""
+    return Call(
+        "POST",
+        "/v1/revocations",
+        lambda a: int(a["epoch"]),
+        body={"kind": kind, "id": id, "reason": reason},
+        is_repeatable=True,
+    )
+
+
+def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[int]:
+    """Cut a link below the holder's own; return the revocation's epoch."""
+    return Call(
+        "POST",
+        "/v1/revocations/below",
+        lambda a: int(a["epoch"]),
+        body={"token": text_of(token), "proof": proof, "link": link},
+    )
+
+
+def lineage(task: TaskEntry | TaskId | str) -> Call[Lineage]:
+    """Return a task's links and decisions."""
+    return Call("GET", f"/v1/tasks/{part(task_of(task))}/lineage", read_lineage, is_repeatable=True)
+
+
+def link(link: LinkId | str) -> Call[LinkEntry]:
+    """Return a recorded link."""
+    return Call("GET", f"/v1/links/{part(link)}", read_link, is_repeatable=True)
+
+
+def links(
+    *,
+    task: TaskId | None = None,
+    parent: LinkId | None = None,
+    after: LinkId | None = None,
+    limit: int = 100,
+) -> Call[Sequence[LinkEntry]]:
+    """Return links in the order they were recorded, filtered."""
+    return Call(
+        "GET",
+        "/v1/links",
+        read_links,
+        query={"task": task, "parent": parent, "after": after, "limit": limit},
+        is_repeatable=True,
+    )
+
+
+def ancestors(link: LinkId | str) -> Call[Sequence[LinkEntry]]:
+    """Return a link's ancestors, root first, itself last."""
+    return Call("GET", f"/v1/links/{part(link)}/ancestors", read_links, is_repeatable=True)
+
+
+def descendants(link: LinkId | str, *, limit: int = 1000) -> Call[Sequence[LinkEntry]]:
+    """Return the links below a link, parents before children."""
+    return Call(
+        "GET",
+        f"/v1/links/{part(link)}/descendants",
+        read_links,
+        query={"limit": limit},
+        is_repeatable=True,
+    )
+
+
+def decisions(
+    *,
+    task: TaskId | None = None,
+    link: LinkId | None = None,
+    allowed: bool | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> Call[Sequence[DecisionEntry]]:
+    """Return decisions in commit order, filtered."""
+    return Call(
+        "GET",
+        "/v1/decisions",
+        lambda a: [read_decision_entry(one) for one in a["decisions"]],
+        query={
+            "task": task,
+            "link": link,
+            "allowed": allowed,
+            "after": after,
+            "limit": limit,
+        },
+        is_repeatable=True,
+    )

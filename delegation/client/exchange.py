@@ -1,0 +1,83 @@
+"""What both clients share of an exchange: settings, the request of a call, the reading of its answer."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+from delegation.client.calls import Call
+from delegation.client.refused import refused
+from delegation.errors import MalformedError, MissingExtraError, ServiceError
+
+try:
+    import httpx2
+except ImportError as error:
+    raise MissingExtraError("client", "The HTTP client") from error
+
+T = TypeVar("T")
+TIMEOUT: Final = 10.0  # seconds for one attempt, unless told otherwise
+ATTEMPTS: Final = 3
+_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_PASSING: Final = frozenset({0, 502, 503, 504})  # 0: no answer came
+
+
+def settings_of(url: str, *, api_key: str, timeout: float) -> dict[str, Any]:
+    """Return what an HTTP client of the service is made with."""
+    return {
+        "base_url": url,
+        "headers": {"Authorization": f"Bearer {api_key}"} if api_key else {},
+        "timeout": timeout,
+        "trust_env": False,
+        "follow_redirects": False,
+    }
+
+
+def request_of(call: Call[Any]) -> dict[str, Any]:
+    """Return what a call's request is made of."""
+    asked = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in (call.query or {}).items()
+        if value is not None
+    }
+    return {"method": call.method, "url": call.path, "json": call.body, "params": asked}
+
+
+def unreachable(error: Exception) -> ServiceError:
+    """Return the error of a service that did not answer; its class says enough of the cause."""
+    return ServiceError(0, "unreachable", f"The service did not answer ({type(error).__name__}).")
+
+
+def refuse_problem(answer: httpx2.Response) -> None:
+    """Raise what the service refused with.
+
+    Raises:
+        ServiceError: It refused; also the class of `delegation.errors` that the embedded tracker
+            would raise.
+    """
+    if len(answer.content) > _ANSWER_BYTES:
+        raise ServiceError(answer.status_code, "answer_too_large", "The answer is too large.")
+    if answer.is_success:
+        return
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    raise refused(answer.status_code, body if isinstance(body, dict) else {})
+
+
+def read_answer(answer: httpx2.Response, call: Call[T]) -> T:
+    """Return a call's result.
+
+    Raises:
+        ServiceError: The answer is not what the service writes.
+    """
+    try:
+        # An answer that is no object fails in `read` like one with other members.
+        return call.read(answer.json() if answer.content else {})
+    except (ValueError, KeyError, TypeError, AttributeError, MalformedError) as error:
+        message = "Something else came back than the service writes."
+        raise ServiceError(answer.status_code, "answer_malformed", message) from error
+
+
+def is_passing(error: Exception) -> bool:
+    """Return whether a repeated call may fare better; nobody knows whether the first one arrived."""
+    return isinstance(error, ServiceError) and error.status in _PASSING

@@ -1,0 +1,9 @@
+"""Guards for services that act on calls of agents; `signing.Auth` is the other side of one."""
+
+from __future__ import annotations
+
+from delegation.integrations.guard import Guard
+from delegation.integrations.guarded import decision_of
+from delegation.integrations.routes import Route, Routes
+
+__all__ = ["Guard", "Route", "Routes", "decision_of"]

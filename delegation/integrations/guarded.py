@@ -1,0 +1,302 @@
+"""A guarded application: no request reaches a handler before its whole chain was judged and recorded.
+
+The access is formed from the route and the parsed request, never from one that the caller supplies.
+Handlers get canonical arguments only: path, query and body are written anew from the decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
+from urllib.parse import unquote
+
+from delegation.authority.access import Access
+from delegation.canonical import Json
+from delegation.errors import (
+    CallerDataError,
+    ConfigurationError,
+    DelegationError,
+    MalformedError,
+    NotFoundError,
+)
+from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.observe import Observer
+from delegation.integrations.routes import WELL_KNOWN, Route, Routes, refuse_odd_path
+from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
+from delegation.statement import read_statement
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY: Final = 64 * 1024  # bytes; an access is no larger
+_REMOVED: Final = frozenset({b"authorization", b"delegation-proof", b"content-length"})
+_LOG: Final = logging.getLogger("delegation.guard")
+
+
+class InProcess(Protocol):
+    """A tracker in this process."""
+
+    def begin_check(
+        self, token: str, proof: str | None, access: Access | Json, *, client: str = ""
+    ) -> Future[Decision]:
+        """Decide one call; the future has the decision once it is recorded."""
+
+
+class OverHttp(Protocol):
+    """An asynchronous client of the service."""
+
+    async def check(self, token: str, proof: str | None, access: Access | Json) -> Decision:
+        """Have one call decided and recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
+    """A request that does not reach its handler.
+
+    Args:
+        status: 401 missing or unprovable, 403 denied, 404 undeclared, 4xx malformed, 503 undecided.
+        code: Stable code.
+        detail: One sentence.
+        decision: The record, where there is one.
+    """
+
+    status: int
+    code: str
+    detail: str
+    decision: str = ""
+
+
+class Guarded:
+    """An application behind a guard; made by `Guard.protect`."""
+
+    def __init__(
+        self,
+        app: App,
+        routes: Routes,
+        open_: set[tuple[str, str]],
+        desk: InProcess | OverHttp | None,
+        clock: Callable[[], float],
+        observer: Observer | None,
+    ) -> None:
+        """Stand in front of an application."""
+        self._app = app
+        self._routes = routes
+        self._open = open_
+        self._desk = desk
+        self._clock = clock
+        self._observer = observer
+        self._published = json.dumps(routes.to_json()).encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if self._observer is not None:
+            await self._app(scope, await self._observer.watch(scope, receive), send)
+            return
+        if scope["type"] != "http":
+            # No proof covers what will be said on a socket.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        raw = _raw_path(scope)
+        if (scope["method"], raw) == ("GET", WELL_KNOWN):
+            await _answer(send, 200, self._published, [])
+            return
+        if (scope["method"], raw) in self._open:
+            await self._app(scope, receive, send)
+            return
+        try:
+            route, decision = await self._decide(scope, raw, receive)
+        except Refused as refused:
+            await _refuse(send, refused)
+            return
+        try:
+            path, query, body = route.rewritten(decision.arguments)
+        except MalformedError as error:
+            code = "arguments_not_carried"
+            await _refuse(send, Refused(400, code, str(error), decision.id))
+            return
+        await self._app(
+            _rewritten(scope, path, query, body if route.body else None, decision),
+            _replay(body if route.body else None, receive),
+            _named(send, decision),
+        )
+
+    async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
+        query = scope["query_string"].decode("ascii", "replace")
+        try:
+            refuse_odd_path(raw)
+            if self._routes.match(scope["method"], raw) is None:
+                raise Refused(404, "route_undeclared", "No tool is declared for this route.")
+            body = await _read(receive)
+            token, proof = _credentials(scope)
+            route, arguments = self._routes.arguments(scope["method"], raw, query, body)
+            access = self._access(route, arguments, proof)
+        except NotFoundError as error:
+            raise Refused(404, "route_undeclared", "No tool is declared for this route.") from error
+        except CallerDataError as error:
+            raise Refused(400, "request_malformed", str(error)) from error
+        try:
+            decision = await self._ask(token, proof, access)
+        except DelegationError as error:
+            # Whatever stands in the way of a decision, nothing is allowed without one.
+            _LOG.warning("undecided: %s", error.code)
+            raise Refused(503, error.code, "The call could not be decided.") from error
+        denial = decision.denial
+        if denial is not None:
+            status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
+            raise Refused(status, denial.code, denial.message, decision.id)
+        if self._clock() >= decision.valid_until:
+            raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
+        return route, decision
+
+    def _access(self, route: Route, arguments: dict[str, Json], proof: str) -> Access:
+        """Return the access; what only the holder can state comes from the proof that is checked."""
+        said, _, _ = read_statement(PROOF_TYP, proof)
+        if not said.keys() >= {"purpose", "max_cost", "cause"}:
+            raise MalformedError("The proof", wanted="purpose, max_cost and cause")
+        return Access.from_json(
+            {
+                "v": 1,
+                "tool": route.tool,
+                "arguments": arguments,
+                "audience": self._routes.audience,
+                "purpose": said["purpose"],
+                "max_cost": said["max_cost"],
+                "cause": said["cause"],
+            }
+        )
+
+    async def _ask(self, token: str, proof: str, access: Access) -> Decision:
+        begin = getattr(self._desk, "begin_check", None)
+        if begin is not None:
+            pending: Future[Decision] = begin(token, proof, access, client=self._routes.audience)
+            return await asyncio.wrap_future(pending)
+        asked: Decision = await self._desk.check(token, proof, access)  # type: ignore[union-attr]  # enforcing has a desk
+        return asked
+
+
+def decision_of(scope_or_request: Any) -> Decision:
+    """Return the decision under which a handler runs, to name it as the cause of further calls.
+
+    Raises:
+        ConfigurationError: The handler does not run behind a guard.
+    """
+    scope = getattr(scope_or_request, "scope", scope_or_request)
+    found = scope.get("state", {}).get("delegation_decision")
+    if not isinstance(found, Decision):
+        raise ConfigurationError("This handler does not run behind a guard.")
+    return found
+
+
+def _raw_path(scope: Scope) -> str:
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return bytes(raw).partition(b"?")[0].decode("ascii", "replace")
+
+
+def _credentials(scope: Scope) -> tuple[str, str]:
+    """Return token and proof; each exactly once, so that no two readers see two."""
+    found: dict[bytes, list[bytes]] = {b"authorization": [], b"delegation-proof": []}
+    for name, value in scope["headers"]:
+        if name in found:
+            found[name].append(value)
+    (authorization, proof) = found.values()
+    if len(authorization) != 1 or len(proof) != 1:
+        raise Refused(401, "credentials_missing", "Send one token and one proof.")
+    scheme, _, token = authorization[0].decode("latin-1").partition(" ")
+    if scheme.lower() != "delegation" or not token:
+        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
+    return token, proof[0].decode("latin-1")
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refused(400, "request_malformed", "The client hung up.")
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise Refused(413, "body_too_large", f"A body has at most {MAX_BODY} bytes.")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _rewritten(
+    scope: Scope, path: str, query: str, body: dict[str, Json] | None, decision: Decision
+) -> Scope:
+    headers = [(k, v) for k, v in scope["headers"] if k not in _REMOVED]
+    if body is not None:
+        headers = [(k, v) for k, v in headers if k not in {b"content-type", b"transfer-encoding"}]
+        size = str(len(json.dumps(body, ensure_ascii=False).encode())).encode()
+        headers += [(b"content-type", b"application/json"), (b"content-length", size)]
+    return {
+        **scope,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": headers,
+        "state": {**scope.get("state", {}), "delegation_decision": decision},
+    }
+
+
+def _replay(body: dict[str, Json] | None, receive: Receive) -> Receive:
+    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    sent = False
+
+    async def replay() -> MutableMapping[str, Any]:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return replay
+
+
+def _named(send: Send, decision: Decision) -> Send:
+    async def answered(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            header = (b"delegation-decision", decision.id.encode())
+            message["headers"] = [*message.get("headers", ()), header]
+        await send(message)
+
+    return answered
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    body = {
+        "type": "about:blank",
+        "status": refused.status,
+        "code": refused.code,
+        "detail": refused.detail,
+    }
+    headers = [(b"x-deny-reason", refused.code.encode()[:64])]
+    if refused.decision:
+        headers.append((b"delegation-decision", refused.decision.encode()))
+    if refused.status == 401:  # noqa: PLR2004  # the status that asks for credentials
+        headers.append((b"www-authenticate", b"Delegation"))
+    await _answer(send, refused.status, json.dumps(body).encode(), headers, problem=True)
+
+
+async def _answer(
+    send: Send,
+    status: int,
+    content: bytes,
+    headers: list[tuple[bytes, bytes]],
+    *,
+    problem: bool = False,
+) -> None:
+    media = b"application/problem+json" if problem else b"application/json"
+    size = (b"content-length", str(len(content)).encode())
+    start = {"type": "http.response.start", "status": status}
+    await send({**start, "headers": [*headers, size, (b"content-type", media)]})
+    await send({"type": "http.response.body", "body": content})

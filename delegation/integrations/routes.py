@@ -1,0 +1,318 @@
+"""Routes: how a request becomes an access, by declaration; the same for the guard and the signer.
+
+Every input of a request is either an argument of the tool or refused. Nothing here is decided: the
+access that comes out is what the holder's proof must cover and the service judges.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote
+
+from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
+from delegation.authority.pattern import TOOL_NAME
+from delegation.canonical import Json, parse_one_way
+from delegation.errors import MalformedError, NotFoundError
+
+WELL_KNOWN: Final = "/.well-known/delegation"
+_METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_KIND: Final = re.compile("text|integer|boolean")
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
+_BOOLEAN: Final[Mapping[str, bool]] = {"true": True, "false": False}
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of a service and the tool that it is.
+
+    Args:
+        method: HTTP method.
+        path: Template such as `/refunds/{order}`; each placeholder is an argument and fills one
+            segment.
+        tool: Name of the tool in the catalogue.
+        query: Arguments that come from the query, each at most once.
+        body: Arguments that are members of the JSON body.
+        kinds: How arguments of path and query are read where they are not text: `integer` or
+            `boolean`. Members of the body have JSON's own types.
+
+    Raises:
+        MalformedError: A field has another form, or an argument would come from two places.
+    """
+
+    method: str
+    path: str
+    tool: str
+    query: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        matching_text("method", self.method, _METHOD, "an HTTP method")
+        matching_text("tool", self.tool, TOOL_NAME, "a dotted tool name")
+        if not self.path.startswith("/") or not all(
+            _SEGMENT.fullmatch(part) for part in self.path[1:].split("/") if self.path != "/"
+        ):
+            raise MalformedError("path", wanted="segments of unreserved characters or {names}")
+        names = [*self.placeholders, *self.query, *self.body]
+        for name in names:
+            matching_text("argument", name, _NAME, "a name")
+        if len(set(names)) != len(names):
+            raise MalformedError("A route", wanted="each argument from one place")
+        if self.body and self.method not in _BODY_METHODS:
+            raise MalformedError("body", wanted="nothing for a method without a body")
+        for name, kind in self.kinds.items():
+            matching_text("kinds", kind, _KIND, "text, integer or boolean")
+            if name not in names or name in self.body:
+                raise MalformedError("kinds", wanted="names of path or query arguments")
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """Arguments that come from the path."""
+        return tuple(p[1:-1] for p in self.path.split("/") if p.startswith("{"))
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the route's JSON."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "tool": self.tool,
+            "query": list(self.query),
+            "body": list(self.body),
+            "kinds": dict(self.kinds),
+        }
+
+    def matched(self, path: str) -> dict[str, str] | None:
+        """Return the raw segments of a path's placeholders, None if it is another route's."""
+        parts, wanted = path.split("/"), self.path.split("/")
+        if len(parts) != len(wanted):
+            return None
+        found: dict[str, str] = {}
+        for part, template in zip(parts, wanted, strict=True):
+            if template.startswith("{"):
+                found[template[1:-1]] = part
+            elif part != template:
+                return None
+        return found
+
+    def rewritten(self, arguments: Mapping[str, Json]) -> tuple[str, str, dict[str, Json]]:
+        """Return path, query and body that carry exactly these canonical arguments.
+
+        Raises:
+            MalformedError: A canonical value does not fit into one segment of the path.
+        """
+        path = "/".join(
+            _one_segment(arguments[p[1:-1]]) if p.startswith("{") else p
+            for p in self.path.split("/")
+        )
+        query = "&".join(
+            f"{quote(name, safe='')}={_segment(arguments[name])}"
+            for name in self.query
+            if name in arguments
+        )
+        return path, query, {name: arguments[name] for name in self.body if name in arguments}
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """All routes of one service, and the audience that it is.
+
+    Args:
+        audience: The service's name in grants.
+        routes: Each method and path at most once.
+
+    Raises:
+        MalformedError: Two routes could match one request, or the audience has another form.
+    """
+
+    audience: str
+    routes: tuple[Route, ...]
+
+    def __post_init__(self) -> None:
+        matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
+        for number, route in enumerate(self.routes):
+            for other in self.routes[:number]:
+                if route.method == other.method and _overlap(route.path, other.path):
+                    raise MalformedError(
+                        "routes", wanted=f"one route for {route.method} {route.path}"
+                    )
+
+    def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a raw request path with its raw segments, or None.
+
+        Raises:
+            MalformedError: The path has dot segments, empty segments, or escapes that some servers
+                read otherwise; two readers of it might see two paths.
+        """
+        refuse_odd_path(path)
+        for route in self.routes:
+            if route.method == method:
+                found = route.matched(path)
+                if found is not None:
+                    return route, found
+        return None
+
+    def arguments(
+        self, method: str, path: str, query: str, body: bytes
+    ) -> tuple[Route, dict[str, Json]]:
+        """Return the route of a request and the arguments that it states.
+
+        Args:
+            method: HTTP method.
+            path: Raw path, as it stands in the request line.
+            query: Raw query, without the question mark.
+            body: Raw body.
+
+        Raises:
+            NotFoundError: No route is declared for it.
+            MalformedError: An input is not declared, comes twice, or does not read one way.
+        """
+        found = self.match(method, path)
+        if found is None:
+            raise NotFoundError("declared route", f"{method} {path[:64]}")
+        route, segments = found
+        kinds = route.kinds
+        given: dict[str, Json] = {
+            name: _read(name, _unquoted(raw), kinds.get(name, "text"))
+            for name, raw in segments.items()
+        }
+        for name, value in _query(query):
+            if name not in route.query or name in given:
+                raise MalformedError("The query", wanted="each declared parameter once")
+            given[name] = _read(name, value, kinds.get(name, "text"))
+        members = _body(body)
+        if members.keys() - set(route.body):
+            raise MalformedError("The body", wanted="declared members only")
+        return route, {**given, **members}
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the JSON that a guarded service publishes."""
+        return {"audience": self.audience, "routes": [route.to_json() for route in self.routes]}
+
+    @classmethod
+    def from_json(cls, value: Json, *, audience: str) -> Routes:
+        """Return the routes that a service publishes.
+
+        Args:
+            value: What it answered.
+            audience: The service that the caller means: another one's name is refused, else a
+                service could have proofs signed that serve elsewhere.
+
+        Raises:
+            MalformedError: Another form or another audience.
+        """
+        body = closed_object("Routes", value, frozenset({"audience", "routes"}))
+        if body["audience"] != audience:
+            raise MalformedError("audience", wanted="the service that was asked")
+        return cls(audience, tuple(_route(one) for one in list_of("routes", body["routes"], 4096)))
+
+
+def _route(value: Json) -> Route:
+    fields = closed_object("A route", value, _ROUTE_FIELDS)
+    kinds = fields["kinds"]
+    if not isinstance(kinds, dict):
+        raise MalformedError("kinds", wanted="an object")
+    return Route(
+        str(fields["method"]),
+        str(fields["path"]),
+        str(fields["tool"]),
+        tuple(str(name) for name in list_of("query", fields["query"], 64)),
+        tuple(str(name) for name in list_of("body", fields["body"], 64)),
+        {name: str(kind) for name, kind in kinds.items()},
+    )
+
+
+def refuse_odd_path(path: str) -> None:
+    r"""Refuse a raw path that two servers may read as two paths.
+
+    Raises:
+        MalformedError: Dot segments, empty segments, `;`, `\\`, controls, or escapes of `/`, `\\`,
+            `%`, dots or controls.
+    """
+    lower = path.lower()
+    odd = ("//", ";", "\\", "%2f", "%5c", "%25", "%2e", "%00", "%0", "%1", "%7f", "%3b")
+    if (
+        not path.startswith("/")
+        or not path.isascii()
+        or not path.isprintable()
+        or any(piece in lower for piece in odd)
+        or any(part in {".", ".."} for part in path.split("/"))
+        or (path != "/" and path.endswith("/"))
+    ):
+        raise MalformedError("The path", wanted="one that every server reads alike")
+
+
+def _overlap(left: str, right: str) -> bool:
+    mine, theirs = left.split("/"), right.split("/")
+    return len(mine) == len(theirs) and all(
+        a == b or a.startswith("{") or b.startswith("{") for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def _unquoted(raw: str) -> str:
+    try:
+        text = unquote(raw, errors="strict")
+    except UnicodeDecodeError as error:
+        raise MalformedError("The path", wanted="UTF-8") from error
+    if text == "" or ("%" in raw and quote(text, safe="!$&'()*+,:=@-._~") != _upper(raw)):
+        raise MalformedError("The path", wanted="segments in their one spelling")
+    return text
+
+
+def _upper(raw: str) -> str:
+    return re.sub(r"%[0-9a-fA-F]{2}", lambda found: found.group().upper(), raw)
+
+
+def _query(query: str) -> list[tuple[str, str]]:
+    if not query:
+        return []
+    try:
+        return parse_qsl(
+            query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=64
+        )
+    except ValueError as error:
+        raise MalformedError("The query", wanted="name=value pairs in UTF-8") from error
+
+
+def _read(name: str, text: str, kind: str) -> Json:
+    if kind == "integer":
+        if _INTEGER.fullmatch(text) is None:
+            raise MalformedError(name, wanted="an integer without leading zeros")
+        return int(text)
+    if kind == "boolean":
+        if text not in _BOOLEAN:
+            raise MalformedError(name, wanted="true or false")
+        return _BOOLEAN[text]
+    return text
+
+
+def _body(body: bytes) -> dict[str, Json]:
+    if not body:
+        return {}
+    value: Json = parse_one_way(body)
+    if not isinstance(value, dict):
+        raise MalformedError("The body", wanted="a JSON object")
+    return value
+
+
+def _segment(value: Json) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return quote(text, safe="")
+
+
+def _one_segment(value: Json) -> str:
+    text = _segment(value)
+    if text in {"", ".", ".."} or "%2F" in text or "%5C" in text:
+        raise MalformedError("A path argument", wanted="a canonical value that fills one segment")
+    return text
+
+
+def routes_of(audience: str, routes: Iterable[Route]) -> Routes:
+    """Return routes as one value."""
+    return Routes(audience, tuple(routes))

@@ -1,0 +1,210 @@
+"""The client: the tracker's methods and errors over HTTP, sync and async, and safe when answers are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+from service import Service
+from world import DESK, OWNER, World
+
+from delegation import Grant, HolderKey, Tool
+from delegation.client import AsyncClient, Client
+from delegation.embedded import Tracker
+from delegation.errors import (
+    ConflictError,
+    ForbiddenError,
+    IdempotencyError,
+    MalformedError,
+    NotFoundError,
+    ServiceError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+    UnverifiedError,
+    WiderThanParentError,
+)
+
+httpx2 = pytest.importorskip("httpx2")
+
+
+@pytest.fixture
+def service() -> Service:
+    """Return a service."""
+    return Service(World())
+
+
+def handler(service: Service, losses: list[int] | None = None, lose_answer: bool = True):
+    """Return the service as a transport's handler that loses some answers."""
+
+    def handle(request):
+        lost = losses is not None and losses and losses.pop(0)
+        if lost and not lose_answer:
+            raise httpx2.ConnectError("down")
+        sent = service.http.request(
+            request.method,
+            str(request.url.raw_path, "ascii"),
+            content=request.content,
+            headers=dict(request.headers),
+        )
+        if lost:
+            if lost == 1:
+                raise httpx2.ReadError("reset")
+            return httpx2.Response(lost, content=b"<html>proxy</html>")
+        return httpx2.Response(
+            sent.status_code,
+            headers={"content-type": sent.headers.get("content-type", "")},
+            content=sent.content,
+        )
+
+    return handle
+
+
+def client(service: Service, role: str | None = "operator", losses=None, **more) -> Client:
+    """Return a client in a role."""
+    transport = httpx2.MockTransport(handler(service, losses, **more))
+    key = service.keys[role] if role else ""
+    return Client("http://testserver", api_key=key, transport=transport)
+
+
+def test_both_clients_have_the_trackers_methods() -> None:
+    """Same names; what only makes sense in process is named here."""
+    own = {n for n, _ in inspect.getmembers(Tracker, callable) if not n.startswith("_")}
+    inside = {
+        "open",
+        "begin_check",
+        "authenticate",
+        "agents",
+        "api_keys",
+        "decision",
+        "revocations",
+        "receipt",
+        "writer_stats",
+    }
+    for kind in (Client, AsyncClient):
+        theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}
+        assert own - theirs <= inside
+        assert theirs - own == {"drawing"}
+    sync, asy = (
+        {
+            n: str(inspect.signature(m))
+            for n, m in inspect.getmembers(k, inspect.isfunction)
+            if not n.startswith("_")
+        }
+        for k in (Client, AsyncClient)
+    )
+    assert sync == asy
+
+
+def test_errors_are_those_of_the_tracker(service: Service) -> None:
+    """Each refusal is a ServiceError and the class that the embedded tracker raises."""
+    world = service.world
+    op = client(service)
+    cases = [
+        (NotFoundError, lambda: op.task("tsk_none")),
+        (MalformedError, lambda: op.open_task("", owner=OWNER, ceiling=Grant())),
+        (ConflictError, lambda: (op.close_task(world.task), op.close_task(world.task))),
+        (UnauthenticatedError, lambda: client(service, None).tasks()),
+        (ForbiddenError, lambda: client(service, "reviewer").add_tool(Tool("a.b", effect="read"))),
+        (UnverifiedError, lambda: op.announce("garbage", "x")),
+    ]
+    for kind, ask in cases:
+        with pytest.raises(kind) as caught:
+            ask()
+        assert isinstance(caught.value, ServiceError)
+        assert caught.value.code == kind.code
+    with pytest.raises(UnverifiedError) as caught:
+        op.announce("garbage", "x")
+    assert caught.value.reason == "token_malformed"
+    task = world.open()
+    with pytest.raises(WiderThanParentError) as wider:
+        op.issue(
+            task, to=HolderKey.generate("x").public, grant=Grant(audience=["https://other.example"])
+        )
+    assert wider.value.reason
+
+
+def test_a_lost_answer_is_asked_for_again_and_charged_once(service: Service) -> None:
+    """Connection lost after the decision, then a 502: the third attempt gets the first decision."""
+    world = service.world
+    token, access = world.chain("boss", "a"), world.access()
+    proof = world.key("a").prove(token, access, at=world.at)
+    decision = client(service, "service", losses=[1, 502]).check(token, proof, access)
+    assert decision.allowed
+    assert [d.id for d in world.tracker.decisions()] == [decision.id]
+    assert dict(world.tracker.task(world.task.id).spent)["calls"] == 1
+
+
+def test_what_is_not_repeatable_is_sent_once(service: Service) -> None:
+    """Opening a task twice would open two: its lost answer is the caller's to judge."""
+    with pytest.raises(ServiceError) as caught:
+        client(service, losses=[1, 0]).open_task("T", owner=OWNER, ceiling=Grant())
+    assert caught.value.problem == "unreachable"
+    assert len(service.world.tracker.tasks()) == 2
+
+
+def test_a_service_that_stays_away_is_no_allowance(service: Service) -> None:
+    """After its attempts the client raises; a proxy's page is no decision."""
+    world = service.world
+    token, access = world.chain("boss", "a"), world.access()
+    proof = world.key("a").prove(token, access, at=world.at)
+    with pytest.raises(ServiceError):
+        client(service, "service", losses=[1] * 9, lose_answer=False).check(token, proof, access)
+    assert world.tracker.decisions() == []
+    with pytest.raises(ServiceError) as caught:
+        client(service, losses=[200]).catalogue()
+    assert caught.value.problem == "answer_malformed"
+
+
+def test_a_reused_key_is_an_error_of_its_own(service: Service) -> None:
+    """A caller that names two requests alike is told so."""
+    world = service.world
+    token = world.chain("boss", "a")
+    asked = client(service, "service")
+    for n, kind in ((1, None), (2, IdempotencyError)):
+        access = world.access(path=f"/{n}")
+        proof = world.key("a").prove(token, access, at=world.at)
+        if kind is None:
+            assert asked.check(token, proof, access, idempotency_key="k")
+        else:
+            with pytest.raises(kind):
+                asked.check(token, proof, access, idempotency_key="k")
+
+
+def test_the_asynchronous_client_does_the_same(service: Service) -> None:
+    """Open, issue, check, plan, report, close: awaited."""
+    world = service.world
+
+    async def run() -> None:
+        make = lambda role, **kw: AsyncClient(  # noqa: E731
+            "http://testserver",
+            api_key=service.keys[role],
+            transport=httpx2.MockTransport(handler(service, **kw)),
+        )
+        async with make("operator") as op, make("service", losses=[1]) as desk:
+            task = await op.open_task("A", owner=OWNER, ceiling=world.task.ceiling)
+            boss = HolderKey.generate("boss")
+            token = await op.issue(task, to=boss.public)
+            access = world.access()
+            decision = await desk.check(token, boss.prove(token, access, at=world.at), access)
+            assert decision.allowed
+            await desk.report_outcome(decision.id, "executed")
+            plan = await op.plan(token, access=access, grant=Grant(effects=["write"]))
+            assert plan["would_allow"] is False
+            assert (await op.close_task(task)).state == "completed"
+            with pytest.raises(NotFoundError):
+                await op.link("lnk_none")
+
+    asyncio.run(run())
+
+
+def test_a_full_service_is_an_outage_to_the_client(service: Service, monkeypatch) -> None:
+    """503 is raised as the tracker would raise it."""
+    world = service.world
+    token, access = world.chain("boss", "a"), world.access()
+    proof = world.key("a").prove(token, access, at=world.at)
+    world.tracker._store.writer.close()
+    with pytest.raises(StoreUnavailableError) as caught:
+        client(service, "service").check(token, proof, access)
+    assert caught.value.status == 503
+    assert DESK not in str(caught.value)

@@ -1,0 +1,370 @@
+"""The guard: nothing reaches a handler unjudged, and what reaches it is what was judged."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import pytest
+from fastapi import FastAPI, Header, Request
+from pydantic import BaseModel
+from starlette.testclient import TestClient
+from world import DESK, World
+
+from delegation import Access, Tool, anything, between, email, may, text
+from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
+from delegation.integrations import Guard, Route, Routes, decision_of
+from delegation.integrations.signing import Auth
+
+
+class Mail(BaseModel):
+    to: str
+    body: str
+
+
+def application(seen: list) -> FastAPI:
+    """Return a service as a team has it, before it heard of agents."""
+    app = FastAPI()
+
+    @app.post("/refunds/{order}")
+    def refund(order: str, request: Request, amount: int = 0) -> dict:
+        seen.append(("refund", order, amount, decision_of(request).id, dict(request.headers)))
+        return {"order": order}
+
+    @app.post("/mail")
+    def mail(mail: Mail) -> dict:
+        seen.append(("mail", mail.to, mail.body))
+        return {"sent": mail.to}
+
+    @app.get("/health")
+    def health() -> str:
+        return "ok"
+
+    return app
+
+
+class Shop:
+    """A guarded service, its world, and an agent's way to it."""
+
+    def __init__(self, desk=None) -> None:
+        self.world = World()
+        tracker = self.world.tracker
+        tracker.add_tool(
+            Tool("shop.refund", effect="write", arguments={"order": "opaque", "amount": "integer"})
+        )
+        tracker.add_tool(
+            Tool("shop.mail", effect="write", arguments={"to": "email", "body": "text"})
+        )
+        self.seen: list = []
+        self.guard = Guard(desk or tracker, audience=DESK, clock=lambda: self.world.at)
+        self.guard.route(
+            "POST", "/refunds/{order}", "shop.refund", query=["amount"], kinds={"amount": "integer"}
+        )
+        self.guard.route("POST", "/mail", "shop.mail", body=["to", "body"])
+        self.guard.open("GET", "/health")
+        self.http = TestClient(
+            self.guard.protect(application(self.seen)), raise_server_exceptions=False
+        )
+        from delegation import Grant
+
+        tools = [
+            may("shop.refund", order=anything(), amount=between(1, 500)),
+            may("shop.mail", to=email("acme.example"), body=text(max=50)),
+        ]
+        self.task = tracker.open_task(
+            "Shop", owner="ana@acme.example", lasts=900,
+            ceiling=Grant(tools, audience=[DESK], delegations_left=3, budget={"calls": 20}),
+        )  # fmt: skip
+        root = tracker.issue(self.task, to=self.world.key("boss").public)
+        self.token = root.delegate(
+            by=self.world.key("boss"), to=self.world.key("a").public, grant=root.grant.narrow()
+        )
+
+    def headers(self, access: Access, by: str = "a", **more: str) -> dict[str, str]:
+        """Return token and proof over an access."""
+        proof = self.world.key(by).prove(self.token, access, at=self.world.at)
+        return {"Authorization": f"Delegation {self.token.text}", "Delegation-Proof": proof, **more}
+
+    def refund(self, order: str = "o1", amount: int = 5) -> Access:
+        """Return the access of a refund."""
+        return Access("shop.refund", {"order": order, "amount": amount}, DESK)
+
+
+def raw(shop: Shop, method: str, path: str, headers: dict[str, str]):
+    """Send a request line that no client of good manners would send."""
+    import asyncio
+    from urllib.parse import unquote
+
+    import httpx2
+
+    before, _, query = path.partition("?")
+    scope = {
+        "type": "http", "method": method, "path": unquote(before), "raw_path": before.encode(),
+        "query_string": query.encode(), "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("y", 1), "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    said: list = []
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message) -> None:
+        said.append(message)
+
+    asyncio.run(shop.http.app(scope, receive, send))
+    return httpx2.Response(said[0]["status"], headers=said[0]["headers"], content=said[1]["body"])
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Return a guarded shop."""
+    return Shop()
+
+
+def test_an_allowed_call_reaches_its_handler_with_its_decision(shop: Shop) -> None:
+    """The handler sees the arguments and the decision, and no credentials; the answer names it."""
+    answer = shop.http.post("/refunds/o1?amount=5", headers=shop.headers(shop.refund()))
+    assert answer.status_code == 200
+    name, order, amount, decision, headers = shop.seen[0]
+    assert (name, order, amount) == ("refund", "o1", 5)
+    assert answer.headers["delegation-decision"] == decision
+    assert shop.world.tracker.decision(decision).decision.allowed
+    assert not {"authorization", "delegation-proof"} & headers.keys()
+
+
+def test_handlers_get_canonical_arguments_only(shop: Shop) -> None:
+    """What was sent in another spelling arrives as it was judged."""
+    sent = {"to": "Ana@ACME.example", "body": "Hi"}
+    access = Access("shop.mail", sent, DESK)
+    answer = shop.http.post("/mail", json=sent, headers=shop.headers(access))
+    assert answer.status_code == 200, answer.text
+    assert (
+        shop.seen[0][1]
+        == shop.world.tracker.decision(answer.headers["delegation-decision"]).decision.arguments[
+            "to"
+        ]
+    )
+    assert shop.seen[0][1].endswith("@acme.example")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "change", "status", "code"),
+    [
+        ("POST", "/refunds/o1?amount=5", {"Authorization": None}, 401, "credentials_missing"),
+        ("POST", "/refunds/o1?amount=5", {"Delegation-Proof": None}, 401, "credentials_missing"),
+        ("POST", "/refunds/o1?amount=5", {"Authorization": "Bearer x"}, 401, "credentials_missing"),
+        ("POST", "/refunds/o1?amount=5", {"Delegation-Proof": "x"}, 400, "request_malformed"),
+        ("POST", "/refunds/o2?amount=5", {}, 401, "proof_other_access"),
+        ("POST", "/refunds/o1?amount=6", {}, 401, "proof_other_access"),
+        ("POST", "/refunds/o1?amount=5&amount=5", {}, 400, "request_malformed"),
+        ("POST", "/refunds/o1?amount=05", {}, 400, "request_malformed"),
+        ("POST", "/refunds/o1?amount=5&x=1", {}, 400, "request_malformed"),
+        ("POST", "/refunds/o1", {}, 401, "proof_other_access"),
+        ("GET", "/refunds/o1?amount=5", {}, 404, "route_undeclared"),
+        ("POST", "/refunds/o1/?amount=5", {}, 400, "request_malformed"),
+        ("POST", "/refunds/%6f1?amount=5", {}, 400, "request_malformed"),
+        ("POST", "/refunds/x%2fy?amount=5", {}, 400, "request_malformed"),
+        ("POST", "/x/..%2frefunds/o1?amount=5", {}, 400, "request_malformed"),
+        ("POST", "//refunds/o1?amount=5", {}, 400, "request_malformed"),
+        ("POST", "/refunds/o1;v=1?amount=5", {}, 400, "request_malformed"),
+        ("POST", "/docs", {}, 404, "route_undeclared"),
+        ("GET", "/openapi.json", {}, 404, "route_undeclared"),
+    ],
+)
+def test_what_was_not_judged_reaches_nobody(shop: Shop, method, path, change, status, code) -> None:
+    """Missing, foreign or odd: refused with a stable reason, and no handler runs."""
+    headers = shop.headers(shop.refund())
+    headers = {k: v for k, v in {**headers, **change}.items() if v is not None}
+    answer = raw(shop, method, path, headers)
+    assert shop.seen == []
+    assert answer.status_code == status, answer.text
+    assert answer.headers["x-deny-reason"] == answer.json()["code"]
+    if code != "proof_other_access":
+        assert answer.json()["code"] == code
+
+
+def test_denied_replayed_and_undecided_calls_have_their_own_status() -> None:
+    """403 with the record's id for what the grant does not hold; 503 when nobody can decide."""
+    shop = Shop()
+    wide = shop.refund(amount=900)
+    denied = shop.http.post("/refunds/o1?amount=900", headers=shop.headers(wide))
+    assert (denied.status_code, denied.json()["code"]) == (403, "argument_refused")
+    assert shop.world.tracker.decision(denied.headers["delegation-decision"]).decision.denial
+    headers = shop.headers(shop.refund())
+    assert shop.http.post("/refunds/o1?amount=5", headers=headers).status_code == 200
+    assert shop.http.post("/refunds/o1?amount=5", headers=headers).json()["code"] == "replayed"
+
+    class Down:
+        def begin_check(self, *_, **__):
+            raise StoreUnavailableError("down")
+
+    down = Shop(desk=Down())
+    answer = down.http.post("/refunds/o1?amount=5", headers=down.headers(down.refund()))
+    assert (answer.status_code, down.seen) == (503, [])
+
+
+def test_two_tokens_or_two_proofs_are_none(shop: Shop) -> None:
+    """Duplicate headers are refused: two readers might take two."""
+    headers = [*shop.headers(shop.refund()).items()]
+    for name in (0, 1):
+        answer = shop.http.post("/refunds/o1?amount=5", headers=[*headers, headers[name]])
+        assert answer.status_code == 401
+    assert shop.seen == []
+
+
+def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) -> None:
+    """Forgetting a route, or a header that a handler reads, is found before the first request."""
+    app = application([])
+
+    @app.delete("/orders/{order}")
+    def drop(order: str) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="DELETE /orders"):
+        shop.guard.protect(app)
+    shop.guard.route("DELETE", "/orders/{order}", "shop.refund")
+    with pytest.raises(ConfigurationError, match="does not have"):
+        shop.guard.protect(application([]))
+    assert shop.guard.protect(app)
+
+    @app.get("/odd")
+    def odd(x_user: Annotated[str, Header()] = "") -> None: ...
+
+    shop.guard.route("GET", "/odd", "shop.refund")
+    with pytest.raises(ConfigurationError, match="header x-user"):
+        shop.guard.protect(app)
+
+
+def test_sockets_are_closed_and_open_routes_pass(shop: Shop) -> None:
+    """No proof covers a socket; a health check needs none."""
+    from starlette.websockets import WebSocketDisconnect
+
+    assert shop.http.get("/health").text == '"ok"'
+    with pytest.raises(WebSocketDisconnect), shop.http.websocket_connect("/ws"):
+        pass
+
+
+def test_agents_sign_by_the_published_routes(shop: Shop) -> None:
+    """`Auth` builds the same access as the guard, for path, query and body, with purpose and cause."""
+    import httpx2
+
+    published = shop.http.get("/.well-known/delegation").json()
+    routes = Routes.from_json(published, audience=DESK)
+    assert routes == shop.guard.routes()
+    with pytest.raises(MalformedError):
+        Routes.from_json(published, audience="https://victim.example")
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        sent = shop.http.request(
+            request.method,
+            str(request.url),
+            content=request.content,
+            headers=list(request.headers.multi_items()),
+        )
+        return httpx2.Response(sent.status_code, headers=dict(sent.headers), content=sent.content)
+
+    import time
+
+    shop.world.at = int(time.time())
+    shop.task = shop.world.tracker.open_task(
+        "Now",
+        owner="ana@acme.example",
+        ceiling=shop.token.grant.__class__(
+            [*shop.token.grant.capabilities],
+            audience=[DESK],
+            delegations_left=1,
+            budget={"calls": 9},
+        ),
+        lasts=600,
+    )
+    token = shop.world.tracker.issue(shop.task, to=shop.world.key("a").public)
+    auth = Auth(token, shop.world.key("a"), routes)
+    with httpx2.Client(
+        transport=httpx2.MockTransport(handle), auth=auth, base_url="http://testserver"
+    ) as http:
+        first = http.post("/refunds/o-7?amount=7")
+        assert first.status_code == 200, first.text
+        assert shop.seen[-1][:3] == ("refund", "o-7", 7)
+        cause = first.headers["delegation-decision"]
+        second = http.post(
+            "/mail",
+            json={"to": "b@acme.example", "body": "x"},
+            extensions={"delegation": {"cause": cause}},
+        )
+        assert second.status_code == 200, second.text
+        kept = shop.world.tracker.decision(second.headers["delegation-decision"])
+        assert kept.decision.claimed_cause == cause
+        again = http.post("/mail", json={"to": "b@acme.example", "body": "x"})
+        assert again.status_code == 200, "each request has a proof of its own"
+        with pytest.raises(MalformedError):
+            http.post("/mail", json={"to": "b@acme.example", "body": "x", "bcc": "e@evil.example"})
+
+
+def test_observing_refuses_nothing_records_nothing_and_drafts(shop: Shop) -> None:
+    """An existing service runs as before; what was seen becomes text that declares it."""
+    seen: list = []
+    guard = Guard(None, audience=DESK, mode="observe")
+    app = FastAPI()
+
+    @app.post("/orders/{order}/notes")
+    def note(order: str, body: dict, loud: bool = False) -> dict:
+        seen.append((order, body, loud))
+        return body
+
+    http = TestClient(guard.protect(app))
+    for n in range(3):
+        assert (
+            http.post(
+                f"/orders/{n + 10}/notes?loud=true", json={"text": f"t{n}", "n": n}
+            ).status_code
+            == 200
+        )
+    assert http.get("/none").status_code == 404
+    draft = guard.observed.draft()
+    assert "'/orders/{order_id}/notes'" in draft
+    assert "orders.notes.post" in draft
+    assert "n=one_of(0, 1, 2)" in draft
+    assert len(seen) == 3
+    assert shop.world.tracker.decisions() == []
+    scope = {"tracker": shop.world.tracker, "guard": Guard(shop.world.tracker, audience=DESK)}
+    exec(
+        compile(draft, "draft", "exec"), scope
+    )  # the draft is valid: tools, routes and grant are made
+    assert scope["observed"].capabilities
+    assert shop.world.tracker.catalogue().tool("orders.notes.post") is not None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"path": "refunds"}, {"path": "/a b"}, {"path": "/a/{x}/{x}"}, {"path": "/a/"}, {"method": "TRACE"},
+        {"path": "/{x}", "query": ("x",)}, {"method": "GET", "body": ("b",)}, {"tool": "No"},
+        {"kinds": {"z": "integer"}}, {"query": ("a",), "kinds": {"a": "float"}}, {"query": ("a b",)},
+    ],
+)  # fmt: skip
+def test_odd_routes_are_malformed(fields) -> None:
+    """A route that could be read two ways is not declared."""
+    with pytest.raises(MalformedError):
+        Route(**{"method": "POST", "path": "/a", "tool": "a.b", **fields})
+
+
+def test_two_routes_for_one_request_are_refused() -> None:
+    """Which of two routes counts must never depend on their order."""
+    with pytest.raises(MalformedError):
+        Routes(DESK, (Route("GET", "/a/{x}", "a.b"), Route("GET", "/a/b", "a.c")))
+    Routes(DESK, (Route("GET", "/a/{x}", "a.b"), Route("POST", "/a/b", "a.c")))
+
+
+def test_a_canonical_value_that_would_change_the_path_is_not_carried() -> None:
+    """A value that becomes two segments in canonical form does not reach another handler."""
+    route = Route("GET", "/files/{path}", "files.read")
+    for value in ("/a/b", "..", "a\\b", ""):
+        with pytest.raises(MalformedError):
+            route.rewritten({"path": value})
+    assert route.rewritten({"path": "a b"})[0] == "/files/a%20b"
+
+
+def test_an_oversized_body_is_refused_before_it_is_parsed(shop: Shop) -> None:
+    """The body has a bound of its own."""
+    content = json.dumps({"to": "a@acme.example", "body": "x" * 70_000})
+    answer = shop.http.post("/mail", content=content, headers=shop.headers(shop.refund()))
+    assert answer.status_code == 413
