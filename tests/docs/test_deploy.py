@@ -1,0 +1,96 @@
+"""What docs/deploy gives to operators is what the program has, and reads as what it is."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from delegation_api.settings import Settings
+
+DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """One row for each, none for what is not there, and the default that the program has."""
+    lines = (DEPLOY / "settings.md").read_text().splitlines()
+    rows = [line.split("|") for line in lines if line.startswith("| `DELEGATION_")]
+    said = {c[1].strip(" `").removeprefix("DELEGATION_").lower(): c[3].strip(" `") for c in rows}
+    assert said.keys() == Settings.model_fields.keys()
+    for name, field in Settings.model_fields.items():
+        default = str(field.default).lower().removesuffix(".0")
+        if default:
+            assert said[name] == default, name
+
+
+def test_the_unit_starts_a_command_that_exists_without_rights() -> None:
+    """Systemd's file reads, runs as its own user, and passes systemd's own check where that is there."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(DEPLOY / "delegation.service")
+    service = unit["Service"]
+    assert service["User"] == "delegation"
+    assert service["NoNewPrivileges"] == "yes"
+    assert "delegation serve" in service["ExecStart"]
+    program = shutil.which("systemd-analyze")
+    if program is not None:
+        done = subprocess.run(
+            [program, "verify", DEPLOY / "delegation.service"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        odd = [
+            line
+            for line in done.stderr.splitlines()
+            if "delegation.service" in line
+            and "not executable" not in line
+            and "/opt/delegation" not in line
+        ]
+        assert odd == []
+
+
+def test_compose_and_container_name_what_exists() -> None:
+    """The container runs the program's own command with settings that exist."""
+    text = (DEPLOY / "compose.yaml").read_text() + (DEPLOY / "Containerfile").read_text()
+    named = set(re.findall(r"DELEGATION_([A-Z_]+)", text))
+    assert {name.lower() for name in named} <= Settings.model_fields.keys()
+    assert "[all]" in text
+    assert "USER delegation" in text
+    yaml = pytest.importorskip("yaml")
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert (
+        compose["services"]["service"]["depends_on"]["database"]["condition"] == "service_healthy"
+    )
+    assert set(compose["secrets"]) == {"database", "pgpass"}
+
+
+def test_nginx_reads_its_example(tmp_path: Path) -> None:
+    """Nginx's own check accepts the file, with a certificate made for it."""
+    program, openssl = shutil.which("nginx"), shutil.which("openssl")
+    if program is None or openssl is None:
+        pytest.skip("the system packages nginx and openssl are missing")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x",
+         "-keyout", key, "-out", cert], check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    text = (DEPLOY / "nginx.conf").read_text()
+    text = text.replace("/etc/delegation/tls/cert.pem", str(cert)).replace(
+        "/etc/delegation/tls/key.pem", str(key)
+    )
+    whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {text} }}"
+    (tmp_path / "nginx.conf").write_text(whole)
+    done = subprocess.run(
+        [program, "-t", "-c", tmp_path / "nginx.conf", "-p", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
