@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import TaskId
@@ -18,8 +18,8 @@ SubjectKind: TypeAlias = Literal["link", "task", "agent", "key"]
 CounterScope: TypeAlias = Literal["task", "link"]
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+# Keys of sets and dicts that every call asks several times: tuples, whose hashes C computes.
+class Subject(NamedTuple):
     """One thing that can be revoked.
 
     Args:
@@ -59,8 +59,7 @@ class TaskFact:
     deadline: int
 
 
-@dataclass(frozen=True, slots=True)
-class CounterKey:
+class CounterKey(NamedTuple):
     """Names one counter: a task's ledger or a link's budget, in one unit."""
 
     scope: CounterScope

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from delegation.authority.chain import Chain
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
@@ -9,6 +11,7 @@ from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts, Subject
 
 STEP = 10
+_key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
 
 
 def deny_without_standing(chain: Chain, facts: Facts, at: int) -> Denial | None:
@@ -64,7 +67,7 @@ def _of_link(chain: Chain, depth: int, facts: Facts) -> Refusal | None:
             None,
             "Ask the delegator above it for a new link.",
         )
-    if Subject("key", b64u(link.holder_key)) in facts.revoked:
+    if Subject("key", _key_text(link.holder_key)) in facts.revoked:
         return Refusal(
             "key_revoked",
             "A holder key on the chain was revoked.",
