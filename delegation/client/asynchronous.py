@@ -116,8 +116,11 @@ class AsyncClient:
 
     async def public_ring(self) -> PublicRing:
         """Return the issuer's public keys; asked once for each client."""
-        if self._ring is None:
-            self._ring = await self._run(calls.public_ring())
+        return self._ring or await self.fresh_ring()
+
+    async def fresh_ring(self) -> PublicRing:
+        """Return the issuer's public keys as they are now."""
+        self._ring = await self._run(calls.public_ring())
         return self._ring
 
     async def issue(

@@ -116,8 +116,11 @@ class Client:
 
     def public_ring(self) -> PublicRing:
         """Return the issuer's public keys; asked once for each client."""
-        if self._ring is None:
-            self._ring = self._run(calls.public_ring())
+        return self._ring or self.fresh_ring()
+
+    def fresh_ring(self) -> PublicRing:
+        """Return the issuer's public keys as they are now."""
+        self._ring = self._run(calls.public_ring())
         return self._ring
 
     def issue(

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from delegation.errors import ClockError, DelegationError, IdempotencyError, UnknownOutcomeError
+from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
 from delegation.judge.settle import Settlement
@@ -140,7 +140,7 @@ class _Round:
                 continue
             try:
                 self._settle_one(place, draft, facts, fresh, first_answers, followers)
-            except DelegationError as error:  # one call's fault must not doom its neighbours
+            except Exception as error:  # noqa: BLE001  # one call's fault must not doom its neighbours
                 self.outcomes[place] = error
 
     def _settle_one(
@@ -166,8 +166,9 @@ class _Round:
                 self._write_settled(place, draft, now_denied)
             return
         settlement = draft.settle(facts.of(draft.query, is_nonce_used=place not in fresh))
-        facts.charge(settlement)
+        # The row first: what cannot be recorded is not charged either.
         self._write_settled(place, draft, settlement)
+        facts.charge(settlement)
         self._charges = facts.touched
 
     def _write_settled(self, place: int, draft: Draft, settlement: Settlement) -> None:

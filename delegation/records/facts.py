@@ -58,10 +58,19 @@ class RevokedShelf:
         self._epoch = 0
         self._subjects: set[Subject] = set()
 
-    def upto(self, connection: Connection, epoch: int) -> AbstractSet[Subject]:
-        """Return what is revoked at the epoch that this transaction reads."""
+    def upto(self, connection: Connection, epoch: int, *, settles: bool) -> AbstractSet[Subject]:
+        """Return what is revoked at the epoch that this transaction reads.
+
+        Args:
+            connection: The transaction.
+            epoch: The newest revocation that it sees.
+            settles: Whether it holds the gate. A snapshot that is older than the shelf gets what is
+                revoked since, too; under the gate, an older number is a restored database.
+        """
         with self._lock:
-            if epoch < self._epoch:  # a restored database: nothing that was read still counts
+            if epoch < self._epoch and not settles:
+                return self._subjects
+            if epoch < self._epoch:  # nothing that was read still counts
                 self._epoch, self._subjects = 0, set()
             if epoch > self._epoch:
                 found = connection.execute(_NEWER, {"after": self._epoch, "upto": epoch})
@@ -150,7 +159,12 @@ class TaskRowFact:
 
 
 def read_facts(
-    connection: Connection, queries: Sequence[Query], *, epoch: int, shelf: RevokedShelf
+    connection: Connection,
+    queries: Sequence[Query],
+    *,
+    epoch: int,
+    shelf: RevokedShelf,
+    settles: bool = True,
 ) -> BatchFacts:
     """Return the facts of a batch but for its counters, which are locked later."""
     links = [link for query in queries for link in query.chain.links]
@@ -164,7 +178,7 @@ def read_facts(
     }
     return BatchFacts(
         epoch=epoch,
-        revoked=shelf.upto(connection, epoch),
+        revoked=shelf.upto(connection, epoch, settles=settles),
         tasks=_read_tasks(connection, {query.chain.origin.task for query in queries}),
         recorded={
             row.id: row.task

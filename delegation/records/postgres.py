@@ -44,6 +44,7 @@ def make_engine(url: URL) -> Engine:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
             f"-c idle_in_transaction_session_timeout={2 * milliseconds}",
         },
+        hide_parameters=True,  # errors are logged, arguments of calls are not
         **_POOL,
     )
     event.listen(engine, "connect", _on_connect)

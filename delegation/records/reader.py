@@ -53,7 +53,9 @@ class SqlReader:
     def facts(self, query: Query) -> Facts:
         """Return what settling a call would know now; nothing is locked."""
         epoch = read_numbers(self._connection)["epoch"]
-        found = read_facts(self._connection, [query], epoch=epoch, shelf=self._shelves.revoked)
+        found = read_facts(
+            self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
+        )
         counters(self._connection, [query], found)
         return found.of(query, is_nonce_used=False)
 

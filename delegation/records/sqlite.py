@@ -28,7 +28,11 @@ def is_memory(url: URL) -> bool:
 
 def make_engine(url: URL) -> Engine:
     """Return an engine; nothing is opened yet."""
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    # Errors are logged: what was written, arguments of calls among it, is not to be in them.
+    options: dict[str, Any] = {
+        "connect_args": {"check_same_thread": False},
+        "hide_parameters": True,
+    }
     if is_memory(url):
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)

@@ -140,7 +140,7 @@ class DecisionWriter:
             else:
                 self.stats.batches += 1
                 self.stats.drafts += len(drafts)
-            self._busy_since = 0.0
+            self._busy_since, self._driver = 0.0, None
             self.stats.seconds += time.monotonic() - begun
             for (_, pending), outcome in zip(waiting, outcomes, strict=True):
                 _resolve(pending, outcome)

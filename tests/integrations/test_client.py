@@ -7,6 +7,7 @@ import inspect
 
 import pytest
 from service import Service
+from wire import handler
 from world import DESK, OWNER, World
 
 from delegation import Grant, HolderKey, Tool
@@ -34,32 +35,6 @@ def service() -> Service:
     return Service(World())
 
 
-def handler(service: Service, losses: list[int] | None = None, lose_answer: bool = True):
-    """Return the service as a transport's handler that loses some answers."""
-
-    def handle(request):
-        lost = losses is not None and losses and losses.pop(0)
-        if lost and not lose_answer:
-            raise httpx2.ConnectError("down")
-        sent = service.http.request(
-            request.method,
-            str(request.url.raw_path, "ascii"),
-            content=request.content,
-            headers=dict(request.headers),
-        )
-        if lost:
-            if lost == 1:
-                raise httpx2.ReadError("reset")
-            return httpx2.Response(lost, content=b"<html>proxy</html>")
-        return httpx2.Response(
-            sent.status_code,
-            headers={"content-type": sent.headers.get("content-type", "")},
-            content=sent.content,
-        )
-
-    return handle
-
-
 def client(service: Service, role: str | None = "operator", losses=None, **more) -> Client:
     """Return a client in a role."""
     transport = httpx2.MockTransport(handler(service, losses, **more))
@@ -84,7 +59,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
     for kind in (Client, AsyncClient):
         theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}
         assert own - theirs <= inside
-        assert theirs - own == {"drawing"}
+        assert theirs - own == {"drawing", "fresh_ring"}
     sync, asy = (
         {
             n: str(inspect.signature(m))

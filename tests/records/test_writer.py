@@ -341,3 +341,61 @@ def test_two_stores_on_one_database_never_overspend(server) -> None:
     )
     second.close()
     first.tracker.close()
+
+
+def test_a_fault_of_one_call_charges_nothing_and_spares_its_neighbours(
+    filed: World, monkeypatch
+) -> None:
+    """A bug that one call meets is that call's alone: no record, no charge, an exception for its caller."""
+    token = filed.chain("boss", "a")
+    gate = held_back(filed, monkeypatch)
+    waiting = [begin(filed, token, "a") for _ in range(4)]
+    real, made = batch.decisions.proven_row, []
+
+    def faulty(settlement, *args, **kw):
+        made.append(settlement)
+        if len(made) == 2:
+            raise ZeroDivisionError
+        return real(settlement, *args, **kw)
+
+    monkeypatch.setattr(batch.decisions, "proven_row", faulty)
+    gate.set()
+    found = [one.exception(10) for one in waiting]
+    assert [type(one).__name__ for one in found] == [
+        "NoneType",
+        "ZeroDivisionError",
+        "NoneType",
+        "NoneType",
+    ]
+    assert scalar(filed, "SELECT max(used) FROM counter WHERE scope = 'task'") == 3
+    assert scalar(filed, "SELECT count(*) FROM decision") == 3
+
+
+def test_what_is_logged_of_a_failed_batch_holds_no_arguments(
+    filed: World, monkeypatch, caplog
+) -> None:
+    """A database error is logged without the values that it was about."""
+    token = filed.chain("boss", "a")
+    real = batch.decisions.proven_row
+    monkeypatch.setattr(
+        batch.decisions, "proven_row", lambda *a, **k: {**real(*a, **k), "step": 99}
+    )
+    with pytest.raises(StoreUnavailableError):
+        filed.check(token, "a", filed.access(path="/very-secret-file"))
+    assert "a batch of decisions failed" in caplog.text
+    assert "very-secret-file" not in caplog.text
+
+
+def test_a_plan_on_an_older_snapshot_does_not_undo_what_is_known_to_be_revoked(
+    filed: World,
+) -> None:
+    """Snapshots may be old; the copy of what is revoked never goes back for them."""
+    token = filed.chain("boss", "a")
+    filed.tracker.revoke("link", token.id, by="t")
+    assert verdict(filed.check(token, "a")) == (10, "link_revoked")
+    shelf = filed.tracker._store._shelves.revoked
+    with filed.tracker._store._database.reading() as connection:
+        assert shelf.upto(connection, 0, settles=False)
+        assert shelf._epoch == 1
+        assert shelf.upto(connection, 0, settles=True) == set()
+    assert verdict(filed.check(token, "a")) == (10, "link_revoked")
