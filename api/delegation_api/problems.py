@@ -26,6 +26,7 @@ from delegation.errors import (
     UnauthenticatedError,
     UnverifiedError,
 )
+from delegation.records.database import described
 
 _LOG: Final = logging.getLogger("delegation.api")
 MEDIA_TYPE: Final = "application/problem+json"
@@ -102,7 +103,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DelegationError)
     async def ours(_: Request, error: Exception) -> JSONResponse:
         if isinstance(error, ConfigurationError | OutsideError):
-            _LOG.warning("refused: %s", getattr(error, "code", "error"), exc_info=error.__cause__)
+            cause = described(error.__cause__) if error.__cause__ is not None else "no cause"
+            _LOG.warning("refused: %s (%s)", getattr(error, "code", "error"), cause)
         return problem_of(error if isinstance(error, DelegationError) else DelegationError("error"))
 
     @app.exception_handler(RequestValidationError)

@@ -127,6 +127,17 @@ def upsert(connection: Connection, table: Table) -> Any:
     return postgresql.insert(table)
 
 
+def described(error: BaseException) -> str:
+    """Return what may be logged of a database's error: kinds and codes, never its own sentences.
+
+    They quote the row that was refused, arguments of calls among it.
+    """
+    driver = getattr(error, "orig", None)
+    state = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
+    parts = [type(error).__name__, type(driver).__name__ if driver else "", str(state or "")]
+    return " ".join(part for part in parts if part)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn whatever the database raises, at COMMIT too, into a refusal that says nothing of it."""

@@ -22,7 +22,7 @@ from delegation.errors import DelegationError, StoreUnavailableError, UnknownOut
 from delegation.judge.decision import Decision
 from delegation.records import postgres
 from delegation.records.batch import Counts, Outcome, id_of, mark, read_back, settle_batch
-from delegation.records.database import Database
+from delegation.records.database import Database, described
 from delegation.records.shelves import Shelves
 from delegation.tracker.draft import AnyDraft
 from delegation.tracker.work import WriterStats
@@ -242,7 +242,7 @@ def _is_outage(error: DBAPIError) -> bool:
 def _refusal(error: BaseException) -> Exception:
     if isinstance(error, DelegationError):
         return error
-    _LOG.warning("a batch of decisions failed", exc_info=error)
+    _LOG.warning("a batch of decisions failed: %s", described(error))
     refusal = StoreUnavailableError(
         "The decision could not be recorded, so nothing was allowed.",
         remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",

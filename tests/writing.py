@@ -1,0 +1,40 @@
+"""Helpers of the writer's tests: queue a call, hold the writer back, read a number."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+from sqlalchemy import text
+from world import World
+
+from delegation import Access
+from delegation.records import writer
+
+
+def scalar(world: World, statement: str) -> int:
+    """Return one number from the database."""
+    with world.tracker._store._database.reading() as connection:
+        return connection.execute(text(statement)).scalar_one()
+
+
+def begin(
+    world: World, token, name: str, key: str | None = None, access: Access | None = None
+) -> Future:
+    """Prove a call and queue it."""
+    wanted = access or world.access()
+    proof = world.key(name).prove(token, wanted, at=world.at)
+    return world.tracker.begin_check(token, proof, wanted, client="svc", idempotency_key=key)
+
+
+def held_back(world: World, monkeypatch) -> threading.Event:
+    """Hold the writer before its first transaction, so that what comes piles up."""
+    gate = threading.Event()
+    inner = writer.DecisionWriter._write
+
+    def waiting(self, drafts, counts):
+        gate.wait(10)
+        return inner(self, drafts, counts)
+
+    monkeypatch.setattr(writer.DecisionWriter, "_write", waiting)
+    return gate
