@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,10 @@ def test_a_table_that_is_not_there_or_too_large_is_refused(tmp_path, shop: World
 def test_routes_that_no_request_confuses_are_accepted(tmp_path, shop: World, text: str) -> None:
     """Another method, another literal, a trailing slash, another mount."""
     assert load(tmp_path, shop, f"[[mount]]\naudience = 'a'\n[[mount.route]]\n{text}")["a"].routes
+
+
+def test_the_table_of_the_page_is_accepted(tmp_path, shop: World) -> None:
+    """docs/deploy/proxies.md shows a table that works."""
+    page = (Path(__file__).parents[2] / "docs/deploy/proxies.md").read_text()
+    [text] = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(load(tmp_path, shop, text)["https://tools.acme.example"].routes) == 3
