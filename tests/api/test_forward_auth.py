@@ -350,6 +350,41 @@ def test_a_tool_that_grew_an_argument_closes_its_route(tmp_path) -> None:
         assert answer.status_code == 403
 
 
+def test_what_was_decided_on_is_compared_with_what_was_sent(edge: Mounted, monkeypatch) -> None:
+    """A catalogue that was stale while the call was read lets nothing pass that it read otherwise."""
+    from delegation import Tool
+    from delegation.authority.catalogue import Catalogue
+
+    real = edge.world.tracker.known_catalogue()
+    sends = Access("mail.send", {"to": "x@ACME.example", "body": "Hi"}, DESK, purpose="desk")
+    body = {"Delegation-Arguments": canonical.b64u(canonical.encode({"body": "Hi"}))}
+    stale = Catalogue().with_tool(
+        Tool("mail.send", effect="write", arguments={"to": "text", "body": "text", "cc?": "text"})
+    )
+    monkeypatch.setattr(edge.world.tracker, "known_catalogue", lambda: stale)
+    answer = edge.ask("POST", "/mail/x@ACME.example", {**edge.signed(sends), **body})
+    assert answer.headers["x-deny-reason"] == "argument_not_canonical"
+
+    grown = real.with_tool(
+        Tool("files.read", effect="read", arguments={"path": "path", "as_user?": "text"})
+    )
+    known = iter([real, grown])
+    monkeypatch.setattr(edge.world.tracker, "known_catalogue", lambda: next(known))
+    answer = edge.ask("GET", "/files/a", edge.signed(reads()))
+    assert (answer.status_code, answer.headers["x-deny-reason"]) == (403, "route_undeclared")
+
+
+def test_without_a_receipt_only_what_needs_none_passes(edge: Mounted, monkeypatch) -> None:
+    """A ring without a service key closes the routes where the service checks; the others say none."""
+    monkeypatch.setattr(edge.world.tracker, "receipt", lambda *_: None)
+    answer = edge.ask("GET", "/files/a", edge.signed(reads()))
+    assert (answer.status_code, answer.headers["delegation-receipt"]) == (200, "none")
+    sends = Access("mail.send", {"to": "x@acme.example", "body": "Hi"}, DESK, purpose="desk")
+    body = {"Delegation-Arguments": canonical.b64u(canonical.encode({"body": "Hi"}))}
+    answer = edge.ask("POST", "/mail/x@acme.example", {**edge.signed(sends), **body})
+    assert (answer.status_code, answer.json()["code"]) == (500, "configuration")
+
+
 def test_answers_hold_no_token_and_no_path(edge: Mounted) -> None:
     """What a client sent is not repeated to whoever reads the answer."""
     sent = edge.signed(reads())
