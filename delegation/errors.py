@@ -139,6 +139,12 @@ class KeyRingError(ConfigurationError):
     code: ClassVar[str] = "key_ring"
 
 
+class RouteTableError(ConfigurationError):
+    """The table of routes behind proxies cannot be read, or a route in it cannot be enforced."""
+
+    code: ClassVar[str] = "route_table"
+
+
 class SchemaRevisionError(ConfigurationError):
     """The database is at a revision that this program does not know; it names the command to run."""
 

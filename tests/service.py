@@ -31,6 +31,8 @@ class Service:
             **({"Authorization": f"Bearer {self.keys[role]}"} if role else {}),
             **kw.pop("headers", {}),
         }
+        if role and path.startswith("/verify/"):
+            headers["Delegation-Proxy-Key"] = self.keys[role]
         return self.http.request(method, path, headers=headers, **kw)
 
     def rows(self) -> int:

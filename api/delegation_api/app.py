@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -13,7 +15,8 @@ from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
-from delegation_api.routers import desk, health, records, registry, tasks
+from delegation_api.route_table import load_routes
+from delegation_api.routers import desk, health, records, registry, tasks, verify
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -24,8 +27,12 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     Args:
         tracker: Store and keys; the caller closes it.
         settings: Bounds; the environment's if left out.
+
+    Raises:
+        RouteTableError: The routes behind proxies are declared in a way that cannot be enforced.
     """
     chosen = settings or Settings()
+    table = chosen.forward_routes
     app = FastAPI(
         title="delegation",
         version=__version__,
@@ -36,9 +43,10 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.tracker = tracker
     app.state.settings = chosen
     app.state.keys = KeyCache(tracker)
+    app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     problems.install(app)
-    for part in (tasks, registry, desk, records, health):
+    for part in (tasks, registry, desk, records, verify, health):
         app.include_router(part.router)
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app

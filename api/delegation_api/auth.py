@@ -19,10 +19,13 @@ from delegation.tracker.work import ApiKey, Role
 OPERATOR: Final[tuple[Role, ...]] = ("operator",)
 READERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
 SERVICES: Final[tuple[Role, ...]] = ("operator", "service")
+PROXIES: Final[tuple[Role, ...]] = ("service",)  # its one audience names the mount
 EVERYONE: Final[tuple[Role, ...]] = ("operator", "service", "reviewer")
 
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
 MAX_KEYS: Final = 1024
+# The client's Authorization passes through a proxy untouched, so the proxy's own key has its header.
+PROXY_KEY: Final = "delegation-proxy-key"
 
 
 class KeyCache:
@@ -105,22 +108,30 @@ class RoleGate:
 
     Args:
         roles: Roles that may call; empty means that the endpoint is public by design.
+        header: Holds the bare key; empty takes Authorization, as a bearer token.
     """
 
     roles: tuple[Role, ...]
+    header: str = ""
 
     async def __call__(self, request: Request) -> ApiKey | None:
         """Return the caller's key, None on a public endpoint."""
         if not self.roles:
             return None
         keys: KeyCache = request.app.state.keys
-        header = request.headers.get("authorization", "").encode("latin-1")
-        return authorized(await keys.find(header), self.roles)
+        if self.header:
+            given = request.headers.getlist(self.header)
+            sent = f"Bearer {given[0]}" if len(given) == 1 else ""
+        else:
+            sent = request.headers.get("authorization", "")
+        return authorized(await keys.find(sent.encode("latin-1")), self.roles)
 
 
-def needs(roles: tuple[Role, ...]) -> Callable[[Request], Awaitable[ApiKey | None]]:
+def needs(
+    roles: tuple[Role, ...], header: str = ""
+) -> Callable[[Request], Awaitable[ApiKey | None]]:
     """Return the gate of an endpoint, as a dependency."""
-    return RoleGate(roles)
+    return RoleGate(roles, header)
 
 
 def tracker_of(request: Request) -> Tracker:

@@ -99,7 +99,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
         client=caller.name,
         idempotency_key=call.idempotency_key,
     )
-    decision = await _committed(pending)
+    decision = await committed(pending)
     receipt = tracker.receipt(decision, str(audience)) if call.receipt else None
     return encode_decision(decision, receipt)
 
@@ -117,7 +117,7 @@ def _encode(value: Mapping[str, Json]) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
-async def _committed(pending: Future[Decision]) -> Decision:
+async def committed(pending: Future[Decision]) -> Decision:
     """Wait for a decision without holding up the loop.
 
     A caller that is gone withdraws nothing: what is decided is decided. No clock runs here: the

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         log_level: Least level that is logged.
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
+        forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -45,4 +46,5 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
+    forward_routes: str = ""
     otlp_endpoint: str = ""

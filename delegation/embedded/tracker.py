@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from delegation.authority.access import Access
-from delegation.authority.catalogue import Tool
+from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
@@ -143,6 +143,10 @@ class Tracker(Review):
         with self._store.write() as work:
             work.catalogue().with_tool(tool)
             return work.add_tool(tool, at=self._clock())
+
+    def known_catalogue(self) -> Catalogue:
+        """Return the newest catalogue that this process knows, without asking the store."""
+        return self._desk.store.catalogue_hint()
 
     def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
         """Register an agent under its owner; see `tracker.agents.add_agent`."""

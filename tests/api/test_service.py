@@ -33,7 +33,7 @@ ROUTES = [
     ("GET", "/v1/links", {"operator", "reviewer"}), ("GET", "/v1/links/x", {"operator", "reviewer"}), ("GET", "/v1/links/x/ancestors", {"operator", "reviewer"}),
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
-    ("POST", "/v1/decisions/x/outcome", {"operator", "service"}),
+    ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
 ]  # fmt: skip
 
 
@@ -65,9 +65,9 @@ def test_every_route_is_in_the_table_of_roles(service: Service) -> None:
 
 def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
     """A route without a gate would be open by accident."""
-    from delegation_api.routers import desk, health, records, registry, tasks
+    from delegation_api.routers import desk, health, records, registry, tasks, verify
 
-    for part in (tasks, registry, desk, records, health):
+    for part in (tasks, registry, desk, records, verify, health):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             assert len(gates(route.dependant)) == 1, route.path

@@ -1,0 +1,184 @@
+"""The configurations of docs/deploy/proxies.md, run by nginx and Caddy in front of the real service."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from proxies import AUDIENCE, ISSUER, PROXIES, Place, placed
+
+from delegation import Access, Grant, HolderKey, canonical
+from delegation.embedded import Tracker
+from delegation.identity.receipt import check_receipt
+
+
+@pytest.fixture(scope="module", params=list(PROXIES))
+def place(request, tmp_path_factory) -> Iterator[Place]:
+    """Return each proxy in front of one service."""
+    with placed(request.param, tmp_path_factory.mktemp(request.param)) as found:
+        yield found
+
+
+def test_an_allowed_call_reaches_the_service_with_its_decision(place: Place) -> None:
+    """What the service gets: the target as sent, decision, receipt and chain; neither token nor key."""
+    status, _, content, seen = place.send(
+        "GET", "/files/q3/a%20b.csv", place.signed(path="/q3/a b.csv")
+    )
+    assert (status, content) == (200, b"ok")
+    [(method, target, headers)] = seen
+    assert (method, target) == ("GET", "/files/q3/a%20b.csv")
+    assert headers["delegation-decision"].startswith("dec_")
+    assert headers["x-agent-chain"].count("lnk_") == 2
+    assert not {"x-capability-token", "delegation-proof", "delegation-proxy-key"} & {
+        name for name, value in headers.items() if value
+    }
+    said = "".join(headers.values())
+    assert place.key not in said
+    assert place.token.text not in said
+
+
+def test_a_body_reaches_the_service_and_its_arguments_are_bound(place: Place) -> None:
+    """The receipt that arrives is for the stated arguments and no others."""
+    claimed = {"Delegation-Arguments": canonical.b64u(canonical.encode({"body": "Hi"}))}
+    headers = {**place.signed("mail.send", to="x@acme.example", body="Hi"), **claimed}
+    status, _, _, seen = place.send("POST", "/mail/x%40acme.example", headers, b'{"body":"Hi"}')
+    assert status == 200
+    receipt = seen[0][2]["delegation-receipt"]
+    with Tracker.open(
+        f"sqlite:///{place.folder / 's.db'}", ring_file=place.folder / "ring.json", issuer=ISSUER
+    ) as tracker:
+        ring = tracker.public_ring()
+    at = int(time.time())
+    check_receipt(receipt, ring, arguments={"to": "x@acme.example", "body": "Hi"}, at=at)
+    with pytest.raises(Exception, match="arguments"):
+        check_receipt(receipt, ring, arguments={"to": "x@acme.example", "body": "Ho"}, at=at)
+
+
+def test_a_chain_of_ten_links_passes(place: Place) -> None:
+    """The buffers of the page carry it: some 14 kB of token in one header."""
+    holder, token = place.holder, place.token
+    for number in range(8):
+        following = HolderKey.generate(f"h{number}")
+        token = token.delegate(by=holder, to=following.public, grant=Grant())
+        holder = following
+    access = Access("files.read", {"path": "/a"}, AUDIENCE, purpose="desk")
+    headers = {"X-Capability-Token": token.text, "Delegation-Proof": holder.prove(token, access)}
+    assert len(token.text) > 10_000
+    status, _, content, seen = place.send("GET", "/files/a", headers)
+    assert status == 200, content
+    assert seen[0][2]["x-agent-chain"].count("lnk_") == 10
+
+
+def test_a_denied_call_reaches_nothing(place: Place) -> None:
+    """401 without a token, 403 beyond the grant; the reason arrives, the service sees no request."""
+    status, headers, content, seen = place.send("GET", "/files/a", {})
+    assert (status, seen) == (401, [])
+    assert json.loads(content)["code"] == "token_missing"
+    assert headers["WWW-Authenticate"].startswith("Delegation")
+    signed = place.signed("pay.refund", order="o1", amount=900)
+    status, _, content, seen = place.send("POST", "/orders/o1/refunds?cents=900", signed)
+    assert (status, seen) == (403, [])
+    assert json.loads(content)["code"] == "argument_refused"
+    once = place.signed()
+    assert place.send("GET", "/files/a", once)[0] == 200
+    status, _, content, seen = place.send("GET", "/files/a", once)
+    assert (status, json.loads(content)["code"], seen) == (403, "replayed", [])
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/files/b", "/files/x/../a", "/files//a", "/files/%61", "/files/a%2fb", "/files/a;x", "/files/a?x=1", "/admin", "/", "/_verify"],
+)  # fmt: skip
+def test_a_proof_for_one_target_opens_no_other(place: Place, target: str) -> None:
+    """Another path, another spelling, another parameter, the mount itself: nothing gets through."""
+    status, _, _, seen = place.send("GET", target, place.signed())
+    assert status in {401, 403, 404}
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"X-Original-URI": "/files/a"}, {"X-Original-Method": "GET", "X-Original-URI": "/files/a"}, {"X-Forwarded-Uri": "/files/a"},
+        {"X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/files/a", "X-Forwarded-Host": "tools.acme.example"}, {"X_Original_URI": "/files/a"},
+        {"X_Forwarded_Uri": "/files/a"}, {"X-Rewrite-URL": "/files/a"}, {"Connection": "X-Original-URI, X-Forwarded-Uri, Delegation-Proxy-Key"},
+    ],
+)  # fmt: skip
+def test_a_client_that_shows_another_target_is_not_believed(place: Place, forged) -> None:
+    """A proof for /files/a with headers that claim /files/a does not open /files/b."""
+    status, _, _, seen = place.send("GET", "/files/b", {**place.signed(), **forged})
+    assert status in {401, 403}
+    assert seen == []
+
+
+def test_a_client_that_writes_the_answers_headers_is_overwritten(place: Place) -> None:
+    """What reaches the service under these names comes from the decision, in every spelling."""
+    forged = {
+        "X-Agent-Chain": "lnk_forged", "X_Agent_Chain": "lnk_forged", "Delegation-Decision": "dec_forged",
+        "Delegation_Decision": "dec_forged", "Delegation-Receipt": "forged", "delegation_receipt": "forged",
+        "Delegation-Proxy-Key": "dk_forged",
+    }  # fmt: skip
+    status, _, _, seen = place.send("GET", "/files/a", {**place.signed(), **forged})
+    assert status == 200
+    assert "forged" not in "".join(f"{k}{v}" for k, v in seen[0][2].items())
+    status, _, _, seen = place.send("GET", "/files/a", {**forged})
+    assert (status, seen) == (401, [])
+
+
+@pytest.mark.parametrize("name", ["X-Agent-Chain", "Delegation-Receipt", "X-Capability-Token"])
+def test_a_header_named_in_connection_is_at_most_lost(place: Place, name: str) -> None:
+    """A client can make a proxy drop a header; it cannot put its own in that place."""
+    forged = {"Connection": f"close, {name}", **({} if "Token" in name else {name: "forged"})}
+    _, _, _, seen = place.send("GET", "/files/a", {**place.signed(), **forged})
+    assert all("forged" not in "".join(headers.values()) for _, _, headers in seen)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /files/b HTTP/1.1\r\nHost: {host}\r\nHost: y\r\n",
+        "GET http://{host}/files/b HTTP/1.1\r\nHost: {host}\r\n",
+        "GET http://tools.acme.example/files/b HTTP/1.1\r\nHost: {host}\r\n",
+        "GET /files/b#/files/a HTTP/1.1\r\nHost: {host}\r\n",
+        "GET /files/b\t/files/a HTTP/1.1\r\nHost: {host}\r\n",
+        "GET /files/b\\..\\a HTTP/1.1\r\nHost: {host}\r\n",
+        "GET /files/a%00 HTTP/1.1\r\nHost: {host}\r\n",
+        "get /files/a HTTP/1.1\r\nHost: {host}\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: {host}\r\n",
+        "GET /files/b HTTP/1.0\r\nHost: {host}\r\n",
+        "GET /files/b HTTP/1.1\r\nHost: {host}\r\nX-Original-URI: /files/a\r\n X-Original-URI: /files/a\r\n",
+    ],
+)
+def test_odd_request_lines_reach_nothing(place: Place, head: str) -> None:
+    """What no client library sends is refused by the proxy or by us."""
+    before = len(place.upstream.seen)
+    fields = "".join(f"{name}: {value}\r\n" for name, value in place.signed().items())
+    with socket.create_connection(("127.0.0.1", place.port), timeout=10) as raw:
+        host = f"127.0.0.1:{place.port}"
+        raw.sendall((head.format(host=host) + fields + "Connection: close\r\n\r\n").encode())
+        answer = b""
+        while chunk := raw.recv(65536):
+            answer += chunk
+    assert len(place.upstream.seen) == before
+    status = int(answer.split(b" ")[1])
+    # Caddy answers a host that it has no site for, and `*`, by itself: 200 with nothing in it.
+    is_its_own = place.name == "caddy" and ("http://tools" in head or " * " in head)
+    assert status in ({200} if is_its_own else {400, 401, 403, 404, 405})
+    assert b"ok" not in answer.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("name", list(PROXIES))
+def test_a_service_that_is_down_lets_nothing_pass(name: str, tmp_path: Path) -> None:
+    """The same request passes before, is refused while nobody answers, and passes after."""
+    with placed(name, tmp_path) as place:
+        assert place.send("GET", "/files/a", place.signed())[0] == 200
+        assert place.service is not None
+        place.service.terminate()
+        place.service.wait(15)
+        status, _, _, seen = place.send("GET", "/files/a", place.signed())
+        assert status in {500, 502, 503}
+        assert seen == []

@@ -1,0 +1,222 @@
+"""The service, a proxy as docs/deploy/proxies.md configures it, and a service behind, for tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from world import PAY, READ, SEND, TOOLS
+
+from delegation import Access, Grant, HolderKey, Token
+from delegation.embedded import Tracker
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/deploy/proxies.md").read_text()
+AUDIENCE = "https://tools.acme.example"
+ISSUER = "https://authority.acme.example"
+
+
+def block(language: str) -> str:
+    """Return the one block of a language on the page."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert len(found) == 1
+    return found[0]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
+    """Wait until a program listens; what it said is the failure otherwise."""
+    for _ in range(200):
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@contextmanager
+def running(command: list[str], port: int, log: Path, **env: str) -> Iterator[subprocess.Popen]:
+    """Run a program until the block ends, and end no other."""
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **env}
+        )
+        try:
+            wait_for(port, process, log)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
+
+
+class Upstream(ThreadingHTTPServer):
+    """A service that knows no tokens and remembers what reached it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def _answer(self) -> None:
+        names = {name.lower(): value for name, value in self.headers.items()}
+        self.server.seen.append((self.command, self.path, names))  # type: ignore[attr-defined]
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    do_GET = do_POST = _answer  # noqa: N815  # the standard library's names
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Place:
+    """The service, the upstream and one proxy between them and an agent."""
+
+    folder: Path
+    name: str
+    upstream: Upstream
+    stack: ExitStack
+    token: Token
+    holder: HolderKey
+    key: str
+    port: int = 0
+    service: subprocess.Popen | None = None
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def signed(self, tool: str = "files.read", **arguments: object) -> dict[str, str]:
+        """Return the headers of an agent that proves a call."""
+        given = arguments or {"path": "/a"}
+        cost = {"usd_cents": given["amount"]} if "amount" in given else {}
+        access = Access(tool, given, AUDIENCE, purpose="desk", max_cost=cost)  # type: ignore[arg-type]
+        proof = self.holder.prove(self.token, access)
+        return {"X-Capability-Token": self.token.text, "Delegation-Proof": proof}
+
+    def send(self, method: str, target: str, headers: dict[str, str], body: bytes | None = None):
+        """Send a request through the proxy; return status, headers, body and what reached the upstream."""
+        before = len(self.upstream.seen)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(method, target, body=body, headers=headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, answer.headers, content, self.upstream.seen[before:]
+
+
+def start_service(place: Place) -> None:
+    """Start `delegation serve` on the port that the proxy knows."""
+    command = [
+        sys.executable, "-m", "delegation.cli", "serve", "--store", str(place.folder / "s.db"),
+        "--port", str(place.ports["8470"]),
+    ]  # fmt: skip
+    place.service = place.stack.enter_context(
+        running(
+            command,
+            place.ports["8470"],
+            place.folder / "service.log",
+            DELEGATION_RING=str(place.folder / "ring.json"),
+            DELEGATION_ISSUER=ISSUER,
+            DELEGATION_FORWARD_ROUTES=str(place.folder / "routes.toml"),
+        )
+    )
+
+
+def nginx(place: Place, program: str, text: str) -> list[str]:
+    """Write what nginx needs around the page's block."""
+    folder = place.folder
+    paths = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    text = text.replace("dk_of_this_mount", place.key)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;\n"
+        f"events {{}}\nhttp {{\naccess_log off;\n{paths}{text}}}\n"
+    )
+    return [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]  # fmt: skip
+
+
+def caddy(place: Place, program: str, text: str) -> list[str]:
+    """Write what Caddy needs around the page's block."""
+    file = place.folder / "Caddyfile"
+    file.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + text)
+    return [program, "run", "--config", str(file), "--adapter", "caddyfile"]
+
+
+PROXIES = {"nginx": ("nginx", "8080", nginx), "caddy": ("caddyfile", "8081", caddy)}
+
+
+@contextmanager
+def placed(name: str, folder: Path) -> Iterator[Place]:
+    """Run service, upstream and proxy, or skip by the name of the program that is missing."""
+    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip(f"the system program {name} is missing")
+    language, listens, write = PROXIES[name]
+    (folder / "routes.toml").write_text(block("toml"))
+    boss, holder = HolderKey.generate("boss"), HolderKey.generate("agent")
+    with Tracker.open(
+        f"sqlite:///{folder / 's.db'}", ring_file=folder / "ring.json", issuer=ISSUER
+    ) as tracker:
+        for tool in TOOLS:
+            tracker.add_tool(tool)
+        ceiling = Grant(
+            [READ, SEND, PAY], audience=[AUDIENCE], purpose="desk", delegations_left=12,
+            budget={"calls": 100, "usd_cents": 1000},
+        )  # fmt: skip
+        task = tracker.open_task("Proxies", owner="ana@acme.example", ceiling=ceiling)
+        root = tracker.issue(task, to=boss.public)
+        token = root.delegate(by=boss, to=holder.public, grant=Grant())
+        key = tracker.create_api_key("edge", "service", [AUDIENCE])
+    with ExitStack() as stack:
+        upstream = Upstream()
+        thread = threading.Thread(target=upstream.serve_forever, daemon=True)
+        thread.start()
+        stack.callback(upstream.server_close)
+        stack.callback(upstream.shutdown)
+        place = Place(folder, name, upstream, stack, token, holder, key)
+        place.port = free_port()
+        place.ports = {listens: place.port, "8470": free_port(), "9000": upstream.server_port}
+        start_service(place)
+        text = block(language)
+        for known, port in place.ports.items():
+            assert f"127.0.0.1:{known}" in text
+            text = text.replace(f"127.0.0.1:{known}", f"127.0.0.1:{port}")
+        stack.enter_context(
+            running(
+                write(place, program, text), place.port, folder / "proxy.log",
+                DELEGATION_PROXY_KEY=key, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder),
+            )
+        )  # fmt: skip
+        yield place
