@@ -22,12 +22,12 @@ from delegation.canonical import Json
 from delegation.embedded import Tracker
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.target import read_target
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.statement import read_statement
 from delegation.tracker.work import ApiKey
 from delegation_api.checking import committed
 from delegation_api.problems import problem
-from delegation_api.request_target import read_target
 from delegation_api.route_table import METHOD, Mount, Route, read_value
 
 TOKEN: Final = "x-capability-token"  # Authorization is left to the service behind

@@ -18,7 +18,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.fields import ARGUMENT_NAME
 from delegation.canonical import Json
 from delegation.errors import RouteTableError
-from delegation_api.request_target import Target
+from delegation.integrations.target import Target
 
 MAX_FILE: Final = 1024 * 1024
 MAX_ROUTES: Final = 500  # each is compared with each

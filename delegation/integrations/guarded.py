@@ -26,7 +26,7 @@ from delegation.errors import (
 )
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.observe import Observer
-from delegation.integrations.routes import WELL_KNOWN, Route, Routes, refuse_odd_path
+from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.statement import read_statement
 
@@ -133,12 +133,12 @@ class Guarded:
     async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
         query = scope["query_string"].decode("ascii", "replace")
         try:
-            refuse_odd_path(raw)
-            if self._routes.match(scope["method"], raw) is None:
+            target = target_of(raw, query)
+            if self._routes.match(scope["method"], target) is None:
                 raise Refused(404, "route_undeclared", "No tool is declared for this route.")
             body = await _read(receive)
             token, proof = _credentials(scope)
-            route, arguments = self._routes.arguments(scope["method"], raw, query, body)
+            route, arguments = self._routes.arguments(scope["method"], target, body)
             access = self._access(route, arguments, proof)
         except NotFoundError as error:
             raise Refused(404, "route_undeclared", "No tool is declared for this route.") from error

@@ -7,15 +7,17 @@ access that comes out is what the holder's proof must cover and the service judg
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote
 
 from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
 from delegation.authority.pattern import TOOL_NAME
+from delegation.authority.refusal import Refusal
 from delegation.canonical import Json, parse_one_way
 from delegation.errors import MalformedError, NotFoundError
+from delegation.integrations.target import Target, read_target
 
 WELL_KNOWN: Final = "/.well-known/delegation"
 _METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
@@ -88,16 +90,20 @@ class Route:
             "kinds": dict(self.kinds),
         }
 
-    def matched(self, path: str) -> dict[str, str] | None:
-        """Return the raw segments of a path's placeholders, None if it is another route's."""
-        parts, wanted = path.split("/"), self.path.split("/")
-        if len(parts) != len(wanted):
+    def matched(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """Return what fills the placeholders, None if the path is another route's.
+
+        Args:
+            segments: Decoded segments of a path.
+        """
+        wanted = self.path[1:].split("/")
+        if len(segments) != len(wanted):
             return None
         found: dict[str, str] = {}
-        for part, template in zip(parts, wanted, strict=True):
+        for segment, template in zip(segments, wanted, strict=True):
             if template.startswith("{"):
-                found[template[1:-1]] = part
-            elif part != template:
+                found[template[1:-1]] = segment
+            elif segment != template:
                 return None
         return found
 
@@ -143,49 +149,37 @@ class Routes:
                         "routes", wanted=f"one route for {route.method} {route.path}"
                     )
 
-    def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route of a raw request path with its raw segments, or None.
-
-        Raises:
-            MalformedError: The path has dot segments, empty segments, or escapes that some servers
-                read otherwise; two readers of it might see two paths.
-        """
-        refuse_odd_path(path)
+    def match(self, method: str, target: Target) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a request with what fills its placeholders, or None."""
         for route in self.routes:
             if route.method == method:
-                found = route.matched(path)
+                found = route.matched(target.segments)
                 if found is not None:
                     return route, found
         return None
 
-    def arguments(
-        self, method: str, path: str, query: str, body: bytes
-    ) -> tuple[Route, dict[str, Json]]:
+    def arguments(self, method: str, target: Target, body: bytes) -> tuple[Route, dict[str, Json]]:
         """Return the route of a request and the arguments that it states.
 
         Args:
             method: HTTP method.
-            path: Raw path, as it stands in the request line.
-            query: Raw query, without the question mark.
+            target: Path and query, as `target_of` reads them.
             body: Raw body.
 
         Raises:
             NotFoundError: No route is declared for it.
             MalformedError: An input is not declared, comes twice, or does not read one way.
         """
-        found = self.match(method, path)
+        found = self.match(method, target)
         if found is None:
-            raise NotFoundError("declared route", f"{method} {path[:64]}")
+            raise NotFoundError("declared route", f"{method} /{'/'.join(target.segments)[:64]}")
         route, segments = found
-        kinds = route.kinds
+        if target.query.keys() - set(route.query):
+            raise MalformedError("The query", wanted="declared parameters only")
         given: dict[str, Json] = {
-            name: _read(name, _unquoted(raw), kinds.get(name, "text"))
-            for name, raw in segments.items()
+            name: _read(name, text, route.kinds.get(name, "text"))
+            for name, text in {**segments, **target.query}.items()
         }
-        for name, value in _query(query):
-            if name not in route.query or name in given:
-                raise MalformedError("The query", wanted="each declared parameter once")
-            given[name] = _read(name, value, kinds.get(name, "text"))
         members = _body(body)
         if members.keys() - set(route.body):
             raise MalformedError("The body", wanted="declared members only")
@@ -228,24 +222,18 @@ def _route(value: Json) -> Route:
     )
 
 
-def refuse_odd_path(path: str) -> None:
-    r"""Refuse a raw path that two servers may read as two paths.
+def target_of(path: str, query: str = "") -> Target:
+    """Return a raw path and query as everybody reads them.
 
     Raises:
-        MalformedError: Dot segments, empty segments, `;`, `\\`, controls, or escapes of `/`, `\\`,
-            `%`, dots or controls.
+        MalformedError: Two servers might read them as two things.
     """
-    lower = path.lower()
-    odd = ("//", ";", "\\", "%2f", "%5c", "%25", "%2e", "%00", "%0", "%1", "%7f", "%3b")
-    if (
-        not path.startswith("/")
-        or not path.isascii()
-        or not path.isprintable()
-        or any(piece in lower for piece in odd)
-        or any(part in {".", ".."} for part in path.split("/"))
-        or (path != "/" and path.endswith("/"))
-    ):
-        raise MalformedError("The path", wanted="one that every server reads alike")
+    found = read_target(f"{path}?{query}" if query else path)
+    if isinstance(found, Refusal):
+        raise MalformedError("The request's target", wanted="one that every server reads alike")
+    if found.segments[-1] == "" and path != "/":
+        raise MalformedError("The path", wanted="no slash at its end")
+    return found
 
 
 def _overlap(left: str, right: str) -> bool:
@@ -253,31 +241,6 @@ def _overlap(left: str, right: str) -> bool:
     return len(mine) == len(theirs) and all(
         a == b or a.startswith("{") or b.startswith("{") for a, b in zip(mine, theirs, strict=True)
     )
-
-
-def _unquoted(raw: str) -> str:
-    try:
-        text = unquote(raw, errors="strict")
-    except UnicodeDecodeError as error:
-        raise MalformedError("The path", wanted="UTF-8") from error
-    if text == "" or ("%" in raw and quote(text, safe="!$&'()*+,:=@-._~") != _upper(raw)):
-        raise MalformedError("The path", wanted="segments in their one spelling")
-    return text
-
-
-def _upper(raw: str) -> str:
-    return re.sub(r"%[0-9a-fA-F]{2}", lambda found: found.group().upper(), raw)
-
-
-def _query(query: str) -> list[tuple[str, str]]:
-    if not query:
-        return []
-    try:
-        return parse_qsl(
-            query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=64
-        )
-    except ValueError as error:
-        raise MalformedError("The query", wanted="name=value pairs in UTF-8") from error
 
 
 def _read(name: str, text: str, kind: str) -> Json:

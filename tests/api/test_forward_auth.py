@@ -12,8 +12,8 @@ from world import DESK, NOW, World
 from delegation import Access, canonical
 from delegation.errors import StoreUnavailableError
 from delegation.identity.receipt import check_receipt
+from delegation.integrations.target import Target, read_target
 from delegation_api.app import create_app
-from delegation_api.request_target import Target, read_target
 from delegation_api.settings import Settings
 
 ROUTES = f"""

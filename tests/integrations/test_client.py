@@ -55,6 +55,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "revocations",
         "receipt",
         "writer_stats",
+        "known_catalogue",
     }
     for kind in (Client, AsyncClient):
         theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}

@@ -368,3 +368,32 @@ def test_an_oversized_body_is_refused_before_it_is_parsed(shop: Shop) -> None:
     content = json.dumps({"to": "a@acme.example", "body": "x" * 70_000})
     answer = shop.http.post("/mail", content=content, headers=shop.headers(shop.refund()))
     assert answer.status_code == 413
+
+
+def test_a_query_reads_alike_on_both_sides_whatever_is_in_it() -> None:
+    """Spaces, pluses and letters of all kinds: what the client meant is what the guard reads."""
+    import httpx2
+
+    from delegation.integrations.routes import target_of
+
+    routes = Routes(DESK, (Route("GET", "/find/{q}", "find.it", query=("text",)),))
+    seen = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        path, _, query = request.url.raw_path.decode().partition("?")
+        seen.append(routes.arguments("GET", target_of(path, query), b"")[1])
+        return httpx2.Response(200)
+
+    world = World()
+    token = world.root("boss")
+    auth = Auth(token, world.key("boss"), routes)
+    with httpx2.Client(
+        transport=httpx2.MockTransport(handle), auth=auth, base_url="http://x"
+    ) as http:
+        for value in ("a b", "a+b", "ä ö", "1&2=3", "x;y", "100 per cent", "a/b?c"):
+            http.get("/find/one", params={"text": value})
+            assert seen[-1] == {"q": "one", "text": value}
+        with pytest.raises(MalformedError):
+            http.get(
+                "/find/one", params={"text": "100%"}
+            )  # an escaped % is how decoding twice is smuggled in

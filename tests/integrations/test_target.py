@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegation.authority.refusal import Refusal
-from delegation_api.request_target import Target, read_target
+from delegation.integrations.target import Target, read_target
 
 
 @pytest.mark.parametrize(
