@@ -108,7 +108,7 @@ class Review:
             NotFoundError: There is no such link.
         """
         with self._store.read() as reader:
-            found("link", link, reader.link(LinkId(link), at=self._clock()))
+            found("link", link, reader.path(LinkId(link), at=self._clock()))
             return reader.descendants(LinkId(link), limit=limit, at=self._clock())
 
     def decisions(

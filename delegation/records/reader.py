@@ -13,7 +13,7 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, LinkPath, TaskEntry
 from delegation.records import decisions, links
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
@@ -109,6 +109,10 @@ class SqlReader:
         """Return a link with its standing computed from its ancestors, or None."""
         found = links.with_ancestors(self._connection, [link])
         return links.entries(self._connection, found, at=at).get(link)
+
+    def path(self, link: LinkId, *, at: int) -> LinkPath | None:
+        """Return a link's ancestors' ids and its standing, or None."""
+        return links.path(self._connection, link, at=at)
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
