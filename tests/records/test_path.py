@@ -29,6 +29,9 @@ def test_a_path_says_what_the_entry_says(world) -> None:
                 for link in [*chain, *(link.id for link in other.chain.links)]:
                     path, entry = reader.path(link, at=at), reader.link(link, at=at)
                     assert (path.standing, path.ended_by) == (entry.standing, entry.ended_by)
+                    if at < world.at:
+                        assert path.standing == "active"
                     assert list(path.links) == [e.id for e in reader.ancestors(link, at=at)]
     with world.tracker._store.read() as reader:
+        assert reader.path(chain[-1], at=world.at).standing == "revoked"
         assert reader.path(LinkId("lnk_" + "A" * 43), at=world.at) is None
