@@ -7,10 +7,10 @@ back byte for byte, so that no two texts mean the same payload.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import json
+import re
 import unicodedata
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -22,6 +22,9 @@ Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
 # Made once: `json.dumps` makes a new encoder at each call.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 MAX_DEPTH: Final = 32  # deeper than any grant or argument; far from Python's recursion limit
 
 
@@ -101,9 +104,26 @@ def decode(data: bytes, *, max_bytes: int, what: str = "the value") -> Json:
     if len(data) > max_bytes:
         raise MalformedError(what, wanted=f"at most {max_bytes} bytes")
     value = parse(data, what=what)
-    if encode(value, what=what) != data:
+    if not _is_plain(data):
+        _refuse_uncanonical(value, what, MAX_DEPTH)
+    if _ENCODER.encode(value).encode() != data:
         raise MalformedError(what, wanted="canonical JSON (RFC 8785)")
     return value
+
+
+def _is_plain(data: bytes) -> bool:
+    """Return whether a glance at JSON bytes that parsed shows that nothing in them is refused.
+
+    Texts are ASCII where the bytes are and nothing is escaped; no integer is beyond 53 bits where
+    no sixteen digits stand together; nothing is nested deeper than there are brackets. Floats did
+    not parse. What looks odd is looked at value by value.
+    """
+    return (
+        data.isascii()
+        and b"\\" not in data
+        and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
+        and _LONG_NUMBER.search(data) is None
+    )
 
 
 def parse(data: bytes | str, *, what: str = "the value") -> Json:
@@ -116,11 +136,8 @@ def parse(data: bytes | str, *, what: str = "the value") -> Json:
         MalformedError: The text is not such JSON.
     """
     try:
-        value: Json = json.loads(
-            data if isinstance(data, str) else data.decode("utf-8", "strict"),
-            object_pairs_hook=_members,
-            parse_float=_no_float,
-            parse_constant=_no_float,
+        value: Json = _EXACT.decode(
+            data if isinstance(data, str) else data.decode("utf-8", "strict")
         )
     except (ValueError, RecursionError) as error:
         raise MalformedError(what, wanted="JSON without duplicate members or floats") from error
@@ -138,7 +155,7 @@ def parse_one_way(data: bytes) -> Any:
     """
     try:
         text = data.decode("utf-8", "strict")
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_float)
+        value = _ONE_WAY.decode(text)
         if "\\u" in text:  # only an escape can bring in a lone surrogate
             json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
     except (ValueError, RecursionError) as error:
@@ -157,6 +174,13 @@ def _no_float(_: str) -> NoReturn:
     raise ValueError("float")
 
 
+# Made once, as the encoder; a byte order mark is no JSON to them, as it is none to `json.loads`.
+_EXACT: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float
+)
+_ONE_WAY: Final = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_float)
+
+
 def same(left: Json, right: Json) -> bool:
     """Return whether two JSON values are equal with their types: `1` is not `True`, nor `1.0`."""
     if type(left) is not type(right):
@@ -170,7 +194,8 @@ def same(left: Json, right: Json) -> bool:
 
 def b64u(data: bytes) -> str:
     """Return base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    text = binascii.b2a_base64(data, newline=False).rstrip(b"=")
+    return text.translate(_TO_URL).decode("ascii")
 
 
 def unb64u(text: str, *, what: str = "the text") -> bytes:
@@ -180,8 +205,11 @@ def unb64u(text: str, *, what: str = "the text") -> bytes:
         MalformedError: Foreign characters, padding, or stray low bits: two texts of one value.
     """
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error) as error:
+        # The decoder may be lenient: whatever has another spelling does not re-encode to itself.
+        data = binascii.a2b_base64(
+            text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4)
+        )
+    except ValueError as error:
         raise MalformedError(what, wanted="base64url without padding") from error
     if b64u(data) != text:
         raise MalformedError(what, wanted="base64url without padding")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.judge.decision import Decision
@@ -280,7 +280,7 @@ class _Round:
         first = take_number(self._connection, "decision", len(self._rows))
         for sequence, (_, row) in enumerate(self._rows, start=first):
             row["sequence"] = sequence
-        self._connection.execute(insert(DECISIONS), [row for _, row in self._rows])
+        decisions.insert_all(self._connection, [row for _, row in self._rows])
 
 
 def id_of(draft: AnyDraft) -> str:
