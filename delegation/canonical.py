@@ -10,7 +10,6 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
-import re
 import unicodedata
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -21,8 +20,12 @@ Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
 # Made once: `json.dumps` makes a new encoder at each call.
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    check_circular=False,  # depth is bounded before, which no circle keeps to
+)
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 MAX_DEPTH: Final = 32  # deeper than any grant or argument; far from Python's recursion limit
@@ -103,7 +106,7 @@ def decode(data: bytes, *, max_bytes: int, what: str = "the value") -> Json:
     """
     if len(data) > max_bytes:
         raise MalformedError(what, wanted=f"at most {max_bytes} bytes")
-    value = parse(data, what=what)
+    value = _parsed(_CANONICAL, data, what)
     if not _is_plain(data):
         _refuse_uncanonical(value, what, MAX_DEPTH)
     if _ENCODER.encode(value).encode() != data:
@@ -114,16 +117,10 @@ def decode(data: bytes, *, max_bytes: int, what: str = "the value") -> Json:
 def _is_plain(data: bytes) -> bool:
     """Return whether a glance at JSON bytes that parsed shows that nothing in them is refused.
 
-    Texts are ASCII where the bytes are and nothing is escaped; no integer is beyond 53 bits where
-    no sixteen digits stand together; nothing is nested deeper than there are brackets. Floats did
-    not parse. What looks odd is looked at value by value.
+    Texts are ASCII where the bytes are and nothing is escaped; nothing is nested deeper than there
+    are brackets. Floats and long integers did not parse. What looks odd is looked at value by value.
     """
-    return (
-        data.isascii()
-        and b"\\" not in data
-        and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
-        and _LONG_NUMBER.search(data) is None
-    )
+    return data.isascii() and b"\\" not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
 
 
 def parse(data: bytes | str, *, what: str = "the value") -> Json:
@@ -135,8 +132,12 @@ def parse(data: bytes | str, *, what: str = "the value") -> Json:
     Raises:
         MalformedError: The text is not such JSON.
     """
+    return _parsed(_EXACT, data, what)
+
+
+def _parsed(decoder: json.JSONDecoder, data: bytes | str, what: str) -> Json:
     try:
-        value: Json = _EXACT.decode(
+        value: Json = decoder.decode(
             data if isinstance(data, str) else data.decode("utf-8", "strict")
         )
     except (ValueError, RecursionError) as error:
@@ -170,6 +171,13 @@ def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return members
 
 
+def _exact(text: str) -> int:
+    number = int(text)
+    if not -MAX_INTEGER <= number <= MAX_INTEGER:
+        raise ValueError("integer beyond 53 bits")
+    return number
+
+
 def _no_float(_: str) -> NoReturn:
     raise ValueError("float")
 
@@ -178,18 +186,24 @@ def _no_float(_: str) -> NoReturn:
 _EXACT: Final = json.JSONDecoder(
     object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float
 )
+_CANONICAL: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float, parse_int=_exact
+)
 _ONE_WAY: Final = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_float)
 
 
 def same(left: Json, right: Json) -> bool:
-    """Return whether two JSON values are equal with their types: `1` is not `True`, nor `1.0`."""
-    if type(left) is not type(right):
+    """Return whether two JSON values are equal with their types: `1` is not `True`, nor `1.0`.
+
+    Both are made of JSON's own types, as parsed or about to be encoded.
+    """
+    kind = type(left)
+    if kind is not type(right):
         return False
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return left == right
+    if kind is not dict and kind is not list:
+        return left == right
+    # Canonical text tells values and types apart, and is made in C.
+    return _ENCODER.encode(left) == _ENCODER.encode(right)
 
 
 def b64u(data: bytes) -> str:

@@ -57,11 +57,12 @@ def _asked(tracker: Tracker, engine: str, count: int, rounds: int) -> list[Row]:
         }  # fmt: skip
         if _depth(reader, found.deep[0], at) < 2:
             raise RuntimeError("the forest is flat")
-        taken = medians(subjects, rounds=rounds)
+        taken = medians(subjects, rounds=rounds, waits=True)
     # Not interleaved with the readers: it commits.
     revoked = medians(
         {"revoke a link": lambda: tracker.revoke("link", next(fresh), by="op", reason="bench")},
         rounds=min(rounds, 40),
+        waits=True,
     )
     made = [
         Row(
