@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -135,6 +136,16 @@ def insert_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
         for r in rows
     ]
     connection.execute(_INSERT_POSTGRES, {"rows": json.dumps(sent)})
+
+
+def spent(rows: Iterable[Row[Any]], units: AbstractSet[str]) -> tuple[tuple[str, int], ...]:
+    """Return what these decisions charged in each of the units, sorted by unit."""
+    used = dict.fromkeys(sorted(units), 0)
+    for row in rows:
+        for unit, amount in _object(row.cost).items():
+            if unit in used:
+                used[unit] += cast("int", amount)
+    return tuple(used.items())
 
 
 def entry_of(row: Row[Any]) -> DecisionEntry:

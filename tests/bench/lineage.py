@@ -12,6 +12,7 @@ from bench.measure import medians
 from bench.row import Row, is_met, rounded
 from bench.scene import ISSUER, now, open_scene
 from delegation.embedded import Tracker
+from delegation.lineage.filter import LinkFilter
 
 REACH_US = {"SQLite": "<= 200", "PostgreSQL": "<= 1000"}
 PATH = "ancestors and effective status"
@@ -53,7 +54,7 @@ def _asked(tracker: Tracker, engine: str, count: int, rounds: int) -> list[Row]:
             PATH: lambda: reader.path(next(turn), at=at),
             "ancestors as entries": lambda: reader.ancestors(next(turn), at=at),
             "a link with its status": lambda: reader.link(next(turn), at=at),
-            "page of 50 children": lambda: reader.links(task=None, parent=next(wide), after=None, limit=50, at=at),
+            "page of 50 children": lambda: reader.links(LinkFilter(parent=next(wide)), after=None, limit=50, at=at),
         }  # fmt: skip
         if _depth(reader, found.deep[0], at) < 2:
             raise RuntimeError("the forest is flat")

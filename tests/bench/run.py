@@ -28,12 +28,12 @@ _ROUNDS = {Mode.TINY: 2, Mode.QUICK: 40, Mode.FULL: 200}
 _HTTP = {
     Mode.TINY: http_checks.Plan(1, 1, clients=8, most=60, depth=2),
     Mode.QUICK: http_checks.Plan(3, 2, most=12_000),
-    Mode.FULL: http_checks.Plan(7, 4, most=25_000),
+    Mode.FULL: http_checks.Plan(5, 3, most=15_000),
 }
 _DURABLE = {
     Mode.TINY: (1, 20, (4,)),
     Mode.QUICK: (3, 1500, (64,)),
-    Mode.FULL: (5, 4000, (1, 64, 256)),
+    Mode.FULL: (3, 2000, (1, 64, 256)),
 }
 _LINKS = {
     Mode.TINY: (200, 400),
