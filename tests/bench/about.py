@@ -21,12 +21,12 @@ _PACKAGES = (
 
 def about(mode: str) -> Callable[[], dict[str, Any]]:
     """Return a function that describes the run once it has ended."""
-    before = round(os.getloadavg()[0], 2)
+    before, commit = round(os.getloadavg()[0], 2), _commit()
 
     def describe() -> dict[str, Any]:
         return {
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "commit": _commit(),
+            "commit": commit,
             "mode": mode,
             "machine": {
                 "cpus": os.cpu_count(),

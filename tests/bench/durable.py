@@ -10,6 +10,7 @@ from bench.row import Row, rounded
 from bench.scene import ACCESS, ISSUER, Held, chain, open_scene
 from delegation.embedded import Tracker
 
+_PORTION = 1000
 WHAT = "check in process, decision durable"
 
 
@@ -41,7 +42,18 @@ def rows(stores: dict[str, str], *, rounds: int, calls: int, clients: tuple[int,
 
 
 def _turn(tracker: Tracker, held: Held, calls: int, window: int) -> float:
-    proofs = [held.prove() for _ in range(calls)]
+    """Return calls in a second; one at a time is slow, so fewer of them are made."""
+    passed, left = 0.0, calls if window > 1 else max(1, calls // 10)
+    made = left
+    while left:
+        # A proof lives for a minute: each portion is signed right before it is sent.
+        proofs = [held.prove() for _ in range(min(left, _PORTION))]
+        left -= len(proofs)
+        passed += _sent(tracker, held, proofs, window)
+    return made / passed
+
+
+def _sent(tracker: Tracker, held: Held, proofs: list[str], window: int) -> float:
     access, text = ACCESS.to_json(), held.token.text
     flying: deque = deque()
     begun = time.perf_counter()
@@ -51,7 +63,7 @@ def _turn(tracker: Tracker, held: Held, calls: int, window: int) -> float:
             _allowed(flying.popleft())
     while flying:
         _allowed(flying.popleft())
-    return calls / (time.perf_counter() - begun)
+    return time.perf_counter() - begun
 
 
 def _allowed(pending) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench.json"
 PAGE = ROOT / "docs/performance.md"
+TRIED = Path(__file__).with_name("tried.json")
 PLOTS = ROOT / "docs"
 _HEADINGS = {
     "what": "what",
@@ -89,6 +90,16 @@ def targets(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [{k: row[k] for k in kept if k in row} for row in rows if "reach" in row]
 
 
+def tried() -> str:
+    """Return what was tried on the way, measured once each and never again."""
+    rows = json.loads(TRIED.read_text(encoding="utf-8"))
+    lines = [["tried", "measure", "before", "after", ""], ["---"] * 5]
+    lines += [
+        [r["what"], r["unit"], shown(r["before"]), shown(r["after"]), r["note"]] for r in rows
+    ]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
 def render(page: str, results: Mapping[str, Any]) -> str:
     """Return the page with every table of its own made anew."""
     rows: Sequence[Mapping[str, Any]] = results["rows"]
@@ -97,6 +108,8 @@ def render(page: str, results: Mapping[str, Any]) -> str:
         name = match[2]
         if name == "machine":
             content = machine(results)
+        elif name == "tried":
+            content = tried()
         elif name == "targets":
             content = table(targets(rows))
         else:

@@ -28,7 +28,7 @@ _ROUNDS = {Mode.TINY: 2, Mode.QUICK: 40, Mode.FULL: 200}
 _HTTP = {
     Mode.TINY: http_checks.Plan(1, 1, clients=8, most=60, depth=2),
     Mode.QUICK: http_checks.Plan(3, 2, most=12_000),
-    Mode.FULL: http_checks.Plan(5, 3, most=15_000),
+    Mode.FULL: http_checks.Plan(5, 2, most=10_000),
 }
 _DURABLE = {
     Mode.TINY: (1, 20, (4,)),
