@@ -82,7 +82,7 @@ def run(url: str, bodies: Path, key: str, *, seconds: float, clients: int) -> Lo
         script = bodies.with_name("load.lua")
         script.write_text(_SCRIPT)
         command = [
-            "wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(script), url, "--", str(bodies), key,
+            "wrk", "-t1", "--timeout", "30s", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(script), url, "--", str(bodies), key,
         ]  # fmt: skip
     else:
         command = [sys.executable, __file__, url, str(bodies), key, str(seconds), str(clients)]
