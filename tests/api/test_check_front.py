@@ -306,4 +306,4 @@ def test_waiters_are_woken_from_another_thread_once_each() -> None:
             thread.join()
         return woken
 
-    assert asyncio.run(rounds()) == 30 * 19
+    assert asyncio.run(asyncio.wait_for(rounds(), 60)) == 30 * 19
