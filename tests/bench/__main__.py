@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", choices=FAMILIES, help="a family; may be repeated"
     )
+    parser.add_argument("--save", action="store_true", help="save a quick run, marked as one")
     given = parser.parse_args(arguments)
     mode = Mode.QUICK if given.quick else Mode.FULL
     describe = about(mode.value)
@@ -36,11 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(
             f"\n{family}\n\n{page.table([{k: v for k, v in r.items() if k != 'family'} for r in chosen])}"
         )
-    if mode is Mode.FULL and not given.only:
+    if (mode is Mode.FULL or given.save) and not given.only:
         page.save(results)
         sys.stdout.write("\nSaved bench.json, docs/performance.md and its plots.\n")
     else:
-        sys.stdout.write("\nNothing saved: only a full run replaces the published figures.\n")
+        sys.stdout.write(
+            "\nNothing saved: only a whole run of all families replaces the published figures.\n"
+        )
     return 0
 
 

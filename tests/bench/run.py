@@ -27,17 +27,17 @@ class Mode(Enum):
 _ROUNDS = {Mode.TINY: 2, Mode.QUICK: 40, Mode.FULL: 200}
 _HTTP = {
     Mode.TINY: http_checks.Plan(1, 1, clients=8, most=60, depth=2),
-    Mode.QUICK: http_checks.Plan(3, 2, most=12_000),
+    Mode.QUICK: http_checks.Plan(3, 2, most=6_000),
     Mode.FULL: http_checks.Plan(5, 2, most=10_000),
 }
 _DURABLE = {
     Mode.TINY: (1, 20, (4,)),
-    Mode.QUICK: (3, 1500, (64,)),
+    Mode.QUICK: (3, 1000, (64,)),
     Mode.FULL: (3, 2000, (1, 64, 256)),
 }
 _LINKS = {
     Mode.TINY: (200, 400),
-    Mode.QUICK: (10_000, 50_000),
+    Mode.QUICK: (3_000, 30_000),
     Mode.FULL: (10_000, 100_000, 1_000_000),
 }
 _MEMORY = {
