@@ -84,6 +84,7 @@ def serve(
         )
         if make_keys:
             _make_keys(tracker)
+            OUT.print(f"Pages, once and within minutes: {_login_link(tracker, url)}", markup=False)
     if ready_file is not None:
         fresh = ready_file.with_suffix(".part")
         fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
@@ -136,6 +137,12 @@ def _make_keys(tracker: Tracker) -> None:
             name = next(n for n in chain((role,), later) if n not in names)
             secret = tracker.create_api_key(name, role)
             OUT.print(f"{role} API key, shown this once: {secret}", markup=False)
+
+
+def _login_link(tracker: Tracker, url: str) -> str:
+    """Return a link that logs a reviewer in."""
+    names = [k.name for k in tracker.api_keys() if k.role == "reviewer" and not k.is_revoked]
+    return tracker.create_login_link(names[0], url)
 
 
 def _listen(host: str, port: int) -> socket.socket:
