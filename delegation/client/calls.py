@@ -16,6 +16,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.client.details import read_api_keys, read_detail
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
@@ -29,7 +30,7 @@ from delegation.messages.values import (
 )
 from delegation.messages.verdict import read_decision
 from delegation.tokens.token import Token
-from delegation.tracker.work import OutcomeState
+from delegation.tracker.work import ApiKey, DecisionDetail, OutcomeState
 
 T = TypeVar("T")
 
@@ -171,6 +172,16 @@ def create_api_key(name: str, role: str, audiences: Iterable[str] = ()) -> Call[
 def revoke_api_key(name: str) -> Call[None]:
     """Withdraw an API key."""
     return Call("DELETE", f"/v1/api-keys/{part(name)}", nothing)
+
+
+def api_keys() -> Call[Sequence[ApiKey]]:
+    """Return all API keys by name, without their secrets."""
+    return Call("GET", "/v1/api-keys", read_api_keys, is_repeatable=True)
+
+
+def decision(decision: DecisionId | str) -> Call[DecisionDetail]:
+    """Return one decision with everything that was kept of it."""
+    return Call("GET", f"/v1/decisions/{part(decision)}", read_detail, is_repeatable=True)
 
 
 def open_task(

@@ -33,7 +33,7 @@ from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.token import Token
-from delegation.tracker.work import OutcomeState
+from delegation.tracker.work import ApiKey, DecisionDetail, OutcomeState
 
 try:
     import httpx2
@@ -185,6 +185,10 @@ class Client:
         """Withdraw an API key."""
         return self._run(calls.revoke_api_key(name))
 
+    def api_keys(self) -> Sequence[ApiKey]:
+        """Return all API keys by name, without their secrets."""
+        return self._run(calls.api_keys())
+
     def open_task(
         self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
     ) -> TaskEntry:
@@ -275,3 +279,7 @@ class Client:
         return self._run(
             calls.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
         )
+
+    def decision(self, decision: DecisionId | str) -> DecisionDetail:
+        """Return one decision with everything that was kept of it."""
+        return self._run(calls.decision(decision))
