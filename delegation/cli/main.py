@@ -11,7 +11,6 @@ from delegation import __version__
 from delegation.cli import catalogue, doctor, keys, review, schema, server, tokens
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.program import Program
-from delegation.cli.source import StoreOption
 
 app = typer.Typer(
     cls=Program,
@@ -19,6 +18,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied. Errors go to standard error.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 app.command("serve")(server.serve)
 app.command("doctor")(doctor.doctor)
@@ -63,15 +63,16 @@ def demo(
 def whowhen(
     directory: Annotated[Path, typer.Argument(help="Folder of the Who&When transcripts.")],
     *,
-    store: StoreOption = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="SQLite file to write to; else delegation.db.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many runs.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rehearse recorded multi-agent runs: hand-offs become delegations, actions become checks."""
     from delegation.rehearsal.command import rehearse_whowhen  # noqa: PLC0415
 
-    file = None if store is None else Path(store)
-    raise typer.Exit(rehearse_whowhen(directory, store=file, as_json=as_json, limit=limit))
+    raise typer.Exit(rehearse_whowhen(directory, store=store, as_json=as_json, limit=limit))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from typer import Abort, TyperException
 from typer.core import TyperGroup
 
-from delegation.cli.console import FAILED, INTERRUPTED, Stop, report
+from delegation.cli.console import FAILED, INTERRUPTED, USAGE, Stop, fail, report
 from delegation.errors import DelegationError
 
 
@@ -35,9 +35,10 @@ class Program(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
         try:
+            _refuse_bytes(words)
             code = super().main(
                 words,
-                prog_name or "delegation",
+                "delegation",  # however it was started: completion and help name what users type
                 complete_var,
                 standalone_mode=False,
                 windows_expand_args=windows_expand_args,
@@ -49,6 +50,16 @@ class Program(TyperGroup):
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_bytes(words: Sequence[str]) -> None:
+    """Refuse what is no text: bytes that are no UTF-8 come as lone surrogates, which nothing stores."""
+    try:
+        is_text = "\x00" not in "".join(words).encode("utf-8").decode("utf-8")
+    except UnicodeError:
+        is_text = False
+    if not is_text:
+        fail("An argument is no UTF-8 text.", "Give text.", code="usage", status=USAGE)
 
 
 def ended(error: Exception, *, as_json: bool) -> int:
@@ -68,6 +79,10 @@ def ended(error: Exception, *, as_json: bool) -> int:
         # Whoever read the output has left; the interpreter must not write to it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    if isinstance(error, OSError):
+        message = f"The system refused: {error.strerror or type(error).__name__}."
+        remedy = "Look at the file or address that was named."
+        return report("configuration", message, remedy, as_json=as_json, exit_code=FAILED)
     # The sentence of an unforeseen error may quote what nobody verified: its class and place do not.
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"

@@ -6,10 +6,9 @@ from contextlib import closing
 
 import typer
 
-from delegation.cli.console import JsonOption, fail, print_json, say
-from delegation.cli.source import StoreOption, default_store
+from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.source import StoreOption, default_store, existing
 from delegation.embedded import store_url
-from delegation.embedded.location import store_file
 from delegation.records import migrate
 from delegation.records.database import Database
 
@@ -19,10 +18,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("current")
 def current(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Print the database's revision and this program's."""
-    place = store or default_store()
-    file = store_file(place)
-    if file is not None and not file.exists():
-        fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
+    place = existing(store or default_store())
     with closing(Database(store_url(place))) as database:
         found = migrate.current(database)
     if as_json:

@@ -150,8 +150,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # the last two: no host name at all
         listener.close()
-        fail(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another --port.")
+        why = getattr(error, "strerror", None) or "it is no address"
+        fail(f"Port {port} of {host} cannot be used: {why}.", "Choose another --port or --host.")
     listener.listen(128)
     return listener

@@ -52,7 +52,12 @@ def default_store() -> str:
 def ring_of(store: str) -> Path:
     """Return where a store's key ring is kept."""
     named = os.environ.get("DELEGATION_RING", "")
-    return Path(named) if named else ring_file(store)
+    if named:
+        return Path(named)
+    file = store_file(store)
+    if file is not None and not file.name:
+        fail(f"{file} is a folder.", "Name the file of a store in it.")
+    return ring_file(store)
 
 
 def service_url(store: str | None, url: str | None) -> str | None:
@@ -87,6 +92,18 @@ def service_url(store: str | None, url: str | None) -> str | None:
     return found
 
 
+def existing(place: str) -> str:
+    """Return a store's place if a database may be there; a missing file is never made by accident."""
+    file = store_file(place)
+    if file is not None and file.is_dir():
+        fail(f"{file} is a folder.", "Name the file of a store in it.")
+    if file is not None and not file.exists():
+        fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
+    if file is None and store_url(place).startswith("sqlite:"):
+        fail("A store in memory is gone with its process.", "Name a file or a postgresql:// URL.")
+    return place
+
+
 @contextmanager
 def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
     """Open a store with its keys, or a service; a missing store is never made by accident."""
@@ -98,10 +115,7 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
         with Client(service, api_key=secret) as client:
             yield AtService(client)
         return
-    place = store or default_store()
-    file = store_file(place)
-    if file is not None and not file.exists():
-        fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
+    place = existing(store or default_store())
     with Tracker.open(store_url(place), ring_file=ring_of(place)) as tracker:
         yield OnStore(tracker)
 
