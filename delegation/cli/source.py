@@ -116,7 +116,15 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
             yield AtService(client)
         return
     place = existing(store or default_store())
-    with Tracker.open(store_url(place), ring_file=ring_of(place)) as tracker:
+    ring = ring_of(place)
+    if not ring.exists():
+        # A new ring would have another issuer, and no token issued so far would verify.
+        fail(
+            f"There is no key ring at {ring}.",
+            "Run `delegation serve` once, put the ring back, or set DELEGATION_RING.",
+            code="key_file",
+        )
+    with Tracker.open(store_url(place), ring_file=ring) as tracker:
         yield OnStore(tracker)
 
 

@@ -249,8 +249,9 @@ def test_a_clock_behind_the_records_is_wrong_exactly_when_calls_are_refused(
         assert refused is is_refused
         (found, *_) = judge_clock(now, now + ahead, None)
         assert (found.level == "wrong") is is_refused
-    world.tracker._desk.ring.save(tmp_path / f"{ahead}.ring.json")
-    assert "clock" in examined("--store", f"{ahead}.db", code=1)
+    far = World(path=tmp_path / "far.db", at=now + 9000)  # seconds pass while a command starts
+    far.tracker._desk.ring.save(tmp_path / "far.ring.json")
+    assert "clock" in examined("--store", "far.db", code=1)
 
 
 def test_pure_rules_draw_their_lines() -> None:
