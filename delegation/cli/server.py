@@ -93,7 +93,8 @@ def serve(
         fresh = ready_file.with_suffix(".part")
         fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
         fresh.replace(ready_file)
-    _run(settings, listener)
+    with listener:
+        _run(settings, listener)
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
