@@ -134,7 +134,7 @@ class AtService:
         return self.client.decision(decision)
 
     def revoke(self, kind: str, subject: str, reason: str) -> int:
-        return self.client.revoke(kind, subject, reason=reason)
+        return self.client.revoke(kind, subject, reason=reason).epoch
 
     def api_keys(self) -> Sequence[ApiKey]:
         return self.client.api_keys()

@@ -25,6 +25,7 @@ from delegation.graph.names import clean
 from delegation.judge.decision import Denial
 from delegation.lineage.entry import Lineage
 from delegation.messages.values import lineage_json, link_json, task_json
+from delegation.messages.verdict import decision_detail_json
 
 FORMATS = ("txt", "svg", "mmd", "dot", "json", "png", "pdf")
 
@@ -135,9 +136,8 @@ def explain(
         links = [place.link(link) for link in detail.decision.links]
     made = detail.decision
     if as_json:
-        access = None if detail.access is None else dict(detail.access)
         chain = [link_json(link) for link in links]
-        print_json({**made.to_json(), "access": access, "epoch": detail.epoch, "chain": chain})
+        print_json({**decision_detail_json(detail), "chain": chain})
         return
     verdict = "allowed" if made.allowed else "denied"
     say(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}")

@@ -18,6 +18,7 @@ from delegation.embedded import store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import DelegationError
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records import migrate
 from delegation.records.claims import NONCE_SECONDS
 from delegation.records.database import Database
@@ -97,11 +98,10 @@ def _look(database: Database) -> Looked:
     with database.reading() as connection:
         reader = SqlReader(connection, Shelves())
         numbers = read_numbers(connection)
-        last = reader.decisions(
-            task=None, link=None, allowed=None, after=max(0, numbers["decision"] - 1), limit=1
-        )
+        before = max(0, numbers["decision"] - 1)
+        last = reader.decisions(DecisionFilter(), after=before, limit=1)
         times = [numbers["nonces_before"] + NONCE_SECONDS if numbers["nonces_before"] else 0]
-        times += [task.opened_at for task in reader.tasks(after=None, limit=1)]
+        times += [task.opened_at for task in reader.tasks(TaskFilter(), after=None, limit=1)]
         times += [decision.at for decision in last]
         if database.is_sqlite:
             level = str(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
