@@ -12,6 +12,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
+from delegation.errors import ServiceError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
@@ -125,7 +126,7 @@ class AtService:
         return self.client.link(link)
 
     def inspect(self, token: str) -> dict[str, Any]:
-        return self.client.inspect(token)
+        return as_written(self.client.inspect(token))
 
     def check(self, token: str, proof: str | None, access: Json) -> Decision:
         return self.client.check(token, proof, access)
@@ -150,6 +151,31 @@ class AtService:
 
     def add_tool(self, tool: Tool) -> int:
         return self.client.add_tool(tool)
+
+
+def as_written(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an inspection if it has the form that the service writes; whoever answers may not be it.
+
+    Raises:
+        ServiceError: It has another form.
+    """
+    try:
+        denial, links, entries = found["denial"], found["links"], found["recorded"]
+        right = isinstance(found["format"], str) and len(links) == len(entries)
+        for link, entry in zip(links, entries, strict=False):
+            right = right and isinstance(link["id"], str) and isinstance(link["holder_name"], str)
+            right = right and type(link["grant"]["expires_at"]) is int
+            right = right and (entry is None or isinstance(entry["standing"], str))
+        if denial is not None:
+            texts = (denial["code"], denial["message"], denial["remedy"])
+            right = right and type(denial["step"]) is int and all(type(t) is str for t in texts)
+    except (KeyError, TypeError):
+        right = False
+    if not right:
+        raise ServiceError(
+            200, "answer_malformed", "Something else came back than the service writes."
+        )
+    return found
 
 
 def _user() -> str:

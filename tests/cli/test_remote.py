@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from world import World
 
 from delegation.cli.main import app
+from delegation.cli.place import as_written
+from delegation.errors import ServiceError
 
 RUN = CliRunner()
 
@@ -116,3 +118,31 @@ def test_a_key_is_never_an_argument(place) -> None:
         assert not any(
             "key" in option or "secret" in option for option in options if option != "--make-keys"
         )
+
+
+LINK = {"id": "lnk_x", "holder_name": "x", "grant": {"expires_at": 1}}
+DENIAL = {"step": 2, "code": "x", "message": "x", "remedy": "x"}
+GOOD = {"format": "biscuit", "links": [LINK], "recorded": [None], "denial": None}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"denial": {}},
+        {**GOOD, "recorded": []},
+        {**GOOD, "links": 1},
+        {**GOOD, "links": [1]},
+        {**GOOD, "format": 1},
+        {**GOOD, "links": [{**LINK, "grant": {"expires_at": "x"}}]},
+        {**GOOD, "recorded": [{}]},
+        {**GOOD, "denial": {**DENIAL, "code": 5}},
+    ],
+    ids=range(9),
+)
+def test_an_inspection_of_another_form_is_no_inspection(answer: dict) -> None:
+    """Whoever answers may not be the service."""
+    assert as_written(GOOD) is GOOD
+    assert as_written({**GOOD, "denial": DENIAL})
+    with pytest.raises(ServiceError):
+        as_written(answer)
