@@ -23,7 +23,9 @@ class Browser:
     def __init__(self, world: World, role: str = "reviewer", name: str = "") -> None:
         self.world = world
         self.http = TestClient(
-            create_app(world.tracker, Settings()), raise_server_exceptions=False, follow_redirects=False
+            create_app(world.tracker, Settings()),
+            raise_server_exceptions=False,
+            follow_redirects=False,
         )
         self.name = name or role
         if role:

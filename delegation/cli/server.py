@@ -84,7 +84,9 @@ def serve(
         made = _make_keys(tracker) if make_keys else {}
         link = _login_link(tracker, url) if make_keys else None
     if as_json:
-        sys.stdout.write(json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n")
+        sys.stdout.write(
+            json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n"
+        )
         sys.stdout.flush()
     else:
         say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")

@@ -21,6 +21,7 @@ def browser(world: World) -> Browser:
 
 
 def ticket_of(link: str) -> str:
+    """Return a link's ticket."""
     return link.partition("ticket=")[2]
 
 
@@ -130,7 +131,14 @@ def test_another_sessions_token_is_refused(world: World, browser: Browser) -> No
 
 @pytest.mark.parametrize(
     "place",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y", ""],
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/a\r\nX: y",
+        "",
+    ],
 )
 def test_after_logging_in_the_way_stays_on_this_site(browser: Browser, place: str) -> None:
     """A made-up `next` leads home."""
@@ -152,6 +160,8 @@ def test_forms_are_for_pages_and_json_for_the_api(browser: Browser) -> None:
         assert browser.http.post(path, data={"a": "b"}).status_code == 415
     assert browser.http.post("/login", json={"ticket": "x"}).status_code == 415
     doubled = browser.http.post(
-        "/login", content=b"key=a&key=b", headers={"Content-Type": "application/x-www-form-urlencoded"}
+        "/login",
+        content=b"key=a&key=b",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
     assert doubled.status_code == 422
