@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Final
 
 from sqlalchemy import Connection
@@ -31,6 +31,7 @@ CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
 MOST: Final = 512  # drafts in one batch
 TRIES: Final = 4  # attempts at a batch whose COMMIT is in doubt
 DEADLINE: Final = 8.0  # seconds for all of them
+WATCH_SECONDS: Final = 1.0  # between two looks whether a batch hangs
 COUNT_SECONDS: Final = 1.0  # how long mere counts may wait for a batch to travel with
 _LOG: Final = logging.getLogger("delegation.records")
 
@@ -57,6 +58,7 @@ class DecisionWriter:
         self._wake = Condition()
         self._thread: Thread | None = None
         self._closing = False
+        self._closed = Event()
         self._busy_since = 0.0
         self._driver: object = None
 
@@ -84,12 +86,23 @@ class DecisionWriter:
             self._begin()
             self._wake.notify()
 
+    @property
+    def _hangs(self) -> bool:
+        since = self._busy_since
+        return since > 0 and time.monotonic() - since > DEADLINE
+
+    def _watch(self) -> None:
+        """Cut the connection of a batch that hangs, so that those who wait for it are answered.
+
+        The server holds our COMMIT, or is frozen: nothing but closing its connection from here lets
+        the writer return, and nobody else may come who would notice.
+        """
+        while not self._closed.wait(WATCH_SECONDS):
+            if self._hangs:
+                postgres.cut(self._driver)
+
     def _refuse_if_unable(self) -> None:
-        hung = self._busy_since and time.monotonic() - self._busy_since > DEADLINE
-        if hung:
-            # The server holds our COMMIT: only closing its connection from here lets it return.
-            postgres.cut(self._driver)
-        if self._closing or hung or len(self._queue) >= CAPACITY:
+        if self._closing or self._hangs or len(self._queue) >= CAPACITY:
             self.stats.refused += 1
             raise StoreUnavailableError(
                 "The store takes no more decisions at present; nothing was decided.",
@@ -107,6 +120,8 @@ class DecisionWriter:
 
     def _begin(self) -> None:
         if self._thread is None or not self._thread.is_alive():
+            if self._thread is None and not self._database.is_sqlite:
+                Thread(target=self._watch, name="delegation-watch", daemon=True).start()
             self._thread = Thread(target=self._run, name="delegation-writer", daemon=True)
             self._thread.start()
 
@@ -118,6 +133,7 @@ class DecisionWriter:
             thread = self._thread
         if thread is not None:
             thread.join(timeout=DEADLINE + 2)
+        self._closed.set()
 
     def _run(self) -> None:
         while True:

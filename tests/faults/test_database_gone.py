@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from audit import audit
-from load import Caller, Load, call
+from load import Load, call, repeated
 from postgres import Server
 from serving import Place, until
 
@@ -38,15 +38,33 @@ def test_a_database_that_goes_and_comes_back_loses_nothing(
     assert all("retry-after" in answer.headers for answer in refused)
     assert {answer.body["code"] for answer in refused} <= {"store_unavailable", "outcome_unknown"}
     audit(on_postgres.url, load.answers)
-    caller = Caller(service.port, on_postgres.key)
-    again = [caller.send(answer.call) for answer in refused]
-    caller.close()
-    assert all(answer.is_decision for answer in again)
+    again = repeated(service.port, on_postgres.key, refused)
     audit(on_postgres.url, [*load.answers, *again])
     assert service.end() == 0
-    said = service.log.read_text()
-    assert '"GET' not in said
-    assert "Traceback" not in said
+    assert "Traceback" not in service.log.read_text()
+
+
+def test_a_database_that_freezes_keeps_no_caller_waiting(
+    on_postgres: Place, server: Server
+) -> None:
+    """It takes what is sent and answers nothing: each call is refused within a bound, none is lost."""
+    leaves = on_postgres.leaves(400, 200, 200)
+    service = on_postgres.serving()
+    service.start()
+    with Load([service.port], on_postgres.key, lambda n: call(*leaves[n % 2]), callers=4) as load:
+        load.wait_for(30)
+        server.freeze()
+        try:
+            assert until(lambda: sum(answer.status == 503 for answer in load.answers) >= 4)
+            assert service.status("/healthz")[0] == 200
+        finally:
+            server.thaw()
+        assert until(lambda: service.status("/readyz")[0] == 200)
+        load.wait_for(len(load.decided) + 30)
+    assert {answer.status for answer in load.answers} == {200, 503}
+    again = repeated(service.port, on_postgres.key, load.unanswered)
+    audit(on_postgres.url, [*load.answers, *again])
+    assert "Traceback" not in service.log.read_text()
 
 
 def test_a_service_does_not_start_without_its_database(on_postgres: Place, server: Server) -> None:
