@@ -78,10 +78,13 @@ def _nonces_belong(connection: Connection, stored: Mapping[str, Any]) -> None:
     before = connection.execute(
         text("SELECT n FROM number WHERE name = 'nonces_before'")
     ).scalar_one()
-    decided = {jti_of(row.proof) for row in proven}
-    assert nonces <= decided, "a nonce without its decision"
-    kept = {jti_of(row.proof) for row in proven if row.at >= before}
-    assert kept <= nonces, "a decision without its nonce"
+    first: dict[bytes, int] = {}
+    for row in sorted(proven, key=lambda found: found.sequence):
+        first.setdefault(jti_of(row.proof), row.at)
+    assert nonces <= first.keys(), "a nonce without its decision"
+    assert {jti for jti, at in first.items() if at >= before} <= nonces, (
+        "a decision without its nonce"
+    )
 
 
 def _requests_have_their_decision(connection: Connection, stored: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from typing import Self
 
 from serving import WAIT, until
 from world import DESK
@@ -140,7 +141,7 @@ class Load:
             for n in range(callers)
         ]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         """Begin to call."""
         for thread in self._threads:
             thread.start()

@@ -71,7 +71,7 @@ class Serving:
         assert self.process is not None
         self.process.terminate()
         code = self.process.wait(WAIT)
-        assert not self.lives, "a worker outlived its parent"
+        assert until(lambda: not self.lives), "a worker outlived its parent"
         return code
 
     @property
@@ -171,4 +171,3 @@ def placed(folder: Path, url: str, *, calls: int = 1000) -> Iterator[Place]:
         for service in place.services:
             service.close()
         world.tracker.close()
-

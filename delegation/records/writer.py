@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager
 from threading import Condition, Event, Thread
 from typing import Final
 
@@ -22,15 +23,17 @@ from delegation.errors import DelegationError, StoreUnavailableError, UnknownOut
 from delegation.judge.decision import Decision
 from delegation.records import postgres
 from delegation.records.batch import Counts, Outcome, id_of, mark, read_back, settle_batch
+from delegation.records.claims import close_off, forget_old
 from delegation.records.database import Database, described
 from delegation.records.shelves import Shelves
-from delegation.tracker.draft import AnyDraft
+from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.work import WriterStats
 
 CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
 MOST: Final = 512  # drafts in one batch
 TRIES: Final = 4  # attempts at a batch whose COMMIT is in doubt
 DEADLINE: Final = 8.0  # seconds for all of them
+FORGET_EVERY: Final = 10  # seconds of the service's clock between two rounds of forgetting
 WATCH_SECONDS: Final = 1.0  # between two looks whether a batch hangs
 COUNT_SECONDS: Final = 1.0  # how long mere counts may wait for a batch to travel with
 _LOG: Final = logging.getLogger("delegation.records")
@@ -160,6 +163,36 @@ class DecisionWriter:
             self.stats.seconds += time.monotonic() - begun
             for (_, pending), outcome in zip(waiting, outcomes, strict=True):
                 _resolve(pending, outcome)
+            self._forget(max((draft.at for draft in drafts if isinstance(draft, Draft)), default=0))
+
+    def _forget(self, at: int) -> None:
+        """Delete claims that nobody can meet any more; nobody's answer waits for it."""
+        # By distance: a clock that was ahead and is right again goes on forgetting.
+        if not at or abs(at - self._shelves.forgotten_at) < FORGET_EVERY:
+            return
+        self._shelves.forgotten_at = at
+        self._busy_since = time.monotonic()
+        try:
+            # Alone: a process whose clock is behind must not win a nonce while it is being forgotten.
+            with self._begun(alone=True) as connection:
+                nonces_before = close_off(connection, at)
+            with self._begun(alone=False) as connection:
+                forget_old(connection, at, nonces_before)
+        except Exception as error:  # noqa: BLE001  # the loop must go on; the next round tries again
+            _LOG.warning("old claims could not be forgotten: %s", described(error))
+        self._busy_since, self._driver = 0.0, None
+
+    @contextmanager
+    def _begun(self, *, alone: bool) -> Iterator[Connection]:
+        """Open a transaction that the watch can cut, holding the gate alone or not at all."""
+        database = self._database
+        with database.turn_to_write(), database.engine.connect() as connection:
+            chosen = database.to_write(connection)
+            self._driver = chosen.connection.driver_connection
+            with chosen.begin():
+                if alone:
+                    database.take_gate(chosen, alone=True)
+                yield chosen
 
     def _write(self, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
         """Write a batch; alone, one by one, if its neighbours' rows are refused by the database."""

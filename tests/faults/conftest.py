@@ -10,9 +10,9 @@ from postgres import Server
 from serving import Place, placed
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """Return a PostgreSQL of this file's own: its tests may stop and start it."""
+    """Return a PostgreSQL of this folder's own: its tests may stop it and start it again."""
     try:
         found = Server()
     except FileNotFoundError:
