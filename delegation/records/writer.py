@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Thread, current_thread
 from typing import Final
 
 from sqlalchemy import Connection
@@ -134,7 +134,8 @@ class DecisionWriter:
             self._closing = True
             self._wake.notify()
             thread = self._thread
-        if thread is not None:
+        # A dropped tracker may be closed from here: the collector runs in any thread, this one too.
+        if thread is not None and thread is not current_thread():
             thread.join(timeout=DEADLINE + 2)
         self._closed.set()
 
@@ -168,7 +169,7 @@ class DecisionWriter:
     def _forget(self, at: int) -> None:
         """Delete claims that nobody can meet any more; nobody's answer waits for it."""
         # By distance: a clock that was ahead and is right again goes on forgetting.
-        if not at or abs(at - self._shelves.forgotten_at) < FORGET_EVERY:
+        if not at or self._closed.is_set() or abs(at - self._shelves.forgotten_at) < FORGET_EVERY:
             return
         self._shelves.forgotten_at = at
         self._busy_since = time.monotonic()
