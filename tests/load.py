@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Self
 
-from serving import WAIT, until
+from under_fault import WAIT, until
 from world import DESK
 
 from delegation import Access, HolderKey, Token

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from postgres import Server
-from serving import Place, placed
+from under_fault import Place, placed
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import threading
 
 from audit import audit, jti_of
 from load import Caller, Load, call
-from serving import Place, Serving
+from under_fault import Place, Serving
 
 GONE = 24
 

@@ -9,7 +9,7 @@ from audit import audit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from postgres import Server
-from serving import until
+from under_fault import until
 from world import NOW, OWNER, READ, World, verdict
 from writing import scalar
 

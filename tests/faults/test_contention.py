@@ -7,8 +7,8 @@ import threading
 import pytest
 from audit import audit, jti_of
 from load import Answer, Call, Caller, Load, call
-from serving import Place
 from sqlalchemy import create_engine, text
+from under_fault import Place
 
 BUDGET = 120
 

@@ -8,7 +8,7 @@ import sys
 from audit import audit
 from load import Load, call, repeated
 from postgres import Server
-from serving import Place, until
+from under_fault import Place, until
 
 
 def test_a_database_that_goes_and_comes_back_loses_nothing(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from audit import audit
 from load import Load, call, repeated
-from serving import Place, Serving, placed, until
 from sqlalchemy import event
+from under_fault import Place, Serving, placed, until
 from world import World
 
 from delegation.errors import StoreUnavailableError

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from audit import audit, jti_of
 from load import Load, call
-from serving import Place, Serving, until
+from under_fault import Place, Serving, until
 
 
 def workers_of(service: Serving) -> set[int]:

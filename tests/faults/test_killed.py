@@ -8,7 +8,7 @@ import signal
 import pytest
 from audit import audit
 from load import Answer, Call, Caller, Load, call
-from serving import Place
+from under_fault import Place
 
 KILLS = {"sqlite": 10, "postgres": 3}
 EACH = (25, 25, 25)  # what the leaves of a round may call; together more than their root
