@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -117,6 +118,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         "lifespan": "on",
     }
     if settings.workers == 1:
+        # Once all is answered and written, uvicorn raises the signal again: that end is a good one.
+        signal.signal(signal.SIGTERM, _end)
         uvicorn.Server(uvicorn.Config(Process(settings), **options)).run(sockets=[listener])
         return
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
@@ -129,6 +132,10 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             "delegation_api.process:make", factory=True, workers=settings.workers, **options
         )
         Multiprocess(config, [listener]).run()
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _places(error: ValueError) -> str:
