@@ -5,7 +5,7 @@ The numbers and names of the steps are those of docs/verification.md, once and f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -203,6 +203,14 @@ class Decision:
     def to_json(self) -> dict[str, Json]:
         """Return the decision's JSON, as `POST /v1/check` answers it."""
         return {
+            **self.head_json(),
+            "steps": steps_json([step.outcome for step in self.steps]),
+            "claimed_cause": self.claimed_cause,
+        }
+
+    def head_json(self) -> dict[str, Json]:
+        """Return the members that stand before the trail."""
+        return {
             "allowed": self.allowed,
             "decision": self.id,
             "at": self.at,
@@ -214,6 +222,12 @@ class Decision:
             "cost": dict(self.cost),
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
-            "steps": [{"step": s.number, "name": s.name, "outcome": s.outcome} for s in self.steps],
-            "claimed_cause": self.claimed_cause,
         }
+
+
+def steps_json(outcomes: Sequence[Outcome]) -> list[Json]:
+    """Return a trail's JSON; it begins at step 1 and leaves none out."""
+    return [
+        {"step": number, "name": STEPS[number], "outcome": outcome}
+        for number, outcome in enumerate(outcomes, start=1)
+    ]

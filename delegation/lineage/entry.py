@@ -68,6 +68,21 @@ class LinkEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkPath:
+    """Where a recorded link hangs and whether it stands, without what it grants.
+
+    Args:
+        links: Its ancestors' ids, root first, its own last.
+        standing: Computed from the ancestors, never stored.
+        ended_by: Id of the revoked link, agent, key or task that ends it; empty while active.
+    """
+
+    links: tuple[LinkId, ...]
+    standing: Standing
+    ended_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionEntry:
     """One recorded decision, without its arguments.
 

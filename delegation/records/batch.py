@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.judge.decision import Decision
@@ -37,6 +37,10 @@ _CHARGE: Final = (
     )
     .values(used=COUNTERS.c.used + bindparam("amount"))
 )
+_MARK: Final = text(
+    "INSERT INTO batch (id, attempt, at) VALUES (:id, 1, :at)"
+    " ON CONFLICT (id) DO UPDATE SET attempt = batch.attempt + 1 RETURNING attempt"
+).columns(BATCHES.c.attempt)
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -46,11 +50,8 @@ def mark(connection: Connection, batch: str, at: int) -> bool:
     It writes on a second attempt too: under synchronous replication a COMMIT without a write of its
     own would come back before the standby has what the first attempt left in doubt.
     """
-    added = upsert(connection, BATCHES).values(id=batch, attempt=1, at=at)
-    marked = added.on_conflict_do_update(
-        index_elements=["id"], set_={"attempt": BATCHES.c.attempt + 1}
-    ).returning(BATCHES.c.attempt)
-    return bool(connection.execute(marked).scalar_one() > 1)
+    marked = connection.execute(_MARK, {"id": batch, "at": at})
+    return bool(marked.scalar_one() > 1)
 
 
 def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcome]:
@@ -239,15 +240,17 @@ class _Round:
 
     def _record_links(self, facts: BatchFacts) -> None:
         """Record links seen for the first time, of chains whose root was issued here."""
-        new = [
-            RecordedLink(draft.query.chain.origin.task, depth, draft.at, link, evidence)
-            for draft in self.proven.values()
-            if facts.is_root_recorded(draft.query)
-            for depth, (link, evidence) in enumerate(
-                zip(draft.query.chain.links, draft.verified.evidence, strict=True)
-            )
-        ]
-        facts.recorded = {**facts.recorded, **record_links(self._connection, new)}
+        new: dict[tuple[str, str], RecordedLink] = {}
+        for draft in self.proven.values():
+            chain, evidence = draft.query.chain, draft.verified.evidence
+            leaf = (chain.leaf.id, evidence[-1].format)
+            if leaf in new or not facts.is_root_recorded(draft.query):
+                continue  # a chain comes whole: who has its leaf has all above it
+            task = chain.origin.task
+            for depth, (link, proof) in enumerate(zip(chain.links, evidence, strict=True)):
+                found = RecordedLink(task, depth, draft.at, link, proof)
+                new.setdefault((link.id, proof.format), found)
+        facts.recorded = {**facts.recorded, **record_links(self._connection, [*new.values()])}
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""
@@ -275,7 +278,7 @@ class _Round:
         first = take_number(self._connection, "decision", len(self._rows))
         for sequence, (_, row) in enumerate(self._rows, start=first):
             row["sequence"] = sequence
-        self._connection.execute(insert(DECISIONS), [row for _, row in self._rows])
+        decisions.insert_all(self._connection, [row for _, row in self._rows])
 
 
 def id_of(draft: AnyDraft) -> str:

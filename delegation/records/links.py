@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
@@ -13,27 +13,41 @@ from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS, Link, parse_payload
 from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
-from delegation.canonical import b64u
 from delegation.identity.principal import fingerprint
-from delegation.lineage.entry import Counts, LinkEntry, Standing
+from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
 from delegation.records.numbers import take_number
+from delegation.records.standing import Standings, State, revoked_of, subjects_of
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
     DECISIONS,
     EVIDENCE,
     LINKS,
-    REVOCATIONS,
     TASKS,
 )
 from delegation.tokens.evidence import LinkEvidence
 
 LinkData: TypeAlias = Row[Any]
+Item = TypeVar("Item")
 _KNOWN: Final = (
     select(LINKS.c.id, LINKS.c.task, EVIDENCE.c.format)
     .outerjoin(EVIDENCE, EVIDENCE.c.link == LINKS.c.id)
     .where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
+)
+_COUNTS: Final = (
+    select(DECISIONS.c.link, DECISIONS.c.allowed, func.count().label("n"))
+    .where(
+        DECISIONS.c.link.in_(bindparam("links", expanding=True)),
+        DECISIONS.c.at <= bindparam("last"),
+        ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+    )
+    .group_by(DECISIONS.c.link, DECISIONS.c.allowed)
+)
+_FORMATS: Final = (
+    select(EVIDENCE.c.link, EVIDENCE.c.format)
+    .where(EVIDENCE.c.link.in_(bindparam("links", expanding=True)))
+    .order_by(EVIDENCE.c.format)
 )
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
@@ -57,13 +71,14 @@ _DOWN: Final = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a link inherits and passes on."""
-
-    standing: Standing
-    ended_by: str
-    owner: str
+_AGENTS: Final = (
+    select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
+    .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
+    .where(
+        AGENT_KEYS.c.key.in_(bindparam("keys", expanding=True)),
+        AGENT_KEYS.c.at <= bindparam("last"),
+    )
+)
 
 
 @lru_cache(maxsize=16_384)
@@ -187,7 +202,7 @@ def entries(
     if not found:
         return {}
     context = _Context(connection, found, at, until=at if past else None)
-    states: dict[str, _State] = {}
+    states: dict[str, State] = {}
     result: dict[LinkId, LinkEntry] = {}
     for row in found:
         above = states.get(row.parent) if row.parent else None
@@ -206,78 +221,32 @@ def _until(found: Sequence[LinkData], at: int) -> list[LinkData]:
     return list(kept.values())
 
 
-class _Context:
-    """What is known about a set of links, each family read by one statement."""
+class _Context(Standings):
+    """All that entries show of a set of links, each family read by one statement."""
 
     def __init__(
         self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
     ) -> None:
-        self.at = at
         last = 2**62 if until is None else until  # another replica's clock may be ahead of ours
-        self.agents: dict[bytes, tuple[str, str]] = {
-            row.key: (row.agent, row.owner)
-            for row in connection.execute(
-                select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
-                .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
-                .where(AGENT_KEYS.c.at <= last)
-            )
+        agents: dict[bytes, tuple[str, str]] = {}
+        for keys in _parts({row.holder_key for row in found}):
+            for row in connection.execute(_AGENTS, {"keys": keys, "last": last}):
+                agents[row.key] = (row.agent, row.owner)
+        ids = {row.task for row in found}
+        tasks = {
+            row.id: row
+            for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
         }
-        self.revoked = frozenset(
-            (row.kind, row.id)
-            for row in connection.execute(
-                select(REVOCATIONS.c.kind, REVOCATIONS.c.id).where(REVOCATIONS.c.at <= at)
-            )
-        )
-        tasks = {row.task for row in found}
-        self.tasks: Mapping[str, Any] = {
-            row.id: row for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(tasks)))
-        }
-        self.counts: dict[tuple[str, bool], int] = {
-            (row.link, bool(row.allowed)): row.n
-            for row in connection.execute(
-                select(DECISIONS.c.link, DECISIONS.c.allowed, func.count().label("n"))
-                .where(
-                    DECISIONS.c.task.in_(tasks),
-                    DECISIONS.c.at <= last,
-                    ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
-                )
-                .group_by(DECISIONS.c.link, DECISIONS.c.allowed)
-            )
-        }
+        super().__init__(agents, tasks, revoked_of(connection, subjects_of(found, agents), at), at)
+        self.counts: dict[tuple[str, bool], int] = {}
         self.formats: dict[str, list[str]] = {}
-        ids = [row.id for row in found]
-        for start in range(0, len(ids), _CHUNK):
-            part = ids[start : start + _CHUNK]
-            evidence = select(EVIDENCE.c.link, EVIDENCE.c.format).where(EVIDENCE.c.link.in_(part))
-            for row in connection.execute(evidence.order_by(EVIDENCE.c.format)):
-                self.formats.setdefault(row.link, []).append(row.format)
+        for links in _parts(row.id for row in found):
+            for row in connection.execute(_COUNTS, {"links": links, "last": last}):
+                self.counts[row.link, bool(row.allowed)] = row.n
+            for link, seen in connection.execute(_FORMATS, {"links": links}):
+                self.formats.setdefault(link, []).append(seen)
 
-    def state(self, row: LinkData, above: _State | None) -> _State:
-        """Return the row's standing: the first of its ancestors' ends, else its own."""
-        task = self.tasks[row.task]
-        agent, owner = self.agents.get(row.holder_key, ("", ""))
-        if agent != row.holder_name:
-            owner = ""
-        owner = owner or (above.owner if above is not None else task.owner)
-        if above is not None and above.standing == "revoked":
-            return replace(above, owner=owner)
-        for kind, identity in (
-            ("task", row.task),
-            ("link", row.id),
-            ("key", b64u(row.holder_key)),
-            ("agent", agent),
-        ):
-            if identity and (kind, identity) in self.revoked:
-                return _State("revoked", identity, owner)
-        if above is not None and above.standing != "active":
-            return replace(above, owner=owner)
-        if task.state != "open" and (task.closed_at is None or task.closed_at <= self.at):
-            return _State("task_closed", row.task, owner)
-        if self.at >= task.deadline or self.at >= row.expires_at:
-            return _State("expired", row.id if self.at >= row.expires_at else row.task, owner)
-        return _State("active", "", owner)
-
-    def entry(self, row: LinkData, state: _State, parent: LinkEntry | None) -> LinkEntry:
+    def entry(self, row: LinkData, state: State, parent: LinkEntry | None) -> LinkEntry:
         """Return the row's entry."""
         link = parsed(row.payload, root=row.parent is None)
         task = self.tasks[row.task]
@@ -305,3 +274,9 @@ class _Context:
             ),
             formats=tuple(self.formats.get(row.id, ())),
         )
+
+
+def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
+    wanted = list(items)
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]

@@ -13,9 +13,9 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, LinkPath, TaskEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.records import decisions, links, logins
+from delegation.records import decisions, links, logins, standing
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.shelves import Shelves
@@ -123,6 +123,10 @@ class SqlReader:
         """Return a link with its standing computed from its ancestors, or None."""
         found = links.with_ancestors(self._connection, [link])
         return links.entries(self._connection, found, at=at, past=past).get(link)
+
+    def path(self, link: LinkId, *, at: int) -> LinkPath | None:
+        """Return a link's ancestors' ids and its standing, or None."""
+        return standing.path(self._connection, link, at=at)
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""

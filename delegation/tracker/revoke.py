@@ -77,7 +77,8 @@ def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -
     verified = verify_reserved(desk, token, proof, access, at=at, client="")
     revocation = None
     with desk.store.write(alone=True) as work:
-        ancestors = tuple(entry.id for entry in work.ancestors(link, at=at)[:-1])
+        path = work.path(link, at=at)
+        ancestors = () if path is None else path.links[:-1]
         denial = work.decide(draft_of(desk, verified, access, at=at, ancestors=ancestors)).denial
         if denial is None:
             by = fingerprint(verified.chain.leaf.holder_key)

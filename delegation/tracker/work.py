@@ -19,7 +19,14 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import (
+    DecisionEntry,
+    Lineage,
+    LinkEntry,
+    LinkPath,
+    TaskEntry,
+    TaskState,
+)
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
@@ -211,6 +218,9 @@ class Reader(Protocol):
 
     def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
+
+    def path(self, link: LinkId, *, at: int) -> LinkPath | None:
+        """Return a link's ancestors' ids and its standing, or None; much cheaper than entries."""
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
