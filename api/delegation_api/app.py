@@ -16,7 +16,7 @@ from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
 from delegation_api.route_table import load_routes
-from delegation_api.routers import desk, health, records, registry, tasks, verify
+from delegation_api.routers import desk, health, records, registry, standing, tasks, verify
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -46,7 +46,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     problems.install(app)
-    for part in (tasks, registry, desk, records, verify, health):
+    for part in (tasks, registry, desk, standing, records, verify, health):
         app.include_router(part.router)
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app

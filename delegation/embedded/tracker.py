@@ -17,15 +17,16 @@ from typing import Self
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
-from delegation.embedded.review import Review, task_id
+from delegation.embedded.review import task_id
+from delegation.embedded.standing import Standing
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Subject, SubjectKind
+from delegation.judge.lease import BOUND
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
@@ -38,7 +39,6 @@ from delegation.tracker import (
     inspect,
     issue,
     outcome,
-    revoke,
     tasks,
 )
 from delegation.tracker.plan import Plan, plan
@@ -47,21 +47,25 @@ from delegation.tracker.work import (
     ApiKey,
     OutcomeReport,
     OutcomeState,
-    Revocation,
     Role,
     Store,
     WriterStats,
 )
 
 
-class Tracker(Review):
+class Tracker(Standing):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
     """
 
     def __init__(
-        self, store: Store, ring: KeyRing, *, clock: Callable[[], int] | None = None
+        self,
+        store: Store,
+        ring: KeyRing,
+        *,
+        clock: Callable[[], int] | None = None,
+        bound: float = BOUND,
     ) -> None:
         """Put a tracker together from its parts; most callers want `Tracker.open`.
 
@@ -69,8 +73,10 @@ class Tracker(Review):
             store: Where everything is kept.
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
+            bound: Seconds for which verifiers outside the store may rely on what they polled.
         """
         super().__init__(store, clock or _now)
+        self.bound = bound
         self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
@@ -84,6 +90,7 @@ class Tracker(Review):
         ring: KeyRing | None = None,
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
+        bound: float = BOUND,
     ) -> Self:
         """Open a store and its keys.
 
@@ -93,6 +100,8 @@ class Tracker(Review):
             ring: The keys; made new if neither this nor a file is given.
             ring_file: Where the keys are kept, mode 0600; made if it does not exist.
             clock: Returns Unix seconds; the system's clock if left out.
+            bound: Seconds for which verifiers outside the store may rely on what they polled; the
+                same for all processes on one store.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -101,7 +110,7 @@ class Tracker(Review):
         """
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
-        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock)
+        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock, bound=bound)
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""
@@ -279,16 +288,6 @@ class Tracker(Review):
     def inspect(self, token: Token | str) -> inspect.Inspection:
         """Return what a token says; records nothing, see `tracker.inspect.inspect`."""
         return inspect.inspect(self._desk, _text(token), at=self._clock())
-
-    # Revocation
-
-    def revoke(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
-        """End a link, task, agent or key and all below it; see `tracker.revoke.revoke`."""
-        return revoke.revoke(self._store, Subject(kind, id), by=by, reason=reason, at=self._clock())
-
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
-        """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
-        return revoke.revoke_below(self._desk, _text(token), proof, link, at=self._clock())
 
     # API keys
 

@@ -95,11 +95,61 @@ class InspectBody(Body):
 
 
 class RevokeBody(Body):
-    """End a link, task, agent or key and everything below it."""
+    """End a subject and everything below it, for good."""
 
-    kind: Literal["link", "task", "agent", "key"]
+    kind: Literal["link", "task", "agent", "key", "owner", "tool", "system"]
     id: str = Field(max_length=128)
     reason: str = Field(default="", max_length=500)
+    effective_at: int | None = Field(
+        default=None, description="Unix seconds from which it holds; null: at once."
+    )
+    wait: bool = Field(
+        default=False, description="Answer when every registered verifier has applied it."
+    )
+
+
+class SuspendBody(Body):
+    """End a subject and everything below it until it is resumed; everything is `*`: a freeze."""
+
+    kind: Literal["link", "task", "agent", "key", "owner", "tool", "system", "everything"]
+    id: str = Field(max_length=128)
+    reason: str = Field(default="", max_length=500)
+    wait: bool = Field(
+        default=False, description="Answer when every registered verifier has applied it."
+    )
+
+
+class ResumeBody(Body):
+    """End a suspension."""
+
+    kind: Literal["link", "task", "agent", "key", "owner", "tool", "system", "everything"]
+    id: str = Field(max_length=128)
+    reason: str = Field(default="", max_length=500)
+
+
+class PollBody(Body):
+    """A verifier outside the store says what it has applied and asks for what came since."""
+
+    after: int = Field(ge=0, le=2**53, description="The newest epoch that was applied.")
+    limit: int = Field(default=1000, ge=1, le=1000)
+    wait: float = Field(default=0, ge=0, le=30, description="Seconds to wait for news.")
+    history: bool = Field(
+        default=False, description="Leave out closings and registrations, at the first polls."
+    )
+
+
+class HolderBody(Body):
+    """Who holds a link of a chain."""
+
+    key: str = Field(max_length=64, description="base64url")
+    name: str = Field(max_length=80)
+
+
+class StandingBody(Body):
+    """Ask what step 10 asks about a root."""
+
+    root: str = Field(max_length=64)
+    holders: list[HolderBody] = Field(default_factory=list, max_length=16)
 
 
 class RevokeBelowBody(Body):

@@ -131,7 +131,11 @@ class _Round:
         fresh = self._claim_nonces(first_answers, followers)
         queries = [draft.query for draft in self.proven.values()]
         facts = read_facts(
-            self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked
+            self._connection,
+            queries,
+            epoch=self._numbers["epoch"],
+            shelf=self._shelves.revoked,
+            paused=self._shelves.paused,
         )
         self._record_links(facts)
         lock_counters(self._connection, queries, facts)

@@ -15,7 +15,9 @@ from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import b64u
 from delegation.identity.principal import fingerprint
+from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import Counts, LinkEntry, Standing
+from delegation.records.changes import ended_at
 from delegation.records.database import upsert
 from delegation.records.numbers import take_number
 from delegation.records.tables import (
@@ -25,7 +27,6 @@ from delegation.records.tables import (
     AgentRow,
     DecisionRow,
     LinkEvidenceRow,
-    RevocationRow,
     TaskRow,
 )
 from delegation.tokens.evidence import LinkEvidence
@@ -200,20 +201,15 @@ class _Context:
 
     def __init__(self, connection: Connection, found: Sequence[LinkData], at: int) -> None:
         self.at = at
-        self.agents: dict[bytes, tuple[str, str]] = {
-            row.key: (row.agent, row.owner)
-            for row in connection.execute(
-                select(AgentKeyRow.key, AgentKeyRow.agent, AgentRow.owner).join(  # type: ignore[call-overload]  # SQLModel types columns as values
-                    AgentRow, AgentRow.name == AgentKeyRow.agent
-                )
+        registered = connection.execute(
+            select(AgentKeyRow.key, AgentKeyRow.agent, AgentRow.owner, AgentRow.recertify_by).join(  # type: ignore[call-overload]  # SQLModel types columns as values
+                AgentRow, AgentRow.name == AgentKeyRow.agent
             )
+        ).all()
+        self.agents: dict[bytes, tuple[str, str]] = {r.key: (r.agent, r.owner) for r in registered}
+        self.overdue = {
+            r.agent for r in registered if r.recertify_by is not None and at >= r.recertify_by
         }
-        self.revoked = frozenset(
-            (row.kind, row.id)
-            for row in connection.execute(
-                select(RevocationRow.kind, RevocationRow.id).where(RevocationRow.at <= at)  # type: ignore[call-overload]
-            )
-        )
         tasks = {row.task for row in found}
         self.tasks: Mapping[str, Any] = {
             row.id: row
@@ -221,6 +217,10 @@ class _Context:
                 select(TaskRow.__table__).where(TaskRow.id.in_(tasks))  # type: ignore[attr-defined]
             )
         }
+        named = {row.id for row in found} | {b64u(row.holder_key) for row in found} | tasks
+        named |= {text for held in self.agents.values() for text in held[:2]} | {EVERYTHING.id}
+        named |= {task.owner for task in self.tasks.values()}
+        self.ended = ended_at(connection, sorted(named), at)
         self.counts: dict[tuple[str, bool], int] = {
             (row.link, bool(row.allowed)): row.n
             for row in connection.execute(
@@ -250,26 +250,36 @@ class _Context:
     def state(self, row: LinkData, above: _State | None) -> _State:
         """Return the row's standing: the first of its ancestors' ends, else its own."""
         task = self.tasks[row.task]
-        agent, owner = self.agents.get(row.holder_key, ("", ""))
-        if agent != row.holder_name:
-            owner = ""
+        agent, answers = self.agents.get(row.holder_key, ("", ""))
+        owner = answers if agent == row.holder_name else ""
         owner = owner or (above.owner if above is not None else task.owner)
         if above is not None and above.standing == "revoked":
             return replace(above, owner=owner)
-        for kind, identity in (
+        subjects = (
+            ("everything", EVERYTHING.id),
             ("task", row.task),
+            ("owner", task.owner),
             ("link", row.id),
             ("key", b64u(row.holder_key)),
             ("agent", agent),
-        ):
-            if identity and (kind, identity) in self.revoked:
+            ("owner", answers),
+        )
+        for kind, identity in subjects:
+            if identity and self.ended.get((kind, identity)) == "revoke":
                 return _State("revoked", identity, owner)
-        if above is not None and above.standing != "active":
+        if above is not None and above.standing not in {"active", "suspended"}:
             return replace(above, owner=owner)
         if task.state != "open" and (task.closed_at is None or task.closed_at <= self.at):
             return _State("task_closed", row.task, owner)
         if self.at >= task.deadline or self.at >= row.expires_at:
             return _State("expired", row.id if self.at >= row.expires_at else row.task, owner)
+        if above is not None and above.standing == "suspended":
+            return replace(above, owner=owner)
+        for kind, identity in subjects:
+            if identity and self.ended.get((kind, identity)) == "suspend":
+                return _State("suspended", identity, owner)
+        if agent in self.overdue:
+            return _State("suspended", agent, owner)
         return _State("active", "", owner)
 
     def entry(self, row: LinkData, state: _State, parent: LinkEntry | None) -> LinkEntry:

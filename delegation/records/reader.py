@@ -13,9 +13,13 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.lease import ReplicaEntry
+from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
-from delegation.records import decisions, links
+from delegation.lineage.feed import Feed, Revocation
+from delegation.records import changes, decisions, links, replicas
 from delegation.records.facts import counters, read_facts
+from delegation.records.local import root_standing
 from delegation.records.numbers import read_numbers
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
@@ -26,11 +30,15 @@ from delegation.records.tables import (
     DECISIONS,
     LINKS,
     OUTCOMES,
-    REVOCATIONS,
     TASKS,
     UNPROVEN,
 )
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
+from delegation.tracker.work import (
+    Agent,
+    ApiKey,
+    DecisionDetail,
+    OutcomeReport,
+)
 
 
 class SqlReader:
@@ -54,7 +62,12 @@ class SqlReader:
         """Return what settling a call would know now; nothing is locked."""
         epoch = read_numbers(self._connection)["epoch"]
         found = read_facts(
-            self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
+            self._connection,
+            [query],
+            epoch=epoch,
+            shelf=self._shelves.revoked,
+            paused=self._shelves.paused,
+            settles=False,
         )
         counters(self._connection, [query], found)
         return found.of(query, is_nonce_used=False)
@@ -103,7 +116,9 @@ class SqlReader:
         ):
             keys.setdefault(row.agent, []).append(row.key)
         found = self._connection.execute(select(AGENTS).order_by(AGENTS.c.name))
-        return [Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at) for r in found]
+        return [
+            Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at, r.recertify_by) for r in found
+        ]
 
     def link(self, link: LinkId, *, at: int) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
@@ -199,11 +214,21 @@ class SqlReader:
             outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
         return replace(decisions.detail_of(row), outcome=outcome)
 
-    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        query = select(REVOCATIONS).where(REVOCATIONS.c.epoch > after)
-        query = query.order_by(REVOCATIONS.c.epoch).limit(limit)
-        return [revocation_of(row) for row in self._connection.execute(query)]
+    def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
+        """Return changes of what stands with an epoch above `after`, oldest first."""
+        return changes.feed(self._connection, after=after, limit=limit, history=history)
+
+    def changes(self, subject: Subject) -> Sequence[Revocation]:
+        """Return what was ever recorded of one subject, oldest first."""
+        return changes.of(self._connection, subject)
+
+    def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
+        """Return what step 10 asks about a root and holders below it; None if it is unknown."""
+        return root_standing(self._connection, root, holders)
+
+    def replicas(self) -> Sequence[ReplicaEntry]:
+        """Return all registered verifiers outside the store, by name."""
+        return replicas.all_of(self._connection)
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
@@ -218,11 +243,6 @@ class SqlReader:
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
-
-
-def revocation_of(row: Row[Any]) -> Revocation:
-    """Return a row as a revocation."""
-    return Revocation(row.epoch, Subject(row.kind, row.id), row.by, row.reason, row.at)
 
 
 def _api_key(row: Row[Any]) -> ApiKey:

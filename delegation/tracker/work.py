@@ -6,7 +6,7 @@ leaves a deed only after its transaction was committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.lease import ReplicaEntry
+from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.feed import Feed, Revocation
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 
@@ -59,31 +62,14 @@ class Agent:
         owner: The accountable human or service.
         keys: Its 32-byte holder keys.
         registered_at: Unix seconds.
+        recertify_by: Unix seconds from which it is recognised no more; None for never.
     """
 
     name: str
     owner: str
     keys: tuple[bytes, ...]
     registered_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """One recorded revocation.
-
-    Args:
-        epoch: Its number; later revocations have higher ones.
-        subject: What is revoked, with everything below it.
-        by: Who revoked it: an API key's name, or the fingerprint of a holder.
-        reason: Why, in their words.
-        at: Unix seconds.
-    """
-
-    epoch: int
-    subject: Subject
-    by: str
-    reason: str
-    at: int
+    recertify_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +212,23 @@ class Reader(Protocol):
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
 
-    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
+    def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
+        """Return changes of what stands with an epoch above `after`, oldest first.
+
+        Args:
+            after: The last epoch that was read.
+            limit: At most so many changes.
+            history: Leave out closings and registrations, for a reader that remembers nothing yet.
+        """
+
+    def changes(self, subject: Subject) -> Sequence[Revocation]:
+        """Return what was ever recorded of one subject, oldest first."""
+
+    def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
+        """Return what step 10 asks about a root and holders below it; None if it is unknown."""
+
+    def replicas(self) -> Sequence[ReplicaEntry]:
+        """Return all registered verifiers outside the store, by name."""
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
@@ -278,12 +279,48 @@ class Work(Reader, Protocol):
             ConflictError: Another outcome was reported before.
         """
 
-    def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a revocation, or return the one that is there already.
+    def revoke(
+        self,
+        subject: Subject,
+        *,
+        by: str,
+        reason: str,
+        at: int,
+        effective_at: int | None = None,
+    ) -> Revocation:
+        """Record a revocation, or return the one that holds as early already.
 
         Raises:
-            NotFoundError: No task or agent is recorded under that id; links and keys need not be.
+            NotFoundError: Nothing is recorded under that id; links and keys need not be.
         """
+
+    def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+        """Record a suspension, or return the one that holds.
+
+        Raises:
+            NotFoundError: Nothing is recorded under that id; links and keys need not be.
+            ConflictError: The subject is revoked, which is final.
+        """
+
+    def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+        """Record that a suspension ends.
+
+        Raises:
+            ConflictError: The subject is revoked, which is final, or is not suspended.
+        """
+
+    def add_replica(self, replica: ReplicaEntry) -> None:
+        """Register a verifier outside the store.
+
+        Raises:
+            ConflictError: Its API key has too many.
+        """
+
+    def touch_replica(self, name: str, *, by: str, applied: int, at: int) -> bool:
+        """Note that a verifier polls and what it has applied; False if it is not registered."""
+
+    def remove_replica(self, name: str, *, by: str) -> bool:
+        """Forget a verifier; False if it was not registered."""
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key.
@@ -331,6 +368,12 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
+        """
+
+    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, from any thread, when what stands may have changed.
+
+        A hint: it may come late, twice or never. Returns what ends it.
         """
 
     def close(self) -> None:

@@ -1,0 +1,158 @@
+"""What stands: revoking, suspending, and those who follow it from outside the store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from delegation.authority.ids import LinkId
+from delegation.canonical import b64u
+from delegation.embedded.review import PAGE, Review
+from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
+from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
+from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.feed import Feed, Revocation
+from delegation.tokens.token import Token
+from delegation.tracker import check, follow, revoke
+
+
+class Standing(Review):
+    """The deeds on what stands; part of `Tracker`."""
+
+    _desk: check.Desk
+    bound: float = BOUND
+
+    def revoke(  # what a revocation states
+        self,
+        kind: SubjectKind,
+        id: str,  # noqa: A002  # the word of the wire
+        *,
+        by: str,
+        reason: str = "",
+        effective_at: int | None = None,
+        wait: bool = False,
+    ) -> Revocation:
+        """End a subject and all below it; see `tracker.revoke.revoke`.
+
+        With `wait`, return when every registered verifier outside the store has applied it, or after
+        1.2 times their bound; `barrier` of the answer says which of the two it was.
+        """
+        done = revoke.revoke(
+            self._store,
+            Subject(kind, id),
+            by=by,
+            reason=reason,
+            at=self._clock(),
+            effective_at=effective_at,
+        )
+        return self._everywhere(done, wait=wait)
+
+    def suspend(
+        self,
+        kind: SubjectKind,
+        id: str,  # noqa: A002
+        *,
+        by: str,
+        reason: str = "",
+        wait: bool = False,
+    ) -> Revocation:
+        """End a subject and all below it until it is resumed; see `tracker.revoke.suspend`."""
+        subject = Subject(kind, id)
+        done = revoke.suspend(self._store, subject, by=by, reason=reason, at=self._clock())
+        return self._everywhere(done, wait=wait)
+
+    def resume(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
+        """End a suspension; see `tracker.revoke.resume`."""
+        subject = Subject(kind, id)
+        return revoke.resume(self._store, subject, by=by, reason=reason, at=self._clock())
+
+    def freeze(self, *, by: str, reason: str = "", wait: bool = True) -> Revocation:
+        """Suspend everything: no call is allowed until `unfreeze`."""
+        return self.suspend(*EVERYTHING, by=by, reason=reason, wait=wait)
+
+    def unfreeze(self, *, by: str, reason: str = "") -> Revocation:
+        """End a freeze.
+
+        Raises:
+            ConflictError: Nothing is frozen.
+        """
+        return self.resume(*EVERYTHING, by=by, reason=reason)
+
+    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
+        """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
+        text = token if isinstance(token, str) else token.text
+        return revoke.revoke_below(self._desk, text, proof, link, at=self._clock())
+
+    def _everywhere(self, done: Revocation, *, wait: bool) -> Revocation:
+        if not wait:
+            return done
+        held = follow.wait_everywhere(
+            self._store, done.epoch, bound=self.bound, monotonic=time.monotonic, pause=time.sleep
+        )
+        return replace(done, barrier=held)
+
+    # For those who follow from outside the store
+
+    def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
+        """Return changes of what stands with an epoch above `after`, oldest first."""
+        return self.feed(after=after, limit=limit).changes
+
+    def feed(self, *, after: int = 0, limit: int = PAGE) -> Feed:
+        """Return changes after an epoch, and up to which epoch nothing is missing."""
+        with self._store.read() as reader:
+            return reader.feed(after=after, limit=limit)
+
+    def confirmed(self, epoch: int) -> Barrier:
+        """Return which registered verifiers outside the store have applied a change."""
+        return follow.confirmed(self._store, epoch)
+
+    def replicas(self) -> Sequence[ReplicaEntry]:
+        """Return all registered verifiers outside the store."""
+        with self._store.read() as reader:
+            return reader.replicas()
+
+    def register_replica(self, *, by: str) -> ReplicaEntry:
+        """Register a verifier outside the store; see `tracker.follow.register`."""
+        return follow.register(
+            self._store,
+            by=by,
+            at=self._clock(),
+            new_id=lambda prefix: prefix + b64u(os.urandom(16)),
+        )
+
+    def poll_replica(
+        self,
+        name: str,
+        *,
+        by: str,
+        after: int,
+        limit: int = follow.MAX_PAGE,
+        history: bool = False,
+    ) -> Feed:
+        """Note what a verifier has applied, return what changed since; see `tracker.follow.poll`."""
+        return follow.poll(
+            self._store,
+            name,
+            by=by,
+            applied=after,
+            at=self._clock(),
+            limit=limit,
+            history=history,
+        )
+
+    def leave_replica(self, name: str, *, by: str) -> None:
+        """Forget a verifier that allows nothing any more."""
+        follow.leave(self._store, name, by=by)
+
+    def standing(self, root: LinkId | str, holders: Sequence[Holder] = ()) -> RootStanding:
+        """Return what step 10 asks about a root; see `tracker.follow.standing`."""
+        return follow.standing(self._store, LinkId(root), tuple(holders))
+
+    def on_change(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, from any thread, when what stands may have changed: a hint.
+
+        Returns what ends it.
+        """
+        return self._store.subscribe(heard)
