@@ -91,14 +91,17 @@ def check(
     access: Access | Json,
     *,
     idempotency_key: str | None,
+    at_least_epoch: int = 0,
 ) -> Call[Decision]:
     """Ask for a decision; the key makes it safe to send again when an answer was lost."""
-    body = {
+    body: dict[str, Any] = {
         "token": text_of(token),
         "proof": proof,
         "access": access.to_json() if isinstance(access, Access) else access,
         "idempotency_key": idempotency_key or b64u(secrets.token_bytes(16)),
     }
+    if at_least_epoch:
+        body["at_least_epoch"] = at_least_epoch
     return Call("POST", "/v1/check", read_decision, body, is_repeatable=True)
 
 
@@ -251,27 +254,6 @@ def report_outcome(
         nothing,
         body={"state": state, "detail": detail},
         is_repeatable=True,
-    )
-
-
-def revoke(kind: str, id: str, *, reason: str = "") -> Call[int]:  # noqa: A002  # the word of the wire
-    """End a link, task, agent or key and all below it; return the revocation's epoch."""
-    return Call(
-        "POST",
-        "/v1/revocations",
-        lambda a: int(a["epoch"]),
-        body={"kind": kind, "id": id, "reason": reason},
-        is_repeatable=True,
-    )
-
-
-def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[int]:
-    """Cut a link below the holder's own; return the revocation's epoch."""
-    return Call(
-        "POST",
-        "/v1/revocations/below",
-        lambda a: int(a["epoch"]),
-        body={"token": text_of(token), "proof": proof, "link": link},
     )
 
 

@@ -157,11 +157,24 @@ class Tracker(Standing):
         """Return the newest catalogue that this process knows, without asking the store."""
         return self._desk.store.catalogue_hint()
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
+    def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> Agent:
         """Register an agent under its owner; see `tracker.agents.add_agent`."""
         held = [key.key for key in keys]
         return agents.add_agent(
-            self._store, self._desk.ring, name, owner=owner, keys=held, at=self._clock()
+            self._store,
+            self._desk.ring,
+            name,
+            owner=owner,
+            keys=held,
+            at=self._clock(),
+            recertify_by=recertify_by,
         )
 
     # Tasks and tokens
@@ -224,10 +237,16 @@ class Tracker(Standing):
         *,
         client: str = "",
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Decision:
         """Decide one call and record it; see `tracker.check.check`. True only if it is allowed."""
         pending = self.begin_check(
-            token, proof, access, client=client, idempotency_key=idempotency_key
+            token,
+            proof,
+            access,
+            client=client,
+            idempotency_key=idempotency_key,
+            at_least_epoch=at_least_epoch,
         )
         return check.settled(pending)
 
@@ -239,6 +258,7 @@ class Tracker(Standing):
         *,
         client: str = "",
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Future[Decision]:
         """Decide one call; the future has the decision once it is recorded, for event loops."""
         return check.check(
@@ -249,6 +269,7 @@ class Tracker(Standing):
             at=self._clock(),
             client=client,
             idempotency_key=idempotency_key,
+            at_least_epoch=at_least_epoch,
         )
 
     def plan(

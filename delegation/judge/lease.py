@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 BOUND: Final = 1.0  # seconds, D
-MAX_BOUND: Final = 60.0
+MAX_BOUND: Final = 5.0  # a client waits ten seconds for an answer that may take 1.2 of these
 POLL_SHARE: Final = 0.2  # of D: how often a verifier polls, and how long a poll waits for news
 TIMEOUT_SHARE: Final = 0.8  # of D: after which a poll has failed
 WAIT_SHARE: Final = 1.2  # of D: after which no lease of before can hold, clock drift included

@@ -65,6 +65,9 @@ class CheckBody(Body):
         pattern=r"^[!-~]{1,128}$",
         description="The caller's name for this request; sent again, it gets the first answer.",
     )
+    at_least_epoch: int = Field(
+        default=0, ge=0, le=2**53, description="The newest change of what stands that was seen."
+    )
     receipt: bool = Field(default=False, description="Whether a signed receipt is wanted.")
     dry_run: bool = Field(
         default=False, description="Plan only: nothing is recorded, charged or allowed."
