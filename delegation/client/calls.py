@@ -55,6 +55,11 @@ class Call(Generic[T]):
     is_repeatable: bool = False
 
 
+def new_decision_id() -> DecisionId:
+    """Return an id for a decision that is made here and reported later."""
+    return DecisionId("dec_" + b64u(secrets.token_bytes(16)))
+
+
 def nothing(_: object) -> None:
     """Read nothing of an answer."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from delegation.authority.ids import LinkId
 from delegation.client import standing_calls
@@ -14,6 +14,7 @@ from delegation.judge.facts import EVERYTHING
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
 from delegation.tokens.token import Token
+from delegation.tracker.report import ReportResult
 
 T = TypeVar("T")
 
@@ -47,7 +48,14 @@ class Standing(ABC):
         """Cut a link below the holder's own."""
         return self._run(standing_calls.revoke_below(token, proof, link))
 
-    def suspend(self, kind: str, id: str, *, reason: str = "", wait: bool = False) -> Revocation:
+    def suspend(
+        self,
+        kind: str,
+        id: str,  # noqa: A002
+        *,
+        reason: str = "",
+        wait: bool = False,
+    ) -> Revocation:
         """End a subject and all below it until it is resumed."""
         return self._run(standing_calls.suspend(kind, id, reason=reason, wait=wait))
 
@@ -89,6 +97,10 @@ class Standing(ABC):
             name, after=after, limit=limit, wait=wait, history=history
         )
         return self._run(call)
+
+    def report_decisions(self, reports: Sequence[Mapping[str, Any]]) -> Sequence[ReportResult]:
+        """Report decisions that were made outside the store; repeating one changes nothing."""
+        return self._run(standing_calls.report_decisions(reports))
 
     def leave_replica(self, name: str) -> None:
         """Forget a verifier that allows nothing any more."""
@@ -173,6 +185,12 @@ class AsyncStanding(ABC):
             name, after=after, limit=limit, wait=wait, history=history
         )
         return await self._run(call)
+
+    async def report_decisions(
+        self, reports: Sequence[Mapping[str, Any]]
+    ) -> Sequence[ReportResult]:
+        """Report decisions that were made outside the store; repeating one changes nothing."""
+        return await self._run(standing_calls.report_decisions(reports))
 
     async def leave_replica(self, name: str) -> None:
         """Forget a verifier that allows nothing any more."""

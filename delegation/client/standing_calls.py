@@ -16,6 +16,7 @@ from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
 from delegation.messages.standing import read_change, read_feed, read_standing
 from delegation.tokens.token import Token
+from delegation.tracker.report import ReportResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,17 @@ def poll_replica(
 def leave_replica(name: str) -> Call[None]:
     """Forget a verifier that allows nothing any more."""
     return Call("DELETE", f"/v1/replicas/{part(name)}", nothing)
+
+
+def report_decisions(reports: Sequence[Mapping[str, Any]]) -> Call[Sequence[ReportResult]]:
+    """Report decisions that were made outside the store."""
+    return Call(
+        "POST",
+        "/v1/decisions/report",
+        lambda answer: [ReportResult(**one) for one in answer["results"]],
+        {"reports": list(reports)},
+        is_repeatable=True,
+    )
 
 
 def _registration(body: Mapping[str, Any]) -> Registration:

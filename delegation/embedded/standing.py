@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from delegation.authority.ids import LinkId
@@ -14,8 +14,10 @@ from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.local import LocalEntry
 from delegation.tokens.token import Token
-from delegation.tracker import check, follow, revoke
+from delegation.tracker import check, follow, report, revoke
+from delegation.tracker.report import Report, ReportResult
 
 
 class Standing(Review):
@@ -149,6 +151,26 @@ class Standing(Review):
     def standing(self, root: LinkId | str, holders: Sequence[Holder] = ()) -> RootStanding:
         """Return what step 10 asks about a root; see `tracker.follow.standing`."""
         return follow.standing(self._store, LinkId(root), tuple(holders))
+
+    def report(
+        self, reports: Sequence[Report], *, by: str, audiences: Iterable[str] | None = None
+    ) -> list[ReportResult]:
+        """Record decisions that were made outside the store; see `tracker.report.report`."""
+        return report.report(
+            self._desk,
+            reports,
+            by=by,
+            audiences=audiences,
+            at=self._clock(),
+            bound=self.bound,
+        )
+
+    def local_decisions(
+        self, *, conflicts: bool = False, after: int = 0, limit: int = PAGE
+    ) -> Sequence[tuple[int, LocalEntry]]:
+        """Return decisions made outside the store, or those the service would have denied."""
+        with self._store.read() as reader:
+            return reader.local_decisions(conflicts=conflicts, after=after, limit=limit)
 
     def on_change(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Have a function called, from any thread, when what stands may have changed: a hint.

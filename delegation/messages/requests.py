@@ -141,6 +141,25 @@ class PollBody(Body):
     )
 
 
+class ReportBody(Body):
+    """A decision that a verifier outside the store made."""
+
+    decision: str = Field(max_length=64)
+    token: str
+    proof: str
+    access: dict[str, Any]
+    at: int = Field(ge=0, le=2**53, description="Unix seconds.")
+    epoch: int = Field(ge=0, le=2**53, description="The newest change that was known.")
+    catalogue: int = Field(ge=0, le=2**53, description="The revision it was judged by.")
+    denied: str | None = Field(default=None, max_length=64, description="The code of a denial.")
+
+
+class ReportsBody(Body):
+    """Decisions that a verifier outside the store made."""
+
+    reports: list[ReportBody] = Field(min_length=1, max_length=100)
+
+
 class HolderBody(Body):
     """Who holds a link of a chain."""
 

@@ -12,11 +12,12 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
+from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
-from delegation.records.claims import claim_nonces, claim_requests, forget_old, nonces_are_known
+from delegation.records.claims import claim_nonces, claim_requests, forget_old
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
 from delegation.records.links import RecordedLink, record_links

@@ -10,16 +10,18 @@ from sqlalchemy import Connection, Row, select
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue
+from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
+from delegation.judge.standing import Called
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.feed import Feed, Revocation
-from delegation.records import changes, decisions, links, replicas
+from delegation.lineage.local import LocalEntry
+from delegation.records import changes, decisions, links, local, replicas
 from delegation.records.facts import counters, read_facts
-from delegation.records.local import root_standing
 from delegation.records.numbers import read_numbers
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
@@ -212,7 +214,8 @@ class SqlReader:
         outcome = None
         if told is not None:
             outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
-        return replace(decisions.detail_of(row), outcome=outcome)
+        told_by = local.local_of(self._connection, decision)
+        return replace(decisions.detail_of(row), outcome=outcome, local=told_by)
 
     def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
         """Return changes of what stands with an epoch above `after`, oldest first."""
@@ -224,7 +227,23 @@ class SqlReader:
 
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
-        return root_standing(self._connection, root, holders)
+        return local.root_standing(self._connection, root, holders)
+
+    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
+        """Return what step 10 asks about a call, as it was known at an earlier instant."""
+        return local.facts_at(self._connection, chain, called, at=at)
+
+    def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
+        """Return whether a proof was used in any recorded decision, however long ago."""
+        return local.was_used(self._connection, holder, jti, leaf, proof)
+
+    def local_decisions(
+        self, *, conflicts: bool, after: int, limit: int
+    ) -> Sequence[tuple[int, LocalEntry]]:
+        """Return decisions made outside the store, with their sequence, in commit order."""
+        return local.local_decisions(
+            self._connection, conflicts=conflicts, after=after, limit=limit
+        )
 
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""

@@ -17,7 +17,8 @@ from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
-from delegation.records import changes, replicas
+from delegation.lineage.local import LocalEntry
+from delegation.records import changes, local, replicas
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
@@ -225,6 +226,10 @@ class SqlWork(SqlReader):
             self._connection.execute(select(column).where(column == subject.id).limit(1)).first()
             for column in columns
         )
+
+    def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
+        """Record where a decision of this transaction was really made."""
+        local.add_local(self._connection, entry, holder=holder, jti=jti)
 
     def add_replica(self, replica: ReplicaEntry) -> None:
         """Register a verifier outside the store."""

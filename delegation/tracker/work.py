@@ -21,8 +21,10 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
+from delegation.judge.standing import Called
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.local import LocalEntry
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 
@@ -102,6 +104,7 @@ class DecisionDetail:
         epoch: The newest revocation that was known.
         catalogue: The catalogue revision in force.
         outcome: What the service said became of it, if it said so.
+        local: Where it was really made, if outside the store.
     """
 
     decision: Decision
@@ -110,6 +113,7 @@ class DecisionDetail:
     epoch: int
     catalogue: int
     outcome: OutcomeReport | None = None
+    local: LocalEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,23 @@ class Reader(Protocol):
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
 
+    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
+        """Return what step 10 asks about a call, as it was known at an earlier instant."""
+
+    def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
+        """Return whether a proof was used in any recorded decision, however long ago."""
+
+    def local_decisions(
+        self, *, conflicts: bool, after: int, limit: int
+    ) -> Sequence[tuple[int, LocalEntry]]:
+        """Return decisions made outside the store, with their sequence, in commit order.
+
+        Args:
+            conflicts: Only those that the service would have denied.
+            after: The last sequence that was read.
+            limit: At most so many.
+        """
+
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""
 
@@ -308,6 +329,9 @@ class Work(Reader, Protocol):
         Raises:
             ConflictError: The subject is revoked, which is final, or is not suspended.
         """
+
+    def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
+        """Record where a decision of this transaction was really made."""
 
     def add_replica(self, replica: ReplicaEntry) -> None:
         """Register a verifier outside the store.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -89,4 +90,5 @@ def get_decision(decision: str, tracker: TrackerDep) -> dict[str, Any]:
             "by": detail.outcome.by,
             "at": detail.outcome.at,
         },
+        "local": None if detail.local is None else asdict(detail.local),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from delegation.authority.ids import LinkId
 from delegation.messages.requests import (
     PollBody,
+    ReportsBody,
     ResumeBody,
     RevokeBelowBody,
     RevokeBody,
@@ -17,6 +19,7 @@ from delegation.messages.requests import (
     SuspendBody,
 )
 from delegation.messages.standing import change_json, feed_json, holder_of, standing_json
+from delegation.tracker.report import Report
 from delegation.tracker.work import ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, SERVICES, TrackerDep, needs
 from delegation_api.waiting import MAX_WAIT, awaited_feed, everywhere
@@ -115,6 +118,27 @@ def list_replicas(tracker: TrackerDep) -> dict[str, Any]:
             for r in tracker.replicas()
         ]
     }
+
+
+@router.post("/decisions/report")
+def report(body: ReportsBody, caller: Service, tracker: TrackerDep) -> dict[str, Any]:
+    """Record decisions that a verifier outside the store made; repeating one changes nothing."""
+    audiences = caller.audiences if caller.role == "service" else None
+    reports = [Report(**dict(one)) for one in body.reports]
+    found = tracker.report(reports, by=caller.name, audiences=audiences)
+    return {"results": [asdict(result) for result in found]}
+
+
+@router.get("/local-decisions", dependencies=[Depends(needs(READERS))])
+def local_decisions(
+    tracker: TrackerDep,
+    conflicts: bool = False,  # noqa: FBT001, FBT002  # a query parameter
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """List decisions made outside the store, or those that the service would have denied."""
+    found = tracker.local_decisions(conflicts=conflicts, after=after, limit=limit)
+    return {"decisions": [{"sequence": n, **asdict(entry)} for n, entry in found]}
 
 
 @router.post("/standing", dependencies=[Depends(needs(SERVICES))])

@@ -1,0 +1,550 @@
+"""Settling calls in the verifier's own process: only what standing alone decides, only while fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from service import Service
+from wire import handler
+from world import DESK, NOW, OWNER, World, verdict
+
+from delegation import Access, Grant, Tool, anything, may
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.flow import AfterNever
+from delegation.authority.pattern import tool_pattern
+from delegation.client import AsyncClient
+from delegation.errors import ConfigurationError, ServiceError
+from delegation.integrations.following import Digests
+from delegation.integrations.in_process import InProcessVerifier
+from delegation.integrations.spool import Spool, SpoolFullError
+from delegation.judge.facts import Subject
+from delegation.judge.outside import LocalDecision
+
+httpx2 = pytest.importorskip("httpx2")
+
+
+class Sides:
+    """A service, and a verifier elsewhere with a spool; time moves when a test says so."""
+
+    def __init__(self, folder: Path, *, fallback: str = "service", **spool: int) -> None:
+        self.world = World()
+        self.tracker = self.world.tracker
+        self.tracker.add_tool(
+            Tool("crm.read", effect="read", system="crm", arguments={"id": "opaque"})
+        )
+        self.task = self.world.task = self.world.open(budget={})
+        self.service = Service(self.world)
+        self.inner = handler(self.service)
+        self.sent: list[str] = []
+        self.is_down = False
+        self.boot = 1000.0
+        self.spool = Spool(folder / "spool.db", **spool)
+        self.verifier = self.start(fallback)
+
+    def start(self, fallback: str = "service") -> InProcessVerifier:
+        """Return another verifier on the same spool, without its background work."""
+        client = AsyncClient(
+            "http://testserver",
+            api_key=self.service.keys["service"],
+            transport=httpx2.MockTransport(self._handle),
+            attempts=1,
+        )
+        verifier = InProcessVerifier(
+            client,
+            spool=self.spool,
+            fallback=fallback,
+            clock=lambda: self.world.at,
+            boot_clock=lambda: self.boot,
+        )
+        verifier.local.follow = lambda: None
+        return verifier
+
+    def _handle(self, request):
+        self.sent.append(request.url.path)
+        if self.is_down:
+            raise httpx2.ConnectError("down")
+        return self.inner(request)
+
+    def check(self, token, by: str = "a", access=None, verifier=None, proof=None, **fields):
+        """Prove a call and ask the verifier."""
+        wanted = access or self.world.access()
+        made = proof or self.world.key(by).prove(token, wanted, at=self.world.at)
+        asked = (verifier or self.verifier).check(token.text, made, wanted, **fields)
+        return asyncio.run(asked)
+
+    def poll(self) -> None:
+        """Poll once."""
+        asyncio.run(self.verifier.local.follower.poll())
+
+    def report(self) -> int:
+        """Report what waits."""
+        return asyncio.run(self.verifier.local.report())
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> Sides:
+    """Return a service and a verifier that asks it where it must."""
+    return Sides(tmp_path)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Sides:
+    """Return a service and a verifier that refuses where it would have to ask."""
+    return Sides(tmp_path, fallback="refuse")
+
+
+def test_a_call_that_needs_only_standing_is_settled_here_and_reported_later(sides: Sides) -> None:
+    """No check is sent; the service learns of it by report, under its true origin, without conflict."""
+    token = sides.world.chain("boss", "a")
+    decision = sides.check(token)
+    assert decision
+    assert isinstance(decision, LocalDecision)
+    assert "/v1/check" not in sides.sent
+    assert dict(decision.arguments) == {"path": "/a"}
+    assert decision.is_fresh(sides.boot)
+    assert not decision.is_fresh(sides.boot + 1.0)
+    assert sides.spool.depth()[0] == 1
+    with pytest.raises(LookupError):
+        _known(sides, decision.id)
+    assert sides.report() == 1
+    assert sides.spool.depth() == (0, 0)
+    detail = _known(sides, decision.id)
+    assert detail.decision.allowed
+    assert detail.decision.at == NOW
+    assert (detail.local.by, detail.local.conflict_step) == ("svc", None)
+    assert sides.tracker.local_decisions(conflicts=True) == []
+    assert sides.tracker.lineage(sides.task).entry.links[-1].decisions.allowed == 1
+
+
+def _known(sides: Sides, decision: str):
+    from delegation.errors import NotFoundError
+
+    try:
+        return sides.tracker.decision(decision)
+    except NotFoundError as error:
+        raise LookupError from error
+
+
+@pytest.mark.parametrize("case", ["macaroon", "ledger", "budget", "cost", "flow", "approval"])
+def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: str) -> None:
+    """A MAC, a ledger, a budget, a cost, a flow rule, an approval: asked for there, or refused."""
+    sides = Sides(tmp_path)
+    fields: dict[str, object] = {}
+    access = sides.world.access()
+    if case == "ledger":
+        sides.world.task = sides.world.open()
+    elif case == "budget":
+        fields = {"budget": {"calls": 5}}
+    elif case == "flow":
+        fields = {"flow": [AfterNever(("pii",), ("external",))]}
+    elif case == "approval":
+        fields = {"needs_approval": [ApprovalRule((tool_pattern("files.read"),), ("chief",))]}
+    elif case == "cost":
+        access = sides.world.access("pay.refund", order="o1", amount=5)
+    token = sides.world.chain(
+        "boss", "a", format="macaroon" if case == "macaroon" else "biscuit", **fields
+    )
+    decision = sides.check(token, access=access)
+    assert not isinstance(decision, LocalDecision)
+    assert "/v1/check" in sides.sent
+    strict = sides.start("refuse")
+    refused = sides.check(token, access=access, verifier=strict)
+    assert not refused
+    assert (refused.denial.step, refused.denial.code) == (10, "not_settled_here")
+
+
+def test_nothing_is_allowed_on_what_is_older_than_the_bound(alone: Sides) -> None:
+    """Silence can only deny: the service is gone, the lease ends, nothing passes."""
+    token = alone.world.chain("boss", "a")
+    assert alone.check(token)
+    alone.is_down = True
+    alone.boot += 0.99
+    assert alone.check(token)
+    alone.boot += 0.02
+    with pytest.raises(ServiceError):
+        alone.check(token)  # neither keys nor a lease can be had
+    alone.is_down = False
+    alone.boot += 1
+    assert alone.check(token)
+
+
+def test_a_clock_that_went_back_finds_no_lease(alone: Sides) -> None:
+    """A restored virtual machine must not find its old lease fresh for ever."""
+    token = alone.world.chain("boss", "a")
+    assert alone.check(token)
+    alone.is_down = True
+    alone.boot -= 500
+    with pytest.raises(ServiceError):
+        alone.check(token)
+
+
+def test_a_lease_is_counted_from_before_its_poll(alone: Sides) -> None:
+    """An answer that was long on its way says how things stood before it was sent."""
+    inner = alone.inner
+
+    def slow(request):
+        answer = inner(request)
+        if request.url.path.endswith("/poll"):
+            alone.boot += 0.7
+        return answer
+
+    alone.inner = slow
+    alone.poll()
+    assert alone.verifier.local.follower.lease.fresh_until == 1001.0
+    assert alone.boot == pytest.approx(1000.7)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["link", "task", "agent", "key", "owner", "tool", "system", "close", "freeze", "registry"],
+)
+def test_what_ends_at_the_service_ends_here_with_the_next_poll(alone: Sides, kind: str) -> None:
+    """All by which standing turns from yes to no travels in the feed."""
+    world, tracker = alone.world, alone.tracker
+    ceiling = Grant([may("crm.read", id=anything())], audience=[DESK], delegations_left=3)
+    world.task = tracker.open_task("T", owner=OWNER, ceiling=ceiling, lasts=1000)
+    tracker.add_agent("a", owner="bo@acme.example", keys=[world.key("a").public])
+    token = world.chain("boss", "a")
+    access = Access("crm.read", {"id": "1"}, DESK)
+    assert alone.check(token, access=access)
+    ids = {"link": token.id, "task": world.task.id, "agent": "a", "owner": "bo@acme.example"}
+    ids |= {"key": world.key("a").public.text[8:], "tool": "crm.read", "system": "crm"}
+    code = f"{kind}_revoked"
+    if kind == "close":
+        tracker.close_task(world.task)
+        code = "task_closed"
+    elif kind == "freeze":
+        tracker.freeze(by="t", wait=False)
+        code = "frozen"
+    elif kind == "registry":
+        tracker.add_agent("boss", owner=OWNER, keys=[world.key("another").public])
+        code = "holder_contradicts_registry"
+    else:
+        tracker.revoke(kind, ids[kind], by="t")
+    assert alone.check(token, access=access)  # still within the bound of its lease
+    alone.poll()
+    denied = alone.check(token, access=access)
+    assert verdict(denied) == (10, code)
+    alone.report()
+    assert verdict(alone.tracker.decision(denied.id).decision) == (10, code)
+    if kind == "freeze":
+        tracker.unfreeze(by="t")
+        alone.poll()
+        assert alone.check(token, access=access)
+
+
+def test_a_resumed_or_later_end_is_followed(alone: Sides) -> None:
+    """Suspensions end when they are resumed; a key that ends at an instant ends then."""
+    token = alone.world.chain("boss", "a")
+    alone.tracker.suspend("link", token.id, by="t")
+    assert verdict(alone.check(token)) == (10, "link_suspended")
+    alone.tracker.resume("link", token.id, by="t")
+    alone.tracker.revoke("link", token.id, by="t", effective_at=NOW + 5)
+    alone.poll()
+    assert alone.check(token)
+    alone.world.at = NOW + 5
+    assert verdict(alone.check(token)) == (10, "link_revoked")
+
+
+def test_a_proof_is_used_once_on_this_host_through_restarts(sides: Sides) -> None:
+    """Whoever wins the nonce in the file is allowed; a second process of the host sees it."""
+    token, access = sides.world.chain("boss", "a"), sides.world.access()
+    proof = sides.world.key("a").prove(token, access, at=NOW)
+    strict = sides.start("refuse")
+    assert sides.check(token, proof=proof, verifier=strict)
+    for verifier in (strict, sides.start("refuse")):
+        assert verdict(sides.check(token, proof=proof, verifier=verifier)) == (14, "replayed")
+
+
+def test_a_proof_used_on_two_hosts_is_a_conflict_once_both_reported(tmp_path: Path) -> None:
+    """Two spools know nothing of each other; the service finds the second use."""
+    sides = Sides(tmp_path)
+    token, access = sides.world.chain("boss", "a"), sides.world.access()
+    proof = sides.world.key("a").prove(token, access, at=NOW)
+    first = sides.check(token, proof=proof)
+    sides.spool = Spool(tmp_path / "other.db")
+    other = sides.start()
+    second = sides.check(token, proof=proof, verifier=other)
+    assert first
+    assert second
+    sides.report()
+    asyncio.run(other.local.report())
+    ((_, found),) = sides.tracker.local_decisions(conflicts=True)
+    assert (found.decision, found.conflict_step, found.conflict_code) == (second.id, 14, "replayed")
+
+
+def test_a_report_of_what_was_revoked_long_before_is_a_conflict_and_is_kept(sides: Sides) -> None:
+    """The call was made, whoever should have stopped it: recorded as made, with what speaks against it."""
+    token = sides.world.chain("boss", "a")
+    sides.poll()
+    sides.tracker.revoke("link", token.id, by="t")
+    early = sides.check(token)  # within the bound
+    sides.world.at = NOW + 10
+    late = sides.check(token)  # a verifier that keeps no bound: its boot clock stands still
+    assert early
+    assert late
+    sides.report()
+    found = {e.decision: e.conflict_code for _, e in sides.tracker.local_decisions()}
+    assert found == {early.id: None, late.id: "link_revoked"}
+    assert sides.tracker.decision(late.id).decision.allowed
+    answer = sides.service.ask("GET", "/v1/local-decisions?conflicts=true", "reviewer").json()
+    assert [d["decision"] for d in answer["decisions"]] == [late.id]
+
+
+def _report(sides: Sides, **changes):
+    token = sides.world.chain("boss", "a") if not hasattr(sides, "token") else sides.token
+    sides.token, access = token, sides.world.access()
+    proof = sides.world.key("a").prove(token, access, at=changes.get("at", NOW))
+    body = {
+        "decision": "dec_" + "A" * 22,
+        "token": token.text,
+        "proof": proof,
+        "access": access.to_json(),
+        "at": NOW,
+        "epoch": 0,
+        "catalogue": sides.tracker.catalogue().revision,
+        **changes,
+    }
+    answer = sides.service.ask("POST", "/v1/decisions/report", "service", json={"reports": [body]})
+    return answer.json()["results"][0] if answer.status_code == 200 else answer.json(), body
+
+
+def test_a_report_is_verified_before_it_is_believed(sides: Sides) -> None:
+    """What does not verify as of then, is out of time or of another audience enters no history."""
+    sides.tracker.decisions()
+    far = Access("files.read", {"path": "/a"}, "https://elsewhere.example", purpose="desk")
+    for changes, code in (
+        ({"token": "garbage"}, "token_malformed"),
+        ({"proof": "x"}, "proof_malformed"),
+        ({"access": sides.world.access(path="/b").to_json()}, "proof_other_access"),
+        ({"at": NOW + 6}, "report_out_of_time"),
+        ({"at": NOW - 8 * 24 * 3600}, "report_out_of_time"),
+        ({"decision": "dec_1"}, "report_malformed"),
+        ({"denied": "No!"}, "report_malformed"),
+        ({"access": far.to_json()}, "report_other_audience"),
+    ):
+        result, _ = _report(sides, **changes)
+        assert result["refused"] == code, changes
+    assert sides.tracker.local_decisions() == []
+    old = sides.world.key("a").prove(sides.token, sides.world.access(), at=NOW - 100)
+    assert _report(sides, proof=old)[0]["refused"] == "proof_stale"
+
+
+def test_reports_are_idempotent_by_decision_and_nobody_takes_anothers_id(sides: Sides) -> None:
+    """A report that was lost on the way is sent again; an id that is another's is refused."""
+    first, body = _report(sides)
+    assert first == {"decision": body["decision"], "refused": "", "conflict": ""}
+    count = len(sides.tracker.decisions())
+    again = sides.service.ask(
+        "POST", "/v1/decisions/report", "service", json={"reports": [body, body]}
+    )
+    assert again.json()["results"] == [first, first]
+    assert len(sides.tracker.decisions()) == count
+    sides.tracker.create_api_key("other", "operator")
+    stolen = sides.service.ask("POST", "/v1/decisions/report", "operator", json={"reports": [body]})
+    assert stolen.json()["results"][0]["refused"] == "conflict"
+    own = sides.world.check(sides.world.chain("boss", "a"), "a")
+    taken, _ = _report(sides, decision=own.id)
+    assert taken["refused"] == "conflict"
+    for role in ("reviewer", None):
+        answer = sides.service.ask("POST", "/v1/decisions/report", role, json={"reports": [body]})
+        assert answer.status_code in {401, 403}
+
+
+def test_a_local_use_claims_the_nonce_at_the_service(sides: Sides) -> None:
+    """Once it is reported, the same proof is a replay there; days later, a conflict."""
+    token, access = sides.world.chain("boss", "a"), sides.world.access()
+    sides.token = token
+    proof = sides.world.key("a").prove(token, access, at=NOW)
+    assert sides.check(token, proof=proof)
+    sides.report()
+    assert verdict(sides.tracker.check(token, proof, access)) == (14, "replayed")
+    sides.world.at = NOW + 3 * 24 * 3600
+    result, _ = _report(sides, token=token.text, proof=proof, decision="dec_" + "B" * 22)
+    assert result["conflict"] == "replayed"
+
+
+def test_a_full_spool_settles_nothing_here(tmp_path: Path) -> None:
+    """What cannot be reported must not pile up for ever: the service decides, or nobody."""
+    sides = Sides(tmp_path, most_rows=2)
+    token = sides.world.chain("boss", "a")
+    assert [isinstance(sides.check(token), LocalDecision) for _ in range(3)] == [True, True, False]
+    assert sides.sent.count("/v1/check") == 1
+    strict = sides.start("refuse")
+    assert verdict(sides.check(token, verifier=strict)) == (14, "spool_full")
+    assert sides.report() == 2
+    assert isinstance(sides.check(token), LocalDecision)
+
+
+def test_a_spool_is_bounded_in_bytes_and_closed_to_others(tmp_path: Path) -> None:
+    """It holds tokens and arguments: mode 0600, and no other program's file."""
+    sides = Sides(tmp_path, most_bytes=100)
+    assert not isinstance(sides.check(sides.world.chain("boss", "a")), LocalDecision)
+    file = tmp_path / "spool.db"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o640)
+    with pytest.raises(ConfigurationError):
+        Spool(file)
+    other = tmp_path / "notes.db"
+    with sqlite3.connect(other) as made:
+        made.execute("CREATE TABLE note (n)")
+    made.close()
+    other.chmod(0o600)
+    with pytest.raises(ConfigurationError):
+        Spool(other)
+    row = sides.spool._connection.execute("PRAGMA synchronous").fetchone()
+    assert row == (2,)
+    assert sides.spool._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_clock_set_back_settles_nothing_here(alone: Sides) -> None:
+    """Nonces are forgotten after two minutes: a clock behind that mark would find old proofs fresh."""
+    token = alone.world.chain("boss", "a")
+    assert alone.check(token)
+    alone.world.at = NOW + 300
+    assert alone.check(token)
+    alone.world.at = NOW + 100
+    assert verdict(alone.check(token)) == (14, "clock_behind")
+    alone.world.at = NOW + 250
+    assert alone.check(token)
+
+
+def test_a_caller_that_saw_more_makes_the_verifier_poll(alone: Sides) -> None:
+    """At least as fresh as: it polls now, and still behind it refuses."""
+    token = alone.world.chain("boss", "a")
+    assert alone.check(token)
+    done = alone.tracker.revoke("tool", "ops.restart", by="t")
+    polls = alone.verifier.local.follower.polls
+    assert alone.check(token, at_least_epoch=done.epoch)
+    assert alone.verifier.local.follower.polls == polls + 1
+    assert verdict(alone.check(token, at_least_epoch=done.epoch + 1)) == (10, "stale")
+
+
+def test_a_forgotten_replica_registers_again_and_gains_nothing_from_that_poll(alone: Sides) -> None:
+    """No row, no lease: whoever waits for confirmations would not have waited for this one."""
+    alone.poll()
+    follower = alone.verifier.local.follower
+    first, lease = follower.replica, follower.lease
+    alone.tracker.leave_replica(first, by="svc")
+    alone.boot += 0.5
+    with pytest.raises(ServiceError):
+        alone.poll()
+    assert follower.lease == lease
+    alone.poll()
+    assert follower.replica not in {"", first}
+    assert follower.lease.start == alone.boot
+
+
+def test_a_restored_service_makes_the_verifier_begin_anew(alone: Sides) -> None:
+    """An epoch that went back: nothing that was read still counts, and all is read again."""
+    alone.tracker.revoke("tool", "ops.restart", by="t")
+    alone.poll()
+    follower = alone.verifier.local.follower
+    follower.epoch += 100
+    follower._revoked.add(Subject("tool", "files.read"))
+    token = alone.world.chain("boss", "a")
+    alone.poll()
+    assert follower.epoch == alone.tracker.feed(limit=1000).epoch
+    assert alone.check(token)
+
+
+def test_a_redefined_tool_is_judged_by_its_new_definition_with_the_next_poll(alone: Sides) -> None:
+    """The catalogue is part of what a lease covers."""
+    token = alone.world.chain("boss", "a")
+    assert alone.check(token)
+    alone.tracker.add_tool(
+        Tool("files.read", effect="read", arguments={"path": "path"}, sensitivity=3)
+    )
+    alone.poll()
+    assert verdict(alone.check(token)) == (8, "sensitivity_not_granted")
+
+
+def test_many_revocations_are_kept_small_and_found(sides: Sides) -> None:
+    """Digests, not texts; what was added is found, whatever its kind."""
+    held = Digests()
+    for n in range(1000):
+        held.add(Subject("link", f"lnk_{n}"))
+    assert len(held) == 1000
+    assert Subject("link", "lnk_7") in held
+    assert Subject("task", "lnk_7") not in held
+    with pytest.raises(TypeError):
+        list(held)
+
+
+def test_unreported_decisions_survive_a_restart(sides: Sides, tmp_path: Path) -> None:
+    """The file is all that is needed; what it holds is a report as it will be sent."""
+    decision = sides.check(sides.world.chain("boss", "a"))
+    sides.spool.close()
+    sides.spool = Spool(tmp_path / "spool.db")
+    (entry,) = sides.spool.waiting(rows=10, size=10**6)
+    assert json.loads(entry.body)["decision"] == entry.decision == decision.id
+    again = sides.start()
+    assert asyncio.run(again.local.report()) == 1
+    assert sides.tracker.decision(decision.id).local.by == "svc"
+
+
+def test_a_late_disk_answers_nothing(alone: Sides) -> None:
+    """The lease ended while the decision was written: it is told as denied, and the nonce is spent."""
+    token, access = alone.world.chain("boss", "a"), alone.world.access()
+    alone.poll()
+    claim = alone.spool.claim
+
+    def slow(*given, **named):
+        done = claim(*given, **named)
+        alone.boot += 2
+        return done
+
+    alone.spool.claim = slow
+    proof = alone.world.key("a").prove(token, access, at=NOW)
+    assert verdict(alone.check(token, proof=proof)) == (10, "stale")
+    alone.spool.claim = claim
+    alone.poll()
+    alone.report()
+    rows = [d for d in alone.tracker.decisions() if d.code == "stale"]
+    assert len(rows) == 1
+    assert verdict(alone.check(token, proof=proof)) == (14, "replayed")
+
+
+def test_a_newer_poll_does_not_save_an_older_look(alone: Sides) -> None:
+    """Looked up under one lease, revoked and polled while the disk was slow: the old lease decides."""
+    token = alone.world.chain("boss", "a")
+    alone.poll()
+    claim, follower = alone.spool.claim, alone.verifier.local.follower
+
+    def slow(*given, **named):
+        done = claim(*given, **named)
+        alone.tracker.revoke("link", token.id, by="t")
+        alone.boot += 2
+        follower._revoked.add(Subject("link", token.id))
+        follower.lease = type(follower.lease)(alone.boot, 1.0)  # as the background poll would
+        return done
+
+    alone.spool.claim = slow
+    assert verdict(alone.check(token)) == (10, "stale")
+
+
+def test_a_verifier_needs_somewhere_to_turn(tmp_path: Path) -> None:
+    """Refusing what it cannot settle is for those who can settle something."""
+    client = AsyncClient("http://testserver")
+    with pytest.raises(ConfigurationError):
+        InProcessVerifier(client, fallback="refuse")
+    with pytest.raises(ConfigurationError):
+        InProcessVerifier(client, spool=Spool(tmp_path / "s.db"), fallback="allow")
+
+
+def test_the_spool_is_exact_when_it_is_full(tmp_path: Path) -> None:
+    """Counted in the same transaction: full refuses, and emptying makes room again."""
+    from delegation.integrations.spool import Entry
+
+    spool = Spool(tmp_path / "s.db", most_rows=3)
+    for n in range(3):
+        assert spool.claim(Entry(f"d{n}", "{}"), holder=b"h", jti=bytes([n]) * 16, at=NOW)
+    with pytest.raises(SpoolFullError):
+        spool.claim(Entry("d9", "{}"), holder=b"h", jti=b"z" * 16, at=NOW)
+    spool.reported(["d0", "d0", "unknown"])
+    assert spool.depth() == (2, 8)
+    assert spool.claim(Entry("d9", "{}"), holder=b"h", jti=b"z" * 16, at=NOW)
