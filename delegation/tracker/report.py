@@ -118,9 +118,9 @@ def _prepared(
     if _DECISION.fullmatch(one.decision) is None or (
         one.denied is not None and _CODE.fullmatch(one.denied) is None
     ):
-        return _refused("report_malformed", "The report is not well formed.")
+        return _refusal("report_malformed", "The report is not well formed.")
     if not at - MAX_AGE <= one.at <= at + MAX_AHEAD:
-        return _refused("report_out_of_time", "The reported instant is too old or to come.")
+        return _refusal("report_out_of_time", "The reported instant is too old or to come.")
     catalogue = desk.store.catalogue_hint()
     if one.catalogue > catalogue.revision:
         with desk.store.read() as reader:
@@ -128,13 +128,13 @@ def _prepared(
     access = one.access if not isinstance(one.access, Access) else one.access.to_json()
     audience = access.get("audience") if isinstance(access, dict) else None
     if audiences is not None and audience not in audiences:
-        return _refused("report_other_audience", "The API key is bound to other audiences.")
+        return _refusal("report_other_audience", "The API key is bound to other audiences.")
     return prepare(
         desk, one.token, one.proof, one.access, catalogue=catalogue.upto(one.catalogue), at=one.at
     )
 
 
-def _refused(code: str, message: str) -> Denial:
+def _refusal(code: str, message: str) -> Denial:
     return Denial.at(1, Refusal(code, message, remedy="See the verifier's log."))
 
 
