@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
         revocation_bound: Seconds for which verifiers outside the store may rely on what they polled.
+        max_wait: Seconds for which a poll of the feed may wait for news.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
@@ -50,5 +51,6 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
     revocation_bound: float = Field(default=BOUND, ge=0.1, le=MAX_BOUND)
+    max_wait: float = Field(default=30.0, ge=0, le=300)
     forward_routes: str = ""
     otlp_endpoint: str = ""

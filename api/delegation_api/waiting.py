@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -19,7 +19,6 @@ from delegation.lineage.feed import Feed, Revocation
 from delegation.tracker.follow import LOOKS
 
 T = TypeVar("T")
-MAX_WAIT: Final = 30.0  # seconds that a poll may wait; proxies end silent requests not much later
 
 
 async def awaited_feed(

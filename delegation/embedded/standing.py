@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from delegation.authority.ids import LinkId
-from delegation.canonical import b64u
 from delegation.embedded.review import PAGE, Review
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
@@ -121,7 +119,7 @@ class Standing(Review):
             self._store,
             by=by,
             at=self._clock(),
-            new_id=lambda prefix: prefix + b64u(os.urandom(16)),
+            new_id=self._desk.new_id,
         )
 
     def poll_replica(

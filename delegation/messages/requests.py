@@ -135,7 +135,7 @@ class PollBody(Body):
 
     after: int = Field(ge=0, le=2**53, description="The newest epoch that was applied.")
     limit: int = Field(default=1000, ge=1, le=1000)
-    wait: float = Field(default=0, ge=0, le=30, description="Seconds to wait for news.")
+    wait: float = Field(default=0, ge=0, le=300, description="Seconds to wait for news.")
     history: bool = Field(
         default=False, description="Leave out closings and registrations, at the first polls."
     )

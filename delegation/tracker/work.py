@@ -18,15 +18,12 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Facts, Query, Subject
-from delegation.judge.lease import ReplicaEntry
-from delegation.judge.outside import Holder, RootStanding
-from delegation.judge.standing import Called
+from delegation.judge.facts import Facts, Query
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
-from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.local import LocalEntry
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
@@ -158,7 +155,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(Protocol):
+class Reader(StandingReader, Protocol):
     """Questions to the store, answered from one snapshot."""
 
     def catalogue(self) -> Catalogue:
@@ -216,41 +213,6 @@ class Reader(Protocol):
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
 
-    def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
-        """Return changes of what stands with an epoch above `after`, oldest first.
-
-        Args:
-            after: The last epoch that was read.
-            limit: At most so many changes.
-            history: Leave out closings and registrations, for a reader that remembers nothing yet.
-        """
-
-    def changes(self, subject: Subject) -> Sequence[Revocation]:
-        """Return what was ever recorded of one subject, oldest first."""
-
-    def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
-        """Return what step 10 asks about a root and holders below it; None if it is unknown."""
-
-    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
-        """Return what step 10 asks about a call, as it was known at an earlier instant."""
-
-    def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
-        """Return whether a proof was used in any recorded decision, however long ago."""
-
-    def local_decisions(
-        self, *, conflicts: bool, after: int, limit: int
-    ) -> Sequence[tuple[int, LocalEntry]]:
-        """Return decisions made outside the store, with their sequence, in commit order.
-
-        Args:
-            conflicts: Only those that the service would have denied.
-            after: The last sequence that was read.
-            limit: At most so many.
-        """
-
-    def replicas(self) -> Sequence[ReplicaEntry]:
-        """Return all registered verifiers outside the store, by name."""
-
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
 
@@ -261,7 +223,7 @@ class Reader(Protocol):
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, Protocol):
+class Work(Reader, StandingWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -299,52 +261,6 @@ class Work(Reader, Protocol):
             NotFoundError: There is no such decision that this service asked for and was allowed.
             ConflictError: Another outcome was reported before.
         """
-
-    def revoke(
-        self,
-        subject: Subject,
-        *,
-        by: str,
-        reason: str,
-        at: int,
-        effective_at: int | None = None,
-    ) -> Revocation:
-        """Record a revocation, or return the one that holds as early already.
-
-        Raises:
-            NotFoundError: Nothing is recorded under that id; links and keys need not be.
-        """
-
-    def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a suspension, or return the one that holds.
-
-        Raises:
-            NotFoundError: Nothing is recorded under that id; links and keys need not be.
-            ConflictError: The subject is revoked, which is final.
-        """
-
-    def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record that a suspension ends.
-
-        Raises:
-            ConflictError: The subject is revoked, which is final, or is not suspended.
-        """
-
-    def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
-        """Record where a decision of this transaction was really made."""
-
-    def add_replica(self, replica: ReplicaEntry) -> None:
-        """Register a verifier outside the store.
-
-        Raises:
-            ConflictError: Its API key has too many.
-        """
-
-    def touch_replica(self, name: str, *, by: str, applied: int, at: int) -> bool:
-        """Note that a verifier polls and what it has applied; False if it is not registered."""
-
-    def remove_replica(self, name: str, *, by: str) -> bool:
-        """Forget a verifier; False if it was not registered."""
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key.

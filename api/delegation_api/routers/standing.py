@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from delegation.authority.ids import LinkId
@@ -22,13 +22,13 @@ from delegation.messages.standing import change_json, feed_json, holder_of, stan
 from delegation.tracker.report import Report
 from delegation.tracker.work import ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, SERVICES, TrackerDep, needs
-from delegation_api.waiting import MAX_WAIT, awaited_feed, everywhere
+from delegation_api.waiting import awaited_feed, everywhere
 
 router = APIRouter(prefix="/v1", tags=["standing"])
 Service = Annotated[ApiKey, Depends(needs(SERVICES))]
 Reader = Annotated[ApiKey, Depends(needs(READERS))]
 Operator = Annotated[ApiKey, Depends(needs(OPERATOR))]
-Wait = Annotated[float, Query(ge=0, le=MAX_WAIT)]
+Wait = Annotated[float, Query(ge=0, le=300)]
 
 
 @router.post("/revocations", status_code=201)
@@ -68,6 +68,7 @@ def resume(body: ResumeBody, caller: Operator, tracker: TrackerDep) -> dict[str,
 
 @router.get("/revocations", dependencies=[Depends(needs(EVERYONE))])
 async def revocations(
+    request: Request,
     tracker: TrackerDep,
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -75,7 +76,10 @@ async def revocations(
 ) -> dict[str, Any]:
     """List changes with an epoch above `after`, oldest first; wait for one if there is none."""
     found = await awaited_feed(
-        lambda: tracker.feed(after=after, limit=limit), tracker, after=after, wait=wait
+        lambda: tracker.feed(after=after, limit=limit),
+        tracker,
+        after=after,
+        wait=min(wait, request.app.state.settings.max_wait),
     )
     return feed_json(found)
 
@@ -89,7 +93,7 @@ def register(caller: Service, tracker: TrackerDep) -> dict[str, Any]:
 
 @router.post("/replicas/{replica}/poll")
 async def poll(
-    replica: str, body: PollBody, caller: Service, tracker: TrackerDep
+    replica: str, body: PollBody, request: Request, caller: Service, tracker: TrackerDep
 ) -> dict[str, Any]:
     """Note what a verifier has applied and return what changed since."""
     found = await awaited_feed(
@@ -98,7 +102,7 @@ async def poll(
         ),
         tracker,
         after=body.after,
-        wait=body.wait,
+        wait=min(body.wait, request.app.state.settings.max_wait),
     )
     return {**feed_json(found), "keys": tracker.public_ring().to_json()}
 
