@@ -19,6 +19,7 @@ from delegation.embedded import Tracker, store_url
 from delegation.embedded.location import ring_file, store_file
 from delegation.errors import DelegationError
 from delegation.graph.names import clean
+from delegation.judge.lease import BOUND, MAX_BOUND
 
 OUT: Final = Console(highlight=False, soft_wrap=True)
 ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -57,8 +58,21 @@ def opened(store: str | None) -> Iterator[Tracker]:
     file = store_file(place)
     if file is not None and not file.exists():
         fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
-    with refusing(), Tracker.open(store_url(place), ring_file=ring_of(place)) as tracker:
+    url, ring = store_url(place), ring_of(place)
+    with refusing(), Tracker.open(url, ring_file=ring, bound=_bound()) as tracker:
         yield tracker
+
+
+def _bound() -> float:
+    """Return the service's bound of leases: who waits here must wait as long as there."""
+    named = os.environ.get("DELEGATION_REVOCATION_BOUND", "")
+    try:
+        bound = float(named) if named else BOUND
+    except ValueError:
+        bound = 0.0
+    if not 0 < bound <= MAX_BOUND:
+        fail("DELEGATION_REVOCATION_BOUND is out of its bounds.", "See docs/deploy.")
+    return bound
 
 
 @contextmanager

@@ -1,8 +1,7 @@
-"""Commands for reviewers: tasks, lineage, pictures, tokens, decisions, revocation."""
+"""Commands for reviewers: tasks, lineage, pictures, tokens, decisions."""
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -26,7 +25,6 @@ from delegation.cli.console import (
 from delegation.errors import MalformedError
 from delegation.graph.engine import Picture
 from delegation.graph.names import clean
-from delegation.judge.facts import SubjectKind
 from delegation.lineage.entry import Lineage
 from delegation.messages.values import lineage_json, link_json, payload_json, task_json
 
@@ -196,21 +194,3 @@ def explain(
             if value not in (None, ""):
                 shown = value if isinstance(value, str) else canonical.encode(value).decode()
                 OUT.print(f"{word:>8}: {clean(shown, 500)}", markup=False)
-
-
-def revoke(
-    kind: Annotated[str, typer.Argument(help="link, task, agent or key.")],
-    subject: Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")],
-    *,
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-    store: StoreOption = None,
-) -> None:
-    """End a link, task, agent or key and everything below it. There is no way back."""
-    with opened(store) as tracker:
-        done = tracker.revoke(
-            cast("SubjectKind", kind),
-            subject,
-            by=f"command line, {getpass.getuser()}",
-            reason=reason,
-        )
-    OUT.print(f"revoked {kind} {clean(subject)}, epoch {done.epoch}", markup=False)

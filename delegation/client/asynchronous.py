@@ -184,9 +184,18 @@ class AsyncClient(AsyncStanding):
         """Return all tools with all their revisions."""
         return await self._run(calls.catalogue())
 
-    async def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> None:
-        """Register an agent under its accountable owner."""
-        return await self._run(calls.add_agent(name, owner=owner, keys=keys))
+    async def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> None:
+        """Register an agent under its accountable owner; `recertify_by` is in Unix seconds."""
+        return await self._run(
+            calls.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by)
+        )
 
     async def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
         """Make an API key and return its secret, which is shown this once."""

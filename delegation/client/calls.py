@@ -155,13 +155,20 @@ def catalogue() -> Call[Catalogue]:
     return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)
 
 
-def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[None]:
+def add_agent(
+    name: str, *, owner: str, keys: Iterable[PublicKey], recertify_by: int | None = None
+) -> Call[None]:
     """Register an agent under its accountable owner."""
     return Call(
         "POST",
         "/v1/agents",
         nothing,
-        body={"name": name, "owner": owner, "keys": [key.text for key in keys]},
+        body={
+            "name": name,
+            "owner": owner,
+            "keys": [key.text for key in keys],
+            "recertify_by": recertify_by,
+        },
         is_repeatable=True,
     )
 

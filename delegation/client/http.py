@@ -184,9 +184,16 @@ class Client(Standing):
         """Return all tools with all their revisions."""
         return self._run(calls.catalogue())
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> None:
-        """Register an agent under its accountable owner."""
-        return self._run(calls.add_agent(name, owner=owner, keys=keys))
+    def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> None:
+        """Register an agent under its accountable owner; `recertify_by` is in Unix seconds."""
+        return self._run(calls.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by))
 
     def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
         """Make an API key and return its secret, which is shown this once."""

@@ -10,9 +10,14 @@ from delegation.authority.ids import LinkId
 from delegation.client import standing_calls
 from delegation.client.calls import Call
 from delegation.client.standing_calls import Poll, Registration
+from delegation.identity.keyring import PublicRing
+from delegation.identity.principal import PublicKey
 from delegation.judge.facts import EVERYTHING
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
 from delegation.tokens.token import Token
 from delegation.tracker.report import ReportResult
 
@@ -25,6 +30,10 @@ class Standing(ABC):
     @abstractmethod
     def _run(self, call: Call[T]) -> T:
         """Send one call and return its result."""
+
+    @abstractmethod
+    def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys."""
 
     def revoke(
         self,
@@ -63,9 +72,35 @@ class Standing(ABC):
         """End a suspension."""
         return self._run(standing_calls.resume(kind, id, reason=reason))
 
-    def freeze(self, *, reason: str = "", wait: bool = True) -> Revocation:
-        """Suspend everything: no call is allowed until `unfreeze`."""
-        return self.suspend(*EVERYTHING, reason=reason, wait=wait)
+    def freeze(self, *, reason: str = "", wait: bool = True) -> Freeze:
+        """Suspend everything: no call is allowed until `unfreeze`; the receipt says what was last."""
+        return self._run(standing_calls.freeze(reason=reason, wait=wait))
+
+    def preview(self, kind: str, id: str) -> Preview:  # noqa: A002
+        """Return what would end with a subject now, and what would go on; nothing is changed."""
+        return self._run(standing_calls.preview(kind, id))
+
+    def last_use(self, kind: str, id: str) -> LastUse:  # noqa: A002
+        """Return the newest call that a link, an agent or a key made."""
+        return self._run(standing_calls.last_use(kind, id))
+
+    def rotate_key(
+        self, name: str, *, old: PublicKey, new: PublicKey, effective_at: int | None = None
+    ) -> Revocation:
+        """Register an agent's new key and revoke its old one, at once or from an instant on."""
+        call = standing_calls.rotate_key(name, old=old, new=new, effective_at=effective_at)
+        return self._run(call)
+
+    def renew(
+        self,
+        root: LinkId | str,
+        *,
+        lasts: int | None = None,
+        format: str = "biscuit",  # noqa: A002
+    ) -> Token:
+        """Have a root issued in place of an earlier one; the answer is verified."""
+        text = self._run(standing_calls.renew(root, lasts=lasts, token_format=format))
+        return Token.read(text, self.public_ring())
 
     def unfreeze(self, *, reason: str = "") -> Revocation:
         """End a freeze."""
@@ -114,6 +149,10 @@ class AsyncStanding(ABC):
     async def _run(self, call: Call[T]) -> T:
         """Send one call and return its result."""
 
+    @abstractmethod
+    async def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys."""
+
     async def revoke(
         self,
         kind: str,
@@ -151,9 +190,35 @@ class AsyncStanding(ABC):
         """End a suspension."""
         return await self._run(standing_calls.resume(kind, id, reason=reason))
 
-    async def freeze(self, *, reason: str = "", wait: bool = True) -> Revocation:
-        """Suspend everything: no call is allowed until `unfreeze`."""
-        return await self.suspend(*EVERYTHING, reason=reason, wait=wait)
+    async def freeze(self, *, reason: str = "", wait: bool = True) -> Freeze:
+        """Suspend everything: no call is allowed until `unfreeze`; the receipt says what was last."""
+        return await self._run(standing_calls.freeze(reason=reason, wait=wait))
+
+    async def preview(self, kind: str, id: str) -> Preview:  # noqa: A002
+        """Return what would end with a subject now, and what would go on; nothing is changed."""
+        return await self._run(standing_calls.preview(kind, id))
+
+    async def last_use(self, kind: str, id: str) -> LastUse:  # noqa: A002
+        """Return the newest call that a link, an agent or a key made."""
+        return await self._run(standing_calls.last_use(kind, id))
+
+    async def rotate_key(
+        self, name: str, *, old: PublicKey, new: PublicKey, effective_at: int | None = None
+    ) -> Revocation:
+        """Register an agent's new key and revoke its old one, at once or from an instant on."""
+        call = standing_calls.rotate_key(name, old=old, new=new, effective_at=effective_at)
+        return await self._run(call)
+
+    async def renew(
+        self,
+        root: LinkId | str,
+        *,
+        lasts: int | None = None,
+        format: str = "biscuit",  # noqa: A002
+    ) -> Token:
+        """Have a root issued in place of an earlier one; the answer is verified."""
+        text = await self._run(standing_calls.renew(root, lasts=lasts, token_format=format))
+        return Token.read(text, await self.public_ring())
 
     async def unfreeze(self, *, reason: str = "") -> Revocation:
         """End a freeze."""

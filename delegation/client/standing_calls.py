@@ -11,10 +11,21 @@ from delegation.canonical import b64u
 from delegation.client.calls import Call, nothing, part, text_of
 from delegation.errors import MalformedError
 from delegation.identity.keyring import PublicRing
+from delegation.identity.principal import PublicKey
 from delegation.judge.lease import MAX_BOUND
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
-from delegation.messages.standing import read_change, read_feed, read_standing
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
+from delegation.messages.standing import (
+    read_change,
+    read_feed,
+    read_freeze,
+    read_last_use,
+    read_preview,
+    read_standing,
+)
 from delegation.tokens.token import Token
 from delegation.tracker.report import ReportResult
 
@@ -81,6 +92,40 @@ def resume(kind: str, id: str, *, reason: str = "") -> Call[Revocation]:  # noqa
     """End a suspension; not sent twice, since the second answer would be a refusal."""
     body = {"kind": kind, "id": id, "reason": reason}
     return Call("POST", "/v1/resumptions", read_change, body)
+
+
+def preview(kind: str, id: str) -> Call[Preview]:  # noqa: A002
+    """Return what would end with a subject now, and what would go on."""
+    # Whoever may revoke may ask this; everything is only ever suspended.
+    path = "/v1/suspensions" if kind == "everything" else "/v1/revocations"
+    body = {"kind": kind, "id": id}
+    return Call("POST", path, read_preview, body, {"preview": True}, is_repeatable=True)
+
+
+def freeze(*, reason: str = "", wait: bool = True) -> Call[Freeze]:
+    """Suspend everything."""
+    body = {"reason": reason, "wait": wait}
+    return Call("POST", "/v1/freeze", read_freeze, body, is_repeatable=True)
+
+
+def last_use(kind: str, id: str) -> Call[LastUse]:  # noqa: A002
+    """Return the newest call that a link, an agent or a key made."""
+    query = {"kind": kind, "id": id}
+    return Call("GET", "/v1/last-use", read_last_use, query=query, is_repeatable=True)
+
+
+def rotate_key(
+    name: str, *, old: PublicKey, new: PublicKey, effective_at: int | None = None
+) -> Call[Revocation]:
+    """Register an agent's new key and revoke its old one."""
+    body = {"old": old.text, "new": new.text, "effective_at": effective_at}
+    return Call("POST", f"/v1/agents/{part(name)}/rotate", read_change, body)
+
+
+def renew(root: LinkId | str, *, lasts: int | None = None, token_format: str) -> Call[str]:
+    """Have a root issued in place of an earlier one; verified by whoever reads the token."""
+    body = {"lasts": lasts, "format": token_format}
+    return Call("POST", f"/v1/links/{part(root)}/renew", lambda a: str(a["token"]), body)
 
 
 def feed(*, after: int = 0, limit: int = 100, wait: float = 0) -> Call[Feed]:

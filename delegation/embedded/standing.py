@@ -8,13 +8,17 @@ from dataclasses import replace
 
 from delegation.authority.ids import LinkId
 from delegation.embedded.review import PAGE, Review
+from delegation.identity.principal import PublicKey
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.freeze import Freeze
 from delegation.lineage.local import LocalEntry
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
 from delegation.tokens.token import Token
-from delegation.tracker import check, follow, report, revoke
+from delegation.tracker import agents, check, follow, freeze, renew, report, revoke
 from delegation.tracker.report import Report, ReportResult
 
 
@@ -68,9 +72,14 @@ class Standing(Review):
         subject = Subject(kind, id)
         return revoke.resume(self._store, subject, by=by, reason=reason, at=self._clock())
 
-    def freeze(self, *, by: str, reason: str = "", wait: bool = True) -> Revocation:
-        """Suspend everything: no call is allowed until `unfreeze`."""
-        return self.suspend(*EVERYTHING, by=by, reason=reason, wait=wait)
+    def freeze(self, *, by: str, reason: str = "", wait: bool = True) -> Freeze:
+        """Suspend everything: no call is allowed until `unfreeze`; the receipt says what was last."""
+        done = self.suspend(*EVERYTHING, by=by, reason=reason, wait=wait)
+        return self.frozen(done)
+
+    def frozen(self, change: Revocation) -> Freeze:
+        """Return what came of a freeze, with its receipt; see `tracker.freeze.frozen`."""
+        return freeze.frozen(self._store, self._desk.ring, change)
 
     def unfreeze(self, *, by: str, reason: str = "") -> Revocation:
         """End a freeze.
@@ -84,6 +93,63 @@ class Standing(Review):
         """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
         text = token if isinstance(token, str) else token.text
         return revoke.revoke_below(self._desk, text, proof, link, at=self._clock())
+
+    def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
+        """Return what would end with a subject now, and what would go on; nothing is changed."""
+        with self._store.read() as reader:
+            return reader.preview(Subject(kind, id), at=self._clock())
+
+    def last_use(self, kind: SubjectKind, id: str) -> LastUse:  # noqa: A002
+        """Return the newest call that a link, an agent or a key made.
+
+        Raises:
+            MalformedError: The subject is of another kind.
+        """
+        with self._store.read() as reader:
+            return reader.last_use(Subject(kind, id))
+
+    def rotate_key(
+        self,
+        name: str,
+        *,
+        old: PublicKey,
+        new: PublicKey,
+        by: str,
+        effective_at: int | None = None,
+    ) -> Revocation:
+        """Register an agent's new key and revoke its old one; see `tracker.agents.rotate_key`."""
+        return agents.rotate_key(
+            self._store,
+            self._desk.ring,
+            name,
+            old=old.key,
+            new=new.key,
+            by=by,
+            at=self._clock(),
+            effective_at=effective_at,
+        )
+
+    def renew(
+        self,
+        root: LinkId | str,
+        *,
+        lasts: int | None = None,
+        format: str = "biscuit",  # noqa: A002
+    ) -> Token:
+        """Issue a root in place of an earlier one; see `tracker.renew.renew`. `lasts` in seconds."""
+        return renew.renew(
+            self._store,
+            self._desk.ring,
+            LinkId(root),
+            lasts=lasts,
+            token_format=format,
+            at=self._clock(),
+        )
+
+    def renewed(self, link: LinkId | str) -> LinkId | None:
+        """Return the root in whose place a root was issued, or None."""
+        with self._store.read() as reader:
+            return reader.renewed(LinkId(link))
 
     def _everywhere(self, done: Revocation, *, wait: bool) -> Revocation:
         if not wait:

@@ -36,6 +36,9 @@ class AgentBody(Body):
     name: str = Field(max_length=80)
     owner: str = Field(max_length=128)
     keys: list[str] = Field(min_length=1, max_length=64, description="ed25519:<base64url>")
+    recertify_by: int | None = Field(
+        default=None, description="Unix seconds from which it is recognised no more."
+    )
 
 
 class ToolBody(Body):
@@ -120,6 +123,32 @@ class SuspendBody(Body):
     wait: bool = Field(
         default=False, description="Answer when every registered verifier has applied it."
     )
+
+
+class FreezeBody(Body):
+    """Suspend everything, or end that."""
+
+    reason: str = Field(default="", max_length=500)
+    wait: bool = Field(
+        default=True, description="Answer when every registered verifier has applied it."
+    )
+
+
+class RotateBody(Body):
+    """An agent's new key in place of an old one."""
+
+    old: str = Field(max_length=64, description="ed25519:<base64url>")
+    new: str = Field(max_length=64, description="ed25519:<base64url>")
+    effective_at: int | None = Field(
+        default=None, description="Unix seconds from which the old key is revoked; null: at once."
+    )
+
+
+class RenewBody(Body):
+    """A root in place of an earlier one."""
+
+    lasts: int | None = Field(default=None, ge=1, description="Seconds; null: as the ceiling.")
+    format: Literal["biscuit", "macaroon"] = "biscuit"
 
 
 class ResumeBody(Body):

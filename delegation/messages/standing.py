@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u, unb64u
 from delegation.errors import MalformedError
 from delegation.judge.facts import AgentFact, Subject, TaskFact
 from delegation.judge.lease import Barrier
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
+from delegation.messages.values import decision_entry_json, read_decision_entry
 
 
 def change_json(change: Revocation) -> dict[str, Json]:
@@ -58,6 +62,94 @@ def read_change(body: Mapping[str, Any]) -> Revocation:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedError("A change", wanted="as the service writes it") from error
+
+
+def preview_json(found: Preview) -> dict[str, Json]:
+    """Return a preview as an answer carries it."""
+    return {
+        "kind": found.subject.kind,
+        "id": found.subject.id,
+        "links": list(found.links),
+        "tasks": list(found.tasks),
+        "holders": list(found.holders),
+        "surviving": found.surviving,
+        "is_complete": found.is_complete,
+    }
+
+
+def read_preview(body: Mapping[str, Any]) -> Preview:
+    """Return the preview that an answer carries.
+
+    Raises:
+        MalformedError: It carries none.
+    """
+    try:
+        return Preview(
+            Subject(body["kind"], _text(body["id"])),
+            tuple(LinkId(_text(link)) for link in body["links"]),
+            tuple(TaskId(_text(task)) for task in body["tasks"]),
+            tuple(map(_text, body["holders"])),
+            _whole(body["surviving"]),
+            body["is_complete"] is True,
+        )
+    except (KeyError, TypeError) as error:
+        raise MalformedError("A preview", wanted="as the service writes it") from error
+
+
+def freeze_json(found: Freeze) -> dict[str, Json]:
+    """Return a freeze as an answer carries it."""
+    last = found.last_allowance
+    return {
+        **change_json(found.change),
+        "last_allowance": None if last is None else decision_entry_json(last),
+        "receipt": found.receipt,
+    }
+
+
+def read_freeze(body: Mapping[str, Any]) -> Freeze:
+    """Return the freeze that an answer carries.
+
+    Raises:
+        MalformedError: It carries none.
+    """
+    try:
+        last, receipt = body["last_allowance"], body["receipt"]
+        return Freeze(
+            read_change(body),
+            None if last is None else read_decision_entry(last),
+            None if receipt is None else _text(receipt),
+        )
+    except (KeyError, TypeError) as error:
+        raise MalformedError("A freeze", wanted="as the service writes it") from error
+
+
+def last_use_json(found: LastUse) -> dict[str, Json]:
+    """Return a last use as an answer carries it."""
+    return {
+        "kind": found.subject.kind,
+        "id": found.subject.id,
+        "decision": found.decision,
+        "at": found.at,
+        "allowed": found.allowed,
+    }
+
+
+def read_last_use(body: Mapping[str, Any]) -> LastUse:
+    """Return the last use that an answer carries.
+
+    Raises:
+        MalformedError: It carries none.
+    """
+    try:
+        decision = body["decision"]
+        return LastUse(
+            Subject(body["kind"], _text(body["id"])),
+            None if decision is None else DecisionId(_text(decision)),
+            _whole(body["at"]),
+            body["allowed"] is True,
+        )
+    except (KeyError, TypeError) as error:
+        raise MalformedError("A last use", wanted="as the service writes it") from error
 
 
 def feed_json(feed: Feed) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from delegation import canonical
-from delegation.authority.catalogue import Catalogue
+from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -20,9 +20,12 @@ from delegation.judge.standing import Called
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.local import LocalEntry
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
 from delegation.records import changes, decisions, links, local, replicas
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
+from delegation.records.preview import preview
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -32,9 +35,11 @@ from delegation.records.tables import (
     DECISIONS,
     LINKS,
     OUTCOMES,
+    RENEWALS,
     TASKS,
     UNPROVEN,
 )
+from delegation.records.usage import last_use
 from delegation.tracker.work import (
     Agent,
     ApiKey,
@@ -244,6 +249,30 @@ class SqlReader:
         return local.local_decisions(
             self._connection, conflicts=conflicts, after=after, limit=limit
         )
+
+    def preview(self, subject: Subject, *, at: int) -> Preview:
+        """Return what would end with a subject now, and what would go on."""
+        return preview(self._connection, subject, self.catalogue(), at=at)
+
+    def last_allowance(self, *, before: int) -> DecisionEntry | None:
+        """Return the last call that was allowed at an epoch below this one."""
+        query = select(DECISIONS).where(
+            DECISIONS.c.allowed.is_(True),
+            DECISIONS.c.epoch < before,
+            ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+        )
+        query = query.order_by(DECISIONS.c.sequence.desc()).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else decisions.entry_of(row)
+
+    def last_use(self, subject: Subject) -> LastUse:
+        """Return the newest call that a link, agent or key made."""
+        return last_use(self._connection, subject)
+
+    def renewed(self, link: LinkId) -> LinkId | None:
+        """Return the link in whose place a link was made, or None."""
+        query = select(RENEWALS.c.renews).where(RENEWALS.c.link == link)
+        return self._connection.execute(query).scalar_one_or_none()
 
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""

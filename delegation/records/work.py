@@ -10,7 +10,7 @@ from delegation import canonical, ed25519
 from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
-from delegation.authority.ids import TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import EVERYTHING, Subject
@@ -32,6 +32,7 @@ from delegation.records.tables import (
     COUNTERS,
     DECISIONS,
     OUTCOMES,
+    RENEWALS,
     TASKS,
     TOOLS,
 )
@@ -226,6 +227,20 @@ class SqlWork(SqlReader):
             self._connection.execute(select(column).where(column == subject.id).limit(1)).first()
             for column in columns
         )
+
+    def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:
+        """Register a further key of an agent in place of one that it has."""
+        held = select(AGENTS.c.owner).join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.name)
+        held = held.where(AGENTS.c.name == agent, AGENT_KEYS.c.key == old)
+        owner = self._connection.execute(held).scalar_one_or_none()
+        if owner is None:
+            raise NotFoundError("agent with that key", agent)
+        self.add_agent(Agent(agent, owner, (new,), at))
+
+    def record_renewal(self, link: LinkId, *, renews: LinkId, at: int) -> None:
+        """Record that a recorded link was made in place of another."""
+        row = {"link": link, "renews": renews, "at": at}
+        self._connection.execute(insert(RENEWALS), row)
 
     def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
         """Record where a decision of this transaction was really made."""

@@ -11,8 +11,11 @@ from delegation.judge.facts import Facts, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called
+from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.local import LocalEntry
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
 
 
 class StandingReader(Protocol):
@@ -50,6 +53,22 @@ class StandingReader(Protocol):
             limit: At most so many.
         """
 
+    def preview(self, subject: Subject, *, at: int) -> Preview:
+        """Return what would end with a subject now, and what would go on."""
+
+    def last_allowance(self, *, before: int) -> DecisionEntry | None:
+        """Return the last call that was allowed at an epoch below this one."""
+
+    def last_use(self, subject: Subject) -> LastUse:
+        """Return the newest call that a link, agent or key made.
+
+        Raises:
+            MalformedError: The subject is of another kind.
+        """
+
+    def renewed(self, link: LinkId) -> LinkId | None:
+        """Return the link in whose place a link was made, or None."""
+
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""
 
@@ -86,6 +105,17 @@ class StandingWork(Protocol):
         Raises:
             ConflictError: The subject is revoked, which is final, or is not suspended.
         """
+
+    def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:
+        """Register a further key of an agent in place of one that it has.
+
+        Raises:
+            NotFoundError: There is no such agent with the old key.
+            ConflictError: The new key is another agent's.
+        """
+
+    def record_renewal(self, link: LinkId, *, renews: LinkId, at: int) -> None:
+        """Record that a recorded link was made in place of another."""
 
     def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
         """Record where a decision of this transaction was really made."""

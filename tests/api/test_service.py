@@ -37,6 +37,8 @@ ROUTES = [
     ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
     ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
     ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
+    ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}),
+    ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),
 ]  # fmt: skip
 
 

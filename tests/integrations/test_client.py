@@ -61,6 +61,8 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "on_change",
         "replicas",
         "report",
+        "frozen",
+        "renewed",
     }
     for kind in (Client, AsyncClient):
         theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}

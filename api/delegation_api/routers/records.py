@@ -37,7 +37,7 @@ def list_links(
 @router.get("/links/{link}")
 def get_link(link: str, tracker: TrackerDep) -> dict[str, Any]:
     """Return a link."""
-    return link_json(tracker.link(link))
+    return {**link_json(tracker.link(link)), "renews": tracker.renewed(link)}
 
 
 @router.get("/links/{link}/ancestors")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from delegation.authority.ids import LinkId
+from delegation.judge.facts import EVERYTHING
 from delegation.messages.requests import (
+    FreezeBody,
     PollBody,
     ReportsBody,
     ResumeBody,
@@ -18,7 +20,15 @@ from delegation.messages.requests import (
     StandingBody,
     SuspendBody,
 )
-from delegation.messages.standing import change_json, feed_json, holder_of, standing_json
+from delegation.messages.standing import (
+    change_json,
+    feed_json,
+    freeze_json,
+    holder_of,
+    last_use_json,
+    preview_json,
+    standing_json,
+)
 from delegation.tracker.report import Report
 from delegation.tracker.work import ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, SERVICES, TrackerDep, needs
@@ -28,12 +38,20 @@ router = APIRouter(prefix="/v1", tags=["standing"])
 Service = Annotated[ApiKey, Depends(needs(SERVICES))]
 Reader = Annotated[ApiKey, Depends(needs(READERS))]
 Operator = Annotated[ApiKey, Depends(needs(OPERATOR))]
+Preview = Annotated[bool, Query(description="Only say what it would come to.")]
 Wait = Annotated[float, Query(ge=0, le=300)]
 
 
 @router.post("/revocations", status_code=201)
-async def revoke(body: RevokeBody, caller: Reader, tracker: TrackerDep) -> dict[str, Any]:
-    """End a subject and everything below it, for good."""
+async def revoke(
+    body: RevokeBody,
+    caller: Reader,
+    tracker: TrackerDep,
+    preview: Preview = False,  # noqa: FBT002  # a query parameter
+) -> dict[str, Any]:
+    """End a subject and everything below it, for good; or say what that would come to."""
+    if preview:
+        return preview_json(await run_in_threadpool(tracker.preview, body.kind, body.id))
     done = await run_in_threadpool(
         tracker.revoke,
         body.kind,
@@ -52,8 +70,15 @@ def revoke_below(body: RevokeBelowBody, tracker: TrackerDep) -> dict[str, Any]:
 
 
 @router.post("/suspensions", status_code=201)
-async def suspend(body: SuspendBody, caller: Operator, tracker: TrackerDep) -> dict[str, Any]:
-    """End a subject and everything below it until it is resumed."""
+async def suspend(
+    body: SuspendBody,
+    caller: Operator,
+    tracker: TrackerDep,
+    preview: Preview = False,  # noqa: FBT002
+) -> dict[str, Any]:
+    """End a subject and everything below it until it is resumed; or say what that would come to."""
+    if preview:
+        return preview_json(await run_in_threadpool(tracker.preview, body.kind, body.id))
     done = await run_in_threadpool(
         tracker.suspend, body.kind, body.id, by=caller.name, reason=body.reason
     )
@@ -64,6 +89,30 @@ async def suspend(body: SuspendBody, caller: Operator, tracker: TrackerDep) -> d
 def resume(body: ResumeBody, caller: Operator, tracker: TrackerDep) -> dict[str, Any]:
     """End a suspension."""
     return change_json(tracker.resume(body.kind, body.id, by=caller.name, reason=body.reason))
+
+
+@router.post("/freeze", status_code=201)
+async def freeze(body: FreezeBody, caller: Operator, tracker: TrackerDep) -> dict[str, Any]:
+    """Suspend everything; the answer says what the last allowed call was and who has confirmed."""
+    done = await run_in_threadpool(tracker.suspend, *EVERYTHING, by=caller.name, reason=body.reason)
+    held = await everywhere(done, tracker) if body.wait else done
+    return freeze_json(await run_in_threadpool(tracker.frozen, held))
+
+
+@router.post("/unfreeze", status_code=201)
+def unfreeze(body: FreezeBody, caller: Operator, tracker: TrackerDep) -> dict[str, Any]:
+    """End a freeze."""
+    return change_json(tracker.unfreeze(by=caller.name, reason=body.reason))
+
+
+@router.get("/last-use", dependencies=[Depends(needs(READERS))])
+def last_use(
+    kind: Literal["link", "agent", "key"],
+    id: Annotated[str, Query(max_length=128)],  # noqa: A002  # the word of the wire
+    tracker: TrackerDep,
+) -> dict[str, Any]:
+    """Return the newest call that a link, an agent or a key made."""
+    return last_use_json(tracker.last_use(kind, id))
 
 
 @router.get("/revocations", dependencies=[Depends(needs(EVERYONE))])
