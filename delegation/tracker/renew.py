@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from delegation.authority.chain import Origin, parse_payload
+from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
 from delegation.authority.narrowing import refuse_wider
 from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
@@ -33,6 +32,7 @@ def renew(  # what a renewal states
 
     Raises:
         NotFoundError: There is no such link.
+        MalformedError: The end is beyond what a grant can state.
         ConflictError: It is no root, does not stand, or its task is over.
         WiderThanParentError: The grant is not within the task's ceiling any more.
     """
@@ -49,7 +49,7 @@ def renew(  # what a renewal states
             raise ConflictError("The link does not stand, so it is not renewed.")
         earlier = parse_payload(payload, root=True)
         ends = task.ceiling.expires_at if lasts is None else at + lasts
-        grant = replace(earlier.grant, not_before=at, expires_at=ends)
+        grant = Grant.from_json({**earlier.grant.to_json(), "not_before": at, "expires_at": ends})
         refusal = refuse_wider(grant, task.ceiling)
         if refusal is not None:
             raise WiderThanParentError(
