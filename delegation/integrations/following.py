@@ -19,7 +19,7 @@ from delegation.errors import NotFoundError, ServiceError
 from delegation.identity.keyring import PublicRing
 from delegation.integrations.boottime import boottime
 from delegation.judge.facts import Facts, Subject
-from delegation.judge.lease import POLL_SHARE, TIMEOUT_SHARE, Lease
+from delegation.judge.lease import MAX_BOUND, POLL_SHARE, TIMEOUT_SHARE, Lease
 from delegation.judge.outside import Holder, RootStanding, facts_outside
 from delegation.lineage.feed import Feed, Revocation
 
@@ -127,13 +127,15 @@ class Follower:
                 # Another process under the same name would hide behind this one's confirmations.
                 self._process, self._registration = os.getpid(), None
                 self._forget()
-            if self._registration is None:
-                self._registration = await self._client.register_replica()
-            bound = self._registration.bound
-            seconds = bound * POLL_SHARE if waits and self._is_caught_up else 0.0
             try:
-                async with asyncio.timeout(bound * TIMEOUT_SHARE):
-                    await self._poll(self._registration, seconds)
+                registration = self._registration
+                if registration is None:
+                    async with asyncio.timeout(MAX_BOUND):
+                        registration = await self._client.register_replica()
+                    self._registration = registration
+                waited = waits and self._is_caught_up
+                async with asyncio.timeout(registration.bound * TIMEOUT_SHARE):
+                    await self._poll(registration, registration.bound * POLL_SHARE * waited)
             except TimeoutError:
                 self._failed_at = self._clock()
                 raise _late() from None

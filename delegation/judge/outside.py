@@ -67,7 +67,8 @@ def why_not_outside(
     """Return why only the service can settle a call, or None if its standing is all that is left.
 
     Flow, budget and approval are state that one verifier does not see whole, so a chain with any of
-    them on any link is settled where that state is. A cost is a charge on somebody's ledger.
+    them on any link is settled where that state is. A cost is a charge on somebody's ledger. A label
+    enters the task's history, which flow rules of other chains ask at once.
 
     Args:
         token_format: `biscuit` or `macaroon`, whose MAC only the issuer can check.
@@ -86,6 +87,8 @@ def why_not_outside(
             return "flow"
         if link.grant.needs_approval:
             return "approval"
+    if clearance.labels:
+        return "labels"
     return "cost" if any(clearance.cost.values()) else None
 
 

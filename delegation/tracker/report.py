@@ -95,21 +95,18 @@ def report(  # what a report consists of
         StoreUnavailableError: They could not be recorded; send them again.
     """
     allowed = None if audiences is None else frozenset(audiences)
-    results: dict[int, ReportResult] = {}
-    proven: list[tuple[int, Report, Prepared]] = []
-    for place, one in enumerate(reports):
+    results = []
+    for one in reports:
         found = _prepared(desk, one, allowed, at)
         if isinstance(found, Denial):
             decision = DecisionId(desk.new_id("dec_"))
             settled(deny_unproven(desk, found, one.access, decision, at=at, client=by))
-            results[place] = ReportResult(one.decision, refused=found.code)
-        else:
-            proven.append((place, one, found))
-    if proven:
+            results.append(ReportResult(one.decision, refused=found.code))
+            continue
+        # A transaction for each: numbers are taken last in every one, or two would wait in a circle.
         with desk.store.write() as work:
-            for place, one, prepared in proven:
-                results[place] = _record(work, one, prepared, by=by, at=at, bound=bound)
-    return [results[place] for place in range(len(reports))]
+            results.append(_record(work, one, found, by=by, at=at, bound=bound))
+    return results
 
 
 def _prepared(

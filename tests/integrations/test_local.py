@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from delegation.authority.flow import AfterNever
 from delegation.authority.pattern import tool_pattern
 from delegation.client import AsyncClient
 from delegation.errors import ConfigurationError, ServiceError
+from delegation.integrations.boottime import boottime
 from delegation.integrations.following import Digests
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
@@ -67,9 +69,11 @@ def _known(sides: Sides, decision: str):
         raise LookupError from error
 
 
-@pytest.mark.parametrize("case", ["macaroon", "ledger", "budget", "cost", "flow", "approval"])
+@pytest.mark.parametrize(
+    "case", ["macaroon", "ledger", "budget", "cost", "flow", "approval", "labels"]
+)
 def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: str) -> None:
-    """A MAC, a ledger, a budget, a cost, a flow rule, an approval: asked for there, or refused."""
+    """A MAC, a ledger, a budget, a cost, labels, flow rules, approvals: asked for there, or refused."""
     sides = Sides(tmp_path)
     fields: dict[str, object] = {}
     access = sides.world.access()
@@ -81,6 +85,16 @@ def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: 
         fields = {"flow": [AfterNever(("pii",), ("external",))]}
     elif case == "approval":
         fields = {"needs_approval": [ApprovalRule((tool_pattern("files.read"),), ("chief",))]}
+    elif case == "labels":
+        sides.tracker.add_tool(
+            Tool(
+                "files.read",
+                effect="read",
+                arguments={"path": "path"},
+                sensitivity=1,
+                labels=["pii"],
+            )
+        )
     elif case == "cost":
         access = sides.world.access("pay.refund", order="o1", amount=5)
     token = sides.world.chain(
@@ -319,3 +333,49 @@ def test_a_verifier_needs_somewhere_to_turn(tmp_path: Path) -> None:
         InProcessVerifier(client, fallback="refuse")
     with pytest.raises(ConfigurationError):
         InProcessVerifier(client, spool=Spool(tmp_path / "s.db"), fallback="allow")
+
+
+def test_a_guard_acts_on_a_local_decision_only_while_it_is_fresh(sides: Sides) -> None:
+    """The guard looks at the boot clock once more, just before the handler runs."""
+    from delegation.integrations import Guard
+
+    ran = []
+
+    async def app(scope, receive, send) -> None:
+        ran.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    sides.boot = boottime()
+    guard = Guard(sides.verifier, audience=DESK, clock=lambda: sides.world.at)
+    guard.route("GET", "/files", "files.read", query=["path"])
+    guarded = guard.protect(app)
+    token, access = sides.world.chain("boss", "a"), sides.world.access()
+
+    def get() -> int:
+        proof = sides.world.key("a").prove(token, access, at=NOW)
+        headers = [
+            (b"authorization", f"Delegation {token.text}".encode()),
+            (b"delegation-proof", proof.encode()),
+        ]
+        scope = {
+            "type": "http", "method": "GET", "path": "/files", "raw_path": b"/files",
+            "query_string": b"path=%2Fa", "headers": headers,
+        }  # fmt: skip
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message) -> None:
+            sent.append(message)
+
+        asyncio.run(guarded(scope, receive, send))
+        return sent[0]["status"]
+
+    sides.boot = boottime() + 3600  # a lease that will not end while this test runs
+    assert (get(), ran) == (200, ["/files"])
+    sides.boot = boottime() - 3600  # one that ended long ago, by the clock that the guard reads
+    sides.verifier.local.follower.lease = None
+    assert (get(), ran) == (503, ["/files"])
+    assert "/v1/check" not in sides.sent
