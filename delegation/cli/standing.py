@@ -1,17 +1,17 @@
-"""Commands on what stands: revoke, suspend, resume, freeze, unfreeze. They act on the store itself."""
+"""Commands on what stands: revoke, suspend, resume, freeze, unfreeze."""
 
 from __future__ import annotations
 
-import getpass
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from delegation.authority.explain import instant
-from delegation.cli.console import OUT, JsonOption, StoreOption, opened, print_json
-from delegation.graph.names import clean
-from delegation.judge.facts import EVERYTHING, SubjectKind
+from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.judge.facts import EVERYTHING
 from delegation.judge.lease import Barrier
+from delegation.lineage.feed import Revocation
 from delegation.lineage.preview import Preview
 from delegation.messages.standing import change_json, freeze_json, preview_json
 
@@ -33,21 +33,16 @@ def revoke(
     wait: Wait = False,
     preview: Dry = False,
     store: StoreOption = None,
+    url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a subject and everything below it. There is no way back."""
-    with opened(store) as tracker:
+    with opened(store, url) as place:
         if preview:
-            _show(tracker.preview(cast("SubjectKind", kind), subject), as_json=as_json)
+            _show(place.preview(kind, subject), as_json=as_json)
             return
-        done = tracker.revoke(
-            cast("SubjectKind", kind), subject, by=_caller(), reason=reason, wait=wait
-        )
-    if as_json:
-        print_json(change_json(done))
-        return
-    OUT.print(f"revoked {kind} {clean(subject)}, epoch {done.epoch}", markup=False)
-    _say(done.barrier)
+        done = place.revoke(kind, subject, reason, wait=wait)
+    _say(done, "revoked", as_json=as_json)
 
 
 def suspend(
@@ -58,28 +53,31 @@ def suspend(
     wait: Wait = False,
     preview: Dry = False,
     store: StoreOption = None,
+    url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a subject and everything below it until it is resumed."""
-    with opened(store) as tracker:
+    with opened(store, url) as place:
         if preview:
-            _show(tracker.preview(cast("SubjectKind", kind), subject), as_json=as_json)
+            _show(place.preview(kind, subject), as_json=as_json)
             return
-        done = tracker.suspend(
-            cast("SubjectKind", kind), subject, by=_caller(), reason=reason, wait=wait
-        )
-    if as_json:
-        print_json(change_json(done))
-        return
-    OUT.print(f"suspended {kind} {clean(subject)}, epoch {done.epoch}", markup=False)
-    _say(done.barrier)
+        done = place.suspend(kind, subject, reason, wait=wait)
+    _say(done, "suspended", as_json=as_json)
 
 
-def resume(kind: Kind, subject: Name, *, reason: Reason = "", store: StoreOption = None) -> None:
+def resume(
+    kind: Kind,
+    subject: Name,
+    *,
+    reason: Reason = "",
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """End a suspension."""
-    with opened(store) as tracker:
-        done = tracker.resume(cast("SubjectKind", kind), subject, by=_caller(), reason=reason)
-    OUT.print(f"resumed {kind} {clean(subject)}, epoch {done.epoch}", markup=False)
+    with opened(store, url) as place:
+        done = place.resume(kind, subject, reason)
+    _say(done, "resumed", as_json=as_json)
 
 
 def freeze(
@@ -88,46 +86,56 @@ def freeze(
     wait: Wait = True,
     preview: Dry = False,
     store: StoreOption = None,
+    url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Suspend everything: no call is allowed until `unfreeze`. Prints a receipt."""
-    with opened(store) as tracker:
+    with opened(store, url) as place:
         if preview:
-            _show(tracker.preview(*EVERYTHING), as_json=as_json)
+            _show(place.preview(*EVERYTHING), as_json=as_json)
             return
-        found = tracker.freeze(by=_caller(), reason=reason, wait=wait)
+        found = place.freeze(reason, wait=wait)
     if as_json:
         print_json(freeze_json(found))
         return
     last = found.last_allowance
-    OUT.print(f"frozen at {instant(found.change.at)}, epoch {found.change.epoch}", markup=False)
-    allowed = "none" if last is None else f"{last.id} at {instant(last.at)}, {clean(last.tool)}"
-    OUT.print(f"last call allowed: {allowed}", markup=False)
-    _say(found.change.barrier)
+    say(f"frozen at {instant(found.change.at)}, epoch {found.change.epoch}")
+    allowed = "none" if last is None else f"{last.id} at {instant(last.at)}, {last.tool}"
+    say(f"last call allowed: {allowed}")
+    _say_barrier(found.change.barrier)
     if found.receipt is not None:
-        OUT.print(f"receipt: {found.receipt}", markup=False, soft_wrap=True)
+        say(f"receipt: {found.receipt}", limit=20_000)
 
 
-def unfreeze(*, reason: Reason = "", store: StoreOption = None) -> None:
+def unfreeze(
+    *,
+    reason: Reason = "",
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """End a freeze."""
-    with opened(store) as tracker:
-        done = tracker.unfreeze(by=_caller(), reason=reason)
-    OUT.print(f"no longer frozen, epoch {done.epoch}", markup=False)
+    with opened(store, url) as place:
+        done = place.resume(*EVERYTHING, reason)
+    _say(done, "resumed", as_json=as_json)
 
 
-def _caller() -> str:
-    return f"command line, {getpass.getuser()}"
+def _say(done: Revocation, word: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(change_json(done))
+        return
+    say(f"{word} {done.subject.kind} {done.subject.id}, epoch {done.epoch}")
+    _say_barrier(done.barrier)
 
 
-def _say(barrier: Barrier | None) -> None:
+def _say_barrier(barrier: Barrier | None) -> None:
     if barrier is None:
         return
     if barrier.is_confirmed:
-        held = len(barrier.confirmed)
-        OUT.print(f"confirmed by all {held} verifiers elsewhere", markup=False)
+        say(f"confirmed by all {len(barrier.confirmed)} verifiers elsewhere")
     else:
         silent = ", ".join(barrier.silent)
-        OUT.print(f"waited until no lease can hold; not confirmed by {silent}", markup=False)
+        say(f"waited until no lease can hold; not confirmed by {silent}")
 
 
 def _show(found: Preview, *, as_json: bool) -> None:
@@ -135,10 +143,9 @@ def _show(found: Preview, *, as_json: bool) -> None:
         print_json(preview_json(found))
         return
     more = "" if found.is_complete else " or more"
-    OUT.print(
+    say(
         f"would end {len(found.links)}{more} active links of {len(found.holders)} holders "
-        f"in {len(found.tasks)} tasks; {found.surviving} active links beside them would go on",
-        markup=False,
+        f"in {len(found.tasks)} tasks; {found.surviving} active links beside them would go on"
     )
     for link in found.links[:SHOWN]:
-        OUT.print(f"  {link}", markup=False)
+        say(f"  {link}")

@@ -106,6 +106,10 @@ class Standing(ABC):
         """End a freeze."""
         return self.resume(*EVERYTHING, reason=reason)
 
+    def revocations(self, *, after: int = 0, limit: int = 100) -> Sequence[Revocation]:
+        """Return changes of what stands with an epoch above `after`, oldest first."""
+        return self.feed(after=after, limit=limit).changes
+
     def feed(self, *, after: int = 0, limit: int = 100, wait: float = 0) -> Feed:
         """Return changes of what stands after an epoch; wait so many seconds for one."""
         return self._run(standing_calls.feed(after=after, limit=limit, wait=wait))
@@ -223,6 +227,10 @@ class AsyncStanding(ABC):
     async def unfreeze(self, *, reason: str = "") -> Revocation:
         """End a freeze."""
         return await self.resume(*EVERYTHING, reason=reason)
+
+    async def revocations(self, *, after: int = 0, limit: int = 100) -> Sequence[Revocation]:
+        """Return changes of what stands with an epoch above `after`, oldest first."""
+        return (await self.feed(after=after, limit=limit)).changes
 
     async def feed(self, *, after: int = 0, limit: int = 100, wait: float = 0) -> Feed:
         """Return changes of what stands after an epoch; wait so many seconds for one."""

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
@@ -19,9 +18,9 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.embedded.callers import Callers
 from delegation.embedded.review import task_id
 from delegation.embedded.standing import Standing
-from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
@@ -34,26 +33,24 @@ from delegation.tokens.token import Token
 from delegation.tracker import (
     agents,
     announce,
-    api_keys,
     check,
     inspect,
     issue,
     outcome,
     tasks,
 )
+from delegation.tracker.announced import announced_text
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     Agent,
-    ApiKey,
     OutcomeReport,
     OutcomeState,
-    Role,
     Store,
     WriterStats,
 )
 
 
-class Tracker(Standing):
+class Tracker(Standing, Callers):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -260,10 +257,13 @@ class Tracker(Standing):
         idempotency_key: str | None = None,
         at_least_epoch: int = 0,
     ) -> Future[Decision]:
-        """Decide one call; the future has the decision once it is recorded, for event loops."""
+        """Decide one call; the future has the decision once it is recorded, for event loops.
+
+        Asks the store first where the token is named by its leaf's id; see `announced_text`.
+        """
         return check.check(
             self._desk,
-            _text(token),
+            self.announced_text(_text(token), proof),
             proof,
             access,
             at=self._clock(),
@@ -302,6 +302,10 @@ class Tracker(Standing):
         """Return how many decisions wait, and what the writer did so far; for metrics."""
         return self._store.writer_stats()
 
+    def announced_text(self, token: str, proof: str | None) -> str:
+        """Return the token that is meant; see `tracker.announced.announced_text`."""
+        return announced_text(self._store, token, proof)
+
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Record a token that its holder shows; see `tracker.announce.announce`."""
         return announce.announce(self._desk, _text(token), proof, at=self._clock())
@@ -309,35 +313,6 @@ class Tracker(Standing):
     def inspect(self, token: Token | str) -> inspect.Inspection:
         """Return what a token says; records nothing, see `tracker.inspect.inspect`."""
         return inspect.inspect(self._desk, _text(token), at=self._clock())
-
-    # API keys
-
-    def create_api_key(self, name: str, role: Role, audiences: Iterable[str] = ()) -> str:
-        """Make an API key and return its secret, which is shown this once."""
-        secret = api_keys.PREFIX + b64u(secrets.token_bytes(32))
-        api_keys.create_api_key(
-            self._store, name, role, audiences=audiences, secret=secret, at=self._clock()
-        )
-        return secret
-
-    def authenticate(self, secret: str) -> ApiKey | None:
-        """Return the live API key with this secret, or None."""
-        return api_keys.authenticate(self._store, secret)
-
-    def api_keys(self) -> Sequence[ApiKey]:
-        """Return all API keys by name, without their secrets."""
-        with self._store.read() as reader:
-            return reader.api_keys()
-
-    def revoke_api_key(self, name: str) -> None:
-        """Withdraw an API key.
-
-        Raises:
-            NotFoundError: There is none of that name.
-        """
-        with self._store.write() as work:
-            if not work.revoke_api_key(name):
-                raise NotFoundError("API key", name)
 
 
 def _now() -> int:

@@ -34,6 +34,7 @@ from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.verifier import VerifiedToken, read_public
+from delegation.tracker.announced import is_name
 
 REFRESH: Final = 30.0  # seconds after which keys and catalogue are asked for again
 Fallback: TypeAlias = Literal["service", "refuse"]
@@ -170,6 +171,9 @@ class InProcessVerifier:
         except MalformedError as error:
             refusal = Refusal("access_malformed", str(error), "access", remedy=error.remedy)
             return self._screen(Denial.at(1, refusal), "")
+        if is_name(token) and self._fallback == "service":
+            # The service keeps the text that is meant.
+            return await self._client.check(token, proof, wanted, at_least_epoch=at_least_epoch)
         judged = await self.judge(token, proof, wanted)
         if judged.chain is None and judged.denial is not None:
             return self._screen(judged.denial, wanted.tool)

@@ -158,6 +158,7 @@ def feed_json(feed: Feed) -> dict[str, Json]:
         "revocations": [change_json(change) for change in feed.changes],
         "epoch": feed.epoch,
         "newest": feed.newest,
+        "next": feed.epoch if feed.epoch < feed.newest else None,
         "catalogue": feed.catalogue,
     }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from delegation import canonical, ed25519
 from delegation.authority.catalogue import Tool
@@ -12,13 +13,14 @@ from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId, TaskId
 from delegation.errors import ConflictError, MalformedError, NotFoundError
+from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
 from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
 from delegation.lineage.local import LocalEntry
-from delegation.records import changes, local, replicas
+from delegation.records import changes, local, logins, replicas
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
@@ -28,6 +30,7 @@ from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
+    ANNOUNCED,
     API_KEYS,
     COUNTERS,
     DECISIONS,
@@ -38,7 +41,16 @@ from delegation.records.tables import (
 )
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
-from delegation.tracker.work import Agent, ApiKey, NewTask, OutcomeReport
+from delegation.tracker.work import (
+    Agent,
+    ApiKey,
+    Login,
+    LoginKind,
+    NewTask,
+    OutcomeReport,
+)
+
+MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
 class SqlWork(SqlReader):
@@ -151,6 +163,24 @@ class SqlWork(SqlReader):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def add_login(self, login: Login, *, at: int) -> None:
+        """Record a ticket or a session, and forget those that are over."""
+        logins.add_login(self._connection, login, at=at)
+
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        """End a ticket or session and return its API key's name; None for all but one who tries."""
+        return logins.take_login(self._connection, digest, kind, at=at)
+
+    def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
+        """Keep a token's text under its leaf; at most 4 texts a leaf."""
+        kept = select(func.count()).where(ANNOUNCED.c.link == link)
+        if self._connection.execute(kept).scalar_one() >= MAX_TEXTS:
+            return  # two formats, and some with discharges: more are sent as they are
+        row = {"link": link, "digest": token_digest(text), "text": text, "expires_at": expires_at}
+        self._connection.execute(
+            upsert(self._connection, ANNOUNCED).values(row).on_conflict_do_nothing()
+        )
 
     def report_outcome(self, outcome: OutcomeReport) -> None:
         """Record what became of an allowed call."""

@@ -20,12 +20,14 @@ from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
+LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
 
@@ -88,6 +90,23 @@ class ApiKey:
     audiences: tuple[str, ...]
     created_at: int
     is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A ticket or a session, under the digest of its secret.
+
+    Args:
+        digest: SHA-256 of the secret, 32 bytes.
+        kind: `ticket` or `session`.
+        api_key: Name of the API key whose role it has.
+        expires_at: Unix seconds.
+    """
+
+    digest: bytes
+    kind: LoginKind
+    api_key: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +175,11 @@ class WriterStats:
 
 
 class Reader(StandingReader, Protocol):
-    """Questions to the store, answered from one snapshot."""
+    """Questions to the store, answered from one snapshot.
+
+    `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
+    after that second is left out, so that the answer is the one that could have been given then.
+    """
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
@@ -167,48 +190,38 @@ class Reader(StandingReader, Protocol):
     def task(self, task: TaskId) -> TaskEntry | None:
         """Return a task, or None."""
 
-    def tasks(self, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
 
-    def link(self, link: LinkId, *, at: int) -> LinkEntry | None:
+    def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
 
     def links(
-        self,
-        *,
-        task: TaskId | None,
-        parent: LinkId | None,
-        after: LinkId | None,
-        limit: int,
-        at: int,
+        self, wanted: LinkFilter, *, after: LinkId | None, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
 
-    def ancestors(self, link: LinkId, *, at: int) -> Sequence[LinkEntry]:
+    def ancestors(self, link: LinkId, *, at: int, past: bool = False) -> Sequence[LinkEntry]:
         """Return a link's ancestors, root first, itself last; empty if unknown."""
 
-    def descendants(self, link: LinkId, *, limit: int, at: int) -> Sequence[LinkEntry]:
+    def descendants(
+        self, link: LinkId, *, limit: int, at: int, past: bool = False
+    ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children; empty if unknown."""
 
-    def lineage(self, task: TaskId, *, at: int) -> Lineage | None:
+    def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
         """Return a task with its links and decisions, or None."""
 
     def decisions(
-        self,
-        *,
-        task: TaskId | None,
-        link: LinkId | None,
-        allowed: bool | None,
-        after: int,
-        limit: int,
+        self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered."""
+        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -218,6 +231,12 @@ class Reader(StandingReader, Protocol):
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
+
+    def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
+        """Return the API key of a ticket or session that is not over, or None."""
+
+    def announced(self, link: LinkId, digest: bytes) -> str | None:
+        """Return the announced token text with this leaf and this SHA-256, or None."""
 
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
@@ -254,6 +273,9 @@ class Work(Reader, StandingWork, Protocol):
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""
 
+    def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
+        """Keep a token's text under its leaf until that expires; at most 4 texts a leaf."""
+
     def report_outcome(self, outcome: OutcomeReport) -> None:
         """Record what became of an allowed call.
 
@@ -261,6 +283,12 @@ class Work(Reader, StandingWork, Protocol):
             NotFoundError: There is no such decision that this service asked for and was allowed.
             ConflictError: Another outcome was reported before.
         """
+
+    def add_login(self, login: Login, *, at: int) -> None:
+        """Record a ticket or a session, and forget those that are over."""
+
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        """End a ticket or session and return its API key's name; None for all but one who tries."""
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key.

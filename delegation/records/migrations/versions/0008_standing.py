@@ -6,8 +6,8 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0008"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -82,7 +82,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back. Suspensions, closings and the kinds that revision 0002 does not know are lost."""
+    """Take back. Suspensions, closings and the kinds that revision 0010 does not know are lost."""
     for table in ("renewal", "local_decision", "replica"):
         op.drop_table(table)
     with op.batch_alter_table("agent", schema=None) as batch_op:
