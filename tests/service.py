@@ -15,7 +15,7 @@ class Service:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.app = create_app(world.tracker, Settings(max_body=64 * 1024))
+        self.app = create_app(world.tracker, Settings(max_body=64 * 1024, max_wait=0.1))
         self.http = TestClient(CheckFront(self.app), raise_server_exceptions=False)
         self.slow = TestClient(self.app, raise_server_exceptions=False)
         make = world.tracker.create_api_key

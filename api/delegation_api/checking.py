@@ -27,6 +27,7 @@ from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
 
 _KEY: Final = re.compile(r"[!-~]{1,128}")
+_MAX_EPOCH: Final = 2**53
 _UNKNOWN: Final = "an unknown member"
 _NONE: Final = type(None)
 # Member, types it may have, whether it must be there: `CheckBody` by hand; a test holds them equal.
@@ -35,6 +36,7 @@ _MEMBERS: Final[tuple[tuple[str, tuple[type, ...], bool], ...]] = (
     ("proof", (str, _NONE), True),
     ("access", (dict, _NONE), True),
     ("idempotency_key", (str, _NONE), False),
+    ("at_least_epoch", (int,), False),
     ("receipt", (bool,), False),
     ("dry_run", (bool,), False),
     ("grant", (dict, _NONE), False),
@@ -50,6 +52,7 @@ class CheckCall:
     proof: str | None
     access: dict[str, Any] | None
     idempotency_key: str | None = None
+    at_least_epoch: int = 0
     receipt: bool = False
     dry_run: bool = False
     grant: dict[str, Any] | None = None
@@ -72,6 +75,9 @@ def read_call(value: Json) -> CheckCall | list[str]:
     key = value.get("idempotency_key")
     if isinstance(key, str) and _KEY.fullmatch(key) is None:
         wrong.append("body.idempotency_key")
+    epoch = value.get("at_least_epoch", 0)
+    if type(epoch) is int and not 0 <= epoch <= _MAX_EPOCH:
+        wrong.append("body.at_least_epoch")
     if value.keys() - _NAMES:
         wrong.append(_UNKNOWN)
     return sorted(wrong) if wrong else CheckCall(**value)  # type: ignore[arg-type]  # checked above
@@ -103,6 +109,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
         call.access,
         client=caller.name,
         idempotency_key=call.idempotency_key,
+        at_least_epoch=call.at_least_epoch,
     )
     decision = await committed(pending)
     receipt = tracker.receipt(decision, str(audience)) if call.receipt else None

@@ -34,7 +34,10 @@ class Process:
             self._stack.callback(tracing.close)
         self.tracker = self._stack.enter_context(
             Tracker.open(
-                store_url(settings.store), ring_file=Path(settings.ring), issuer=settings.issuer
+                store_url(settings.store),
+                ring_file=Path(settings.ring),
+                issuer=settings.issuer,
+                bound=settings.revocation_bound,
             )
         )
         self._app: ASGIApp = create_service(self.tracker, settings, tracing)

@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from delegation.judge.lease import BOUND, MAX_BOUND
+
 
 class Settings(BaseSettings):
     """What an operator may set.
@@ -28,6 +30,8 @@ class Settings(BaseSettings):
         log_level: Least level that is logged.
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
+        revocation_bound: Seconds for which verifiers outside the store may rely on what they polled.
+        max_wait: Seconds for which a poll of the feed may wait for news.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
@@ -46,5 +50,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
+    revocation_bound: float = Field(default=BOUND, ge=0.1, le=MAX_BOUND)
+    max_wait: float = Field(default=30.0, ge=0, le=300)
     forward_routes: str = ""
     otlp_endpoint: str = ""

@@ -318,6 +318,16 @@ class Catalogue:
     revision: int = 0
     history: Mapping[str, tuple[tuple[int, Tool], ...]] = field(default_factory=dict)
 
+    def upto(self, revision: int) -> Catalogue:
+        """Return the catalogue as it was at a revision; itself where that is the newest or later."""
+        if revision >= self.revision:
+            return self
+        history = {
+            name: tuple(entry for entry in entries if entry[0] <= revision)
+            for name, entries in self.history.items()
+        }
+        return Catalogue(revision, {name: entries for name, entries in history.items() if entries})
+
     def tool(self, name: str, at: int | None = None) -> Tool | None:
         """Return the definition of a tool, or None if there is (or was) none.
 

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import catalogue, doctor, keys, login, review, schema, server, tokens
+from delegation.cli import (
+    catalogue,
+    doctor,
+    keys,
+    login,
+    review,
+    schema,
+    server,
+    standing,
+    tokens,
+)
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.program import Program
 
@@ -28,7 +38,11 @@ app.command("graph")(review.graph)
 app.command("inspect")(tokens.inspect)
 app.command("check")(tokens.check)
 app.command("explain")(review.explain)
-app.command("revoke")(review.revoke)
+app.command("revoke")(standing.revoke)
+app.command("suspend")(standing.suspend)
+app.command("resume")(standing.resume)
+app.command("freeze")(standing.freeze)
+app.command("unfreeze")(standing.unfreeze)
 app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")

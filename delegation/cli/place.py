@@ -16,6 +16,9 @@ from delegation.errors import ServiceError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.preview import Preview
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey, DecisionDetail, Role
 
@@ -41,8 +44,20 @@ class Place(Protocol):
     def decision(self, decision: str) -> DecisionDetail:
         """Return one decision with everything that was kept of it."""
 
-    def revoke(self, kind: str, subject: str, reason: str) -> int:
-        """End something and all below it; return the revocation's epoch."""
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        """End something and all below it, for good."""
+
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        """End something and all below it until it is resumed."""
+
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        """End a suspension."""
+
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        """Suspend everything."""
+
+    def preview(self, kind: str, subject: str) -> Preview:
+        """Return what would end with something, and what would go on."""
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys."""
@@ -90,9 +105,22 @@ class OnStore:
     def decision(self, decision: str) -> DecisionDetail:
         return self.tracker.decision(decision)
 
-    def revoke(self, kind: str, subject: str, reason: str) -> int:
-        by = f"command line, {_user()}"
-        return self.tracker.revoke(cast("SubjectKind", kind), subject, by=by, reason=reason).epoch
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        named = cast("SubjectKind", kind)
+        return self.tracker.revoke(named, subject, by=_by(), reason=reason, wait=wait)
+
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        named = cast("SubjectKind", kind)
+        return self.tracker.suspend(named, subject, by=_by(), reason=reason, wait=wait)
+
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        return self.tracker.resume(cast("SubjectKind", kind), subject, by=_by(), reason=reason)
+
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        return self.tracker.freeze(by=_by(), reason=reason, wait=wait)
+
+    def preview(self, kind: str, subject: str) -> Preview:
+        return self.tracker.preview(cast("SubjectKind", kind), subject)
 
     def api_keys(self) -> Sequence[ApiKey]:
         return self.tracker.api_keys()
@@ -134,8 +162,20 @@ class AtService:
     def decision(self, decision: str) -> DecisionDetail:
         return self.client.decision(decision)
 
-    def revoke(self, kind: str, subject: str, reason: str) -> int:
-        return self.client.revoke(kind, subject, reason=reason).epoch
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        return self.client.revoke(kind, subject, reason=reason, wait=wait)
+
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        return self.client.suspend(kind, subject, reason=reason, wait=wait)
+
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        return self.client.resume(kind, subject, reason=reason)
+
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        return self.client.freeze(reason=reason, wait=wait)
+
+    def preview(self, kind: str, subject: str) -> Preview:
+        return self.client.preview(kind, subject)
 
     def api_keys(self) -> Sequence[ApiKey]:
         return self.client.api_keys()
@@ -176,6 +216,10 @@ def as_written(found: dict[str, Any]) -> dict[str, Any]:
             200, "answer_malformed", "Something else came back than the service writes."
         )
     return found
+
+
+def _by() -> str:
+    return f"command line, {_user()}"
 
 
 def _user() -> str:

@@ -21,6 +21,7 @@ from delegation.cli.place import AtService, OnStore, Place
 from delegation.client import Client
 from delegation.embedded import Tracker, store_url
 from delegation.embedded.location import ring_file, store_file
+from delegation.judge.lease import BOUND, MAX_BOUND
 
 DEMO_STORE: Final = Path("demo/delegation.db")
 PLAIN_STORE: Final = Path("delegation.db")
@@ -134,8 +135,20 @@ def opened_store(store: str | None) -> Iterator[Tracker]:
             "Run `delegation serve` once, put the ring back, or set DELEGATION_RING.",
             code="key_file",
         )
-    with Tracker.open(store_url(place), ring_file=ring) as tracker:
+    with Tracker.open(store_url(place), ring_file=ring, bound=_bound()) as tracker:
         yield tracker
+
+
+def _bound() -> float:
+    """Return the service's bound of leases: who waits here must wait as long as there."""
+    named = os.environ.get("DELEGATION_REVOCATION_BOUND", "")
+    try:
+        bound = float(named) if named else BOUND
+    except ValueError:
+        bound = 0.0
+    if not 0 < bound <= MAX_BOUND:
+        fail("DELEGATION_REVOCATION_BOUND is out of its bounds.", "See docs/deploy.")
+    return bound
 
 
 def completed_tasks(incomplete: str) -> list[str]:

@@ -27,13 +27,14 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
+from delegation.client.standing import AsyncStanding
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
 
 try:
     import httpx2
@@ -44,7 +45,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AsyncStanding):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -142,6 +143,7 @@ class AsyncClient:
         access: Access | Json,
         *,
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Decision:
         """Have one call decided and recorded. True only if it is allowed.
 
@@ -150,11 +152,20 @@ class AsyncClient:
             proof: The holder's proof over token and access.
             access: The call.
             idempotency_key: Names this request; a new one is made if left out.
+            at_least_epoch: The newest change of what stands that the caller has seen.
 
         Raises:
             ServiceError: No decision came back, so the call is not allowed.
         """
-        return await self._run(calls.check(token, proof, access, idempotency_key=idempotency_key))
+        return await self._run(
+            calls.check(
+                token,
+                proof,
+                access,
+                idempotency_key=idempotency_key,
+                at_least_epoch=at_least_epoch,
+            )
+        )
 
     async def drawing(self, task: TaskEntry | TaskId | str, form: str) -> bytes:
         """Return a task's lineage drawn by the service: svg, dot, mmd, txt, png or pdf."""
@@ -173,9 +184,18 @@ class AsyncClient:
         """Return all tools with all their revisions."""
         return await self._run(calls.catalogue())
 
-    async def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
-        """Register an agent under its accountable owner."""
-        return await self._run(calls.add_agent(name, owner=owner, keys=keys))
+    async def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> Agent:
+        """Register an agent under its accountable owner; `recertify_by` is in Unix seconds."""
+        return await self._run(
+            calls.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by)
+        )
 
     async def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
@@ -241,18 +261,6 @@ class AsyncClient:
     ) -> None:
         """Say what became of a call that this service was allowed to execute."""
         return await self._run(calls.report_outcome(decision, state, detail=detail))
-
-    async def revoke(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002  # the word of the wire
-        """End a link, task, agent or key and all below it."""
-        return await self._run(calls.revoke(kind, id, reason=reason))
-
-    async def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
-        """Cut a link below the holder's own."""
-        return await self._run(calls.revoke_below(token, proof, link))
-
-    async def revocations(self, *, after: int = 0, limit: int = 100) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        return await self._run(calls.revocations(after=after, limit=limit))
 
     async def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
         """Return a task's links and decisions; `at` is a past instant, Unix seconds."""

@@ -20,7 +20,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
-from delegation.messages.registry import read_agent, read_api_key, read_revocation
+from delegation.messages.registry import read_agent, read_api_key
 from delegation.messages.values import (
     read_catalogue,
     read_decision_entry,
@@ -30,7 +30,7 @@ from delegation.messages.values import (
 )
 from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
 
 T = TypeVar("T")
 
@@ -54,6 +54,11 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     query: Mapping[str, object] | None = None
     is_repeatable: bool = False
+
+
+def new_decision_id() -> DecisionId:
+    """Return an id for a decision that is made here and reported later."""
+    return DecisionId("dec_" + b64u(secrets.token_bytes(16)))
 
 
 def nothing(_: object) -> None:
@@ -92,14 +97,17 @@ def check(
     access: Access | Json,
     *,
     idempotency_key: str | None,
+    at_least_epoch: int = 0,
 ) -> Call[Decision]:
     """Ask for a decision; the key makes it safe to send again when an answer was lost."""
-    body = {
+    body: dict[str, Any] = {
         "token": text_of(token),
         "proof": proof,
         "access": access.to_json() if isinstance(access, Access) else access,
         "idempotency_key": idempotency_key or b64u(secrets.token_bytes(16)),
     }
+    if at_least_epoch:
+        body["at_least_epoch"] = at_least_epoch
     return Call("POST", "/v1/check", read_decision, body, is_repeatable=True)
 
 
@@ -148,13 +156,20 @@ def catalogue() -> Call[Catalogue]:
     return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)
 
 
-def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[Agent]:
+def add_agent(
+    name: str, *, owner: str, keys: Iterable[PublicKey], recertify_by: int | None = None
+) -> Call[Agent]:
     """Register an agent under its accountable owner."""
     return Call(
         "POST",
         "/v1/agents",
         read_agent,
-        body={"name": name, "owner": owner, "keys": [key.text for key in keys]},
+        body={
+            "name": name,
+            "owner": owner,
+            "keys": [key.text for key in keys],
+            "recertify_by": recertify_by,
+        },
         is_repeatable=True,
     )
 
@@ -274,38 +289,6 @@ def report_outcome(
         f"/v1/decisions/{part(decision)}/outcome",
         nothing,
         body={"state": state, "detail": detail},
-        is_repeatable=True,
-    )
-
-
-def revoke(kind: str, id: str, *, reason: str = "") -> Call[Revocation]:  # noqa: A002  # the word of the wire
-    """End a link, task, agent or key and all below it."""
-    return Call(
-        "POST",
-        "/v1/revocations",
-        read_revocation,
-        body={"kind": kind, "id": id, "reason": reason},
-        is_repeatable=True,
-    )
-
-
-def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[Revocation]:
-    """Cut a link below the holder's own."""
-    return Call(
-        "POST",
-        "/v1/revocations/below",
-        read_revocation,
-        body={"token": text_of(token), "proof": proof, "link": link},
-    )
-
-
-def revocations(*, after: int = 0, limit: int = 100) -> Call[Sequence[Revocation]]:
-    """Return revocations with an epoch above `after`, oldest first."""
-    return Call(
-        "GET",
-        "/v1/revocations",
-        lambda a: [read_revocation(one) for one in a["revocations"]],
-        query={"after": after, "limit": limit},
         is_repeatable=True,
     )
 

@@ -27,13 +27,14 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
+from delegation.client.standing import Standing
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
 
 try:
     import httpx2
@@ -44,7 +45,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client:
+class Client(Standing):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -142,6 +143,7 @@ class Client:
         access: Access | Json,
         *,
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Decision:
         """Have one call decided and recorded. True only if it is allowed.
 
@@ -150,11 +152,20 @@ class Client:
             proof: The holder's proof over token and access.
             access: The call.
             idempotency_key: Names this request; a new one is made if left out.
+            at_least_epoch: The newest change of what stands that the caller has seen.
 
         Raises:
             ServiceError: No decision came back, so the call is not allowed.
         """
-        return self._run(calls.check(token, proof, access, idempotency_key=idempotency_key))
+        return self._run(
+            calls.check(
+                token,
+                proof,
+                access,
+                idempotency_key=idempotency_key,
+                at_least_epoch=at_least_epoch,
+            )
+        )
 
     def drawing(self, task: TaskEntry | TaskId | str, form: str) -> bytes:
         """Return a task's lineage drawn by the service: svg, dot, mmd, txt, png or pdf."""
@@ -173,9 +184,16 @@ class Client:
         """Return all tools with all their revisions."""
         return self._run(calls.catalogue())
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
-        """Register an agent under its accountable owner."""
-        return self._run(calls.add_agent(name, owner=owner, keys=keys))
+    def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> Agent:
+        """Register an agent under its accountable owner; `recertify_by` is in Unix seconds."""
+        return self._run(calls.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by))
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
@@ -241,18 +259,6 @@ class Client:
     ) -> None:
         """Say what became of a call that this service was allowed to execute."""
         return self._run(calls.report_outcome(decision, state, detail=detail))
-
-    def revoke(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002  # the word of the wire
-        """End a link, task, agent or key and all below it."""
-        return self._run(calls.revoke(kind, id, reason=reason))
-
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
-        """Cut a link below the holder's own."""
-        return self._run(calls.revoke_below(token, proof, link))
-
-    def revocations(self, *, after: int = 0, limit: int = 100) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        return self._run(calls.revocations(after=after, limit=limit))
 
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
         """Return a task's links and decisions; `at` is a past instant, Unix seconds."""

@@ -16,15 +16,16 @@ from typing import Self
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.embedded.callers import Callers
-from delegation.embedded.review import Review, task_id
+from delegation.embedded.review import task_id
+from delegation.embedded.standing import Standing
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Subject, SubjectKind
+from delegation.judge.lease import BOUND
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
@@ -36,7 +37,6 @@ from delegation.tracker import (
     inspect,
     issue,
     outcome,
-    revoke,
     tasks,
 )
 from delegation.tracker.announced import announced_text
@@ -45,20 +45,24 @@ from delegation.tracker.work import (
     Agent,
     OutcomeReport,
     OutcomeState,
-    Revocation,
     Store,
     WriterStats,
 )
 
 
-class Tracker(Review, Callers):
+class Tracker(Standing, Callers):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
     """
 
     def __init__(
-        self, store: Store, ring: KeyRing, *, clock: Callable[[], int] | None = None
+        self,
+        store: Store,
+        ring: KeyRing,
+        *,
+        clock: Callable[[], int] | None = None,
+        bound: float = BOUND,
     ) -> None:
         """Put a tracker together from its parts; most callers want `Tracker.open`.
 
@@ -66,8 +70,10 @@ class Tracker(Review, Callers):
             store: Where everything is kept.
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
+            bound: Seconds for which verifiers outside the store may rely on what they polled.
         """
         super().__init__(store, clock or _now)
+        self.bound = bound
         self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
@@ -81,6 +87,7 @@ class Tracker(Review, Callers):
         ring: KeyRing | None = None,
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
+        bound: float = BOUND,
     ) -> Self:
         """Open a store and its keys.
 
@@ -90,6 +97,8 @@ class Tracker(Review, Callers):
             ring: The keys; made new if neither this nor a file is given.
             ring_file: Where the keys are kept, mode 0600; made if it does not exist.
             clock: Returns Unix seconds; the system's clock if left out.
+            bound: Seconds for which verifiers outside the store may rely on what they polled; the
+                same for all processes on one store.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -98,7 +107,7 @@ class Tracker(Review, Callers):
         """
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
-        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock)
+        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock, bound=bound)
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""
@@ -145,11 +154,24 @@ class Tracker(Review, Callers):
         """Return the newest catalogue that this process knows, without asking the store."""
         return self._desk.store.catalogue_hint()
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
+    def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> Agent:
         """Register an agent under its owner; see `tracker.agents.add_agent`."""
         held = [key.key for key in keys]
         return agents.add_agent(
-            self._store, self._desk.ring, name, owner=owner, keys=held, at=self._clock()
+            self._store,
+            self._desk.ring,
+            name,
+            owner=owner,
+            keys=held,
+            at=self._clock(),
+            recertify_by=recertify_by,
         )
 
     # Tasks and tokens
@@ -212,10 +234,16 @@ class Tracker(Review, Callers):
         *,
         client: str = "",
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Decision:
         """Decide one call and record it; see `tracker.check.check`. True only if it is allowed."""
         pending = self.begin_check(
-            token, proof, access, client=client, idempotency_key=idempotency_key
+            token,
+            proof,
+            access,
+            client=client,
+            idempotency_key=idempotency_key,
+            at_least_epoch=at_least_epoch,
         )
         return check.settled(pending)
 
@@ -227,6 +255,7 @@ class Tracker(Review, Callers):
         *,
         client: str = "",
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Future[Decision]:
         """Decide one call; the future has the decision once it is recorded, for event loops.
 
@@ -240,6 +269,7 @@ class Tracker(Review, Callers):
             at=self._clock(),
             client=client,
             idempotency_key=idempotency_key,
+            at_least_epoch=at_least_epoch,
         )
 
     def plan(
@@ -283,16 +313,6 @@ class Tracker(Review, Callers):
     def inspect(self, token: Token | str) -> inspect.Inspection:
         """Return what a token says; records nothing, see `tracker.inspect.inspect`."""
         return inspect.inspect(self._desk, _text(token), at=self._clock())
-
-    # Revocation
-
-    def revoke(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
-        """End a link, task, agent or key and all below it; see `tracker.revoke.revoke`."""
-        return revoke.revoke(self._store, Subject(kind, id), by=by, reason=reason, at=self._clock())
-
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
-        """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
-        return revoke.revoke_below(self._desk, _text(token), proof, link, at=self._clock())
 
 
 def _now() -> int:

@@ -25,9 +25,11 @@ from delegation.errors import (
     NotFoundError,
 )
 from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.boottime import boottime
 from delegation.integrations.observe import Observer
 from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
+from delegation.judge.outside import LocalDecision
 from delegation.statement import read_statement
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -154,7 +156,8 @@ class Guarded:
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
             raise Refused(status, denial.code, denial.message, decision.id)
-        if self._clock() >= decision.valid_until:
+        is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
+        if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
         return route, decision
 

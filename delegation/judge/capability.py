@@ -27,12 +27,14 @@ class Clearance:
         resources: What the call touches.
         cost: By unit, in minor units, without `calls`.
         labels: What it brings into the task's history.
+        system: The system that the tool acts on; empty for none.
     """
 
     arguments: Mapping[str, Json]
     resources: tuple[str, ...]
     cost: Mapping[str, int]
     labels: tuple[str, ...]
+    system: str = ""
 
 
 def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Denial:
@@ -166,7 +168,7 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
                 most,
                 f"Sign a proof with max_cost of at least {amount} {unit}.",
             )
-    return Clearance(arguments, resources, cost, tool.labels)
+    return Clearance(arguments, resources, cost, tool.labels, tool.system)
 
 
 def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:

@@ -15,7 +15,7 @@ from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_unjudged_flow
-from delegation.judge.standing import deny_without_standing
+from delegation.judge.standing import Called, deny_behind, deny_without_standing
 
 RECORD_STEP = 14
 VALID_SECONDS = 5  # how long an answer may travel and wait before it is acted on
@@ -55,7 +55,9 @@ class Settlement:
     epoch: int
 
 
-def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Settlement:
+def settle(
+    judged: Judged, facts: Facts, *, decision: DecisionId, at: int, at_least_epoch: int = 0
+) -> Settlement:
     """Return what is to be written and answered for one call.
 
     A spent nonce is found before steps 10 to 13: a replay must not learn how a task stands now. The
@@ -66,6 +68,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
         facts: What the store knows, read in the transaction that will write the result.
         decision: Id for the record.
         at: The service's clock, Unix seconds.
+        at_least_epoch: The newest change of what stands that the caller has seen.
     """
     clearance = judged.outcome
     if isinstance(clearance, Denial):
@@ -79,7 +82,12 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
             remedy="Sign a new proof for each call.",
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
-    denial = deny_without_standing(judged.chain, facts, at) or deny_unjudged_flow(judged.chain)
+    called = Called(judged.access.tool, clearance.system)
+    denial = (
+        deny_behind(at_least_epoch, facts)
+        or deny_without_standing(judged.chain, called, facts, at)
+        or deny_unjudged_flow(judged.chain)
+    )
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     charges = charge(judged.chain, cost, facts)

@@ -12,11 +12,12 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
+from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
-from delegation.records.claims import claim_nonces, claim_requests, nonces_are_known
+from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
 from delegation.records.links import RecordedLink, record_links
@@ -127,7 +128,11 @@ class _Round:
         fresh = self._claim_nonces(first_answers, followers)
         queries = [draft.query for draft in self.proven.values()]
         facts = read_facts(
-            self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked
+            self._connection,
+            queries,
+            epoch=self._numbers["epoch"],
+            shelf=self._shelves.revoked,
+            paused=self._shelves.paused,
         )
         self._record_links(facts)
         lock_counters(self._connection, queries, facts)

@@ -76,6 +76,14 @@ class Database:
             with chosen.begin():
                 self.take_gate(chosen, alone=alone)
                 yield chosen
+                if not self.is_sqlite:
+                    postgres.forget_warnings(chosen)
+            if not self.is_sqlite and postgres.warned(chosen):
+                # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
+                raise StoreUnavailableError(
+                    "It is not known whether the change reached a standby.",
+                    remedy="Repeat the request; if it persists, look at the replication.",
+                )
 
     def turn_to_write(self) -> Any:
         """Return a context in which no other thread of this process writes, where that matters."""

@@ -17,7 +17,7 @@ from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
 from delegation.records.numbers import take_number
-from delegation.records.standing import Standings, State, revoked_of, subjects_of
+from delegation.records.standing import NOBODY, Registered, Standings, State, ended_of, subjects_of
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
@@ -72,7 +72,7 @@ _DOWN: Final = text(
 
 
 _AGENTS: Final = (
-    select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
+    select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner, AGENTS.c.recertify_by)
     .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
     .where(
         AGENT_KEYS.c.key.in_(bindparam("keys", expanding=True)),
@@ -228,16 +228,17 @@ class _Context(Standings):
         self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
     ) -> None:
         last = 2**62 if until is None else until  # another replica's clock may be ahead of ours
-        agents: dict[bytes, tuple[str, str]] = {}
+        agents: dict[bytes, Registered] = {}
         for keys in _parts({row.holder_key for row in found}):
             for row in connection.execute(_AGENTS, {"keys": keys, "last": last}):
-                agents[row.key] = (row.agent, row.owner)
+                agents[row.key] = Registered(row.agent, row.owner, row.recertify_by)
         ids = {row.task for row in found}
         tasks = {
             row.id: row
             for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
         }
-        super().__init__(agents, tasks, revoked_of(connection, subjects_of(found, agents), at), at)
+        ended = ended_of(connection, subjects_of(found, agents, tasks), at)
+        super().__init__(agents, tasks, ended, at)
         self.counts: dict[tuple[str, bool], int] = {}
         self.formats: dict[str, list[str]] = {}
         for links in _parts(row.id for row in found):
@@ -250,7 +251,7 @@ class _Context(Standings):
         """Return the row's entry."""
         link = parsed(row.payload, root=row.parent is None)
         task = self.tasks[row.task]
-        agent = self.agents.get(row.holder_key, ("", ""))[0]
+        agent = self.agents.get(row.holder_key, NOBODY).name
         is_registered = agent != "" and agent == row.holder_name
         return LinkEntry(
             id=LinkId(row.id),

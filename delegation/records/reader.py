@@ -9,15 +9,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from delegation import canonical
-from delegation.authority.catalogue import Catalogue
+from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.lease import ReplicaEntry
+from delegation.judge.outside import Holder, RootStanding
+from delegation.judge.standing import Called
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, LinkPath, TaskEntry
+from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.records import decisions, links, logins, standing
+from delegation.lineage.local import LocalEntry
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
+from delegation.records import changes, decisions, links, local, logins, replicas, standing
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
+from delegation.records.preview import preview
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -28,17 +37,17 @@ from delegation.records.tables import (
     DECISIONS,
     LINKS,
     OUTCOMES,
-    REVOCATIONS,
+    RENEWALS,
     TASKS,
     UNPROVEN,
 )
+from delegation.records.usage import last_use
 from delegation.tracker.work import (
     Agent,
     ApiKey,
     DecisionDetail,
     LoginKind,
     OutcomeReport,
-    Revocation,
 )
 
 
@@ -63,7 +72,12 @@ class SqlReader:
         """Return what settling a call would know now; nothing is locked."""
         epoch = read_numbers(self._connection)["epoch"]
         found = read_facts(
-            self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
+            self._connection,
+            [query],
+            epoch=epoch,
+            shelf=self._shelves.revoked,
+            paused=self._shelves.paused,
+            settles=False,
         )
         counters(self._connection, [query], found)
         return found.of(query, is_nonce_used=False)
@@ -117,7 +131,9 @@ class SqlReader:
         ):
             keys.setdefault(row.agent, []).append(row.key)
         found = self._connection.execute(select(AGENTS).order_by(AGENTS.c.name))
-        return [Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at) for r in found]
+        return [
+            Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at, r.recertify_by) for r in found
+        ]
 
     def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
@@ -227,13 +243,64 @@ class SqlReader:
         outcome = None
         if told is not None:
             outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
-        return replace(decisions.detail_of(row), outcome=outcome)
+        told_by = local.local_of(self._connection, decision)
+        return replace(decisions.detail_of(row), outcome=outcome, local=told_by)
 
-    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        query = select(REVOCATIONS).where(REVOCATIONS.c.epoch > after)
-        query = query.order_by(REVOCATIONS.c.epoch).limit(limit)
-        return [revocation_of(row) for row in self._connection.execute(query)]
+    def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
+        """Return changes of what stands with an epoch above `after`, oldest first."""
+        return changes.feed(self._connection, after=after, limit=limit, history=history)
+
+    def changes(self, subject: Subject) -> Sequence[Revocation]:
+        """Return what was ever recorded of one subject, oldest first."""
+        return changes.of(self._connection, subject)
+
+    def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
+        """Return what step 10 asks about a root and holders below it; None if it is unknown."""
+        return local.root_standing(self._connection, root, holders)
+
+    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
+        """Return what step 10 asks about a call, as it was known at an earlier instant."""
+        return local.facts_at(self._connection, chain, called, at=at)
+
+    def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
+        """Return whether a proof was used in any recorded decision, however long ago."""
+        return local.was_used(self._connection, holder, jti, leaf, proof)
+
+    def local_decisions(
+        self, *, conflicts: bool, after: int, limit: int
+    ) -> Sequence[tuple[int, LocalEntry]]:
+        """Return decisions made outside the store, with their sequence, in commit order."""
+        return local.local_decisions(
+            self._connection, conflicts=conflicts, after=after, limit=limit
+        )
+
+    def preview(self, subject: Subject, *, at: int) -> Preview:
+        """Return what would end with a subject now, and what would go on."""
+        return preview(self._connection, subject, self.catalogue(), at=at)
+
+    def last_allowance(self, *, before: int) -> DecisionEntry | None:
+        """Return the last call that was allowed at an epoch below this one."""
+        query = select(DECISIONS).where(
+            DECISIONS.c.allowed.is_(True),
+            DECISIONS.c.epoch < before,
+            ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+        )
+        query = query.order_by(DECISIONS.c.sequence.desc()).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else decisions.entry_of(row)
+
+    def last_use(self, subject: Subject) -> LastUse:
+        """Return the newest call that a link, agent or key made."""
+        return last_use(self._connection, subject)
+
+    def renewed(self, link: LinkId) -> LinkId | None:
+        """Return the link in whose place a link was made, or None."""
+        query = select(RENEWALS.c.renews).where(RENEWALS.c.link == link)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def replicas(self) -> Sequence[ReplicaEntry]:
+        """Return all registered verifiers outside the store, by name."""
+        return replicas.all_of(self._connection)
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
@@ -264,11 +331,6 @@ class SqlReader:
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
-
-
-def revocation_of(row: Row[Any]) -> Revocation:
-    """Return a row as a revocation."""
-    return Revocation(row.epoch, Subject(row.kind, row.id), row.by, row.reason, row.at)
 
 
 def _api_key(row: Row[Any]) -> ApiKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from delegation.authority.catalogue import Catalogue
 from delegation.judge.decision import Decision
+from delegation.records.bell import Bell
 from delegation.records.database import Database
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
@@ -51,6 +52,7 @@ class SqlStore:
         self._database = database
         self._shelves = Shelves()
         self._gate = UnprovenGate()
+        self._bell = Bell(database)
         self.writer = DecisionWriter(database, self._shelves)
 
     @property
@@ -73,6 +75,8 @@ class SqlStore:
         except BaseException:
             self._shelves.catalogue.forget()
             raise
+        if alone:
+            self._bell.ring()
 
     def catalogue_hint(self) -> Catalogue:
         """Return the newest catalogue that this process parsed."""
@@ -100,7 +104,12 @@ class SqlStore:
             connection.execute(text("SELECT 1"))
         self.writer.refuse_if_unable()
 
+    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called when what stands may have changed; return what ends that."""
+        return self._bell.subscribe(heard)
+
     def close(self) -> None:
         """Write what waits, then release connections."""
+        self._bell.close()
         self.writer.close()
         self._database.close()

@@ -53,6 +53,7 @@ class AgentRow(Table, table=True):
     name: str = Field(primary_key=True)
     owner: str = Field(index=True)
     at: int = Field(sa_type=BigInteger)
+    recertify_by: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class AgentKeyRow(Table, table=True):
@@ -193,18 +194,59 @@ class NonceRow(Table, table=True):
 
 
 class RevocationRow(Table, table=True):
-    """One thing that is revoked, with everything below it."""
+    """One change of what stands; what it says of its subject holds for everything below that."""
 
     __tablename__ = "revocation"
     __table_args__ = (
-        UniqueConstraint("kind", "id"),
-        CheckConstraint("kind IN ('link', 'task', 'agent', 'key')", name="kind"),
+        Index(None, "kind", "id", "epoch"),
+        CheckConstraint(
+            "kind IN ('link', 'task', 'agent', 'key', 'owner', 'tool', 'system', 'everything')",
+            name="kind",
+        ),
+        CheckConstraint("act IN ('revoke', 'suspend', 'resume', 'close', 'register')", name="act"),
     )
     epoch: int = Field(primary_key=True, sa_type=BigInteger)
     kind: str
     id: str
+    act: str
     by: str
     reason: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    effective_at: int = Field(sa_type=BigInteger)
+
+
+class ReplicaRow(Table, table=True):
+    """A verifier outside the store, and the newest change that it said to have applied."""
+
+    __tablename__ = "replica"
+    name: str = Field(primary_key=True)
+    by: str = Field(index=True)
+    epoch: int = Field(sa_type=BigInteger)
+    at: int = Field(sa_type=BigInteger)
+
+
+class LocalDecisionRow(Table, table=True):
+    """What is kept of a decision that a verifier outside the store made and reported later."""
+
+    __tablename__ = "local_decision"
+    __table_args__ = (Index(None, "holder", "jti"),)
+    decision: str = Field(primary_key=True, foreign_key="decision.id")
+    by: str
+    holder: bytes = Field(sa_type=LargeBinary)
+    jti: bytes = Field(sa_type=LargeBinary)
+    epoch: int = Field(sa_type=BigInteger)
+    reported_at: int = Field(sa_type=BigInteger)
+    conflict_step: int | None = Field(default=None, sa_type=Integer, index=True)
+    conflict_code: str | None = None
+    conflict: str = Field(default="", sa_type=Text)
+
+
+class RenewalRow(Table, table=True):
+    """A link that was made in place of another, for the same holder and grant."""
+
+    __tablename__ = "renewal"
+    link: str = Field(primary_key=True, foreign_key="link.id")
+    renews: str = Field(foreign_key="link.id", index=True)
     at: int = Field(sa_type=BigInteger)
 
 
@@ -312,3 +354,6 @@ NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]
 BATCHES: Final = Table.metadata.tables["batch"]
 NUMBERS: Final = Table.metadata.tables["number"]
+REPLICAS: Final = Table.metadata.tables["replica"]
+LOCAL_DECISIONS: Final = Table.metadata.tables["local_decision"]
+RENEWALS: Final = Table.metadata.tables["renewal"]

@@ -116,6 +116,7 @@ def check(  # what a call consists of
     at: int,
     client: str = "",
     idempotency_key: str | None = None,
+    at_least_epoch: int = 0,
 ) -> Future[Decision]:
     """Decide one call and record the decision. Never raises for anything that a caller sent.
 
@@ -127,6 +128,7 @@ def check(  # what a call consists of
         at: Unix seconds.
         client: Who asks: an API key's name.
         idempotency_key: The caller's name for this request; sent again, it gets the first answer.
+        at_least_epoch: The newest change of what stands that the caller has seen.
 
     Returns:
         The decision, once it is committed. The future raises StoreUnavailableError when it could
@@ -151,6 +153,7 @@ def check(  # what a call consists of
             at=at,
             client=client,
             repeat=None if sent is None else (client, matched_key(idempotency_key), digest(*sent)),
+            at_least_epoch=at_least_epoch,
         )
     )
 
@@ -163,6 +166,7 @@ def draft_of(
     at: int,
     client: str,
     repeat: tuple[str, str, bytes] | None,
+    at_least_epoch: int = 0,
 ) -> Draft:
     """Return a prepared call as a draft for the writer."""
     verified, judged = prepared.verified, prepared.judged
@@ -171,7 +175,13 @@ def draft_of(
     def rejudged(newer: Catalogue) -> Draft:
         again = Prepared(verified, judge(verified, judged.access, newer, at=at))
         return draft_of(
-            again, decision, catalogue=newer.revision, at=at, client=client, repeat=repeat
+            again,
+            decision,
+            catalogue=newer.revision,
+            at=at,
+            client=client,
+            repeat=repeat,
+            at_least_epoch=at_least_epoch,
         )
 
     def again(first: Decision, facts: Facts) -> Settlement | None:
@@ -185,7 +195,9 @@ def draft_of(
         access=judged.access,
         query=Query(judged.chain, judged.nonce, ("calls", *cost), at),
         catalogue=catalogue,
-        settle=lambda facts: settle(judged, facts, decision=decision, at=at),
+        settle=lambda facts: settle(
+            judged, facts, decision=decision, at=at, at_least_epoch=at_least_epoch
+        ),
         rejudge=rejudged,
         repeatable=None if repeat is None else Repeatable(*repeat, again),
     )

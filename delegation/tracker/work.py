@@ -6,7 +6,7 @@ leaves a deed only after its transaction was committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.facts import Facts, Query
 from delegation.lineage.entry import (
     DecisionEntry,
     Lineage,
@@ -28,8 +28,10 @@ from delegation.lineage.entry import (
     TaskState,
 )
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.local import LocalEntry
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
 LoginKind: TypeAlias = Literal["ticket", "session"]
@@ -68,31 +70,14 @@ class Agent:
         owner: The accountable human or service.
         keys: Its 32-byte holder keys.
         registered_at: Unix seconds.
+        recertify_by: Unix seconds from which it is recognised no more; None for never.
     """
 
     name: str
     owner: str
     keys: tuple[bytes, ...]
     registered_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """One recorded revocation.
-
-    Args:
-        epoch: Its number; later revocations have higher ones.
-        subject: What is revoked, with everything below it.
-        by: Who revoked it: an API key's name, or the fingerprint of a holder.
-        reason: Why, in their words.
-        at: Unix seconds.
-    """
-
-    epoch: int
-    subject: Subject
-    by: str
-    reason: str
-    at: int
+    recertify_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +127,7 @@ class DecisionDetail:
         epoch: The newest revocation that was known.
         catalogue: The catalogue revision in force.
         outcome: What the service said became of it, if it said so.
+        local: Where it was really made, if outside the store.
     """
 
     decision: Decision
@@ -150,6 +136,7 @@ class DecisionDetail:
     epoch: int
     catalogue: int
     outcome: OutcomeReport | None = None
+    local: LocalEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +181,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(Protocol):
+class Reader(StandingReader, Protocol):
     """Questions to the store, answered from one snapshot.
 
     `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
@@ -249,9 +236,6 @@ class Reader(Protocol):
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
 
-    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
 
@@ -268,7 +252,7 @@ class Reader(Protocol):
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, Protocol):
+class Work(Reader, StandingWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -308,13 +292,6 @@ class Work(Reader, Protocol):
         Raises:
             NotFoundError: There is no such decision that this service asked for and was allowed.
             ConflictError: Another outcome was reported before.
-        """
-
-    def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a revocation, or return the one that is there already.
-
-        Raises:
-            NotFoundError: No task or agent is recorded under that id; links and keys need not be.
         """
 
     def add_login(self, login: Login, *, at: int) -> None:
@@ -369,6 +346,12 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
+        """
+
+    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, from any thread, when what stands may have changed.
+
+        A hint: it may come late, twice or never. Returns what ends it.
         """
 
     def close(self) -> None:

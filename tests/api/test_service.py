@@ -34,6 +34,11 @@ ROUTES = [
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
+    ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
+    ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
+    ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
+    ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}),
+    ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),
 ]  # fmt: skip
 
 
@@ -65,9 +70,9 @@ def test_every_route_is_in_the_table_of_roles(service: Service) -> None:
 
 def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
     """A route without a gate would be open by accident."""
-    from delegation_api.routers import desk, health, records, registry, tasks, verify
+    from delegation_api.routers import desk, health, records, registry, standing, tasks, verify
 
-    for part in (tasks, registry, desk, records, verify, health):
+    for part in (tasks, registry, desk, standing, records, verify, health):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             assert len(gates(route.dependant)) == 1, route.path

@@ -59,11 +59,18 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "receipt",
         "writer_stats",
         "known_catalogue",
+        "confirmed",
+        "local_decisions",
+        "on_change",
+        "replicas",
+        "report",
+        "frozen",
+        "renewed",
     }
     for kind in (Client, AsyncClient):
         theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}
         assert own - theirs <= inside
-        assert theirs - own == {"drawing", "fresh_ring"}
+        assert theirs - own == {"drawing", "fresh_ring", "report_decisions"}
     sync, asy = (
         {
             n: str(inspect.signature(m))

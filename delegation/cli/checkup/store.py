@@ -17,10 +17,9 @@ from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.embedded import store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import DelegationError
-from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.identity.proof import MAX_AGE, MAX_AHEAD, NONCE_SECONDS
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records import migrate
-from delegation.records.claims import NONCE_SECONDS
 from delegation.records.database import Database
 from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
