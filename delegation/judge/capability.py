@@ -87,11 +87,11 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
             None,
             "Register the tool, then ask for a new root.",
         )
-    refusal = _redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
+    refusal = refuse_redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
     return refusal or _call(chain.leaf.grant, access, now)
 
 
-def _redefined(then: Tool, now: Tool) -> Refusal | None:
+def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
     """Refuse a tool whose calls mean something else now than when the grant was made."""
     if then is now:
         return None
@@ -174,14 +174,14 @@ def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | 
     for depth, link in enumerate(chain.links):
         for index, capability in enumerate(link.grant.capabilities):
             if tool is not None and capability.tool.matches(tool.name):
-                refusal = _unfit(capability, tool)
+                refusal = refuse_unfit(capability, tool)
                 if refusal is not None:
                     placed = replace(refusal, field=f"capabilities[{index}].{refusal.field}")
                     return Denial.at(STEP, placed, link=link.id, depth=depth)
     return None
 
 
-def _unfit(capability: Capability, tool: Tool) -> Refusal | None:
+def refuse_unfit(capability: Capability, tool: Tool) -> Refusal | None:
     """Refuse a constraint of a kind that does not go with its argument's type.
 
     It would compare text that nobody canonicalised: a path constraint on plain text admits
