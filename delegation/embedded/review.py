@@ -10,6 +10,8 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.errors import NotFoundError
 from delegation.graph.view import LineageView
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.guardrails import Assessment, Guardrail, parse_guardrails
+from delegation.tracker.guardrails import assert_guardrails
 from delegation.tracker.work import Agent, DecisionDetail, Revocation, Store
 
 _T = TypeVar("_T")
@@ -132,6 +134,33 @@ class Review:
         """
         with self._store.read() as reader:
             return found("decision", decision, reader.decision(DecisionId(decision)))
+
+    def assert_guardrails(
+        self,
+        guardrails: Sequence[Guardrail] | str,
+        *,
+        task: TaskEntry | TaskId | str | None = None,
+        ended: bool = False,
+    ) -> Assessment:
+        """Return what becomes of guardrails; see `tracker.guardrails`. True only if all hold.
+
+        Args:
+            guardrails: The rules, or the TOML that states them.
+            task: Only the root task of this one, with its child tasks.
+            ended: Whether links that no longer stand are looked at as well.
+
+        Raises:
+            MalformedError: The TOML is not well formed; it names the place.
+            NotFoundError: There is no such task.
+        """
+        rules = parse_guardrails(guardrails) if isinstance(guardrails, str) else guardrails
+        return assert_guardrails(
+            self._store,
+            rules,
+            task=None if task is None else task_id(task),
+            ended=ended,
+            at=self._clock(),
+        )
 
 
 def task_id(task: TaskEntry | TaskId | str) -> TaskId:
