@@ -22,6 +22,7 @@ from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
+    ANNOUNCED,
     API_KEYS,
     COUNTERS,
     DECISIONS,
@@ -231,6 +232,14 @@ class SqlReader:
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
         return [_api_key(r) for r in self._connection.execute(select(API_KEYS).order_by("name"))]
+
+    def announced(self, link: LinkId, digest: bytes) -> str | None:
+        """Return the announced token text with this leaf and this SHA-256, or None."""
+        query = select(ANNOUNCED.c.text).where(
+            ANNOUNCED.c.link == link, ANNOUNCED.c.digest == digest
+        )
+        text: str | None = self._connection.execute(query).scalar_one_or_none()
+        return text
 
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""

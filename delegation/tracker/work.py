@@ -230,6 +230,9 @@ class Reader(Protocol):
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
 
+    def announced(self, link: LinkId, digest: bytes) -> str | None:
+        """Return the announced token text with this leaf and this SHA-256, or None."""
+
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
 
@@ -264,6 +267,9 @@ class Work(Reader, Protocol):
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""
+
+    def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
+        """Keep a token's text under its leaf until that expires; at most 4 texts a leaf."""
 
     def report_outcome(self, outcome: OutcomeReport) -> None:
         """Record what became of an allowed call.
