@@ -19,7 +19,8 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
-from delegation.embedded.review import Review, task_id
+from delegation.embedded.oversight import Oversight
+from delegation.embedded.review import task_id
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
@@ -41,6 +42,7 @@ from delegation.tracker import (
     revoke,
     tasks,
 )
+from delegation.tracker.announced import announced_text
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     Agent,
@@ -54,7 +56,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Review):
+class Tracker(Oversight):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -231,10 +233,13 @@ class Tracker(Review):
         client: str = "",
         idempotency_key: str | None = None,
     ) -> Future[Decision]:
-        """Decide one call; the future has the decision once it is recorded, for event loops."""
+        """Decide one call; the future has the decision once it is recorded, for event loops.
+
+        Asks the store first where the token is named by its leaf's id; see `announced_text`.
+        """
         return check.check(
             self._desk,
-            _text(token),
+            self.announced_text(_text(token), proof),
             proof,
             access,
             at=self._clock(),
@@ -271,6 +276,10 @@ class Tracker(Review):
     def writer_stats(self) -> tuple[int, WriterStats]:
         """Return how many decisions wait, and what the writer did so far; for metrics."""
         return self._store.writer_stats()
+
+    def announced_text(self, token: str, proof: str | None) -> str:
+        """Return the token that is meant; see `tracker.announced.announced_text`."""
+        return announced_text(self._store, token, proof)
 
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Record a token that its holder shows; see `tracker.announce.announce`."""

@@ -10,6 +10,7 @@ from delegation.authority.chain import parse_payload
 from delegation.authority.ids import LinkId, TaskId
 from delegation.errors import NotFoundError
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.filter import LinkFilter, TaskFilter
 from delegation.lineage.guardrails import Assessment, Forest, Guardrail, assess
 from delegation.tracker.work import Reader, Store
 
@@ -56,7 +57,7 @@ def _tasks_by_root(reader: Reader) -> dict[TaskId, list[TaskId]]:
     """Return every root task with itself and its child tasks, which share its history."""
     under: dict[TaskId, LinkId | None] = {}
     last: str | None = None
-    while page := reader.tasks(after=last, limit=_PAGE):
+    while page := reader.tasks(TaskFilter(), after=last, limit=_PAGE):
         under |= {entry.id: entry.under for entry in page}
         last = page[-1].id
     opener: dict[LinkId, TaskId] = {}
@@ -91,6 +92,6 @@ def _forest(
 
 def _links(reader: Reader, task: TaskId, at: int) -> Iterator[LinkEntry]:
     last: LinkId | None = None
-    while page := reader.links(task=task, parent=None, after=last, limit=_PAGE, at=at):
+    while page := reader.links(LinkFilter(task=task), after=last, limit=_PAGE, at=at):
         yield from page
         last = page[-1].id

@@ -1,0 +1,42 @@
+"""Oversight: what is too broad, and what was never used, asked of everything that is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from delegation.authority.ids import TaskId
+from delegation.embedded.review import Review, task_id
+from delegation.lineage.entry import TaskEntry
+from delegation.lineage.guardrails import Assessment, Guardrail, parse_guardrails
+from delegation.tracker.guardrails import assert_guardrails
+
+
+class Oversight(Review):
+    """Questions over whole chains and histories; every answer comes from one snapshot."""
+
+    def assert_guardrails(
+        self,
+        guardrails: Sequence[Guardrail] | str,
+        *,
+        task: TaskEntry | TaskId | str | None = None,
+        ended: bool = False,
+    ) -> Assessment:
+        """Return what becomes of guardrails; see `tracker.guardrails`. True only if all hold.
+
+        Args:
+            guardrails: The rules, or the TOML that states them.
+            task: Only the root task of this one, with its child tasks.
+            ended: Whether links that no longer stand are looked at as well.
+
+        Raises:
+            MalformedError: The TOML is not well formed; it names the place.
+            NotFoundError: There is no such task.
+        """
+        rules = parse_guardrails(guardrails) if isinstance(guardrails, str) else guardrails
+        return assert_guardrails(
+            self._store,
+            rules,
+            task=None if task is None else task_id(task),
+            ended=ended,
+            at=self._clock(),
+        )
