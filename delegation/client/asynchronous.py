@@ -6,7 +6,7 @@ answers at this URL decides about calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -237,10 +237,15 @@ class AsyncClient:
         return await self._run(calls.plan(token, access=access, grant=grant))
 
     async def report_outcome(
-        self, decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+        self,
+        decision: DecisionId | str,
+        state: OutcomeState,
+        *,
+        detail: str = "",
+        cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Say what became of a call that this service was allowed to execute."""
-        return await self._run(calls.report_outcome(decision, state, detail=detail))
+        """Say what became of a call that this service was allowed to execute, and what it cost."""
+        return await self._run(calls.report_outcome(decision, state, detail=detail, cost=cost))
 
     async def revoke(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002  # the word of the wire
         """End a link, task, agent or key and all below it."""

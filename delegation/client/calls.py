@@ -266,14 +266,19 @@ def plan(
 
 
 def report_outcome(
-    decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+    decision: DecisionId | str,
+    state: OutcomeState,
+    *,
+    detail: str = "",
+    cost: Mapping[str, int] | None = None,
 ) -> Call[None]:
     """Say what became of a call that this service was allowed to execute."""
+    told = {} if cost is None else {"cost": dict(cost)}
     return Call(
         "POST",
         f"/v1/decisions/{part(decision)}/outcome",
         nothing,
-        body={"state": state, "detail": detail},
+        body={"state": state, "detail": detail, **told},
         is_repeatable=True,
     )
 

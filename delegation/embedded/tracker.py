@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
@@ -267,10 +267,19 @@ class Tracker(Oversight):
         )
 
     def report_outcome(
-        self, decision: DecisionId | str, state: OutcomeState, *, by: str, detail: str = ""
+        self,
+        decision: DecisionId | str,
+        state: OutcomeState,
+        *,
+        by: str,
+        detail: str = "",
+        cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Record what became of an allowed call; see `tracker.outcome.report_outcome`."""
-        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock())
+        """Record what became of an allowed call, and settle what was reserved for it.
+
+        See `tracker.outcome.report_outcome`.
+        """
+        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock(), cost)
         outcome.report_outcome(self._store, report)
 
     def writer_stats(self) -> tuple[int, WriterStats]:

@@ -27,12 +27,14 @@ class Clearance:
         resources: What the call touches.
         cost: By unit, in minor units, without `calls`.
         labels: What it brings into the task's history.
+        reserved: Units of `cost` that are the holder's most, since only the service will know.
     """
 
     arguments: Mapping[str, Json]
     resources: tuple[str, ...]
     cost: Mapping[str, int]
     labels: tuple[str, ...]
+    reserved: tuple[str, ...] = ()
 
 
 def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Denial:
@@ -166,7 +168,18 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
                 most,
                 f"Sign a proof with max_cost of at least {amount} {unit}.",
             )
-    return Clearance(arguments, resources, cost, tool.labels)
+    for unit in tool.settled_units:
+        if unit not in access.max_cost:
+            return Refusal(
+                "max_cost_missing",
+                f"The call's cost in {unit} is known only after it, and the holder named no most.",
+                f"max_cost.{unit}",
+                None,
+                None,
+                f"Sign a proof with max_cost for {unit}.",
+            )
+        cost[unit] = access.max_cost[unit]
+    return Clearance(arguments, resources, cost, tool.labels, tool.settled_units)
 
 
 def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:

@@ -79,6 +79,9 @@ class OutcomeBody(Body):
 
     state: Literal["executed", "failed", "not_executed"]
     detail: str = Field(default="", max_length=500)
+    cost: dict[str, int] | None = Field(
+        default=None, description="What the call has cost, in exactly the reserved units."
+    )
 
 
 class AnnounceBody(Body):

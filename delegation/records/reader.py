@@ -18,6 +18,7 @@ from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.records import decisions, links
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
+from delegation.records.reservation import reservations_of
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -215,7 +216,11 @@ class SqlReader:
         outcome = None
         if told is not None:
             outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
-        return replace(decisions.detail_of(row), outcome=outcome)
+        return replace(
+            decisions.detail_of(row),
+            outcome=outcome,
+            reservations=reservations_of(self._connection, decision),
+        )
 
     def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
         """Return revocations with an epoch above `after`, oldest first."""

@@ -22,6 +22,7 @@ from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.reader import SqlReader, revocation_of
+from delegation.records.reservation import settle_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -161,11 +162,18 @@ class SqlWork(SqlReader):
             "at": outcome.at,
         }
         added = upsert(self._connection, OUTCOMES).on_conflict_do_nothing()
-        if self._connection.execute(added, values).rowcount == 1:
-            return
-        told = select(OUTCOMES.c.state).where(OUTCOMES.c.decision == outcome.decision)
-        if self._connection.execute(told).scalar_one() != outcome.state:
-            raise ConflictError("Another outcome of this decision was reported before.")
+        if self._connection.execute(added, values).rowcount != 1:
+            told = select(OUTCOMES.c.state).where(OUTCOMES.c.decision == outcome.decision)
+            if self._connection.execute(told).scalar_one() != outcome.state:
+                raise ConflictError("Another outcome of this decision was reported before.")
+        if outcome.cost is not None:
+            settle_reservations(
+                self._connection,
+                outcome.decision,
+                outcome.cost,
+                by=outcome.by,
+                at=outcome.at,
+            )
 
     def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
         """Record a revocation, or return the one that is there already."""

@@ -19,6 +19,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.tokens.evidence import LinkEvidence
@@ -117,6 +118,7 @@ class DecisionDetail:
         epoch: The newest revocation that was known.
         catalogue: The catalogue revision in force.
         outcome: What the service said became of it, if it said so.
+        reservations: Costs that were reserved, and how they were settled.
     """
 
     decision: Decision
@@ -125,6 +127,7 @@ class DecisionDetail:
     epoch: int
     catalogue: int
     outcome: OutcomeReport | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class OutcomeReport:
         detail: In its words, at most 500 characters.
         by: Name of its API key.
         at: Unix seconds.
+        cost: What the call has cost in each reserved unit; None settles nothing.
     """
 
     decision: DecisionId
@@ -144,6 +148,7 @@ class OutcomeReport:
     detail: str
     by: str
     at: int
+    cost: Mapping[str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -276,7 +281,8 @@ class Work(Reader, Protocol):
 
         Raises:
             NotFoundError: There is no such decision that this service asked for and was allowed.
-            ConflictError: Another outcome was reported before.
+            ConflictError: Another outcome or cost was reported before, or its time is over.
+            MalformedError: The cost is not of the reserved units, or more than was reserved.
         """
 
     def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
