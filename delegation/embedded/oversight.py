@@ -8,7 +8,9 @@ from delegation.authority.ids import TaskId
 from delegation.embedded.review import Review, task_id
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.guardrails import Assessment, Guardrail, parse_guardrails
+from delegation.lineage.tightening import MINIMUM, Tightening, TightenKind
 from delegation.tracker.guardrails import assert_guardrails
+from delegation.tracker.tighten import Question, tighten
 
 
 class Oversight(Review):
@@ -40,3 +42,30 @@ class Oversight(Review):
             ended=ended,
             at=self._clock(),
         )
+
+    def tighten(
+        self,
+        kind: TightenKind,
+        id: str,  # noqa: A002  # the word of the wire
+        *,
+        since: int | None = None,
+        minimum: int = MINIMUM,
+        ignore: int = 0,
+        with_budget: bool = False,
+    ) -> Sequence[Tightening]:
+        """Propose narrower grants from recorded use, with evidence; see `tracker.tighten.tighten`.
+
+        Args:
+            kind: `link`, `agent` for each link that it holds, or `task` for the ceiling.
+            id: The link's or task's id, the agent's registered name.
+            since: Only calls made at this instant or later, Unix seconds.
+            minimum: How many calls must be there.
+            ignore: Leave out what occurs in no more calls than this; they are listed as refused.
+            with_budget: Whether to lower budgets to what was used.
+
+        Raises:
+            MalformedError: A number is out of its bounds, or too many calls are asked for.
+            NotFoundError: There is no such link, agent or task.
+        """
+        question = Question(since, minimum, ignore, with_budget)
+        return tighten(self._store, kind, id, question, at=self._clock())

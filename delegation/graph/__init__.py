@@ -13,6 +13,7 @@ from delegation.graph.mermaid import mermaid
 from delegation.graph.model import edges, graph_json
 from delegation.graph.svg import svg
 from delegation.graph.text import text_tree
+from delegation.graph.tightening import tightening_json, tightening_text
 
 __all__ = [
     "assessment_json",
@@ -25,4 +26,6 @@ __all__ = [
     "render",
     "svg",
     "text_tree",
+    "tightening_json",
+    "tightening_text",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue
@@ -186,23 +186,15 @@ class SqlReader:
         self, wanted: DecisionFilter, *, after: int, limit: int
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered."""
-        query = select(DECISIONS).where(DECISIONS.c.sequence > after)
-        for column, value in (
-            (DECISIONS.c.task, wanted.task),
-            (DECISIONS.c.link, wanted.link),
-            (DECISIONS.c.tool, wanted.tool),
-            (DECISIONS.c.code, wanted.code),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if wanted.allowed is not None:
-            query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
-        if wanted.since is not None:
-            query = query.where(DECISIONS.c.at >= wanted.since)
-        if wanted.until is not None:
-            query = query.where(DECISIONS.c.at < wanted.until)
-        query = query.order_by(DECISIONS.c.sequence).limit(limit)
-        return [decisions.entry_of(row) for row in self._connection.execute(query)]
+        found = self._connection.execute(_filtered(wanted, after, limit))
+        return [decisions.entry_of(row) for row in found]
+
+    def details(
+        self, wanted: DecisionFilter, *, after: int, limit: int
+    ) -> Sequence[DecisionDetail]:
+        """Return the same with what was kept of each but its outcome and reservations."""
+        found = self._connection.execute(_filtered(wanted, after, limit))
+        return [decisions.detail_of(row) for row in found]
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -249,6 +241,25 @@ class SqlReader:
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
+
+
+def _filtered(wanted: DecisionFilter, after: int, limit: int) -> Select[Any]:
+    query = select(DECISIONS).where(DECISIONS.c.sequence > after)
+    for column, value in (
+        (DECISIONS.c.task, wanted.task),
+        (DECISIONS.c.link, wanted.link),
+        (DECISIONS.c.tool, wanted.tool),
+        (DECISIONS.c.code, wanted.code),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.allowed is not None:
+        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
+    if wanted.since is not None:
+        query = query.where(DECISIONS.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(DECISIONS.c.at < wanted.until)
+    return query.order_by(DECISIONS.c.sequence).limit(limit)
 
 
 def revocation_of(row: Row[Any]) -> Revocation:

@@ -223,6 +223,11 @@ class Reader(Protocol):
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered."""
 
+    def details(
+        self, wanted: DecisionFilter, *, after: int, limit: int
+    ) -> Sequence[DecisionDetail]:
+        """Return the same with what was kept of each but its outcome and reservations."""
+
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
 
