@@ -17,7 +17,7 @@ from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
 from delegation_api.paging import refuse_unknown_query
 from delegation_api.route_table import load_routes
-from delegation_api.routers import desk, health, records, registry, tasks, verify
+from delegation_api.routers import desk, health, oversight, records, registry, tasks, verify
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -47,7 +47,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     problems.install(app)
-    for part in (tasks, registry, desk, records, health):
+    for part in (tasks, registry, desk, records, health, oversight):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)

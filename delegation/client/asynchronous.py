@@ -15,7 +15,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import calls
+from delegation.client import calls, outcome, oversight
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -32,6 +32,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
 
@@ -245,7 +246,34 @@ class AsyncClient:
         cost: Mapping[str, int] | None = None,
     ) -> None:
         """Say what became of a call that this service was allowed to execute, and what it cost."""
-        return await self._run(calls.report_outcome(decision, state, detail=detail, cost=cost))
+        return await self._run(outcome.report_outcome(decision, state, detail=detail, cost=cost))
+
+    async def assert_guardrails(
+        self,
+        guardrails: str,
+        *,
+        task: TaskEntry | TaskId | str | None = None,
+        ended: bool = False,
+    ) -> dict[str, Any]:
+        """Return what becomes of guardrails, as JSON; `holds` is true only if all hold."""
+        return await self._run(oversight.assert_guardrails(guardrails, task=task, ended=ended))
+
+    async def tighten(
+        self,
+        kind: TightenKind,
+        id: str,  # noqa: A002  # the word of the wire
+        *,
+        since: int | None = None,
+        minimum: int = MINIMUM,
+        ignore: int = 0,
+        with_budget: bool = False,
+    ) -> Sequence[dict[str, Any]]:
+        """Return proposals of narrower grants with their evidence, as JSON."""
+        return await self._run(
+            oversight.tighten(
+                kind, id, since=since, minimum=minimum, ignore=ignore, with_budget=with_budget
+            )
+        )
 
     async def revoke(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002  # the word of the wire
         """End a link, task, agent or key and all below it."""

@@ -30,7 +30,7 @@ from delegation.messages.values import (
 )
 from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Revocation
 
 T = TypeVar("T")
 
@@ -261,24 +261,6 @@ def plan(
             "grant": None if grant is None else partial(grant),
             "dry_run": True,
         },
-        is_repeatable=True,
-    )
-
-
-def report_outcome(
-    decision: DecisionId | str,
-    state: OutcomeState,
-    *,
-    detail: str = "",
-    cost: Mapping[str, int] | None = None,
-) -> Call[None]:
-    """Say what became of a call that this service was allowed to execute."""
-    told = {} if cost is None else {"cost": dict(cost)}
-    return Call(
-        "POST",
-        f"/v1/decisions/{part(decision)}/outcome",
-        nothing,
-        body={"state": state, "detail": detail, **told},
         is_repeatable=True,
     )
 

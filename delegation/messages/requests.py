@@ -113,6 +113,25 @@ class RevokeBelowBody(Body):
     link: str = Field(max_length=64)
 
 
+class GuardrailsBody(Body):
+    """Assert guardrails over all chains."""
+
+    guardrails: str = Field(max_length=262_144, description="TOML, see docs/guardrails.md.")
+    task: str | None = Field(default=None, max_length=64)
+    ended: bool = False
+
+
+class TightenBody(Body):
+    """Ask for narrower grants that recorded use speaks for."""
+
+    kind: Literal["link", "agent", "task"]
+    id: str = Field(max_length=128)
+    since: int | None = Field(default=None, ge=0, le=2**53, description="Unix seconds.")
+    minimum: int = Field(default=10, ge=0, le=2**31)
+    ignore: int = Field(default=0, ge=0, le=2**31)
+    with_budget: bool = False
+
+
 class ApiKeyBody(Body):
     """Make an API key."""
 

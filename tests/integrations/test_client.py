@@ -47,6 +47,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
     own = {n for n, _ in inspect.getmembers(Tracker, callable) if not n.startswith("_")}
     inside = {
         "open",
+        "announced_text",
         "begin_check",
         "authenticate",
         "receipt",

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 from world import ISSUER, NOW, OWNER, World, verdict
-from writing import scalar
 
 from delegation import Grant, HolderKey
 from delegation.embedded import Tracker
@@ -229,81 +228,6 @@ def test_standing_equals_a_naive_walk(data) -> None:
         assert entry.parent == parents[entry.id]
 
 
-def test_links_pages_ancestors_and_descendants_agree(world: World) -> None:
-    """Every listing tells the same forest."""
-    token = world.chain("boss", "a", "b", "c")
-    world.check(token, "c")
-    ids = [link.id for link in token.chain.links]
-    assert [e.id for e in world.tracker.ancestors(token.id)] == ids
-    assert [e.id for e in world.tracker.descendants(ids[0])] == ids[1:]
-    first = world.tracker.links(task=world.task.id, limit=2)
-    rest = world.tracker.links(task=world.task.id, after=first[-1].id)
-    assert [e.id for e in (*first, *rest)] == ids
-    assert [e.id for e in world.tracker.links(parent=ids[1])] == [ids[2]]
-    assert [e.depth for e in world.tracker.ancestors(token.id)] == [0, 1, 2, 3]
-    with pytest.raises(NotFoundError):
-        world.tracker.ancestors("lnk_none")
-
-
-def test_listings_are_filtered(world: World) -> None:
-    """Each filter leaves what it names, on links, decisions and tasks."""
-    token = world.chain("boss", "a")
-    allowed = world.check(token, "a")
-    denied = world.check(token, "a", world.access("ops.restart", host="h.example"))
-    ask = world.tracker.decisions
-    assert [d.id for d in ask(tool="files.read")] == [allowed.id]
-    assert [d.id for d in ask(code="effect_not_granted")] == [denied.id]
-    assert [d.id for d in ask(link=token.id, allowed=True)] == [allowed.id]
-    assert [d.id for d in ask(since=NOW, until=NOW + 1)] == [allowed.id, denied.id]
-    assert not ask(since=NOW + 1)
-    assert not ask(until=NOW)
-    links = world.tracker.links
-    assert [e.id for e in links(holder="a")] == [token.id]
-    assert [e.id for e in links(key=world.key("boss").public)] == [token.chain.root.id]
-    assert not links(holder="b")
-    other = world.open()
-    world.tracker.close_task(other)
-    assert [t.id for t in world.tracker.tasks(is_open=True)] == [world.task.id]
-    assert [t.id for t in world.tracker.tasks(is_open=False)] == [other.id]
-    assert not world.tracker.tasks(owner="eve@evil.example")
-    assert len(world.tracker.tasks(owner=OWNER)) == 2
-
-
-def test_the_past_is_what_it_was(world: World) -> None:
-    """With `at`, later links, calls, names, revocations, charges and ends are not seen."""
-    token = world.chain("boss", "a")
-    world.check(token, "a")
-    world.at = NOW + 10
-    world.tracker.add_agent("a", owner="bo@acme.example", keys=[world.key("a").public])
-    child = token.delegate(by=world.key("a"), to=world.key("b").public, grant=Grant())
-    world.check(child, "b")
-    world.at = NOW + 20
-    world.tracker.revoke("link", token.id, by="t")
-    world.at = NOW + 30
-    world.tracker.close_task(world.task)
-
-    def seen(at: int | None):
-        entry = world.tracker.lineage(world.task, at=at).entry
-        links = [(e.claimed_name, e.holder_name, e.standing) for e in entry.links]
-        return entry.task.state, dict(entry.task.spent)["calls"], len(entry.calls), links
-
-    assert seen(NOW) == ("open", 1, 1, [("boss", "", "active"), ("a", "", "active")])
-    assert seen(NOW + 10)[:3] == ("open", 2, 2)
-    assert [link[2] for link in seen(NOW + 10)[3]] == ["active"] * 3
-    assert [link[2] for link in seen(NOW + 20)[3]] == ["active", "revoked", "revoked"]
-    assert seen(NOW + 30) == seen(None)
-    assert seen(None)[0] == "completed"
-    assert world.tracker.link(token.id, at=NOW).decisions.allowed == 1
-    assert [e.claimed_name for e in world.tracker.descendants(token.id)] == ["b"]
-    assert not world.tracker.descendants(token.id, at=NOW)
-    assert [e.claimed_name for e in world.tracker.links(at=NOW + 9)] == ["boss", "a"]
-    for ask in (world.tracker.link, world.tracker.ancestors, world.tracker.descendants):
-        with pytest.raises(NotFoundError):
-            ask(child.id, at=NOW + 9)
-    with pytest.raises(NotFoundError):
-        world.tracker.lineage(world.task, at=NOW - 1)
-
-
 def test_names_and_owners_come_from_the_registry(world: World) -> None:
     """An unregistered key is unnamed under its delegator's owner; a registered one has its own."""
     world.tracker.add_agent("a", owner="bo@acme.example", keys=[world.key("a").public])
@@ -415,61 +339,6 @@ def test_a_holder_cuts_only_below_its_own_link(world: World) -> None:
         world.tracker.revoke_below(top, proof, leaf.id)
     assert verdict(world.check(leaf, "b")) == (10, "link_revoked")
     assert world.check(top, "a")
-
-
-def test_announcing_shows_a_link_before_it_is_used(world: World) -> None:
-    """An announced link is recorded with its parents; a forged one is not, but its denial is."""
-    from delegation.tracker.announce import announcement
-
-    token = world.chain("boss", "a", "b")
-    entry = world.tracker.announce(token, world.key("b").prove(token, announcement(ISSUER), at=NOW))
-    assert entry.id == token.id
-    assert len(world.tracker.links(task=world.task.id)) == 3
-    with pytest.raises(Exception, match="not signed"):
-        world.tracker.announce(token, world.key("m").prove(token, announcement(ISSUER), at=NOW))
-
-
-@pytest.mark.parametrize("format", ["biscuit", "macaroon"])
-def test_an_announced_leaf_is_named_by_its_id(world: World, format: str) -> None:
-    """The id stands for the text that the proof covers, and for nothing without that proof."""
-    from delegation.tracker.announce import announcement
-
-    def named(proof: str | None, name: str):
-        decision = world.tracker.check(name, proof, world.access())
-        return verdict(decision)
-
-    token = world.chain("boss", "a", "b", format=format)
-    key = world.key("b")
-    proof = key.prove(token, world.access(), at=NOW)
-    assert named(proof, token.id) == (1, "token_malformed")
-    world.tracker.announce(token, key.prove(token, announcement(ISSUER), at=NOW))
-    assert named(proof, token.id) is None
-    assert named(proof, token.id) == (14, "replayed")
-    assert named(None, token.id) == (1, "token_malformed")
-    assert named(world.key("m").prove(token, world.access(), at=NOW), token.id) == (
-        6,
-        "proof_signature",
-    )
-    assert named(key.prove(token, world.access(), at=NOW), token.chain.root.id)[0] == 1
-    other = world.chain("boss", "b", format=format)
-    assert named(key.prove(other, world.access(), at=NOW), token.id) == (1, "token_malformed")
-    world.tracker.revoke("link", token.id, by="t")
-    assert named(key.prove(token, world.access(), at=NOW), token.id) == (10, "link_revoked")
-
-
-def test_announced_texts_are_few_and_go_with_their_leaf(world: World) -> None:
-    """At most four texts a leaf; once it expired none is kept."""
-    from delegation.tracker.announce import announcement
-
-    token = world.chain("boss", "a")
-    world.tracker.announce(token, world.key("a").prove(token, announcement(ISSUER), at=NOW))
-    with world.tracker._store.write() as work:
-        for number in range(9):
-            work.keep_announced(f"dct.m1.{number}", token.id, expires_at=NOW + 1000)
-    assert scalar(world, "SELECT count(*) FROM announced") == 4
-    world.at = NOW + 2000
-    assert not world.check(token, "a")
-    assert scalar(world, "SELECT count(*) FROM announced") == 0
 
 
 def test_a_store_opens_again_with_everything_in_it(filed: World, url: str) -> None:

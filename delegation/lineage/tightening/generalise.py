@@ -85,6 +85,10 @@ def _candidates(
 ) -> Iterable[Constraint | None]:
     """Return constraints that might do, the best first."""
     unique = {encode(value): value for value in given}
+    if held.finite() is not None:  # a list that people wrote: what was used of it stays
+        listed = tuple(unique.values())
+        yield Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+        return
     # Values that hardly repeat say little about the next one: to list them would refuse all others.
     repeats = REPEATED * len(unique) <= len(given)
     if len(unique) <= FEW and (repeats or of.name in _CLOSED):
