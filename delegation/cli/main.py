@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import guardrails, keys, review, schema, server, tighten
+from delegation.cli import guardrails, keys, reconcile, review, schema, server, tighten
 from delegation.cli.console import OUT, JsonOption, StoreOption, refusing
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("check")(review.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
 app.command("assert")(guardrails.assert_)
+app.command("reconcile")(reconcile.reconcile)
 app.command("tighten")(tighten.tighten)
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database's schema.")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from delegation.authority.ids import TaskId
 from delegation.embedded.review import Review, task_id
+from delegation.identity.keyring import PublicRing
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.guardrails import Assessment, Guardrail, parse_guardrails
+from delegation.lineage.mediation import Reconciliation
 from delegation.lineage.tightening import MINIMUM, Tightening, TightenKind
 from delegation.tracker.guardrails import assert_guardrails
+from delegation.tracker.reconcile import reconcile
 from delegation.tracker.tighten import Question, tighten
 
 
-class Oversight(Review):
+class Oversight(Review, ABC):
     """Questions over whole chains and histories; every answer comes from one snapshot."""
+
+    @abstractmethod
+    def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys."""
 
     def assert_guardrails(
         self,
@@ -69,3 +78,9 @@ class Oversight(Review):
         """
         question = Question(since, minimum, ignore, with_budget)
         return tighten(self._store, kind, id, question, at=self._clock())
+
+    def reconcile(
+        self, log: BinaryIO, *, skew: int = 5, since: int | None = None, until: int | None = None
+    ) -> Reconciliation:
+        """Hold a service's tool log against the record; see `tracker.reconcile.reconcile`."""
+        return reconcile(self._store, self.public_ring(), log, skew=skew, since=since, until=until)

@@ -15,7 +15,8 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.records import decisions, links
+from delegation.lineage.mediation import Recorded
+from delegation.records import decisions, links, mediation
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.reservation import reservations_of
@@ -195,6 +196,18 @@ class SqlReader:
         """Return the same with what was kept of each but its outcome and reservations."""
         found = self._connection.execute(_filtered(wanted, after, limit))
         return [decisions.detail_of(row) for row in found]
+
+    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
+        """Return those of these decisions that are recorded, as executions are held against them."""
+        return mediation.recorded(self._connection, wanted)
+
+    def recorded_for(
+        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
+    ) -> tuple[Sequence[Recorded], int]:
+        """Return calls allowed to these services in [since, until), and the last one's sequence."""
+        return mediation.recorded_for(
+            self._connection, audiences, since=since, until=until, after=after, limit=limit
+        )
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""

@@ -22,6 +22,7 @@ from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.mediation import Recorded
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 
@@ -227,6 +228,14 @@ class Reader(Protocol):
         self, wanted: DecisionFilter, *, after: int, limit: int
     ) -> Sequence[DecisionDetail]:
         """Return the same with what was kept of each but its outcome and reservations."""
+
+    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
+        """Return those of these decisions that are recorded, as executions are held against them."""
+
+    def recorded_for(
+        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
+    ) -> tuple[Sequence[Recorded], int]:
+        """Return calls allowed to these services in [since, until), and the last one's sequence."""
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""

@@ -28,7 +28,7 @@ from delegation.authority.constraints import ABSENT, parse_constraint
 from delegation.authority.ids import DecisionId
 from delegation.authority.narrowing import refuse_replacement
 from delegation.judge.capability import Clearance, judge_capability
-from delegation.lineage.tightening import Use, propose, replay
+from delegation.lineage.tightening import Use, proposal, propose, replay
 from delegation.lineage.tightening.generalise import generalise
 
 
@@ -228,3 +228,27 @@ def test_an_argument_that_was_sometimes_left_out_may_be() -> None:
     assert generalise([1, ABSENT, 2, 9], integer, anything()) == any_of(absent(), between(1, 9))
     assert generalise([ABSENT], integer, anything()) == absent()
     assert generalise([1, 1], integer, exact(1)) == exact(1)
+
+
+def test_a_widening_generalisation_is_never_proposed(monkeypatch) -> None:
+    """Were the values generalised too far, the tool alone would be narrowed; and a wider grant not shown."""
+    held = full(
+        capabilities=[
+            may("mail.send", resources=["mail:acme/*"], to=email("acme.example"), body=text(max=99))
+        ],
+        purpose="desk",
+    )
+    chain = chain_of(held, catalogue=SHOP.revision)
+    accesses = [Access("mail.send", {"to": f"u{n}@acme.example", "body": "Hi"}, "one", purpose="desk") for n in range(10)]  # fmt: skip
+    uses = [use(chain, access, NOW, n, SHOP) for n, access in enumerate(accesses)]
+    monkeypatch.setattr(proposal, "generalise", lambda *_: anything())
+    assert propose(held, uses, SHOP).grant.capabilities == held.capabilities
+    monkeypatch.setattr(proposal, "_capability", lambda *_: may("mail.send", to=anything()))
+    found = propose(held, uses, SHOP)
+    assert (found.grant, found.note) == (None, "No grant was proven to be narrower.")
+
+
+def test_depth_is_no_deeper_than_what_is_held() -> None:
+    """A task's ceiling and its root count differently; the lower one holds."""
+    uses = [replace(one, below=9) for one in sent(*(f"u{n}@acme.example" for n in range(10)))]
+    assert propose(HELD, uses, SHOP).grant.delegations_left == HELD.delegations_left

@@ -55,7 +55,9 @@ def test_a_tasks_ceiling_keeps_a_delegation_for_its_root(world: World) -> None:
     )  # fmt: skip
     world.task = again
     assert world.check(
-        world.chain("boss", "a", "b"), "b", world.access("mail.send", to="u1@acme.example", body="Hi")
+        world.chain("boss", "a", "b"),
+        "b",
+        world.access("mail.send", to="u1@acme.example", body="Hi"),
     )
 
 
