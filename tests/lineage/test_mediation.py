@@ -17,6 +17,7 @@ from delegation.identity.receipt import Receipt, arguments_digest
 from delegation.lineage.mediation import (
     BYPASSES,
     Execution,
+    FindingKind,
     Reconciliation,
     Recorded,
     UnreadableLineError,
