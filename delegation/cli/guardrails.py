@@ -1,10 +1,10 @@
-"""`delegation assert`: guardrails as tests, on a store or on token files."""
+"""`delegation assert`: guardrails as tests, on a store, at a service, or on token files."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,25 +12,19 @@ from delegation import canonical
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.cli.console import (
     DENIED,
+    USAGE,
     JsonOption,
-    StoreOption,
     fail,
-    opened,
     print_json,
     print_text,
     read_text,
-    refusing,
 )
+from delegation.cli.place import as_answered
+from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError
 from delegation.graph import assessment_json, assessment_text, junit
 from delegation.identity.keyring import PublicRing
-from delegation.lineage.guardrails import (
-    Assessment,
-    Guardrail,
-    assess,
-    forests_of,
-    parse_guardrails,
-)
+from delegation.lineage.guardrails import Guardrail, assess, forests_of, parse_guardrails
 from delegation.tokens.token import Token
 
 
@@ -38,6 +32,7 @@ def assert_(
     guardrails: Annotated[str, typer.Argument(help="TOML file of guardrails, or -.")],
     *,
     store: StoreOption = None,
+    url: UrlOption = None,
     task: Annotated[str | None, typer.Option(help="Only this task and its relatives.")] = None,
     token: Annotated[
         list[Path] | None, typer.Option(help="Look at this token file instead of a store; repeat.")
@@ -58,31 +53,38 @@ def assert_(
     as_json: JsonOption = False,
 ) -> None:
     """Check that no chain breaks a guardrail. Exit code 3 when one does, with the link to narrow."""
-    with refusing():
-        rules = parse_guardrails(read_text(guardrails))
+    text = read_text(guardrails)
+    rules = parse_guardrails(text)  # here as well: a broken file is no answer of a service
+    told: dict[str, Any]
     if token:
         if tools is None or issuer is None:
-            fail("Token files need --tools and --issuer.", "Name both, or leave --token out.")
-        with refusing():
-            done = _offline(rules, token, tools, issuer, ended=ended)
+            fail("Token files need --tools and --issuer.", "Name both.", code="usage", status=USAGE)
+        told = _offline(rules, token, tools, issuer, ended=ended)
     else:
-        with opened(store) as tracker:
-            done = tracker.assert_guardrails(rules, task=task, ended=ended)
+        with opened(store, url) as place:
+            told = place.assert_guardrails(text, task, ended=ended)
+    with as_answered():
+        words, xml = assessment_text(told), junit(told)
+        verdicts = told["guardrails"]
+        if [verdict["name"] for verdict in verdicts] != [rule.name for rule in rules]:
+            raise KeyError("guardrails")  # an answer about other rules says nothing of these
+        holds = all(verdict["holds"] is True for verdict in verdicts)
+        idle = any(not verdict["links"] for verdict in verdicts)
     if junit_file is not None:
         try:
-            junit_file.write_text(junit(done), encoding="utf-8")
-        except OSError as error:
-            fail(f"The JUnit file cannot be written: {error.strerror}.")
+            junit_file.write_text(xml, encoding="utf-8")
+        except (OSError, ValueError):
+            fail("The JUnit file cannot be written.", "Name a file in a folder that is there.")
     if as_json:
-        print_json(assessment_json(done))
+        print_json(told)
     else:
-        print_text(assessment_text(done))
-    raise typer.Exit(0 if done.holds and not (strict and done.idle) else DENIED)
+        print_text(words)
+    raise typer.Exit(0 if holds and not (strict and idle) else DENIED)
 
 
 def _offline(
     rules: tuple[Guardrail, ...], files: list[Path], tools: Path, issuer: Path, *, ended: bool
-) -> Assessment:
+) -> dict[str, Any]:
     ring = PublicRing.from_json(canonical.parse(read_text(str(issuer)), what="The issuer's keys"))
     listed = canonical.parse(read_text(str(tools)), what="The tools")
     if not isinstance(listed, list):
@@ -93,4 +95,6 @@ def _offline(
         raise MalformedError("The tools", wanted="a list without two definitions of one tool")
     read = [Token.read(read_text(str(file)), ring) for file in files]
     catalogue = Catalogue(0, newest)
-    return assess(rules, forests_of(read, catalogue, at=int(time.time()), ended=ended))
+    return assessment_json(
+        assess(rules, forests_of(read, catalogue, at=int(time.time()), ended=ended))
+    )

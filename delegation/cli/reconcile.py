@@ -5,19 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from delegation.cli.console import (
-    DENIED,
-    JsonOption,
-    StoreOption,
-    fail,
-    opened,
-    print_json,
-    print_text,
-)
+from delegation.cli.console import DENIED, JsonOption, fail, print_json, print_text
+from delegation.cli.place import OnStore
+from delegation.cli.source import StoreOption, default_store, opened
 from delegation.graph.reconciliation import reconciliation_json, reconciliation_text
 
 
@@ -41,9 +35,11 @@ def reconcile(
     """
     try:
         source = nullcontext(sys.stdin.buffer) if log == "-" else Path(log).open("rb")  # noqa: SIM115  # below
-    except OSError as error:
-        fail(f"The log cannot be read: {error.strerror}.", "Name a readable file, or -.")
-    with source as lines, opened(store) as tracker:
+    except (OSError, ValueError):
+        fail("The log cannot be read.", "Name a readable file, or -.", code="malformed")
+    # A store, always: a log of any length is not sent to a service.
+    with source as lines, opened(store or default_store()) as place:
+        tracker = cast("OnStore", place).tracker
         found = tracker.reconcile(lines, skew=skew, since=since, until=until)
     if as_json:
         print_json(reconciliation_json(found))

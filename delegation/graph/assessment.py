@@ -1,62 +1,24 @@
-"""What an assessment says: words for people, JSON for programs, JUnit XML for build servers."""
+"""What an assessment says: words for people, JSON for programs, JUnit XML for build servers.
+
+Words and XML are made of the JSON, so that the answer of a service is shown like one's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
-from typing import Final
+from typing import Any, Final, TypeAlias
 
+from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.graph.names import claim, clean, holder
+from delegation.graph.names import clean
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.guardrails import Assessment, Verdict, Violation
+from delegation.lineage.guardrails import Assessment, Violation
 from delegation.lineage.spelling import python_grant
 
 _NAME: Final = 200
 _LINE: Final = 4096  # a line of code is not cut: it is there to be pasted
-
-
-def assessment_text(assessment: Assessment) -> str:
-    """Return one line a guardrail, and for each violation its witness and the way out."""
-    lines: list[str] = []
-    for verdict in assessment.verdicts:
-        lines.append(_line(verdict))
-        for violation in verdict.violations:
-            lines += [f"  {line}".rstrip() for line in _violation(violation)]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _line(verdict: Verdict) -> str:
-    word = "idle" if not verdict.looked_at else "holds" if verdict.holds else "BROKEN"
-    name = clean(verdict.guardrail.name, _NAME)
-    if verdict.holds:
-        return f"{word:>6}  {name} ({verdict.looked_at} links)"
-    why = f" {clean(verdict.guardrail.why, _LINE)}" if verdict.guardrail.why else ""
-    return f"{word:>6}  {name} ({verdict.broken} of {verdict.looked_at} links){why}"
-
-
-def _violation(violation: Violation) -> Iterator[str]:
-    yield violation.broken.message
-    yield from _chain(violation.chain)
-    if violation.other:
-        yield "and in the same task:"
-        yield from _chain(violation.other)
-    field = f", in {violation.broken.field}" if violation.broken.field else ""
-    yield f"Link to narrow: {violation.link.id}{field}."
-    if violation.broken.narrower is None:
-        yield "No narrower grant would keep the rule by itself: revoke the link."
-        return
-    yield "Revoke it, and delegate this instead:"
-    yield from (f"    {line}" for line in python_grant(violation.broken.narrower).splitlines())
-
-
-def _chain(chain: Sequence[LinkEntry]) -> Iterator[str]:
-    for link in chain:
-        yield f"  {'  ' * link.depth}{link.id} {_holder(link)}"
-
-
-def _holder(link: LinkEntry) -> str:
-    return " ".join(filter(None, (holder(link), claim(link), link.holder_fingerprint)))
+Told: TypeAlias = Assessment | Mapping[str, Any]
 
 
 def assessment_json(assessment: Assessment) -> dict[str, Json]:
@@ -104,32 +66,89 @@ def _link_json(link: LinkEntry) -> Json:
     }
 
 
-def junit(assessment: Assessment, *, suite: str = "guardrails") -> str:
-    """Return JUnit XML: one case a guardrail; one that is about no link is skipped, not passed."""
-    failures = sum(not verdict.holds for verdict in assessment.verdicts)
+def _body(told: Told) -> Mapping[str, Any]:
+    return assessment_json(told) if isinstance(told, Assessment) else told
+
+
+def assessment_text(told: Told) -> str:
+    """Return one line a guardrail, and for each violation its witness and the way out.
+
+    Args:
+        told: An assessment, or the JSON of one.
+    """
+    lines: list[str] = []
+    for verdict in _body(told)["guardrails"]:
+        lines.append(_verdict(verdict))
+        for violation in verdict["violations"]:
+            lines += [f"  {line}".rstrip() for line in _violation(violation)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _verdict(verdict: Mapping[str, Any]) -> str:
+    looked_at, name = int(verdict["links"]), clean(verdict["name"], _NAME)
+    if verdict["holds"]:
+        return f"{'holds' if looked_at else 'idle':>6}  {name} ({looked_at} links)"
+    why = f" {clean(verdict['why'], _LINE)}" if verdict["why"] else ""
+    return f"BROKEN  {name} ({int(verdict['broken'])} of {looked_at} links){why}"
+
+
+def _violation(violation: Mapping[str, Any]) -> Iterator[str]:
+    yield clean(violation["message"], _LINE)
+    yield from map(_link, violation["chain"])
+    if violation["other"]:
+        yield "and in the same task:"
+        yield from map(_link, violation["other"])
+    field = f", in {clean(violation['field'], _NAME)}" if violation["field"] else ""
+    yield f"Link to narrow: {clean(violation['link'])}{field}."
+    if violation["narrower"] is None:
+        yield "No narrower grant would keep the rule by itself: revoke the link."
+        return
+    yield "Revoke it, and delegate this instead:"
+    # Spelled here, whoever answered: code that came from elsewhere is not printed to be pasted.
+    grant = Grant.from_json(violation["narrower"])
+    yield from (f"    {line}" for line in python_grant(grant).splitlines())
+
+
+def _link(link: Mapping[str, Any]) -> str:
+    name = clean(link["holder_name"])
+    shown = name or f"unnamed called “{clean(link['claimed_name'], 48)}”"
+    indent = "  " * (int(link["depth"]) + 1)
+    return f"{indent}{clean(link['id'])} {shown} {clean(link['holder_fingerprint'])}"
+
+
+def junit(told: Told, *, suite: str = "guardrails") -> str:
+    """Return JUnit XML: one case a guardrail; one that is about no link is skipped, not passed.
+
+    Args:
+        told: An assessment, or the JSON of one.
+        suite: What the suite is called.
+    """
+    verdicts = _body(told)["guardrails"]
+    failures = sum(not verdict["holds"] for verdict in verdicts)
+    skipped = sum(not verdict["links"] for verdict in verdicts)
     head = (
-        f'<testsuite name="{_xml(suite)}" tests="{len(assessment.verdicts)}"'
-        f' failures="{failures}" errors="0" skipped="{len(assessment.idle)}">'
+        f'<testsuite name="{_xml(suite)}" tests="{len(verdicts)}"'
+        f' failures="{failures}" errors="0" skipped="{skipped}">'
     )
     cases: list[str] = []
-    for verdict in assessment.verdicts:
-        place = f'  <testcase classname="{_xml(suite)}" name="{_xml(verdict.guardrail.name)}"'
-        if not verdict.looked_at:
+    for verdict in verdicts:
+        place = f'  <testcase classname="{_xml(suite)}" name="{_xml(verdict["name"])}"'
+        if not verdict["links"]:
             cases.append(f'{place}><skipped message="It is about no link."/></testcase>')
-        elif verdict.holds:
+        elif verdict["holds"]:
             cases.append(f"{place}/>")
         else:
-            first = verdict.violations[0].broken.message
-            body = "\n".join(line for one in verdict.violations for line in _violation(one))
-            cases.append(
-                f'{place}><failure type="{verdict.guardrail.condition.kind}"'
-                f' message="{_xml(first)}">{_xml(body, newlines=True)}</failure></testcase>'
+            first = verdict["violations"][0]["message"]
+            body = "\n".join(
+                _xml(line) for one in verdict["violations"] for line in _violation(one)
             )
-    return (
-        "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *cases, "</testsuite>"]) + "\n"
-    )
+            cases.append(
+                f'{place}><failure type="{_xml(verdict["kind"])}" message="{_xml(first)}">'
+                f"{body}</failure></testcase>"
+            )
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', head, *cases, "</testsuite>"]
+    return "\n".join(lines) + "\n"
 
 
-def _xml(text: str, *, newlines: bool = False) -> str:
-    lines = text.split("\n") if newlines else [text]
-    return "\n".join(escape(clean(line, _LINE)) for line in lines)
+def _xml(text: str) -> str:
+    return escape(clean(text, _LINE))

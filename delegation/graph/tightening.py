@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from delegation import canonical
-from delegation.authority.explain import instant
+from delegation.authority.explain import differences, instant
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -19,32 +19,41 @@ GrantForm: TypeAlias = Literal["python", "toml", "json"]
 _SHOWN: Final = 50  # refused calls that are listed in words; JSON has all
 
 
-def tightening_text(found: Tightening, form: GrantForm = "python") -> str:
+def tightening_text(told: Tightening | Mapping[str, Any], form: GrantForm = "python") -> str:
     """Return what is proposed and why, ready to be pasted.
 
+    Args:
+        told: A tightening, or the JSON of one.
+        form: How the grant is spelled.
+
     Raises:
-        MalformedError: The grant cannot be stated in TOML.
+        MalformedError: The grant cannot be stated in TOML, or the JSON holds no grant.
     """
-    return "".join(f"{line}\n" for line in _lines(found, form))
+    body = tightening_json(told) if isinstance(told, Tightening) else told
+    return "".join(f"{line}\n" for line in _lines(body, form))
 
 
-def _lines(found: Tightening, form: GrantForm) -> Iterator[str]:
-    proposal = found.proposal
-    holder = f" of {clean(found.holder)}" if found.holder else ""
-    yield f"# {found.kind} {found.id}{holder}"
-    yield f"# {evidence(proposal)}"
-    for one in proposal.refused[:_SHOWN]:
-        yield f"#   refused: {one.decision} {one.tool}, {one.code} {one.caveat}"
-    if len(proposal.refused) > _SHOWN:
-        yield f"#   and {len(proposal.refused) - _SHOWN} more"
-    if proposal.grant is None:
-        yield f"# Nothing is proposed: {proposal.note}"
+def _lines(body: Mapping[str, Any], form: GrantForm) -> Iterator[str]:
+    holder = f" of {clean(body['holder'])}" if body["holder"] else ""
+    yield f"# {clean(body['kind'])} {clean(body['id'])}{holder}"
+    yield f"# {clean(body['evidence'], 500)}"
+    refused = body["refused"]
+    for one in refused[:_SHOWN]:
+        words = (one["decision"], f"{one['tool']},", one["code"], one["caveat"])
+        yield f"#   refused: {' '.join(map(clean, words))}"
+    if len(refused) > _SHOWN:
+        yield f"#   and {len(refused) - _SHOWN} more"
+    if body["grant"] is None:
+        yield f"# Nothing is proposed: {clean(body['note'], 500)}"
         return
-    for change in proposal.changes:
+    grant = Grant.from_json(body["grant"])
+    changes = differences(Grant.from_json(body["held"]), grant)
+    for change in changes:
         yield f"# {clean(str(change), 200)}"
-    if not proposal.changes:
+    if not changes:
         yield "# Recorded use speaks for all that is held."
-    yield spelled(proposal.grant, form).rstrip("\n")
+    # Spelled here, whoever answered: code that came from elsewhere is not printed to be pasted.
+    yield spelled(grant, form).rstrip("\n")
 
 
 def evidence(proposal: Proposal) -> str:

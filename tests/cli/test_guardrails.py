@@ -113,7 +113,7 @@ def test_token_files_are_asserted_offline(at_hand: World, tmp_path: Path) -> Non
     refused = RUN.invoke(app, [*base, "--token", "bad"])
     assert refused.exit_code == 1
     assert forged not in refused.output
-    assert RUN.invoke(app, ["assert", "guardrails.toml", "--token", "good"]).exit_code == 1
+    assert RUN.invoke(app, ["assert", "guardrails.toml", "--token", "good"]).exit_code == 2
 
 
 def test_guardrails_that_cannot_be_read_are_an_error(at_hand: World, tmp_path: Path) -> None:
