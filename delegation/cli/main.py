@@ -13,6 +13,7 @@ from delegation.cli import (
     doctor,
     guardrails,
     keys,
+    login,
     reconcile,
     review,
     schema,
@@ -40,6 +41,7 @@ app.command("inspect")(tokens.inspect)
 app.command("check")(tokens.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
+app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
 app.command("assert")(guardrails.assert_)
 app.command("reconcile")(reconcile.reconcile)

@@ -16,7 +16,7 @@ from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.mediation import Recorded
-from delegation.records import decisions, links, mediation
+from delegation.records import decisions, links, logins, mediation
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.reservation import reservations_of
@@ -34,7 +34,14 @@ from delegation.records.tables import (
     TASKS,
     UNPROVEN,
 )
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
+from delegation.tracker.work import (
+    Agent,
+    ApiKey,
+    DecisionDetail,
+    LoginKind,
+    OutcomeReport,
+    Revocation,
+)
 
 
 class SqlReader:
@@ -184,10 +191,10 @@ class SqlReader:
         return Lineage(entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)))
 
     def decisions(
-        self, wanted: DecisionFilter, *, after: int, limit: int
+        self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered."""
-        found = self._connection.execute(_filtered(wanted, after, limit))
+        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
+        found = self._connection.execute(_filtered(wanted, after, limit, newest=newest))
         return [decisions.entry_of(row) for row in found]
 
     def details(
@@ -243,6 +250,14 @@ class SqlReader:
         """Return all API keys by name."""
         return [_api_key(r) for r in self._connection.execute(select(API_KEYS).order_by("name"))]
 
+    def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
+        """Return the API key of a ticket or session that is not over, or None."""
+        name = logins.key_of(self._connection, digest, kind, at=at)
+        row = self._connection.execute(
+            select(API_KEYS).where(API_KEYS.c.name == name)
+        ).one_or_none()
+        return None if row is None else _api_key(row)
+
     def announced(self, link: LinkId, digest: bytes) -> str | None:
         """Return the announced token text with this leaf and this SHA-256, or None."""
         query = select(ANNOUNCED.c.text).where(
@@ -256,7 +271,9 @@ class SqlReader:
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
 
 
-def _filtered(wanted: DecisionFilter, after: int, limit: int) -> Select[Any]:
+def _filtered(
+    wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
+) -> Select[Any]:
     query = select(DECISIONS).where(DECISIONS.c.sequence > after)
     for column, value in (
         (DECISIONS.c.task, wanted.task),
@@ -272,7 +289,8 @@ def _filtered(wanted: DecisionFilter, after: int, limit: int) -> Select[Any]:
         query = query.where(DECISIONS.c.at >= wanted.since)
     if wanted.until is not None:
         query = query.where(DECISIONS.c.at < wanted.until)
-    return query.order_by(DECISIONS.c.sequence).limit(limit)
+    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+    return query.order_by(order).limit(limit)
 
 
 def revocation_of(row: Row[Any]) -> Revocation:
