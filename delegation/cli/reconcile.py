@@ -40,7 +40,10 @@ def reconcile(
     # A store, always: a log of any length is not sent to a service.
     with source as lines, opened(store or default_store()) as place:
         tracker = cast("OnStore", place).tracker
-        found = tracker.reconcile(lines, skew=skew, since=since, until=until)
+        try:
+            found = tracker.reconcile(lines, skew=skew, since=since, until=until)
+        except OSError:
+            fail("The log cannot be read to its end.", "Try again.", code="malformed")
     if as_json:
         print_json(reconciliation_json(found))
     else:

@@ -48,10 +48,13 @@ def reconcile(
         until: Decisions made at it or later, likewise; the last execution's if left out.
 
     Raises:
-        MalformedError: The skew is out of its bounds.
+        MalformedError: The skew or an instant is out of its bounds.
         StoreUnavailableError: The store does not answer.
     """
     integer("skew", skew, 0, MAX_SKEW)
+    for name, instant in (("since", since), ("until", until)):
+        if instant is not None:
+            integer(name, instant, 0)
 
     def verify(done: Execution) -> Receipt:
         if done.receipt is None:

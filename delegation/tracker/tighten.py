@@ -73,6 +73,8 @@ def tighten(
     """
     integer("minimum", question.minimum, 0)
     integer("ignore", question.ignore, 0)
+    if question.since is not None:
+        integer("since", question.since, 0)
     if question.with_budget and question.since is not None:
         # What was used in a part of the time would be proposed for the whole of it.
         raise MalformedError("since", wanted="left out where budgets are to be lowered")

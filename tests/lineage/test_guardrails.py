@@ -330,6 +330,8 @@ WRONG = {
     "a budget of a float": ('version = 1\n[[guardrail]]\nname = "a"\nbudget_at_most = { calls = 1.0 }', "budget_at_most"),
     "a budget of nothing": ('version = 1\n[[guardrail]]\nname = "a"\nbudget_at_most = {}', "budget_at_most"),
     "depth true": ('version = 1\n[[guardrail]]\nname = "a"\nmax_links = true', "max_links"),
+    "a number without end": (f"version = {'1' * 5000}", "TOML"),
+    "nested without end": (f"version = {'[' * 5000}", "TOML"),
     "too long": ("#" * 300_000, "characters"),
 }  # fmt: skip
 

@@ -125,3 +125,8 @@ def test_a_skew_that_proves_nothing_is_refused(world: World) -> None:
     for odd in (-1, 3601, True):
         with pytest.raises(MalformedError):
             found(world, skew=odd)
+    for odd in (-1, 2**70):
+        with pytest.raises(MalformedError):
+            found(world, since=odd)
+        with pytest.raises(MalformedError):
+            found(world, until=odd)

@@ -109,7 +109,7 @@ def test_what_is_not_there_is_said(world: World) -> None:
     for kind, name in (("link", "lnk_x"), ("task", "tsk_x"), ("agent", "x")):
         with pytest.raises(NotFoundError):
             world.tracker.tighten(kind, name)
-    for odd in ({"minimum": -1}, {"ignore": -1}):
+    for odd in ({"minimum": -1}, {"ignore": -1}, {"since": -1}, {"since": 2**70}):
         with pytest.raises(MalformedError):
             world.tracker.tighten("task", world.task.id, **odd)
     with pytest.raises(MalformedError):

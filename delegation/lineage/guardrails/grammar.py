@@ -55,7 +55,7 @@ def parse_guardrails(text: str) -> tuple[Guardrail, ...]:
         raise MalformedError("The guardrails", wanted=f"at most {MAX_TEXT} characters")
     try:
         body = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, too
         raise MalformedError("The guardrails", wanted=f"TOML: {error}") from error
     _refuse_unknown("The guardrails", body, {"version", "guardrail"})
     if type(body.get("version")) is not int or body["version"] != 1:
