@@ -20,7 +20,16 @@ from delegation_api.pages import links as page_links
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_unknown_query
 from delegation_api.route_table import load_routes
-from delegation_api.routers import desk, health, records, registry, standing, tasks, verify
+from delegation_api.routers import (
+    desk,
+    health,
+    oversight,
+    records,
+    registry,
+    standing,
+    tasks,
+    verify,
+)
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -50,7 +59,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     problems.install(app)
-    for part in (tasks, registry, desk, standing, records, health):
+    for part in (tasks, registry, desk, standing, records, health, oversight):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     for part in (assets, login, home, page_tasks, page_links, calls):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])

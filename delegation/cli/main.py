@@ -11,12 +11,15 @@ from delegation import __version__
 from delegation.cli import (
     catalogue,
     doctor,
+    guardrails,
     keys,
     login,
+    reconcile,
     review,
     schema,
     server,
     standing,
+    tighten,
     tokens,
 )
 from delegation.cli.console import JsonOption, print_json, say
@@ -45,6 +48,9 @@ app.command("freeze")(standing.freeze)
 app.command("unfreeze")(standing.unfreeze)
 app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
+app.command("assert")(guardrails.assert_)
+app.command("reconcile")(reconcile.reconcile)
+app.command("tighten")(tighten.tighten)
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database's schema.")
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)

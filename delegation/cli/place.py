@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -13,12 +14,14 @@ from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import ServiceError
+from delegation.graph import assessment_json, tightening_json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.tightening import TightenKind
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey, DecisionDetail, Role
 
@@ -73,6 +76,12 @@ class Place(Protocol):
 
     def add_tool(self, tool: Tool) -> int:
         """Record a definition and return the catalogue's revision."""
+
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        """Return what becomes of guardrails, as `POST /v1/guardrails` answers it."""
+
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        """Return proposals of narrower grants, as `POST /v1/tighten` answers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,12 @@ class OnStore:
     def add_tool(self, tool: Tool) -> int:
         return self.tracker.add_tool(tool)
 
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        return assessment_json(self.tracker.assert_guardrails(rules, task=task, ended=ended))
+
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        return [tightening_json(one) for one in self.tracker.tighten(kind, subject, **asked)]
+
 
 @dataclass(frozen=True, slots=True)
 class AtService:
@@ -192,6 +207,12 @@ class AtService:
     def add_tool(self, tool: Tool) -> int:
         return self.client.add_tool(tool)
 
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        return self.client.assert_guardrails(rules, task=task, ended=ended)
+
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        return self.client.tighten(kind, subject, **asked)
+
 
 def as_written(found: dict[str, Any]) -> dict[str, Any]:
     """Return an inspection if it has the form that the service writes; whoever answers may not be it.
@@ -220,6 +241,21 @@ def as_written(found: dict[str, Any]) -> dict[str, Any]:
 
 def _by() -> str:
     return f"command line, {_user()}"
+
+
+@contextmanager
+def as_answered() -> Iterator[None]:
+    """Turn an answer that lacks what the service writes into an error; whoever answers may not be it.
+
+    Raises:
+        ServiceError: It does.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ServiceError(
+            200, "answer_malformed", "Something else came back than the service writes."
+        ) from error
 
 
 def _user() -> str:

@@ -6,7 +6,7 @@ answers at this URL decides about calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,7 +15,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import calls
+from delegation.client import calls, outcome, oversight
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -33,6 +33,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
 
@@ -257,10 +258,42 @@ class AsyncClient(AsyncStanding):
         return await self._run(calls.plan(token, access=access, grant=grant))
 
     async def report_outcome(
-        self, decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+        self,
+        decision: DecisionId | str,
+        state: OutcomeState,
+        *,
+        detail: str = "",
+        cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Say what became of a call that this service was allowed to execute."""
-        return await self._run(calls.report_outcome(decision, state, detail=detail))
+        """Say what became of a call that this service was allowed to execute, and what it cost."""
+        return await self._run(outcome.report_outcome(decision, state, detail=detail, cost=cost))
+
+    async def assert_guardrails(
+        self,
+        guardrails: str,
+        *,
+        task: TaskEntry | TaskId | str | None = None,
+        ended: bool = False,
+    ) -> dict[str, Any]:
+        """Return what becomes of guardrails, as JSON; `holds` is true only if all hold."""
+        return await self._run(oversight.assert_guardrails(guardrails, task=task, ended=ended))
+
+    async def tighten(
+        self,
+        kind: TightenKind,
+        id: str,  # noqa: A002  # the word of the wire
+        *,
+        since: int | None = None,
+        minimum: int = MINIMUM,
+        ignore: int = 0,
+        with_budget: bool = False,
+    ) -> Sequence[dict[str, Any]]:
+        """Return proposals of narrower grants with their evidence, as JSON."""
+        return await self._run(
+            oversight.tighten(
+                kind, id, since=since, minimum=minimum, ignore=ignore, with_budget=with_budget
+            )
+        )
 
     async def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
         """Return a task's links and decisions; `at` is a past instant, Unix seconds."""

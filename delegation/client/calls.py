@@ -30,7 +30,7 @@ from delegation.messages.values import (
 )
 from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail
 
 T = TypeVar("T")
 
@@ -276,19 +276,6 @@ def plan(
             "grant": None if grant is None else partial(grant),
             "dry_run": True,
         },
-        is_repeatable=True,
-    )
-
-
-def report_outcome(
-    decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
-) -> Call[None]:
-    """Say what became of a call that this service was allowed to execute."""
-    return Call(
-        "POST",
-        f"/v1/decisions/{part(decision)}/outcome",
-        nothing,
-        body={"state": state, "detail": detail},
         is_repeatable=True,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
@@ -19,6 +19,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.embedded.callers import Callers
+from delegation.embedded.oversight import Oversight
 from delegation.embedded.review import task_id
 from delegation.embedded.standing import Standing
 from delegation.identity.keyring import KeyRing, PublicRing
@@ -50,7 +51,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Standing, Callers):
+class Tracker(Standing, Oversight, Callers):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -292,10 +293,19 @@ class Tracker(Standing, Callers):
         )
 
     def report_outcome(
-        self, decision: DecisionId | str, state: OutcomeState, *, by: str, detail: str = ""
+        self,
+        decision: DecisionId | str,
+        state: OutcomeState,
+        *,
+        by: str,
+        detail: str = "",
+        cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Record what became of an allowed call; see `tracker.outcome.report_outcome`."""
-        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock())
+        """Record what became of an allowed call, and settle what was reserved for it.
+
+        See `tracker.outcome.report_outcome`.
+        """
+        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock(), cost)
         outcome.report_outcome(self._store, report)
 
     def writer_stats(self) -> tuple[int, WriterStats]:

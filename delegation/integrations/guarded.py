@@ -28,8 +28,10 @@ from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.boottime import boottime
 from delegation.integrations.observe import Observer
 from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
+from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
+from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -37,6 +39,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_FAULTS: Final = 500  # from this status on the handler failed
 MAX_BODY: Final = 64 * 1024  # bytes; an access is no larger
 _REMOVED: Final = frozenset({b"authorization", b"delegation-proof", b"content-length"})
 _LOG: Final = logging.getLogger("delegation.guard")
@@ -86,6 +89,8 @@ class Guarded:
         desk: InProcess | OverHttp | None,
         clock: Callable[[], float],
         observer: Observer | None,
+        *,
+        tool_log: ToolLog | None = None,
     ) -> None:
         """Stand in front of an application."""
         self._app = app
@@ -94,6 +99,7 @@ class Guarded:
         self._desk = desk
         self._clock = clock
         self._observer = observer
+        self._tool_log = tool_log
         self._published = json.dumps(routes.to_json()).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,11 +132,42 @@ class Guarded:
             code = "arguments_not_carried"
             await _refuse(send, Refused(400, code, str(error), decision.id))
             return
-        await self._app(
+        await self._execute(
+            decision,
             _rewritten(scope, path, query, body if route.body else None, decision),
             _replay(body if route.body else None, receive),
             _named(send, decision),
         )
+
+    async def _execute(
+        self, decision: Decision, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Run the handler, and write down that it ran, however it ended."""
+        if self._tool_log is None:
+            await self._app(scope, receive, send)
+            return
+        began, status = int(self._clock()), 500
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except BaseException:
+            status = 500
+            raise
+        finally:
+            outcome: ExecutionOutcome = "executed" if status < _FAULTS else "failed"
+            try:
+                self._tool_log.executed(decision, at=began, outcome=outcome)
+            except OSError as error:
+                # The call was made: that cannot be undone, only found missing in the log.
+                _LOG.error(
+                    "the tool log lacks %s: %s", decision.id, error.strerror
+                )  # a traceback says no more
 
     async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
         query = scope["query_string"].decode("ascii", "replace")

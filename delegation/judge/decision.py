@@ -154,6 +154,7 @@ class Decision:
         holder: Fingerprint of the leaf's holder key; empty when unproven.
         arguments: Canonical arguments: only these may be executed. Empty when denied.
         cost: What was charged, by unit, `calls` included. Empty when denied.
+        reserved: Units of it that the service settles with its outcome, at no more than that.
         valid_until: The answer must not be acted on from this second on; 0 when denied.
         steps: The trail.
         claimed_cause: Id of the decision that the holder names as the cause: a claim.
@@ -169,6 +170,7 @@ class Decision:
     holder: str = ""
     arguments: Mapping[str, Json] = field(default_factory=dict)
     cost: Mapping[str, int] = field(default_factory=dict)
+    reserved: tuple[str, ...] = ()
     valid_until: int = 0
     steps: tuple[Step, ...] = ()
     claimed_cause: str | None = None
@@ -220,6 +222,7 @@ class Decision:
             "holder": self.holder,
             "arguments": dict(self.arguments),
             "cost": dict(self.cost),
+            "reserved": list(self.reserved),
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
         }

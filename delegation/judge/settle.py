@@ -15,6 +15,7 @@ from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_unjudged_flow
+from delegation.judge.reservation import Reservation, reserve
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
 
 RECORD_STEP = 14
@@ -47,12 +48,14 @@ class Settlement:
         charges: Counters to add to; empty when denied.
         resources: What the call touches; empty when denied.
         epoch: The newest revocation that was known.
+        reservations: What of the charges the service may settle later.
     """
 
     decision: Decision
     charges: tuple[Charge, ...]
     resources: tuple[str, ...]
     epoch: int
+    reservations: tuple[Reservation, ...] = ()
 
 
 def settle(
@@ -107,11 +110,13 @@ def settle(
         holder=b64u(judged.chain.leaf.holder_key),
         arguments=clearance.arguments,
         cost=cost,
+        reserved=clearance.reserved,
         valid_until=until,
         steps=trail(None),
         claimed_cause=judged.access.cause,
     )
-    return Settlement(allowed, charges, clearance.resources, facts.epoch)
+    reservations = reserve(decision, charges, clearance.reserved, at=at)
+    return Settlement(allowed, charges, clearance.resources, facts.epoch, reservations=reservations)
 
 
 def deny(  # what a record needs

@@ -85,6 +85,9 @@ class OutcomeBody(Body):
 
     state: Literal["executed", "failed", "not_executed"]
     detail: str = Field(default="", max_length=500)
+    cost: dict[str, int] | None = Field(
+        default=None, description="What the call has cost, in exactly the reserved units."
+    )
 
 
 class AnnounceBody(Body):
@@ -209,6 +212,25 @@ class RevokeBelowBody(Body):
     token: str
     proof: str
     link: str = Field(max_length=64)
+
+
+class GuardrailsBody(Body):
+    """Assert guardrails over all chains."""
+
+    guardrails: str = Field(max_length=262_144, description="TOML, see docs/guardrails.md.")
+    task: str | None = Field(default=None, max_length=64)
+    ended: bool = False
+
+
+class TightenBody(Body):
+    """Ask for narrower grants that recorded use speaks for."""
+
+    kind: Literal["link", "agent", "task"]
+    id: str = Field(max_length=128)
+    since: int | None = Field(default=None, ge=0, le=2**53, description="Unix seconds.")
+    minimum: int = Field(default=10, ge=0, le=2**31)
+    ignore: int = Field(default=0, ge=0, le=2**31)
+    with_budget: bool = False
 
 
 class ApiKeyBody(Body):

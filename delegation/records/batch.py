@@ -15,6 +15,7 @@ from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
+from delegation.judge.reservation import Reservation
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
 from delegation.records.claims import claim_nonces, claim_requests
@@ -22,6 +23,7 @@ from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
+from delegation.records.reservation import keep_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
 from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
@@ -114,6 +116,7 @@ class _Round:
         self.outcomes: dict[int, Outcome] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
         self._charges: Mapping[CounterKey, int] = {}
+        self._reservations: list[Reservation] = []
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -170,6 +173,7 @@ class _Round:
         # The row first: what cannot be recorded is not charged either.
         self._write_settled(place, draft, settlement)
         facts.charge(settlement)
+        self._reservations += settlement.reservations
         self._charges = facts.touched
 
     def _write_settled(self, place: int, draft: Draft, settlement: Settlement) -> None:
@@ -284,6 +288,7 @@ class _Round:
         for sequence, (_, row) in enumerate(self._rows, start=first):
             row["sequence"] = sequence
         decisions.insert_all(self._connection, [row for _, row in self._rows])
+        keep_reservations(self._connection, self._reservations)
 
 
 def id_of(draft: AnyDraft) -> str:

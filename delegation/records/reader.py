@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from delegation import canonical
 from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
@@ -21,12 +21,23 @@ from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, LinkPath
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
+from delegation.lineage.mediation import Recorded
 from delegation.lineage.preview import Preview
 from delegation.lineage.usage import LastUse
-from delegation.records import changes, decisions, links, local, logins, replicas, standing
+from delegation.records import (
+    changes,
+    decisions,
+    links,
+    local,
+    logins,
+    mediation,
+    replicas,
+    standing,
+)
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.preview import preview
+from delegation.records.reservation import reservations_of
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -212,24 +223,27 @@ class SqlReader:
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
-        query = select(DECISIONS).where(DECISIONS.c.sequence > after)
-        for column, value in (
-            (DECISIONS.c.task, wanted.task),
-            (DECISIONS.c.link, wanted.link),
-            (DECISIONS.c.tool, wanted.tool),
-            (DECISIONS.c.code, wanted.code),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if wanted.allowed is not None:
-            query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
-        if wanted.since is not None:
-            query = query.where(DECISIONS.c.at >= wanted.since)
-        if wanted.until is not None:
-            query = query.where(DECISIONS.c.at < wanted.until)
-        order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
-        query = query.order_by(order).limit(limit)
-        return [decisions.entry_of(row) for row in self._connection.execute(query)]
+        found = self._connection.execute(_filtered(wanted, after, limit, newest=newest))
+        return [decisions.entry_of(row) for row in found]
+
+    def details(
+        self, wanted: DecisionFilter, *, after: int, limit: int
+    ) -> Sequence[DecisionDetail]:
+        """Return the same with what was kept of each but its outcome and reservations."""
+        found = self._connection.execute(_filtered(wanted, after, limit))
+        return [decisions.detail_of(row) for row in found]
+
+    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
+        """Return those of these decisions that are recorded, as executions are held against them."""
+        return mediation.recorded(self._connection, wanted)
+
+    def recorded_for(
+        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
+    ) -> tuple[Sequence[Recorded], int]:
+        """Return calls allowed to these services in [since, until), and the last one's sequence."""
+        return mediation.recorded_for(
+            self._connection, audiences, since=since, until=until, after=after, limit=limit
+        )
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -243,8 +257,12 @@ class SqlReader:
         outcome = None
         if told is not None:
             outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
-        told_by = local.local_of(self._connection, decision)
-        return replace(decisions.detail_of(row), outcome=outcome, local=told_by)
+        return replace(
+            decisions.detail_of(row),
+            outcome=outcome,
+            local=local.local_of(self._connection, decision),
+            reservations=reservations_of(self._connection, decision),
+        )
 
     def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
         """Return changes of what stands with an epoch above `after`, oldest first."""
@@ -331,6 +349,28 @@ class SqlReader:
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
+
+
+def _filtered(
+    wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
+) -> Select[Any]:
+    query = select(DECISIONS).where(DECISIONS.c.sequence > after)
+    for column, value in (
+        (DECISIONS.c.task, wanted.task),
+        (DECISIONS.c.link, wanted.link),
+        (DECISIONS.c.tool, wanted.tool),
+        (DECISIONS.c.code, wanted.code),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.allowed is not None:
+        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
+    if wanted.since is not None:
+        query = query.where(DECISIONS.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(DECISIONS.c.at < wanted.until)
+    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+    return query.order_by(order).limit(limit)
 
 
 def _api_key(row: Row[Any]) -> ApiKey:

@@ -170,6 +170,7 @@ class DecisionRow(Table, table=True):
     detail: str = Field(sa_type=Text)
     remedy: str = Field(sa_type=Text)
     cost: str
+    reserved: str = ""
     resources: str = Field(sa_type=Text)
     valid_until: int = Field(sa_type=BigInteger)
     steps: str
@@ -326,6 +327,23 @@ class AnnouncedRow(Table, table=True):
     expires_at: int = Field(sa_type=BigInteger, index=True)
 
 
+class ReservationRow(Table, table=True):
+    """A cost that was charged at most until the service told it; what was told stays beside it."""
+
+    __tablename__ = "reservation"
+    __table_args__ = (
+        CheckConstraint("settled IS NULL OR (settled >= 0 AND settled <= amount)", name="settled"),
+    )
+    decision: str = Field(primary_key=True, foreign_key="decision.id")
+    unit: str = Field(primary_key=True)
+    amount: int = Field(sa_type=BigInteger)
+    counters: str = Field(sa_type=Text)
+    expires_at: int = Field(sa_type=BigInteger)
+    settled: int | None = Field(default=None, sa_type=BigInteger)
+    by: str = ""
+    at: int = Field(default=0, sa_type=BigInteger)
+
+
 class UnprovenCountRow(Table, table=True):
     """How many denials at steps 1 to 6 were only counted, by minute and code."""
 
@@ -347,6 +365,7 @@ API_KEYS: Final = Table.metadata.tables["api_key"]
 AGENTS: Final = Table.metadata.tables["agent"]
 AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
+RESERVATIONS: Final = Table.metadata.tables["reservation"]
 LOGINS: Final = Table.metadata.tables["login"]
 ANNOUNCED: Final = Table.metadata.tables["announced"]
 UNPROVEN: Final = Table.metadata.tables["unproven_count"]

@@ -26,6 +26,7 @@ from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.reader import SqlReader
+from delegation.records.reservation import settle_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -199,11 +200,18 @@ class SqlWork(SqlReader):
             "at": outcome.at,
         }
         added = upsert(self._connection, OUTCOMES).on_conflict_do_nothing()
-        if self._connection.execute(added, values).rowcount == 1:
-            return
-        told = select(OUTCOMES.c.state).where(OUTCOMES.c.decision == outcome.decision)
-        if self._connection.execute(told).scalar_one() != outcome.state:
-            raise ConflictError("Another outcome of this decision was reported before.")
+        if self._connection.execute(added, values).rowcount != 1:
+            told = select(OUTCOMES.c.state).where(OUTCOMES.c.decision == outcome.decision)
+            if self._connection.execute(told).scalar_one() != outcome.state:
+                raise ConflictError("Another outcome of this decision was reported before.")
+        if outcome.cost is not None:
+            settle_reservations(
+                self._connection,
+                outcome.decision,
+                outcome.cost,
+                by=outcome.by,
+                at=outcome.at,
+            )
 
     def revoke(
         self,

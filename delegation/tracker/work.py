@@ -19,6 +19,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
+from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import (
     DecisionEntry,
     Lineage,
@@ -29,6 +30,7 @@ from delegation.lineage.entry import (
 )
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
+from delegation.lineage.mediation import Recorded
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.standing import StandingReader, StandingWork
@@ -128,6 +130,7 @@ class DecisionDetail:
         catalogue: The catalogue revision in force.
         outcome: What the service said became of it, if it said so.
         local: Where it was really made, if outside the store.
+        reservations: Costs that were reserved, and how they were settled.
     """
 
     decision: Decision
@@ -137,6 +140,7 @@ class DecisionDetail:
     catalogue: int
     outcome: OutcomeReport | None = None
     local: LocalEntry | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ class OutcomeReport:
         detail: In its words, at most 500 characters.
         by: Name of its API key.
         at: Unix seconds.
+        cost: What the call has cost in each reserved unit; None settles nothing.
     """
 
     decision: DecisionId
@@ -156,6 +161,7 @@ class OutcomeReport:
     detail: str
     by: str
     at: int
+    cost: Mapping[str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -233,6 +239,19 @@ class Reader(StandingReader, Protocol):
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
 
+    def details(
+        self, wanted: DecisionFilter, *, after: int, limit: int
+    ) -> Sequence[DecisionDetail]:
+        """Return the same with what was kept of each but its outcome and reservations."""
+
+    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
+        """Return those of these decisions that are recorded, as executions are held against them."""
+
+    def recorded_for(
+        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
+    ) -> tuple[Sequence[Recorded], int]:
+        """Return calls allowed to these services in [since, until), and the last one's sequence."""
+
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
 
@@ -291,7 +310,8 @@ class Work(Reader, StandingWork, Protocol):
 
         Raises:
             NotFoundError: There is no such decision that this service asked for and was allowed.
-            ConflictError: Another outcome was reported before.
+            ConflictError: Another outcome or cost was reported before, or its time is over.
+            MalformedError: The cost is not of the reserved units, or more than was reserved.
         """
 
     def add_login(self, login: Login, *, at: int) -> None:

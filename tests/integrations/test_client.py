@@ -57,6 +57,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "begin_check",
         "authenticate",
         "receipt",
+        "reconcile",
         "writer_stats",
         "known_catalogue",
         "confirmed",

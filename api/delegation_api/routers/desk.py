@@ -30,8 +30,8 @@ async def check(body: CheckBody, caller: Caller, tracker: TrackerDep) -> Respons
 
 @router.post("/decisions/{decision}/outcome", status_code=204)
 def report_outcome(decision: str, body: OutcomeBody, caller: Caller, tracker: TrackerDep) -> None:
-    """Say what became of a call that this service was allowed to execute."""
-    tracker.report_outcome(decision, body.state, by=caller.name, detail=body.detail)
+    """Say what became of a call that this service was allowed to execute, and what it has cost."""
+    tracker.report_outcome(decision, body.state, by=caller.name, detail=body.detail, cost=body.cost)
 
 
 @router.post("/links", status_code=201, dependencies=[Depends(needs(()))])
