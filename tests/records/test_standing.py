@@ -287,3 +287,24 @@ def test_lineage_names_what_ended_a_link(desk: Desk) -> None:
     entry = desk.tracker.link(desk.token.id)
     assert (entry.standing, entry.ended_by) == ("revoked", "bo@acme.example")
     assert "SUSPENDED" in desk.tracker.lineage(desk.task).as_text()
+
+
+def test_a_repeated_request_is_not_answered_by_what_is_denied_by_now(desk: Desk) -> None:
+    """The tool was redefined, or its system suspended, since the first answer: it is not repeated."""
+    proof = desk.world.key("a").prove(desk.token, desk.access, at=NOW)
+
+    def ask():
+        return desk.tracker.check(
+            desk.token, proof, desk.access, client="svc", idempotency_key="once"
+        )
+
+    first = ask()
+    assert first
+    assert ask().id == first.id
+    desk.tracker.suspend("system", "crm", by="t")
+    assert verdict(ask()) == (10, "system_suspended")
+    desk.tracker.resume("system", "crm", by="t")
+    desk.tracker.add_tool(
+        Tool("crm.read", effect="read", system="crm", arguments={"id": "opaque"}, sensitivity=3)
+    )
+    assert verdict(ask()) == (8, "sensitivity_not_granted")
