@@ -19,7 +19,8 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
-from delegation.embedded.review import Review, task_id
+from delegation.embedded.approvals import Approvals
+from delegation.embedded.review import task_id
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
@@ -54,7 +55,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Review):
+class Tracker(Approvals):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -70,8 +71,8 @@ class Tracker(Review):
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
         """
-        super().__init__(store, clock or _now)
-        self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
+        desk = check.Desk(store, ring, PrefixCache(), _new_id)
+        super().__init__(desk, clock or _now)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
 
@@ -232,7 +233,7 @@ class Tracker(Review):
         idempotency_key: str | None = None,
     ) -> Future[Decision]:
         """Decide one call; the future has the decision once it is recorded, for event loops."""
-        return check.check(
+        pending = check.check(
             self._desk,
             _text(token),
             proof,
@@ -241,6 +242,7 @@ class Tracker(Review):
             client=client,
             idempotency_key=idempotency_key,
         )
+        return self._announcing(pending)
 
     def plan(
         self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
@@ -292,11 +294,26 @@ class Tracker(Review):
 
     # API keys
 
-    def create_api_key(self, name: str, role: Role, audiences: Iterable[str] = ()) -> str:
+    def create_api_key(
+        self,
+        name: str,
+        role: Role,
+        audiences: Iterable[str] = (),
+        *,
+        person: str = "",
+        approves_as: Iterable[str] = (),
+    ) -> str:
         """Make an API key and return its secret, which is shown this once."""
         secret = api_keys.PREFIX + b64u(secrets.token_bytes(32))
         api_keys.create_api_key(
-            self._store, name, role, audiences=audiences, secret=secret, at=self._clock()
+            self._store,
+            name,
+            role,
+            audiences=audiences,
+            secret=secret,
+            at=self._clock(),
+            person=person,
+            approves_as=approves_as,
         )
         return secret
 

@@ -158,6 +158,8 @@ class Decision:
         steps: The trail.
         claimed_cause: Id of the decision that the holder names as the cause: a claim.
         sequence: Commit order in the store; 0 until recorded.
+        approval: The request for approval that a denial at step 13 opened or names, or whose
+            consent an allowed call used up.
     """
 
     id: DecisionId
@@ -173,6 +175,7 @@ class Decision:
     steps: tuple[Step, ...] = ()
     claimed_cause: str | None = None
     sequence: int = 0
+    approval: str | None = None
 
     @property
     def allowed(self) -> bool:
@@ -216,4 +219,5 @@ class Decision:
             "denial": None if self.denial is None else self.denial.to_json(),
             "steps": [{"step": s.number, "name": s.name, "outcome": s.outcome} for s in self.steps],
             "claimed_cause": self.claimed_cause,
+            "approval": self.approval,
         }

@@ -18,13 +18,14 @@ from sqlalchemy import Connection, Select, bindparam, select
 from delegation.authority.ids import TaskId
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
 from delegation.judge.settle import Settlement
+from delegation.records.approvals import ApprovalBook
 from delegation.records.database import upsert
 from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS, TASKS
 
 _MAX_TASKS: Final = 16  # child tasks nest no deeper than chains
-_ALL_TASKS: Final = select(TASKS.c.id, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent).where(
-    TASKS.c.id.in_(bindparam("ids", expanding=True))
-)
+_ALL_TASKS: Final = select(
+    TASKS.c.id, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent, TASKS.c.owner
+).where(TASKS.c.id.in_(bindparam("ids", expanding=True)))
 _ROOTS: Final = select(LINKS.c.id, LINKS.c.task).where(
     LINKS.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -93,6 +94,7 @@ class BatchFacts:
         by_name: Registered agents by name.
         used: Units used, by counter.
         limits: Limits of the ledgers and budgets, by counter.
+        approvals: What is known about the consent that calls of the batch need.
     """
 
     epoch: int
@@ -104,6 +106,7 @@ class BatchFacts:
     used: dict[CounterKey, int] = field(default_factory=dict)
     limits: dict[CounterKey, int] = field(default_factory=dict)
     touched: dict[CounterKey, int] = field(default_factory=dict)
+    approvals: ApprovalBook = field(default_factory=ApprovalBook)
 
     def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
         """Return the facts of one call as they stand after the calls before it."""
@@ -124,6 +127,7 @@ class BatchFacts:
             agents_by_name=self.by_name,
             used=self.used,
             ledger=ledger,
+            approval=self.approvals.of(query),
         )
 
     def is_root_recorded(self, query: Query) -> bool:
@@ -137,13 +141,14 @@ class BatchFacts:
             row = self.tasks.get(wanted)
             if row is None:
                 return ()
-            found.append(TaskFact(TaskId(wanted), row.is_open, row.deadline))
+            found.append(TaskFact(TaskId(wanted), row.is_open, row.deadline, row.owner))
             wanted = row.parent
         # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
         return tuple(found) if wanted is None else ()
 
     def charge(self, settlement: Settlement) -> None:
-        """Let the next calls of the batch see what this one charged."""
+        """Let the next calls of the batch see what this one charged, asked for and used up."""
+        self.approvals.note(settlement)
         for charge in settlement.charges:
             self.used[charge.key] = self.used.get(charge.key, 0) + charge.amount
             self.touched[charge.key] = self.touched.get(charge.key, 0) + charge.amount
@@ -156,6 +161,7 @@ class TaskRowFact:
     is_open: bool
     deadline: int
     parent: str | None
+    owner: str
 
 
 def read_facts(
@@ -196,7 +202,7 @@ def _read_tasks(connection: Connection, tasks: Iterable[str]) -> dict[str, TaskR
         if not wanted:
             break
         for row in connection.execute(_ALL_TASKS, {"ids": list(wanted)}):
-            found[row.id] = TaskRowFact(row.state == "open", row.deadline, row.parent)
+            found[row.id] = TaskRowFact(row.state == "open", row.deadline, row.parent, row.owner)
         wanted = {t.parent for t in found.values() if t.parent is not None} - found.keys()
     return found
 

@@ -15,6 +15,8 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.records import decisions, links
+from delegation.records.approval_rows import ApprovalRows
+from delegation.records.approvals import ApprovalBook
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.shelves import Shelves
@@ -33,7 +35,7 @@ from delegation.records.tables import (
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
 
 
-class SqlReader:
+class SqlReader(ApprovalRows):
     """See `tracker.work.Reader`, whose sentences hold here.
 
     Args:
@@ -43,7 +45,7 @@ class SqlReader:
 
     def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Read through this connection; the caller ends it."""
-        self._connection = connection
+        super().__init__(connection)
         self._shelves = shelves
 
     def catalogue(self) -> Catalogue:
@@ -57,6 +59,7 @@ class SqlReader:
             self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
         )
         counters(self._connection, [query], found)
+        found.approvals = ApprovalBook.read(self._connection, [query])
         return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId) -> TaskEntry | None:
@@ -227,4 +230,5 @@ def revocation_of(row: Row[Any]) -> Revocation:
 
 def _api_key(row: Row[Any]) -> ApiKey:
     audiences = tuple(row.audiences.split("\n")) if row.audiences else ()
-    return ApiKey(row.name, row.role, audiences, row.at, bool(row.is_revoked))
+    roles = tuple(row.approves_as.split("\n")) if row.approves_as else ()
+    return ApiKey(row.name, row.role, audiences, row.at, bool(row.is_revoked), row.person, roles)

@@ -15,6 +15,7 @@ from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import TaskState
+from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
@@ -37,7 +38,7 @@ from delegation.tracker.draft import Draft
 from delegation.tracker.work import Agent, ApiKey, NewTask, OutcomeReport, Revocation
 
 
-class SqlWork(SqlReader):
+class SqlWork(SqlReader, ApprovalActs):
     """See `tracker.work.Work`, whose sentences hold here.
 
     Args:
@@ -200,6 +201,8 @@ class SqlWork(SqlReader):
                 "audiences": "\n".join(key.audiences),
                 "at": key.created_at,
                 "is_revoked": False,
+                "person": key.person,
+                "approves_as": "\n".join(key.approves_as),
             },
         )
 

@@ -21,9 +21,10 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.evidence import LinkEvidence
+from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
 
-Role: TypeAlias = Literal["operator", "service", "reviewer"]
+Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
 
@@ -96,6 +97,8 @@ class ApiKey:
         audiences: For a service: the audiences that it may ask about.
         created_at: Unix seconds.
         is_revoked: Whether it was withdrawn.
+        person: For an approver: the one human who holds it.
+        approves_as: For an approver: the roles that this human has in approval rules.
     """
 
     name: str
@@ -103,6 +106,8 @@ class ApiKey:
     audiences: tuple[str, ...]
     created_at: int
     is_revoked: bool = False
+    person: str = ""
+    approves_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(Protocol):
+class Reader(ApprovalReader, Protocol):
     """Questions to the store, answered from one snapshot."""
 
     def catalogue(self) -> Catalogue:
@@ -239,7 +244,7 @@ class Reader(Protocol):
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, Protocol):
+class Work(Reader, ApprovalWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
