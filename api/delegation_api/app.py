@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from delegation import __version__
 from delegation.embedded import Tracker
+from delegation.errors import ConfigurationError
 from delegation_api import problems
 from delegation_api.auth import KeyCache
 from delegation_api.check_front import CheckFront
@@ -16,9 +17,11 @@ from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
 from delegation_api.route_table import load_routes
-from delegation_api.routers import desk, health, records, registry, tasks, verify
+from delegation_api.routers import approvals, desk, health, records, registry, tasks, verify
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
+from delegation_api.waiting import Waiting
+from delegation_api.webhooks import Webhooks
 
 
 def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
@@ -29,6 +32,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         settings: Bounds; the environment's if left out.
 
     Raises:
+        ConfigurationError: A webhook is no https URL.
         RouteTableError: The routes behind proxies are declared in a way that cannot be enforced.
     """
     chosen = settings or Settings()
@@ -45,8 +49,14 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.keys = KeyCache(tracker)
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
+    app.state.waiting = Waiting()
+    app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
+    if app.state.webhooks.urls:
+        if not any(k.role == "service" and k.state == "active" for k in tracker.public_ring().keys):
+            raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
+        tracker.on_approval(app.state.webhooks.tell)
     problems.install(app)
-    for part in (tasks, registry, desk, records, verify, health):
+    for part in (tasks, registry, desk, approvals, records, verify, health):
         app.include_router(part.router)
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app

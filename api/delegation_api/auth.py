@@ -22,6 +22,9 @@ SERVICES: Final[tuple[Role, ...]] = ("operator", "service")
 PROXIES: Final[tuple[Role, ...]] = ("service",)  # its one audience names the mount
 EVERYONE: Final[tuple[Role, ...]] = ("operator", "service", "reviewer")
 
+APPROVERS: Final[tuple[Role, ...]] = ("approver",)
+ASKERS: Final[tuple[Role, ...]] = ("operator", "service", "reviewer", "approver")
+
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
 MAX_KEYS: Final = 1024
 # The client's Authorization passes through a proxy untouched, so the proxy's own key has its header.

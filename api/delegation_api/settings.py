@@ -29,6 +29,7 @@ class Settings(BaseSettings):
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
+        approval_webhooks: URLs that are told what happens to requests for approval.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -48,3 +49,4 @@ class Settings(BaseSettings):
     log_requests: bool = False
     forward_routes: str = ""
     otlp_endpoint: str = ""
+    approval_webhooks: str = ""

@@ -28,13 +28,20 @@ app = typer.Typer(no_args_is_help=True)
 def create(
     name: str,
     *,
-    role: Annotated[str, typer.Option(help="operator, service or reviewer.")],
+    role: Annotated[str, typer.Option(help="operator, service, reviewer or approver.")],
     audience: Annotated[list[str] | None, typer.Option(help="For a service; repeatable.")] = None,
+    person: Annotated[str, typer.Option(help="For an approver: who holds it.")] = "",
+    approves_as: Annotated[
+        list[str] | None, typer.Option(help="For an approver: a role in rules; repeatable.")
+    ] = None,
     store: StoreOption = None,
 ) -> None:
     """Make an API key and print its secret, this once."""
     with opened(store) as tracker:
-        OUT.print(tracker.create_api_key(name, cast("Role", role), audience or ()), markup=False)
+        secret = tracker.create_api_key(
+            name, cast("Role", role), audience or (), person=person, approves_as=approves_as or ()
+        )
+    OUT.print(secret, markup=False)
 
 
 @app.command("list")
@@ -77,7 +84,7 @@ def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("rotate")
 def rotate(
-    role: Annotated[str, typer.Argument(help="issuer, statement or macaroon.")],
+    role: Annotated[str, typer.Argument(help="issuer, statement, macaroon, service or approval.")],
     *,
     keep: Annotated[int, typer.Option(help="Seconds for which old tokens still verify.")] = 86400,
     store: StoreOption = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import keys, review, schema, server
+from delegation.cli import approvals, keys, review, schema, server
 from delegation.cli.console import OUT, JsonOption, StoreOption, refusing
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("inspect")(review.inspect)
 app.command("check")(review.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
+app.add_typer(approvals.app, name="approvals", help="Calls that wait for people's consent.")
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database's schema.")
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)

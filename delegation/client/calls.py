@@ -45,6 +45,7 @@ class Call(Generic[T]):
         body: JSON body, None for none.
         query: Query parameters; None values are left out.
         is_repeatable: Whether sending it twice does what sending it once does.
+        waits: Seconds for which the service may hold the answer back.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     query: Mapping[str, object] | None = None
     is_repeatable: bool = False
+    waits: float = 0
 
 
 def nothing(_: object) -> None:
@@ -158,13 +160,26 @@ def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[None]
     )
 
 
-def create_api_key(name: str, role: str, audiences: Iterable[str] = ()) -> Call[str]:
+def create_api_key(
+    name: str,
+    role: str,
+    audiences: Iterable[str] = (),
+    *,
+    person: str = "",
+    approves_as: Iterable[str] = (),
+) -> Call[str]:
     """Make an API key and return its secret, which is shown this once."""
     return Call(
         "POST",
         "/v1/api-keys",
         lambda a: str(a["secret"]),
-        body={"name": name, "role": role, "audiences": list(audiences)},
+        body={
+            "name": name,
+            "role": role,
+            "audiences": list(audiences),
+            "person": person,
+            "approves_as": list(approves_as),
+        },
     )
 
 

@@ -7,6 +7,7 @@ bound to one link and one call, and verifies with public keys, without the store
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -83,6 +84,11 @@ class Approval:
     binding: Binding
     approvers: tuple[str, ...]
     expires_at: int
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text has the form of an approval's id."""
+    return re.fullmatch(APPROVAL_ID, text) is not None
 
 
 def arguments_digest(arguments: Mapping[str, Json]) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.explain import instant
-from delegation.authority.ids import DecisionId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import Verdict
@@ -39,6 +39,35 @@ class ApprovalAct:
     reason: str
     at: int
     counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalStatus:
+    """How a request stands, as the waiting agent and the service that it called may know it.
+
+    Args:
+        id: The request.
+        state: Where it stands.
+        tool: The tool.
+        link: The leaf.
+        audience: Where the call is executed.
+        opened_by: The denial that opened it.
+        opened_at: Unix seconds.
+        expires_at: Unix seconds: the end of asking, and once granted the end of the approval.
+        used_by: The decision that used it up.
+        statement: The signed approval; empty until it was granted.
+    """
+
+    id: str
+    state: ApprovalState
+    tool: str
+    link: LinkId
+    audience: str
+    opened_by: DecisionId
+    opened_at: int
+    expires_at: int
+    used_by: DecisionId | None
+    statement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +120,22 @@ class ApprovalEntry:
     def is_over(self) -> bool:
         """Whether nothing can come of it any more."""
         return self.state in OVER
+
+    @property
+    def status(self) -> ApprovalStatus:
+        """How it stands, without what is in it and without who said what."""
+        return ApprovalStatus(
+            id=self.id,
+            state=self.state,
+            tool=self.binding.tool,
+            link=self.binding.link,
+            audience=self.binding.audience,
+            opened_by=self.opened_by,
+            opened_at=self.opened_at,
+            expires_at=self.expires_at,
+            used_by=self.used_by,
+            statement=self.statement,
+        )
 
     def summary(self) -> str:
         """Return what would be approved, in our words: nothing of it was written by an agent."""

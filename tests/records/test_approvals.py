@@ -31,7 +31,7 @@ def rule(tools: str = "pay.*", approvers: str = "finance", quorum: int = 1) -> A
 
 def approver(world: World, person: str, *roles: str, key: str = "") -> ApiKey:
     """Return the API key of a person in these roles."""
-    name = key or person.split("@")[0].lower()
+    name = key or person.split("@", maxsplit=1)[0].lower()
     secret = world.tracker.create_api_key(name, "approver", person=person, approves_as=roles)
     found = world.tracker.authenticate(secret)
     assert found is not None
