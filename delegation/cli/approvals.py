@@ -67,11 +67,8 @@ def list_requests(
     if as_json:
         print_json([approval_json(entry) for entry in found])
         return
-    rows = [
-        (e.sequence, e.id, e.state, e.binding.tool, e.binding.link, instant(e.expires_at))
-        for e in found
-    ]
-    print_table("Requests", ("number", "request", "state", "tool", "link", "until"), rows)
+    rows = [(e.sequence, e.id, e.state, e.binding.tool, instant(e.expires_at)) for e in found]
+    print_table("Requests", ("number", "request", "state", "tool", "until"), rows)
 
 
 @app.command("show")

@@ -33,6 +33,8 @@ ROUTES = [
     ("GET", "/v1/links", {"operator", "reviewer"}), ("GET", "/v1/links/x", {"operator", "reviewer"}), ("GET", "/v1/links/x/ancestors", {"operator", "reviewer"}),
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
+    ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),
+    ("POST", "/v1/approvals/x/wait", None), ("POST", "/v1/approvals/x/grant", {"approver"}), ("POST", "/v1/approvals/x/refuse", {"approver"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
 ]  # fmt: skip
 
@@ -65,9 +67,17 @@ def test_every_route_is_in_the_table_of_roles(service: Service) -> None:
 
 def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
     """A route without a gate would be open by accident."""
-    from delegation_api.routers import desk, health, records, registry, tasks, verify
+    from delegation_api.routers import (
+        approvals,
+        desk,
+        health,
+        records,
+        registry,
+        tasks,
+        verify,
+    )
 
-    for part in (tasks, registry, desk, records, verify, health):
+    for part in (tasks, registry, desk, approvals, records, verify, health):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             assert len(gates(route.dependant)) == 1, route.path
@@ -83,7 +93,7 @@ def test_only_declared_roles_pass(service: Service, method: str, path: str, role
     )
     assert (nobody.status_code == 401) is (roles is not None)
     assert (wrong.status_code == 401) is (roles is not None)
-    for role in ("operator", "reviewer", "service"):
+    for role in ("operator", "reviewer", "service", "approver"):
         status = service.ask(method, path, role, json=body).status_code
         assert (status == 403) is (roles is not None and role not in roles), role
         assert status < 500
@@ -114,6 +124,7 @@ BAD = [
         "/v1/revocations",
         "/v1/revocations/below",
         "/v1/api-keys",
+        "/v1/approvals/apr_aaaaaaaaaaaaaaaaaaaaaa/wait",
     ],
 )
 @pytest.mark.parametrize(("body", "media", "status", "code"), BAD, ids=range(len(BAD)))

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from world import NOW, World
 
 from delegation.cli.main import app
+from delegation.records.migrate import head
 
 RUN = CliRunner()
 
@@ -93,13 +94,15 @@ def test_keys_and_schema_commands_work(store) -> None:
         "active",
         "retired",
     ]
-    assert "database 0002" in RUN.invoke(app, ["db", "current"]).stdout
+    assert f"database {head()}" in RUN.invoke(app, ["db", "current"]).stdout
     assert RUN.invoke(app, ["db", "upgrade"]).exit_code == 0
 
 
 WRONG = [
     ["lineage", "tsk_none"], ["explain", "dec_none"], ["graph", "x", "--format", "exe"], ["revoke", "planet", "x"], ["revoke", "task", "tsk_none"],
     ["inspect", "no-such-file"], ["check", "no-such-file"], ["keys", "create", "x", "--role", "god"], ["keys", "revoke", "nobody"], ["rehearse", "whowhen", "no-such-folder"],
+    ["approvals", "show", "apr_none"], ["approvals", "list", "--state", "odd"], ["approvals", "grant", "apr_x", "--reason", "k", "--api-key", "dk_x"],
+    ["approvals", "verify", "no-such-file", "--keys", "none"],
 ]  # fmt: skip
 
 

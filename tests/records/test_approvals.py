@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+from consent import NEEDED, approver, pay, paying, rule
 from world import DESK, NOW, World, verdict
 
 from delegation import Access, Grant, Token, Tool
-from delegation.authority.approval import ApprovalRule
-from delegation.authority.pattern import tool_pattern
 from delegation.errors import (
     ApproverRefusedError,
     ConflictError,
@@ -19,34 +18,6 @@ from delegation.errors import (
 )
 from delegation.identity.approval import check_approval
 from delegation.tracker.approve import approval_question
-from delegation.tracker.work import ApiKey
-
-NEEDED = (13, "approval_needed")
-
-
-def rule(tools: str = "pay.*", approvers: str = "finance", quorum: int = 1) -> ApprovalRule:
-    """Return a rule from texts."""
-    return ApprovalRule(tuple(map(tool_pattern, tools.split())), tuple(approvers.split()), quorum)
-
-
-def approver(world: World, person: str, *roles: str, key: str = "") -> ApiKey:
-    """Return the API key of a person in these roles."""
-    name = key or person.split("@", maxsplit=1)[0].lower()
-    secret = world.tracker.create_api_key(name, "approver", person=person, approves_as=roles)
-    found = world.tracker.authenticate(secret)
-    assert found is not None
-    return found
-
-
-def paying(world: World, *rules: ApprovalRule, names: tuple[str, ...] = ("boss", "a")) -> Token:
-    """Return a chain whose payments need consent."""
-    world.task = world.open(needs_approval=list(rules or (rule(),)))
-    return world.chain(*names)
-
-
-def pay(world: World, amount: int = 300, order: str = "o1") -> Access:
-    """Return a payment."""
-    return world.access("pay.refund", order=order, amount=amount)
 
 
 def test_a_call_is_asked_about_approved_and_allowed_once(world: World) -> None:
