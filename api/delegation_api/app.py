@@ -49,9 +49,9 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.keys = KeyCache(tracker)
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
-    app.state.waiting = Waiting()
+    app.state.waiting = Waiting(tracker)
     app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
-    if app.state.webhooks.urls:
+    if app.state.webhooks.hooks:
         if not any(k.role == "service" and k.state == "active" for k in tracker.public_ring().keys):
             raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
         tracker.on_approval(app.state.webhooks.tell)

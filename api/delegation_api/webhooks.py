@@ -1,6 +1,6 @@
 """Webhooks: URLs that the operator configured are told that something happened to a request.
 
-Beside the deciding path: events wait in a bounded queue for one thread. What is lost (queue full,
+Beside the deciding path: events wait in a bounded queue for one thread a URL. What is lost (queue full,
 receiver gone, process dead) is found by polling; the record is the truth. A URL never comes from a
 token, no redirect is followed, no proxy of the environment is used.
 """
@@ -8,6 +8,7 @@ token, no redirect is followed, no proxy of the environment is used.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import logging
 import queue
 import threading
@@ -43,28 +44,20 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Return no request, so that the answer counts as a failure."""
 
 
-class Webhooks:
-    """Sends signed events to configured URLs, from one thread.
+class Webhook:
+    """One configured URL, told by one thread: a receiver that is gone delays no other.
 
     Args:
-        urls: `https://` URLs, or `http://` ones of this host; separated by white space.
+        url: Where events go.
         sign: Returns the body of an event.
         pauses: Seconds before each attempt.
-
-    Raises:
-        ConfigurationError: A URL has another form.
     """
 
     def __init__(
-        self,
-        urls: str,
-        sign: Callable[[ApprovalEvent], str],
-        pauses: Sequence[float] = PAUSES,
+        self, url: str, sign: Callable[[ApprovalEvent], str], pauses: Sequence[float]
     ) -> None:
-        """Read the URLs; the thread begins with the first event."""
-        self.urls = tuple(_checked(url) for url in urls.split())
-        if len(self.urls) > MAX_URLS:
-            raise ConfigurationError(f"At most {MAX_URLS} webhooks are told.")
+        """Read the URL; the thread begins with the first event."""
+        self.url = url
         self.delivered = self.failed = self.dropped = 0
         self._sign = sign
         self._pauses = pauses
@@ -76,7 +69,7 @@ class Webhooks:
 
     def tell(self, event: ApprovalEvent) -> None:
         """Queue an event and return at once; a full queue drops it."""
-        if not self.urls or self._ended.is_set():
+        if self._ended.is_set():
             return
         try:
             self._queue.put_nowait(event)
@@ -85,7 +78,7 @@ class Webhooks:
             _LOG.warning("an event was dropped: too many wait")
             return
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
@@ -101,20 +94,19 @@ class Webhooks:
             event = self._queue.get()
             if event is None:
                 return
-            for url in self.urls:
-                try:
-                    self._deliver(url, event)
-                except Exception as error:  # noqa: BLE001  # one event must not end the thread
-                    self.failed += 1
-                    _LOG.warning("an event could not be sent: %s", type(error).__name__)
+            try:
+                self._deliver(event)
+            except Exception as error:  # noqa: BLE001  # one event must not end the thread
+                self.failed += 1
+                _LOG.warning("an event could not be sent: %s", type(error).__name__)
 
-    def _deliver(self, url: str, event: ApprovalEvent) -> None:
+    def _deliver(self, event: ApprovalEvent) -> None:
         body = self._sign(event).encode("ascii")
         for pause in self._pauses:
             if self._ended.wait(pause):
                 return
             request = urllib.request.Request(  # noqa: S310  # the scheme was checked
-                url, body, {"Content-Type": "application/jose"}, method="POST"
+                self.url, body, {"Content-Type": "application/jose"}, method="POST"
             )
             try:
                 with self._http.open(request, timeout=SECONDS):
@@ -124,11 +116,45 @@ class Webhooks:
                 error.close()
                 if error.code < 500 and error.code != 429:  # noqa: PLR2004  # it will not change its mind
                     break
-            except (OSError, ValueError):
+            except (OSError, ValueError, http.client.HTTPException):
                 continue
         self.failed += 1
         # The host only: a path may hold the receiver's secret.
-        _LOG.warning("a webhook at %s did not take an event", urlsplit(url).hostname)
+        _LOG.warning("a webhook at %s did not take an event", urlsplit(self.url).hostname)
+
+
+class Webhooks:
+    """All configured URLs.
+
+    Args:
+        urls: `https://` URLs, or `http://` ones of this host; separated by white space.
+        sign: Returns the body of an event.
+        pauses: Seconds before each attempt.
+
+    Raises:
+        ConfigurationError: A URL has another form, or there are more than 8.
+    """
+
+    def __init__(
+        self,
+        urls: str,
+        sign: Callable[[ApprovalEvent], str],
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        """Read the URLs."""
+        self.hooks = tuple(Webhook(_checked(url), sign, pauses) for url in urls.split())
+        if len(self.hooks) > MAX_URLS:
+            raise ConfigurationError(f"At most {MAX_URLS} webhooks are told.")
+
+    def tell(self, event: ApprovalEvent) -> None:
+        """Queue an event for each URL and return at once."""
+        for hook in self.hooks:
+            hook.tell(event)
+
+    def close(self) -> None:
+        """Give up what waits, and end."""
+        for hook in self.hooks:
+            hook.close()
 
 
 def _checked(url: str) -> str:

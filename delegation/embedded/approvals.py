@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final, TypeAlias
 
@@ -56,7 +56,7 @@ class Approvals(Review):
         Raises:
             NotFoundError: There is none.
         """
-        return self._waiting(lambda: self._approval(request, audiences), wait)
+        return self._waiting(request, lambda: self._approval(request, audiences), wait)
 
     def _approval(self, request: str, audiences: Sequence[str] | None) -> ApprovalEntry:
         with self._store.read() as reader:
@@ -82,7 +82,7 @@ class Approvals(Review):
             NotFoundError: There is no such request of this link.
         """
         leaf = self.approval_asker(token, proof, request)
-        return self._waiting(lambda: self.approval_of(leaf, request), wait).status
+        return self._waiting(request, lambda: self.approval_of(leaf, request), wait).status
 
     def approval_asker(self, token: Token | str, proof: str, request: str) -> LinkId:
         """Return the link of a holder that asks how its request stands."""
@@ -99,14 +99,21 @@ class Approvals(Review):
             entry = reader.approval(request, at=self._clock()) if is_id(request) else None
         return approve.of_holder(entry, request, leaf)
 
-    @staticmethod
-    def _waiting(ask: Callable[[], ApprovalEntry], wait: float) -> ApprovalEntry:
+    def approval_states(self, requests: Sequence[str]) -> Mapping[str, ApprovalState]:
+        """Return how these requests stand, as far as they are known; one short statement."""
+        with self._store.read() as reader:
+            return reader.approval_states([r for r in requests if is_id(r)], at=self._clock())
+
+    def _waiting(
+        self, request: str, ask: Callable[[], ApprovalEntry], wait: float
+    ) -> ApprovalEntry:
         entry = ask()
         for _ in range(int(min(wait, MAX_WAIT) / POLL_SECONDS)):
             if entry.state != "pending":
                 break
             time.sleep(POLL_SECONDS)
-            entry = ask()
+            if self.approval_states([request]).get(request) != "pending":
+                entry = ask()
         return entry
 
     def approvals(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -79,6 +79,12 @@ class ApprovalRows:
             _entry(row, entries.get(LinkId(row.link)), tuple(said.get(row.id, ())), at)
             for row in rows
         ]
+
+    def approval_states(self, requests: Sequence[str], *, at: int) -> Mapping[str, ApprovalState]:
+        """Return how these requests stand, those that are known."""
+        query = select(APPROVALS.c.id, APPROVALS.c.state, APPROVALS.c.expires_at)
+        found = self._connection.execute(query.where(APPROVALS.c.id.in_(list(requests))))
+        return {row.id: _state(row.state, row.expires_at, at) for row in found}
 
     def approval_holders(self, request: ApprovalEntry, *, at: int) -> frozenset[str]:
         """Return the lower-case names of all who own or operate something on the request's chain."""
@@ -161,19 +167,20 @@ def _act(row: Row[Any]) -> ApprovalAct:
     )
 
 
+def _state(kept: RequestState, expires_at: int, at: int) -> ApprovalState:
+    return "expired" if kept in {"pending", "granted"} and at >= expires_at else kept
+
+
 def _entry(
     row: Row[Any], link: LinkEntry | None, acts: tuple[ApprovalAct, ...], at: int
 ) -> ApprovalEntry:
     bound = cast("dict[str, Any]", canonical.parse(row.bound))
     rules = cast("list[Json]", canonical.parse(row.rules))
     resources = cast("list[str]", canonical.parse(row.resources))
-    state: ApprovalState = row.state
-    if state in {"pending", "granted"} and at >= row.expires_at:
-        state = "expired"
     return ApprovalEntry(
         id=row.id,
         sequence=row.sequence,
-        state=state,
+        state=_state(row.state, row.expires_at, at),
         binding=Binding(**{**bound, "link": LinkId(row.link)}),
         rules=tuple(map(ApprovalRule.from_json, rules)),
         task=TaskId(row.task),

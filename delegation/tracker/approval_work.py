@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,9 @@ class ApprovalReader(Protocol):
         self, wanted: ApprovalFilter, *, after: int, limit: int, at: int
     ) -> Sequence[ApprovalEntry]:
         """Return requests in the order they were opened, above this sequence, with their links."""
+
+    def approval_states(self, requests: Sequence[str], *, at: int) -> Mapping[str, ApprovalState]:
+        """Return how these requests stand, those that are known."""
 
     def approval_holders(self, request: ApprovalEntry, *, at: int) -> frozenset[str]:
         """Return the lower-case names of all who own or operate something on the request's chain."""

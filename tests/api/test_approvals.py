@@ -234,7 +234,7 @@ def test_a_webhook_is_retried_a_few_times_and_follows_no_redirect() -> None:
         ((410,), 1, 0),
     ):
         with receiver(*statuses) as (url, came):
-            hooks = Webhooks(url, world.tracker.sign_event, pauses=(0, 0, 0))
+            (hooks,) = Webhooks(url, world.tracker.sign_event, pauses=(0, 0, 0)).hooks
             hooks.tell(event)
             for _ in range(500):
                 if hooks.delivered + hooks.failed:
@@ -248,7 +248,7 @@ def test_a_webhook_is_retried_a_few_times_and_follows_no_redirect() -> None:
 def test_a_dead_receiver_holds_nobody_up() -> None:
     """Events wait in a bounded queue; what does not fit is dropped and counted, and checks go on."""
     world = World()
-    hooks = Webhooks("http://127.0.0.1:9/", world.tracker.sign_event, pauses=(600,))
+    (hooks,) = Webhooks("http://127.0.0.1:9/", world.tracker.sign_event, pauses=(600,)).hooks
     for _ in range(CAPACITY + 10):
         hooks.tell(ApprovalEvent("apr_" + "x" * 22, "pending", NOW))
     assert hooks.dropped >= 9

@@ -58,6 +58,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "known_catalogue",
         "approval_asker",
         "approval_of",
+        "approval_states",
         "on_approval",
         "sign_event",
     }

@@ -63,7 +63,7 @@ async def get_approval(
     """Return a request, as soon as it was answered or `wait` seconds have passed."""
     audiences = _audiences(caller)
     entry = await waiting.answered(
-        request, lambda: tracker.approval(request_id, audiences=audiences), wait
+        request, request_id, lambda: tracker.approval(request_id, audiences=audiences), wait
     )
     return _shown(entry, caller)
 
@@ -73,9 +73,9 @@ async def wait_for_approval(
     request_id: str, body: WaitBody, tracker: TrackerDep, waiting: WaitingDep, request: Request
 ) -> dict[str, Any]:
     """Tell a holder how its request stands. Public: the proof is the authority."""
-    leaf = await waiting.asker(tracker, body.token, body.proof, request_id)
+    leaf = await waiting.asker(body.token, body.proof, request_id)
     entry = await waiting.answered(
-        request, lambda: tracker.approval_of(leaf, request_id), body.wait
+        request, request_id, lambda: tracker.approval_of(leaf, request_id), body.wait
     )
     return status_json(entry.status)
 
