@@ -17,6 +17,7 @@ from delegation.judge.decision import Decision
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.tokens.token import Token
 from delegation.tracker import approve
+from delegation.tracker.announced import announced_text
 from delegation.tracker.approval_work import ApprovalFilter
 from delegation.tracker.check import Desk
 from delegation.tracker.work import ApiKey
@@ -87,6 +88,7 @@ class Approvals(Review):
     def approval_asker(self, token: Token | str, proof: str, request: str) -> LinkId:
         """Return the link of a holder that asks how its request stands."""
         text = token if isinstance(token, str) else token.text
+        text = announced_text(self._store, text, proof)  # a leaf's id stands for its token here too
         return approve.asked_by_holder(self._desk, text, proof, request, at=self._clock())
 
     def approval_of(self, leaf: LinkId, request: str) -> ApprovalEntry:

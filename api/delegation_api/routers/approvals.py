@@ -12,6 +12,7 @@ from delegation.messages.approvals import approval_json, status_json
 from delegation.messages.requests import AnswerBody, WaitBody
 from delegation.tracker.work import ApiKey
 from delegation_api.auth import APPROVERS, ASKERS, TrackerDep, needs
+from delegation_api.paging import After, following
 from delegation_api.waiting import Waiting
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
@@ -36,7 +37,7 @@ def list_approvals(  # its filters
     state: Literal["pending", "granted", "refused", "used", "expired"] | None = None,
     task: str | None = None,
     link: str | None = None,
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    after: After = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> dict[str, Any]:
     """List requests in the order they were opened. A service sees those for its audiences."""
@@ -48,7 +49,8 @@ def list_approvals(  # its filters
         after=after,
         limit=limit,
     )
-    return {"approvals": [{**_shown(one, caller), "sequence": one.sequence} for one in found]}
+    listed = [{**_shown(one, caller), "sequence": one.sequence} for one in found]
+    return {"approvals": listed, "next": following(found, limit, lambda one: one.sequence)}
 
 
 @router.get("/{request_id}")
