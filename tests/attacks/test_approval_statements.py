@@ -115,3 +115,52 @@ def test_an_approval_of_another_service_is_worth_nothing(world: World) -> None:
     sql(world, "UPDATE approval SET state = 'granted', statement = :s WHERE id = :id",
         id=request, s=entry.statement)  # fmt: skip
     assert verdict(world.check(token, "a", pay(world))) == NEEDED
+
+
+def test_a_statement_serves_the_request_and_the_call_that_it_names(world: World) -> None:
+    """Well signed, and copied beside another request, or about another call: not believed."""
+    token = paying(world)
+    first, other = asked(world, token), asked(world, token, pay(world, 1))
+    approver(world, "bo", "finance")
+    ring, shown = world.tracker._desk.ring, world.tracker.approval
+    swapped = {
+        "another request's id": Approval(other, shown(first).binding, ("bo",), NOW + 60),
+        "another call": Approval(first, shown(other).binding, ("bo",), NOW + 60),
+    }
+    act = (
+        "INSERT INTO approval_act (approval, person, verdict, shown_as, key, roles, reason, at)"
+        " VALUES (:id, 'bo', 'grant', 'bo', 'bo', 'finance', 'x', 0)"
+    )
+    for name, forged in swapped.items():
+        request = asked(world, token)
+        if name == "another call":
+            forged = Approval(request, forged.binding, forged.approvers, forged.expires_at)
+        sql(world, act, id=request)
+        sql(world, "UPDATE approval SET state = 'granted', statement = :s WHERE id = :id",
+            id=request, s=sign_approval(ring, forged))  # fmt: skip
+        assert verdict(world.check(token, "a", pay(world))) == NEEDED, name
+    honest = asked(world, token)
+    sql(world, act, id=honest)
+    good = Approval(honest, shown(honest).binding, ("bo",), NOW + 60)
+    sql(world, "UPDATE approval SET state = 'granted', statement = :s WHERE id = :id",
+        id=honest, s=sign_approval(ring, good))  # fmt: skip
+    assert world.check(token, "a", pay(world)).allowed
+
+
+def test_an_act_that_nobody_signed_for_does_not_count(world: World) -> None:
+    """The statement names the people; a row beside it makes no quorum."""
+    token = paying(world)
+    request = asked(world, token)
+    for name in ("bo", "cy"):
+        approver(world, name, "finance")
+    ring = world.tracker._desk.ring
+    stated = Approval(request, world.tracker.approval(request).binding, ("cy",), NOW + 60)
+    sql(
+        world,
+        "INSERT INTO approval_act (approval, person, verdict, shown_as, key, roles, reason, at)"
+        " VALUES (:id, 'bo', 'grant', 'bo', 'bo', 'finance', 'x', 0)",
+        id=request,
+    )
+    sql(world, "UPDATE approval SET state = 'granted', statement = :s WHERE id = :id",
+        id=request, s=sign_approval(ring, stated))  # fmt: skip
+    assert verdict(world.check(token, "a", pay(world))) == NEEDED
