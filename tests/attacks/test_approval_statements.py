@@ -123,18 +123,14 @@ def test_a_statement_serves_the_request_and_the_call_that_it_names(world: World)
     first, other = asked(world, token), asked(world, token, pay(world, 1))
     approver(world, "bo", "finance")
     ring, shown = world.tracker._desk.ring, world.tracker.approval
-    swapped = {
-        "another request's id": Approval(other, shown(first).binding, ("bo",), NOW + 60),
-        "another call": Approval(first, shown(other).binding, ("bo",), NOW + 60),
-    }
     act = (
         "INSERT INTO approval_act (approval, person, verdict, shown_as, key, roles, reason, at)"
         " VALUES (:id, 'bo', 'grant', 'bo', 'bo', 'finance', 'x', 0)"
     )
-    for name, forged in swapped.items():
+    for name, other_call in (("another request's id", False), ("another call", True)):
         request = asked(world, token)
-        if name == "another call":
-            forged = Approval(request, forged.binding, forged.approvers, forged.expires_at)
+        binding = shown(other if other_call else first).binding
+        forged = Approval(request if other_call else other, binding, ("bo",), NOW + 60)
         sql(world, act, id=request)
         sql(world, "UPDATE approval SET state = 'granted', statement = :s WHERE id = :id",
             id=request, s=sign_approval(ring, forged))  # fmt: skip
