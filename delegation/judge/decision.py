@@ -192,15 +192,16 @@ class Decision:
         return self.denial is None or self.denial.step > LAST_UNPROVEN_STEP
 
     def __str__(self) -> str:
-        """Return the decision in two lines at most, for people."""
+        """Return the decision in a few lines, for people."""
         if self.denial is None:
             return f"allowed {self.tool} ({self.id})"
         denial = self.denial
         where = "" if denial.depth is None else f" at link {denial.depth}"
         caveat = f" [{denial.caveat}]" if denial.caveat else ""
+        asked = f"\n  approval: {self.approval}" if self.approval else ""
         return (
             f"denied {self.tool or 'a call'} at step {denial.step}, {STEPS[denial.step]}: "
-            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}"
+            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}{asked}"
         )
 
     def to_json(self) -> dict[str, Json]:

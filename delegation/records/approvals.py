@@ -36,7 +36,9 @@ _BY_SEQUENCE: Final = select(APPROVALS).where(
     APPROVALS.c.sequence.in_(bindparam("sequences", expanding=True))
 )
 _OPEN: Final = select(APPROVALS.c.task, APPROVALS.c.link, APPROVALS.c.expires_at).where(
-    APPROVALS.c.task.in_(bindparam("tasks", expanding=True)), APPROVALS.c.state == "pending"
+    APPROVALS.c.task.in_(bindparam("tasks", expanding=True)),
+    APPROVALS.c.state == "pending",
+    APPROVALS.c.expires_at > bindparam("after"),
 )
 _ACTS: Final = (
     select(ACTS)
@@ -112,10 +114,13 @@ class ApprovalBook:
             book._newest[bytes(row.binding)] = RequestFact(
                 row.id, row.state, row.expires_at, row.statement, acts.get(row.id, ())
             )
-        tasks = {q.chain.origin.task for q in queries if q.approval is not None}
+        asking = [q for q in queries if q.approval is not None]
+        waiting = {
+            "tasks": list({q.chain.origin.task for q in asking}),
+            "after": min(q.at for q in asking),
+        }
         book._open = [
-            (row.task, row.link, row.expires_at)
-            for row in connection.execute(_OPEN, {"tasks": list(tasks)})
+            (row.task, row.link, row.expires_at) for row in connection.execute(_OPEN, waiting)
         ]
         return book
 

@@ -297,7 +297,7 @@ class ApprovalRow(Table, table=True):
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'granted', 'refused', 'used')", name="state"),
         Index(None, "binding", "sequence"),
-        Index(None, "task", "state"),
+        Index(None, "task", "state", "expires_at"),
     )
     id: str = Field(primary_key=True)
     sequence: int = Field(sa_type=BigInteger, unique=True)

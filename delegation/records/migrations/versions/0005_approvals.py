@@ -54,7 +54,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("sequence", name=op.f("uq_approval_sequence")),
     )
     op.create_index(op.f("ix_approval_binding_sequence"), "approval", ["binding", "sequence"])
-    op.create_index(op.f("ix_approval_task_state"), "approval", ["task", "state"])
+    op.create_index(
+        op.f("ix_approval_task_state_expires_at"), "approval", ["task", "state", "expires_at"]
+    )
     op.create_index(op.f("ix_approval_link"), "approval", ["link"])
     op.create_table(
         "approval_act",
