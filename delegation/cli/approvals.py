@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 
@@ -13,119 +13,130 @@ from delegation.authority.explain import instant
 from delegation.canonical import Json
 from delegation.cli.console import (
     DENIED,
-    OUT,
+    USAGE,
     JsonOption,
-    StoreOption,
     fail,
-    opened,
     print_json,
     print_table,
     read_text,
-    refusing,
+    say,
 )
-from delegation.embedded import Tracker
+from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.graph.names import clean
 from delegation.identity.approval import check_approval
 from delegation.identity.keyring import PublicRing
-from delegation.lineage.approval import ApprovalEntry, ApprovalState
-from delegation.messages.approvals import approval_json
-from delegation.tracker.work import ApiKey
+from delegation.judge.approval_request import Verdict
+from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
+from delegation.messages.approvals import approval_json, status_json
 
 app = typer.Typer(no_args_is_help=True)
-KeyOption = Annotated[
-    str,
-    typer.Option(
-        "--api-key",
-        envvar="DELEGATION_API_KEY",
-        prompt="API key of the approver",
-        hide_input=True,
-        help="Secret of an approver's key; better in DELEGATION_API_KEY than in the history.",
-    ),
-]
+STATES = ("pending", "granted", "refused", "used", "expired")
+RequestArgument = Annotated[str, typer.Argument(help="Id of a request, apr_...")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
 
 
 @app.command("list")
 def list_requests(
     *,
-    state: Annotated[
-        str | None, typer.Option(help="pending, granted, refused, used or expired.")
-    ] = None,
+    state: Annotated[str | None, typer.Option(help="Only those; " + " ".join(STATES))] = None,
     after: Annotated[int, typer.Option(min=0, help="Only requests after this number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
     store: StoreOption = None,
+    url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List requests in the order they were opened."""
-    if state not in {None, "pending", "granted", "refused", "used", "expired"}:
-        fail("There is no such state.", "Use pending, granted, refused, used or expired.")
-    with opened(store) as tracker:
-        found = tracker.approvals(
-            state=cast("ApprovalState | None", state), after=after, limit=limit
+    if state is not None and state not in STATES:
+        fail(
+            "There is no such state.",
+            "Use one of: " + ", ".join(STATES) + ".",
+            code="usage",
+            status=USAGE,
         )
+    with opened(store, url) as place:
+        found = place.approvals(cast("ApprovalState | None", state), after, limit)
     if as_json:
-        print_json([approval_json(entry) for entry in found])
+        print_json([_json(one) for one in found])
         return
-    rows = [(e.sequence, e.id, e.state, e.binding.tool, instant(e.expires_at)) for e in found]
-    print_table("Requests", ("number", "request", "state", "tool", "until"), rows)
+    rows = [
+        (s.id, s.state, s.tool, instant(s.expires_at))
+        for s in (one.status if isinstance(one, ApprovalEntry) else one for one in found)
+    ]
+    print_table("Requests", ("request", "state", "tool", "until"), rows)
 
 
 @app.command("show")
-def show(request: str, *, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def show(
+    request: RequestArgument,
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what exactly would be approved, by whom, and what was said so far."""
-    with opened(store) as tracker:
-        entry = tracker.approval(request)
+    with opened(store, url) as place:
+        found = place.approval(request)
     if as_json:
-        print_json(approval_json(entry))
+        print_json(_json(found))
+    elif isinstance(found, ApprovalEntry):
+        _say(found)
     else:
-        _print(entry)
+        say(f"{found.id}: {found.state}, {found.tool}, until {instant(found.expires_at)}")
 
 
 @app.command("grant")
 def grant(
-    request: str, *, reason: ReasonOption, api_key: KeyOption, store: StoreOption = None
+    request: RequestArgument,
+    *,
+    reason: ReasonOption,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Consent to a call, once. It widens no grant."""
-    with opened(store) as tracker:
-        by = _person(tracker, api_key)
-        _answered(tracker.grant_approval(request, by=by, reason=reason))
+    """Consent to a call, once, as the person whose key is in DELEGATION_API_KEY. It widens no grant."""
+    _answer(request, "grant", reason, store, url, as_json=as_json)
 
 
 @app.command("refuse")
 def refuse(
-    request: str, *, reason: ReasonOption, api_key: KeyOption, store: StoreOption = None
+    request: RequestArgument,
+    *,
+    reason: ReasonOption,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Refuse a call, for good."""
-    with opened(store) as tracker:
-        by = _person(tracker, api_key)
-        _answered(tracker.refuse_approval(request, by=by, reason=reason))
+    """Refuse a call, for good, as the person whose key is in DELEGATION_API_KEY."""
+    _answer(request, "refuse", reason, store, url, as_json=as_json)
 
 
 @app.command("verify")
 def verify(
     statement: Annotated[str, typer.Argument(help="File with the statement, or -.")],
     *,
-    keys: Annotated[str, typer.Option(help="File with the issuer's public keys.")],
+    ring: Annotated[str, typer.Option(help="File with the issuer's public ring, as JSON.")],
     arguments: Annotated[
-        str | None, typer.Option(help="File with the canonical arguments as JSON.")
+        str | None, typer.Option(help="File with the canonical arguments, as JSON.")
     ] = None,
-    at: Annotated[int | None, typer.Option(help="Unix seconds; now if left out.")] = None,
+    at: Annotated[int | None, typer.Option(min=0, help="Unix seconds; now if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify a signed approval with public keys alone. Whether it was used only the store knows."""
-    with refusing():
-        ring = PublicRing.from_json(canonical.parse(read_text(keys)))
-        given = None if arguments is None else canonical.parse(read_text(arguments))
-        if given is not None and not isinstance(given, dict):
-            raise MalformedError("The arguments", wanted="an object")
+    """Verify a signed approval with public keys alone. Exit code 3 when it does not verify.
+
+    Whether it was used, only the store knows.
+    """
+    public = PublicRing.from_json(canonical.parse(read_text(ring)))
+    given = None if arguments is None else canonical.parse(read_text(arguments))
+    if given is not None and not isinstance(given, dict):
+        raise MalformedError("The arguments", wanted="an object")
     moment = int(time.time()) if at is None else at
     try:
-        said = check_approval(read_text(statement), ring, at=moment, arguments=given)
+        said = check_approval(read_text(statement), public, at=moment, arguments=given)
     except UnverifiedError as error:
-        fail(f"{error.reason}: {error}", error.remedy, code=DENIED)
+        fail(str(error), error.remedy, code=error.reason, status=DENIED)
     except MalformedError as error:
-        fail(str(error), error.remedy, code=DENIED)
+        fail(str(error), error.remedy, code=error.code, status=DENIED)
     stated: dict[str, Json] = {
         "id": said.id,
         "approvers": list(said.approvers),
@@ -136,53 +147,62 @@ def verify(
     if as_json:
         print_json(stated)
         return
-    OUT.print(f"{said.id} is signed by {clean(ring.issuer, 300)}.", markup=False)
+    say(f"{said.id} is signed by {public.issuer}.")
     for name, value in stated.items():
-        OUT.print(f"  {name}: {_one_line(value)}", markup=False)
+        say(f"  {name}: {_one_line(value)}")
 
 
-def _person(tracker: Tracker, secret: str) -> ApiKey:
-    key = tracker.authenticate(secret.strip())
-    if key is None:
-        fail("There is no such API key.", "Ask an operator for an approver's key.")
-    return key
+def _answer(
+    request: str,
+    verdict: Verdict,
+    reason: str,
+    store: str | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    secret = os.environ.get("DELEGATION_API_KEY", "")
+    with opened(store, url) as place:
+        entry = place.answer(request, verdict, reason, secret)
+    if as_json:
+        print_json(approval_json(entry))
+    else:
+        say(f"{entry.id} is {entry.state}.")
 
 
-def _answered(entry: ApprovalEntry) -> None:
-    OUT.print(f"{entry.id} is {entry.state}.", markup=False)
+def _json(found: ApprovalEntry | ApprovalStatus) -> dict[str, Json]:
+    return approval_json(found) if isinstance(found, ApprovalEntry) else status_json(found)
 
 
-def _print(entry: ApprovalEntry) -> None:
-    say: Callable[[str], Any] = lambda line: OUT.print(line, markup=False)  # noqa: E731
+def _say(entry: ApprovalEntry) -> None:
     say(f"{entry.id}: {entry.state}")
-    say(f"Would be approved: {clean(entry.summary(), 1000)}")
+    say(f"Would be approved: {entry.summary()}")
     for rule in entry.rules:
         tools = " ".join(tool.text for tool in rule.tools)
-        say(f"Needed: {rule.quorum} of {', '.join(rule.approvers)} for {clean(tools, 300)}")
+        say(f"Needed: {rule.quorum} of {', '.join(rule.approvers)} for {tools}")
     say(f"Resources: {_one_line([*entry.resources])}")
     say(f"Opened by {entry.opened_by} at {instant(entry.opened_at)}, task {entry.task}")
     if entry.link is not None:
         say(f"Under link {entry.link.depth} ({entry.link.standing}), which narrowed:")
-        for change in entry.link.changes or ():
-            say(f"  {clean(str(change), 300)}")
-        say(f"  grant: {_one_line(entry.link.grant.to_json())}")
+        for change in entry.link.changes:
+            say(f"  {change}", 300)
+        say(f"  grant: {_one_line(entry.link.grant.to_json())}", 4000)
     for act in entry.acts:
         dead = "" if act.counts else " (the key was withdrawn: does not count)"
-        say(f"{instant(act.at)} {clean(act.person)} {act.verdict}: {clean(act.reason, 500)}{dead}")
+        say(f"{instant(act.at)} {act.person} {act.verdict}: {act.reason}{dead}")
     if entry.used_by:
         say(f"Used by {entry.used_by}")
     say("Written by agents, shown as text and checked for nothing:")
     if entry.arguments is None:
         say("| arguments were erased")
     for name, value in (entry.arguments or {}).items():
-        say(f"| {clean(name)} = {_one_line(value)}")
-    say(f"| purpose: {clean(entry.purpose, 300)}")
-    say(f"| claimed cause: {clean(entry.claimed_cause or 'none')}")
+        say(f"| {clean(name)} = {_one_line(value)}", 4000)
+    say(f"| purpose: {entry.purpose}", 300)
+    say(f"| claimed cause: {entry.claimed_cause or 'none'}")
     if entry.link is not None:
-        say(f"| holder calls itself: {clean(entry.link.claimed_name)}")
+        say(f"| holder calls itself: {entry.link.claimed_name}")
 
 
 def _one_line(value: Json) -> str:
     """Return JSON on one line in ASCII: a value cannot reverse, hide or forge a line."""
-    text = canonical.text_of(value).encode("ascii", "backslashreplace").decode()
-    return clean(text, 4000)
+    return canonical.text_of(value).encode("ascii", "backslashreplace").decode()

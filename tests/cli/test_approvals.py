@@ -55,10 +55,10 @@ def test_a_request_is_listed_shown_granted_and_its_statement_verified(
     assert done == (0, f"{request} is granted.\n")
     entry = world.tracker.approval(request)
     (tmp_path / "s.txt").write_text(entry.statement)
-    (tmp_path / "keys.json").write_text(json.dumps(world.tracker.public_ring().to_json()))
+    (tmp_path / "ring.json").write_text(json.dumps(world.tracker.public_ring().to_json()))
     (tmp_path / "a.json").write_text('{"order": "o1", "amount": 300}')
     (tmp_path / "b.json").write_text('{"order": "o1", "amount": 301}')
-    verify = ["approvals", "verify", "s.txt", "--keys", "keys.json"]
+    verify = ["approvals", "verify", "s.txt", "--ring", "ring.json"]
     code, said = run(*verify, "--arguments", "a.json", "--json")
     assert (code, json.loads(said)["approvers"]) == (0, ["bo@acme.example"])
     assert json.loads(said)["arguments_compared"] is True

@@ -101,8 +101,8 @@ def test_keys_and_schema_commands_work(store) -> None:
 WRONG = [
     ["lineage", "tsk_none"], ["explain", "dec_none"], ["graph", "x", "--format", "exe"], ["revoke", "planet", "x"], ["revoke", "task", "tsk_none"],
     ["inspect", "no-such-file"], ["check", "no-such-file"], ["keys", "create", "x", "--role", "god"], ["keys", "revoke", "nobody"], ["rehearse", "whowhen", "no-such-folder"],
-    ["approvals", "show", "apr_none"], ["approvals", "list", "--state", "odd"], ["approvals", "grant", "apr_x", "--reason", "k", "--api-key", "dk_x"],
-    ["approvals", "verify", "no-such-file", "--keys", "none"],
+    ["approvals", "show", "apr_none"], ["approvals", "list", "--state", "odd"], ["approvals", "grant", "apr_x", "--reason", "k"],
+    ["approvals", "verify", "no-such-file", "--ring", "none"],
 ]  # fmt: skip
 
 
@@ -122,6 +122,16 @@ def test_a_missing_store_is_not_made_by_accident(tmp_path: Path, monkeypatch) ->
     assert RUN.invoke(app, ["tasks"]).exit_code == 1
     assert list(tmp_path.iterdir()) == []
     assert NOW > 0
+
+
+def test_a_missing_ring_is_not_made_by_accident(store, tmp_path: Path) -> None:
+    """A new one would carry another issuer, and no token would verify again."""
+    ring = tmp_path / "delegation.ring.json"
+    ring.unlink()
+    done = RUN.invoke(app, ["tasks", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stderr)["code"] == "key_file"
+    assert not ring.exists()
 
 
 def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from delegation.authority.ids import DecisionId, LinkId
 from delegation.authority.pattern import tool_pattern
 from delegation.identity.approval import Approval, Binding, arguments_digest, sign_approval
 from delegation.identity.keyring import RingKey
-from delegation.judge.approval import judge_approval, needed_consent
+from delegation.judge.approval import is_reached, judge_approval, needed_consent
 from delegation.judge.approval_request import Act, ApprovalFacts, RequestFact
 from delegation.judge.capability import Clearance, judge_capability
 from delegation.judge.facts import Facts, TaskFact
@@ -98,6 +98,20 @@ def test_consent_is_what_the_words_say(case: dict) -> None:
     assert (ruling.denial is None) == is_owed(case)
     assert ruling.uses == (ruling.denial is None and needed is not None)
     assert (ruling.opens is not None) <= (ruling.denial is not None)
+
+
+def test_one_person_is_one_person_however_often_and_however_spelled() -> None:
+    """A quorum of two is not reached by one person twice, nor by one in two spellings."""
+    two = [ApprovalRule((tool_pattern("**"),), ("finance",), 2)]
+
+    def said(*people: str) -> list[Act]:
+        return [Act(person, ("finance",), "grant") for person in people]
+
+    assert not is_reached(two, said("bo", "bo"), frozenset())
+    assert not is_reached(two, said("bo", "BO"), frozenset())
+    assert not is_reached(two, said("bo", "cy"), frozenset({"cy"}))
+    assert is_reached(two, said("bo", "cy"), frozenset())
+    assert not is_reached([], said("bo", "cy"), frozenset())
 
 
 def test_the_statement_is_frozen() -> None:
