@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import approvals, catalogue, doctor, keys, review, schema, server, tokens
+from delegation.cli import approvals, catalogue, doctor, keys, login, review, schema, server, tokens
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.program import Program
 
@@ -30,6 +30,7 @@ app.command("check")(tokens.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
 app.add_typer(approvals.app, name="approvals", help="Calls that wait for people's consent.")
+app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database's schema.")

@@ -118,6 +118,13 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
         with Client(service, api_key=secret) as client:
             yield AtService(client)
         return
+    with opened_store(store) as tracker:
+        yield OnStore(tracker)
+
+
+@contextmanager
+def opened_store(store: str | None) -> Iterator[Tracker]:
+    """Open a store with its keys; a missing one is never made by accident."""
     place = existing(store or default_store())
     ring = ring_of(place)
     if not ring.exists():
@@ -128,7 +135,7 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
             code="key_file",
         )
     with Tracker.open(store_url(place), ring_file=ring) as tracker:
-        yield OnStore(tracker)
+        yield tracker
 
 
 def completed_tasks(incomplete: str) -> list[str]:

@@ -141,7 +141,7 @@ class ApprovalActs(ApprovalRows):
         try:
             self._connection.execute(insert(ACTS), row)
         except IntegrityError as error:
-            raise ConflictError("The API key is not recorded, or said so before.") from error
+            raise ConflictError("This person said so before; a quorum counts people.") from error
         return living_acts(self._connection, [act.request]).get(act.request, ())
 
     def end_request(

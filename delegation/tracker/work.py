@@ -26,6 +26,7 @@ from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
 
 Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
+LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
 
@@ -109,6 +110,23 @@ class ApiKey:
     is_revoked: bool = False
     person: str = ""
     approves_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A ticket or a session, under the digest of its secret.
+
+    Args:
+        digest: SHA-256 of the secret, 32 bytes.
+        kind: `ticket` or `session`.
+        api_key: Name of the API key whose role it has.
+        expires_at: Unix seconds.
+    """
+
+    digest: bytes
+    kind: LoginKind
+    api_key: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +237,9 @@ class Reader(ApprovalReader, Protocol):
         """Return a task with its links and decisions, or None."""
 
     def decisions(
-        self, wanted: DecisionFilter, *, after: int, limit: int
+        self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered."""
+        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -234,6 +252,9 @@ class Reader(ApprovalReader, Protocol):
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
+
+    def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
+        """Return the API key of a ticket or session that is not over, or None."""
 
     def announced(self, link: LinkId, digest: bytes) -> str | None:
         """Return the announced token text with this leaf and this SHA-256, or None."""
@@ -290,6 +311,12 @@ class Work(Reader, ApprovalWork, Protocol):
         Raises:
             NotFoundError: No task or agent is recorded under that id; links and keys need not be.
         """
+
+    def add_login(self, login: Login, *, at: int) -> None:
+        """Record a ticket or a session, and forget those that are over."""
+
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        """End a ticket or session and return its API key's name; None for all but one who tries."""
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key.

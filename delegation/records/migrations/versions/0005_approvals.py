@@ -7,7 +7,7 @@ import sqlmodel
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -71,9 +71,6 @@ def upgrade() -> None:
         sa.CheckConstraint("verdict IN ('grant', 'refuse')", name=op.f("ck_approval_act_verdict")),
         sa.ForeignKeyConstraint(
             ["approval"], ["approval.id"], name=op.f("fk_approval_act_approval_approval")
-        ),
-        sa.ForeignKeyConstraint(
-            ["key"], ["api_key.name"], name=op.f("fk_approval_act_key_api_key")
         ),
         sa.PrimaryKeyConstraint("approval", "person", "verdict", name=op.f("pk_approval_act")),
     )
