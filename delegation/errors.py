@@ -121,6 +121,28 @@ class ForbiddenError(AuthorityError):
     code: ClassVar[str] = "forbidden"
 
 
+class ApproverRefusedError(ForbiddenError):
+    """A person may not answer this request for approval; `reason` says why."""
+
+    code: ClassVar[str] = "approver_refused"
+
+    def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+
+
+class TooFastError(ForbiddenError):
+    """A person answers requests more often than anybody reads them (429)."""
+
+    code: ClassVar[str] = "approver_too_fast"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This person answers more requests in a minute than anybody reads.",
+            remedy="Read each request; go on in a minute.",
+        )
+
+
 class ConfigurationError(DelegationError):
     """Our own set-up is wrong: keys, files, database, settings."""
 

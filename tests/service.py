@@ -23,6 +23,7 @@ class Service:
             "operator": make("op", "operator"),
             "reviewer": make("rev", "reviewer"),
             "service": make("svc", "service", [DESK]),
+            "approver": make("bo", "approver", person="bo@acme.example", approves_as=["finance"]),
         }
 
     def ask(self, method: str, path: str, role: str | None = "operator", **kw):
@@ -38,5 +39,15 @@ class Service:
     def rows(self) -> int:
         """Count everything that a request might have stored."""
         with self.world.tracker._store._database.reading() as c:
-            names = ("tool", "agent", "task", "link", "decision", "revocation", "api_key")
+            names = (
+                "tool",
+                "agent",
+                "task",
+                "link",
+                "decision",
+                "revocation",
+                "api_key",
+                "approval",
+                "approval_act",
+            )
             return sum(c.exec_driver_sql(f"SELECT count(*) FROM {n}").scalar_one() for n in names)

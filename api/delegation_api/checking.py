@@ -131,7 +131,8 @@ def encode_decision(decision: Decision, receipt: str | None) -> bytes:
     """Return the JSON of a decision with its receipt, null where there is none."""
     steps = _steps_text(tuple([step.outcome for step in decision.steps]))
     head = _ENCODER.encode(decision.head_json())
-    tail = _ENCODER.encode({"claimed_cause": decision.claimed_cause, "receipt": receipt})
+    last = {"claimed_cause": decision.claimed_cause, "approval": decision.approval}
+    tail = _ENCODER.encode({**last, "receipt": receipt})
     return f'{head[:-1]},"steps":{steps},{tail[1:]}'.encode()
 
 

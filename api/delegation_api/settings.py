@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         revocation_bound: Seconds for which verifiers outside the store may rely on what they polled.
         max_wait: Seconds for which a poll of the feed may wait for news.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
+        approval_webhooks: URLs that are told what happens to requests for approval.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -54,3 +55,4 @@ class Settings(BaseSettings):
     max_wait: float = Field(default=30.0, ge=0, le=300)
     forward_routes: str = ""
     otlp_endpoint: str = ""
+    approval_webhooks: str = ""

@@ -9,6 +9,7 @@ import typer
 
 from delegation import __version__
 from delegation.cli import (
+    approvals,
     catalogue,
     doctor,
     guardrails,
@@ -46,6 +47,7 @@ app.command("suspend")(standing.suspend)
 app.command("resume")(standing.resume)
 app.command("freeze")(standing.freeze)
 app.command("unfreeze")(standing.unfreeze)
+app.add_typer(approvals.app, name="approvals", help="Calls that wait for people's consent.")
 app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
 app.command("assert")(guardrails.assert_)

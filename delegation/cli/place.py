@@ -13,10 +13,12 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
-from delegation.errors import ServiceError
+from delegation.errors import ServiceError, UnauthenticatedError
 from delegation.graph import assessment_json, tightening_json
+from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
+from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
@@ -65,7 +67,15 @@ class Place(Protocol):
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys."""
 
-    def create_api_key(self, name: str, role: str, audiences: Sequence[str]) -> str:
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Sequence[str],
+        *,
+        person: str = "",
+        approves_as: Sequence[str] = (),
+    ) -> str:
         """Make an API key and return its secret."""
 
     def revoke_api_key(self, name: str) -> None:
@@ -82,6 +92,17 @@ class Place(Protocol):
 
     def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
         """Return proposals of narrower grants, as `POST /v1/tighten` answers it."""
+
+    def approvals(
+        self, state: ApprovalState | None, after: int, limit: int
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        """Return requests for approval in the order they were opened."""
+
+    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
+        """Return a request; a service's key sees only how it stands."""
+
+    def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
+        """Grant or refuse a request, as the person whose API key this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +155,18 @@ class OnStore:
     def api_keys(self) -> Sequence[ApiKey]:
         return self.tracker.api_keys()
 
-    def create_api_key(self, name: str, role: str, audiences: Sequence[str]) -> str:
-        return self.tracker.create_api_key(name, cast("Role", role), audiences)
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Sequence[str],
+        *,
+        person: str = "",
+        approves_as: Sequence[str] = (),
+    ) -> str:
+        return self.tracker.create_api_key(
+            name, cast("Role", role), audiences, person=person, approves_as=approves_as
+        )
 
     def revoke_api_key(self, name: str) -> None:
         self.tracker.revoke_api_key(name)
@@ -151,6 +182,24 @@ class OnStore:
 
     def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
         return [tightening_json(one) for one in self.tracker.tighten(kind, subject, **asked)]
+
+    def approvals(
+        self, state: ApprovalState | None, after: int, limit: int
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        return self.tracker.approvals(state=state, after=after, limit=limit)
+
+    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
+        return self.tracker.approval(request)
+
+    def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
+        # Whoever holds the store is no approver yet: the person's own key says who answers.
+        by = self.tracker.authenticate(secret)
+        if by is None:
+            raise UnauthenticatedError(
+                "There is no such API key.", remedy="Set DELEGATION_API_KEY to an approver's key."
+            )
+        deeds = {"grant": self.tracker.grant_approval, "refuse": self.tracker.refuse_approval}
+        return deeds[verdict](request, by=by, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +244,18 @@ class AtService:
     def api_keys(self) -> Sequence[ApiKey]:
         return self.client.api_keys()
 
-    def create_api_key(self, name: str, role: str, audiences: Sequence[str]) -> str:
-        return self.client.create_api_key(name, role, audiences)
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Sequence[str],
+        *,
+        person: str = "",
+        approves_as: Sequence[str] = (),
+    ) -> str:
+        return self.client.create_api_key(
+            name, role, audiences, person=person, approves_as=approves_as
+        )
 
     def revoke_api_key(self, name: str) -> None:
         self.client.revoke_api_key(name)
@@ -212,6 +271,19 @@ class AtService:
 
     def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
         return self.client.tighten(kind, subject, **asked)
+
+    def approvals(
+        self, state: ApprovalState | None, after: int, limit: int
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        return self.client.approvals(state=state, after=after, limit=limit)
+
+    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
+        return self.client.approval(request)
+
+    def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
+        # The client sends the same key from the environment.
+        deeds = {"grant": self.client.grant_approval, "refuse": self.client.refuse_approval}
+        return deeds[verdict](request, reason=reason)
 
 
 def as_written(found: dict[str, Any]) -> dict[str, Any]:

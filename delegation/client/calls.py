@@ -20,7 +20,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
-from delegation.messages.registry import read_agent, read_api_key
+from delegation.messages.registry import read_agent
 from delegation.messages.values import (
     read_catalogue,
     read_decision_entry,
@@ -30,7 +30,7 @@ from delegation.messages.values import (
 )
 from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail
+from delegation.tracker.work import Agent, DecisionDetail
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ class Call(Generic[T]):
         body: JSON body, None for none.
         query: Query parameters; None values are left out.
         is_repeatable: Whether sending it twice does what sending it once does.
+        waits: Seconds for which the service may hold the answer back.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     query: Mapping[str, object] | None = None
     is_repeatable: bool = False
+    waits: float = 0
 
 
 def new_decision_id() -> DecisionId:
@@ -178,31 +180,6 @@ def agents() -> Call[Sequence[Agent]]:
     """Return all registered agents by name."""
     return Call(
         "GET", "/v1/agents", lambda a: [read_agent(one) for one in a["agents"]], is_repeatable=True
-    )
-
-
-def create_api_key(name: str, role: str, audiences: Iterable[str] = ()) -> Call[str]:
-    """Make an API key and return its secret, which is shown this once."""
-    return Call(
-        "POST",
-        "/v1/api-keys",
-        lambda a: str(a["secret"]),
-        body={"name": name, "role": role, "audiences": list(audiences)},
-    )
-
-
-def revoke_api_key(name: str) -> Call[None]:
-    """Withdraw an API key."""
-    return Call("DELETE", f"/v1/api-keys/{part(name)}", nothing)
-
-
-def api_keys() -> Call[Sequence[ApiKey]]:
-    """Return all API keys by name, without their secrets."""
-    return Call(
-        "GET",
-        "/v1/api-keys",
-        lambda a: [read_api_key(one) for one in a["api_keys"]],
-        is_repeatable=True,
     )
 
 

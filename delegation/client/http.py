@@ -15,7 +15,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import calls, outcome, oversight
+from delegation.client import approval_calls, calls, key_calls, outcome, oversight
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -32,6 +32,7 @@ from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
+from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
@@ -200,17 +201,28 @@ class Client(Standing):
         """Return all registered agents by name."""
         return self._run(calls.agents())
 
-    def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Iterable[str] = (),
+        *,
+        person: str = "",
+        approves_as: Iterable[str] = (),
+    ) -> str:
         """Make an API key and return its secret, which is shown this once."""
-        return self._run(calls.create_api_key(name, role, audiences))
+        call = key_calls.create_api_key(
+            name, role, audiences, person=person, approves_as=approves_as
+        )
+        return self._run(call)
 
     def revoke_api_key(self, name: str) -> None:
         """Withdraw an API key."""
-        return self._run(calls.revoke_api_key(name))
+        return self._run(key_calls.revoke_api_key(name))
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name, without their secrets."""
-        return self._run(calls.api_keys())
+        return self._run(key_calls.api_keys())
 
     def open_task(
         self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
@@ -254,6 +266,55 @@ class Client(Standing):
     ) -> dict[str, Any]:
         """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
         return self._run(calls.plan(token, access=access, grant=grant))
+
+    def approval(self, request: str, *, wait: float = 0) -> ApprovalEntry | ApprovalStatus:
+        """Return a request for approval, as soon as it was answered or `wait` seconds passed.
+
+        Args:
+            request: `apr_...`, as a denial at step 13 names it.
+            wait: Seconds, at most 30.
+        """
+        return self._run(approval_calls.approval(request, wait=wait))
+
+    def approvals(
+        self,
+        *,
+        state: ApprovalState | None = None,
+        task: TaskId | None = None,
+        link: LinkId | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        """Return requests for approval in the order they were opened, filtered."""
+        return self._run(
+            approval_calls.approvals(state=state, task=task, link=link, after=after, limit=limit)
+        )
+
+    def wait_for_approval(
+        self, token: Token | str, proof: str, request: str, *, wait: float = 0
+    ) -> ApprovalStatus:
+        """Ask, as the holder that was denied, how its request stands; needs no API key."""
+        return self._run(approval_calls.wait_for_approval(token, proof, request, wait=wait))
+
+    def grant_approval(
+        self, request: str, *, reason: str, binding: str | None = None
+    ) -> ApprovalEntry:
+        """Consent to a call, with an approver's API key. It widens no grant.
+
+        Args:
+            request: `apr_...`.
+            reason: Why.
+            binding: The binding's digest as it was shown; another one is refused.
+        """
+        call = approval_calls.answer(request, "grant", reason=reason, binding=binding)
+        return self._run(call)
+
+    def refuse_approval(
+        self, request: str, *, reason: str, binding: str | None = None
+    ) -> ApprovalEntry:
+        """Refuse a call for good, with an approver's API key."""
+        call = approval_calls.answer(request, "refuse", reason=reason, binding=binding)
+        return self._run(call)
 
     def report_outcome(
         self,

@@ -18,6 +18,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
 from delegation.embedded.oversight import Oversight
 from delegation.embedded.review import task_id
@@ -51,7 +52,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Standing, Oversight, Callers):
+class Tracker(Approvals, Standing, Oversight, Callers):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -73,9 +74,8 @@ class Tracker(Standing, Oversight, Callers):
             clock: Returns Unix seconds; the system's clock if left out.
             bound: Seconds for which verifiers outside the store may rely on what they polled.
         """
-        super().__init__(store, clock or _now)
+        super().__init__(check.Desk(store, ring, PrefixCache(), _new_id), clock or _now)
         self.bound = bound
-        self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
 
@@ -262,7 +262,7 @@ class Tracker(Standing, Oversight, Callers):
 
         Asks the store first where the token is named by its leaf's id; see `announced_text`.
         """
-        return check.check(
+        pending = check.check(
             self._desk,
             self.announced_text(_text(token), proof),
             proof,
@@ -272,6 +272,7 @@ class Tracker(Standing, Oversight, Callers):
             idempotency_key=idempotency_key,
             at_least_epoch=at_least_epoch,
         )
+        return self._announcing(pending)
 
     def plan(
         self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None

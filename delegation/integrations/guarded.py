@@ -70,12 +70,14 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
         code: Stable code.
         detail: One sentence.
         decision: The record, where there is one.
+        approval: The request that people were sent, for the agent to wait for.
     """
 
     status: int
     code: str
     detail: str
     decision: str = ""
+    approval: str = ""
 
 
 class Guarded:
@@ -192,7 +194,8 @@ class Guarded:
         denial = decision.denial
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
-            raise Refused(status, denial.code, denial.message, decision.id)
+            waits = decision.approval or ""
+            raise Refused(status, denial.code, denial.message, decision.id, waits)
         is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
@@ -322,6 +325,8 @@ async def _refuse(send: Send, refused: Refused) -> None:
     headers = [(b"x-deny-reason", refused.code.encode()[:64])]
     if refused.decision:
         headers.append((b"delegation-decision", refused.decision.encode()))
+    if refused.approval:
+        headers.append((b"delegation-approval", refused.approval.encode()))
     if refused.status == 401:  # noqa: PLR2004  # the status that asks for credentials
         headers.append((b"www-authenticate", b"Delegation"))
     await _answer(send, refused.status, json.dumps(body).encode(), headers, problem=True)

@@ -159,6 +159,8 @@ class Decision:
         steps: The trail.
         claimed_cause: Id of the decision that the holder names as the cause: a claim.
         sequence: Commit order in the store; 0 until recorded.
+        approval: The request for approval that a denial at step 13 opened or names, or whose
+            consent an allowed call used up.
     """
 
     id: DecisionId
@@ -175,6 +177,7 @@ class Decision:
     steps: tuple[Step, ...] = ()
     claimed_cause: str | None = None
     sequence: int = 0
+    approval: str | None = None
 
     @property
     def allowed(self) -> bool:
@@ -191,15 +194,16 @@ class Decision:
         return self.denial is None or self.denial.step > LAST_UNPROVEN_STEP
 
     def __str__(self) -> str:
-        """Return the decision in two lines at most, for people."""
+        """Return the decision in a few lines, for people."""
         if self.denial is None:
             return f"allowed {self.tool} ({self.id})"
         denial = self.denial
         where = "" if denial.depth is None else f" at link {denial.depth}"
         caveat = f" [{denial.caveat}]" if denial.caveat else ""
+        asked = f"\n  approval: {self.approval}" if self.approval else ""
         return (
             f"denied {self.tool or 'a call'} at step {denial.step}, {STEPS[denial.step]}: "
-            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}"
+            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}{asked}"
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -208,6 +212,7 @@ class Decision:
             **self.head_json(),
             "steps": steps_json([step.outcome for step in self.steps]),
             "claimed_cause": self.claimed_cause,
+            "approval": self.approval,
         }
 
     def head_json(self) -> dict[str, Json]:

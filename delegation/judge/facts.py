@@ -13,6 +13,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import TaskId
+from delegation.identity.approval import Binding
+from delegation.judge.approval_request import NO_APPROVALS, ApprovalFacts
 
 SubjectKind: TypeAlias = Literal[
     "link", "task", "agent", "key", "owner", "tool", "system", "everything"
@@ -87,12 +89,14 @@ class Query:
         nonce: The proof's jti, 16 bytes.
         units: Units that the call may charge.
         at: The service's clock, Unix seconds.
+        approval: What would have to be approved, None when the call needs no consent.
     """
 
     chain: Chain
     nonce: bytes
     units: tuple[str, ...]
     at: int
+    approval: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class Facts:
         ledger: The task's own limits, by unit.
         is_nonce_used: Whether (leaf holder, jti) was consumed before.
         epoch: Number of the newest change of what stands.
+        approval: What is known about consent to this very call.
     """
 
     tasks: tuple[TaskFact, ...]
@@ -124,3 +129,4 @@ class Facts:
     agents_by_name: Mapping[str, AgentFact] = field(default_factory=dict)
     used: Mapping[CounterKey, int] = field(default_factory=dict)
     ledger: Mapping[str, int] = field(default_factory=dict)
+    approval: ApprovalFacts = NO_APPROVALS

@@ -9,7 +9,8 @@ from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
-from delegation.judge.approval import deny_unjudged_approval
+from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
+from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
@@ -31,12 +32,14 @@ class Judged:
         access: The call, as the proof covers it.
         nonce: The proof's jti.
         outcome: Its clearance, or the denial that steps 7 to 9 gave.
+        needed: The consent of people that it needs, None for none.
     """
 
     chain: Chain
     access: Access
     nonce: bytes
     outcome: Clearance | Denial
+    needed: Needed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Settlement:
         resources: What the call touches; empty when denied.
         epoch: The newest revocation that was known.
         reservations: What of the charges the service may settle later.
+        ruling: The request for approval that is opened, or the approval that is used.
     """
 
     decision: Decision
@@ -56,6 +60,7 @@ class Settlement:
     resources: tuple[str, ...]
     epoch: int
     reservations: tuple[Reservation, ...] = ()
+    ruling: Ruling = NOT_NEEDED
 
 
 def settle(
@@ -96,9 +101,11 @@ def settle(
     charges = charge(judged.chain, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
-    denial = deny_unjudged_approval(judged.chain)
-    if denial is not None:
-        return deny(judged, facts, denial, decision, at)
+    ruling = judge_approval(
+        judged.needed, judged.chain, judged.access, clearance, facts, decision=decision, at=at
+    )
+    if ruling.denial is not None:
+        return deny(judged, facts, ruling.denial, decision, at, ruling=ruling)
     until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, facts.tasks[0].deadline)
     allowed = Decision(
         id=decision,
@@ -114,9 +121,12 @@ def settle(
         valid_until=until,
         steps=trail(None),
         claimed_cause=judged.access.cause,
+        approval=ruling.request,
     )
     reservations = reserve(decision, charges, clearance.reserved, at=at)
-    return Settlement(allowed, charges, clearance.resources, facts.epoch, reservations=reservations)
+    return Settlement(
+        allowed, charges, clearance.resources, facts.epoch, reservations=reservations, ruling=ruling
+    )
 
 
 def deny(  # what a record needs
@@ -127,6 +137,7 @@ def deny(  # what a record needs
     at: int,
     *,
     passed_to: int | None = None,
+    ruling: Ruling = NOT_NEEDED,
 ) -> Settlement:
     """Return the settlement that writes a denial: its record and its nonce, no charge."""
     denied = Decision(
@@ -139,5 +150,6 @@ def deny(  # what a record needs
         holder=b64u(judged.chain.leaf.holder_key),
         steps=trail(denial.step, passed_to=passed_to),
         claimed_cause=judged.access.cause,
+        approval=ruling.request,
     )
-    return Settlement(denied, (), (), facts.epoch)
+    return Settlement(denied, (), (), facts.epoch, ruling=ruling)

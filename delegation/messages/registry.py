@@ -43,6 +43,8 @@ def api_key_json(key: ApiKey) -> dict[str, Json]:
         "audiences": list(key.audiences),
         "created_at": key.created_at,
         "is_revoked": key.is_revoked,
+        "person": key.person,
+        "approves_as": list(key.approves_as),
     }
 
 
@@ -53,7 +55,14 @@ def read_api_key(body: Mapping[str, Any]) -> ApiKey:
         MalformedError: It carries none.
     """
     try:
-        audiences = tuple(body["audiences"])
-        return ApiKey(body["name"], body["role"], audiences, body["created_at"], body["is_revoked"])
+        return ApiKey(
+            name=body["name"],
+            role=body["role"],
+            audiences=tuple(body["audiences"]),
+            created_at=body["created_at"],
+            is_revoked=body["is_revoked"],
+            person=body["person"],
+            approves_as=tuple(body["approves_as"]),
+        )
     except (KeyError, TypeError) as error:
         raise MalformedError("An API key", wanted="as the service writes it") from error

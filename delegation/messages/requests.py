@@ -237,5 +237,28 @@ class ApiKeyBody(Body):
     """Make an API key."""
 
     name: str = Field(max_length=64)
-    role: Literal["operator", "service", "reviewer"]
+    role: Literal["operator", "service", "reviewer", "approver"]
     audiences: list[str] = Field(default_factory=list, max_length=32)
+    person: str = Field(default="", max_length=128, description="For an approver: who holds it.")
+    approves_as: list[str] = Field(
+        default_factory=list, max_length=32, description="For an approver: roles in approval rules."
+    )
+
+
+class AnswerBody(Body):
+    """Consent to a call, or refuse it."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    binding: str | None = Field(
+        default=None,
+        max_length=64,
+        description="The digest that was shown; if the request is another, nothing is recorded.",
+    )
+
+
+class WaitBody(Body):
+    """A holder asks how its request for approval stands."""
+
+    token: str
+    proof: str = Field(description="Over the access delegation.approval {request}.")
+    wait: float = Field(default=0, ge=0, le=30, strict=False, description="Seconds to wait.")

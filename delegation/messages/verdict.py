@@ -44,6 +44,7 @@ def read_decision(body: Mapping[str, Any]) -> Decision:
             valid_until=body["valid_until"],
             steps=tuple(Step(step["step"], step["outcome"]) for step in body["steps"]),
             claimed_cause=body["claimed_cause"],
+            approval=body["approval"],
             sequence=body.get("sequence", 0),
         )
     except (KeyError, TypeError, AttributeError) as error:

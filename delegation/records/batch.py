@@ -1,7 +1,8 @@
 """One batch: facts read, calls settled in the order they came, everything written, all in one go.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
-gate of standing, idempotency keys, nonces, links, counters, numbers. So none waits in a circle.
+gate of standing, idempotency keys, nonces, links, tasks' approvals, counters, numbers. So none waits
+in a circle.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from delegation.judge.facts import CounterKey
 from delegation.judge.reservation import Reservation
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
+from delegation.records.approvals import ApprovalBook
 from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
@@ -117,6 +119,7 @@ class _Round:
         self._rows: list[tuple[int, dict[str, Any]]] = []
         self._charges: Mapping[CounterKey, int] = {}
         self._reservations: list[Reservation] = []
+        self._approvals = ApprovalBook()
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -138,6 +141,7 @@ class _Round:
             paused=self._shelves.paused,
         )
         self._record_links(facts)
+        facts.approvals = self._approvals = ApprovalBook.locked(self._connection, queries)
         lock_counters(self._connection, queries, facts)
         for place, draft in self.proven.items():
             if place in self.outcomes:
@@ -273,6 +277,7 @@ class _Round:
                     )
                 ],
             )
+        self._approvals.write(self._connection)
         for (minute, code), count in sorted(counts.items()):
             added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)
             self._connection.execute(

@@ -89,6 +89,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "arguments": None,
         "proof": None,
         "client": client,
+        "approval": decision.approval,
     }
 
 
@@ -198,6 +199,7 @@ def detail_of(row: Row[Any]) -> DecisionDetail:
         steps=tuple(Step(n, _OUTCOMES[letter]) for n, letter in enumerate(row.steps, start=1)),
         claimed_cause=row.claimed_cause,
         sequence=row.sequence,
+        approval=row.approval,
     )
     access = None if row.access is None else _object(row.access)
     return DecisionDetail(decision, row.sequence, access, row.epoch, row.catalogue)

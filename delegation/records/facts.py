@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 from delegation.authority.ids import TaskId
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
 from delegation.judge.settle import Settlement
+from delegation.records.approvals import ApprovalBook
 from delegation.records.changes import AT_ONCE
 from delegation.records.database import upsert
 from delegation.records.paused import Paused, PausedShelf
@@ -102,6 +103,7 @@ class BatchFacts:
         by_name: Registered agents by name.
         used: Units used, by counter.
         limits: Limits of the ledgers and budgets, by counter.
+        approvals: What is known about the consent that calls of the batch need.
     """
 
     epoch: int
@@ -114,6 +116,7 @@ class BatchFacts:
     used: dict[CounterKey, int] = field(default_factory=dict)
     limits: dict[CounterKey, int] = field(default_factory=dict)
     touched: dict[CounterKey, int] = field(default_factory=dict)
+    approvals: ApprovalBook = field(default_factory=ApprovalBook)
 
     def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
         """Return the facts of one call as they stand after the calls before it."""
@@ -136,6 +139,7 @@ class BatchFacts:
             agents_by_name=self.by_name,
             used=self.used,
             ledger=ledger,
+            approval=self.approvals.of(query),
         )
 
     def is_root_recorded(self, query: Query) -> bool:
@@ -143,7 +147,8 @@ class BatchFacts:
         return self.recorded.get(query.chain.root.id) == query.chain.origin.task
 
     def charge(self, settlement: Settlement) -> None:
-        """Let the next calls of the batch see what this one charged."""
+        """Let the next calls of the batch see what this one charged, asked for and used up."""
+        self.approvals.note(settlement)
         for charge in settlement.charges:
             self.used[charge.key] = self.used.get(charge.key, 0) + charge.amount
             self.touched[charge.key] = self.touched.get(charge.key, 0) + charge.amount

@@ -34,6 +34,8 @@ from delegation.records import (
     replicas,
     standing,
 )
+from delegation.records.approval_rows import ApprovalRows
+from delegation.records.approvals import ApprovalBook
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.preview import preview
@@ -62,7 +64,7 @@ from delegation.tracker.work import (
 )
 
 
-class SqlReader:
+class SqlReader(ApprovalRows):
     """See `tracker.work.Reader`, whose sentences hold here.
 
     Args:
@@ -72,7 +74,7 @@ class SqlReader:
 
     def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Read through this connection; the caller ends it."""
-        self._connection = connection
+        super().__init__(connection)
         self._shelves = shelves
 
     def catalogue(self) -> Catalogue:
@@ -91,6 +93,7 @@ class SqlReader:
             settles=False,
         )
         counters(self._connection, [query], found)
+        found.approvals = ApprovalBook.read(self._connection, [query])
         return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId) -> TaskEntry | None:
@@ -375,4 +378,5 @@ def _filtered(
 
 def _api_key(row: Row[Any]) -> ApiKey:
     audiences = tuple(row.audiences.split("\n")) if row.audiences else ()
-    return ApiKey(row.name, row.role, audiences, row.at, bool(row.is_revoked))
+    roles = tuple(row.approves_as.split("\n")) if row.approves_as else ()
+    return ApiKey(row.name, row.role, audiences, row.at, bool(row.is_revoked), row.person, roles)

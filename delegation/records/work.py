@@ -21,6 +21,7 @@ from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
 from delegation.lineage.local import LocalEntry
 from delegation.records import changes, local, logins, replicas
+from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
@@ -54,7 +55,7 @@ from delegation.tracker.work import (
 MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
-class SqlWork(SqlReader):
+class SqlWork(SqlReader, ApprovalActs):
     """See `tracker.work.Work`, whose sentences hold here.
 
     Args:
@@ -310,6 +311,8 @@ class SqlWork(SqlReader):
                 "audiences": "\n".join(key.audiences),
                 "at": key.created_at,
                 "is_revoked": False,
+                "person": key.person,
+                "approves_as": "\n".join(key.approves_as),
             },
         )
 

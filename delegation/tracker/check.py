@@ -21,6 +21,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
+from delegation.judge.approval import needed_consent
 from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts, Query
@@ -97,14 +98,19 @@ def prepare(  # what a call consists of
     verified = verify(token, proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if isinstance(verified, Failed):
         return Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
-    return Prepared(verified, judge(verified, access, catalogue, at=at))
+    return Prepared(verified, judge(verified, access, catalogue, desk.ring, at=at))
 
 
-def judge(verified: Verified, access: Access, catalogue: Catalogue, *, at: int) -> Judged:
-    """Return a verified call after steps 7 to 9."""
+def judge(
+    verified: Verified, access: Access, catalogue: Catalogue, ring: KeyRing, *, at: int
+) -> Judged:
+    """Return a verified call after steps 7 to 9, with the consent that it needs at step 13."""
     chain = verified.chain
     outcome = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
-    return Judged(chain, access, verified.proof.jti, outcome)
+    needed = None
+    if chain.leaf.grant.needs_approval and not isinstance(outcome, Denial):
+        needed = needed_consent(chain, access, outcome, catalogue, ring)
+    return Judged(chain, access, verified.proof.jti, outcome, needed)
 
 
 def check(  # what a call consists of
@@ -149,6 +155,7 @@ def check(  # what a call consists of
         draft_of(
             prepared,
             decision,
+            ring=desk.ring,
             catalogue=catalogue.revision,
             at=at,
             client=client,
@@ -162,6 +169,7 @@ def draft_of(
     prepared: Prepared,
     decision: DecisionId,
     *,
+    ring: KeyRing,
     catalogue: int,
     at: int,
     client: str,
@@ -171,12 +179,14 @@ def draft_of(
     """Return a prepared call as a draft for the writer."""
     verified, judged = prepared.verified, prepared.judged
     cost = {} if isinstance(judged.outcome, Denial) else judged.outcome.cost
+    binding = None if judged.needed is None else judged.needed.binding
 
     def rejudged(newer: Catalogue) -> Draft:
-        again = Prepared(verified, judge(verified, judged.access, newer, at=at))
+        again = Prepared(verified, judge(verified, judged.access, newer, ring, at=at))
         return draft_of(
             again,
             decision,
+            ring=ring,
             catalogue=newer.revision,
             at=at,
             client=client,
@@ -193,7 +203,7 @@ def draft_of(
         client=client,
         verified=verified,
         access=judged.access,
-        query=Query(judged.chain, judged.nonce, ("calls", *cost), at),
+        query=Query(judged.chain, judged.nonce, ("calls", *cost), at, binding),
         catalogue=catalogue,
         settle=lambda facts: settle(
             judged, facts, decision=decision, at=at, at_least_epoch=at_least_epoch

@@ -32,10 +32,11 @@ from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
 from delegation.tokens.evidence import LinkEvidence
+from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.standing import StandingReader, StandingWork
 
-Role: TypeAlias = Literal["operator", "service", "reviewer"]
+Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
 LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
@@ -92,6 +93,8 @@ class ApiKey:
         audiences: For a service: the audiences that it may ask about.
         created_at: Unix seconds.
         is_revoked: Whether it was withdrawn.
+        person: For an approver: the one human who holds it.
+        approves_as: For an approver: the roles that this human has in approval rules.
     """
 
     name: str
@@ -99,6 +102,8 @@ class ApiKey:
     audiences: tuple[str, ...]
     created_at: int
     is_revoked: bool = False
+    person: str = ""
+    approves_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(StandingReader, Protocol):
+class Reader(StandingReader, ApprovalReader, Protocol):
     """Questions to the store, answered from one snapshot.
 
     `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
@@ -271,7 +276,7 @@ class Reader(StandingReader, Protocol):
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, StandingWork, Protocol):
+class Work(Reader, StandingWork, ApprovalWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:

@@ -126,6 +126,8 @@ def test_keys_and_schema_commands_work(store) -> None:
 WRONG = [
     ["lineage", "tsk_none"], ["explain", "dec_none"], ["graph", "x", "--format", "exe"], ["revoke", "planet", "x"], ["revoke", "task", "tsk_none"],
     ["inspect", "no-such-file"], ["check", "no-such-file"], ["keys", "create", "x", "--role", "god"], ["keys", "revoke", "nobody"], ["rehearse", "whowhen", "no-such-folder"],
+    ["approvals", "show", "apr_none"], ["approvals", "list", "--state", "odd"], ["approvals", "grant", "apr_x", "--reason", "k"],
+    ["approvals", "verify", "no-such-file", "--ring", "none"],
 ]  # fmt: skip
 
 

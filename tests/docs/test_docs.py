@@ -38,6 +38,7 @@ def test_the_pages_that_teach_have_blocks() -> None:
         "docs/token-format.md",
         "docs/verification.md",
         "docs/http-api.md",
+        "docs/approvals.md",
     ):
         assert "```python" in (ROOT / name).read_text()
 

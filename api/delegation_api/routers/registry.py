@@ -98,7 +98,9 @@ def public_ring(tracker: TrackerDep) -> dict[str, Any]:
 @router.post("/api-keys", status_code=201, dependencies=[Depends(needs(OPERATOR))])
 def create_api_key(body: ApiKeyBody, tracker: TrackerDep) -> dict[str, Any]:
     """Make an API key; its secret is in this answer and nowhere else."""
-    secret = tracker.create_api_key(body.name, body.role, body.audiences)
+    secret = tracker.create_api_key(
+        body.name, body.role, body.audiences, person=body.person, approves_as=body.approves_as
+    )
     return {"name": body.name, "role": body.role, "secret": secret}
 
 
