@@ -220,3 +220,18 @@ class ServiceError(OutsideError):
         DelegationError.__init__(self, message)
         self.status = status
         self.problem = problem
+
+
+class LogStoppedError(OutsideError):
+    """The log is not what it was when it was last signed; nothing is signed until it is explained.
+
+    Raised instead of signing a fork or a smaller log. Calls are decided and recorded all the same.
+    """
+
+    code: ClassVar[str] = "log_stopped"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The log stopped: {why}",
+            remedy="Find out what happened to the database; `docs/log.md` has the ways back.",
+        )

@@ -19,6 +19,8 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.embedded.location import memory_file
+from delegation.embedded.log import LogReview
 from delegation.embedded.review import Review, task_id
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
@@ -54,14 +56,20 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Review):
+class Tracker(Review, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
     """
 
     def __init__(
-        self, store: Store, ring: KeyRing, *, clock: Callable[[], int] | None = None
+        self,
+        store: Store,
+        ring: KeyRing,
+        *,
+        clock: Callable[[], int] | None = None,
+        log_dir: Path | None = None,
+        log_memory: Path | None = None,
     ) -> None:
         """Put a tracker together from its parts; most callers want `Tracker.open`.
 
@@ -69,8 +77,11 @@ class Tracker(Review):
             store: Where everything is kept.
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
+            log_dir: Where the log's tiles are written; nowhere if left out.
+            log_memory: File in which the ring's log key remembers what it signed.
         """
         super().__init__(store, clock or _now)
+        self._log = store.log_desk(ring, folder=log_dir, memory=log_memory)
         self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
@@ -84,6 +95,7 @@ class Tracker(Review):
         ring: KeyRing | None = None,
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
+        log_dir: Path | str | None = None,
     ) -> Self:
         """Open a store and its keys.
 
@@ -93,6 +105,8 @@ class Tracker(Review):
             ring: The keys; made new if neither this nor a file is given.
             ring_file: Where the keys are kept, mode 0600; made if it does not exist.
             clock: Returns Unix seconds; the system's clock if left out.
+            log_dir: Folder in which the log's tiles and checkpoint are written; they are computed
+                where they are asked for if left out.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -101,7 +115,13 @@ class Tracker(Review):
         """
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
-        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock)
+        return cls(
+            open_store(url),
+            ring or KeyRing.generate(issuer),
+            clock=clock,
+            log_dir=None if log_dir is None else Path(log_dir),
+            log_memory=None if ring_file is None else memory_file(ring_file),
+        )
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""

@@ -183,7 +183,7 @@ class KeyRing:
         cls,
         issuer: str,
         *,
-        roles: Iterable[RingRole] = ("issuer", "statement", "macaroon", "service"),
+        roles: Iterable[RingRole] = ("issuer", "statement", "macaroon", "service", "log"),
     ) -> KeyRing:
         """Return a ring of new keys, one active key for each role."""
         keys = [

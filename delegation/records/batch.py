@@ -19,6 +19,7 @@ from delegation.records import decisions
 from delegation.records.claims import claim_nonces, claim_requests, forget_old, nonces_are_known
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
+from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
 from delegation.records.shelves import Shelves
@@ -281,6 +282,7 @@ class _Round:
         for sequence, (_, row) in enumerate(self._rows, start=first):
             row["sequence"] = sequence
         self._connection.execute(insert(DECISIONS), [row for _, row in self._rows])
+        log_decisions(self._connection, [row for _, row in self._rows])
 
 
 def id_of(draft: AnyDraft) -> str:

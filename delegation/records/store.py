@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import text
 
 from delegation.authority.catalogue import Catalogue
+from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.records.database import Database
+from delegation.records.erasing import erase_before
+from delegation.records.log_desk import SqlLogDesk
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
@@ -52,6 +56,7 @@ class SqlStore:
         self._shelves = Shelves()
         self._gate = UnprovenGate()
         self.writer = DecisionWriter(database, self._shelves)
+        self._desks: list[SqlLogDesk] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -94,6 +99,23 @@ class SqlStore:
         """Return how many drafts wait, and what the writer did so far."""
         return self.writer.depth, self.writer.stats
 
+    def log_desk(
+        self,
+        ring: KeyRing,
+        *,
+        folder: Path | None,
+        memory: Path | None,
+    ) -> SqlLogDesk:
+        """Return the store's log; see `tracker.log.LoggingStore.log_desk`."""
+        desk = SqlLogDesk(self._database, ring, folder=folder, memory=memory)
+        self._desks.append(desk)
+        return desk
+
+    def erase(self, *, before: int, most: int) -> int:
+        """Erase what may be erased; see `tracker.retention.ErasingStore.erase`."""
+        with self._database.writing() as connection:
+            return erase_before(connection, before, most)
+
     def ping(self) -> None:
         """Ask the database anything, and the writer whether it takes decisions."""
         with self._database.reading() as connection:
@@ -103,4 +125,6 @@ class SqlStore:
     def close(self) -> None:
         """Write what waits, then release connections."""
         self.writer.close()
+        for desk in self._desks:
+            desk.close()
         self._database.close()

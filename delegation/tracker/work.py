@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from delegation.authority.catalogue import Catalogue, Tool
@@ -17,11 +18,13 @@ from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
+from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.log import LogDesk
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
@@ -332,6 +335,18 @@ class Store(Protocol):
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
         """
+
+    def log_desk(self, ring: KeyRing, *, folder: Path | None, memory: Path | None) -> LogDesk:
+        """Return the store's log, to be signed with this ring's `log` key.
+
+        Args:
+            ring: The service's keys.
+            folder: Where tiles are written, None for nowhere.
+            memory: File in which the key remembers what it signed, None for nowhere.
+        """
+
+    def erase(self, *, before: int, most: int) -> int:
+        """Erase what may be erased; see `tracker.retention.ErasingStore`."""
 
     def close(self) -> None:
         """Release connections."""

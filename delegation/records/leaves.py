@@ -1,0 +1,158 @@
+"""Leaves of records: made with the record, in its transaction; made later for what is older.
+
+The leaf's hash is stored at insert, so that a record which is changed before it has a place in the log
+is found out like one that is changed after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from delegation import canonical
+from delegation.authority.chain import Link, parse_payload
+from delegation.authority.ids import DecisionId, TaskId
+from delegation.canonical import b64u
+from delegation.records.decisions import new_salt
+from delegation.records.log_tables import PENDING
+from delegation.records.tables import DECISIONS, EVIDENCE, LINKS
+from delegation.tokens.evidence import LinkEvidence
+from delegation.transparency.leaf import DecisionLeaf, Leaf, LinkLeaf, erasable_digest
+from delegation.transparency.merkle import leaf_hash
+
+_INSERT: Final = insert(PENDING)
+_OLD_DECISIONS: Final = (
+    select(DECISIONS)
+    .where(DECISIONS.c.sequence > bindparam("after"), DECISIONS.c.sequence <= bindparam("upto"))
+    .order_by(DECISIONS.c.sequence)
+    .limit(bindparam("most"))
+)
+_OLD_LINKS: Final = (
+    select(LINKS)
+    .where(LINKS.c.sequence > bindparam("after"), LINKS.c.sequence <= bindparam("upto"))
+    .order_by(LINKS.c.sequence)
+    .limit(bindparam("most"))
+)
+_EVIDENCE: Final = (
+    select(EVIDENCE)
+    .where(EVIDENCE.c.link.in_(bindparam("ids", expanding=True)))
+    .order_by(EVIDENCE.c.link, EVIDENCE.c.format.desc())  # the first format is read last, and stays
+)
+_SALT: Final = (
+    update(DECISIONS)
+    .where(DECISIONS.c.sequence == bindparam("of"))
+    .values(arguments_salt=bindparam("salt"))
+)
+
+
+def log_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let decisions wait for their place in the log; committed with them or not at all."""
+    log(connection, [decision_leaf(row) for row in rows])
+
+
+def log(connection: Connection, leaves: Iterable[Leaf]) -> None:
+    """Let leaves wait for their place in the log."""
+    waiting = [row_of(leaf) for leaf in leaves]
+    if waiting:
+        connection.execute(_INSERT, waiting)
+
+
+def row_of(leaf: Leaf) -> dict[str, Any]:
+    """Return a leaf's columns."""
+    entry = leaf.entry
+    return {"kind": leaf.kind, "record": leaf.id, "hash": leaf_hash(entry), "entry": entry}
+
+
+def decision_leaf(row: Mapping[str, Any]) -> DecisionLeaf:
+    """Return the leaf of a decision's columns, salt included."""
+    return DecisionLeaf(
+        id=DecisionId(row["id"]),
+        sequence=row["sequence"],
+        at=row["at"],
+        task=row["task"],
+        links=tuple(cast("list[str]", canonical.parse(row["links"]))),
+        holder=row["holder"],
+        tool=row["tool"],
+        audience=row["audience"],
+        purpose=row["purpose"],
+        allowed=bool(row["allowed"]),
+        step=row["step"],
+        code=row["code"],
+        message=row["message"],
+        denied_link=row["denied_link"],
+        denied_depth=row["denied_depth"],
+        caveat=row["caveat"],
+        remedy=row["remedy"],
+        cost=cast("dict[str, int]", canonical.parse(row["cost"])),
+        valid_until=row["valid_until"],
+        steps=row["steps"],
+        claimed_cause=row["claimed_cause"],
+        epoch=row["epoch"],
+        catalogue=row["catalogue"],
+        client=row["client"],
+        arguments=b64u(row["arguments_digest"]),
+        erasable=erasable_digest(
+            row["arguments_salt"],
+            access=row["access"],
+            arguments=row["arguments"],
+            proof=row["proof"],
+            detail=row["detail"],
+            resources=row["resources"],
+        ),
+    )
+
+
+def link_leaf(
+    link: Link, evidence: LinkEvidence, *, task: str, sequence: int, depth: int, at: int
+) -> LinkLeaf:
+    """Return the leaf of a link as it is recorded."""
+    return LinkLeaf(
+        link=link, task=TaskId(task), sequence=sequence, depth=depth, at=at, evidence=evidence
+    )
+
+
+def old_decisions(
+    connection: Connection, *, after: int, upto: int, most: int
+) -> list[tuple[int, Leaf]]:
+    """Return leaves of decisions that are older than the log, by number.
+
+    Denials that were recorded without a salt get theirs here.
+    """
+    rows = connection.execute(_OLD_DECISIONS, {"after": after, "upto": upto, "most": most}).all()
+    salts, found = [], []
+    for row in rows:
+        columns = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+        if columns["arguments_salt"] is None:
+            columns["arguments_salt"] = new_salt()
+            salts.append({"of": row.sequence, "salt": columns["arguments_salt"]})
+        found.append((int(row.sequence), cast("Leaf", decision_leaf(columns))))
+    if salts:
+        connection.execute(_SALT, salts)
+    return found
+
+
+def old_links(
+    connection: Connection, *, after: int, upto: int, most: int
+) -> list[tuple[int, Leaf]]:
+    """Return leaves of links that are older than the log, by number."""
+    rows = connection.execute(_OLD_LINKS, {"after": after, "upto": upto, "most": most}).all()
+    proofs: dict[str, Row[Any]] = {}
+    if rows:
+        for row in connection.execute(_EVIDENCE, {"ids": [row.id for row in rows]}):
+            proofs[row.link] = row
+    found: list[tuple[int, Leaf]] = []
+    for row in rows:
+        seen = proofs[row.id]
+        evidence = LinkEvidence(seen.format, seen.block, seen.signature, seen.previous_signature)
+        leaf = link_leaf(
+            parse_payload(row.payload, root=row.parent is None),
+            evidence,
+            task=row.task,
+            sequence=row.sequence,
+            depth=row.depth,
+            at=row.at,
+        )
+        found.append((int(row.sequence), leaf))
+    return found

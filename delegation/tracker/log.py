@@ -1,0 +1,120 @@
+"""The log, as the deeds and faces ask for it. `delegation.records` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from delegation.transparency.audit import Finding
+from delegation.transparency.checkpoint import Checkpoint, LogKey
+from delegation.transparency.evidence import LogProof
+from delegation.transparency.leaf import Kind
+from delegation.transparency.tile import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatus:
+    """How far the log is.
+
+    Args:
+        origin: Its name.
+        size: Entries that have a place.
+        signed: Entries under the newest checkpoint.
+        signed_at: When it was signed, Unix seconds; 0 before the first.
+        waiting: Records that have no place yet.
+        stopped: Why nothing is signed any more; empty while all is well.
+        keys: Its public keys; empty if the ring has none, so that nothing is signed.
+    """
+
+    origin: str
+    size: int
+    signed: int
+    signed_at: int
+    waiting: int
+    stopped: str
+    keys: tuple[LogKey, ...]
+
+
+class LogReader(Protocol):
+    """Questions to the log, answered from one snapshot."""
+
+    def head(self) -> Checkpoint:
+        """Return the newest signed checkpoint.
+
+        Raises:
+            NotFoundError: There is none yet.
+        """
+
+    def tile(self, tile: Tile, *, size: int) -> bytes:
+        """Return a tile's bytes in a log of this size.
+
+        Raises:
+            NotFoundError: The log is not that far.
+        """
+
+    def inclusion(self, index: int, *, size: int) -> Sequence[bytes]:
+        """Return the path of an entry in the tree of this size.
+
+        Raises:
+            NotFoundError: There is no such entry under the newest checkpoint.
+        """
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return what shows that one tree begins another.
+
+        Raises:
+            NotFoundError: There is no such pair of trees under the newest checkpoint.
+        """
+
+    def proof(self, kind: Kind, record: str) -> LogProof:
+        """Return the proof that a record stands in the log.
+
+        Raises:
+            NotFoundError: It does not, or no checkpoint covers it yet.
+        """
+
+
+class LogDesk(Protocol):
+    """The log of a store, with the key that signs it."""
+
+    def reading(self) -> AbstractContextManager[LogReader]:
+        """Open a snapshot to read from."""
+
+    def status(self) -> LogStatus:
+        """Return how far the log is."""
+
+    def update(self, *, at: int) -> bool:
+        """Give places to what waits and sign; return False if another process is at it.
+
+        Args:
+            at: Now, Unix seconds.
+
+        Raises:
+            LogStoppedError: What was signed before is not the beginning of what there is now.
+        """
+
+    def keep(self, clock: Callable[[], int]) -> None:
+        """Keep the log up to date in a thread of this process until the store is closed.
+
+        Args:
+            clock: Returns Unix seconds.
+        """
+
+    def rebuild(self, *, at: int) -> int:
+        """Write all tiles again from the database; return how many.
+
+        Args:
+            at: Now, Unix seconds.
+        """
+
+    def restart(self) -> str:
+        """Begin a new log under a new name with all that is recorded; return its name."""
+
+    def compare(self, *, at: int) -> Sequence[Finding]:
+        """Compare every record with its leaf; return what differs.
+
+        Args:
+            at: Now, Unix seconds: records that were erased before their time are found, too.
+        """
