@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from delegation.tracker.retention import MIN_DAYS
 
 
 class Settings(BaseSettings):
@@ -29,6 +31,8 @@ class Settings(BaseSettings):
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
+        log_dir: Folder in which the log's tiles are written; empty computes them when asked for.
+        retain_days: Days for which arguments and proofs are kept, at least 190; 0 keeps them.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -47,4 +51,13 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
     forward_routes: str = ""
+    log_dir: str = ""
+    retain_days: int = Field(default=0, ge=0, le=36_500)
     otlp_endpoint: str = ""
+
+    @field_validator("retain_days")
+    @classmethod
+    def _kept_long_enough(cls, days: int) -> int:
+        if 0 < days < MIN_DAYS:
+            raise ValueError(f"0, or at least {MIN_DAYS}")  # pydantic makes its own error of it
+        return days

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.tracker.log import LogDesk, LogStatus
-from delegation.tracker.retention import erase
+from delegation.tracker.retention import DAY, erase
 from delegation.tracker.work import Store
 from delegation.transparency.audit import Finding
 from delegation.transparency.checkpoint import Checkpoint
@@ -33,9 +33,20 @@ class LogReview:
         self._log.update(at=self._clock())
         return self._log.status()
 
-    def keep_log(self) -> None:
-        """Keep the log up to date in a thread of this process until `close`."""
-        self._log.keep(self._clock)
+    def keep_log(self, *, retain_days: int = 0) -> None:
+        """Keep the log up to date in a thread of this process until `close`.
+
+        Args:
+            retain_days: Erase arguments, salts and proofs of decisions that are older, once an hour;
+                at least 190, or 0 to keep them for ever.
+
+        Raises:
+            MalformedError: `retain_days` is between.
+        """
+        if retain_days:
+            at = self._clock()
+            erase(self._store, before=at - retain_days * DAY, at=at)
+        self._log.keep(self._clock, retain_days=retain_days)
 
     def log_status(self) -> LogStatus:
         """Return how far the log is, and with which keys it is signed."""

@@ -58,10 +58,10 @@ class SqlLogDesk:
         """Give places to what waits and sign; return False if another process is at it."""
         return self.publisher.update(at=at)
 
-    def keep(self, clock: Callable[[], int]) -> None:
+    def keep(self, clock: Callable[[], int], *, retain_days: int) -> None:
         """Keep the log up to date in a thread of this process, until `close`."""
         if self._keeper is None:
-            self._keeper = LogKeeper(self.publisher, clock)
+            self._keeper = LogKeeper(self.publisher, self._eraser(retain_days), clock)
             self._keeper.start()
 
     def close(self) -> None:

@@ -95,11 +95,12 @@ class LogDesk(Protocol):
             LogStoppedError: What was signed before is not the beginning of what there is now.
         """
 
-    def keep(self, clock: Callable[[], int]) -> None:
+    def keep(self, clock: Callable[[], int], *, retain_days: int) -> None:
         """Keep the log up to date in a thread of this process until the store is closed.
 
         Args:
             clock: Returns Unix seconds.
+            retain_days: Decisions that are older lose their arguments, once an hour; 0 for none.
         """
 
     def rebuild(self, *, at: int) -> int:
