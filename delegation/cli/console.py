@@ -51,13 +51,16 @@ def ring_of(store: str) -> Path:
 
 
 @contextmanager
-def opened(store: str | None) -> Iterator[Tracker]:
+def opened(store: str | None, *, log_dir: Path | None = None) -> Iterator[Tracker]:
     """Open an existing store with its keys; a missing one is refused, never made by accident."""
     place = store or default_store()
     file = store_file(place)
     if file is not None and not file.exists():
         fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
-    with refusing(), Tracker.open(store_url(place), ring_file=ring_of(place)) as tracker:
+    with (
+        refusing(),
+        Tracker.open(store_url(place), ring_file=ring_of(place), log_dir=log_dir) as tracker,
+    ):
         yield tracker
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import keys, review, schema, server
+from delegation.cli import keys, log, retention, review, schema, server
 from delegation.cli.console import OUT, JsonOption, StoreOption, refusing
 
 app = typer.Typer(
@@ -25,7 +25,9 @@ app.command("check")(review.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
-app.add_typer(schema.app, name="db", help="The database's schema.")
+app.add_typer(schema.app, name="db", help="The database: its schema, and what is erased from it.")
+schema.app.command("erase")(retention.erase)
+app.add_typer(log.app, name="log", help="The tamper-evident log: verify, status, rebuild.")
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)
 app.add_typer(rehearse, name="rehearse")
 

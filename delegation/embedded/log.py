@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from delegation.authority.fields import integer
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.tracker.log import LogDesk, LogStatus
-from delegation.tracker.retention import DAY, erase
+from delegation.tracker.retention import DAY, MIN_DAYS, erase
 from delegation.tracker.work import Store
 from delegation.transparency.audit import Finding
 from delegation.transparency.checkpoint import Checkpoint
 from delegation.transparency.evidence import LogProof
 from delegation.transparency.tile import parse_path
+
+LOG_SECONDS: Final = 0.5  # between two looks: a checkpoint is less than a second behind
+ERASE_SECONDS: Final = 3600.0
 
 
 class LogReview:
@@ -41,12 +46,18 @@ class LogReview:
                 at least 190, or 0 to keep them for ever.
 
         Raises:
-            MalformedError: `retain_days` is between.
+            MalformedError: `retain_days` is something between.
         """
+        log, store, clock = self._log, self._store, self._clock
+        store.keep("log", LOG_SECONDS, lambda: log.update_if_due(at=clock()), at_end=True)
         if retain_days:
-            at = self._clock()
-            erase(self._store, before=at - retain_days * DAY, at=at)
-        self._log.keep(self._clock, retain_days=retain_days)
+            integer("retain_days", retain_days, MIN_DAYS)
+
+            def erase_old() -> None:
+                at = clock()
+                erase(store, before=at - retain_days * DAY, at=at)
+
+            store.keep("retention", ERASE_SECONDS, erase_old)
 
     def log_status(self) -> LogStatus:
         """Return how far the log is, and with which keys it is signed."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from delegation.identity.keyring import KeyRing
 from delegation.records.database import Database
 from delegation.records.log import SqlLog, read_state
-from delegation.records.log_keeper import LogKeeper
 from delegation.records.log_scan import compare
 from delegation.records.publish import Publisher
 from delegation.tracker.log import LogStatus
@@ -32,7 +31,6 @@ class SqlLogDesk:
         self._database = database
         self._issuer = ring.issuer
         self.publisher = Publisher(database, ring, folder=folder, memory=memory)
-        self._keeper: LogKeeper | None = None
 
     @contextmanager
     def reading(self) -> Iterator[SqlLog]:
@@ -58,16 +56,10 @@ class SqlLogDesk:
         """Give places to what waits and sign; return False if another process is at it."""
         return self.publisher.update(at=at)
 
-    def keep(self, clock: Callable[[], int], *, retain_days: int) -> None:
-        """Keep the log up to date in a thread of this process, until `close`."""
-        if self._keeper is None:
-            self._keeper = LogKeeper(self.publisher, self._eraser(retain_days), clock)
-            self._keeper.start()
-
-    def close(self) -> None:
-        """End the thread, if there is one, with everything signed that was recorded before."""
-        if self._keeper is not None:
-            self._keeper.close()
+    def update_if_due(self, *, at: int) -> None:
+        """Do the same if something waits; asking costs one short read."""
+        if self.publisher.is_due():
+            self.publisher.update(at=at)
 
     def rebuild(self, *, at: int) -> int:
         """Write all tiles again from the database; return how many."""

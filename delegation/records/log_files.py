@@ -75,7 +75,8 @@ class Kept:
     def write(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint; one of the same log that is further stays."""
         held = self.read()
-        if held is not None and held.origin == checkpoint.origin and held.size > checkpoint.size:
+        is_same_log = held is not None and held.origin == checkpoint.origin
+        if held == checkpoint or (is_same_log and held is not None and held.size > checkpoint.size):
             return
         write_whole(self.file, checkpoint.text.encode())
 

@@ -57,7 +57,8 @@ class Publisher:
         self.folder = None if folder is None else LogFolder(folder)
         self.memory = None if memory is None else Kept(memory)
         self._lock = Lock()
-        self._is_known = False  # whether files and database were compared since the start
+        self._has_looked = False  # whether files and database were compared since the start
+        self._published: Checkpoint | None = None
 
     def keys(self, generation: int) -> list[LogKey]:
         """Return the log's public keys: all of the ring, retired ones included."""
@@ -86,7 +87,7 @@ class Publisher:
             try:
                 self._sequence()
                 self._publish(at)
-                self._is_known = True
+                self._has_looked = True
             except LogStoppedError as error:
                 self._note(str(error))
                 raise
@@ -101,10 +102,11 @@ class Publisher:
         """Return whether something waits, or was not signed or written yet; one cheap question."""
         with self._database.reading() as connection:
             state = read_state(connection)
-        size = 0 if state.head is None else state.head.size
-        if state.waiting or state.older or state.stopped or not self._is_known:
+        if state.waiting or state.older or state.stopped or not self._has_looked:
             return True
-        return self._ring.serves("log") and size < state.size
+        size = 0 if state.head is None else state.head.size
+        # What another process signed is written by this one, too, where its folder is another.
+        return state.head != self._published or (self._ring.serves("log") and size < state.size)
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -142,6 +144,7 @@ class Publisher:
             return  # another process signed meanwhile; what it signed is published by it
         if self.folder is not None:
             self.folder.checkpoint.write(head)
+        self._published = head
 
     def _refuse_fork(self, log: SqlLog, state: LogState) -> None:
         """Refuse a database that is not the continuation of all that was signed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.records.database import Database
 from delegation.records.erasing import erase_before
+from delegation.records.keeper import Keeper
 from delegation.records.log_desk import SqlLogDesk
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
@@ -56,7 +57,7 @@ class SqlStore:
         self._shelves = Shelves()
         self._gate = UnprovenGate()
         self.writer = DecisionWriter(database, self._shelves)
-        self._desks: list[SqlLogDesk] = []
+        self._keepers: list[Keeper] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -107,9 +108,13 @@ class SqlStore:
         memory: Path | None,
     ) -> SqlLogDesk:
         """Return the store's log; see `tracker.log.LoggingStore.log_desk`."""
-        desk = SqlLogDesk(self._database, ring, folder=folder, memory=memory)
-        self._desks.append(desk)
-        return desk
+        return SqlLogDesk(self._database, ring, folder=folder, memory=memory)
+
+    def keep(
+        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
+    ) -> None:
+        """Do a chore in a thread; see `tracker.work.Store.keep`."""
+        self._keepers.append(Keeper(name, seconds, chore, at_end=at_end))
 
     def erase(self, *, before: int, most: int) -> int:
         """Erase what may be erased; see `tracker.retention.ErasingStore.erase`."""
@@ -125,6 +130,6 @@ class SqlStore:
     def close(self) -> None:
         """Write what waits, then release connections."""
         self.writer.close()
-        for desk in self._desks:
-            desk.close()
+        for keeper in self._keepers:
+            keeper.close()
         self._database.close()

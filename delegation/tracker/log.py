@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -95,13 +95,8 @@ class LogDesk(Protocol):
             LogStoppedError: What was signed before is not the beginning of what there is now.
         """
 
-    def keep(self, clock: Callable[[], int], *, retain_days: int) -> None:
-        """Keep the log up to date in a thread of this process until the store is closed.
-
-        Args:
-            clock: Returns Unix seconds.
-            retain_days: Decisions that are older lose their arguments, once an hour; 0 for none.
-        """
+    def update_if_due(self, *, at: int) -> None:
+        """Do the same if something waits; asking costs one short read."""
 
     def rebuild(self, *, at: int) -> int:
         """Write all tiles again from the database; return how many.

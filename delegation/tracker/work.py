@@ -6,7 +6,7 @@ leaves a deed only after its transaction was committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -348,6 +348,18 @@ class Store(Protocol):
 
     def erase(self, *, before: int, most: int) -> int:
         """Erase what may be erased; see `tracker.retention.ErasingStore`."""
+
+    def keep(
+        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
+    ) -> None:
+        """Do a chore again and again in a thread of this process, until `close`.
+
+        Args:
+            name: Of the chore, in logs.
+            seconds: Between two times.
+            chore: What is done; a failure is logged and tried again.
+            at_end: Whether it is done once more at `close`.
+        """
 
     def close(self) -> None:
         """Release connections."""

@@ -61,9 +61,7 @@ def hashes(level: int, place: str, tracker: TrackerDep) -> Response:
 def _tile(tracker: TrackerDep, path: str, whose: str) -> Response:
     kept = whose + _LASTING if parse_path(path).width == WIDTH else "no-cache"
     data = tracker.log_tile(path)
-    return Response(
-        data, media_type="application/octet-stream", headers={"Cache-Control": kept}
-    )
+    return Response(data, media_type="application/octet-stream", headers={"Cache-Control": kept})
 
 
 @router.get("/log/status", dependencies=[Depends(needs(READERS))])
