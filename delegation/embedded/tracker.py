@@ -86,6 +86,7 @@ class Tracker(Review, LogReview):
         self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
+        self._log.look(at=self._clock())
 
     @classmethod
     def open(

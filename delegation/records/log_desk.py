@@ -52,6 +52,10 @@ class SqlLogDesk:
             keys=tuple(self.publisher.keys(state.generation)),
         )
 
+    def look(self, *, at: int) -> str:
+        """Compare the database with all that was signed; return why the log stopped, or nothing."""
+        return self.publisher.look(at=at)
+
     def update(self, *, at: int) -> bool:
         """Give places to what waits and sign; return False if another process is at it."""
         return self.publisher.update(at=at)

@@ -25,6 +25,7 @@ from delegation.records.database import Database
 from delegation.records.log import LogState, SqlLog, read_state
 from delegation.records.log_files import Kept, LogFolder
 from delegation.records.log_tables import STATE
+from delegation.records.numbers import raise_number
 from delegation.records.sequencer import sequence
 from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of, sign_checkpoint
 from delegation.transparency.merkle import EMPTY_ROOT
@@ -89,7 +90,7 @@ class Publisher:
                 self._publish(at)
                 self._has_looked = True
             except LogStoppedError as error:
-                self._note(str(error))
+                self._stop(str(error), at)
                 raise
             except OSError as error:
                 raise ConfigurationError(
@@ -205,6 +206,40 @@ class Publisher:
         """Record why the log stopped, or that it goes on."""
         with self._database.writing() as connection:
             connection.execute(update(STATE).values(stopped=why))
+
+    def _stop(self, why: str, at: int, *, anew: bool = False) -> None:
+        """Record why the log stopped, and let no proof pass that may have been used before.
+
+        A database that lost entries lost nonces with them. Proofs from before this instant are
+        refused until they are stale: for a little more than a minute nothing is decided.
+        """
+        with self._database.writing(alone=True) as connection:
+            if read_state(connection, locks=True).stopped == why and not anew:
+                return  # it is known, and the minute runs
+            connection.execute(update(STATE).values(stopped=why))
+            raise_number(connection, "nonces_before", at)
+
+    def look(self, *, at: int) -> str:
+        """Compare the database with all that was signed, before a call is decided.
+
+        Args:
+            at: Now, Unix seconds.
+
+        Returns:
+            Why the log stopped; empty if it did not.
+        """
+        if self.memory is None and self.folder is None:
+            return ""
+        with self._database.reading() as connection:
+            log = SqlLog(connection)
+            try:
+                self._refuse_fork(log, log.state())
+            except LogStoppedError as error:
+                why = str(error)
+            else:
+                return ""
+        self._stop(why, at, anew=True)
+        return why
 
     def rebuild(self, *, at: int) -> int:
         """Write all tiles again from the database; return how many.

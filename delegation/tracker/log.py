@@ -85,6 +85,19 @@ class LogDesk(Protocol):
     def status(self) -> LogStatus:
         """Return how far the log is."""
 
+    def look(self, *, at: int) -> str:
+        """Compare the database with all that was signed, before a call is decided.
+
+        A database that was restored from an older backup lost nonces, too: no call is decided until
+        every proof that may have been used is stale.
+
+        Args:
+            at: Now, Unix seconds.
+
+        Returns:
+            Why the log stopped; empty if it did not.
+        """
+
     def update(self, *, at: int) -> bool:
         """Give places to what waits and sign; return False if another process is at it.
 
