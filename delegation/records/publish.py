@@ -214,10 +214,10 @@ class Publisher:
         refused until they are stale: for a little more than a minute nothing is decided.
         """
         with self._database.writing(alone=True) as connection:
-            if read_state(connection, locks=True).stopped == why and not anew:
-                return  # it is known, and the minute runs
+            was_stopped = read_state(connection, locks=True).stopped
             connection.execute(update(STATE).values(stopped=why))
-            raise_number(connection, "nonces_before", at)
+            if anew or not was_stopped:  # else the minute runs already, and must come to an end
+                raise_number(connection, "nonces_before", at)
 
     def look(self, *, at: int) -> str:
         """Compare the database with all that was signed, before a call is decided.
