@@ -34,6 +34,7 @@ class Process:
                 ring_file=Path(settings.ring),
                 issuer=settings.issuer,
                 log_dir=settings.log_dir or None,
+                log_memory=settings.log_memory or None,
             )
         )
         self.tracker.keep_log(retain_days=settings.retain_days)

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
         log_requests: Whether each request is logged; failures always are.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
         log_dir: Folder in which the log's tiles are written; empty computes them when asked for.
+        log_memory: File in which the log's key remembers what it signed; empty: beside the ring.
         retain_days: Days for which arguments and proofs are kept, at least 190; 0 keeps them.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     log_requests: bool = False
     forward_routes: str = ""
     log_dir: str = ""
+    log_memory: str = ""
     retain_days: int = Field(default=0, ge=0, le=36_500)
     otlp_endpoint: str = ""
 

@@ -59,7 +59,12 @@ def opened(store: str | None, *, log_dir: Path | None = None) -> Iterator[Tracke
         fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
     with (
         refusing(),
-        Tracker.open(store_url(place), ring_file=ring_of(place), log_dir=log_dir) as tracker,
+        Tracker.open(
+            store_url(place),
+            ring_file=ring_of(place),
+            log_dir=log_dir,
+            log_memory=os.environ.get("DELEGATION_LOG_MEMORY") or None,
+        ) as tracker,
     ):
         yield tracker
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from delegation.cli.console import OUT, StoreOption, fail, opened
+from delegation.errors import LogStoppedError
 from delegation.tracker.retention import DAY, MIN_DAYS
 
 
@@ -34,7 +35,10 @@ def erase(
         except ValueError:
             fail("--before is no date.", "Write it as 2026-01-31.")
     with opened(store) as tracker:
-        # What has no place in the log yet keeps its salt until it has.
-        tracker.update_log()
+        try:
+            # What has no place in the log yet keeps its salt until it has.
+            tracker.update_log()
+        except LogStoppedError as error:
+            OUT.print(f"{error} What has its place in it is erased all the same.", markup=False)
         count = tracker.erase(before=instant)
     OUT.print(f"Erased arguments, salts and proofs of {count} decisions.", markup=False)

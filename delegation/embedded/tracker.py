@@ -98,6 +98,7 @@ class Tracker(Review, LogReview):
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
         log_dir: Path | str | None = None,
+        log_memory: Path | str | None = None,
     ) -> Self:
         """Open a store and its keys.
 
@@ -109,6 +110,8 @@ class Tracker(Review, LogReview):
             clock: Returns Unix seconds; the system's clock if left out.
             log_dir: Folder in which the log's tiles and checkpoint are written; they are computed
                 where they are asked for if left out.
+            log_memory: File in which the log's key remembers what it signed; beside the ring's file
+                if left out.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -122,7 +125,7 @@ class Tracker(Review, LogReview):
             ring or KeyRing.generate(issuer),
             clock=clock,
             log_dir=None if log_dir is None else Path(log_dir),
-            log_memory=None if ring_file is None else memory_file(ring_file),
+            log_memory=_memory(log_memory, ring_file),
         )
 
     def __enter__(self) -> Self:
@@ -363,6 +366,12 @@ def _ring_in(file: Path, issuer: str) -> KeyRing:
     ring = KeyRing.generate(issuer)
     ring.save(file)
     return ring
+
+
+def _memory(given: Path | str | None, ring_file: Path | str | None) -> Path | None:
+    if given is not None:
+        return Path(given)
+    return None if ring_file is None else memory_file(ring_file)
 
 
 def _text(token: Token | str) -> str:

@@ -34,6 +34,9 @@ ROUTES = [
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
+    ("GET", "/v1/log/checkpoint", None), ("GET", "/v1/log/proof/inclusion", None), ("GET", "/v1/log/proof/consistency", None), ("GET", "/v1/log/tile/x/x", None),
+    ("GET", "/v1/log/tile/entries/x", {"operator", "reviewer"}), ("GET", "/v1/log/status", {"operator", "reviewer"}), ("GET", "/v1/links/x/proof", {"operator", "reviewer"}),
+    ("GET", "/v1/decisions/x/proof", {"operator", "reviewer", "service"}),
 ]  # fmt: skip
 
 
@@ -65,9 +68,9 @@ def test_every_route_is_in_the_table_of_roles(service: Service) -> None:
 
 def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
     """A route without a gate would be open by accident."""
-    from delegation_api.routers import desk, health, records, registry, tasks, verify
+    from delegation_api.routers import desk, health, log, records, registry, tasks, verify
 
-    for part in (tasks, registry, desk, records, verify, health):
+    for part in (tasks, registry, desk, log, records, verify, health):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             assert len(gates(route.dependant)) == 1, route.path

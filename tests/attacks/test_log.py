@@ -287,6 +287,8 @@ def test_no_keys_verify_nothing(place) -> None:
     from delegation.transparency.audit import audit
 
     assert not audit(FolderSource(folder / "log"), [])
-    hashes = audit(FolderSource(folder / "log"), world.tracker.log_status().keys, reads_entries=False)
+    hashes = audit(
+        FolderSource(folder / "log"), world.tracker.log_status().keys, reads_entries=False
+    )
     assert hashes
     assert not hashes.forest.links

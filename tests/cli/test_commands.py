@@ -93,7 +93,7 @@ def test_keys_and_schema_commands_work(store) -> None:
         "active",
         "retired",
     ]
-    assert "database 0002" in RUN.invoke(app, ["db", "current"]).stdout
+    assert "database 0006" in RUN.invoke(app, ["db", "current"]).stdout
     assert RUN.invoke(app, ["db", "upgrade"]).exit_code == 0
 
 

@@ -40,9 +40,7 @@ class Backups:
                 self.file.with_name(name).unlink(missing_ok=True)
             shutil.copy(self.copy, self.file)
             return
-        self.server._run(
-            "pg_restore", "--clean", "--if-exists", f"--dbname={self.url}", self.copy
-        )
+        self.server._run("pg_restore", "--clean", "--if-exists", f"--dbname={self.url}", self.copy)
 
 
 @pytest.fixture
@@ -137,9 +135,7 @@ def test_an_older_backup_signs_no_fork_and_lets_no_used_proof_pass(
     again.tracker.close()
 
 
-def test_a_folder_that_was_restored_alone_is_written_again(
-    filed: World, tmp_path: Path
-) -> None:
+def test_a_folder_that_was_restored_alone_is_written_again(filed: World, tmp_path: Path) -> None:
     """An older folder is the beginning of the log: it is brought up to date, not feared."""
     with_files(filed, tmp_path)
     busy(filed)

@@ -136,7 +136,9 @@ def test_two_sequencers_give_each_record_one_place(filed: World, url: str) -> No
 def test_a_link_that_two_processes_recorded_at_once_has_one_place(filed: World) -> None:
     """The same leaf waits twice, or once more after it has its place: it stands in the log once."""
     busy(filed)
-    copy = "INSERT INTO log_pending (kind, record, hash, entry) SELECT kind, record, hash, entry FROM"
+    copy = (
+        "INSERT INTO log_pending (kind, record, hash, entry) SELECT kind, record, hash, entry FROM"
+    )
     execute(filed, f"{copy} log_pending WHERE kind = 'link'")
     filed.tracker.update_log()
     execute(filed, f"{copy} log_entry WHERE kind = 'link'")

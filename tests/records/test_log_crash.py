@@ -130,7 +130,10 @@ def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_
     ring_file = tmp_path / "ring.json"
     filed.tracker._desk.ring.save(ring_file)
     code = CHILD.format(
-        tests=str(Path(__file__).parents[1]), url=url, ring=str(ring_file), folder=str(tmp_path / "log")
+        tests=str(Path(__file__).parents[1]),
+        url=url,
+        ring=str(ring_file),
+        folder=str(tmp_path / "log"),
     )
     from delegation.embedded import Tracker
 

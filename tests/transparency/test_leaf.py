@@ -104,7 +104,10 @@ def test_a_links_leaf_has_these_bytes() -> None:
         f'{LINK_HEAD}{leaf.id}","kind":"link","payload":{PAYLOAD},"sequence":2,'
         '"task":"tsk_AAAAAAAAAAAAAAAAAAAAAA","v":1}'
     )
-    assert leaf_hash(leaf.entry).hex() == "83ff10991a971bfc56612177b2452fec01ff3368e250d1278b91c1913cfd6452"
+    assert (
+        leaf_hash(leaf.entry).hex()
+        == "83ff10991a971bfc56612177b2452fec01ff3368e250d1278b91c1913cfd6452"
+    )
     assert read_leaf(leaf.entry) == leaf
 
 
