@@ -9,20 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from delegation import canonical
 from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import b64u
 from delegation.records.decisions import new_salt
-from delegation.records.log_tables import PENDING
 from delegation.records.tables import DECISIONS, EVIDENCE, LINKS
 from delegation.tokens.evidence import LinkEvidence
-from delegation.transparency.leaf import DecisionLeaf, Leaf, LinkLeaf, erasable_digest
+from delegation.transparency.leaf import DecisionLeaf, Kind, Leaf, LinkLeaf, erasable_digest
 from delegation.transparency.merkle import leaf_hash
 
-_INSERT: Final = insert(PENDING)
+_WAIT_SQLITE: Final = "INSERT INTO log_pending (kind, record, hash, entry) VALUES (?, ?, ?, ?)"
+_WAIT_POSTGRES: Final = text(
+    "INSERT INTO log_pending (kind, record, hash, entry)"
+    " SELECT * FROM unnest(:kinds, :records, :hashes, :entries)"
+).bindparams(
+    bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("records", type_=ARRAY(Text)),
+    bindparam("hashes", type_=ARRAY(LargeBinary)),
+    bindparam("entries", type_=ARRAY(LargeBinary)),
+)
+_PLAIN: Final = (
+    "at", "audience", "catalogue", "caveat", "claimed_cause", "client", "code", "denied_depth",
+    "denied_link", "epoch", "holder", "id", "message", "purpose", "remedy", "sequence", "step",
+    "steps", "task", "tool", "valid_until",
+)  # fmt: skip
 _OLD_DECISIONS: Final = (
     select(DECISIONS)
     .where(DECISIONS.c.sequence > bindparam("after"), DECISIONS.c.sequence <= bindparam("upto"))
@@ -49,20 +63,62 @@ _SALT: Final = (
 
 def log_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Let decisions wait for their place in the log; committed with them or not at all."""
-    log(connection, [decision_leaf(row) for row in rows])
+    _wait(connection, "decision", [(row["id"], decision_entry(row)) for row in rows])
 
 
-def log(connection: Connection, leaves: Iterable[Leaf]) -> None:
-    """Let leaves wait for their place in the log."""
-    waiting = [row_of(leaf) for leaf in leaves]
-    if waiting:
-        connection.execute(_INSERT, waiting)
+def log_links(connection: Connection, leaves: Iterable[LinkLeaf]) -> None:
+    """Let links wait for their place in the log."""
+    _wait(connection, "link", [(leaf.id, leaf.entry) for leaf in leaves])
+
+
+def _wait(connection: Connection, kind: Kind, leaves: Sequence[tuple[str, bytes]]) -> None:
+    # Every decision passes here, so by the driver's own way, as `claims` does.
+    rows = [(kind, record, leaf_hash(entry), entry) for record, entry in leaves]
+    if connection.dialect.name == "sqlite":
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(_WAIT_SQLITE, rows)
+        finally:
+            cursor.close()
+        return
+    columns = zip(*rows, strict=True)
+    names = ("kinds", "records", "hashes", "entries")
+    connection.execute(_WAIT_POSTGRES, dict(zip(names, map(list, columns), strict=True)))
 
 
 def row_of(leaf: Leaf) -> dict[str, Any]:
     """Return a leaf's columns."""
     entry = leaf.entry
     return {"kind": leaf.kind, "record": leaf.id, "hash": leaf_hash(entry), "entry": entry}
+
+
+def decision_entry(row: Mapping[str, Any]) -> bytes:
+    """Return `decision_leaf(row).entry`, in less than half the time; a test holds the two equal."""
+    body: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    body |= {
+        "v": 1,
+        "kind": "decision",
+        "allowed": bool(row["allowed"]),
+        "arguments": b64u(row["arguments_digest"]),
+        "erasable": _erasable(row),
+        "cost": 0,
+        "links": 0,
+    }
+    # Costs and links are canonical JSON already. No text holds these marks: its quotes are escaped.
+    whole = canonical.text_of(body)
+    whole = whole.replace('"cost":0,', f'"cost":{row["cost"]},', 1)
+    return whole.replace('"links":0,', f'"links":{row["links"]},', 1).encode()
+
+
+def _erasable(row: Mapping[str, Any]) -> str:
+    return erasable_digest(
+        row["arguments_salt"],
+        access=row["access"],
+        arguments=row["arguments"],
+        proof=row["proof"],
+        detail=row["detail"],
+        resources=row["resources"],
+    )
 
 
 def decision_leaf(row: Mapping[str, Any]) -> DecisionLeaf:
@@ -93,14 +149,7 @@ def decision_leaf(row: Mapping[str, Any]) -> DecisionLeaf:
         catalogue=row["catalogue"],
         client=row["client"],
         arguments=b64u(row["arguments_digest"]),
-        erasable=erasable_digest(
-            row["arguments_salt"],
-            access=row["access"],
-            arguments=row["arguments"],
-            proof=row["proof"],
-            detail=row["detail"],
-            resources=row["resources"],
-        ),
+        erasable=_erasable(row),
     )
 
 

@@ -17,7 +17,7 @@ from delegation.canonical import b64u
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry, Standing
 from delegation.records.database import upsert
-from delegation.records.leaves import link_leaf, log
+from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import take_number
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -110,7 +110,7 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
             upsert(connection, LINKS).on_conflict_do_nothing(),
             [_link_row(new, n) for n, new in enumerate(fresh.values(), start=first)],
         )
-        log(connection, (_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)))
+        log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
     proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
     added = [

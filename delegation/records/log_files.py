@@ -70,7 +70,9 @@ class Kept:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, MalformedError) as error:
-            raise LogStoppedError(f"{self.file.name} holds no readable checkpoint.") from error
+            raise LogStoppedError(
+                f"{self.file.name} holds no readable checkpoint.", is_older=True
+            ) from error
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint; one of the same log that is further stays."""

@@ -90,7 +90,7 @@ class Publisher:
                 self._publish(at)
                 self._has_looked = True
             except LogStoppedError as error:
-                self._stop(str(error), at)
+                self._stop(error, at)
                 raise
             except OSError as error:
                 raise ConfigurationError(
@@ -154,7 +154,9 @@ class Publisher:
             LogStoppedError: It is not.
         """
         if state.head is not None:
-            self._refuse_unless_begins(log, state, state.head, "the database's own checkpoint")
+            self._refuse_unless_begins(
+                log, state, state.head, "the database's own checkpoint", is_older=False
+            )
         if self.memory is not None:
             self._look(log, state, self.memory, "a checkpoint that this key signed")
         if self.folder is not None:
@@ -164,21 +166,24 @@ class Publisher:
         found = kept.read()
         earlier = {origin_of(self._ring.issuer, g) for g in range(1, state.generation)}
         if found is not None and found.origin not in earlier:
-            self._refuse_unless_begins(log, state, found, what)
+            self._refuse_unless_begins(log, state, found, what, is_older=True)
 
     def _refuse_unless_begins(
-        self, log: SqlLog, state: LogState, signed: Checkpoint, what: str
+        self, log: SqlLog, state: LogState, signed: Checkpoint, what: str, *, is_older: bool
     ) -> None:
         if not signed.is_signed_by(self.keys(state.generation)):
-            raise LogStoppedError(f"{what} is not signed by this log's key.")
+            raise LogStoppedError(f"{what} is not signed by this log's key.", is_older=is_older)
         if signed.size > state.size:
             raise LogStoppedError(
                 f"the database has {state.size} entries, and {what} covers {signed.size}: it was "
-                "restored from an older backup, or entries were deleted."
+                "restored from an older backup, or entries were deleted.",
+                is_older=is_older,
             )
         now = log.root(signed.size) if signed.size else EMPTY_ROOT
         if now != signed.root:
-            raise LogStoppedError(f"the first {signed.size} entries are not those of {what}.")
+            raise LogStoppedError(
+                f"the first {signed.size} entries are not those of {what}.", is_older=is_older
+            )
 
     def _sign(self, state: LogState, root: bytes) -> Checkpoint:
         origin = origin_of(self._ring.issuer, state.generation)
@@ -207,16 +212,17 @@ class Publisher:
         with self._database.writing() as connection:
             connection.execute(update(STATE).values(stopped=why))
 
-    def _stop(self, why: str, at: int, *, anew: bool = False) -> None:
+    def _stop(self, stopped: LogStoppedError, at: int, *, anew: bool = False) -> None:
         """Record why the log stopped, and let no proof pass that may have been used before.
 
-        A database that lost entries lost nonces with them. Proofs from before this instant are
-        refused until they are stale: for a little more than a minute nothing is decided.
+        An older database lost nonces, too. Proofs from before this instant are refused until they
+        are stale: for a little more than a minute nothing is decided.
         """
         with self._database.writing(alone=True) as connection:
             was_stopped = read_state(connection, locks=True).stopped
-            connection.execute(update(STATE).values(stopped=why))
-            if anew or not was_stopped:  # else the minute runs already, and must come to an end
+            connection.execute(update(STATE).values(stopped=str(stopped)))
+            # Once it is known, the minute runs already, and must come to an end.
+            if stopped.is_older and (anew or not was_stopped):
                 raise_number(connection, "nonces_before", at)
 
     def look(self, *, at: int) -> str:
@@ -235,11 +241,11 @@ class Publisher:
             try:
                 self._refuse_fork(log, log.state())
             except LogStoppedError as error:
-                why = str(error)
+                found = error
             else:
                 return ""
-        self._stop(why, at, anew=True)
-        return why
+        self._stop(found, at, anew=True)
+        return str(found)
 
     def rebuild(self, *, at: int) -> int:
         """Write all tiles again from the database; return how many.

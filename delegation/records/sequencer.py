@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 
 from delegation.errors import LogStoppedError
 from delegation.records.leaves import old_decisions, old_links, row_of
@@ -20,11 +31,21 @@ from delegation.transparency.leaf import Leaf
 from delegation.transparency.merkle import leaf_hash
 from delegation.transparency.tile import MAX_LEVEL, WIDTH, Tile, fold
 
-MOST: Final = 1024  # leaves in one transaction: calls that are decided meanwhile wait for it
-_WAITING: Final = select(PENDING).order_by(PENDING.c.n).limit(MOST)
-_DELETE: Final = delete(PENDING).where(PENDING.c.n == bindparam("moved"))
-_KNOWN: Final = select(ENTRIES.c.kind, ENTRIES.c.record).where(
-    ENTRIES.c.record.in_(bindparam("records", expanding=True))
+MOST: Final = 512  # leaves in one transaction: calls that are decided meanwhile wait for it
+_WAITING: Final = select(PENDING).order_by(PENDING.c.n).limit(bindparam("most"))
+_IDS: Final = PENDING.c.n.in_(bindparam("ids", expanding=True))
+_LEAF: Final = ("kind", "record", "hash", "entry")
+# Moved inside the database. By their numbers: another with a lower one may be committed meanwhile.
+_MOVE: Final = insert(ENTRIES).from_select(
+    ["place", *_LEAF],
+    select(
+        bindparam("size", type_=BigInteger) + func.row_number().over(order_by=PENDING.c.n) - 1,
+        *(PENDING.c[name] for name in _LEAF),
+    ).where(_IDS),
+)
+_DELETE: Final = delete(PENDING).where(_IDS)
+_KNOWN: Final = select(ENTRIES.c.record).where(
+    ENTRIES.c.kind == "link", ENTRIES.c.record.in_(bindparam("records", expanding=True))
 )
 _LAST: Final = select(ENTRIES.c.place).order_by(ENTRIES.c.place.desc()).limit(1)
 _LOCKED: Final = select(STATE).with_for_update()
@@ -51,12 +72,17 @@ def sequence(connection: Connection) -> int:
         _append(connection, state.size, [row_of(leaf) for _, leaf in older])
         connection.execute(update(STATE).values(**moved))
         return max(1, len(older))
-    rows = connection.execute(_WAITING).all()
+    rows = connection.execute(_WAITING, {"most": MOST}).all()
     if not rows:
         return 0
-    fresh = _fresh(connection, [dict(row._mapping) for row in rows])  # noqa: SLF001  # its public name
-    _append(connection, state.size, fresh)
-    connection.execute(_DELETE, [{"moved": row.n} for row in rows])
+    fresh = _fresh(connection, rows)
+    if fresh:
+        try:
+            connection.execute(_MOVE, {"size": state.size, "ids": fresh})
+        except IntegrityError as error:
+            raise LogStoppedError("A decision waits that has its place already.") from error
+        _climb(connection, state.size, state.size + len(fresh))
+    connection.execute(_DELETE, {"ids": [row.n for row in rows]})
     return len(rows)
 
 
@@ -73,29 +99,33 @@ def _older(connection: Connection, state: Any) -> tuple[list[tuple[int, Leaf]], 
     return [], {}
 
 
-def _fresh(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what waits without what has a place already, after a look at its hashes."""
-    asked = {"records": list({row["record"] for row in rows})}
-    known = {(row.kind, row.record) for row in connection.execute(_KNOWN, asked)}
+def _fresh(connection: Connection, rows: Sequence[Row[Any]]) -> list[int]:
+    """Return the numbers of what waits, without links that have a place, after a look at its hashes."""
+    links = [row.record for row in rows if row.kind == "link"]
+    seen = set(connection.execute(_KNOWN, {"records": links}).scalars()) if links else set[str]()
     fresh = []
     for row in rows:
-        if leaf_hash(row["entry"]) != row["hash"]:
-            raise LogStoppedError(f"The leaf of {row['record']} was changed before it had a place.")
-        name = (row["kind"], row["record"])
-        if name not in known:
-            known.add(name)
-            fresh.append({k: row[k] for k in ("kind", "record", "hash", "entry")})
+        if leaf_hash(row.entry) != row.hash:
+            raise LogStoppedError(f"The leaf of {row.record} was changed before it had a place.")
+        if row.kind == "link":
+            if row.record in seen:
+                continue
+            seen.add(row.record)
+        fresh.append(row.n)
     return fresh
 
 
 def _append(connection: Connection, size: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Write entries at the log's end, and the hashes above every row of 256 that they fill."""
-    if not rows:
-        return
-    connection.execute(
-        insert(ENTRIES), [{**row, "place": place} for place, row in enumerate(rows, start=size)]
-    )
-    end = size + len(rows)
+    """Write entries at the log's end."""
+    if rows:
+        connection.execute(
+            insert(ENTRIES), [{**row, "place": place} for place, row in enumerate(rows, start=size)]
+        )
+        _climb(connection, size, size + len(rows))
+
+
+def _climb(connection: Connection, size: int, end: int) -> None:
+    """Write the hashes above every row of 256 that the newest entries fill, and the log's size."""
     log = SqlLog(connection)
     before, after = size, end
     for level in range(1, MAX_LEVEL + 1):

@@ -151,7 +151,6 @@ def test_more_than_a_tile_climbs_into_the_level_above(filed: World, monkeypatch,
     """Rows of 256 fill level 1, in steps of any size; tiles from disk and from the database agree."""
     with_files(filed, tmp_path)
     monkeypatch.setattr(sequencer, "MOST", 100)
-    monkeypatch.setattr(sequencer, "_WAITING", sequencer._WAITING.limit(100))
     filed.tracker._store._gate.admits = lambda *_: True
     for n in range(600):
         filed.tracker.check("?", None, filed.access())

@@ -190,3 +190,28 @@ def test_no_leaf_holds_arguments(world: World) -> None:
     assert isinstance(log, SqlLog)
     assert len(entries) > 10
     assert not [entry for entry in entries if b"secret" in entry]
+
+
+def test_the_quick_entry_of_a_row_is_the_leafs(world: World, monkeypatch) -> None:
+    """What the writer makes for every decision is what the leaf of the same columns is."""
+    from delegation.records import batch, leaves
+
+    seen = []
+    real = batch.log_decisions
+
+    def looking(connection, rows) -> None:
+        seen.extend(dict(row) for row in rows)
+        real(connection, rows)
+
+    monkeypatch.setattr(batch, "log_decisions", looking)
+    busy(world)
+    token = world.chain("boss", "a")
+    world.check(token, "a", world.access("pay.refund", order='o\u00e9"\\', amount=5))
+    world.check(token, "a", world.access("mail.send", to="x@evil.example", body="b"))
+    assert len(seen) == 7
+    # What imitates the marks that are filled in is text, and stays it.
+    hostile = '"cost":0,"links":0,'
+    seen.append({**seen[0], "message": hostile, "caveat": hostile, "client": hostile})
+    for row in seen:
+        assert leaves.decision_entry(row) == leaves.decision_leaf(row).entry
+        read_leaf(leaves.decision_entry(row))
