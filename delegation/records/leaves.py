@@ -7,6 +7,7 @@ is found out like one that is changed after.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, select, text, update
@@ -32,11 +33,6 @@ _WAIT_POSTGRES: Final = text(
     bindparam("hashes", type_=ARRAY(LargeBinary)),
     bindparam("entries", type_=ARRAY(LargeBinary)),
 )
-_PLAIN: Final = (
-    "at", "audience", "catalogue", "caveat", "claimed_cause", "client", "code", "denied_depth",
-    "denied_link", "epoch", "holder", "id", "message", "purpose", "remedy", "sequence", "step",
-    "steps", "task", "tool", "valid_until",
-)  # fmt: skip
 _OLD_DECISIONS: Final = (
     select(DECISIONS)
     .where(DECISIONS.c.sequence > bindparam("after"), DECISIONS.c.sequence <= bindparam("upto"))
@@ -93,21 +89,48 @@ def row_of(leaf: Leaf) -> dict[str, Any]:
 
 
 def decision_entry(row: Mapping[str, Any]) -> bytes:
-    """Return `decision_leaf(row).entry`, in less than half the time; a test holds the two equal."""
-    body: dict[str, Any] = {name: row[name] for name in _PLAIN}
-    body |= {
-        "v": 1,
-        "kind": "decision",
-        "allowed": bool(row["allowed"]),
-        "arguments": b64u(row["arguments_digest"]),
-        "erasable": _erasable(row),
-        "cost": 0,
-        "links": 0,
-    }
-    # Costs and links are canonical JSON already. No text holds these marks: its quotes are escaped.
-    whole = canonical.text_of(body)
-    whole = whole.replace('"cost":0,', f'"cost":{row["cost"]},', 1)
-    return whole.replace('"links":0,', f'"links":{row["links"]},', 1).encode()
+    """Return `decision_leaf(row).entry`, four times as fast; a test holds the two equal.
+
+    Members in the order of their names. Costs and links are canonical JSON already.
+    """
+    return (
+        f'{{"allowed":{"true" if row["allowed"] else "false"}'
+        f',"arguments":"{b64u(row["arguments_digest"])}"'
+        f',"at":{row["at"]}'
+        f',"audience":{_text(row["audience"])}'
+        f',"catalogue":{row["catalogue"]}'
+        f',"caveat":{_text(row["caveat"])}'
+        f',"claimed_cause":{_text(row["claimed_cause"])}'
+        f',"client":{_text(row["client"])}'
+        f',"code":{_text(row["code"])}'
+        f',"cost":{row["cost"]}'
+        f',"denied_depth":{_number(row["denied_depth"])}'
+        f',"denied_link":{_text(row["denied_link"])}'
+        f',"epoch":{row["epoch"]}'
+        f',"erasable":"{_erasable(row)}"'
+        f',"holder":{_text(row["holder"])}'
+        f',"id":{_text(row["id"])}'
+        f',"kind":"decision"'
+        f',"links":{row["links"]}'
+        f',"message":{_text(row["message"])}'
+        f',"purpose":{_text(row["purpose"])}'
+        f',"remedy":{_text(row["remedy"])}'
+        f',"sequence":{row["sequence"]}'
+        f',"step":{_number(row["step"])}'
+        f',"steps":{_text(row["steps"])}'
+        f',"task":{_text(row["task"])}'
+        f',"tool":{_text(row["tool"])}'
+        f',"v":1'
+        f',"valid_until":{row["valid_until"]}}}'
+    ).encode()
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
 
 
 def _erasable(row: Mapping[str, Any]) -> str:

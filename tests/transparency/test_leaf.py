@@ -209,8 +209,7 @@ def test_the_quick_entry_of_a_row_is_the_leafs(world: World, monkeypatch) -> Non
     world.check(token, "a", world.access("pay.refund", order='o\u00e9"\\', amount=5))
     world.check(token, "a", world.access("mail.send", to="x@evil.example", body="b"))
     assert len(seen) == 7
-    # What imitates the marks that are filled in is text, and stays it.
-    hostile = '"cost":0,"links":0,'
+    hostile = '"\\,"cost":{},\u2028\x00\x1f\x7f\U0001f600'
     seen.append({**seen[0], "message": hostile, "caveat": hostile, "client": hostile})
     for row in seen:
         assert leaves.decision_entry(row) == leaves.decision_leaf(row).entry
