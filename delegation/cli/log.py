@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,29 +10,21 @@ from typing import Annotated, Final
 
 import typer
 
-from delegation.cli.console import (
-    OUT,
-    JsonOption,
-    StoreOption,
-    default_store,
-    fail,
-    opened,
-    print_json,
-    print_table,
-    refusing,
-)
+from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say
+from delegation.cli.source import StoreOption, UrlOption, opened_store, service_url
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import PublicRing
 from delegation.records.log_files import LogFolder
+from delegation.tracker.log import LogStatus
 from delegation.transparency.audit import Audit, Finding, Source, audit
-from delegation.transparency.checkpoint import LogKey
+from delegation.transparency.checkpoint import MAX_TEXT, LogKey
 from delegation.transparency.tile import Tile
 
 app = typer.Typer(no_args_is_help=True)
 _URL: Final = re.compile("https?://")
-_MOST: Final = 64 * 1024  # bytes of a file that names a key or a checkpoint
+FolderArgument = Annotated[Path, typer.Argument(help="DELEGATION_LOG_DIR of the service.")]
 
 
 class FolderSource:
@@ -49,7 +42,9 @@ class FolderSource:
         """Return the newest checkpoint's text as it stands there."""
         try:
             # Bytes, since a reader of text would take one line end for another.
-            return self._folder.checkpoint.file.read_bytes()[:_MOST].decode("utf-8", "replace")
+            return self._folder.checkpoint.file.read_bytes()[: MAX_TEXT + 1].decode(
+                "utf-8", "replace"
+            )
         except FileNotFoundError:
             return None
 
@@ -91,49 +86,44 @@ def verify(
     ] = None,
     *,
     key: Annotated[
-        list[str] | None, typer.Option(help="The log's key, as text or in a file; repeatable.")
+        list[str] | None,
+        typer.Option("--key", help="The log's key, as text or in a file; repeatable."),
     ] = None,
     since: Annotated[
-        Path | None, typer.Option(help="A checkpoint that was kept: the log must continue it.")
+        str | None,
+        typer.Option(help="File of a checkpoint that was kept: the log must continue it."),
     ] = None,
     store: Annotated[
         str | None, typer.Option("--store", help="Compare with the records of this store, too.")
     ] = None,
-    api_key: Annotated[
-        str, typer.Option(envvar="DELEGATION_API_KEY", help="A reviewer's, for a URL's entries.")
-    ] = "",
     hashes_only: Annotated[
-        bool, typer.Option(help="Read no entries: the tree is verified, not what it holds.")
+        bool, typer.Option("--hashes-only", help="Read no entries: only the tree is verified.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Verify signature, tree, entries, authors and history; with a store, every record, too.
 
-    Without --since and without a witness, an operator who holds the key can have written the whole
-    log anew: keep checkpoints where the operator does not reach.
+    A URL's entries need a reviewer's key in DELEGATION_API_KEY. Without --since and without a
+    witness, an operator who holds the key can have written the whole log anew: keep checkpoints
+    where the operator does not reach.
     """
     older = None if since is None else _read(since)
-    if place is None:
-        with opened(store) as tracker:
-            keys = _keys(key) or tracker.log_status().keys
-            done = _audit(
-                AskedSource(tracker), keys, tracker.public_ring(), older, hashes_only=hashes_only
+    keys = _keys(key or ())
+    compared: Sequence[Finding] = ()
+    if place is None or store is not None:
+        with opened_store(store) as tracker:
+            keys = keys or tracker.log_status().keys
+            ring = tracker.public_ring()
+            source = AskedSource(tracker)
+            done = (
+                _audit(source, keys, ring, older, hashes_only=hashes_only)
+                if place is None
+                else _audit_place(place, keys, ring, older, hashes_only=hashes_only)
             )
-            _show(done, tracker.compare_log(), as_json=as_json)
-        return
-    keys = _keys(key)
-    if store is None:
-        _show(
-            _audit_place(place, keys, None, older, api_key=api_key, hashes_only=hashes_only),
-            (),
-            as_json=as_json,
-        )
-        return
-    with opened(store) as tracker:
-        keys = keys or list(tracker.log_status().keys)
-        ring = tracker.public_ring()
-        done = _audit_place(place, keys, ring, older, api_key=api_key, hashes_only=hashes_only)
-        _show(done, tracker.compare_log(), as_json=as_json)
+            compared = tracker.compare_log()
+    else:
+        done = _audit_place(place, keys, None, older, hashes_only=hashes_only)
+    _show(done, compared, as_json=as_json)
 
 
 def _audit_place(
@@ -142,7 +132,6 @@ def _audit_place(
     ring: PublicRing | None,
     older: str | None,
     *,
-    api_key: str,
     hashes_only: bool,
 ) -> Audit:
     if not keys:
@@ -152,9 +141,10 @@ def _audit_place(
         )
     if not _URL.match(place):
         if not Path(place).is_dir():
-            fail(f"There is no folder {place}.", "Name a folder of tiles, or a service's URL.")
+            fail("There is no such folder.", "Name a folder of tiles, or a service's URL.")
         return _audit(FolderSource(Path(place)), keys, ring, older, hashes_only=hashes_only)
-    with refusing(), Client(place, api_key=api_key) as client:
+    secret = os.environ.get("DELEGATION_API_KEY", "")
+    with Client(service_url(None, place) or "", api_key=secret) as client:
         return _audit(AskedSource(client), keys, ring, older, hashes_only=hashes_only)
 
 
@@ -187,41 +177,36 @@ def _show(done: Audit, compared: Sequence[Finding], *, as_json: bool) -> None:
         )
     else:
         for one in findings:
-            OUT.print(f"{one.code}: {one.message}", markup=False)
+            say(f"{one.code}: {one.message}")
         if is_good and head is not None:
-            OUT.print(
-                f"{head.origin} verifies: {head.size} entries, {links} links, "
-                f"{decisions} decisions.",
-                markup=False,
-            )
+            held = f"{head.size} entries, {links} links, {decisions} decisions"
+            say(f"{head.origin} verifies: {held}.")
     if not is_good:
         raise typer.Exit(1)
 
 
-def _keys(texts: Sequence[str] | None) -> list[LogKey]:
-    with refusing():
-        return [
-            LogKey.from_text(_read(Path(text)).strip() if Path(text).is_file() else text)
-            for text in texts or ()
-        ]
+def _keys(texts: Sequence[str]) -> Sequence[LogKey]:
+    return [LogKey.from_text(read_text(t) if Path(t).is_file() else t) for t in texts]
 
 
-def _read(file: Path) -> str:
+def _read(file: str) -> str:
     try:
-        return file.read_bytes()[:_MOST].decode("utf-8", "strict")
+        return Path(file).read_bytes()[: MAX_TEXT + 1].decode("utf-8", "strict")
     except (OSError, ValueError):
-        fail(f"The file {file} cannot be read.", "Name a text file.")
+        fail("The checkpoint cannot be read.", "Name the text file in which it was kept.")
 
 
 @app.command("status")
-def status(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def status(
+    *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
     """Show how far the log is, and the keys that verify it."""
-    with opened(store) as tracker:
-        found = tracker.log_status()
+    found = _status(store, url)
     rows = {
         "origin": found.origin,
         "entries": found.size,
         "signed": found.signed,
+        "signed_at": found.signed_at,
         "waiting": found.waiting,
         "stopped": found.stopped,
         "keys": [key.text for key in found.keys],
@@ -229,38 +214,57 @@ def status(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    shown = [(name, "\n".join(v) if isinstance(v, list) else str(v)) for name, v in rows.items()]
+    shown = [(name, value) for name, value in rows.items() if name not in {"keys", "stopped"}]
     print_table("The log", ("", ""), shown)
+    for key in found.keys:
+        say(f"key {key.text}")
+    if found.stopped:
+        say(found.stopped)
     if not found.keys:
-        OUT.print("The ring has no log key: `delegation keys rotate log` adds one.", markup=False)
+        say("The ring has no log key: `delegation keys rotate log` adds one.")
+
+
+def _status(store: str | None, url: str | None) -> LogStatus:
+    service = service_url(store, url)
+    if service is None:
+        with opened_store(store) as tracker:
+            return tracker.log_status()
+    with Client(service, api_key=os.environ.get("DELEGATION_API_KEY", "")) as client:
+        return client.log_status()
 
 
 @app.command("rebuild")
 def rebuild(
-    folder: Annotated[Path, typer.Argument(help="DELEGATION_LOG_DIR of the service.")],
-    *,
-    store: StoreOption = None,
+    folder: FolderArgument, *, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Write all tiles again from the database, which is the truth."""
-    with opened(store, log_dir=folder) as tracker:
+    with opened_store(store, log_dir=folder) as tracker:
         count = tracker.rebuild_log()
-    OUT.print(f"Wrote {count} tiles to {folder}.", markup=False)
+    if as_json:
+        print_json({"tiles": count})
+    else:
+        say(f"Wrote {count} tiles.")
 
 
 @app.command("restart")
 def restart(
     *,
     store: StoreOption = None,
-    folder: Annotated[Path | None, typer.Option(help="DELEGATION_LOG_DIR of the service.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="DELEGATION_LOG_DIR of the service.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Begin a new log under a new name, after a database lost what was signed.
 
     The old log's checkpoints stay evidence that something was lost. Stop the service first.
     """
-    place = store or default_store()
     if not yes:
         fail("This ends the log; all that is recorded goes into a new one.", "Add --yes.")
-    with opened(place, log_dir=folder) as tracker:
+    with opened_store(store, log_dir=folder) as tracker:
         name = tracker.restart_log()
-    OUT.print(f"The log is now {name}.", markup=False)
+    if as_json:
+        print_json({"origin": name})
+    else:
+        say(f"The log is now {name}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import tempfile
 from itertools import chain, count
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from delegation.cli.console import OUT, StoreOption, default_store, fail, refusing, ring_of
+from delegation.cli.console import USAGE, JsonOption, fail, say
+from delegation.cli.source import StoreOption, default_store, ring_of
 from delegation.embedded import Tracker, store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import MissingExtraError
@@ -37,6 +39,7 @@ def serve(
     make_keys: Annotated[
         bool, typer.Option(help="Make and print an operator's and a reviewer's key if none lives.")
     ] = True,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve the store. The first start makes the store, its ring, and the first API keys.
 
@@ -45,8 +48,7 @@ def serve(
     try:
         from delegation_api.settings import Settings  # noqa: PLC0415  # an extra
     except ImportError:
-        error = MissingExtraError("server", "Serving")
-        fail(str(error), error.remedy)
+        raise MissingExtraError("server", "Serving") from None
     given: dict[str, Any] = {
         "host": host, "port": port, "workers": workers, "issuer": issuer, "store": store,
     }  # fmt: skip
@@ -60,6 +62,8 @@ def serve(
         fail(
             "SQLite has one writer: it serves one worker.",
             "Leave --workers out, or use a postgresql:// store.",
+            code="usage",
+            status=USAGE,
         )
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,22 +77,23 @@ def serve(
             "issuer": settings.issuer or url,
         }
     )
-    with (
-        refusing(),
-        Tracker.open(
-            store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
-        ) as tracker,
-    ):
-        OUT.print(
-            f"delegation serves {shown(place)} at {url} (issuer {tracker.issuer})", markup=False
-        )
-        if make_keys:
-            _make_keys(tracker)
+    with Tracker.open(
+        store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
+    ) as tracker:
+        started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
+        made = _make_keys(tracker) if make_keys else {}
+    if as_json:
+        sys.stdout.write(json.dumps({**started, "pid": os.getpid(), "api_keys": made}) + "\n")
+        sys.stdout.flush()
+    else:
+        say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")
+        for role, secret in made.items():
+            say(f"{role} API key, shown this once: {secret}")
     if ready_file is not None:
         fresh = ready_file.with_suffix(".part")
         fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
         fresh.replace(ready_file)
-    with refusing():
+    with listener:
         _run(settings, listener)
 
 
@@ -125,17 +130,18 @@ def _places(error: ValueError) -> str:
     return ", ".join(str(item["loc"][-1]) for item in getattr(error, "errors", list)())
 
 
-def _make_keys(tracker: Tracker) -> None:
-    """Make the first operator's and reviewer's keys where no live one is left."""
+def _make_keys(tracker: Tracker) -> dict[str, str]:
+    """Make the first operator's and reviewer's keys where no live one is left; return secrets."""
     held = {key.role for key in tracker.api_keys() if not key.is_revoked}
     names = {key.name for key in tracker.api_keys()}
     roles: tuple[Role, ...] = ("operator", "reviewer")
+    made: dict[str, str] = {}
     for role in roles:
         if role not in held:
             later = (f"{role}-{number}" for number in count(2))
             name = next(n for n in chain((role,), later) if n not in names)
-            secret = tracker.create_api_key(name, role)
-            OUT.print(f"{role} API key, shown this once: {secret}", markup=False)
+            made[role] = tracker.create_api_key(name, role)
+    return made
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -145,8 +151,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # the last two: no host name at all
         listener.close()
-        fail(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another --port.")
+        why = getattr(error, "strerror", None) or "it is no address"
+        fail(f"Port {port} of {host} cannot be used: {why}.", "Choose another --port or --host.")
     listener.listen(128)
     return listener

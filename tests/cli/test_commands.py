@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from world import NOW, World
 
 from delegation.cli.main import app
+from delegation.records.migrate import head
 
 RUN = CliRunner()
 
@@ -93,7 +94,7 @@ def test_keys_and_schema_commands_work(store) -> None:
         "active",
         "retired",
     ]
-    assert "database 0006" in RUN.invoke(app, ["db", "current"]).stdout
+    assert f"database {head()}" in RUN.invoke(app, ["db", "current"]).stdout
     assert RUN.invoke(app, ["db", "upgrade"]).exit_code == 0
 
 
@@ -119,6 +120,16 @@ def test_a_missing_store_is_not_made_by_accident(tmp_path: Path, monkeypatch) ->
     assert RUN.invoke(app, ["tasks"]).exit_code == 1
     assert list(tmp_path.iterdir()) == []
     assert NOW > 0
+
+
+def test_a_missing_ring_is_not_made_by_accident(store, tmp_path: Path) -> None:
+    """A new one would carry another issuer, and no token would verify again."""
+    ring = tmp_path / "delegation.ring.json"
+    ring.unlink()
+    done = RUN.invoke(app, ["tasks", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stderr)["code"] == "key_file"
+    assert not ring.exists()
 
 
 def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None:
