@@ -10,7 +10,7 @@ database that was restored from an older backup contradicts the other two, and n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -126,10 +126,11 @@ class Publisher:
                     return
 
     def _publish(self, at: int) -> None:
+        kept = self._kept()
         with self._database.reading() as connection:
             log = SqlLog(connection)
             state = log.state()
-            self._refuse_fork(log, state)
+            self._refuse_fork(log, state, kept)
             head = state.head
             if self._ring.serves("log") and (0 if head is None else head.size) < state.size:
                 head = self._sign(state, log.root(state.size))
@@ -147,7 +148,21 @@ class Publisher:
             self.folder.checkpoint.write(head)
         self._published = head
 
-    def _refuse_fork(self, log: SqlLog, state: LogState) -> None:
+    def _kept(self) -> list[tuple[Checkpoint, str]]:
+        """Return what files remember. Read before the database: what they name is committed there.
+
+        Read after it, a checkpoint that another process just signed would look like a lost one.
+        """
+        found = []
+        if self.memory is not None:
+            found.append((self.memory.read(), "a checkpoint that this key signed"))
+        if self.folder is not None:
+            found.append((self.folder.checkpoint.read(), "the folder's checkpoint"))
+        return [(one, what) for one, what in found if one is not None]
+
+    def _refuse_fork(
+        self, log: SqlLog, state: LogState, kept: Sequence[tuple[Checkpoint, str]]
+    ) -> None:
         """Refuse a database that is not the continuation of all that was signed.
 
         Raises:
@@ -157,16 +172,10 @@ class Publisher:
             self._refuse_unless_begins(
                 log, state, state.head, "the database's own checkpoint", is_older=False
             )
-        if self.memory is not None:
-            self._look(log, state, self.memory, "a checkpoint that this key signed")
-        if self.folder is not None:
-            self._look(log, state, self.folder.checkpoint, "the folder's checkpoint")
-
-    def _look(self, log: SqlLog, state: LogState, kept: Kept, what: str) -> None:
-        found = kept.read()
         earlier = {origin_of(self._ring.issuer, g) for g in range(1, state.generation)}
-        if found is not None and found.origin not in earlier:
-            self._refuse_unless_begins(log, state, found, what, is_older=True)
+        for found, what in kept:
+            if found.origin not in earlier:
+                self._refuse_unless_begins(log, state, found, what, is_older=True)
 
     def _refuse_unless_begins(
         self, log: SqlLog, state: LogState, signed: Checkpoint, what: str, *, is_older: bool
@@ -236,14 +245,15 @@ class Publisher:
         """
         if self.memory is None and self.folder is None:
             return ""
-        with self._database.reading() as connection:
-            log = SqlLog(connection)
-            try:
-                self._refuse_fork(log, log.state())
-            except LogStoppedError as error:
-                found = error
-            else:
-                return ""
+        try:
+            kept = self._kept()
+            with self._database.reading() as connection:
+                log = SqlLog(connection)
+                self._refuse_fork(log, log.state(), kept)
+        except LogStoppedError as error:
+            found = error
+        else:
+            return ""
         self._stop(found, at, anew=True)
         return str(found)
 

@@ -163,6 +163,35 @@ def test_what_the_key_remembers_must_be_readable(filed: World, tmp_path: Path) -
     assert filed.tracker.update_log().stopped == ""
 
 
+def test_a_checkpoint_signed_while_somebody_looks_is_no_lost_one(
+    filed: World, url: str, tmp_path: Path, monkeypatch
+) -> None:
+    """A command beside the service: files are read first, so that they are never ahead of the snapshot."""
+    from delegation.records.log import SqlLog
+
+    with_files(filed, tmp_path)
+    busy(filed)
+    filed.tracker.update_log()
+    other = reopened(filed, url, tmp_path)
+    real, turns = SqlLog.state, []
+
+    def meanwhile(self):
+        state = real(self)
+        if not turns:
+            turns.append(1)
+            busy(filed)
+            filed.tracker.update_log()
+        return state
+
+    monkeypatch.setattr(SqlLog, "state", meanwhile)
+    assert other.tracker._log.look(at=other.at) == ""
+    assert turns
+    assert other.tracker.log_status().stopped == ""
+    token = other.chain("boss", "z")
+    assert other.check(token, "z"), "nothing was fenced off"
+    other.tracker.close()
+
+
 def test_tools_exist(server) -> None:
     """The wheel with PostgreSQL has its backup tools, so nothing above was skipped."""
     done = subprocess.run([server._bin / "pg_dump", "--version"], capture_output=True, check=False)
