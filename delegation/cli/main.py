@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import catalogue, doctor, keys, log, retention, review, schema, server, tokens
+from delegation.cli import (
+    catalogue,
+    doctor,
+    keys,
+    log,
+    login,
+    retention,
+    review,
+    schema,
+    server,
+    tokens,
+)
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.program import Program
 
@@ -29,6 +40,7 @@ app.command("inspect")(tokens.inspect)
 app.command("check")(tokens.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
+app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database: its schema, and what is erased from it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -82,13 +83,18 @@ def serve(
     ) as tracker:
         started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
         made = _make_keys(tracker) if make_keys else {}
+        link = _login_link(tracker, url) if make_keys else None
     if as_json:
-        sys.stdout.write(json.dumps({**started, "pid": os.getpid(), "api_keys": made}) + "\n")
+        sys.stdout.write(
+            json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n"
+        )
         sys.stdout.flush()
     else:
         say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")
         for role, secret in made.items():
             say(f"{role} API key, shown this once: {secret}")
+        if link is not None:
+            say(f"Reviewer's pages, a link for one login: {link}")
     if ready_file is not None:
         fresh = ready_file.with_suffix(".part")
         fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
@@ -112,6 +118,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         "lifespan": "on",
     }
     if settings.workers == 1:
+        # Once all is answered and written, uvicorn raises the signal again: that end is a good one.
+        signal.signal(signal.SIGTERM, _end)
         uvicorn.Server(uvicorn.Config(Process(settings), **options)).run(sockets=[listener])
         return
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
@@ -124,6 +132,10 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             "delegation_api.process:make", factory=True, workers=settings.workers, **options
         )
         Multiprocess(config, [listener]).run()
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _places(error: ValueError) -> str:
@@ -142,6 +154,12 @@ def _make_keys(tracker: Tracker) -> dict[str, str]:
             name = next(n for n in chain((role,), later) if n not in names)
             made[role] = tracker.create_api_key(name, role)
     return made
+
+
+def _login_link(tracker: Tracker, url: str) -> str:
+    """Return a link that logs a reviewer in."""
+    names = [k.name for k in tracker.api_keys() if k.role == "reviewer" and not k.is_revoked]
+    return tracker.create_login_link(names[0], url)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from delegation.identity.keyring import KeyRing
 from delegation.transparency.audit import Finding
 from delegation.transparency.checkpoint import Checkpoint, LogKey
 from delegation.transparency.evidence import LogProof
@@ -126,4 +128,32 @@ class LogDesk(Protocol):
 
         Args:
             at: Now, Unix seconds: records that were erased before their time are found, too.
+        """
+
+
+class LoggedStore(Protocol):
+    """A store with a log, from which old arguments are erased, and which does chores by itself."""
+
+    def log_desk(self, ring: KeyRing, *, folder: Path | None, memory: Path | None) -> LogDesk:
+        """Return the store's log, to be signed with this ring's `log` key.
+
+        Args:
+            ring: The service's keys.
+            folder: Where tiles are written, None for nowhere.
+            memory: File in which the key remembers what it signed, None for nowhere.
+        """
+
+    def erase(self, *, before: int, most: int) -> int:
+        """Erase what may be erased; see `tracker.retention.ErasingStore`."""
+
+    def keep(
+        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
+    ) -> None:
+        """Do a chore again and again in a thread of this process, until `close`.
+
+        Args:
+            name: Of the chore, in logs.
+            seconds: Between two times.
+            chore: What is done; a failure is logged and tried again.
+            at_end: Whether it is done once more at `close`.
         """

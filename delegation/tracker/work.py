@@ -6,11 +6,10 @@ leaves a deed only after its transaction was committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from delegation.authority.catalogue import Catalogue, Tool
@@ -18,16 +17,16 @@ from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
-from delegation.tracker.log import LogDesk
+from delegation.tracker.log import LoggedStore
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
+LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
 
@@ -107,6 +106,23 @@ class ApiKey:
     audiences: tuple[str, ...]
     created_at: int
     is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A ticket or a session, under the digest of its secret.
+
+    Args:
+        digest: SHA-256 of the secret, 32 bytes.
+        kind: `ticket` or `session`.
+        api_key: Name of the API key whose role it has.
+        expires_at: Unix seconds.
+    """
+
+    digest: bytes
+    kind: LoginKind
+    api_key: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +233,9 @@ class Reader(Protocol):
         """Return a task with its links and decisions, or None."""
 
     def decisions(
-        self, wanted: DecisionFilter, *, after: int, limit: int
+        self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered."""
+        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -232,6 +248,9 @@ class Reader(Protocol):
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
+
+    def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
+        """Return the API key of a ticket or session that is not over, or None."""
 
     def announced(self, link: LinkId, digest: bytes) -> str | None:
         """Return the announced token text with this leaf and this SHA-256, or None."""
@@ -289,6 +308,12 @@ class Work(Reader, Protocol):
             NotFoundError: No task or agent is recorded under that id; links and keys need not be.
         """
 
+    def add_login(self, login: Login, *, at: int) -> None:
+        """Record a ticket or a session, and forget those that are over."""
+
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        """End a ticket or session and return its API key's name; None for all but one who tries."""
+
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key.
 
@@ -300,7 +325,7 @@ class Work(Reader, Protocol):
         """Withdraw an API key; return False if there is none."""
 
 
-class Store(Protocol):
+class Store(LoggedStore, Protocol):
     """Where work is done."""
 
     def catalogue_hint(self) -> Catalogue:
@@ -335,30 +360,6 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
-        """
-
-    def log_desk(self, ring: KeyRing, *, folder: Path | None, memory: Path | None) -> LogDesk:
-        """Return the store's log, to be signed with this ring's `log` key.
-
-        Args:
-            ring: The service's keys.
-            folder: Where tiles are written, None for nowhere.
-            memory: File in which the key remembers what it signed, None for nowhere.
-        """
-
-    def erase(self, *, before: int, most: int) -> int:
-        """Erase what may be erased; see `tracker.retention.ErasingStore`."""
-
-    def keep(
-        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
-    ) -> None:
-        """Do a chore again and again in a thread of this process, until `close`.
-
-        Args:
-            name: Of the chore, in logs.
-            seconds: Between two times.
-            chore: What is done; a failure is logged and tried again.
-            at_end: Whether it is done once more at `close`.
         """
 
     def close(self) -> None:

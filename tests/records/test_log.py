@@ -29,6 +29,14 @@ def leaves(world: World):
         return [read_leaf(entry) for _, _, entry in log.entries(size)]
 
 
+def before_the_log() -> str:
+    """Return the revision that the log's migration builds on."""
+    from alembic.script import ScriptDirectory
+
+    found = ScriptDirectory(str(migrate._FOLDER)).get_revision("0006")
+    return str(found.down_revision)
+
+
 def execute(world: World, statement: str, **values: object) -> None:
     """Change the database behind the program's back."""
     with world.tracker._store._database.writing() as connection:
@@ -196,7 +204,7 @@ def test_records_from_before_the_log_are_sequenced_at_the_first_update(
     busy(world)
     database = Database(url)
     # What an upgrade from before the log leaves: records, an empty log, and marks up to where.
-    migrate.downgrade(database, "0003")
+    migrate.downgrade(database, before_the_log())
     with database.writing() as connection:
         connection.execute(
             text("UPDATE decision SET arguments_salt = NULL WHERE code = 'proof_signature'")
