@@ -120,6 +120,21 @@ def test_tiles_are_rebuilt_and_a_log_is_restarted(place) -> None:
     assert run("log", "verify", folder / "other", "--key", key).exit_code == 1  # the old log's key
 
 
+def test_doctor_says_that_the_log_is_stopped(place) -> None:
+    """In the sentence that was recorded, and it is wrong."""
+    world, _, _ = place
+
+    def said() -> list[dict[str, str]]:
+        found = json.loads(run("doctor", "--json").stdout)
+        return [one for one in found["findings"] if one["check"] == "log"]
+
+    assert [one["level"] for one in said()] == ["ok"]
+    with world.tracker._store._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE log_state SET stopped = 'entries were deleted'")
+    (finding,) = said()
+    assert (finding["level"], finding["what"]) == ("wrong", "entries were deleted")
+
+
 def test_erasing_keeps_190_days(place) -> None:
     """A date too near is refused; old decisions lose their arguments; the log still verifies."""
     world, folder, _ = place

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from delegation import ed25519
 from delegation.errors import MalformedError
 from delegation.transparency.checkpoint import (
+    Checkpoint,
     LogKey,
+    Signature,
     origin_of,
     read_checkpoint,
     sign_checkpoint,
@@ -95,6 +97,13 @@ def test_a_key_of_another_name_signs_nothing_here() -> None:
     assert shown.origin == ORIGIN
     assert not shown.is_signed_by([KEY, LogKey("other.example/log", KEY.key)])
     assert not SIGNED.is_signed_by([])
+    # The right bytes, signed under another name: a key is trusted for its own log only.
+    other = LogKey("other.example/log", KEY.key)
+    data = ed25519.sign(SEED, SIGNED.body.encode())
+    lent = Checkpoint(ORIGIN, SIGNED.size, SIGNED.root, (Signature(other.name, other.id, data),))
+    assert not lent.is_signed_by([other, KEY])
+    renamed = Checkpoint(ORIGIN, SIGNED.size, SIGNED.root, (Signature(ORIGIN, other.id, data),))
+    assert not renamed.is_signed_by([other, KEY])
 
 
 def test_a_log_key_has_one_text_and_its_own_id() -> None:
