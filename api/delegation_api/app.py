@@ -26,6 +26,7 @@ from delegation_api.routers import (
     approvals,
     desk,
     health,
+    log,
     oversight,
     records,
     registry,
@@ -70,7 +71,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
             raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
         tracker.on_approval(app.state.webhooks.tell)
     problems.install(app)
-    for part in (tasks, registry, desk, standing, approvals, records, health, oversight):
+    for part in (tasks, registry, desk, standing, approvals, records, log, health, oversight):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     for part in (assets, login, home, page_tasks, page_links, calls):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])

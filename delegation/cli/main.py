@@ -14,8 +14,10 @@ from delegation.cli import (
     doctor,
     guardrails,
     keys,
+    log,
     login,
     reconcile,
+    retention,
     review,
     schema,
     server,
@@ -54,7 +56,9 @@ app.command("assert")(guardrails.assert_)
 app.command("reconcile")(reconcile.reconcile)
 app.command("tighten")(tighten.tighten)
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
-app.add_typer(schema.app, name="db", help="The database's schema.")
+app.add_typer(schema.app, name="db", help="The database: its schema, and what is erased from it.")
+schema.app.command("erase")(retention.erase)
+app.add_typer(log.app, name="log", help="The tamper-evident log: verify, status, rebuild.")
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)
 app.add_typer(rehearse, name="rehearse")
 

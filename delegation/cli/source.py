@@ -124,8 +124,13 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
 
 
 @contextmanager
-def opened_store(store: str | None) -> Iterator[Tracker]:
-    """Open a store with its keys; a missing one is never made by accident."""
+def opened_store(store: str | None, *, log_dir: Path | None = None) -> Iterator[Tracker]:
+    """Open a store with its keys, for what no service is asked.
+
+    Args:
+        store: Its place; the default one if left out.
+        log_dir: Folder of the log's tiles, where a command writes them.
+    """
     place = existing(store or default_store())
     ring = ring_of(place)
     if not ring.exists():
@@ -135,7 +140,13 @@ def opened_store(store: str | None) -> Iterator[Tracker]:
             "Run `delegation serve` once, put the ring back, or set DELEGATION_RING.",
             code="key_file",
         )
-    with Tracker.open(store_url(place), ring_file=ring, bound=_bound()) as tracker:
+    with Tracker.open(
+        store_url(place),
+        ring_file=ring,
+        bound=_bound(),
+        log_dir=log_dir,
+        log_memory=os.environ.get("DELEGATION_LOG_MEMORY") or None,
+    ) as tracker:
         yield tracker
 
 

@@ -20,6 +20,8 @@ from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
+from delegation.embedded.location import memory_file
+from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
 from delegation.embedded.review import task_id
 from delegation.embedded.standing import Standing
@@ -52,7 +54,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Approvals, Standing, Oversight, Callers):
+class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -65,6 +67,8 @@ class Tracker(Approvals, Standing, Oversight, Callers):
         *,
         clock: Callable[[], int] | None = None,
         bound: float = BOUND,
+        log_dir: Path | None = None,
+        log_memory: Path | None = None,
     ) -> None:
         """Put a tracker together from its parts; most callers want `Tracker.open`.
 
@@ -73,11 +77,15 @@ class Tracker(Approvals, Standing, Oversight, Callers):
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
             bound: Seconds for which verifiers outside the store may rely on what they polled.
+            log_dir: Where the log's tiles are written; nowhere if left out.
+            log_memory: File in which the ring's log key remembers what it signed.
         """
         super().__init__(check.Desk(store, ring, PrefixCache(), _new_id), clock or _now)
         self.bound = bound
+        self._log = store.log_desk(ring, folder=log_dir, memory=log_memory)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
+        self._log.look(at=self._clock())
 
     @classmethod
     def open(
@@ -89,6 +97,8 @@ class Tracker(Approvals, Standing, Oversight, Callers):
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
         bound: float = BOUND,
+        log_dir: Path | str | None = None,
+        log_memory: Path | str | None = None,
     ) -> Self:
         """Open a store and its keys.
 
@@ -100,6 +110,10 @@ class Tracker(Approvals, Standing, Oversight, Callers):
             clock: Returns Unix seconds; the system's clock if left out.
             bound: Seconds for which verifiers outside the store may rely on what they polled; the
                 same for all processes on one store.
+            log_dir: Folder in which the log's tiles and checkpoint are written; they are computed
+                where they are asked for if left out.
+            log_memory: File in which the log's key remembers what it signed; beside the ring's file
+                if left out.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -108,7 +122,14 @@ class Tracker(Approvals, Standing, Oversight, Callers):
         """
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
-        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock, bound=bound)
+        return cls(
+            open_store(url),
+            ring or KeyRing.generate(issuer),
+            clock=clock,
+            bound=bound,
+            log_dir=None if log_dir is None else Path(log_dir),
+            log_memory=_memory(log_memory, ring_file),
+        )
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""
@@ -340,6 +361,12 @@ def _ring_in(file: Path, issuer: str) -> KeyRing:
     ring = KeyRing.generate(issuer)
     ring.save(file)
     return ring
+
+
+def _memory(given: Path | str | None, ring_file: Path | str | None) -> Path | None:
+    if given is not None:
+        return Path(given)
+    return None if ring_file is None else memory_file(ring_file)
 
 
 def _text(token: Token | str) -> str:

@@ -189,7 +189,14 @@ class KeyRing:
         cls,
         issuer: str,
         *,
-        roles: Iterable[RingRole] = ("issuer", "statement", "macaroon", "service", "approval"),
+        roles: Iterable[RingRole] = (
+            "issuer",
+            "statement",
+            "macaroon",
+            "service",
+            "approval",
+            "log",
+        ),
     ) -> KeyRing:
         """Return a ring of new keys, one active key for each role."""
         keys = [

@@ -23,6 +23,7 @@ from delegation.records.approvals import ApprovalBook
 from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
+from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
 from delegation.records.reservation import keep_reservations
@@ -294,6 +295,7 @@ class _Round:
             row["sequence"] = sequence
         decisions.insert_all(self._connection, [row for _, row in self._rows])
         keep_reservations(self._connection, self._reservations)
+        log_decisions(self._connection, [row for _, row in self._rows])
 
 
 def id_of(draft: AnyDraft) -> str:

@@ -99,6 +99,25 @@ class Database:
             postgres.take_gate(connection, alone=alone)
 
     @contextmanager
+    def holding(self, number: int) -> Iterator[bool]:
+        """Hold a lock of the whole database while the block runs; yield whether it was free.
+
+        PostgreSQL only. It belongs to a connection of its own, so a process that dies lets go of it.
+
+        Args:
+            number: Which lock.
+        """
+        with translated(), self.engine.connect() as connection:
+            chosen = connection.execution_options(isolation_level="AUTOCOMMIT")
+            asked = f"SELECT pg_try_advisory_lock({number})"
+            is_held = bool(chosen.exec_driver_sql(asked).scalar_one())
+            try:
+                yield is_held
+            finally:
+                if is_held:
+                    chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
+
+    @contextmanager
     def _turn(self, *, taken: bool) -> Iterator[None]:
         if not taken:
             yield

@@ -35,8 +35,24 @@ _INSERT_POSTGRES: Final = text(
     f"INSERT INTO decision ({_NAMES})"  # noqa: S608  # constants
     f" SELECT {_NAMES} FROM json_populate_recordset(NULL::decision, CAST(:rows AS json))"
 )
-_MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value; the access has the whole
 _SALT_BYTES: Final = 16
+_MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value; the access has the whole
+
+
+# What a decision's row holds where arguments, salt and proof were erased; digests and leaf stay.
+ERASED: Final[dict[str, str | None]] = {
+    "arguments_salt": None,
+    "access": None,
+    "arguments": None,
+    "proof": None,
+    "detail": "[null,null]",
+    "resources": "[]",
+}
+
+
+def new_salt() -> bytes:
+    """Return the salt of one record's digests."""
+    return secrets.token_bytes(_SALT_BYTES)
 
 
 def _text(value: Json) -> str:
@@ -84,7 +100,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "epoch": epoch,
         "catalogue": catalogue,
         "arguments_digest": b"",
-        "arguments_salt": None,
+        "arguments_salt": new_salt(),
         "access": None,
         "arguments": None,
         "proof": None,
@@ -102,15 +118,15 @@ def proven_row(
     from which low-entropy arguments cannot be guessed once the salt is erased too.
     """
     decision = settlement.decision
-    salt = secrets.token_bytes(_SALT_BYTES)
+    row = row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=client)
+    salt = row["arguments_salt"]
     sent = canonical.text_of(dict(access.arguments))
     return {
-        **row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=client),
+        **row,
         "audience": access.audience,
         "purpose": access.purpose,
         "resources": _text([*settlement.resources]),
         "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent.encode()),
-        "arguments_salt": salt,
         "access": access.encoded.decode(),
         "arguments": _text(dict(decision.arguments)),
         "proof": proof,

@@ -16,6 +16,7 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
+from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import take_number
 from delegation.records.standing import NOBODY, Registered, Standings, State, ended_of, subjects_of
 from delegation.records.tables import (
@@ -27,6 +28,7 @@ from delegation.records.tables import (
     TASKS,
 )
 from delegation.tokens.evidence import LinkEvidence
+from delegation.transparency.leaf import LinkLeaf
 
 LinkData: TypeAlias = Row[Any]
 Item = TypeVar("Item")
@@ -123,6 +125,7 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
             upsert(connection, LINKS).on_conflict_do_nothing(),
             [_link_row(new, n) for n, new in enumerate(fresh.values(), start=first)],
         )
+        log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
     proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
     added = [
@@ -151,6 +154,12 @@ def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
         "payload": new.link.payload,
         "at": new.at,
     }
+
+
+def _leaf(new: RecordedLink, sequence: int) -> LinkLeaf:
+    return link_leaf(
+        new.link, new.evidence, task=new.task, sequence=sequence, depth=new.depth, at=new.at
+    )
 
 
 def _evidence_row(key: tuple[str, str], evidence: LinkEvidence) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from delegation.lineage.mediation import Recorded
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.log import LoggedStore
 from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
@@ -336,7 +337,7 @@ class Work(Reader, StandingWork, ApprovalWork, Protocol):
         """Withdraw an API key; return False if there is none."""
 
 
-class Store(Protocol):
+class Store(LoggedStore, Protocol):
     """Where work is done."""
 
     def catalogue_hint(self) -> Catalogue:

@@ -36,11 +36,15 @@ ROUTES = [
     ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),
     ("POST", "/v1/approvals/x/wait", None), ("POST", "/v1/approvals/x/grant", {"approver"}), ("POST", "/v1/approvals/x/refuse", {"approver"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
+    ("POST", "/v1/guardrails", {"operator", "reviewer"}), ("POST", "/v1/tighten", {"operator", "reviewer"}),
     ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
     ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
     ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
     ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}),
     ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),
+    ("GET", "/v1/log/checkpoint", None), ("GET", "/v1/log/proof/inclusion", None), ("GET", "/v1/log/proof/consistency", None), ("GET", "/v1/log/tile/x/x", None),
+    ("GET", "/v1/log/tile/entries/x", {"operator", "reviewer"}), ("GET", "/v1/log/status", {"operator", "reviewer"}), ("GET", "/v1/links/x/proof", {"operator", "reviewer"}),
+    ("GET", "/v1/decisions/x/proof", {"operator", "reviewer", "service"}),
 ]  # fmt: skip
 
 
@@ -76,6 +80,7 @@ def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
         approvals,
         desk,
         health,
+        log,
         oversight,
         records,
         registry,
@@ -84,7 +89,18 @@ def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
         verify,
     )
 
-    for part in (tasks, registry, desk, standing, approvals, records, verify, health, oversight):
+    for part in (
+        tasks,
+        registry,
+        desk,
+        standing,
+        approvals,
+        records,
+        log,
+        verify,
+        health,
+        oversight,
+    ):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             assert len(gates(route.dependant)) == 1, route.path

@@ -72,6 +72,12 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "approval_states",
         "on_approval",
         "sign_event",
+        "compare_log",
+        "erase",
+        "keep_log",
+        "rebuild_log",
+        "restart_log",
+        "update_log",
     }
     for kind in (Client, AsyncClient):
         theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}

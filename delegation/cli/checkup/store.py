@@ -21,6 +21,7 @@ from delegation.identity.proof import nonces_are_known
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records import migrate
 from delegation.records.database import Database
+from delegation.records.log import read_state
 from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
@@ -46,6 +47,7 @@ class Looked:
         durable: Settings that decide whether what was answered survives a power cut.
         keys: All API keys.
         catalogue: All tools.
+        stopped: Why the log signs nothing; empty while all is well.
     """
 
     newest: int
@@ -54,6 +56,7 @@ class Looked:
     durable: Mapping[str, str]
     keys: Sequence[ApiKey]
     catalogue: Catalogue
+    stopped: str = ""
 
 
 def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | None, list[Finding]]:
@@ -90,6 +93,7 @@ def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | No
     found += judge_durability(looked.durable)
     found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before)
     found += judge_api_keys(looked.keys)
+    found.append(judge_log(looked.stopped))
     return looked.catalogue, found
 
 
@@ -112,8 +116,23 @@ def _look(database: Database) -> Looked:
             }
             asked = "SELECT extract(epoch FROM clock_timestamp())::bigint"
             clock = int(connection.exec_driver_sql(asked).scalar_one())
+        stopped = read_state(connection).stopped
         before = numbers["nonces_before"]
-        return Looked(max(times), before, clock, durable, reader.api_keys(), reader.catalogue())
+        return Looked(
+            max(times), before, clock, durable, reader.api_keys(), reader.catalogue(), stopped
+        )
+
+
+def judge_log(stopped: str) -> Finding:
+    """Judge whether the log is signed."""
+    if not stopped:
+        return ok("log", "The log is not stopped.")
+    return wrong(
+        "log",
+        stopped,
+        "Nothing that is decided is signed any more, and nobody can show that it was not changed.",
+        "Find out what happened to the database; docs/log.md has the ways back.",
+    )
 
 
 def judge_file(file: Path) -> Iterable[Finding]:
