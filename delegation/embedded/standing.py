@@ -96,8 +96,7 @@ class Standing(Review):
 
     def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
         """Return what would end with a subject now, and what would go on; nothing is changed."""
-        with self._store.read() as reader:
-            return reader.preview(Subject(kind, id), at=self._clock())
+        return revoke.preview(self._store, Subject(kind, id), at=self._clock())
 
     def last_use(self, kind: SubjectKind, id: str) -> LastUse:  # noqa: A002
         """Return the newest call that a link, an agent or a key made.
@@ -105,8 +104,7 @@ class Standing(Review):
         Raises:
             MalformedError: The subject is of another kind.
         """
-        with self._store.read() as reader:
-            return reader.last_use(Subject(kind, id))
+        return revoke.last_use(self._store, Subject(kind, id))
 
     def rotate_key(
         self,

@@ -94,6 +94,7 @@ def rotate_key(  # what a rotation states
         NotFoundError: There is no such agent with the old key.
         ConflictError: The new key is the old one, another agent's, revoked, or the service's own.
     """
+    matching_text("name", name, NAME, "1 to 80 characters without control characters")
     _refuse_unfit(new, ring)
     if effective_at is not None:
         integer("effective_at", effective_at, 0, at + MAX_LASTS)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from delegation.authority.chain import LINK_ID, NAME
 from delegation.authority.fields import integer, matching_text
 from delegation.authority.ids import LinkId
 from delegation.errors import MalformedError, NotFoundError
@@ -132,11 +133,14 @@ def standing(store: Store, root: LinkId, holders: tuple[Holder, ...]) -> RootSta
     """Return what a verifier outside the store asks once for each root.
 
     Raises:
-        MalformedError: Too many holders.
+        MalformedError: Too many holders, or an id or name of another form.
         NotFoundError: No root of that id was recorded when it was issued.
     """
     if len(holders) > _MAX_HOLDERS:
         raise MalformedError("holders", wanted=f"at most {_MAX_HOLDERS}")
+    matching_text("root", root, LINK_ID, "a link id")
+    for holder in holders:
+        matching_text("name", holder.name, NAME, "1 to 80 characters without control characters")
     with store.read() as reader:
         found = reader.standing(root, holders)
     if found is None:

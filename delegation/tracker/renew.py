@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from delegation.authority.chain import Origin, parse_payload
+from delegation.authority.chain import LINK_ID, Origin, parse_payload
+from delegation.authority.fields import matching_text
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
 from delegation.authority.narrowing import refuse_wider
@@ -32,10 +33,11 @@ def renew(  # what a renewal states
 
     Raises:
         NotFoundError: There is no such link.
-        MalformedError: The end is beyond what a grant can state.
+        MalformedError: The id is none, or the end is beyond what a grant can state.
         ConflictError: It is no root, does not stand, or its task is over.
         WiderThanParentError: The grant is not within the task's ceiling any more.
     """
+    matching_text("link", root, LINK_ID, "a link id")
     with store.write() as work:
         entry, payload = work.link(root, at=at), work.link_payload(root)
         if entry is None or payload is None:

@@ -13,6 +13,8 @@ from delegation.errors import MalformedError
 from delegation.identity.principal import fingerprint
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.lineage.feed import Revocation
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
 from delegation.tracker.check import Desk
 from delegation.tracker.reserved import draft_of, raise_denial, verify_reserved
 from delegation.tracker.tasks import MAX_LASTS
@@ -98,6 +100,28 @@ def resume(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> 
     _refuse_odd(subject, by, reason)
     with store.write(alone=True) as work:
         return work.resume(subject, by=by, reason=reason, at=at)
+
+
+def preview(store: Store, subject: Subject, *, at: int) -> Preview:
+    """Return what would end with a subject now, and what would go on; nothing is changed.
+
+    Raises:
+        MalformedError: The kind or id has another form.
+    """
+    _refuse_odd(subject, "anybody", "")
+    with store.read() as reader:
+        return reader.preview(subject, at=at)
+
+
+def last_use(store: Store, subject: Subject) -> LastUse:
+    """Return the newest call that a link, an agent or a key made.
+
+    Raises:
+        MalformedError: The subject is of another kind, or its id has another form.
+    """
+    _refuse_odd(subject, "anybody", "")
+    with store.read() as reader:
+        return reader.last_use(subject)
 
 
 def _refuse_odd(subject: Subject, by: str, reason: str) -> None:

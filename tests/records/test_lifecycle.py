@@ -175,3 +175,19 @@ def test_last_use_is_the_newest_call_of_a_link_an_agent_or_a_key(world: World) -
     assert world.tracker.last_use("link", token.chain.root.id).decision is None
     with pytest.raises(MalformedError):
         world.tracker.last_use("task", world.task.id)
+
+
+def test_names_that_no_database_takes_are_refused_before_it(world: World) -> None:
+    """PostgreSQL's text holds no zero character: malformed, never a store that does not answer."""
+    public = world.key("a").public
+    for deed in (
+        lambda: world.tracker.preview("owner", "a\x00b"),
+        lambda: world.tracker.last_use("agent", "a\x00b"),
+        lambda: world.tracker.suspend("tool", "a\x00b", by="t"),
+        lambda: world.tracker.standing("a\x00b"),
+        lambda: world.tracker.renew("a\x00b"),
+        lambda: world.tracker.rotate_key("a\x00b", old=public, new=world.key("b").public, by="t"),
+        lambda: world.tracker.poll_replica("a\x00b", by="svc", after=0),
+    ):
+        with pytest.raises(MalformedError):
+            deed()
