@@ -137,13 +137,17 @@ def test_requests_and_approvals_expire(world: World) -> None:
     fresh = world.check(token, "a", pay(world))
     assert verdict(fresh) == NEEDED
     assert fresh.approval != asked
+    world.at = NOW + 900
+    short = str(world.check(token, "a", pay(world, 7)).approval)
+    ends = world.tracker.grant_approval(short, by=bo, reason="ok").expires_at
+    assert ends == token.grant.expires_at < world.at + 600  # never beyond the grant
     world.at = NOW + 999
     pending = world.tracker.approval(str(fresh.approval))
     assert pending.expires_at == NOW + 1000  # the task's deadline
     world.at = NOW + 1000
     with pytest.raises(ConflictError):
         world.tracker.grant_approval(pending.id, by=bo, reason="late")
-    assert [e.id for e in world.tracker.approvals(state="expired")] == [asked, pending.id]
+    assert [e.id for e in world.tracker.approvals(state="expired")] == [asked, pending.id, short]
     assert world.tracker.approvals(state="pending") == []
 
 
