@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from consent import NEEDED, approver, pay, paying, rule
 from world import DESK, NOW, World, verdict
 
-from delegation import Access, Grant, Token, Tool
+from delegation import Access, Decision, Grant, Token, Tool
+from delegation.authority.ids import DecisionId
 from delegation.errors import (
     ApproverRefusedError,
     ConflictError,
@@ -17,7 +19,10 @@ from delegation.errors import (
     NotFoundError,
 )
 from delegation.identity.approval import check_approval
+from delegation.records.batch import settle_batch
 from delegation.tracker.approve import approval_question
+from delegation.tracker.check import Prepared, draft_of, prepare
+from delegation.tracker.draft import Draft
 
 
 def test_a_call_is_asked_about_approved_and_allowed_once(world: World) -> None:
@@ -132,13 +137,17 @@ def test_requests_and_approvals_expire(world: World) -> None:
     fresh = world.check(token, "a", pay(world))
     assert verdict(fresh) == NEEDED
     assert fresh.approval != asked
+    world.at = NOW + 900
+    short = str(world.check(token, "a", pay(world, 7)).approval)
+    ends = world.tracker.grant_approval(short, by=bo, reason="ok").expires_at
+    assert ends == token.grant.expires_at < world.at + 600  # never beyond the grant
     world.at = NOW + 999
     pending = world.tracker.approval(str(fresh.approval))
     assert pending.expires_at == NOW + 1000  # the task's deadline
     world.at = NOW + 1000
     with pytest.raises(ConflictError):
         world.tracker.grant_approval(pending.id, by=bo, reason="late")
-    assert [e.id for e in world.tracker.approvals(state="expired")] == [asked, pending.id]
+    assert [e.id for e in world.tracker.approvals(state="expired")] == [asked, pending.id, short]
     assert world.tracker.approvals(state="pending") == []
 
 
@@ -263,8 +272,11 @@ def test_only_approvers_answer(world: World) -> None:
     for role in ("operator", "reviewer"):
         key = world.tracker.authenticate(world.tracker.create_api_key(role, role))
         assert key is not None
-        with pytest.raises(ForbiddenError):
-            world.tracker.grant_approval(asked, by=key, reason="ok")
+        # Even if such a key said who holds it: the role decides.
+        for by in (key, replace(key, person="bo", approves_as=("finance",))):
+            with pytest.raises(ForbiddenError) as forbidden:
+                world.tracker.grant_approval(asked, by=by, reason="ok")
+            assert forbidden.value.code == "forbidden"
     with pytest.raises(ApproverRefusedError) as caught:
         world.tracker.grant_approval(asked, by=approver(world, "bo", "legal"), reason="ok")
     assert caught.value.reason == "approver_not_named"
@@ -285,3 +297,35 @@ def test_a_redefined_tool_needs_new_consent(world: World) -> None:
     denied = world.check(token, "a", pay(world))
     assert verdict(denied) == NEEDED
     assert denied.approval != asked
+
+
+def test_two_calls_of_one_batch_see_each_other(world: World) -> None:
+    """Settled together, two calls open one request, and of two that would use one consent one does."""
+    token = paying(world)
+    desk, store = world.tracker._desk, world.tracker._store
+
+    def draft() -> Draft:
+        access = pay(world)
+        proof = world.key("a").prove(token, access, at=world.at)
+        known = store.catalogue_hint()
+        prepared = prepare(desk, token.text, proof, access, catalogue=known, at=world.at)
+        assert isinstance(prepared, Prepared)
+        name = DecisionId(desk.new_id("dec_"))
+        return draft_of(
+            prepared, name, ring=desk.ring, catalogue=known.revision, at=world.at, client="", repeat=None
+        )  # fmt: skip
+
+    def settled(*drafts: Draft) -> list[Decision]:
+        with store._database.writing() as connection:
+            made = settle_batch(connection, drafts, store._shelves, {})
+        assert all(isinstance(one, Decision) for one in made)
+        return made
+
+    first, second = settled(draft(), draft())
+    assert first.approval == second.approval
+    bo = approver(world, "bo", "finance")
+    world.tracker.grant_approval(str(first.approval), by=bo, reason="ok")
+    used, late = settled(draft(), draft())
+    assert used.allowed
+    assert verdict(late) == NEEDED
+    assert late.approval not in {None, used.approval}
