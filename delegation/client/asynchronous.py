@@ -169,6 +169,10 @@ class AsyncClient:
         """Record a tool's definition and return the catalogue's revision."""
         return await self._run(calls.add_tool(tool))
 
+    async def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision."""
+        return await self._run(calls.label_resources(pattern, labels))
+
     async def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
         return await self._run(calls.catalogue())

@@ -142,6 +142,17 @@ def add_tool(tool: Tool) -> Call[int]:
     )
 
 
+def label_resources(pattern: str, labels: Iterable[str]) -> Call[int]:
+    """Declare labels of resources and return the catalogue's revision."""
+    return Call(
+        "POST",
+        "/v1/resource-labels",
+        lambda a: int(a["revision"]),
+        body={"pattern": pattern, "labels": list(labels)},
+        is_repeatable=True,
+    )
+
+
 def catalogue() -> Call[Catalogue]:
     """Return all tools with all their revisions."""
     return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)

@@ -169,6 +169,10 @@ class Client:
         """Record a tool's definition and return the catalogue's revision."""
         return self._run(calls.add_tool(tool))
 
+    def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision."""
+        return self._run(calls.label_resources(pattern, labels))
+
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
         return self._run(calls.catalogue())

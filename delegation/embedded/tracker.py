@@ -18,6 +18,7 @@ from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u
 from delegation.embedded.review import Review, task_id
 from delegation.errors import NotFoundError
@@ -143,6 +144,20 @@ class Tracker(Review):
         with self._store.write() as work:
             work.catalogue().with_tool(tool)
             return work.add_tool(tool, at=self._clock())
+
+    def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision.
+
+        Args:
+            pattern: Pattern over resource names, such as `db:crm/customers/**`.
+            labels: Labels that calls on such resources bring into their task's history.
+
+        Raises:
+            MalformedError: Pattern or label has another form.
+            ConflictError: Too many patterns have labels.
+        """
+        with self._store.write() as work:
+            return work.label_resources(ResourceLabels(pattern, labels), at=self._clock())
 
     def known_catalogue(self) -> Catalogue:
         """Return the newest catalogue that this process knows, without asking the store."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import TaskId
+from delegation.judge.history import History
 
 SubjectKind: TypeAlias = Literal["link", "task", "agent", "key"]
 CounterScope: TypeAlias = Literal["task", "link"]
@@ -52,11 +53,13 @@ class TaskFact:
         id: The task.
         is_open: Whether it was never closed.
         deadline: Unix seconds; from then on it is over even if nobody closed it.
+        owner: The accountable human or service.
     """
 
     id: TaskId
     is_open: bool
     deadline: int
+    owner: str = ""
 
 
 class CounterKey(NamedTuple):
@@ -98,6 +101,8 @@ class Facts:
         ledger: The task's own limits, by unit.
         is_nonce_used: Whether (leaf holder, jti) was consumed before.
         epoch: Number of the newest revocation.
+        history: What the root task's calls were; None where it is not known, or not asked for
+            because no link of the chain carries a flow rule.
     """
 
     tasks: tuple[TaskFact, ...]
@@ -109,3 +114,4 @@ class Facts:
     agents_by_name: Mapping[str, AgentFact] = field(default_factory=dict)
     used: Mapping[CounterKey, int] = field(default_factory=dict)
     ledger: Mapping[str, int] = field(default_factory=dict)
+    history: History | None = None

@@ -14,7 +14,8 @@ from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
-from delegation.judge.flow import deny_unjudged_flow
+from delegation.judge.flow import deny_against_flow, trace_of
+from delegation.judge.history import Trace
 from delegation.judge.standing import deny_without_standing
 
 RECORD_STEP = 14
@@ -47,12 +48,14 @@ class Settlement:
         charges: Counters to add to; empty when denied.
         resources: What the call touches; empty when denied.
         epoch: The newest revocation that was known.
+        trace: What it leaves in the task's history; None when denied.
     """
 
     decision: Decision
     charges: tuple[Charge, ...]
     resources: tuple[str, ...]
     epoch: int
+    trace: Trace | None = None
 
 
 def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Settlement:
@@ -79,7 +82,11 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
             remedy="Sign a new proof for each call.",
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
-    denial = deny_without_standing(judged.chain, facts, at) or deny_unjudged_flow(judged.chain)
+    denial = deny_without_standing(judged.chain, facts, at)
+    if denial is not None:
+        return deny(judged, facts, denial, decision, at)
+    trace = trace_of(judged.chain, clearance.marks, facts)
+    denial = deny_against_flow(judged.chain, trace, facts, clearance.unknown)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     charges = charge(judged.chain, cost, facts)
@@ -103,7 +110,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
         steps=trail(None),
         claimed_cause=judged.access.cause,
     )
-    return Settlement(allowed, charges, clearance.resources, facts.epoch)
+    return Settlement(allowed, charges, clearance.resources, facts.epoch, trace)
 
 
 def deny(  # what a record needs

@@ -44,6 +44,13 @@ class ToolBody(Body):
     tool: dict[str, Any]
 
 
+class ResourceLabelsBody(Body):
+    """Declare labels of resources."""
+
+    pattern: str = Field(max_length=256, description="Pattern over resource names.")
+    labels: list[str] = Field(max_length=32, description="None takes earlier ones back.")
+
+
 class IssueBody(Body):
     """Issue a task's root."""
 

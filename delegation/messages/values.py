@@ -10,6 +10,7 @@ from delegation.authority.chain import Link
 from delegation.authority.explain import Change
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u, unb64u
 from delegation.errors import MalformedError
 from delegation.lineage.entry import Counts, DecisionEntry, Lineage, LinkEntry, TaskEntry
@@ -187,6 +188,11 @@ def catalogue_json(catalogue: Catalogue) -> dict[str, Json]:
             for name in sorted(catalogue.history)
             for revision, tool in catalogue.history[name]
         ],
+        "resources": [
+            {"revision": revision, "resource": entry.to_json()}
+            for pattern in sorted(catalogue.resources)
+            for revision, entry in catalogue.resources[pattern]
+        ],
     }
 
 
@@ -201,7 +207,12 @@ def read_catalogue(body: Mapping[str, Any]) -> Catalogue:
         for entry in body["tools"]:
             tool = Tool.from_json(entry["tool"])
             history[tool.name] = (*history.get(tool.name, ()), (entry["revision"], tool))
-        return Catalogue(body["revision"], history)
+        resources: dict[str, tuple[tuple[int, ResourceLabels], ...]] = {}
+        for entry in body["resources"]:
+            named = ResourceLabels.from_json(entry["resource"])
+            before = resources.get(named.pattern.text, ())
+            resources[named.pattern.text] = (*before, (entry["revision"], named))
+        return Catalogue(body["revision"], history, resources)
     except (KeyError, TypeError) as error:
         raise MalformedError("A catalogue", wanted="as the service writes it") from error
 

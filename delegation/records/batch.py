@@ -1,7 +1,8 @@
 """One batch: facts read, calls settled in the order they came, everything written, all in one go.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
-gate of standing, idempotency keys, nonces, links, counters, numbers. So none waits in a circle.
+gate of standing, idempotency keys, nonces, links, histories, counters, numbers. So none waits in a
+circle.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from delegation.records import decisions
 from delegation.records.claims import claim_nonces, claim_requests, forget_old, nonces_are_known
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
+from delegation.records.flow import Histories
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
 from delegation.records.shelves import Shelves
@@ -117,6 +119,7 @@ class _Round:
         self.outcomes: dict[int, Outcome] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
         self._charges: Mapping[CounterKey, int] = {}
+        self._histories = Histories({})
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -134,7 +137,9 @@ class _Round:
             self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked
         )
         self._record_links(facts)
+        facts.open_histories(self._connection, queries, settles=True)
         lock_counters(self._connection, queries, facts)
+        self._histories = facts.histories
         for place, draft in self.proven.items():
             if place in self.outcomes:
                 continue
@@ -266,6 +271,7 @@ class _Round:
                     )
                 ],
             )
+        self._histories.write(self._connection)
         for (minute, code), count in sorted(counts.items()):
             added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)
             self._connection.execute(

@@ -14,6 +14,7 @@ from delegation.canonical import Json
 from delegation.judge.decision import Decision, Denial, Outcome, Step
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import DecisionEntry
+from delegation.records import flow
 from delegation.tracker.work import DecisionDetail
 
 _LETTERS: Final[dict[Outcome, str]] = {
@@ -63,6 +64,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "valid_until": decision.valid_until,
         "steps": "".join(_LETTERS[step.outcome] for step in decision.steps),
         "claimed_cause": decision.claimed_cause,
+        "trace": None,
         "epoch": epoch,
         "catalogue": catalogue,
         "arguments_digest": b"",
@@ -90,6 +92,7 @@ def proven_row(
         "audience": access.audience,
         "purpose": access.purpose,
         "resources": _text([*settlement.resources]),
+        "trace": None if settlement.trace is None else flow.text_of(settlement.trace),
         "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent),
         "arguments_salt": salt,
         "access": _text(access.to_json()),

@@ -19,12 +19,13 @@ from delegation.authority.ids import TaskId
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
 from delegation.judge.settle import Settlement
 from delegation.records.database import upsert
+from delegation.records.flow import Histories, open_histories
 from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS, TASKS
 
 _MAX_TASKS: Final = 16  # child tasks nest no deeper than chains
-_ALL_TASKS: Final = select(TASKS.c.id, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent).where(
-    TASKS.c.id.in_(bindparam("ids", expanding=True))
-)
+_ALL_TASKS: Final = select(
+    TASKS.c.id, TASKS.c.root, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent, TASKS.c.owner
+).where(TASKS.c.id.in_(bindparam("ids", expanding=True)))
 _ROOTS: Final = select(LINKS.c.id, LINKS.c.task).where(
     LINKS.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -93,6 +94,7 @@ class BatchFacts:
         by_name: Registered agents by name.
         used: Units used, by counter.
         limits: Limits of the ledgers and budgets, by counter.
+        histories: Histories of the calls' root tasks.
     """
 
     epoch: int
@@ -104,6 +106,7 @@ class BatchFacts:
     used: dict[CounterKey, int] = field(default_factory=dict)
     limits: dict[CounterKey, int] = field(default_factory=dict)
     touched: dict[CounterKey, int] = field(default_factory=dict)
+    histories: Histories = field(default_factory=lambda: Histories({}))
 
     def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
         """Return the facts of one call as they stand after the calls before it."""
@@ -124,6 +127,7 @@ class BatchFacts:
             agents_by_name=self.by_name,
             used=self.used,
             ledger=ledger,
+            history=self.histories.of(task),
         )
 
     def is_root_recorded(self, query: Query) -> bool:
@@ -137,7 +141,7 @@ class BatchFacts:
             row = self.tasks.get(wanted)
             if row is None:
                 return ()
-            found.append(TaskFact(TaskId(wanted), row.is_open, row.deadline))
+            found.append(TaskFact(TaskId(wanted), row.is_open, row.deadline, row.owner))
             wanted = row.parent
         # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
         return tuple(found) if wanted is None else ()
@@ -147,6 +151,16 @@ class BatchFacts:
         for charge in settlement.charges:
             self.used[charge.key] = self.used.get(charge.key, 0) + charge.amount
             self.touched[charge.key] = self.touched.get(charge.key, 0) + charge.amount
+        decision, trace = settlement.decision, settlement.trace
+        if trace is not None and decision.task is not None:
+            self.histories.remember(decision.task, trace, decision.id)
+
+    def open_histories(
+        self, connection: Connection, queries: Sequence[Query], *, settles: bool
+    ) -> None:
+        """Lock and read the histories of the calls' root tasks, once the tasks are known."""
+        roots = {task: row.root for task, row in self.tasks.items()}
+        self.histories = open_histories(connection, queries, roots, settles=settles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,8 @@ class TaskRowFact:
     is_open: bool
     deadline: int
     parent: str | None
+    root: str
+    owner: str
 
 
 def read_facts(
@@ -196,7 +212,9 @@ def _read_tasks(connection: Connection, tasks: Iterable[str]) -> dict[str, TaskR
         if not wanted:
             break
         for row in connection.execute(_ALL_TASKS, {"ids": list(wanted)}):
-            found[row.id] = TaskRowFact(row.state == "open", row.deadline, row.parent)
+            found[row.id] = TaskRowFact(
+                row.state == "open", row.deadline, row.parent, row.root, row.owner
+            )
         wanted = {t.parent for t in found.values() if t.parent is not None} - found.keys()
     return found
 

@@ -56,6 +56,7 @@ class SqlReader:
         found = read_facts(
             self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
         )
+        found.open_histories(self._connection, [query], settles=False)
         counters(self._connection, [query], found)
         return found.of(query, is_nonce_used=False)
 

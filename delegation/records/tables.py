@@ -173,6 +173,7 @@ class DecisionRow(Table, table=True):
     valid_until: int = Field(sa_type=BigInteger)
     steps: str
     claimed_cause: str | None = None
+    trace: str | None = Field(default=None, sa_type=Text)
     epoch: int = Field(sa_type=BigInteger)
     catalogue: int = Field(sa_type=BigInteger)
     arguments_digest: bytes = Field(sa_type=LargeBinary)
@@ -272,6 +273,35 @@ class UnprovenCountRow(Table, table=True):
     count: int = Field(sa_type=BigInteger)
 
 
+class ResourceLabelsRow(Table, table=True):
+    """Labels of resources of one pattern; a revision of the catalogue brings exactly one."""
+
+    __tablename__ = "resource_labels"
+    revision: int = Field(primary_key=True, sa_type=BigInteger)
+    pattern: str
+    labels: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
+class FlowHistoryRow(Table, table=True):
+    """A root task whose history is kept as sums, because a chain with a flow rule asked for it."""
+
+    __tablename__ = "flow_history"
+    root: str = Field(primary_key=True)
+
+
+class FlowSeenRow(Table, table=True):
+    """How often one actor made calls of one mark under a root task, and the first of them."""
+
+    __tablename__ = "flow_seen"
+    root: str = Field(primary_key=True)
+    mark: str = Field(primary_key=True)
+    agent: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    times: int = Field(sa_type=BigInteger)
+    decision: str
+
+
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
 TOOLS: Final = Table.metadata.tables["tool"]
 TASKS: Final = Table.metadata.tables["task"]
@@ -289,3 +319,6 @@ NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]
 BATCHES: Final = Table.metadata.tables["batch"]
 NUMBERS: Final = Table.metadata.tables["number"]
+RESOURCE_LABELS: Final = Table.metadata.tables["resource_labels"]
+FLOW_HISTORIES: Final = Table.metadata.tables["flow_history"]
+FLOW_SEEN: Final = Table.metadata.tables["flow_seen"]

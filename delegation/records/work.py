@@ -11,12 +11,14 @@ from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import TaskState
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
+from delegation.records.flow import keep_history
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.reader import SqlReader, revocation_of
@@ -28,6 +30,7 @@ from delegation.records.tables import (
     COUNTERS,
     DECISIONS,
     OUTCOMES,
+    RESOURCE_LABELS,
     REVOCATIONS,
     TASKS,
     TOOLS,
@@ -61,6 +64,18 @@ class SqlWork(SqlReader):
             insert(TOOLS),
             {"revision": revision, "name": tool.name, "definition": definition, "at": at},
         )
+        return revision
+
+    def label_resources(self, entry: ResourceLabels, *, at: int) -> int:
+        """Record labels of resources as a new catalogue revision and return its number."""
+        take_number(self._connection, "catalogue", 0)
+        catalogue = self.catalogue()
+        if catalogue.with_resource(entry) is catalogue:
+            return catalogue.revision
+        revision = take_number(self._connection, "catalogue")
+        labels = canonical.encode([*entry.labels]).decode()
+        row = {"revision": revision, "pattern": entry.pattern.text, "labels": labels, "at": at}
+        self._connection.execute(insert(RESOURCE_LABELS), row)
         return revision
 
     def add_agent(self, agent: Agent) -> None:
@@ -107,6 +122,8 @@ class SqlWork(SqlReader):
         for unit, limit in task.ceiling.budget.items():
             row = {"scope": "task", "id": task.id, "unit": unit, "lim": limit, "used": 0}
             self._connection.execute(insert(COUNTERS), row)
+        if task.ceiling.flow:
+            keep_history(self._connection, [task.id])
 
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
         """Close an open task; return False if it was closed before or is unknown."""

@@ -85,7 +85,8 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
     """Return the ceiling with every field set.
 
     Raises:
-        MalformedError: A tool is unknown to the catalogue, or the ceiling outlives the task.
+        MalformedError: A tool or a flow rule's term is unknown to the catalogue, or the ceiling
+            outlives the task.
     """
     tools = []
     for capability in ceiling.capabilities:
@@ -95,6 +96,10 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
                 "capabilities.tool", wanted="the name of a tool that the catalogue has"
             )
         tools += named
+    if not all(catalogue.knows(term) for rule in ceiling.flow for term in rule.terms()):
+        raise MalformedError(
+            "flow", wanted="rules about labels, systems, domains and tools that the catalogue has"
+        )
     if "expires_at" not in ceiling.unset and ceiling.expires_at > deadline:
         raise MalformedError("expires_at", wanted="within the task's time")
     defaults = Grant(

@@ -16,6 +16,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
@@ -246,6 +247,15 @@ class Work(Reader, Protocol):
         """Record a definition as a new catalogue revision and return its number.
 
         An equal definition adds none and returns the present number.
+        """
+
+    def label_resources(self, entry: ResourceLabels, *, at: int) -> int:
+        """Record labels of resources as a new catalogue revision and return its number.
+
+        An equal declaration adds none and returns the present number.
+
+        Raises:
+            ConflictError: Too many patterns have labels.
         """
 
     def add_agent(self, agent: Agent) -> None:

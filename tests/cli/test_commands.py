@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from world import NOW, World
 
 from delegation.cli.main import app
+from delegation.records.migrate import head
 
 RUN = CliRunner()
 
@@ -93,7 +94,7 @@ def test_keys_and_schema_commands_work(store) -> None:
         "active",
         "retired",
     ]
-    assert "database 0002" in RUN.invoke(app, ["db", "current"]).stdout
+    assert f"database {head()}" in RUN.invoke(app, ["db", "current"]).stdout
     assert RUN.invoke(app, ["db", "upgrade"]).exit_code == 0
 
 

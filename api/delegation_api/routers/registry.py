@@ -10,7 +10,13 @@ from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
 from delegation.canonical import b64u
 from delegation.identity.principal import PublicKey
-from delegation.messages.requests import AgentBody, ApiKeyBody, IssueBody, ToolBody
+from delegation.messages.requests import (
+    AgentBody,
+    ApiKeyBody,
+    IssueBody,
+    ResourceLabelsBody,
+    ToolBody,
+)
 from delegation.messages.values import catalogue_json
 from delegation.tracker.work import Agent, ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, TrackerDep, needs
@@ -50,6 +56,12 @@ def add_tool(body: ToolBody, tracker: TrackerDep) -> dict[str, Any]:
 def list_tools(tracker: TrackerDep) -> dict[str, Any]:
     """Return the catalogue with its history."""
     return catalogue_json(tracker.catalogue())
+
+
+@router.post("/resource-labels", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def label_resources(body: ResourceLabelsBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Declare labels of resources as a new catalogue revision."""
+    return {"revision": tracker.label_resources(body.pattern, body.labels)}
 
 
 @router.post("/tokens", status_code=201, dependencies=[Depends(needs(OPERATOR))])
