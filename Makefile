@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
-.PHONY: help demo serve test lint format setup clean
+.PHONY: help demo serve test soak lint format setup clean
 .DEFAULT_GOAL := help
 
 # The public vectors and recorded runs, when they stand beside the checkout.
@@ -14,6 +14,7 @@ help:
 	@echo "make demo   run the main job: a support desk with a hijacked agent"
 	@echo "make serve  serve the demo's store (or delegation.db) over HTTP"
 	@echo "make test   run the tests"
+	@echo "make soak   fail over three PostgreSQL, kill a replica, load for an hour (Debian, root)"
 	@echo "make lint   run ruff, mypy and the import contracts"
 
 setup:
@@ -28,6 +29,10 @@ serve: setup
 test: setup
 	@bash .ci/system.sh
 	@$(PYTHON) -m pytest -q -n 2 --dist worksteal
+
+soak: setup
+	@bash .ci/system.sh soak
+	@PYTHONPATH=tests $(PYTHON) -m soak
 
 lint: setup
 	@$(PYTHON) -m ruff check .

@@ -1,9 +1,21 @@
 #!/usr/bin/env bash
 # Installs the system packages that some tests use, when that is possible. They skip by name otherwise.
 set -u
-command -v dot >/dev/null 2>&1 && exit 0
-[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0
-echo "Installing graphviz for the drawing tests." >&2
-export DEBIAN_FRONTEND=noninteractive
+missing=
+if [ "${1:-}" = soak ]; then
+  command -v patroni >/dev/null 2>&1 || missing="$missing patroni"
+  command -v etcd >/dev/null 2>&1 || missing="$missing etcd-server"
+  [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null 2>&1 || missing="$missing haproxy"
+  ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+fi
+command -v dot >/dev/null 2>&1 || missing="$missing graphviz"
+[ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
+command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
+[ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0
+echo "Installing$missing for the tests." >&2
+# RUNLEVEL=1: the packages of servers start none on this machine.
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null 2>&1
-apt-get -qq -y -o DPkg::Lock::Timeout=300 install graphviz >/dev/null 2>&1 || true
+for package in $missing; do
+  apt-get -qq -y -o DPkg::Lock::Timeout=300 install "$package" >/dev/null 2>&1 || true
+done

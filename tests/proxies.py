@@ -174,13 +174,31 @@ def caddy(place: Place, program: str, text: str) -> list[str]:
     return [program, "run", "--config", str(file), "--adapter", "caddyfile"]
 
 
-PROXIES = {"nginx": ("nginx", "8080", nginx), "caddy": ("caddyfile", "8081", caddy)}
+def traefik(place: Place, program: str, text: str) -> list[str]:
+    """Write what Traefik is started with, and the page's block as its file of routes."""
+    routes, start = place.folder / "dynamic.yaml", place.folder / "traefik.yaml"
+    routes.write_text(text.replace("dk_of_this_mount", place.key))
+    start.write_text(
+        f"entryPoints: {{web: {{address: '127.0.0.1:{place.port}'}}}}\n"
+        f"providers: {{file: {{filename: '{routes}', watch: false}}}}\n"
+        "global: {checkNewVersion: false, sendAnonymousUsage: false}\nlog: {level: ERROR}\n"
+    )
+    return [program, f"--configFile={start}"]
+
+
+# Name of the program: language of the page's block, the port that is written in it, how it is started.
+PROXIES = {
+    "nginx": ("nginx", "8080", nginx),
+    "caddy": ("caddyfile", "8081", caddy),
+    "traefik": ("yaml", "", traefik),
+}
 
 
 @contextmanager
 def placed(name: str, folder: Path) -> Iterator[Place]:
     """Run service, upstream and proxy, or skip by the name of the program that is missing."""
-    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    beside = f"/usr/sbin:/usr/local/sbin:{Path(sys.executable).parent}"
+    program = shutil.which(name) or shutil.which(name, path=beside)
     if program is None:
         pytest.skip(f"the system program {name} is missing")
     language, listens, write = PROXIES[name]
@@ -207,7 +225,8 @@ def placed(name: str, folder: Path) -> Iterator[Place]:
         stack.callback(upstream.shutdown)
         place = Place(folder, name, upstream, stack, token, holder, key)
         place.port = free_port()
-        place.ports = {listens: place.port, "8470": free_port(), "9000": upstream.server_port}
+        place.ports = {"8470": free_port(), "9000": upstream.server_port}
+        place.ports |= {listens: place.port} if listens else {}
         start_service(place)
         text = block(language)
         for known, port in place.ports.items():
@@ -219,4 +238,8 @@ def placed(name: str, folder: Path) -> Iterator[Place]:
                 DELEGATION_PROXY_KEY=key, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder),
             )
         )  # fmt: skip
+        for _ in range(100):  # Traefik listens before it has read its routes
+            if place.send("GET", "/", {})[0] != 404:
+                break
+            time.sleep(0.05)
         yield place

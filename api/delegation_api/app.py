@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from delegation import __version__
@@ -15,6 +15,7 @@ from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
+from delegation_api.paging import refuse_unknown_query
 from delegation_api.route_table import load_routes
 from delegation_api.routers import desk, health, records, registry, tasks, verify
 from delegation_api.settings import Settings
@@ -46,8 +47,9 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     problems.install(app)
-    for part in (tasks, registry, desk, records, verify, health):
-        app.include_router(part.router)
+    for part in (tasks, registry, desk, records, health):
+        app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
+    app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app
 

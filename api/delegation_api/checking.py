@@ -19,6 +19,7 @@ from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, MalformedError
 from delegation.judge.decision import STEPS, Decision
 from delegation.messages.requests import CheckBody
+from delegation.tracker.announced import is_name
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
 
@@ -92,8 +93,9 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
         return _encode(_plan_json(await run_in_threadpool(_plan, call, tracker)))
     if call.access is None or call.grant is not None:
         raise MalformedError("A check", wanted="an access and no grant; only a dry run may differ")
+    token = await meant_token(call.token, call.proof, tracker)
     pending = tracker.begin_check(
-        call.token,
+        token,
         call.proof,
         call.access,
         client=caller.name,
@@ -102,6 +104,17 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
     decision = await committed(pending)
     receipt = tracker.receipt(decision, str(audience)) if call.receipt else None
     return encode_decision(decision, receipt)
+
+
+async def meant_token(token: str, proof: str | None, tracker: Tracker) -> str:
+    """Return the token that is meant, without holding up the loop where its leaf is named.
+
+    Raises:
+        StoreUnavailableError: The store does not answer.
+    """
+    if not is_name(token):
+        return token
+    return await run_in_threadpool(tracker.announced_text, token, proof)
 
 
 def encode_decision(decision: Decision, receipt: str | None) -> bytes:

@@ -26,7 +26,7 @@ from delegation.integrations.target import read_target
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.statement import read_statement
 from delegation.tracker.work import ApiKey
-from delegation_api.checking import committed
+from delegation_api.checking import committed, meant_token
 from delegation_api.problems import problem
 from delegation_api.route_table import METHOD, Mount, Route, read_value
 
@@ -105,8 +105,9 @@ async def answer_proxy(
     call = read_call(headers, convention, caller, mounts, catalogue)
     if isinstance(call, Refusal):
         return _refused(call)
+    token = await meant_token(call.token, call.proof, tracker)
     decision = await committed(
-        tracker.begin_check(call.token, call.proof, call.access, client=caller.name)
+        tracker.begin_check(token, call.proof, call.access, client=caller.name)
     )
     if decision.denial is not None:
         return _denied(decision)

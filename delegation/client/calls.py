@@ -20,6 +20,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.messages.registry import read_agent, read_api_key, read_revocation
 from delegation.messages.values import (
     read_catalogue,
     read_decision_entry,
@@ -27,9 +28,9 @@ from delegation.messages.values import (
     read_link,
     read_task,
 )
-from delegation.messages.verdict import read_decision
+from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
-from delegation.tracker.work import OutcomeState
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
 
 T = TypeVar("T")
 
@@ -158,14 +159,21 @@ def catalogue() -> Call[Catalogue]:
     return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)
 
 
-def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[None]:
+def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[Agent]:
     """Register an agent under its accountable owner."""
     return Call(
         "POST",
         "/v1/agents",
-        nothing,
+        read_agent,
         body={"name": name, "owner": owner, "keys": [key.text for key in keys]},
         is_repeatable=True,
+    )
+
+
+def agents() -> Call[Sequence[Agent]]:
+    """Return all registered agents by name."""
+    return Call(
+        "GET", "/v1/agents", lambda a: [read_agent(one) for one in a["agents"]], is_repeatable=True
     )
 
 
@@ -182,6 +190,16 @@ def create_api_key(name: str, role: str, audiences: Iterable[str] = ()) -> Call[
 def revoke_api_key(name: str) -> Call[None]:
     """Withdraw an API key."""
     return Call("DELETE", f"/v1/api-keys/{part(name)}", nothing)
+
+
+def api_keys() -> Call[Sequence[ApiKey]]:
+    """Return all API keys by name, without their secrets."""
+    return Call(
+        "GET",
+        "/v1/api-keys",
+        lambda a: [read_api_key(one) for one in a["api_keys"]],
+        is_repeatable=True,
+    )
 
 
 def open_task(
@@ -207,13 +225,19 @@ def task(task: TaskId | str) -> Call[TaskEntry]:
     return Call("GET", f"/v1/tasks/{part(task)}", read_task, is_repeatable=True)
 
 
-def tasks(*, after: str | None = None, limit: int = 100) -> Call[Sequence[TaskEntry]]:
+def tasks(
+    *,
+    owner: str | None = None,
+    is_open: bool | None = None,
+    after: str | None = None,
+    limit: int = 100,
+) -> Call[Sequence[TaskEntry]]:
     """Return tasks, newest first."""
     return Call(
         "GET",
         "/v1/tasks",
         lambda a: [read_task(one) for one in a["tasks"]],
-        query={"after": after, "limit": limit},
+        query={"owner": owner, "is_open": is_open, "after": after, "limit": limit},
         is_repeatable=True,
     )
 
@@ -265,89 +289,122 @@ def report_outcome(
     )
 
 
-def revoke(kind: str, id: str, *, reason: str = "") -> Call[int]:  # noqa: A002  # the word of the wire
-    """End a link, task, agent or key and all below it; return the revocation's epoch."""
+def revoke(kind: str, id: str, *, reason: str = "") -> Call[Revocation]:  # noqa: A002  # the word of the wire
+    """End a link, task, agent or key and all below it."""
     return Call(
         "POST",
         "/v1/revocations",
-        lambda a: int(a["epoch"]),
+        read_revocation,
         body={"kind": kind, "id": id, "reason": reason},
         is_repeatable=True,
     )
 
 
-def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[int]:
-    """Cut a link below the holder's own; return the revocation's epoch."""
+def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[Revocation]:
+    """Cut a link below the holder's own."""
     return Call(
         "POST",
         "/v1/revocations/below",
-        lambda a: int(a["epoch"]),
+        read_revocation,
         body={"token": text_of(token), "proof": proof, "link": link},
     )
 
 
-def lineage(task: TaskEntry | TaskId | str) -> Call[Lineage]:
+def revocations(*, after: int = 0, limit: int = 100) -> Call[Sequence[Revocation]]:
+    """Return revocations with an epoch above `after`, oldest first."""
+    return Call(
+        "GET",
+        "/v1/revocations",
+        lambda a: [read_revocation(one) for one in a["revocations"]],
+        query={"after": after, "limit": limit},
+        is_repeatable=True,
+    )
+
+
+def lineage(task: TaskEntry | TaskId | str, *, at: int | None = None) -> Call[Lineage]:
     """Return a task's links and decisions."""
-    return Call("GET", f"/v1/tasks/{part(task_of(task))}/lineage", read_lineage, is_repeatable=True)
+    path = f"/v1/tasks/{part(task_of(task))}/lineage"
+    return Call("GET", path, read_lineage, query={"at": at}, is_repeatable=True)
 
 
-def link(link: LinkId | str) -> Call[LinkEntry]:
+def link(link: LinkId | str, *, at: int | None = None) -> Call[LinkEntry]:
     """Return a recorded link."""
-    return Call("GET", f"/v1/links/{part(link)}", read_link, is_repeatable=True)
+    path = f"/v1/links/{part(link)}"
+    return Call("GET", path, read_link, query={"at": at}, is_repeatable=True)
 
 
 def links(
     *,
-    task: TaskId | None = None,
-    parent: LinkId | None = None,
-    after: LinkId | None = None,
+    task: TaskId | str | None = None,
+    parent: LinkId | str | None = None,
+    holder: str | None = None,
+    key: PublicKey | None = None,
+    after: LinkId | str | None = None,
     limit: int = 100,
+    at: int | None = None,
 ) -> Call[Sequence[LinkEntry]]:
     """Return links in the order they were recorded, filtered."""
-    return Call(
-        "GET",
-        "/v1/links",
-        read_links,
-        query={"task": task, "parent": parent, "after": after, "limit": limit},
-        is_repeatable=True,
-    )
+    query = {
+        "task": task,
+        "parent": parent,
+        "holder": holder,
+        "key": None if key is None else key.text,
+        "after": after,
+        "limit": limit,
+        "at": at,
+    }
+    return Call("GET", "/v1/links", read_links, query=query, is_repeatable=True)
 
 
-def ancestors(link: LinkId | str) -> Call[Sequence[LinkEntry]]:
+def ancestors(link: LinkId | str, *, at: int | None = None) -> Call[Sequence[LinkEntry]]:
     """Return a link's ancestors, root first, itself last."""
-    return Call("GET", f"/v1/links/{part(link)}/ancestors", read_links, is_repeatable=True)
+    path = f"/v1/links/{part(link)}/ancestors"
+    return Call("GET", path, read_links, query={"at": at}, is_repeatable=True)
 
 
-def descendants(link: LinkId | str, *, limit: int = 1000) -> Call[Sequence[LinkEntry]]:
+def descendants(
+    link: LinkId | str, *, limit: int = 1000, at: int | None = None
+) -> Call[Sequence[LinkEntry]]:
     """Return the links below a link, parents before children."""
-    return Call(
-        "GET",
-        f"/v1/links/{part(link)}/descendants",
-        read_links,
-        query={"limit": limit},
-        is_repeatable=True,
-    )
+    path = f"/v1/links/{part(link)}/descendants"
+    query = {"limit": limit, "at": at}
+    return Call("GET", path, read_links, query=query, is_repeatable=True)
 
 
 def decisions(
     *,
-    task: TaskId | None = None,
-    link: LinkId | None = None,
+    task: TaskId | str | None = None,
+    link: LinkId | str | None = None,
+    tool: str | None = None,
     allowed: bool | None = None,
+    code: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
     after: int = 0,
     limit: int = 100,
 ) -> Call[Sequence[DecisionEntry]]:
     """Return decisions in commit order, filtered."""
+    query = {
+        "task": task,
+        "link": link,
+        "tool": tool,
+        "allowed": allowed,
+        "code": code,
+        "since": since,
+        "until": until,
+        "after": after,
+        "limit": limit,
+    }
     return Call(
         "GET",
         "/v1/decisions",
         lambda a: [read_decision_entry(one) for one in a["decisions"]],
-        query={
-            "task": task,
-            "link": link,
-            "allowed": allowed,
-            "after": after,
-            "limit": limit,
-        },
+        query=query,
         is_repeatable=True,
     )
+
+
+def decision(decision: DecisionId | str) -> Call[DecisionDetail]:
+    """Return one decision with everything that was kept of it."""
+    path = f"/v1/decisions/{part(decision)}"
+    return Call("GET", path, read_decision_detail, is_repeatable=True)

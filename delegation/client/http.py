@@ -33,7 +33,7 @@ from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.tokens.token import Token
-from delegation.tracker.work import OutcomeState
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
 
 try:
     import httpx2
@@ -177,9 +177,13 @@ class Client:
         """Return all tools with all their revisions."""
         return self._run(calls.catalogue())
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> None:
+    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
         """Register an agent under its accountable owner."""
         return self._run(calls.add_agent(name, owner=owner, keys=keys))
+
+    def agents(self) -> Sequence[Agent]:
+        """Return all registered agents by name."""
+        return self._run(calls.agents())
 
     def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
         """Make an API key and return its secret, which is shown this once."""
@@ -188,6 +192,10 @@ class Client:
     def revoke_api_key(self, name: str) -> None:
         """Withdraw an API key."""
         return self._run(calls.revoke_api_key(name))
+
+    def api_keys(self) -> Sequence[ApiKey]:
+        """Return all API keys by name, without their secrets."""
+        return self._run(calls.api_keys())
 
     def open_task(
         self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
@@ -201,9 +209,16 @@ class Client:
         """Return a task."""
         return self._run(calls.task(task))
 
-    def tasks(self, *, after: str | None = None, limit: int = 100) -> Sequence[TaskEntry]:
+    def tasks(
+        self,
+        *,
+        owner: str | None = None,
+        is_open: bool | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[TaskEntry]:
         """Return tasks, newest first."""
-        return self._run(calls.tasks(after=after, limit=limit))
+        return self._run(calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit))
 
     def close_task(
         self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
@@ -231,51 +246,88 @@ class Client:
         """Say what became of a call that this service was allowed to execute."""
         return self._run(calls.report_outcome(decision, state, detail=detail))
 
-    def revoke(self, kind: str, id: str, *, reason: str = "") -> int:  # noqa: A002  # the word of the wire
-        """End a link, task, agent or key and all below it; return the revocation's epoch."""
+    def revoke(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002  # the word of the wire
+        """End a link, task, agent or key and all below it."""
         return self._run(calls.revoke(kind, id, reason=reason))
 
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> int:
-        """Cut a link below the holder's own; return the revocation's epoch."""
+    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
+        """Cut a link below the holder's own."""
         return self._run(calls.revoke_below(token, proof, link))
 
-    def lineage(self, task: TaskEntry | TaskId | str) -> Lineage:
-        """Return a task's links and decisions."""
-        return self._run(calls.lineage(task))
+    def revocations(self, *, after: int = 0, limit: int = 100) -> Sequence[Revocation]:
+        """Return revocations with an epoch above `after`, oldest first."""
+        return self._run(calls.revocations(after=after, limit=limit))
 
-    def link(self, link: LinkId | str) -> LinkEntry:
+    def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
+        """Return a task's links and decisions; `at` is a past instant, Unix seconds."""
+        return self._run(calls.lineage(task, at=at))
+
+    def link(self, link: LinkId | str, *, at: int | None = None) -> LinkEntry:
         """Return a recorded link."""
-        return self._run(calls.link(link))
+        return self._run(calls.link(link, at=at))
 
     def links(
         self,
         *,
-        task: TaskId | None = None,
-        parent: LinkId | None = None,
-        after: LinkId | None = None,
+        task: TaskId | str | None = None,
+        parent: LinkId | str | None = None,
+        holder: str | None = None,
+        key: PublicKey | None = None,
+        after: LinkId | str | None = None,
         limit: int = 100,
+        at: int | None = None,
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
-        return self._run(calls.links(task=task, parent=parent, after=after, limit=limit))
+        return self._run(
+            calls.links(
+                task=task,
+                parent=parent,
+                holder=holder,
+                key=key,
+                after=after,
+                limit=limit,
+                at=at,
+            )
+        )
 
-    def ancestors(self, link: LinkId | str) -> Sequence[LinkEntry]:
+    def ancestors(self, link: LinkId | str, *, at: int | None = None) -> Sequence[LinkEntry]:
         """Return a link's ancestors, root first, itself last."""
-        return self._run(calls.ancestors(link))
+        return self._run(calls.ancestors(link, at=at))
 
-    def descendants(self, link: LinkId | str, *, limit: int = 1000) -> Sequence[LinkEntry]:
+    def descendants(
+        self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
+    ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children."""
-        return self._run(calls.descendants(link, limit=limit))
+        return self._run(calls.descendants(link, limit=limit, at=at))
 
     def decisions(
         self,
         *,
-        task: TaskId | None = None,
-        link: LinkId | None = None,
+        task: TaskId | str | None = None,
+        link: LinkId | str | None = None,
+        tool: str | None = None,
         allowed: bool | None = None,
+        code: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order, filtered."""
         return self._run(
-            calls.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
+            calls.decisions(
+                task=task,
+                link=link,
+                tool=tool,
+                allowed=allowed,
+                code=code,
+                since=since,
+                until=until,
+                after=after,
+                limit=limit,
+            )
         )
+
+    def decision(self, decision: DecisionId | str) -> DecisionDetail:
+        """Return one decision with everything that was kept of it."""
+        return self._run(calls.decision(decision))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypedDict, TypeVar
 
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.errors import NotFoundError
 from delegation.graph.view import LineageView
+from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.tracker.work import Agent, DecisionDetail, Revocation, Store
 
 _T = TypeVar("_T")
@@ -18,6 +20,9 @@ PAGE: Final = 100  # entries of a listing, unless told otherwise
 
 class Review:
     """The questions of reviewers; every answer comes from one snapshot and changes nothing.
+
+    `at`, where a question takes it, is a past instant in Unix seconds: the answer is what it would
+    have been at the end of that second. Left out, it is the present.
 
     Args:
         store: Where everything is kept.
@@ -28,6 +33,10 @@ class Review:
         """Ask this store."""
         self._store = store
         self._clock = clock
+
+    def _seen(self, at: int | None) -> _Seen:
+        """Return the instant to look at, and whether it is a past one."""
+        return {"at": self._clock() if at is None else at, "past": at is not None}
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
@@ -48,81 +57,112 @@ class Review:
         with self._store.read() as reader:
             return found("task", task, reader.task(TaskId(task)))
 
-    def tasks(self, *, after: str | None = None, limit: int = PAGE) -> Sequence[TaskEntry]:
+    def tasks(
+        self,
+        *,
+        owner: str | None = None,
+        is_open: bool | None = None,
+        after: str | None = None,
+        limit: int = PAGE,
+    ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
         with self._store.read() as reader:
-            return reader.tasks(after=after, limit=limit)
+            return reader.tasks(TaskFilter(owner, is_open), after=after, limit=limit)
 
     def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
         """Return revocations with an epoch above `after`, oldest first."""
         with self._store.read() as reader:
             return reader.revocations(after=after, limit=limit)
 
-    def lineage(self, task: TaskEntry | TaskId | str) -> LineageView:
+    def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
         """Return a task's links and decisions, ready to be drawn.
 
         Raises:
-            NotFoundError: There is no such task.
+            NotFoundError: There is no such task, or there was none then.
         """
         with self._store.read() as reader:
-            lineage = reader.lineage(task_id(task), at=self._clock())
+            lineage = reader.lineage(task_id(task), **self._seen(at))
         return LineageView(found("task", task_id(task), lineage))
 
-    def link(self, link: LinkId | str) -> LinkEntry:
+    def link(self, link: LinkId | str, *, at: int | None = None) -> LinkEntry:
         """Return a recorded link.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is none, or there was none then.
         """
         with self._store.read() as reader:
-            return found("link", link, reader.link(LinkId(link), at=self._clock()))
+            return found("link", link, reader.link(LinkId(link), **self._seen(at)))
 
     def links(
         self,
         *,
-        task: TaskId | None = None,
-        parent: LinkId | None = None,
-        after: LinkId | None = None,
+        task: TaskId | str | None = None,
+        parent: LinkId | str | None = None,
+        holder: str | None = None,
+        key: PublicKey | None = None,
+        after: LinkId | str | None = None,
         limit: int = PAGE,
+        at: int | None = None,
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
+        wanted = LinkFilter(
+            None if task is None else TaskId(task),
+            None if parent is None else LinkId(parent),
+            holder,
+            None if key is None else key.key,
+        )
+        start = None if after is None else LinkId(after)
         with self._store.read() as reader:
-            return reader.links(
-                task=task, parent=parent, after=after, limit=limit, at=self._clock()
-            )
+            return reader.links(wanted, after=start, limit=limit, **self._seen(at))
 
-    def ancestors(self, link: LinkId | str) -> Sequence[LinkEntry]:
+    def ancestors(self, link: LinkId | str, *, at: int | None = None) -> Sequence[LinkEntry]:
         """Return a link's ancestors, root first, itself last.
 
         Raises:
-            NotFoundError: There is no such link.
+            NotFoundError: There is no such link, or there was none then.
         """
         with self._store.read() as reader:
-            ancestors = reader.ancestors(LinkId(link), at=self._clock())
+            ancestors = reader.ancestors(LinkId(link), **self._seen(at))
         return found("link", link, ancestors or None)
 
-    def descendants(self, link: LinkId | str, *, limit: int = 1000) -> Sequence[LinkEntry]:
+    def descendants(
+        self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
+    ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children.
 
         Raises:
-            NotFoundError: There is no such link.
+            NotFoundError: There is no such link, or there was none then.
         """
+        seen = self._seen(at)
         with self._store.read() as reader:
-            found("link", link, reader.link(LinkId(link), at=self._clock()))
-            return reader.descendants(LinkId(link), limit=limit, at=self._clock())
+            found("link", link, reader.link(LinkId(link), **seen))
+            return reader.descendants(LinkId(link), limit=limit, **seen)
 
     def decisions(
         self,
         *,
-        task: TaskId | None = None,
-        link: LinkId | None = None,
+        task: TaskId | str | None = None,
+        link: LinkId | str | None = None,
+        tool: str | None = None,
         allowed: bool | None = None,
+        code: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
         after: int = 0,
         limit: int = PAGE,
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order, filtered."""
+        """Return decisions in commit order, filtered; `since` counts, `until` does not any more."""
+        wanted = DecisionFilter(
+            None if task is None else TaskId(task),
+            None if link is None else LinkId(link),
+            tool,
+            allowed,
+            code,
+            since,
+            until,
+        )
         with self._store.read() as reader:
-            return reader.decisions(task=task, link=link, allowed=allowed, after=after, limit=limit)
+            return reader.decisions(wanted, after=after, limit=limit)
 
     def decision(self, decision: DecisionId | str) -> DecisionDetail:
         """Return one decision with everything that was kept of it.
@@ -132,6 +172,11 @@ class Review:
         """
         with self._store.read() as reader:
             return found("decision", decision, reader.decision(DecisionId(decision)))
+
+
+class _Seen(TypedDict):
+    at: int
+    past: bool
 
 
 def task_id(task: TaskEntry | TaskId | str) -> TaskId:

@@ -32,6 +32,8 @@ class Auth(httpx2.Auth):
         routes: The service's routes, as read with `discover` or declared by hand.
         purpose: Purpose of requests that state none.
         max_cost: The most that a request may cost which states nothing, by unit.
+        announced: Whether the leaf's id is sent instead of the whole token, which must have been
+            announced to the service that decides. Proofs cover the whole token all the same.
     """
 
     requires_request_body = True
@@ -44,9 +46,11 @@ class Auth(httpx2.Auth):
         *,
         purpose: str = "",
         max_cost: dict[str, int] | None = None,
+        announced: bool = False,
     ) -> None:
         """Sign with this key."""
         self._token = token
+        self._shown = token.id if announced else token.text
         self._key = key
         self._routes = routes
         self._said: dict[str, Any] = {"purpose": purpose, "max_cost": max_cost or {}}
@@ -70,7 +74,7 @@ class Auth(httpx2.Auth):
         )
         said = {**self._said, **request.extensions.get(EXTENSION, {})}
         access = Access(route.tool, arguments, self._routes.audience, **said)
-        request.headers["Authorization"] = f"Delegation {self._token.text}"
+        request.headers["Authorization"] = f"Delegation {self._shown}"
         request.headers["Delegation-Proof"] = self._key.prove(self._token, access)
         yield request
 

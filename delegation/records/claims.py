@@ -15,7 +15,7 @@ from sqlalchemy.types import Text
 
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
 from delegation.records.numbers import raise_number
-from delegation.records.tables import BATCHES, NONCES, REQUESTS
+from delegation.records.tables import ANNOUNCED, BATCHES, NONCES, REQUESTS
 
 NONCE_SECONDS: Final = 2 * MAX_AGE + MAX_AHEAD  # longer than any proof of that nonce stays fresh
 REQUEST_SECONDS: Final = 24 * 3600  # how long a lost answer may be asked for again
@@ -114,6 +114,7 @@ def forget_old(connection: Connection, at: int) -> None:
     connection.execute(delete(NONCES).where(NONCES.c.at < at - NONCE_SECONDS))
     connection.execute(delete(REQUESTS).where(REQUESTS.c.at < at - REQUEST_SECONDS))
     connection.execute(delete(BATCHES).where(BATCHES.c.at < at - BATCH_SECONDS))
+    connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < at))
 
 
 def nonces_are_known(at: int, nonces_before: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
 
 from sqlalchemy import Row
@@ -99,6 +101,16 @@ def proven_row(
         "arguments": _text(dict(decision.arguments)),
         "proof": proof,
     }
+
+
+def spent(rows: Iterable[Row[Any]], units: AbstractSet[str]) -> tuple[tuple[str, int], ...]:
+    """Return what these decisions charged in each of the units, sorted by unit."""
+    used = dict.fromkeys(sorted(units), 0)
+    for row in rows:
+        for unit, amount in _object(row.cost).items():
+            if unit in used:
+                used[unit] += cast("int", amount)
+    return tuple(used.items())
 
 
 def entry_of(row: Row[Any]) -> DecisionEntry:

@@ -19,14 +19,13 @@ from delegation.lineage.entry import Counts, LinkEntry, Standing
 from delegation.records.database import upsert
 from delegation.records.numbers import take_number
 from delegation.records.tables import (
+    AGENT_KEYS,
+    AGENTS,
+    DECISIONS,
     EVIDENCE,
     LINKS,
-    AgentKeyRow,
-    AgentRow,
-    DecisionRow,
-    LinkEvidenceRow,
-    RevocationRow,
-    TaskRow,
+    REVOCATIONS,
+    TASKS,
 )
 from delegation.tokens.evidence import LinkEvidence
 
@@ -173,7 +172,7 @@ def below(connection: Connection, link: str, most: int) -> list[str]:
 
 
 def entries(
-    connection: Connection, found: Sequence[LinkData], *, at: int
+    connection: Connection, found: Sequence[LinkData], *, at: int, past: bool = False
 ) -> dict[LinkId, LinkEntry]:
     """Return entries of rows that come with all their ancestors, parents before children.
 
@@ -181,10 +180,13 @@ def entries(
         connection: A snapshot.
         found: The rows.
         at: The instant for which standing is computed, Unix seconds.
+        past: Whether what was recorded after that second is left out.
     """
+    if past:
+        found = _until(found, at)
     if not found:
         return {}
-    context = _Context(connection, found, at)
+    context = _Context(connection, found, at, until=at if past else None)
     states: dict[str, _State] = {}
     result: dict[LinkId, LinkEntry] = {}
     for row in found:
@@ -195,56 +197,59 @@ def entries(
     return result
 
 
+def _until(found: Sequence[LinkData], at: int) -> list[LinkData]:
+    """Return the rows recorded by then; none whose parent was not, whatever a replica's clock said."""
+    kept: dict[str, LinkData] = {}
+    for row in found:
+        if row.at <= at and (row.parent is None or row.parent in kept):
+            kept[row.id] = row
+    return list(kept.values())
+
+
 class _Context:
     """What is known about a set of links, each family read by one statement."""
 
-    def __init__(self, connection: Connection, found: Sequence[LinkData], at: int) -> None:
+    def __init__(
+        self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
+    ) -> None:
         self.at = at
+        last = 2**62 if until is None else until  # another replica's clock may be ahead of ours
         self.agents: dict[bytes, tuple[str, str]] = {
             row.key: (row.agent, row.owner)
             for row in connection.execute(
-                select(AgentKeyRow.key, AgentKeyRow.agent, AgentRow.owner).join(  # type: ignore[call-overload]  # SQLModel types columns as values
-                    AgentRow, AgentRow.name == AgentKeyRow.agent
-                )
+                select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
+                .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
+                .where(AGENT_KEYS.c.at <= last)
             )
         }
         self.revoked = frozenset(
             (row.kind, row.id)
             for row in connection.execute(
-                select(RevocationRow.kind, RevocationRow.id).where(RevocationRow.at <= at)  # type: ignore[call-overload]
+                select(REVOCATIONS.c.kind, REVOCATIONS.c.id).where(REVOCATIONS.c.at <= at)
             )
         )
         tasks = {row.task for row in found}
         self.tasks: Mapping[str, Any] = {
-            row.id: row
-            for row in connection.execute(
-                select(TaskRow.__table__).where(TaskRow.id.in_(tasks))  # type: ignore[attr-defined]
-            )
+            row.id: row for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(tasks)))
         }
         self.counts: dict[tuple[str, bool], int] = {
             (row.link, bool(row.allowed)): row.n
             for row in connection.execute(
-                select(
-                    DecisionRow.link,
-                    DecisionRow.allowed,
-                    func.count().label("n"),  # type: ignore[call-overload]
-                )
+                select(DECISIONS.c.link, DECISIONS.c.allowed, func.count().label("n"))
                 .where(
-                    DecisionRow.task.in_(tasks),  # type: ignore[union-attr]
-                    ~DecisionRow.tool.startswith(RESERVED_PREFIX),
+                    DECISIONS.c.task.in_(tasks),
+                    DECISIONS.c.at <= last,
+                    ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
                 )
-                .group_by(DecisionRow.link, DecisionRow.allowed)
+                .group_by(DECISIONS.c.link, DECISIONS.c.allowed)
             )
         }
         self.formats: dict[str, list[str]] = {}
         ids = [row.id for row in found]
         for start in range(0, len(ids), _CHUNK):
-            evidence = select(
-                LinkEvidenceRow.link, LinkEvidenceRow.format
-            ).where(  # type: ignore[call-overload]
-                LinkEvidenceRow.link.in_(ids[start : start + _CHUNK])  # type: ignore[attr-defined]
-            )
-            for row in connection.execute(evidence.order_by(LinkEvidenceRow.format)):
+            part = ids[start : start + _CHUNK]
+            evidence = select(EVIDENCE.c.link, EVIDENCE.c.format).where(EVIDENCE.c.link.in_(part))
+            for row in connection.execute(evidence.order_by(EVIDENCE.c.format)):
                 self.formats.setdefault(row.link, []).append(row.format)
 
     def state(self, row: LinkData, above: _State | None) -> _State:

@@ -14,6 +14,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.records import decisions, links
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
@@ -21,6 +22,7 @@ from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
+    ANNOUNCED,
     API_KEYS,
     COUNTERS,
     DECISIONS,
@@ -65,9 +67,14 @@ class SqlReader:
         row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
         return None if row is None else self._task(row)
 
-    def tasks(self, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
         query = select(TASKS).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(limit)
+        if wanted.owner is not None:
+            query = query.where(TASKS.c.owner == wanted.owner)
+        if wanted.is_open is not None:
+            is_open = TASKS.c.state == "open"
+            query = query.where(is_open if wanted.is_open else ~is_open)
         if after is not None:
             mark = self._connection.execute(select(TASKS).where(TASKS.c.id == after)).one_or_none()
             if mark is None:
@@ -106,10 +113,10 @@ class SqlReader:
         found = self._connection.execute(select(AGENTS).order_by(AGENTS.c.name))
         return [Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at) for r in found]
 
-    def link(self, link: LinkId, *, at: int) -> LinkEntry | None:
+    def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
         found = links.with_ancestors(self._connection, [link])
-        return links.entries(self._connection, found, at=at).get(link)
+        return links.entries(self._connection, found, at=at, past=past).get(link)
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
@@ -118,71 +125,82 @@ class SqlReader:
         return payload
 
     def links(
-        self,
-        *,
-        task: TaskId | None,
-        parent: LinkId | None,
-        after: LinkId | None,
-        limit: int,
-        at: int,
+        self, wanted: LinkFilter, *, after: LinkId | None, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
         query = select(LINKS.c.id).order_by(LINKS.c.sequence).limit(limit)
-        if task is not None:
-            query = query.where(LINKS.c.task == task)
-        if parent is not None:
-            query = query.where(LINKS.c.parent == parent)
+        for column, value in (
+            (LINKS.c.task, wanted.task),
+            (LINKS.c.parent, wanted.parent),
+            (LINKS.c.holder_name, wanted.holder),
+            (LINKS.c.holder_key, wanted.key),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if past:
+            query = query.where(LINKS.c.at <= at)
         if after is not None:
             mark = select(LINKS.c.sequence).where(LINKS.c.id == after).scalar_subquery()
             query = query.where(LINKS.c.sequence > mark)
-        wanted = list(self._connection.execute(query).scalars())
-        return self._entries(wanted, at=at)
+        found = list(self._connection.execute(query).scalars())
+        return self._entries(found, at=at, past=past)
 
-    def _entries(self, wanted: Sequence[str], *, at: int) -> list[LinkEntry]:
+    def _entries(self, wanted: Sequence[str], *, at: int, past: bool) -> list[LinkEntry]:
         found = links.with_ancestors(self._connection, wanted)
-        entries = links.entries(self._connection, found, at=at)
+        entries = links.entries(self._connection, found, at=at, past=past)
         return [entries[LinkId(link)] for link in wanted if link in entries]
 
-    def ancestors(self, link: LinkId, *, at: int) -> Sequence[LinkEntry]:
+    def ancestors(self, link: LinkId, *, at: int, past: bool = False) -> Sequence[LinkEntry]:
         """Return a link's ancestors, root first, itself last; empty if unknown."""
         found = links.with_ancestors(self._connection, [link])
-        return list(links.entries(self._connection, found, at=at).values())
+        entries = links.entries(self._connection, found, at=at, past=past)
+        return list(entries.values()) if link in entries else ()
 
-    def descendants(self, link: LinkId, *, limit: int, at: int) -> Sequence[LinkEntry]:
+    def descendants(
+        self, link: LinkId, *, limit: int, at: int, past: bool = False
+    ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children; empty if unknown."""
-        return self._entries(links.below(self._connection, link, limit), at=at)
+        return self._entries(links.below(self._connection, link, limit), at=at, past=past)
 
-    def lineage(self, task: TaskId, *, at: int) -> Lineage | None:
+    def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
         """Return a task with its links and decisions, or None."""
-        entry = self.task(task)
-        if entry is None:
+        row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
+        if row is None or (past and row.opened_at > at):
             return None
         found = self._connection.execute(
             select(LINKS).where(LINKS.c.task == task).order_by(LINKS.c.sequence)
         ).all()
-        entries = links.entries(self._connection, found, at=at)
-        made = self._connection.execute(
-            select(DECISIONS).where(DECISIONS.c.task == task).order_by(DECISIONS.c.sequence)
-        )
+        entries = links.entries(self._connection, found, at=at, past=past)
+        query = select(DECISIONS).where(DECISIONS.c.task == task).order_by(DECISIONS.c.sequence)
+        if past:
+            query = query.where(DECISIONS.c.at <= at)
+        made = self._connection.execute(query).all()
+        entry = self._task(row)
+        if past:
+            is_over = row.closed_at is not None and row.closed_at <= at
+            spent = decisions.spent(made, {unit for unit, _ in entry.spent})
+            entry = replace(entry, state=entry.state if is_over else "open", spent=spent)
         return Lineage(entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)))
 
     def decisions(
-        self,
-        *,
-        task: TaskId | None,
-        link: LinkId | None,
-        allowed: bool | None,
-        after: int,
-        limit: int,
+        self, wanted: DecisionFilter, *, after: int, limit: int
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered."""
         query = select(DECISIONS).where(DECISIONS.c.sequence > after)
-        if task is not None:
-            query = query.where(DECISIONS.c.task == task)
-        if link is not None:
-            query = query.where(DECISIONS.c.link == link)
-        if allowed is not None:
-            query = query.where(DECISIONS.c.allowed.is_(allowed))
+        for column, value in (
+            (DECISIONS.c.task, wanted.task),
+            (DECISIONS.c.link, wanted.link),
+            (DECISIONS.c.tool, wanted.tool),
+            (DECISIONS.c.code, wanted.code),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if wanted.allowed is not None:
+            query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
+        if wanted.since is not None:
+            query = query.where(DECISIONS.c.at >= wanted.since)
+        if wanted.until is not None:
+            query = query.where(DECISIONS.c.at < wanted.until)
         query = query.order_by(DECISIONS.c.sequence).limit(limit)
         return [decisions.entry_of(row) for row in self._connection.execute(query)]
 
@@ -215,6 +233,14 @@ class SqlReader:
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
         return [_api_key(r) for r in self._connection.execute(select(API_KEYS).order_by("name"))]
+
+    def announced(self, link: LinkId, digest: bytes) -> str | None:
+        """Return the announced token text with this leaf and this SHA-256, or None."""
+        query = select(ANNOUNCED.c.text).where(
+            ANNOUNCED.c.link == link, ANNOUNCED.c.digest == digest
+        )
+        text: str | None = self._connection.execute(query).scalar_one_or_none()
+        return text
 
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""

@@ -264,6 +264,16 @@ class OutcomeRow(Table, table=True):
     at: int = Field(sa_type=BigInteger)
 
 
+class AnnouncedRow(Table, table=True):
+    """The text of an announced token, so that its leaf's id may be sent in its place."""
+
+    __tablename__ = "announced"
+    link: str = Field(primary_key=True)
+    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    text: str = Field(sa_type=Text)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
+
+
 class UnprovenCountRow(Table, table=True):
     """How many denials at steps 1 to 6 were only counted, by minute and code."""
 
@@ -314,6 +324,7 @@ API_KEYS: Final = Table.metadata.tables["api_key"]
 AGENTS: Final = Table.metadata.tables["agent"]
 AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
+ANNOUNCED: Final = Table.metadata.tables["announced"]
 UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from delegation import canonical, ed25519
 from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
-from delegation.authority.ids import TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.errors import ConflictError, MalformedError, NotFoundError
+from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import TaskState
@@ -26,6 +28,7 @@ from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
+    ANNOUNCED,
     API_KEYS,
     COUNTERS,
     DECISIONS,
@@ -38,6 +41,8 @@ from delegation.records.tables import (
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
 from delegation.tracker.work import Agent, ApiKey, NewTask, OutcomeReport, Revocation
+
+MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
 class SqlWork(SqlReader):
@@ -145,6 +150,16 @@ class SqlWork(SqlReader):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
+        """Keep a token's text under its leaf; at most 4 texts a leaf."""
+        kept = select(func.count()).where(ANNOUNCED.c.link == link)
+        if self._connection.execute(kept).scalar_one() >= MAX_TEXTS:
+            return  # two formats, and some with discharges: more are sent as they are
+        row = {"link": link, "digest": token_digest(text), "text": text, "expires_at": expires_at}
+        self._connection.execute(
+            upsert(self._connection, ANNOUNCED).values(row).on_conflict_do_nothing()
+        )
 
     def report_outcome(self, outcome: OutcomeReport) -> None:
         """Record what became of an allowed call."""

@@ -20,8 +20,9 @@ def announcement(issuer: str) -> Access:
 def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
     """Record the links of a token that its holder shows, and return the leaf.
 
-    Steps 1 to 6 and 14 only: it charges nothing and works after expiry. Not checked here: whether
-    anything on the chain is revoked; the entry's standing says so.
+    From then on the leaf's id may be sent in the token's place. Steps 1 to 6 and 14 only: it charges
+    nothing and works after expiry. Not checked here: whether anything on the chain is revoked; the
+    entry's standing says so.
 
     Args:
         desk: Store, keys and cache.
@@ -36,8 +37,10 @@ def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
     """
     verified = open_reserved(desk, token, proof, announcement(desk.ring.issuer), at=at)
     leaf: LinkId = verified.chain.leaf.id
-    with desk.store.read() as reader:
-        entry = reader.link(leaf, at=at)
+    with desk.store.write() as work:
+        expires_at = min(link.grant.expires_at for link in verified.chain.links)
+        work.keep_announced(token, leaf, expires_at=expires_at)
+        entry = work.link(leaf, at=at)
     if entry is None:
         raise AuthorityError("The link is not recorded.")
     return entry

@@ -21,6 +21,7 @@ from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 
@@ -170,7 +171,11 @@ class WriterStats:
 
 
 class Reader(Protocol):
-    """Questions to the store, answered from one snapshot."""
+    """Questions to the store, answered from one snapshot.
+
+    `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
+    after that second is left out, so that the answer is the one that could have been given then.
+    """
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
@@ -181,46 +186,36 @@ class Reader(Protocol):
     def task(self, task: TaskId) -> TaskEntry | None:
         """Return a task, or None."""
 
-    def tasks(self, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
 
-    def link(self, link: LinkId, *, at: int) -> LinkEntry | None:
+    def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
 
     def links(
-        self,
-        *,
-        task: TaskId | None,
-        parent: LinkId | None,
-        after: LinkId | None,
-        limit: int,
-        at: int,
+        self, wanted: LinkFilter, *, after: LinkId | None, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
 
-    def ancestors(self, link: LinkId, *, at: int) -> Sequence[LinkEntry]:
+    def ancestors(self, link: LinkId, *, at: int, past: bool = False) -> Sequence[LinkEntry]:
         """Return a link's ancestors, root first, itself last; empty if unknown."""
 
-    def descendants(self, link: LinkId, *, limit: int, at: int) -> Sequence[LinkEntry]:
+    def descendants(
+        self, link: LinkId, *, limit: int, at: int, past: bool = False
+    ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children; empty if unknown."""
 
-    def lineage(self, task: TaskId, *, at: int) -> Lineage | None:
+    def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
         """Return a task with its links and decisions, or None."""
 
     def decisions(
-        self,
-        *,
-        task: TaskId | None,
-        link: LinkId | None,
-        allowed: bool | None,
-        after: int,
-        limit: int,
+        self, wanted: DecisionFilter, *, after: int, limit: int
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered."""
 
@@ -235,6 +230,9 @@ class Reader(Protocol):
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
+
+    def announced(self, link: LinkId, digest: bytes) -> str | None:
+        """Return the announced token text with this leaf and this SHA-256, or None."""
 
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
@@ -279,6 +277,9 @@ class Work(Reader, Protocol):
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""
+
+    def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
+        """Keep a token's text under its leaf until that expires; at most 4 texts a leaf."""
 
     def report_outcome(self, outcome: OutcomeReport) -> None:
         """Record what became of an allowed call.

@@ -234,11 +234,11 @@ def test_requests_are_named_counted_and_logged_without_secrets(world: World, cap
     sent = body(world)
     answer = http.post("/v1/check", json=sent, headers={**auth, "X-Request-Id": "abc-1"})
     assert answer.headers["x-request-id"] == "abc-1"
-    odd = http.get("/v1/tasks/dct.b1.AAAA?x=dct.b1.BBBB", headers={**auth, "X-Request-Id": "a\tb"})
+    odd = http.get("/v1/tasks/dct.b1.AAAA/lineage?at=1", headers={**auth, "X-Request-Id": "a\tb"})
     assert odd.headers["x-request-id"] != "a\tb"
     text = http.get("/metrics", headers=auth).text
     assert 'delegation_http_requests_total{route="/v1/check",status="200"} 1.0' in text
-    assert 'route="/v1/tasks/{task}",status="404"' in text
+    assert 'route="/v1/tasks/{task}/lineage",status="404"' in text
     assert "delegation_writer_decisions_total 1.0" in text
     assert http.get("/metrics").status_code == 401
     lines = [

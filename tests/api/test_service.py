@@ -275,6 +275,55 @@ def test_a_query_off_its_schema_is_a_problem(service: Service, query: str) -> No
 @pytest.mark.parametrize(
     "path",
     [
+        "/v1/decisions?tsk=x",
+        "/v1/links?task=x&task=y",
+        "/v1/tasks?state=open",
+        "/v1/links/x?At=1",
+        "/v1/tools?x",
+        "/v1/links?key=rsa:x",
+        "/v1/links?at=-1",
+    ],
+)
+def test_a_parameter_that_nobody_declared_is_refused(service: Service, path: str) -> None:
+    """A filter that is spelled wrong would filter nothing; twice, it would be read two ways."""
+    answer = service.ask("GET", path)
+    assert answer.status_code == 422
+    assert answer.json()["code"] in {"malformed", "body_invalid"}
+
+
+def test_a_check_with_a_parameter_is_refused_by_front_and_twin_alike(service: Service) -> None:
+    """The fast front knows no parameters either."""
+    body = {"token": "?", "proof": None, "access": None}
+    for http in (service.http, service.slow):
+        headers = {"Authorization": f"Bearer {service.keys['service']}"}
+        assert http.post("/v1/check?dry_run=true", json=body, headers=headers).status_code == 422
+
+
+def test_pages_say_where_the_next_one_begins(service: Service) -> None:
+    """Following `next` meets everything once, and ends."""
+    world = service.world
+    token = world.chain("boss", "a", "b")
+    for _ in range(5):
+        world.check(token, "b")
+    for path, name, key in (
+        ("/v1/decisions", "decisions", "sequence"),
+        ("/v1/links", "links", "id"),
+        ("/v1/tasks", "tasks", "id"),
+    ):
+        whole = [one[key] for one in service.ask("GET", f"{path}?limit=1000").json()[name]]
+        found, after = [], ""
+        while True:
+            page = service.ask("GET", f"{path}?limit=2{after}").json()
+            found += [one[key] for one in page[name]]
+            if page["next"] is None:
+                break
+            after = f"&after={page['next']}"
+        assert found == whole
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
         "/v1/tasks/%00",
         "/v1/links/..%2f..",
         "/v1/decisions/" + "x" * 5000,

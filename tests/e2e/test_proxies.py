@@ -1,4 +1,4 @@
-"""The configurations of docs/deploy/proxies.md, run by nginx and Caddy in front of the real service."""
+"""The configurations of docs/deploy/proxies.md, run by nginx, Caddy and Traefik in front of the real service."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from proxies import AUDIENCE, ISSUER, PROXIES, Place, placed
 from delegation import Access, Grant, HolderKey, canonical
 from delegation.embedded import Tracker
 from delegation.identity.receipt import check_receipt
+
+RESOLVED = {"/files/x/../a", "/files//a", "/files/%61"}
 
 
 @pytest.fixture(scope="module", params=list(PROXIES))
@@ -96,6 +98,10 @@ def test_a_denied_call_reaches_nothing(place: Place) -> None:
 def test_a_proof_for_one_target_opens_no_other(place: Place, target: str) -> None:
     """Another path, another spelling, another parameter, the mount itself: nothing gets through."""
     status, _, _, seen = place.send("GET", target, place.signed())
+    if place.name == "traefik" and target in RESOLVED:
+        # It cleans the path first: what was decided on is what reaches the service, and nothing else.
+        assert (status, [sent for _, sent, _ in seen]) == (200, ["/files/a"])
+        return
     assert status in {401, 403, 404}
     assert seen == []
 
@@ -165,8 +171,10 @@ def test_odd_request_lines_reach_nothing(place: Place, head: str) -> None:
             answer += chunk
     assert len(place.upstream.seen) == before
     status = int(answer.split(b" ")[1])
-    # Caddy answers a host that it has no site for, and `*`, by itself: 200 with nothing in it.
-    is_its_own = place.name == "caddy" and ("http://tools" in head or " * " in head)
+    # Caddy answers a host that it has no site for by itself, it and Traefik `*`: 200, nothing in it.
+    is_its_own = (place.name == "caddy" and "http://tools" in head) or (
+        place.name in {"caddy", "traefik"} and " * " in head
+    )
     assert status in ({200} if is_its_own else {400, 401, 403, 404, 405})
     assert b"ok" not in answer.partition(b"\r\n\r\n")[2]
 

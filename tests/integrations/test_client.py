@@ -8,7 +8,7 @@ import inspect
 import pytest
 from service import Service
 from wire import handler
-from world import DESK, OWNER, World
+from world import DESK, NOW, OWNER, World
 
 from delegation import Grant, HolderKey, Tool
 from delegation.client import AsyncClient, Client
@@ -47,12 +47,9 @@ def test_both_clients_have_the_trackers_methods() -> None:
     own = {n for n, _ in inspect.getmembers(Tracker, callable) if not n.startswith("_")}
     inside = {
         "open",
+        "announced_text",
         "begin_check",
         "authenticate",
-        "agents",
-        "api_keys",
-        "decision",
-        "revocations",
         "receipt",
         "writer_stats",
         "known_catalogue",
@@ -70,6 +67,36 @@ def test_both_clients_have_the_trackers_methods() -> None:
         for k in (Client, AsyncClient)
     )
     assert sync == asy
+
+
+def test_what_is_read_over_http_is_what_the_tracker_reads(service: Service) -> None:
+    """Every question, with its filters, gives the same values on both sides."""
+    world, http = service.world, client(service)
+    world.tracker.add_agent("a", owner="bo@acme.example", keys=[world.key("a").public])
+    token = world.chain("boss", "a")
+    made = world.check(token, "a")
+    world.check(token, "a", world.access("ops.restart", host="h.example"))
+    world.tracker.revoke("key", "A" * 43, by="op", reason="lost")
+    questions = [
+        ("agents", (), {}),
+        ("api_keys", (), {}),
+        ("revocations", (), {}),
+        ("decision", (made.id,), {}),
+        ("task", (world.task.id,), {}),
+        ("tasks", (), {"owner": OWNER, "is_open": True}),
+        ("link", (token.id,), {"at": NOW}),
+        ("links", (), {"holder": "a", "key": world.key("a").public, "task": world.task.id}),
+        ("ancestors", (token.id,), {}),
+        ("descendants", (token.chain.root.id,), {"at": NOW}),
+        ("decisions", (), {"tool": "files.read", "since": NOW, "until": NOW + 1}),
+        ("decisions", (), {"code": "effect_not_granted", "allowed": False}),
+    ]
+    for name, given, filters in questions:
+        here = getattr(world.tracker, name)(*given, **filters)
+        there = getattr(http, name)(*given, **filters)
+        assert here
+        assert there == here, name
+    assert http.lineage(world.task, at=NOW) == world.tracker.lineage(world.task, at=NOW).entry
 
 
 def test_errors_are_those_of_the_tracker(service: Service) -> None:

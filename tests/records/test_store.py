@@ -228,22 +228,6 @@ def test_standing_equals_a_naive_walk(data) -> None:
         assert entry.parent == parents[entry.id]
 
 
-def test_links_pages_ancestors_and_descendants_agree(world: World) -> None:
-    """Every listing tells the same forest."""
-    token = world.chain("boss", "a", "b", "c")
-    world.check(token, "c")
-    ids = [link.id for link in token.chain.links]
-    assert [e.id for e in world.tracker.ancestors(token.id)] == ids
-    assert [e.id for e in world.tracker.descendants(ids[0])] == ids[1:]
-    first = world.tracker.links(task=world.task.id, limit=2)
-    rest = world.tracker.links(task=world.task.id, after=first[-1].id)
-    assert [e.id for e in (*first, *rest)] == ids
-    assert [e.id for e in world.tracker.links(parent=ids[1])] == [ids[2]]
-    assert [e.depth for e in world.tracker.ancestors(token.id)] == [0, 1, 2, 3]
-    with pytest.raises(NotFoundError):
-        world.tracker.ancestors("lnk_none")
-
-
 def test_names_and_owners_come_from_the_registry(world: World) -> None:
     """An unregistered key is unnamed under its delegator's owner; a registered one has its own."""
     world.tracker.add_agent("a", owner="bo@acme.example", keys=[world.key("a").public])
@@ -355,18 +339,6 @@ def test_a_holder_cuts_only_below_its_own_link(world: World) -> None:
         world.tracker.revoke_below(top, proof, leaf.id)
     assert verdict(world.check(leaf, "b")) == (10, "link_revoked")
     assert world.check(top, "a")
-
-
-def test_announcing_shows_a_link_before_it_is_used(world: World) -> None:
-    """An announced link is recorded with its parents; a forged one is not, but its denial is."""
-    from delegation.tracker.announce import announcement
-
-    token = world.chain("boss", "a", "b")
-    entry = world.tracker.announce(token, world.key("b").prove(token, announcement(ISSUER), at=NOW))
-    assert entry.id == token.id
-    assert len(world.tracker.links(task=world.task.id)) == 3
-    with pytest.raises(Exception, match="not signed"):
-        world.tracker.announce(token, world.key("m").prove(token, announcement(ISSUER), at=NOW))
 
 
 def test_a_store_opens_again_with_everything_in_it(filed: World, url: str) -> None:

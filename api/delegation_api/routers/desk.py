@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from delegation.authority.ids import LinkId
+from delegation.messages.registry import revocation_json
 from delegation.messages.requests import (
     AnnounceBody,
     CheckBody,
@@ -16,9 +17,10 @@ from delegation.messages.requests import (
     RevokeBody,
 )
 from delegation.messages.values import link_json, payload_json
-from delegation.tracker.work import ApiKey, Revocation
+from delegation.tracker.work import ApiKey
 from delegation_api.auth import READERS, SERVICES, TrackerDep, needs
 from delegation_api.checking import CheckCall, answer
+from delegation_api.paging import After, Limit, following
 
 router = APIRouter(prefix="/v1", tags=["desk"])
 Caller = Annotated[ApiKey, Depends(needs(SERVICES))]
@@ -60,32 +62,22 @@ def inspect(body: InspectBody, tracker: TrackerDep) -> dict[str, Any]:
 def revoke(body: RevokeBody, caller: Reader, tracker: TrackerDep) -> dict[str, Any]:
     """End a link, task, agent or key and everything below it."""
     done = tracker.revoke(body.kind, body.id, by=caller.name, reason=body.reason)
-    return _revocation(done)
+    return revocation_json(done)
 
 
 @router.post("/revocations/below", status_code=201, dependencies=[Depends(needs(()))])
 def revoke_below(body: RevokeBelowBody, tracker: TrackerDep) -> dict[str, Any]:
     """Cut a link below the holder's own. Public: the proof is the authority."""
-    return _revocation(tracker.revoke_below(body.token, body.proof, LinkId(body.link)))
+    return revocation_json(tracker.revoke_below(body.token, body.proof, LinkId(body.link)))
 
 
 @router.get("/revocations", dependencies=[Depends(needs(("operator", "service", "reviewer")))])
 def revocations(
     tracker: TrackerDep,
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: After = 0,
+    limit: Limit = 100,
 ) -> dict[str, Any]:
     """List revocations with an epoch above `after`, oldest first."""
     found = tracker.revocations(after=after, limit=limit)
-    return {"revocations": [_revocation(one) for one in found]}
-
-
-def _revocation(one: Revocation) -> dict[str, Any]:
-    return {
-        "epoch": one.epoch,
-        "kind": one.subject.kind,
-        "id": one.subject.id,
-        "by": one.by,
-        "reason": one.reason,
-        "at": one.at,
-    }
+    listed = [revocation_json(one) for one in found]
+    return {"revocations": listed, "next": following(found, limit, lambda one: one.epoch)}

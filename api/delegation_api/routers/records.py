@@ -6,49 +6,60 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from delegation.authority.ids import LinkId, TaskId
+from delegation.identity.principal import PublicKey
 from delegation.messages.values import decision_entry_json, link_json
+from delegation.messages.verdict import decision_detail_json
 from delegation_api.auth import READERS, TrackerDep, needs
+from delegation_api.paging import After, At, Limit, following
 
 router = APIRouter(prefix="/v1", tags=["records"], dependencies=[Depends(needs(READERS))])
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Sequence = Annotated[int, Query(ge=0, le=2**53)]
+Instant = Annotated[int | None, Query(ge=0, le=2**53)]
 
 
 @router.get("/links")
-def list_links(
+def list_links(  # its filters
     tracker: TrackerDep,
     task: str | None = None,
     parent: str | None = None,
+    holder: str | None = None,
+    key: str | None = None,
     after: str | None = None,
     limit: Limit = 100,
+    at: At = None,
 ) -> dict[str, Any]:
     """List links in the order they were recorded."""
     found = tracker.links(
-        task=None if task is None else TaskId(task),
-        parent=None if parent is None else LinkId(parent),
-        after=None if after is None else LinkId(after),
+        task=task,
+        parent=parent,
+        holder=holder,
+        key=None if key is None else PublicKey.from_text("holder", key),
+        after=after,
         limit=limit,
+        at=at,
     )
-    return {"links": [link_json(link) for link in found]}
+    listed = [link_json(link) for link in found]
+    return {"links": listed, "next": following(found, limit, lambda link: link.id)}
 
 
 @router.get("/links/{link}")
-def get_link(link: str, tracker: TrackerDep) -> dict[str, Any]:
+def get_link(link: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a link."""
-    return link_json(tracker.link(link))
+    return link_json(tracker.link(link, at=at))
 
 
 @router.get("/links/{link}/ancestors")
-def ancestors(link: str, tracker: TrackerDep) -> dict[str, Any]:
+def ancestors(link: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a link's ancestors, root first, itself last."""
-    return {"links": [link_json(entry) for entry in tracker.ancestors(link)]}
+    return {"links": [link_json(entry) for entry in tracker.ancestors(link, at=at)]}
 
 
 @router.get("/links/{link}/descendants")
-def descendants(link: str, tracker: TrackerDep, limit: Limit = 1000) -> dict[str, Any]:
+def descendants(
+    link: str, tracker: TrackerDep, limit: Limit = 1000, at: At = None
+) -> dict[str, Any]:
     """Return the links below a link, parents before children."""
-    return {"links": [link_json(entry) for entry in tracker.descendants(link, limit=limit)]}
+    found = tracker.descendants(link, limit=limit, at=at)
+    return {"links": [link_json(entry) for entry in found]}
 
 
 @router.get("/decisions")
@@ -56,37 +67,31 @@ def list_decisions(  # its filters
     tracker: TrackerDep,
     task: str | None = None,
     link: str | None = None,
+    tool: str | None = None,
     allowed: bool | None = None,  # noqa: FBT001  # a query parameter
-    after: Sequence = 0,
+    code: str | None = None,
+    since: Instant = None,
+    until: Instant = None,
+    after: After = 0,
     limit: Limit = 100,
 ) -> dict[str, Any]:
     """List decisions in commit order."""
     found = tracker.decisions(
-        task=None if task is None else TaskId(task),
-        link=None if link is None else LinkId(link),
+        task=task,
+        link=link,
+        tool=tool,
         allowed=allowed,
+        code=code,
+        since=since,
+        until=until,
         after=after,
         limit=limit,
     )
-    return {"decisions": [decision_entry_json(entry) for entry in found]}
+    listed = [decision_entry_json(entry) for entry in found]
+    return {"decisions": listed, "next": following(found, limit, lambda entry: entry.sequence)}
 
 
 @router.get("/decisions/{decision}")
 def get_decision(decision: str, tracker: TrackerDep) -> dict[str, Any]:
     """Return one decision with everything that was kept of it."""
-    detail = tracker.decision(decision)
-    return {
-        **detail.decision.to_json(),
-        "sequence": detail.sequence,
-        "access": None if detail.access is None else dict(detail.access),
-        "epoch": detail.epoch,
-        "catalogue": detail.catalogue,
-        "outcome": None
-        if detail.outcome is None
-        else {
-            "state": detail.outcome.state,
-            "detail": detail.outcome.detail,
-            "by": detail.outcome.by,
-            "at": detail.outcome.at,
-        },
-    }
+    return decision_detail_json(tracker.decision(decision))

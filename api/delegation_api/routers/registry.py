@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends
 
 from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
-from delegation.canonical import b64u
 from delegation.identity.principal import PublicKey
+from delegation.messages.registry import agent_json, api_key_json
 from delegation.messages.requests import (
     AgentBody,
     ApiKeyBody,
@@ -18,7 +18,6 @@ from delegation.messages.requests import (
     ToolBody,
 )
 from delegation.messages.values import catalogue_json
-from delegation.tracker.work import Agent, ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, TrackerDep, needs
 
 router = APIRouter(prefix="/v1", tags=["registry"])
@@ -28,22 +27,13 @@ router = APIRouter(prefix="/v1", tags=["registry"])
 def add_agent(body: AgentBody, tracker: TrackerDep) -> dict[str, Any]:
     """Register an agent under its accountable owner."""
     keys = [PublicKey.from_text(body.name, key) for key in body.keys]
-    return _agent(tracker.add_agent(body.name, owner=body.owner, keys=keys))
+    return agent_json(tracker.add_agent(body.name, owner=body.owner, keys=keys))
 
 
 @router.get("/agents", dependencies=[Depends(needs(READERS))])
 def list_agents(tracker: TrackerDep) -> dict[str, Any]:
     """List all agents."""
-    return {"agents": [_agent(agent) for agent in tracker.agents()]}
-
-
-def _agent(agent: Agent) -> dict[str, Any]:
-    return {
-        "name": agent.name,
-        "owner": agent.owner,
-        "keys": [f"ed25519:{b64u(key)}" for key in agent.keys],
-        "registered_at": agent.registered_at,
-    }
+    return {"agents": [agent_json(agent) for agent in tracker.agents()]}
 
 
 @router.post("/tools", status_code=201, dependencies=[Depends(needs(OPERATOR))])
@@ -92,20 +82,10 @@ def create_api_key(body: ApiKeyBody, tracker: TrackerDep) -> dict[str, Any]:
 @router.get("/api-keys", dependencies=[Depends(needs(OPERATOR))])
 def list_api_keys(tracker: TrackerDep) -> dict[str, Any]:
     """List API keys without their secrets."""
-    return {"api_keys": [_api_key(key) for key in tracker.api_keys()]}
+    return {"api_keys": [api_key_json(key) for key in tracker.api_keys()]}
 
 
 @router.delete("/api-keys/{name}", status_code=204, dependencies=[Depends(needs(OPERATOR))])
 def revoke_api_key(name: str, tracker: TrackerDep) -> None:
     """Withdraw an API key."""
     tracker.revoke_api_key(name)
-
-
-def _api_key(key: ApiKey) -> dict[str, Any]:
-    return {
-        "name": key.name,
-        "role": key.role,
-        "audiences": list(key.audiences),
-        "created_at": key.created_at,
-        "is_revoked": key.is_revoked,
-    }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from delegation import canonical, graph
 from delegation.authority.grant import Grant
@@ -14,10 +14,9 @@ from delegation.lineage.entry import Lineage
 from delegation.messages.requests import CloseTaskBody, OpenTaskBody
 from delegation.messages.values import lineage_json, task_json
 from delegation_api.auth import OPERATOR, READERS, TrackerDep, needs
+from delegation_api.paging import At, Limit, following
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
-MAX_PAGE: Final = 1000
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 # A drawing shows names that agents chose: it may run nothing, load nothing and be no page of ours.
 _SAFE: Final = {
@@ -50,9 +49,17 @@ def open_task(body: OpenTaskBody, tracker: TrackerDep) -> dict[str, Any]:
 
 
 @router.get("", dependencies=[Depends(needs(READERS))])
-def list_tasks(tracker: TrackerDep, after: str | None = None, limit: Limit = 100) -> dict[str, Any]:
+def list_tasks(
+    tracker: TrackerDep,
+    owner: str | None = None,
+    is_open: bool | None = None,  # noqa: FBT001  # a query parameter
+    after: str | None = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
     """List tasks, newest first."""
-    return {"tasks": [task_json(task) for task in tracker.tasks(after=after, limit=limit)]}
+    found = tracker.tasks(owner=owner, is_open=is_open, after=after, limit=limit)
+    listed = [task_json(task) for task in found]
+    return {"tasks": listed, "next": following(found, limit, lambda task: task.id)}
 
 
 @router.get("/{task}", dependencies=[Depends(needs(READERS))])
@@ -68,15 +75,15 @@ def close_task(task: str, body: CloseTaskBody, tracker: TrackerDep) -> dict[str,
 
 
 @router.get("/{task}/lineage", dependencies=[Depends(needs(READERS))])
-def lineage(task: str, tracker: TrackerDep) -> dict[str, Any]:
+def lineage(task: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a task's links and decisions."""
-    return lineage_json(tracker.lineage(task).entry)
+    return lineage_json(tracker.lineage(task, at=at).entry)
 
 
 @router.get("/{task}/graph.{form}", dependencies=[Depends(needs(READERS))])
-def picture(task: str, form: str, tracker: TrackerDep) -> Response:
+def picture(task: str, form: str, tracker: TrackerDep, at: At = None) -> Response:
     """Return a task's lineage drawn: json, svg, dot, mmd, txt, png or pdf."""
-    view = tracker.lineage(task)
+    view = tracker.lineage(task, at=at)
     if form == "json":
         return Response(
             canonical.encode(view.as_json()), media_type="application/json", headers=_SAFE
