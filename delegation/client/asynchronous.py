@@ -15,7 +15,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import calls
+from delegation.client import calls, task_calls
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -202,12 +202,14 @@ class AsyncClient:
     ) -> TaskEntry:
         """Open a task; `lasts` is in seconds."""
         return await self._run(
-            calls.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred)
+            task_calls.open_task(
+                title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred
+            )
         )
 
     async def task(self, task: TaskId | str) -> TaskEntry:
         """Return a task."""
-        return await self._run(calls.task(task))
+        return await self._run(task_calls.task(task))
 
     async def tasks(
         self,
@@ -218,13 +220,15 @@ class AsyncClient:
         limit: int = 100,
     ) -> Sequence[TaskEntry]:
         """Return tasks, newest first."""
-        return await self._run(calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit))
+        return await self._run(
+            task_calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit)
+        )
 
     async def close_task(
         self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
     ) -> TaskEntry:
         """Close a task; all authority under it ends."""
-        return await self._run(calls.close_task(task, state))
+        return await self._run(task_calls.close_task(task, state))
 
     async def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Show a token to the service before it is used."""
