@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delegation.embedded import Tracker, store_url
+from delegation.judge.limits import DEFAULTS
 from delegation_api import logs
 from delegation_api.app import create_service
 from delegation_api.settings import Settings
@@ -30,7 +31,10 @@ class Process:
             self._stack.callback(tracing.close)
         self.tracker = self._stack.enter_context(
             Tracker.open(
-                store_url(settings.store), ring_file=Path(settings.ring), issuer=settings.issuer
+                store_url(settings.store),
+                ring_file=Path(settings.ring),
+                issuer=settings.issuer,
+                limits=DEFAULTS.changed(settings.limits),
             )
         )
         self._app: ASGIApp = create_service(self.tracker, settings, tracing)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from delegation.errors import MalformedError
+from delegation.judge.limits import DEFAULTS
 
 
 class Settings(BaseSettings):
@@ -29,6 +32,7 @@ class Settings(BaseSettings):
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
+        limits: How tasks may grow and call, where other than the defaults.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -47,4 +51,14 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
     forward_routes: str = ""
+    limits: str = ""
     otlp_endpoint: str = ""
+
+    @field_validator("limits")
+    @classmethod
+    def _are_limits(cls, text: str) -> str:
+        try:
+            DEFAULTS.changed(text)
+        except MalformedError as error:
+            raise ValueError(str(error)) from None
+        return text

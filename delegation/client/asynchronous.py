@@ -15,7 +15,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import calls, task_calls
+from delegation.client import calls
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -27,11 +27,12 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
+from delegation.client.tasks import AsyncTasks
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.tokens.token import Token
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
 
@@ -44,7 +45,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AsyncTasks):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -196,39 +197,6 @@ class AsyncClient:
     async def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name, without their secrets."""
         return await self._run(calls.api_keys())
-
-    async def open_task(
-        self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
-    ) -> TaskEntry:
-        """Open a task; `lasts` is in seconds."""
-        return await self._run(
-            task_calls.open_task(
-                title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred
-            )
-        )
-
-    async def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task."""
-        return await self._run(task_calls.task(task))
-
-    async def tasks(
-        self,
-        *,
-        owner: str | None = None,
-        is_open: bool | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Sequence[TaskEntry]:
-        """Return tasks, newest first."""
-        return await self._run(
-            task_calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit)
-        )
-
-    async def close_task(
-        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
-    ) -> TaskEntry:
-        """Close a task; all authority under it ends."""
-        return await self._run(task_calls.close_task(task, state))
 
     async def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Show a token to the service before it is used."""

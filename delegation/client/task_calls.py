@@ -6,13 +6,23 @@ from collections.abc import Sequence
 
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
-from delegation.client.calls import Call, part, partial, task_of
+from delegation.client.calls import Call, part, partial, task_of, text_of
+from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 from delegation.messages.values import read_task
+from delegation.tokens.token import Token
+from delegation.tracker.open_child import Opening
 
 
 def open_task(
-    title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
+    title: str,
+    *,
+    owner: str,
+    ceiling: Grant,
+    lasts: int = 3600,
+    inferred: bool = False,
+    idle: int | None = None,
+    limits: Limits | None = None,
 ) -> Call[TaskEntry]:
     """Open a task; `lasts` is in seconds."""
     return Call(
@@ -25,7 +35,19 @@ def open_task(
             "ceiling": partial(ceiling),
             "lasts": lasts,
             "inferred": inferred,
+            "idle": idle,
+            "limits": None if limits is None else limits.to_json(),
         },
+    )
+
+
+def open_child_task(
+    token: Token | str, proof: str, opening: Opening
+) -> Call[tuple[TaskEntry, str]]:
+    """Open a task under a holder's link; the root's text is verified by whoever reads it."""
+    body = {"token": text_of(token), "proof": proof, "opening": opening.to_json()}
+    return Call(
+        "POST", "/v1/tasks/below", lambda a: (read_task(a["task"]), str(a["token"])), body=body
     )
 
 

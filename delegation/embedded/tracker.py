@@ -27,6 +27,7 @@ from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject, SubjectKind
+from delegation.judge.limits import DEFAULTS, Limits
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
@@ -43,6 +44,7 @@ from delegation.tracker import (
     tasks,
 )
 from delegation.tracker.announced import announced_text
+from delegation.tracker.open_child import Opening, open_child
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     Agent,
@@ -86,6 +88,7 @@ class Tracker(Review):
         ring: KeyRing | None = None,
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
+        limits: Limits = DEFAULTS,
     ) -> Self:
         """Open a store and its keys.
 
@@ -95,6 +98,7 @@ class Tracker(Review):
             ring: The keys; made new if neither this nor a file is given.
             ring_file: Where the keys are kept, mode 0600; made if it does not exist.
             clock: Returns Unix seconds; the system's clock if left out.
+            limits: How any task may grow and how fast it may call; openers only lower them.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -103,7 +107,7 @@ class Tracker(Review):
         """
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
-        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock)
+        return cls(open_store(url, limits=limits), ring or KeyRing.generate(issuer), clock=clock)
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""
@@ -182,6 +186,8 @@ class Tracker(Review):
         lasts: int = 3600,
         inferred: bool = False,
         unsafe_wildcards: bool = False,
+        idle: int | None = None,
+        limits: Limits | None = None,
     ) -> TaskEntry:
         """Open a task; see `tracker.tasks.open_task`. `lasts` is in seconds."""
         return tasks.open_task(
@@ -194,7 +200,15 @@ class Tracker(Review):
             new_id=_new_id,
             inferred=inferred,
             unsafe_wildcards=unsafe_wildcards,
+            idle=idle,
+            limits=limits,
         )
+
+    def open_child_task(
+        self, token: Token | str, proof: str, opening: Opening
+    ) -> tuple[TaskEntry, Token]:
+        """Open a task under a holder's link; see `tracker.open_child.open_child`."""
+        return open_child(self._desk, _text(token), proof, opening, at=self._clock())
 
     def close_task(
         self, task: TaskEntry | TaskId | str, state: TaskState = "completed"

@@ -51,7 +51,17 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
             (depth, CounterKey("link", link.id, unit), link.grant.budget.get(unit))
             for depth, link in enumerate(chain.links)
         ]
-        if unit != CALLS and amount > 0 and unit not in facts.ledger:
+        # A child task spends what its opener has: each link of the opener's chain and each ledger
+        # above is charged too.
+        above = [CounterKey("task", task.id, unit) for task in facts.tasks[1:]]
+        counters += [(None, key, facts.ledgers.get(key)) for key in above]
+        counters += [
+            (None, CounterKey("link", link.id, unit), link.grant.budget.get(unit))
+            for opener in facts.above
+            for link in opener.links
+        ]
+        named = unit in facts.ledger and all(key in facts.ledgers for key in above)
+        if unit != CALLS and amount > 0 and not named:
             return Denial.at(
                 STEP,
                 Refusal(
@@ -74,7 +84,7 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
 
 
 def _denial(chain: Chain, depth: int | None, unit: str, amount: int, left: int) -> Denial:
-    whose = "task's ledger" if depth is None else "link's budget"
+    whose = "ledger of the task, or what its opener holds," if depth is None else "link's budget"
     refusal = Refusal(
         "budget_spent",
         f"The {whose} has too few {unit} left.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from delegation.authority.access import Access
 from delegation.authority.chain import Chain
@@ -15,7 +16,9 @@ from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_against_flow, trace_of
+from delegation.judge.growth import deny_growth
 from delegation.judge.history import Trace
+from delegation.judge.pace import paces_of, take_turns
 from delegation.judge.standing import deny_without_standing
 
 RECORD_STEP = 14
@@ -49,6 +52,7 @@ class Settlement:
         resources: What the call touches; empty when denied.
         epoch: The newest revocation that was known.
         trace: What it leaves in the task's history; None when denied.
+        turns: The next turns of the paces that it keeps.
     """
 
     decision: Decision
@@ -56,6 +60,7 @@ class Settlement:
     resources: tuple[str, ...]
     epoch: int
     trace: Trace | None = None
+    turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Settlement:
@@ -82,7 +87,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
             remedy="Sign a new proof for each call.",
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
-    denial = deny_without_standing(judged.chain, facts, at)
+    denial = deny_without_standing(judged.chain, facts, at) or deny_growth(judged.chain, facts, at)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     trace = trace_of(judged.chain, clearance.marks, facts)
@@ -92,6 +97,9 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
     charges = charge(judged.chain, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
+    turns = take_turns(paces_of(judged.chain, facts.tasks), facts.turns, at)
+    if isinstance(turns, Denial):
+        return deny(judged, facts, turns, decision, at)
     denial = deny_unjudged_approval(judged.chain)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
@@ -110,7 +118,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
         steps=trail(None),
         claimed_cause=judged.access.cause,
     )
-    return Settlement(allowed, charges, clearance.resources, facts.epoch, trace)
+    return Settlement(allowed, charges, clearance.resources, facts.epoch, trace, turns)
 
 
 def deny(  # what a record needs

@@ -44,10 +44,20 @@ def deny_without_standing(chain: Chain, facts: Facts, at: int) -> Denial | None:
             return _root_denial(
                 chain, "task_expired", "The task's deadline has passed.", "Open a new task."
             )
+        if task.idle_at is not None and at >= task.idle_at:
+            return _root_denial(
+                chain, "task_idle", "The task has been idle for too long.", "Open a new task."
+            )
     for depth, link in enumerate(chain.links):
         refusal = _of_link(chain, depth, facts)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=link.id, depth=depth)
+    # A child task stands on the chain of whoever opened it, and on the one above that.
+    for opener in facts.above:
+        for depth, link in enumerate(opener.links):
+            refusal = _of_link(opener, depth, facts)
+            if refusal is not None:
+                return Denial.at(STEP, refusal, link=link.id)
     return None
 
 

@@ -22,6 +22,20 @@ class OpenTaskBody(Body):
     lasts: int = Field(default=3600, description="Seconds until the deadline.")
     inferred: bool = False
     unsafe_wildcards: bool = False
+    idle: int | None = Field(
+        default=None, description="Seconds without an allowed call after which it is over."
+    )
+    limits: dict[str, int] | None = Field(
+        default=None, description="Limits of growth and pace, where lower than the service's."
+    )
+
+
+class OpenChildTaskBody(Body):
+    """An agent opens a task under its own link."""
+
+    token: str
+    proof: str
+    opening: dict[str, Any] = Field(description="The arguments that the proof covers.")
 
 
 class CloseTaskBody(Body):

@@ -13,6 +13,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u, unb64u
 from delegation.errors import MalformedError
+from delegation.judge.limits import Limits
 from delegation.lineage.entry import Counts, DecisionEntry, Lineage, LinkEntry, TaskEntry
 
 
@@ -29,6 +30,11 @@ def task_json(task: TaskEntry) -> dict[str, Json]:
         "ceiling": task.ceiling.to_json(),
         "under": task.under,
         "spent": dict(task.spent),
+        "parent": task.parent,
+        "idle": task.idle,
+        "limits": task.limits.to_json(),
+        "broken_until": task.broken_until,
+        "pinned": task.pinned,
     }
 
 
@@ -50,6 +56,11 @@ def read_task(body: Mapping[str, Any]) -> TaskEntry:
             ceiling=Grant.from_json(body["ceiling"]),
             under=body["under"],
             spent=tuple(body["spent"].items()),
+            parent=body["parent"],
+            idle=body["idle"],
+            limits=Limits.from_json(body["limits"]),
+            broken_until=body["broken_until"],
+            pinned=body["pinned"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedError("A task", wanted="as the service writes it") from error

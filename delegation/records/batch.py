@@ -20,9 +20,9 @@ from delegation.records import decisions
 from delegation.records.claims import claim_nonces, claim_requests, forget_old, nonces_are_known
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
-from delegation.records.flow import Histories
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
+from delegation.records.pace import write_turns
 from delegation.records.shelves import Shelves
 from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
 from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
@@ -119,7 +119,7 @@ class _Round:
         self.outcomes: dict[int, Outcome] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
         self._charges: Mapping[CounterKey, int] = {}
-        self._histories = Histories({})
+        self._facts: BatchFacts | None = None
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -134,12 +134,13 @@ class _Round:
         fresh = self._claim_nonces(first_answers, followers)
         queries = [draft.query for draft in self.proven.values()]
         facts = read_facts(
-            self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked
-        )
+            self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked,
+            openers=self._shelves.openers, limits=self._shelves.limits,
+        )  # fmt: skip
         self._record_links(facts)
         facts.open_histories(self._connection, queries, settles=True)
         lock_counters(self._connection, queries, facts)
-        self._histories = facts.histories
+        self._facts = facts
         for place, draft in self.proven.items():
             if place in self.outcomes:
                 continue
@@ -250,14 +251,26 @@ class _Round:
     def _record_links(self, facts: BatchFacts) -> None:
         """Record links seen for the first time, of chains whose root was issued here."""
         new = [
-            RecordedLink(draft.query.chain.origin.task, depth, draft.at, link, evidence)
+            RecordedLink(
+                draft.query.chain.origin.task,
+                depth,
+                draft.at,
+                link,
+                evidence,
+                facts.tasks[draft.query.chain.origin.task].root,
+            )
             for draft in self.proven.values()
             if facts.is_root_recorded(draft.query)
             for depth, (link, evidence) in enumerate(
                 zip(draft.query.chain.links, draft.verified.evidence, strict=True)
             )
         ]
-        facts.recorded = {**facts.recorded, **record_links(self._connection, new)}
+        known = [one for one in new if one.link.id in facts.recorded]
+        unseen = [one for one in new if one.link.id not in facts.recorded]
+        limits = {task: row.limits for task, row in facts.tasks.items()}
+        admitted = facts.growth.admit(self._connection, unseen, limits)
+        recorded = record_links(self._connection, [*known, *admitted])
+        facts.recorded = {**facts.recorded, **recorded}
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""
@@ -271,7 +284,10 @@ class _Round:
                     )
                 ],
             )
-        self._histories.write(self._connection)
+        if self._facts is not None:
+            write_turns(self._connection, self._facts.turned)
+            self._facts.growth.write(self._connection)
+            self._facts.histories.write(self._connection)
         for (minute, code), count in sorted(counts.items()):
             added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)
             self._connection.execute(

@@ -81,6 +81,7 @@ class RecordedLink:
     at: int
     link: Link
     evidence: LinkEvidence
+    root: str
 
 
 def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[str, str]:
@@ -124,7 +125,7 @@ def _key(item: tuple[tuple[str, str], object]) -> tuple[str, str]:
 
 def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
     return {
-        "root": new.task,
+        "root": new.root,
         "id": new.link.id,
         "sequence": sequence,
         "task": new.task,
@@ -190,7 +191,7 @@ def entries(
     states: dict[str, _State] = {}
     result: dict[LinkId, LinkEntry] = {}
     for row in found:
-        above = states.get(row.parent) if row.parent else None
+        above = states.get(row.parent) if row.parent else context.opener(row)
         state = states[row.id] = context.state(row, above)
         parent = result.get(row.parent) if row.parent else None
         result[row.id] = context.entry(row, state, parent)
@@ -229,6 +230,8 @@ class _Context:
             )
         )
         tasks = {row.task for row in found}
+        self._connection, self._until = connection, until
+        self._openers: dict[str, _State | None] = {}
         self.tasks: Mapping[str, Any] = {
             row.id: row for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(tasks)))
         }
@@ -251,6 +254,19 @@ class _Context:
             evidence = select(EVIDENCE.c.link, EVIDENCE.c.format).where(EVIDENCE.c.link.in_(part))
             for row in connection.execute(evidence.order_by(EVIDENCE.c.format)):
                 self.formats.setdefault(row.link, []).append(row.format)
+
+    def opener(self, row: LinkData) -> _State | None:
+        """Return how the link stands under which a root's task was opened; None for no child task."""
+        under = self.tasks[row.task].under
+        if under is not None and under not in self._openers:
+            rows_above = with_ancestors(self._connection, [under])
+            above = _Context(self._connection, rows_above, self.at, until=self._until)
+            states: dict[str, _State] = {}
+            for one in rows_above:
+                inherited = states.get(one.parent) if one.parent else above.opener(one)
+                states[one.id] = above.state(one, inherited)
+            self._openers[under] = states.get(under)
+        return None if under is None else self._openers[under]
 
     def state(self, row: LinkData, above: _State | None) -> _State:
         """Return the row's standing: the first of its ancestors' ends, else its own."""
@@ -275,6 +291,10 @@ class _Context:
             return _State("task_closed", row.task, owner)
         if self.at >= task.deadline or self.at >= row.expires_at:
             return _State("expired", row.id if self.at >= row.expires_at else row.task, owner)
+        if task.idle is not None:
+            called = max(task.opened_at, task.last_call_at or 0)
+            if self.at >= called + task.idle:
+                return _State("expired", row.task, owner)
         return _State("active", "", owner)
 
     def entry(self, row: LinkData, state: _State, parent: LinkEntry | None) -> LinkEntry:

@@ -8,9 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from delegation import canonical
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
@@ -24,7 +22,6 @@ from delegation.records.tables import (
     AGENTS,
     ANNOUNCED,
     API_KEYS,
-    COUNTERS,
     DECISIONS,
     LINKS,
     OUTCOMES,
@@ -32,6 +29,7 @@ from delegation.records.tables import (
     TASKS,
     UNPROVEN,
 )
+from delegation.records.task_entries import task_entries
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
 
 
@@ -56,24 +54,27 @@ class SqlReader:
         """Return what settling a call would know now; nothing is locked."""
         epoch = read_numbers(self._connection)["epoch"]
         found = read_facts(
-            self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
-        )
+            self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False,
+            openers=self._shelves.openers, limits=self._shelves.limits,
+        )  # fmt: skip
         found.open_histories(self._connection, [query], settles=False)
         counters(self._connection, [query], found)
         return found.of(query, is_nonce_used=False)
 
-    def task(self, task: TaskId) -> TaskEntry | None:
+    def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
         """Return a task, or None."""
         row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
-        return None if row is None else self._task(row)
+        return None if row is None else self._task(row, at)
 
-    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(
+        self, wanted: TaskFilter, *, after: str | None, limit: int, at: int
+    ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
         query = select(TASKS).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(limit)
         if wanted.owner is not None:
             query = query.where(TASKS.c.owner == wanted.owner)
         if wanted.is_open is not None:
-            is_open = TASKS.c.state == "open"
+            is_open = (TASKS.c.state == "open") & (TASKS.c.deadline > at)
             query = query.where(is_open if wanted.is_open else ~is_open)
         if after is not None:
             mark = self._connection.execute(select(TASKS).where(TASKS.c.id == after)).one_or_none()
@@ -83,25 +84,12 @@ class SqlReader:
                 (TASKS.c.opened_at < mark.opened_at)
                 | ((TASKS.c.opened_at == mark.opened_at) & (TASKS.c.id > mark.id))
             )
-        return [self._task(row) for row in self._connection.execute(query).all()]
+        rows = self._connection.execute(query).all()
+        return task_entries(self._connection, rows, at=at, defaults=self._shelves.limits)
 
-    def _task(self, row: Row[Any]) -> TaskEntry:
-        ledger = select(COUNTERS.c.unit, COUNTERS.c.used).where(
-            COUNTERS.c.scope == "task", COUNTERS.c.id == row.id
-        )
-        spent = self._connection.execute(ledger.order_by(COUNTERS.c.unit)).all()
-        return TaskEntry(
-            id=TaskId(row.id),
-            title=row.title,
-            owner=row.owner,
-            state=row.state,
-            opened_at=row.opened_at,
-            deadline=row.deadline,
-            inferred=bool(row.inferred),
-            ceiling=Grant.from_json(canonical.parse(row.ceiling)),
-            under=row.under,
-            spent=tuple((unit, used) for unit, used in spent),
-        )
+    def _task(self, row: Row[Any], at: int) -> TaskEntry:
+        (entry,) = task_entries(self._connection, [row], at=at, defaults=self._shelves.limits)
+        return entry
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
@@ -175,7 +163,7 @@ class SqlReader:
         if past:
             query = query.where(DECISIONS.c.at <= at)
         made = self._connection.execute(query).all()
-        entry = self._task(row)
+        entry = self._task(row, at)
         if past:
             is_over = row.closed_at is not None and row.closed_at <= at
             spent = decisions.spent(made, {unit for unit, _ in entry.spent})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.catalogue import CatalogueShelf
 from delegation.records.facts import RevokedShelf
+from delegation.records.openers import OpenerShelf
 
 
 @dataclass(slots=True)
@@ -15,9 +17,13 @@ class Shelves:
     Args:
         catalogue: The newest catalogue that was parsed.
         revoked: All revocations up to an epoch.
+        openers: Chains on which child tasks stand.
+        limits: The service's own limits of every task.
         forgotten_at: Unix seconds of the last round of forgetting claims.
     """
 
     catalogue: CatalogueShelf = field(default_factory=CatalogueShelf)
     revoked: RevokedShelf = field(default_factory=RevokedShelf)
+    openers: OpenerShelf = field(default_factory=OpenerShelf)
+    limits: Limits = DEFAULTS
     forgotten_at: int = 0

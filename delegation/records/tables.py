@@ -83,6 +83,16 @@ class TaskRow(Table, table=True):
     deadline: int = Field(sa_type=BigInteger)
     closed_at: int | None = Field(default=None, sa_type=BigInteger)
     inferred: bool = False
+    pinned: int | None = Field(default=None, sa_type=BigInteger)
+    idle: int | None = Field(default=None, sa_type=BigInteger)
+    last_call_at: int | None = Field(default=None, sa_type=BigInteger)
+    limits: str | None = Field(default=None, sa_type=Text)
+    links: int = Field(default=0, sa_type=BigInteger)
+    link_minute: int = Field(default=0, sa_type=BigInteger)
+    minute_links: int = Field(default=0, sa_type=BigInteger)
+    denial_minute: int = Field(default=0, sa_type=BigInteger)
+    denials: int = Field(default=0, sa_type=BigInteger)
+    broken_until: int = Field(default=0, sa_type=BigInteger)
 
 
 class CounterRow(Table, table=True):
@@ -312,6 +322,16 @@ class FlowSeenRow(Table, table=True):
     decision: str
 
 
+class PaceRow(Table, table=True):
+    """The next turn of what may call only so fast, in microseconds of Unix time."""
+
+    __tablename__ = "pace"
+    __table_args__ = (CheckConstraint("scope IN ('task', 'holder', 'branch')", name="scope"),)
+    scope: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    turn: int = Field(sa_type=BigInteger)
+
+
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
 TOOLS: Final = Table.metadata.tables["tool"]
 TASKS: Final = Table.metadata.tables["task"]
@@ -333,3 +353,4 @@ NUMBERS: Final = Table.metadata.tables["number"]
 RESOURCE_LABELS: Final = Table.metadata.tables["resource_labels"]
 FLOW_HISTORIES: Final = Table.metadata.tables["flow_history"]
 FLOW_SEEN: Final = Table.metadata.tables["flow_seen"]
+PACES: Final = Table.metadata.tables["pace"]

@@ -34,7 +34,7 @@ ROUTES = [
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
-    ("POST", "/v1/resource-labels", {"operator"}),
+    ("POST", "/v1/resource-labels", {"operator"}), ("POST", "/v1/tasks/below", None),
 ]  # fmt: skip
 
 

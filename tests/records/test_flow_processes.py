@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from flow_world import PII, FlowWorld
-from world import NOW
+from processes import announce, run
 
 from delegation.authority.flow import AfterNever, AtMost
-from delegation.tracker.announce import announcement
 
-PROGRAM = Path(__file__).parents[1] / "flow_process.py"
 TASKS = 24
 
 
@@ -27,63 +19,14 @@ def flow(url) -> FlowWorld:
     world.tracker.close()
 
 
-def announce(flow: FlowWorld, token, name: str) -> None:
-    """Let the store know the links, so that recording them is not what calls take turns at."""
-    access = announcement(flow.tracker.issuer)
-    flow.tracker.announce(token, flow.key(name).prove(token, access, at=NOW))
-
-
-def run(flow: FlowWorld, tmp_path: Path, url: str, plans: list[list]) -> list[dict[str, object]]:
-    """Let one process for each plan make its calls, all at once; return verdicts by decision."""
-    ring = tmp_path / "ring.json"
-    flow.tracker._desk.ring.save(ring)
-    processes = []
-    for plan in plans:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        orders = {
-            "url": url,
-            "ring": str(ring),
-            "at": NOW,
-            "calls": [
-                {
-                    "token": token.text,
-                    "name": name,
-                    "seed": flow.key(name).secret_seed().hex(),
-                    "access": flow.call(tool).to_json(),
-                }
-                for token, name, tool in plan
-            ],
-        }
-        process.stdin.write(json.dumps(orders) + "\n")
-        process.stdin.flush()
-        processes.append(process)
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    found = []
-    for process in processes:
-        out, _ = process.communicate(timeout=60)
-        assert process.returncode == 0
-        found.append(dict(json.loads(line) for line in out.splitlines()))
-    return found
-
-
 def test_a_read_here_and_a_send_there_never_chain(flow: FlowWorld, url, tmp_path) -> None:
     """In each of many tasks one process reads personal data while the other sends, under the rule or not."""
     reads, sends = [], []
     for n in range(TASKS):
         # In every second task only the sender's link has the rule: its history is not yet kept.
         flow.task = flow.flow_task(flow=[PII] if n % 2 else [])
-        reads.append((flow.chain("boss", "a"), "a", "crm.read"))
-        sends.append((flow.chain("boss", "b", flow=[PII]), "b", "web.post"))
+        reads.append((flow.chain("boss", "a"), "a", flow.call("crm.read")))
+        sends.append((flow.chain("boss", "b", flow=[PII]), "b", flow.call("web.post")))
     for token, name, _ in (*reads, *sends):
         announce(flow, token, name)
     first, second = run(flow, tmp_path, url, [reads + sends, sends + reads])
@@ -103,9 +46,9 @@ def test_a_read_here_and_a_send_there_never_chain(flow: FlowWorld, url, tmp_path
 def test_counts_are_exact_between_processes(flow: FlowWorld, url, tmp_path) -> None:
     """Two processes with forty writes for five places: five are made; after one, none follows itself."""
     flow.task = flow.flow_task(flow=[AtMost({"writes": 5})])
-    plan = [(flow.chain("boss", name), name, "pay.request") for name in "ab"]
+    plan = [(flow.chain("boss", name), name, flow.call("pay.request")) for name in "ab"]
     flow.task = flow.flow_task(flow=[AfterNever(("external",), ("external",))])
-    once = [(flow.chain("boss", name), name, "web.post") for name in "ab"]
+    once = [(flow.chain("boss", name), name, flow.call("web.post")) for name in "ab"]
     for token, name, _ in (*plan, *once):
         announce(flow, token, name)
     found = run(flow, tmp_path, url, [[*[plan[0]] * 20, once[0]], [*[plan[1]] * 20, once[1]]])

@@ -1,4 +1,4 @@
-"""What flow rules are judged on: traces of calls, sums of histories, labels of resources."""
+"""Histories for flow rules; child tasks, idle tasks, limits of growth and pace."""
 
 from __future__ import annotations
 
@@ -11,11 +11,31 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_NUMBERS = ("pinned", "idle", "last_call_at")
+_COUNTS = ("links", "link_minute", "minute_links", "denial_minute", "denials", "broken_until")
+
 
 def upgrade() -> None:
-    """Apply. Calls that are recorded already have no trace: what they were is not known."""
-    with op.batch_alter_table("decision", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("trace", sa.Text(), nullable=True))
+    """Apply. Calls that are recorded already have no trace: what they were is not known.
+
+    Columns are added and dropped by plain statements: SQLite would otherwise copy the table, whose
+    rows others refer to.
+    """
+    op.add_column("decision", sa.Column("trace", sa.Text(), nullable=True))
+    for name in _NUMBERS:
+        op.add_column("task", sa.Column(name, sa.BigInteger(), nullable=True))
+    op.add_column("task", sa.Column("limits", sa.Text(), nullable=True))
+    for name in _COUNTS:
+        op.add_column("task", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
+    op.execute("UPDATE task SET links = (SELECT count(*) FROM link WHERE link.task = task.id)")
+    op.create_table(
+        "pace",
+        sa.Column("scope", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("scope IN ('task', 'holder', 'branch')", name=op.f("ck_pace_scope")),
+        sa.PrimaryKeyConstraint("scope", "id", name=op.f("pk_pace")),
+    )
     op.create_table(
         "resource_labels",
         sa.Column("revision", sa.BigInteger(), nullable=False),
@@ -41,7 +61,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back."""
-    for table in ("flow_seen", "flow_history", "resource_labels"):
+    for table in ("pace", "flow_seen", "flow_history", "resource_labels"):
         op.drop_table(table)
-    with op.batch_alter_table("decision", schema=None) as batch_op:
-        batch_op.drop_column("trace")
+    for name in (*_NUMBERS, "limits", *_COUNTS):
+        op.execute(f"ALTER TABLE task DROP COLUMN {name}")
+    op.execute("ALTER TABLE decision DROP COLUMN trace")
