@@ -194,7 +194,7 @@ class ClockError(StoreUnavailableError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The service's clock is more than a minute behind the store's records.",
+            "The service's clock stands where proofs that were used could look fresh again.",
             remedy="Set the clock right; `delegation doctor` shows both times.",
         )
 

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -97,6 +98,25 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         """Stop it: `immediate` is a crash, `fast` disconnects everybody."""
         self._run("pg_ctl", "-D", self._home / "data", "-w", "-m", mode, "stop", check=False)
+
+    def freeze(self) -> None:
+        """Stop all its processes where they are: the kernel still takes what is sent to them."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        parent = int((self._home / "data" / "postmaster.pid").read_text().split()[0])
+        below = [
+            int(file.parent.name)
+            for file in Path("/proc").glob("[0-9]*/stat")
+            if file.read_text().rpartition(")")[2].split()[1] == str(parent)
+        ]
+        for pid in (parent, *below):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one of its databases."""

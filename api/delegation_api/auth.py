@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from delegation.embedded import Tracker
-from delegation.errors import ForbiddenError, UnauthenticatedError
+from delegation.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
 from delegation.tracker.work import ApiKey, Role
 
 OPERATOR: Final[tuple[Role, ...]] = ("operator",)
@@ -23,6 +23,7 @@ PROXIES: Final[tuple[Role, ...]] = ("service",)  # its one audience names the mo
 EVERYONE: Final[tuple[Role, ...]] = ("operator", "service", "reviewer")
 
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
+LOOK_UP_SECONDS: Final = 8.0  # a frozen database answers nothing, not even its own deadline
 MAX_KEYS: Final = 1024
 # The client's Authorization passes through a proxy untouched, so the proxy's own key has its header.
 PROXY_KEY: Final = "delegation-proxy-key"
@@ -57,6 +58,9 @@ class KeyCache:
 
         Callers that ask at the same moment share one look-up: else each second would begin with as
         many of them as there are requests.
+
+        Raises:
+            StoreUnavailableError: The store failed, or did not answer in time.
         """
         held = self.held(header)
         if held is not None:
@@ -65,8 +69,19 @@ class KeyCache:
         if asked is None:
             asked = asyncio.ensure_future(self._look_up(header))
             self._asked[header] = asked
-            asked.add_done_callback(lambda _: self._asked.pop(header, None))
-        return await asyncio.shield(asked)
+            asked.add_done_callback(lambda done: self._answered(header, done))
+        try:
+            return await asyncio.wait_for(asyncio.shield(asked), LOOK_UP_SECONDS)
+        except TimeoutError as error:
+            raise StoreUnavailableError(
+                "The store does not answer, so nothing was decided.",
+                remedy="Try again; if it persists, look at the database.",
+            ) from error
+
+    def _answered(self, header: bytes, done: asyncio.Future[ApiKey | None]) -> None:
+        self._asked.pop(header, None)
+        if not done.cancelled():
+            done.exception()  # seen, also when nobody waits any longer
 
     async def _look_up(self, header: bytes) -> ApiKey | None:
         scheme, _, secret = header.decode("latin-1").partition(" ")

@@ -13,7 +13,14 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation_api.problems import problem
 
+_JSON: Final = b"application/json"
+_FORM: Final = b"application/x-www-form-urlencoded"
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+def is_of_api(path: str) -> bool:
+    """Return whether a path is the API's rather than a page's."""
+    return path.startswith(("/v1/", "/verify/"))
 
 
 class GoneError(Exception):
@@ -29,7 +36,9 @@ class UnfitBodyError(Exception):
 
 
 async def read_body(scope: Scope, receive: Receive, *, most: int, seconds: float) -> bytes:
-    """Return a whole request body of JSON's media type.
+    """Return a whole request body: JSON for the API, a form for a page, and nothing for the other.
+
+    A form is what another site's page can make a browser send; the API takes none.
 
     Args:
         scope: The request.
@@ -65,9 +74,10 @@ async def read_body(scope: Scope, receive: Receive, *, most: int, seconds: float
         raise UnfitBodyError(answer) from error
     if body:
         media = next((v for k, v in scope["headers"] if k == b"content-type"), b"")
-        if media.split(b";")[0].strip().lower() != b"application/json":
+        wanted = _JSON if is_of_api(scope["path"]) else _FORM
+        if media.split(b";")[0].strip().lower() != wanted:
             raise UnfitBodyError(
-                problem(415, "body_not_json_type", "Send Content-Type: application/json.")
+                problem(415, "body_not_json_type", f"Send Content-Type: {wanted.decode()}.")
             )
     return bytes(body)
 
@@ -109,7 +119,7 @@ class BodyLimits:
             return
         try:
             body = await read_body(scope, receive, most=self._most, seconds=self._seconds)
-            if body:
+            if body and is_of_api(scope["path"]):
                 parse_body(body)
         except GoneError:
             return

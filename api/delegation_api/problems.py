@@ -87,9 +87,14 @@ def off_schema(places: Sequence[str]) -> JSONResponse:
     )  # fmt: skip
 
 
+def status_of(error: DelegationError) -> int:
+    """Return the HTTP status of an error of ours."""
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
 def problem_of(error: DelegationError) -> JSONResponse:
     """Return the problem that an error of ours is."""
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    status = status_of(error)
     headers = {401: _CHALLENGE, 503: _RETRY}.get(status, {})
     reason = getattr(error, "reason", "")
     return problem(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,4 +61,13 @@ class Process:
 
 def make() -> Process:
     """Return a worker's service; what `delegation serve --workers` starts in each process."""
+    Thread(target=_end_with_parent, name="delegation-parent", daemon=True).start()
     return Process(Settings())
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is gone: killed, it would leave us on the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -36,7 +36,7 @@ MAX_CALL_RESOURCES: Final = 256  # resources that one call may touch through lis
 _TEMPLATE: Final = re.compile(r"[A-Za-z0-9._~:@+/{}-]{1,256}", re.ASCII)
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})\}")
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
-_FIELDS: Final = frozenset(
+FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
 )
 
@@ -235,13 +235,13 @@ class Tool:
         Raises:
             MalformedError: A field is unknown or has another form, or name or effect is missing.
         """
-        if not isinstance(value, dict) or not {"name", "effect"} <= value.keys() <= _FIELDS:
-            raise MalformedError("A tool", wanted=f"an object of {', '.join(sorted(_FIELDS))}")
+        if not isinstance(value, dict) or not {"name", "effect"} <= value.keys() <= FIELDS:
+            raise MalformedError("A tool", wanted=f"an object of {', '.join(sorted(FIELDS))}")
         defaults: dict[str, Json] = {
             "system": "", "domain": "", "labels": [], "sensitivity": 0,
             "arguments": {}, "resource": None, "cost": {},
         }  # fmt: skip
-        body = closed_object("A tool", {**defaults, **value}, _FIELDS)
+        body = closed_object("A tool", {**defaults, **value}, FIELDS)
         if not isinstance(body["arguments"], dict) or not isinstance(body["cost"], dict):
             raise MalformedError("A tool", wanted="one whose arguments and cost are objects")
         labels = list_of("labels", body["labels"], MAX_LABELS)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -15,67 +13,61 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from delegation.embedded import Tracker, store_url
-from delegation.embedded.location import ring_file, store_file
-from delegation.errors import DelegationError
 from delegation.graph.names import clean
 
-OUT: Final = Console(highlight=False, soft_wrap=True)
-ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True)
-DEMO_STORE: Final = Path("demo/delegation.db")
-PLAIN_STORE: Final = Path("delegation.db")
-FAILED, DENIED = 1, 3
+FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
+MAX_INPUT: Final = 8 * 1024 * 1024  # bytes of a file or of standard input
 
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        help="SQLite file or postgresql:// URL; else DELEGATION_STORE, the demo's, delegation.db.",
-    ),
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON, errors too (on standard error).")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
-def default_store() -> str:
-    """Return the store that commands use unless told otherwise."""
-    named = os.environ.get("DELEGATION_STORE", "")
-    if named:
-        return named
-    return str(DEMO_STORE if DEMO_STORE.exists() else PLAIN_STORE)
+class Stop(Exception):  # noqa: N818  # no fault of the program
+    """Ends a command with a sentence, a remedy and an exit code; `Program` writes them."""
+
+    def __init__(self, message: str, remedy: str, *, code: str, status: int) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.code = code
+        self.status = status
 
 
-def ring_of(store: str) -> Path:
-    """Return where a store's key ring is kept."""
-    named = os.environ.get("DELEGATION_RING", "")
-    return Path(named) if named else ring_file(store)
+def fail(
+    message: str, remedy: str = "", *, code: str = "configuration", status: int = FAILED
+) -> NoReturn:
+    """End the command: say what is wrong and what to do.
+
+    Args:
+        message: One sentence.
+        remedy: What to do, one sentence.
+        code: Stable name, as docs/errors.md or docs/cli.md lists it.
+        status: Exit code.
+    """
+    raise Stop(message, remedy, code=code, status=status)
 
 
-@contextmanager
-def opened(store: str | None) -> Iterator[Tracker]:
-    """Open an existing store with its keys; a missing one is refused, never made by accident."""
-    place = store or default_store()
-    file = store_file(place)
-    if file is not None and not file.exists():
-        fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
-    with refusing(), Tracker.open(store_url(place), ring_file=ring_of(place)) as tracker:
-        yield tracker
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Turn errors of ours into one sentence, a remedy and exit code 1."""
-    try:
-        yield
-    except DelegationError as error:
-        fail(str(error), error.remedy)
-
-
-def fail(message: str, remedy: str = "", *, code: int = FAILED) -> NoReturn:
-    """Print what is wrong and what to do, and end."""
-    ERR.print(Text(clean(message, 500), style="bold"))
+def report(code: str, message: str, remedy: str, *, as_json: bool, exit_code: int) -> int:
+    """Write an error to standard error and return the exit code."""
+    if as_json:
+        body = {"code": code, "message": clean(message, 500), "remedy": clean(remedy, 500)}
+        sys.stderr.write(json.dumps(body, ensure_ascii=True) + "\n")
+        return exit_code
+    err = Console(stderr=True, highlight=False, soft_wrap=True)
+    err.print(Text(clean(message, 500), style="bold"))
     if remedy:
-        ERR.print(Text(clean(remedy, 500)))
-    raise typer.Exit(code)
+        err.print(Text(clean(remedy, 500)))
+    return exit_code
+
+
+def note(text: str) -> None:
+    """Say something beside the result, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(clean(text, 500)))
+
+
+def say(text: str, limit: int = 2000) -> None:
+    """Print one line of the result."""
+    _out().print(Text(clean(text, limit)))
 
 
 def print_json(value: object) -> None:
@@ -90,18 +82,33 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(clean(str(cell), 200)) for cell in row))
-    OUT.print(table)
+    _out().print(table)
 
 
 def print_text(text: str) -> None:
     """Print text that was made by `delegation.graph`, as it is."""
-    OUT.print(Text(text), end="")
+    _out().print(Text(text), end="")
 
 
 def read_text(source: str) -> str:
     """Return what a file holds, or standard input for `-`, without white space around it."""
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeError):
-        fail("The file cannot be read.", "Name a readable text file, or - for standard input.")
+        if source == "-":
+            data = sys.stdin.buffer.read(MAX_INPUT + 1)
+        else:
+            with Path(source).open("rb") as stream:
+                data = stream.read(MAX_INPUT + 1)
+        text = data.decode("utf-8")
+    except (OSError, ValueError):
+        fail(
+            "The file cannot be read.",
+            "Name a readable text file, or - for standard input.",
+            code="malformed",
+        )
+    if len(data) > MAX_INPUT:
+        fail(f"The file has more than {MAX_INPUT} bytes.", "Give less.", code="malformed")
     return text.strip()
+
+
+def _out() -> Console:
+    return Console(highlight=False, soft_wrap=True)

@@ -7,64 +7,81 @@ from typing import Annotated, cast
 
 import typer
 
-from delegation.cli.console import (
-    OUT,
-    JsonOption,
-    StoreOption,
-    default_store,
-    opened,
-    print_json,
-    print_table,
-    refusing,
-    ring_of,
-)
+from delegation.cli.console import JsonOption, print_json, print_table, say
+from delegation.cli.source import StoreOption, UrlOption, default_store, opened, ring_of
 from delegation.identity.keyring import KeyRing, RingRole
-from delegation.tracker.work import Role
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("create")
 def create(
-    name: str,
+    name: Annotated[str, typer.Argument(help="What people call the key; unique.")],
     *,
     role: Annotated[str, typer.Option(help="operator, service or reviewer.")],
     audience: Annotated[list[str] | None, typer.Option(help="For a service; repeatable.")] = None,
     store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an API key and print its secret, this once."""
-    with opened(store) as tracker:
-        OUT.print(tracker.create_api_key(name, cast("Role", role), audience or ()), markup=False)
+    with opened(store, url) as place:
+        secret = place.create_api_key(name, role, audience or ())
+    if as_json:
+        print_json({"name": name, "role": role, "audiences": audience or [], "secret": secret})
+    else:
+        say(secret)
 
 
 @app.command("list")
-def list_keys(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def list_keys(
+    *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
     """List API keys, without their secrets."""
-    with opened(store) as tracker:
-        rows = [
-            (key.name, key.role, ", ".join(key.audiences), "revoked" if key.is_revoked else "live")
-            for key in tracker.api_keys()
-        ]
-    columns = ("name", "role", "audiences", "state")
+    with opened(store, url) as place:
+        found = place.api_keys()
     if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        print_table("API keys", columns, rows)
+        print_json(
+            [
+                {
+                    "name": key.name,
+                    "role": key.role,
+                    "audiences": list(key.audiences),
+                    "created_at": key.created_at,
+                    "state": "revoked" if key.is_revoked else "live",
+                }
+                for key in found
+            ]
+        )
+        return
+    rows = [
+        (key.name, key.role, ", ".join(key.audiences), "revoked" if key.is_revoked else "live")
+        for key in found
+    ]
+    print_table("API keys", ("name", "role", "audiences", "state"), rows)
 
 
 @app.command("revoke")
-def revoke(name: str, *, store: StoreOption = None) -> None:
-    """Withdraw an API key."""
-    with opened(store) as tracker:
-        tracker.revoke_api_key(name)
-    OUT.print(f"API key {name} is withdrawn.", markup=False)
+def revoke(
+    name: Annotated[str, typer.Argument(help="Of the key.")],
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw an API key. A service believes it for up to one second longer."""
+    with opened(store, url) as place:
+        place.revoke_api_key(name)
+    if as_json:
+        print_json({"name": name, "state": "revoked"})
+    else:
+        say(f"API key {name} is withdrawn.")
 
 
 @app.command("ring")
 def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show the service's own keys: roles, ids and states, never a secret."""
-    with refusing():
-        held = KeyRing.load(ring_of(store or default_store()))
+    held = KeyRing.load(ring_of(store or default_store()))
     rows = [(key.role, key.kid, key.state, key.not_after) for key in held.keys]
     columns = ("role", "kid", "state", "not_after")
     if as_json:
@@ -77,14 +94,20 @@ def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("rotate")
 def rotate(
-    role: Annotated[str, typer.Argument(help="issuer, statement or macaroon.")],
+    role: Annotated[str, typer.Argument(help="issuer, statement, macaroon or service.")],
     *,
-    keep: Annotated[int, typer.Option(help="Seconds for which old tokens still verify.")] = 86400,
+    keep: Annotated[
+        int, typer.Option(min=0, help="Seconds for which what the old key signed still verifies.")
+    ] = 86400,
     store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a new active key; the old one verifies for a while longer. Restart the service after."""
     file = ring_of(store or default_store())
-    with refusing():
-        fresh = KeyRing.load(file).rotated(cast("RingRole", role), at=int(time.time()), keep=keep)
-        fresh.replace_in(file)
-    OUT.print(f"A new {role} key signs from the next start on.", markup=False)
+    held = KeyRing.load(file)
+    fresh = held.rotated(cast("RingRole", role), at=int(time.time()), keep=keep)
+    fresh.replace_in(file)
+    if as_json:
+        print_json({"role": role, "kid": fresh.active(cast("RingRole", role)).kid})
+    else:
+        say(f"A new {role} key signs from the next start on.")

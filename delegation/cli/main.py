@@ -8,22 +8,29 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import keys, review, schema, server
-from delegation.cli.console import OUT, JsonOption, StoreOption, refusing
+from delegation.cli import catalogue, doctor, keys, login, review, schema, server, tokens
+from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.program import Program
 
 app = typer.Typer(
+    cls=Program,
     help="Authority for multi-agent systems: serve, check, draw, explain, revoke.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied. Errors go to standard error.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 app.command("serve")(server.serve)
+app.command("doctor")(doctor.doctor)
 app.command("tasks")(review.tasks)
 app.command("lineage")(review.lineage)
 app.command("graph")(review.graph)
-app.command("inspect")(review.inspect)
-app.command("check")(review.check)
+app.command("inspect")(tokens.inspect)
+app.command("check")(tokens.check)
 app.command("explain")(review.explain)
 app.command("revoke")(review.revoke)
+app.command("login-link")(login.login_link)
+app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database's schema.")
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)
@@ -31,9 +38,12 @@ app.add_typer(rehearse, name="rehearse")
 
 
 @app.command()
-def version() -> None:
+def version(*, as_json: JsonOption = False) -> None:
     """Print the version."""
-    OUT.print(__version__)
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        say(__version__)
 
 
 @app.command()
@@ -41,35 +51,29 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where the store and the picture go.")] = Path(
         "demo"
     ),
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the support desk against a real server: honest agents, and a hijacked one."""
     from delegation.rehearsal.command import demo as run  # noqa: PLC0415  # starts in a moment
 
-    with refusing():
-        raise typer.Exit(run(folder))
+    raise typer.Exit(run(folder, as_json=as_json))
 
 
 @rehearse.command("whowhen")
 def whowhen(
     directory: Annotated[Path, typer.Argument(help="Folder of the Who&When transcripts.")],
     *,
-    store: StoreOption = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many runs.")] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="SQLite file to write to; else delegation.db.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many runs.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rehearse recorded multi-agent runs: hand-offs become delegations, actions become checks."""
     from delegation.rehearsal.command import rehearse_whowhen  # noqa: PLC0415
 
-    file = None if store is None else Path(store)
-    with refusing():
-        raise typer.Exit(
-            rehearse_whowhen(
-                directory,
-                store=file,
-                as_json=as_json,
-                limit=limit,
-            )
-        )
+    raise typer.Exit(rehearse_whowhen(directory, store=store, as_json=as_json, limit=limit))
 
 
 def main() -> None:

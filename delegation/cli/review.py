@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -12,31 +11,35 @@ from delegation import canonical
 from delegation import graph as drawing
 from delegation.authority.explain import instant
 from delegation.cli.console import (
-    DENIED,
-    OUT,
+    USAGE,
     JsonOption,
-    StoreOption,
     fail,
-    opened,
     print_json,
     print_table,
     print_text,
-    read_text,
+    say,
 )
-from delegation.errors import MalformedError
+from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.graph.engine import Picture
 from delegation.graph.names import clean
-from delegation.judge.facts import SubjectKind
+from delegation.judge.decision import Denial
 from delegation.lineage.entry import Lineage
-from delegation.messages.values import lineage_json, link_json, payload_json, task_json
+from delegation.messages.values import lineage_json, link_json, task_json
+from delegation.messages.verdict import decision_detail_json
 
 FORMATS = ("txt", "svg", "mmd", "dot", "json", "png", "pdf")
 
 
-def tasks(*, store: StoreOption = None, limit: int = 50, as_json: JsonOption = False) -> None:
+def tasks(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List tasks, newest first."""
-    with opened(store) as tracker:
-        found = tracker.tasks(limit=limit)
+    with opened(store, url) as place:
+        found = place.tasks(limit)
     if as_json:
         print_json([task_json(task) for task in found])
         return
@@ -46,40 +49,64 @@ def tasks(*, store: StoreOption = None, limit: int = 50, as_json: JsonOption = F
     print_table("Tasks", ("task", "title", "owner", "state", "opened"), rows)
 
 
-def lineage(task: str, *, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def lineage(
+    task: TaskArgument,
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show how authority flowed in a task."""
-    with opened(store) as tracker:
-        view = tracker.lineage(task)
+    with opened(store, url) as place:
+        found = place.lineage(task)
     if as_json:
-        print_json(lineage_json(view.entry))
+        print_json(lineage_json(found))
     else:
-        print_text(view.as_text())
+        print_text(drawing.text_tree(found))
 
 
 def graph(
-    task: str,
+    task: TaskArgument,
     *,
     form: Annotated[str, typer.Option("--format", help=" ".join(FORMATS))] = "svg",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File; else standard output.")
     ] = None,
     store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw a task's lineage. svg, mmd, txt and json need nothing; png and pdf need Graphviz."""
     if form not in FORMATS:
-        fail("There is no such format.", "Use one of: " + ", ".join(FORMATS) + ".")
-    with opened(store) as tracker:
-        data = _drawn(tracker.lineage(task).entry, form)
+        fail(
+            "There is no such format.",
+            "Use one of: " + ", ".join(FORMATS) + ".",
+            code="usage",
+            status=USAGE,
+        )
+    if out is None and form in {"png", "pdf"}:
+        fail(
+            "A picture is not printed to a terminal.",
+            "Name a file with --out.",
+            code="usage",
+            status=USAGE,
+        )
+    with opened(store, url) as place:
+        data = _drawn(place.lineage(task), form)
     if out is None:
-        if form in {"png", "pdf"}:
-            fail("A picture is not printed to a terminal.", "Name a file with --out.")
-        print_text(data.decode())
+        if as_json:
+            print_json({"format": form, "drawing": data.decode()})
+        else:
+            print_text(data.decode())
         return
     try:
         out.write_bytes(data)
     except OSError as error:
-        fail(f"The picture cannot be written: {error.strerror}.")
-    OUT.print(f"{out} ({len(data)} bytes)", markup=False)
+        fail(f"The picture cannot be written: {error.strerror}.", "Name another file.")
+    if as_json:
+        print_json({"format": form, "file": str(out), "bytes": len(data)})
+    else:
+        say(f"{out} ({len(data)} bytes)")
 
 
 def _drawn(entry: Lineage, form: str) -> bytes:
@@ -96,106 +123,46 @@ def _drawn(entry: Lineage, form: str) -> bytes:
     return draw(entry).encode()
 
 
-def inspect(
-    token: Annotated[str, typer.Argument(help="File with a token's text, or -.")],
-    *,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what a token holds and how its links stand; nothing is recorded or spent."""
-    text = read_text(token)
-    with opened(store) as tracker:
-        found = tracker.inspect(text)
-    if as_json:
-        print_json(
-            {
-                "format": found.token_format,
-                "links": [payload_json(link) for link in found.links],
-                "recorded": [None if e is None else link_json(e) for e in found.entries],
-                "denial": None if found.denial is None else found.denial.to_json(),
-            }
-        )
-    elif found.denial is None:
-        rows = [
-            (
-                depth,
-                link.id,
-                link.holder_name,
-                "not recorded" if entry is None else entry.standing,
-                instant(link.grant.expires_at),
-            )
-            for depth, (link, entry) in enumerate(zip(found.links, found.entries, strict=True))
-        ]
-        print_table(
-            f"A {found.token_format}", ("depth", "link", "claims", "standing", "until"), rows
-        )
-    if found.denial is not None:
-        denial = found.denial
-        fail(f"Step {denial.step}, {denial.code}: {denial.message}", denial.remedy, code=DENIED)
-
-
-def check(
-    request: Annotated[str, typer.Argument(help="File with {token, proof, access}, or -.")],
-    *,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Decide one call, record and print the decision. Exit code 3 when it is denied."""
-    try:
-        body = canonical.parse(read_text(request))
-    except MalformedError as error:
-        fail(str(error), error.remedy)
-    if not isinstance(body, dict) or body.keys() != {"token", "proof", "access"}:
-        fail("The request must be an object of token, proof and access.")
-    token, proof = body["token"], body["proof"]
-    if not isinstance(token, str) or not (proof is None or isinstance(proof, str)):
-        fail("Token and proof must be texts.")
-    with opened(store) as tracker:
-        decision = tracker.check(token, proof, body["access"], client="command line")
-    if as_json:
-        print_json(decision.to_json())
-    else:
-        OUT.print(clean(str(decision), 2000), markup=False)
-    raise typer.Exit(0 if decision.allowed else DENIED)
-
-
 def explain(
     decision: Annotated[str, typer.Argument(help="Id of a decision, dec_...")],
     *,
     store: StoreOption = None,
+    url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say how a call was decided, step by step, and by what right or caveat."""
-    with opened(store) as tracker:
-        detail = tracker.decision(decision)
-        links = [tracker.link(link) for link in detail.decision.links]
+    with opened(store, url) as place:
+        detail = place.decision(decision)
+        links = [place.link(link) for link in detail.decision.links]
     made = detail.decision
     if as_json:
-        access = None if detail.access is None else dict(detail.access)
-        print_json({**made.to_json(), "access": access, "epoch": detail.epoch})
+        chain = [link_json(link) for link in links]
+        print_json({**decision_detail_json(detail), "chain": chain})
         return
     verdict = "allowed" if made.allowed else "denied"
-    OUT.print(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}", markup=False)
+    say(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}")
     for link in links:
         name = link.holder_name or f"unnamed, called {link.claimed_name}"
-        line = f"{'  ' * link.depth}{clean(name)} {link.holder_fingerprint} ({link.standing})"
-        OUT.print(line, markup=False)
+        say(f"{'  ' * link.depth}{clean(name)} {link.holder_fingerprint} ({link.standing})")
     rows = [(step.number, step.name, step.outcome.replace("_", " ")) for step in made.steps]
     print_table("Steps", ("step", "name", "outcome"), rows)
-    denial = made.denial
-    if denial is not None:
-        for word, value in (
-            ("why", denial.message),
-            ("code", denial.code),
-            ("caveat", denial.caveat),
-            ("link", denial.link),
-            ("offered", denial.offered),
-            ("allowed", denial.allowed),
-            ("remedy", denial.remedy),
-        ):
-            if value not in (None, ""):
-                shown = value if isinstance(value, str) else canonical.encode(value).decode()
-                OUT.print(f"{word:>8}: {clean(shown, 500)}", markup=False)
+    if made.denial is not None:
+        _say_why(made.denial)
+
+
+def _say_why(denial: Denial) -> None:
+    for word, value in (
+        ("why", denial.message),
+        ("code", denial.code),
+        ("caveat", denial.caveat),
+        ("link", denial.link),
+        ("offered", denial.offered),
+        ("allowed", denial.allowed),
+        ("remedy", denial.remedy),
+    ):
+        if value not in (None, ""):
+            shown = value if isinstance(value, str) else canonical.encode(value).decode()
+            say(f"{word:>8}: {shown}", 500)
 
 
 def revoke(
@@ -204,13 +171,13 @@ def revoke(
     *,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """End a link, task, agent or key and everything below it. There is no way back."""
-    with opened(store) as tracker:
-        done = tracker.revoke(
-            cast("SubjectKind", kind),
-            subject,
-            by=f"command line, {getpass.getuser()}",
-            reason=reason,
-        )
-    OUT.print(f"revoked {kind} {clean(subject)}, epoch {done.epoch}", markup=False)
+    with opened(store, url) as place:
+        epoch = place.revoke(kind, subject, reason)
+    if as_json:
+        print_json({"kind": kind, "id": subject, "epoch": epoch})
+    else:
+        say(f"revoked {kind} {subject}, epoch {epoch}")

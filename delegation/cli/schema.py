@@ -6,7 +6,8 @@ from contextlib import closing
 
 import typer
 
-from delegation.cli.console import OUT, StoreOption, default_store, refusing
+from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.source import StoreOption, default_store, existing
 from delegation.embedded import store_url
 from delegation.records import migrate
 from delegation.records.database import Database
@@ -15,16 +16,26 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("current")
-def current(*, store: StoreOption = None) -> None:
+def current(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Print the database's revision and this program's."""
-    with refusing(), closing(Database(store_url(store or default_store()))) as database:
+    place = existing(store or default_store())
+    with closing(Database(store_url(place))) as database:
         found = migrate.current(database)
-        OUT.print(f"database {found or 'empty'}, program {migrate.head()}", markup=False)
+    if as_json:
+        print_json({"database": found, "program": migrate.head()})
+    else:
+        say(f"database {found or 'empty'}, program {migrate.head()}")
 
 
 @app.command("upgrade")
-def upgrade(*, store: StoreOption = None) -> None:
-    """Bring the database to this program's revision. Make a backup first."""
-    with refusing(), closing(Database(store_url(store or default_store()))) as database:
+def upgrade(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Bring the database to this program's revision; an empty one gets its tables.
+
+    Make a backup first.
+    """
+    with closing(Database(store_url(store or default_store()))) as database:
         migrate.upgrade(database)
-        OUT.print(f"The database is at revision {migrate.head()}.", markup=False)
+    if as_json:
+        print_json({"database": migrate.head()})
+    else:
+        say(f"The database is at revision {migrate.head()}.")

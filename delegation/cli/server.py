@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import sys
 import tempfile
 from itertools import chain, count
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from delegation.cli.console import OUT, StoreOption, default_store, fail, refusing, ring_of
+from delegation.cli.console import USAGE, JsonOption, fail, say
+from delegation.cli.source import StoreOption, default_store, ring_of
 from delegation.embedded import Tracker, store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import MissingExtraError
@@ -37,6 +40,7 @@ def serve(
     make_keys: Annotated[
         bool, typer.Option(help="Make and print an operator's and a reviewer's key if none lives.")
     ] = True,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve the store. The first start makes the store, its ring, and the first API keys.
 
@@ -45,8 +49,7 @@ def serve(
     try:
         from delegation_api.settings import Settings  # noqa: PLC0415  # an extra
     except ImportError:
-        error = MissingExtraError("server", "Serving")
-        fail(str(error), error.remedy)
+        raise MissingExtraError("server", "Serving") from None
     given: dict[str, Any] = {
         "host": host, "port": port, "workers": workers, "issuer": issuer, "store": store,
     }  # fmt: skip
@@ -60,6 +63,8 @@ def serve(
         fail(
             "SQLite has one writer: it serves one worker.",
             "Leave --workers out, or use a postgresql:// store.",
+            code="usage",
+            status=USAGE,
         )
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,22 +78,28 @@ def serve(
             "issuer": settings.issuer or url,
         }
     )
-    with (
-        refusing(),
-        Tracker.open(
-            store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
-        ) as tracker,
-    ):
-        OUT.print(
-            f"delegation serves {shown(place)} at {url} (issuer {tracker.issuer})", markup=False
+    with Tracker.open(
+        store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
+    ) as tracker:
+        started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
+        made = _make_keys(tracker) if make_keys else {}
+        link = _login_link(tracker, url) if make_keys else None
+    if as_json:
+        sys.stdout.write(
+            json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n"
         )
-        if make_keys:
-            _make_keys(tracker)
+        sys.stdout.flush()
+    else:
+        say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")
+        for role, secret in made.items():
+            say(f"{role} API key, shown this once: {secret}")
+        if link is not None:
+            say(f"Reviewer's pages, a link for one login: {link}")
     if ready_file is not None:
         fresh = ready_file.with_suffix(".part")
         fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
         fresh.replace(ready_file)
-    with refusing():
+    with listener:
         _run(settings, listener)
 
 
@@ -107,6 +118,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         "lifespan": "on",
     }
     if settings.workers == 1:
+        # Once all is answered and written, uvicorn raises the signal again: that end is a good one.
+        signal.signal(signal.SIGTERM, _end)
         uvicorn.Server(uvicorn.Config(Process(settings), **options)).run(sockets=[listener])
         return
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
@@ -121,21 +134,32 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         Multiprocess(config, [listener]).run()
 
 
+def _end(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def _places(error: ValueError) -> str:
     return ", ".join(str(item["loc"][-1]) for item in getattr(error, "errors", list)())
 
 
-def _make_keys(tracker: Tracker) -> None:
-    """Make the first operator's and reviewer's keys where no live one is left."""
+def _make_keys(tracker: Tracker) -> dict[str, str]:
+    """Make the first operator's and reviewer's keys where no live one is left; return secrets."""
     held = {key.role for key in tracker.api_keys() if not key.is_revoked}
     names = {key.name for key in tracker.api_keys()}
     roles: tuple[Role, ...] = ("operator", "reviewer")
+    made: dict[str, str] = {}
     for role in roles:
         if role not in held:
             later = (f"{role}-{number}" for number in count(2))
             name = next(n for n in chain((role,), later) if n not in names)
-            secret = tracker.create_api_key(name, role)
-            OUT.print(f"{role} API key, shown this once: {secret}", markup=False)
+            made[role] = tracker.create_api_key(name, role)
+    return made
+
+
+def _login_link(tracker: Tracker, url: str) -> str:
+    """Return a link that logs a reviewer in."""
+    names = [k.name for k in tracker.api_keys() if k.role == "reviewer" and not k.is_revoked]
+    return tracker.create_login_link(names[0], url)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -145,8 +169,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # the last two: no host name at all
         listener.close()
-        fail(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another --port.")
+        why = getattr(error, "strerror", None) or "it is no address"
+        fail(f"Port {port} of {host} cannot be used: {why}.", "Choose another --port or --host.")
     listener.listen(128)
     return listener

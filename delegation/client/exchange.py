@@ -43,7 +43,9 @@ def request_of(call: Call[Any]) -> dict[str, Any]:
 
 def unreachable(error: Exception) -> ServiceError:
     """Return the error of a service that did not answer; its class says enough of the cause."""
-    return ServiceError(0, "unreachable", f"The service did not answer ({type(error).__name__}).")
+    made = ServiceError(0, "unreachable", f"The service did not answer ({type(error).__name__}).")
+    made.remedy = "See whether it runs, and whether this URL and its certificate are right."
+    return made
 
 
 def refuse_problem(answer: httpx2.Response) -> None:

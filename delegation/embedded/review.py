@@ -166,6 +166,20 @@ class Review:
         with self._store.read() as reader:
             return reader.decisions(wanted, after=after, limit=limit)
 
+    def recent_decisions(
+        self,
+        *,
+        link: LinkId | str | None = None,
+        allowed: bool | None = None,
+        until: int | None = None,
+        limit: int = PAGE,
+    ) -> Sequence[DecisionEntry]:
+        """Return decisions made before `until`, newest first, filtered."""
+        under = None if link is None else LinkId(link)
+        wanted = DecisionFilter(link=under, allowed=allowed, until=until)
+        with self._store.read() as reader:
+            return reader.decisions(wanted, after=0, limit=limit, newest=True)
+
     def decision(self, decision: DecisionId | str) -> DecisionDetail:
         """Return one decision with everything that was kept of it.
 

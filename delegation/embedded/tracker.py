@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
@@ -20,8 +19,8 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u
+from delegation.embedded.callers import Callers
 from delegation.embedded.review import Review, task_id
-from delegation.errors import NotFoundError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
@@ -35,7 +34,6 @@ from delegation.tokens.token import Token
 from delegation.tracker import (
     agents,
     announce,
-    api_keys,
     check,
     inspect,
     issue,
@@ -48,17 +46,15 @@ from delegation.tracker.open_child import Opening, open_child
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     Agent,
-    ApiKey,
     OutcomeReport,
     OutcomeState,
     Revocation,
-    Role,
     Store,
     WriterStats,
 )
 
 
-class Tracker(Review):
+class Tracker(Review, Callers):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -326,35 +322,6 @@ class Tracker(Review):
     def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
         """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
         return revoke.revoke_below(self._desk, _text(token), proof, link, at=self._clock())
-
-    # API keys
-
-    def create_api_key(self, name: str, role: Role, audiences: Iterable[str] = ()) -> str:
-        """Make an API key and return its secret, which is shown this once."""
-        secret = api_keys.PREFIX + b64u(secrets.token_bytes(32))
-        api_keys.create_api_key(
-            self._store, name, role, audiences=audiences, secret=secret, at=self._clock()
-        )
-        return secret
-
-    def authenticate(self, secret: str) -> ApiKey | None:
-        """Return the live API key with this secret, or None."""
-        return api_keys.authenticate(self._store, secret)
-
-    def api_keys(self) -> Sequence[ApiKey]:
-        """Return all API keys by name, without their secrets."""
-        with self._store.read() as reader:
-            return reader.api_keys()
-
-    def revoke_api_key(self, name: str) -> None:
-        """Withdraw an API key.
-
-        Raises:
-            NotFoundError: There is none of that name.
-        """
-        with self._store.write() as work:
-            if not work.revoke_api_key(name):
-                raise NotFoundError("API key", name)
 
 
 def _now() -> int:

@@ -17,7 +17,7 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
-from delegation.records.claims import claim_nonces, claim_requests, forget_old, nonces_are_known
+from delegation.records.claims import claim_nonces, claim_requests, nonces_are_known
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
 from delegation.records.links import RecordedLink, record_links
@@ -29,7 +29,6 @@ from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
 
 Outcome: TypeAlias = Decision | Exception
 Counts: TypeAlias = Mapping[tuple[int, str], int]  # (minute, code): how many
-FORGET_EVERY: Final = 10  # seconds of the service's clock between two rounds of forgetting
 
 _CHARGE: Final = (
     update(COUNTERS)
@@ -99,10 +98,6 @@ def settle_batch(
             round_.proven[place] = draft
     round_.settle()
     round_.finish(counts)
-    latest = max((draft.at for draft in drafts if isinstance(draft, Draft)), default=0)
-    if latest >= shelves.forgotten_at + FORGET_EVERY:
-        forget_old(connection, latest)
-        shelves.forgotten_at = latest
     return [round_.outcomes[place] for place in range(len(drafts))]
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, LargeBinary, bindparam, delete, select, text, tuple_
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.types import Text
 
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
-from delegation.records.numbers import raise_number
+from delegation.records.numbers import raise_number, read_numbers
 from delegation.records.tables import ANNOUNCED, BATCHES, NONCES, REQUESTS
 
 NONCE_SECONDS: Final = 2 * MAX_AGE + MAX_AHEAD  # longer than any proof of that nonce stays fresh
@@ -47,6 +47,7 @@ _REQUEST_POSTGRES: Final = text(
 _OWNERS: Final = select(REQUESTS).where(
     tuple_(REQUESTS.c.caller, REQUESTS.c.key).in_(bindparam("keys", expanding=True))
 )
+_NEWEST_OLD: Final = select(func.max(NONCES.c.at)).where(NONCES.c.at < bindparam("before"))
 
 
 def claim_nonces(
@@ -105,13 +106,27 @@ def claim_requests(
     }
 
 
-def forget_old(connection: Connection, at: int) -> None:
-    """Delete claims that no request can meet any more, and remember up to where.
+def close_off(connection: Connection, at: int) -> int:
+    """Declare claims forgotten that no request can meet any more; return the mark up to where.
 
-    The mark is what keeps a clock that is set back from meeting proofs whose nonces are gone.
+    The mark is what keeps a clock that is set back from meeting proofs whose nonces are gone. It is
+    set by what is there, not by the clock alone: one that ran ahead for a moment and is right again
+    does not refuse for as long as it was ahead.
+
+    Args:
+        connection: A transaction that holds the gate alone: whoever settles has read the mark
+            before or reads it after, and a claim below it is not being made meanwhile.
+        at: Unix seconds.
     """
-    raise_number(connection, "nonces_before", at - NONCE_SECONDS)
-    connection.execute(delete(NONCES).where(NONCES.c.at < at - NONCE_SECONDS))
+    newest = connection.execute(_NEWEST_OLD, {"before": at - NONCE_SECONDS}).scalar_one()
+    if newest is not None:
+        raise_number(connection, "nonces_before", newest + 1)
+    return read_numbers(connection)["nonces_before"]
+
+
+def forget_old(connection: Connection, at: int, nonces_before: int) -> None:
+    """Delete nonces below the mark of `close_off`, and other claims by their age."""
+    connection.execute(delete(NONCES).where(NONCES.c.at < nonces_before))
     connection.execute(delete(REQUESTS).where(REQUESTS.c.at < at - REQUEST_SECONDS))
     connection.execute(delete(BATCHES).where(BATCHES.c.at < at - BATCH_SECONDS))
     connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < at))

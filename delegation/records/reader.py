@@ -13,7 +13,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.records import decisions, links
+from delegation.records import decisions, links, logins
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.shelves import Shelves
@@ -30,7 +30,14 @@ from delegation.records.tables import (
     UNPROVEN,
 )
 from delegation.records.task_entries import task_entries
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeReport, Revocation
+from delegation.tracker.work import (
+    Agent,
+    ApiKey,
+    DecisionDetail,
+    LoginKind,
+    OutcomeReport,
+    Revocation,
+)
 
 
 class SqlReader:
@@ -171,9 +178,9 @@ class SqlReader:
         return Lineage(entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)))
 
     def decisions(
-        self, wanted: DecisionFilter, *, after: int, limit: int
+        self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered."""
+        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
         query = select(DECISIONS).where(DECISIONS.c.sequence > after)
         for column, value in (
             (DECISIONS.c.task, wanted.task),
@@ -189,7 +196,8 @@ class SqlReader:
             query = query.where(DECISIONS.c.at >= wanted.since)
         if wanted.until is not None:
             query = query.where(DECISIONS.c.at < wanted.until)
-        query = query.order_by(DECISIONS.c.sequence).limit(limit)
+        order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+        query = query.order_by(order).limit(limit)
         return [decisions.entry_of(row) for row in self._connection.execute(query)]
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
@@ -221,6 +229,14 @@ class SqlReader:
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
         return [_api_key(r) for r in self._connection.execute(select(API_KEYS).order_by("name"))]
+
+    def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
+        """Return the API key of a ticket or session that is not over, or None."""
+        name = logins.key_of(self._connection, digest, kind, at=at)
+        row = self._connection.execute(
+            select(API_KEYS).where(API_KEYS.c.name == name)
+        ).one_or_none()
+        return None if row is None else _api_key(row)
 
     def announced(self, link: LinkId, digest: bytes) -> str | None:
         """Return the announced token text with this leaf and this SHA-256, or None."""

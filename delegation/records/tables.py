@@ -274,6 +274,17 @@ class OutcomeRow(Table, table=True):
     at: int = Field(sa_type=BigInteger)
 
 
+class LoginRow(Table, table=True):
+    """A ticket or a session of a person; only the digest of its secret is kept."""
+
+    __tablename__ = "login"
+    __table_args__ = (CheckConstraint("kind IN ('ticket', 'session')", name="kind"),)
+    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    kind: str
+    api_key: str
+    expires_at: int = Field(sa_type=BigInteger, index=True)
+
+
 class AnnouncedRow(Table, table=True):
     """The text of an announced token, so that its leaf's id may be sent in its place."""
 
@@ -344,6 +355,7 @@ API_KEYS: Final = Table.metadata.tables["api_key"]
 AGENTS: Final = Table.metadata.tables["agent"]
 AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
+LOGINS: Final = Table.metadata.tables["login"]
 ANNOUNCED: Final = Table.metadata.tables["announced"]
 UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]

@@ -19,6 +19,7 @@ from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import TaskState
+from delegation.records import logins
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.flow import keep_history
@@ -43,7 +44,15 @@ from delegation.records.tables import (
 from delegation.records.tasks import read_tasks
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
-from delegation.tracker.work import Agent, ApiKey, NewTask, OutcomeReport, Revocation
+from delegation.tracker.work import (
+    Agent,
+    ApiKey,
+    Login,
+    LoginKind,
+    NewTask,
+    OutcomeReport,
+    Revocation,
+)
 
 _COUNTS: Final = (
     "links", "link_minute", "minute_links", "denial_minute", "denials", "broken_until",
@@ -187,6 +196,14 @@ class SqlWork(SqlReader):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def add_login(self, login: Login, *, at: int) -> None:
+        """Record a ticket or a session, and forget those that are over."""
+        logins.add_login(self._connection, login, at=at)
+
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        """End a ticket or session and return its API key's name; None for all but one who tries."""
+        return logins.take_login(self._connection, digest, kind, at=at)
 
     def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
         """Keep a token's text under its leaf; at most 4 texts a leaf."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
-from threading import Condition, Thread
+from contextlib import contextmanager
+from threading import Condition, Event, Thread, current_thread
 from typing import Final
 
 from sqlalchemy import Connection
@@ -22,15 +23,18 @@ from delegation.errors import DelegationError, StoreUnavailableError, UnknownOut
 from delegation.judge.decision import Decision
 from delegation.records import postgres
 from delegation.records.batch import Counts, Outcome, id_of, mark, read_back, settle_batch
+from delegation.records.claims import close_off, forget_old
 from delegation.records.database import Database, described
 from delegation.records.shelves import Shelves
-from delegation.tracker.draft import AnyDraft
+from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.work import WriterStats
 
 CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
 MOST: Final = 512  # drafts in one batch
 TRIES: Final = 4  # attempts at a batch whose COMMIT is in doubt
 DEADLINE: Final = 8.0  # seconds for all of them
+FORGET_EVERY: Final = 10  # seconds of the service's clock between two rounds of forgetting
+WATCH_SECONDS: Final = 1.0  # between two looks whether a batch hangs
 COUNT_SECONDS: Final = 1.0  # how long mere counts may wait for a batch to travel with
 _LOG: Final = logging.getLogger("delegation.records")
 
@@ -57,6 +61,7 @@ class DecisionWriter:
         self._wake = Condition()
         self._thread: Thread | None = None
         self._closing = False
+        self._closed = Event()
         self._busy_since = 0.0
         self._driver: object = None
 
@@ -84,12 +89,23 @@ class DecisionWriter:
             self._begin()
             self._wake.notify()
 
+    @property
+    def _hangs(self) -> bool:
+        since = self._busy_since
+        return since > 0 and time.monotonic() - since > DEADLINE
+
+    def _watch(self) -> None:
+        """Cut the connection of a batch that hangs, so that those who wait for it are answered.
+
+        The server holds our COMMIT, or is frozen: nothing but closing its connection from here lets
+        the writer return, and nobody else may come who would notice.
+        """
+        while not self._closed.wait(WATCH_SECONDS):
+            if self._hangs:
+                postgres.cut(self._driver)
+
     def _refuse_if_unable(self) -> None:
-        hung = self._busy_since and time.monotonic() - self._busy_since > DEADLINE
-        if hung:
-            # The server holds our COMMIT: only closing its connection from here lets it return.
-            postgres.cut(self._driver)
-        if self._closing or hung or len(self._queue) >= CAPACITY:
+        if self._closing or self._hangs or len(self._queue) >= CAPACITY:
             self.stats.refused += 1
             raise StoreUnavailableError(
                 "The store takes no more decisions at present; nothing was decided.",
@@ -107,6 +123,8 @@ class DecisionWriter:
 
     def _begin(self) -> None:
         if self._thread is None or not self._thread.is_alive():
+            if self._thread is None and not self._database.is_sqlite:
+                Thread(target=self._watch, name="delegation-watch", daemon=True).start()
             self._thread = Thread(target=self._run, name="delegation-writer", daemon=True)
             self._thread.start()
 
@@ -116,8 +134,10 @@ class DecisionWriter:
             self._closing = True
             self._wake.notify()
             thread = self._thread
-        if thread is not None:
+        # A dropped tracker may be closed from here: the collector runs in any thread, this one too.
+        if thread is not None and thread is not current_thread():
             thread.join(timeout=DEADLINE + 2)
+        self._closed.set()
 
     def _run(self) -> None:
         while True:
@@ -144,6 +164,36 @@ class DecisionWriter:
             self.stats.seconds += time.monotonic() - begun
             for (_, pending), outcome in zip(waiting, outcomes, strict=True):
                 _resolve(pending, outcome)
+            self._forget(max((draft.at for draft in drafts if isinstance(draft, Draft)), default=0))
+
+    def _forget(self, at: int) -> None:
+        """Delete claims that nobody can meet any more; nobody's answer waits for it."""
+        # By distance: a clock that was ahead and is right again goes on forgetting.
+        if not at or self._closed.is_set() or abs(at - self._shelves.forgotten_at) < FORGET_EVERY:
+            return
+        self._shelves.forgotten_at = at
+        self._busy_since = time.monotonic()
+        try:
+            # Alone: a process whose clock is behind must not win a nonce while it is being forgotten.
+            with self._begun(alone=True) as connection:
+                nonces_before = close_off(connection, at)
+            with self._begun(alone=False) as connection:
+                forget_old(connection, at, nonces_before)
+        except Exception as error:  # noqa: BLE001  # the loop must go on; the next round tries again
+            _LOG.warning("old claims could not be forgotten: %s", described(error))
+        self._busy_since, self._driver = 0.0, None
+
+    @contextmanager
+    def _begun(self, *, alone: bool) -> Iterator[Connection]:
+        """Open a transaction that the watch can cut, holding the gate alone or not at all."""
+        database = self._database
+        with database.turn_to_write(), database.engine.connect() as connection:
+            chosen = database.to_write(connection)
+            self._driver = chosen.connection.driver_connection
+            with chosen.begin():
+                if alone:
+                    database.take_gate(chosen, alone=True)
+                yield chosen
 
     def _write(self, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
         """Write a batch; alone, one by one, if its neighbours' rows are refused by the database."""

@@ -125,8 +125,10 @@ def _print(console: Console, outcomes: Sequence[Outcome], store: Path) -> None:
         console.print(f"  {outcome.task}  {clean(outcome.run.name)}", markup=False)
 
 
-def demo(folder: Path) -> int:
+def demo(folder: Path, *, as_json: bool = False) -> int:
     """Run the support desk in a folder, afresh, and print every attempt; return an exit code.
+
+    As JSON, attempts go to standard error and what came of them to standard output.
 
     0 only if every harmful attempt was refused and every honest call went through.
 
@@ -137,7 +139,8 @@ def demo(folder: Path) -> int:
     store, ring = folder / "delegation.db", folder / "delegation.ring.json"
     for old in (store, ring, Path(f"{store}-wal"), Path(f"{store}-shm")):
         old.unlink(missing_ok=True)
-    console = Console(highlight=False, width=100 if not sys.stdout.isatty() else None)
+    wide = None if sys.stdout.isatty() else 100
+    console = Console(highlight=False, stderr=as_json, width=wide)
     with served(store, ring, issuer=ISSUER) as client:
         desk = Desk(client, console)
         is_right = desk.run()
@@ -148,4 +151,12 @@ def demo(folder: Path) -> int:
     console.print(
         "Open the same store: make serve   Look closer: delegation lineage " + desk.task.id
     )
+    if as_json:
+        report = {
+            "task": desk.task.id,
+            "store": str(store),
+            "picture": str(picture),
+            "as_expected": is_right,
+        }
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
     return 0 if is_right else 1

@@ -27,6 +27,7 @@ from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 
 Role: TypeAlias = Literal["operator", "service", "reviewer"]
+LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
 
@@ -112,6 +113,23 @@ class ApiKey:
     audiences: tuple[str, ...]
     created_at: int
     is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A ticket or a session, under the digest of its secret.
+
+    Args:
+        digest: SHA-256 of the secret, 32 bytes.
+        kind: `ticket` or `session`.
+        api_key: Name of the API key whose role it has.
+        expires_at: Unix seconds.
+    """
+
+    digest: bytes
+    kind: LoginKind
+    api_key: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +242,9 @@ class Reader(Protocol):
         """Return a task with its links and decisions, or None."""
 
     def decisions(
-        self, wanted: DecisionFilter, *, after: int, limit: int
+        self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered."""
+        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -239,6 +257,9 @@ class Reader(Protocol):
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name."""
+
+    def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
+        """Return the API key of a ticket or session that is not over, or None."""
 
     def announced(self, link: LinkId, digest: bytes) -> str | None:
         """Return the announced token text with this leaf and this SHA-256, or None."""
@@ -310,6 +331,12 @@ class Work(Reader, Protocol):
         Raises:
             NotFoundError: No task or agent is recorded under that id; links and keys need not be.
         """
+
+    def add_login(self, login: Login, *, at: int) -> None:
+        """Record a ticket or a session, and forget those that are over."""
+
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        """End a ticket or session and return its API key's name; None for all but one who tries."""
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key.

@@ -122,6 +122,16 @@ def test_a_missing_store_is_not_made_by_accident(tmp_path: Path, monkeypatch) ->
     assert NOW > 0
 
 
+def test_a_missing_ring_is_not_made_by_accident(store, tmp_path: Path) -> None:
+    """A new one would carry another issuer, and no token would verify again."""
+    ring = tmp_path / "delegation.ring.json"
+    ring.unlink()
+    done = RUN.invoke(app, ["tasks", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stderr)["code"] == "key_file"
+    assert not ring.exists()
+
+
 def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None:
     """`demo`, then `serve`: both first keys are printed, and the reviewer's lists the demo's task."""
     import os

@@ -36,7 +36,7 @@ def codes() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     files = [*(ROOT / "delegation").rglob("*.py"), *(ROOT / "api").rglob("*.py")]
     for file in files:
-        if "cli" in file.parts:  # its `fail` prints sentences
+        if "cli" in file.relative_to(ROOT).parts:  # its `fail` prints sentences
             continue
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ClassDef):

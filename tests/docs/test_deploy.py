@@ -9,7 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
+from typer.testing import CliRunner
 
+from delegation.cli.main import app
 from delegation_api.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
@@ -68,6 +71,32 @@ def test_compose_and_container_name_what_exists() -> None:
         compose["services"]["service"]["depends_on"]["database"]["condition"] == "service_healthy"
     )
     assert set(compose["secrets"]) == {"database", "pgpass"}
+    service, database = compose["services"]["service"], compose["services"]["database"]
+    # Each name that one part gives is the one that the other part expects.
+    store = make_url(service["environment"]["DELEGATION_STORE"])
+    assert store.host in compose["services"]
+    assert (store.username, store.database) == (
+        database["environment"]["POSTGRES_USER"], database["environment"]["POSTGRES_DB"],
+    )  # fmt: skip
+    assert store.password is None  # it would stand in `podman inspect`
+    for one in (service, database):
+        for name in one["secrets"]:
+            assert f"/run/secrets/{name}" in one["environment"].values()
+        for volume in one["volumes"]:
+            assert volume.split(":")[0] in compose["volumes"]
+    for published in service["ports"]:
+        assert published.startswith("127.0.0.1:")
+        assert published.endswith(f":{Settings.model_fields['port'].default}")
+    given = {
+        k.removeprefix("DELEGATION_").lower(): v
+        for k, v in service["environment"].items()
+        if k.startswith("DELEGATION_")
+    }
+    Settings(**given)
+    folder = service["environment"]["DELEGATION_RING"].rsplit("/", 1)[0]
+    assert any(volume.endswith(f":{folder}") for volume in service["volumes"])  # the ring survives
+    parsed = CliRunner().invoke(app, [*service["command"], "--help"])
+    assert parsed.exit_code == 0
 
 
 def test_nginx_reads_its_example(tmp_path: Path) -> None:

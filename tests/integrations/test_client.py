@@ -48,6 +48,12 @@ def test_both_clients_have_the_trackers_methods() -> None:
     inside = {
         "open",
         "announced_text",
+        "begin_session",
+        "create_login_link",
+        "log_in",
+        "log_out",
+        "recent_decisions",
+        "session_key",
         "begin_check",
         "authenticate",
         "receipt",

@@ -46,6 +46,7 @@ def test_announced_texts_are_few_and_go_with_their_leaf(world: World) -> None:
     assert scalar(world, "SELECT count(*) FROM announced") == 4
     world.at = NOW + 2000
     assert not world.check(token, "a")
+    assert not world.check(token, "a"), "by now the writer is done with forgetting"
     assert scalar(world, "SELECT count(*) FROM announced") == 0
 
 

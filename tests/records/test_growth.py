@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from world import NOW, OWNER, World, verdict
 from writing import begin, held_back, scalar
@@ -209,7 +210,8 @@ def test_a_store_knows_how_many_links_its_older_tasks_have(filed: World) -> None
 
     database = filed.tracker._store._database
     filed.tracker._store.writer.close()
-    migrate.downgrade(database, "0003")
+    before = ScriptDirectory(str(migrate._FOLDER)).get_revision("0004").down_revision
+    migrate.downgrade(database, before)
     migrate.upgrade(database)
     with database.reading() as connection:
         found = connection.execute(text("SELECT max(links) FROM task")).scalar_one()

@@ -131,6 +131,24 @@ def test_a_fault_of_one_call_charges_nothing_and_spares_its_neighbours(
     assert scalar(filed, "SELECT count(*) FROM decision") == 3
 
 
+def test_a_tracker_that_is_closed_by_its_own_writer_ends(filed: World) -> None:
+    """The collector may drop a tracker in the writer's thread, which must not wait for itself."""
+    token, failed, ended = filed.chain("boss", "a"), [], threading.Event()
+
+    def close(_: object) -> None:
+        try:
+            filed.tracker.close()
+        except RuntimeError as error:
+            failed.append(error)
+        ended.set()
+
+    begin(filed, token, "a").add_done_callback(close)
+    assert ended.wait(30)
+    assert not failed
+    with pytest.raises(StoreUnavailableError):
+        filed.check(token, "a")
+
+
 def test_what_is_logged_of_a_failed_batch_holds_no_arguments(
     filed: World, monkeypatch, caplog
 ) -> None:

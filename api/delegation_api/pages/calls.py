@@ -1,0 +1,80 @@
+"""Decisions: the list, and one with all fourteen steps, its chain, and what was offered."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from delegation.errors import NotFoundError
+from delegation_api.auth import TrackerDep
+from delegation_api.pages.route import PageRoute
+from delegation_api.pages.session import ViewerDep
+from delegation_api.pages.shell import page
+from delegation_api.paging import After, following
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PAGE: Final = 100
+Text = Annotated[str, Query(max_length=128)]
+
+
+@router.get("/decisions")
+def decisions(  # its filters
+    request: Request,
+    viewer: ViewerDep,
+    tracker: TrackerDep,
+    task: Text = "",
+    link: Text = "",
+    tool: Text = "",
+    code: Text = "",
+    allowed: Annotated[str, Query(pattern="^(true|false)?$")] = "",
+    after: After = 0,
+) -> Response:
+    """List decisions in commit order."""
+    given = {"task": task, "link": link, "tool": tool, "code": code}
+    found = tracker.decisions(
+        task=task or None,
+        link=link or None,
+        tool=tool or None,
+        code=code or None,
+        allowed=None if not allowed else allowed == "true",
+        after=after,
+        limit=PAGE,
+    )
+    mark = following(found, PAGE, lambda entry: entry.sequence)
+    kept = {name: value for name, value in {**given, "allowed": allowed}.items() if value}
+    further = None if mark is None else "/decisions?" + urlencode({**kept, "after": mark})
+    shown: dict[str, Any] = {**given, "allowed": allowed, "decisions": found, "next": further}
+    return page(request, "decisions.html", viewer, **shown)
+
+
+@router.get("/decisions/{decision}")
+def decision(decision: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
+    """Show one decision."""
+    detail = tracker.decision(decision)
+    made = detail.decision
+    try:
+        chain = tracker.ancestors(made.links[-1]) if made.links else ()
+    except NotFoundError:  # of a chain whose root was never issued here nothing is recorded
+        chain = ()
+    denial = made.denial
+    return page(
+        request,
+        "decision.html",
+        viewer,
+        decision=made,
+        detail=detail,
+        chain=chain,
+        task=tracker.task(made.task) if made.task and chain else None,
+        offered=spelled(denial.offered) if denial else "",
+        allowed=spelled(denial.allowed) if denial else "",
+        access=spelled(dict(detail.access)) if detail.access else "",
+        arguments=spelled(dict(made.arguments)) if made.arguments else "",
+    )
+
+
+def spelled(value: Any) -> list[str]:
+    """Return JSON in lines, each to be cleaned and escaped by itself."""
+    return json.dumps(value, indent=2, ensure_ascii=False).splitlines()

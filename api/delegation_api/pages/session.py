@@ -1,0 +1,155 @@
+"""Who looks at a page: a session cookie with an API key's role, and tokens against forged posts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from delegation.embedded import Tracker
+from delegation.errors import ForbiddenError, UnauthenticatedError
+from delegation.tracker.logins import SESSION_SECONDS
+from delegation.tracker.work import ApiKey, Role
+from delegation_api.auth import TrackerDep
+from delegation_api.pages.forms import form_of
+
+COOKIE: Final = "delegation-session"
+FORM_FIELD: Final = "csrf"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A person with a session.
+
+    Args:
+        key: The API key whose role the session has.
+        csrf: What this session's forms must carry.
+    """
+
+    key: ApiKey
+    csrf: str
+
+
+class LoginNeededError(UnauthenticatedError):
+    """A page was asked for without a session: the way leads to the login page."""
+
+
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name.
+
+    With TLS the browser itself refuses one that another host, or a page without TLS, has set. On the
+    loopback there is no TLS to demand.
+    """
+    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+
+
+def is_secure(request: Request) -> bool:
+    """Return whether the browser reached this page by TLS."""
+    return request.url.scheme == "https"
+
+
+def refuse_open_network(request: Request) -> None:
+    """Refuse to hand out a session where everybody on the way could read it.
+
+    Raises:
+        ForbiddenError: Neither TLS nor the loopback.
+    """
+    if not is_secure(request) and request.url.hostname not in _LOOPBACK:
+        raise ForbiddenError(
+            "Sessions need TLS.",
+            remedy="Put TLS in front of the service, or use it on its own host.",
+        )
+
+
+def start(response: Response, request: Request, secret: str) -> None:
+    """Give a session to the browser."""
+    response.set_cookie(
+        cookie_name(request),
+        secret,
+        max_age=SESSION_SECONDS,
+        path="/",
+        httponly=True,
+        secure=is_secure(request),
+        samesite="strict",
+    )
+
+
+def end(response: Response, request: Request) -> None:
+    """Take a session from the browser."""
+    response.delete_cookie(
+        cookie_name(request), path="/", httponly=True, secure=is_secure(request), samesite="strict"
+    )
+
+
+def secret_of(request: Request) -> str:
+    """Return the session's secret that the browser sent, empty when there is none."""
+    return request.cookies.get(cookie_name(request), "")
+
+
+def csrf_of(secret: str) -> str:
+    """Return what a session's forms must carry: made of its secret, of no use to learn that."""
+    return hmac.new(secret.encode(), b"dct-form-v1", hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerGate:
+    """A dependency that lets people of these roles pass.
+
+    Args:
+        roles: Roles that may look or act here.
+    """
+
+    roles: tuple[Role, ...]
+
+    async def __call__(self, request: Request, tracker: TrackerDep) -> Viewer:
+        """Return the viewer; a post must carry the session's own token and come from this site.
+
+        Raises:
+            LoginNeededError: There is no session.
+            ForbiddenError: Its role may not, or the post is forged.
+        """
+        secret = secret_of(request)
+        key = await run_in_threadpool(_key, tracker, secret) if secret else None
+        if key is None:
+            raise LoginNeededError("Log in to see this page.")
+        if key.role not in self.roles:
+            raise ForbiddenError(
+                "Your role may not do this.", remedy=f"It takes one of: {', '.join(self.roles)}."
+            )
+        viewer = Viewer(key, csrf_of(secret))
+        if request.method not in {"GET", "HEAD"}:
+            refuse_foreign(request)
+            sent = (await form_of(request)).get(FORM_FIELD, "")
+            if not hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), viewer.csrf.encode()):
+                raise ForbiddenError(
+                    "The form is not from this session.", remedy="Load the page again."
+                )
+        return viewer
+
+
+def refuse_foreign(request: Request) -> None:
+    """Refuse a post that another site made the browser send.
+
+    Raises:
+        ForbiddenError: Origin or Sec-Fetch-Site say so.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.url.netloc:
+        raise ForbiddenError("The form was sent by another site.")
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise ForbiddenError("The form was sent by another site.")
+
+
+def _key(tracker: Tracker, secret: str) -> ApiKey | None:
+    return tracker.session_key(secret)
+
+
+LOOKERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
+ViewerDep = Annotated[Viewer, Depends(ViewerGate(LOOKERS))]

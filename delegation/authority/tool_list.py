@@ -1,0 +1,110 @@
+"""Tools from a list of definitions, JSON or TOML; whatever is not understood is refused with its place.
+
+A definition that was half read would be a tool that nobody described.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any, Final, Literal, TypeAlias
+
+from delegation import canonical
+from delegation.authority.catalogue import FIELDS, RESERVED_PREFIX, Tool
+from delegation.authority.openapi import MAX_DOCUMENT, Imported, tools_from_openapi
+from delegation.authority.pattern import TOOL_NAME
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+Form: TypeAlias = Literal["json", "toml", "openapi"]
+MAX_TOOLS: Final = 2000
+_NEEDED: Final = frozenset({"name", "effect"})
+
+
+def read_tools(text: str, form: Form, *, prefix: str = "", system: str = "") -> Imported:
+    """Return the tools that a text defines.
+
+    `json` is a list of definitions, or an object whose only member `tools` is one; `toml` has
+    `[[tools]]` tables; `openapi` is an OpenAPI 3 document as JSON.
+
+    Args:
+        text: The document.
+        form: What it is.
+        prefix: First segments of the names, for `openapi`, which needs it.
+        system: Which system the tools act on, for `openapi`.
+
+    Raises:
+        MalformedError: It is something else; names the place of the first part that is not accepted.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT:
+        raise MalformedError("The document", wanted=f"at most {MAX_DOCUMENT} bytes")
+    if form == "openapi":
+        if not prefix:
+            raise MalformedError("The prefix", wanted="the first segment of the tools' names")
+        return tools_from_openapi(_document(text), prefix=prefix, system=system)
+    return Imported(_listed(_toml(text) if form == "toml" else _json(text)), ())
+
+
+def _document(text: str) -> Json:
+    try:
+        # Floats occur in such documents as bounds and examples, where they say nothing to us.
+        found: Json = json.loads(text, parse_float=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("The document", wanted="JSON") from error
+    return found
+
+
+def _json(text: str) -> Json:
+    try:
+        return canonical.parse(text)
+    except MalformedError as error:
+        raise MalformedError(
+            "The list of tools", wanted="JSON without floats or duplicate members"
+        ) from error
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("The list of tools", wanted="TOML with [[tools]] tables") from error
+
+
+def _listed(body: Any) -> tuple[Tool, ...]:
+    if isinstance(body, dict):
+        odd = sorted(str(key) for key in body.keys() - {"tools"})
+        if odd or "tools" not in body:
+            raise MalformedError(
+                "The document", wanted="one whose only member is `tools`, or a list"
+            )
+        body = body["tools"]
+    if not isinstance(body, list) or not body or len(body) > MAX_TOOLS:
+        raise MalformedError("tools", wanted=f"a list of 1 to {MAX_TOOLS} definitions")
+    found: dict[str, Tool] = {}
+    for number, entry in enumerate(body):
+        place = f"tools[{number}]"
+        tool = _tool(entry, place)
+        if tool.name in found:
+            raise MalformedError(f"{place}.name", wanted="one that no other definition has")
+        found[tool.name] = tool
+    return tuple(found[name] for name in sorted(found))
+
+
+def _tool(entry: Any, place: str) -> Tool:
+    if not isinstance(entry, dict):
+        raise MalformedError(place, wanted="a table of a tool's fields")
+    name = entry.get("name")
+    if isinstance(name, str) and TOOL_NAME.fullmatch(name):
+        place = f"{place} ({name})"
+        if name.startswith(RESERVED_PREFIX):
+            raise MalformedError(place, wanted=f"a name that does not begin with {RESERVED_PREFIX}")
+    for key in sorted(map(str, entry.keys() - FIELDS)):
+        shown = key if key.isascii() and key.isidentifier() and len(key) <= 64 else "a field"  # noqa: PLR2004
+        raise MalformedError(f"{place}.{shown}", wanted=f"one of {', '.join(sorted(FIELDS))}")
+    for key in sorted(_NEEDED - entry.keys()):
+        raise MalformedError(f"{place}.{key}", wanted="there")
+    try:
+        # Through JSON: TOML has dates and floats, which no definition holds.
+        return Tool.from_json(canonical.parse(canonical.encode(entry)))
+    except MalformedError as error:
+        raise MalformedError(f"{place}: {error.field}", wanted=error.wanted) from error

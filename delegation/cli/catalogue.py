@@ -1,0 +1,174 @@
+"""`delegation catalogue`: tools that agents may be allowed to call; listed, shown, imported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from delegation import canonical
+from delegation.authority.catalogue import Tool
+from delegation.authority.openapi import Imported
+from delegation.authority.redefinition import Redefinition, redefinitions
+from delegation.authority.tool_list import Form, read_tools
+from delegation.canonical import Json
+from delegation.cli.console import (
+    USAGE,
+    JsonOption,
+    fail,
+    note,
+    print_json,
+    print_table,
+    read_text,
+    say,
+)
+from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.errors import MalformedError, NotFoundError
+
+app = typer.Typer(no_args_is_help=True)
+FORMS = ("json", "toml", "openapi")
+
+
+@app.command("list")
+def list_tools(
+    *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List the newest definition of each tool."""
+    with opened(store, url) as place:
+        found = place.catalogue()
+    if as_json:
+        print_json({"revision": found.revision, "tools": [tool.to_json() for tool in found.tools]})
+        return
+    rows = [
+        (t.name, t.effect, t.system, t.sensitivity, ", ".join(t.labels), ", ".join(_arguments(t)))
+        for t in found.tools
+    ]
+    columns = ("tool", "effect", "system", "sensitivity", "labels", "arguments")
+    print_table(f"Catalogue, revision {found.revision}", columns, rows)
+
+
+@app.command("show")
+def show(
+    tool: Annotated[str, typer.Argument(help="Its name.")],
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every definition that a tool ever had, with the revision that brought it."""
+    with opened(store, url) as place:
+        history = place.catalogue().history.get(tool, ())
+    if not history:
+        raise NotFoundError("tool", tool)
+    if as_json:
+        print_json([{"revision": number, "tool": found.to_json()} for number, found in history])
+        return
+    for number, found in history:
+        body = found.to_json()
+        print_table(
+            f"{found.name}, revision {number}",
+            ("field", "value"),
+            [(name, _shown(value)) for name, value in body.items() if name != "name"],
+        )
+
+
+@app.command("import")
+def import_tools(
+    source: Annotated[str, typer.Argument(help="File, or - for standard input.")],
+    *,
+    form: Annotated[
+        str, typer.Option("--format", help="json, toml or openapi; else by the file's name.")
+    ] = "",
+    prefix: Annotated[str, typer.Option(help="For OpenAPI: first segment of the names.")] = "",
+    system: Annotated[str, typer.Option(help="For OpenAPI: which system they act on.")] = "",
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Import what can be mapped, and leave out the rest.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; record nothing.")] = False,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Record the tools of a list (JSON, TOML) or of an OpenAPI document, and show what changed.
+
+    An unknown field, or an operation that no definition can state, is refused, and then nothing is
+    recorded. Look at effects, labels, sensitivity and cost: no OpenAPI document states them.
+    """
+    text = read_text(source)
+    found = read_tools(text, _form(source, form, text), prefix=prefix, system=system)
+    with opened(store, url) as place:
+        before = place.catalogue()
+        changed = redefinitions(before, found.tools)
+        if found.skipped and not (partial or dry_run):
+            _say_skipped(found)
+            fail(
+                f"{len(found.skipped)} operations cannot be mapped; nothing was recorded.",
+                "Leave them out of the document, or give --partial.",
+                code="malformed",
+            )
+        revision = before.revision
+        for one in changed:
+            if one.kind != "same" and not dry_run:
+                revision = place.add_tool(one.tool)
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "revision": revision,
+                "tools": [one.to_json() for one in changed],
+                "skipped": [{"operation": what, "why": why} for what, why in found.skipped],
+            }
+        )
+        return
+    for one in changed:
+        _say_change(one)
+    _say_skipped(found)
+    count = {kind: sum(c.kind == kind for c in changed) for kind in ("added", "changed", "same")}
+    done = "would be" if dry_run else "are"
+    say(
+        f"{count['added']} {done} added, {count['changed']} {done} changed, "
+        f"{count['same']} are the same; revision {revision}"
+    )
+
+
+def _form(source: str, form: str, text: str) -> Form:
+    if form:
+        if form not in FORMS:
+            fail(
+                "There is no such format.",
+                f"Use one of: {', '.join(FORMS)}.",
+                code="usage",
+                status=USAGE,
+            )
+        return cast("Form", form)
+    if Path(source).suffix == ".toml":
+        return "toml"
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise MalformedError("The document", wanted="JSON, or named with --format") from None
+    return "openapi" if isinstance(body, dict) and "openapi" in body else "json"
+
+
+def _say_change(one: Redefinition) -> None:
+    mark = {"added": "+", "changed": "~", "same": "="}[one.kind]
+    say(f"{mark} {one.tool.name}  {one.tool.effect}")
+    for change in one.changes:
+        say(f"    {change.field}: {_shown(change.before)} -> {_shown(change.after)}", 500)
+    if one.refuses_issued:
+        say("    tokens issued before this revision are refused for this tool")
+
+
+def _say_skipped(found: Imported) -> None:
+    for operation, why in found.skipped:
+        note(f"left out: {operation}: {why}")
+
+
+def _arguments(tool: Tool) -> list[str]:
+    return [name + ("" if argument.required else "?") for name, argument in tool.arguments.items()]
+
+
+def _shown(value: Json) -> str:
+    return value if isinstance(value, str) else canonical.encode(value).decode()

@@ -1,0 +1,1 @@
+"""What `delegation doctor` looks at: one file a concern, facts gathered above and judged by pure rules."""

@@ -1,0 +1,132 @@
+"""The ring file: there, its owner's alone, of the right issuer, with keys that sign."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from delegation.authority.explain import instant
+from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.errors import KeyFileError
+from delegation.identity.keyring import KeyRing, RingKey, RingRole
+
+SOON: Final = 3600  # seconds
+_NEEDED: Final[tuple[tuple[RingRole, str], ...]] = (
+    ("issuer", "biscuits cannot be issued"),
+    ("statement", "macaroons cannot be issued"),
+    ("macaroon", "macaroons cannot be issued"),
+    ("service", "no receipts are signed: services behind proxies refuse what they cannot check"),
+)
+
+
+def look_at_ring(file: Path, *, issuer: str, at: int, other_owner: int | None) -> list[Finding]:
+    """Return what is to be said of a ring file.
+
+    Args:
+        file: Where it should be.
+        issuer: The issuer that is set; empty for none.
+        at: Unix seconds.
+        other_owner: The user that owns the store's file, None where there is none.
+    """
+    try:
+        status = file.lstat()
+    except OSError:
+        return [
+            wrong(
+                "ring",
+                f"There is no key ring at {file}.",
+                "The service would make a new one on its next start, and no token issued so far "
+                "would verify.",
+                "Put the ring back from its copy, or set DELEGATION_RING to where it is.",
+            )
+        ]
+    found = list(judge_file(file, status.st_mode, status.st_uid, other_owner))
+    if any(finding.level == "wrong" for finding in found):
+        return found
+    try:
+        ring = KeyRing.load(file)
+    except KeyFileError as error:
+        return [
+            *found,
+            wrong("ring", str(error), "The service does not start without it.", error.remedy
+                  or "Put the ring back from its copy, readable by the service's user."),
+        ]  # fmt: skip
+    return [*found, *judge_keys(ring.keys, at), judge_issuer(ring.issuer, issuer)]
+
+
+def judge_file(file: Path, mode: int, owner: int, other_owner: int | None) -> Iterable[Finding]:
+    """Judge kind, mode and owner of a ring file."""
+    if not stat.S_ISREG(mode):
+        yield wrong(
+            "ring",
+            f"{file} is no plain file.",
+            "A link or pipe could be pointed elsewhere; the service refuses it.",
+            "Put the file itself there.",
+        )
+    elif mode & 0o077:
+        yield wrong(
+            "ring",
+            f"{file} has mode {stat.S_IMODE(mode):04o}: others can read the service's secrets.",
+            "Whoever reads them issues any authority. The service refuses to start.",
+            f"chmod 600 {file}; if others may have read it, `delegation keys rotate` each role.",
+        )
+    else:
+        yield ok("ring", f"{file} is there with mode {stat.S_IMODE(mode):04o}.")
+    if owner not in {os.geteuid(), other_owner}:
+        yield wrong(
+            "ring",
+            f"{file} belongs to user {owner}, neither you nor the store's owner.",
+            "The service's user cannot read it, or somebody else can change it.",
+            f"chown it to the service's user, such as {other_owner or os.geteuid()}.",
+        )
+
+
+def judge_keys(keys: Sequence[RingKey], at: int) -> Iterable[Finding]:
+    """Judge which roles have a key that signs, and when old keys stop to verify."""
+    for role, what in _NEEDED:
+        if not any(key.role == role and key.state == "active" for key in keys):
+            yield warn(
+                "ring",
+                f"The ring has no active {role} key.",
+                f"Without it {what}.",
+                f"Run `delegation keys rotate {role}` and restart the service.",
+            )
+    for key in keys:
+        name = f"{key.role} key {key.kid}"
+        if key.state == "revoked":
+            yield ok("ring", f"The {name} is revoked and still known, so it cannot come back.")
+        elif key.state == "retired" and key.not_after == 0:
+            yield warn(
+                "ring",
+                f"The retired {name} verifies for ever.",
+                "What it signed is believed without end, also if its secret leaks.",
+                "Give it an end, or revoke it.",
+            )
+        elif key.state == "retired" and at < key.not_after <= at + SOON:
+            yield warn(
+                "ring",
+                f"The retired {name} stops to verify at {instant(key.not_after)}.",
+                "Tokens that it signed are refused from then on.",
+                "Issue running tasks' tokens again, or wait for them to end.",
+            )
+        elif key.state == "retired":
+            end = instant(key.not_after)
+            word = "no longer verifies since" if key.not_after <= at else "verifies until"
+            yield ok("ring", f"The retired {name} {word} {end}.")
+    active = sorted({key.role for key in keys if key.state == "active"})
+    yield ok("ring", f"Keys sign for {', '.join(active) or 'nothing'}.")
+
+
+def judge_issuer(held: str, wanted: str) -> Finding:
+    """Judge the ring's issuer against the setting."""
+    if wanted and wanted != held:
+        return wrong(
+            "issuer",
+            f"The ring issues as {held}, and DELEGATION_ISSUER is {wanted}.",
+            "The ring's name holds; callers that expect the other one refuse its tokens.",
+            "Set DELEGATION_ISSUER to the ring's issuer, or name the other ring.",
+        )
+    return ok("issuer", f"Tokens are issued as {held}.")

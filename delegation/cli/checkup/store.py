@@ -1,0 +1,239 @@
+"""The store: reachable, at this program's revision, durable, with room, clock and API keys."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.explain import instant
+from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.embedded import store_url
+from delegation.embedded.location import shown, store_file
+from delegation.errors import DelegationError
+from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.lineage.filter import DecisionFilter, TaskFilter
+from delegation.records import migrate
+from delegation.records.claims import NONCE_SECONDS
+from delegation.records.database import Database
+from delegation.records.numbers import read_numbers
+from delegation.records.reader import SqlReader
+from delegation.records.shelves import Shelves
+from delegation.tracker.work import ApiKey
+
+LOW: Final = 1024**3  # bytes that are left
+FULL: Final = 128 * 1024**2
+AHEAD: Final = 5  # seconds by which clocks may differ before calls are denied
+# Seconds behind its records from which on the service refuses all calls.
+BEHIND: Final = NONCE_SECONDS - MAX_AGE - MAX_AHEAD
+_MAGIC: Final = b"SQLite format 3\x00"
+_WAL: Final = 2  # bytes 18 and 19 of the file
+_POSTGRES: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_SQLITE: Final = {"0": "OFF", "1": "NORMAL", "2": "FULL", "3": "EXTRA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen of a store whose revision this program knows.
+
+    Args:
+        newest: Newest time in its records, Unix seconds; 0 for none.
+        clock: The database server's clock, None for a file.
+        durable: Settings that decide whether what was answered survives a power cut.
+        keys: All API keys.
+        catalogue: All tools.
+    """
+
+    newest: int
+    clock: int | None
+    durable: Mapping[str, str]
+    keys: Sequence[ApiKey]
+    catalogue: Catalogue
+
+
+def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | None, list[Finding]]:
+    """Return the store's catalogue, None where it cannot be read, and what is to be said.
+
+    Changes no record. A store that does not exist is not made.
+    """
+    at = int(time.time()) if now is None else now
+    file = store_file(place)
+    found: list[Finding] = []
+    if file is not None:
+        found += list(judge_file(file))
+        if any(finding.level == "wrong" for finding in found):
+            return None, found
+    try:
+        with closing(Database(store_url(place))) as database:
+            revision = migrate.current(database)
+            found.append(ok("store", f"{shown(place)} answers."))
+            schema = judge_schema(revision, migrate.head())
+            found.append(schema)
+            if schema.level == "wrong":
+                return None, found
+            looked = _look(database)
+    except DelegationError as error:
+        found.append(
+            wrong(
+                "store",
+                f"{shown(place)} cannot be used: {error}",
+                "Nothing can be decided: every call is refused with 503.",
+                error.remedy or "Look at the database, its address and its user's rights.",
+            )
+        )
+        return None, found
+    found += judge_durability(looked.durable)
+    found += judge_clock(at, looked.newest, looked.clock)
+    found += judge_api_keys(looked.keys)
+    return looked.catalogue, found
+
+
+def _look(database: Database) -> Looked:
+    with database.reading() as connection:
+        reader = SqlReader(connection, Shelves())
+        numbers = read_numbers(connection)
+        before = max(0, numbers["decision"] - 1)
+        last = reader.decisions(DecisionFilter(), after=before, limit=1)
+        times = [numbers["nonces_before"] + NONCE_SECONDS if numbers["nonces_before"] else 0]
+        times += [task.opened_at for task in reader.tasks(TaskFilter(), after=None, limit=1, at=0)]
+        times += [decision.at for decision in last]
+        if database.is_sqlite:
+            level = str(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+            durable = {"synchronous": _SQLITE.get(level, level)}
+            clock = None
+        else:
+            durable = {
+                name: str(connection.exec_driver_sql(f"SHOW {name}").scalar_one())
+                for name in _POSTGRES
+            }
+            asked = "SELECT extract(epoch FROM clock_timestamp())::bigint"
+            clock = int(connection.exec_driver_sql(asked).scalar_one())
+        return Looked(max(times), clock, durable, reader.api_keys(), reader.catalogue())
+
+
+def judge_file(file: Path) -> Iterable[Finding]:
+    """Judge a SQLite file from outside, and the disk that it lies on."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(20)
+        free = shutil.disk_usage(file.resolve().parent).free
+    except OSError as error:
+        yield wrong(
+            "store",
+            f"The store {file} cannot be read: {error.strerror}.",
+            "There is nothing to decide with; `delegation serve` makes a new, empty store where "
+            "none is, and every token is unknown there.",
+            "Name the store with DELEGATION_STORE or --store, readable by this user.",
+        )
+        return
+    if head and not head.startswith(_MAGIC):
+        yield wrong(
+            "store",
+            f"{file} is no SQLite database.",
+            "The service cannot open it.",
+            "Name the store with DELEGATION_STORE, or put it back from a backup.",
+        )
+        return
+    if head and set(head[18:20]) != {_WAL}:
+        yield warn(
+            "durability",
+            f"{file} was not in WAL mode; opening it has set it again.",
+            "Another program changed it: readers and the writer block each other then.",
+            "Let no other program write to the file.",
+        )
+    yield judge_space(free)
+
+
+def judge_space(free: int) -> Finding:
+    """Judge what is left of the disk, in bytes."""
+    left = f"{free / 1024**3:.1f} GiB are left at the store."
+    why = "When the disk is full nothing can be recorded, and every call is refused."
+    if free < FULL:
+        return wrong("disk", left, why, "Make room now.")
+    if free < LOW:
+        return warn("disk", left, why, "Make room.")
+    return ok("disk", left)
+
+
+def judge_schema(revision: str | None, head: str) -> Finding:
+    """Judge the database's revision against this program's."""
+    if revision == head:
+        return ok("schema", f"The schema is at revision {head}.")
+    return wrong(
+        "schema",
+        f"The schema is at {revision or 'no revision'}, this program needs {head}.",
+        "The service refuses to start on another revision.",
+        "Make a backup, then run `delegation db upgrade`; if the revision is newer, install the "
+        "release that wrote it.",
+    )
+
+
+def judge_durability(durable: Mapping[str, str]) -> Iterable[Finding]:
+    """Judge whether what was answered survives a power cut."""
+    for name, value in durable.items():
+        if value.lower() in {"off", "normal"} or (
+            name == "synchronous_commit" and value == "local"
+        ):
+            yield wrong(
+                "durability",
+                f"{name} is {value}.",
+                "A power cut, or the loss of one server, loses decisions that were answered.",
+                f"Set {name} = on for this database." if name in _POSTGRES else "Report it.",
+            )
+            return
+    yield ok("durability", ", ".join(f"{n} is {v}" for n, v in durable.items()) + ".")
+
+
+def judge_clock(at: int, newest: int, clock: int | None) -> Iterable[Finding]:
+    """Judge this machine's clock against the newest record and the database's own clock."""
+    remedy = "Set the clock right, by NTP."
+    if newest > at + BEHIND:
+        yield wrong(
+            "clock",
+            f"The clock says {instant(at)}, the newest record {instant(newest)}.",
+            "The service refuses calls (`clock_behind`): proofs that were used could look fresh.",
+            remedy,
+        )
+    elif newest > at + AHEAD:
+        yield warn(
+            "clock",
+            f"The clock is {newest - at} seconds behind the newest record.",
+            "Proofs made by agents with a right clock look as if they came from the future.",
+            remedy,
+        )
+    else:
+        yield ok("clock", f"The clock is not behind the records ({instant(at)}).")
+    if clock is not None and abs(clock - at) > AHEAD:
+        yield warn(
+            "clock",
+            f"This clock and the database's differ by {abs(clock - at)} seconds.",
+            "Hosts that disagree deny each other's proofs and end leases at other times.",
+            remedy,
+        )
+
+
+def judge_api_keys(keys: Sequence[ApiKey]) -> Iterable[Finding]:
+    """Judge which roles have a live API key, and name those that were withdrawn."""
+    live = Counter(key.role for key in keys if not key.is_revoked)
+    for role, what in (
+        ("operator", "Nobody can open a task or issue a token over HTTP."),
+        ("reviewer", "Nobody but operators can look at lineage over HTTP."),
+    ):
+        if not live[role]:  # type: ignore[index]  # the literals of Role
+            yield warn(
+                "api_keys",
+                f"There is no live {role} key.",
+                what,
+                f"Run `delegation keys create NAME --role {role}`.",
+            )
+    counts = ", ".join(f"{count} {role}" for role, count in sorted(live.items())) or "none"
+    yield ok("api_keys", f"Live API keys: {counts}.")
+    gone = sorted(key.name for key in keys if key.is_revoked)
+    if gone:
+        yield ok("api_keys", f"Withdrawn and still known: {', '.join(gone)}.")

@@ -1,0 +1,153 @@
+"""Where a command works: on a store, with its ring, or at a service.
+
+The secret of an API key is read from the environment only: arguments stand in process lists and in
+shells' histories.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import stamina
+import typer
+
+from delegation.cli.console import USAGE, fail
+from delegation.cli.place import AtService, OnStore, Place
+from delegation.client import Client
+from delegation.embedded import Tracker, store_url
+from delegation.embedded.location import ring_file, store_file
+
+DEMO_STORE: Final = Path("demo/delegation.db")
+PLAIN_STORE: Final = Path("delegation.db")
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="SQLite file or postgresql:// URL; else DELEGATION_STORE, the demo's, delegation.db.",
+    ),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="A running service instead of a store; else DELEGATION_URL. "
+        "The API key comes from DELEGATION_API_KEY.",
+    ),
+]
+
+
+def default_store() -> str:
+    """Return the store that commands use unless told otherwise."""
+    named = os.environ.get("DELEGATION_STORE", "")
+    if named:
+        return named
+    return str(DEMO_STORE if DEMO_STORE.exists() else PLAIN_STORE)
+
+
+def ring_of(store: str) -> Path:
+    """Return where a store's key ring is kept."""
+    named = os.environ.get("DELEGATION_RING", "")
+    if named:
+        return Path(named)
+    file = store_file(store)
+    if file is not None and not file.name:
+        fail(f"{file} is a folder.", "Name the file of a store in it.")
+    return ring_file(store)
+
+
+def service_url(store: str | None, url: str | None) -> str | None:
+    """Return the URL of the service that a command is to call, None for a store.
+
+    Named by both an option each, or by the environment alone twice, nobody knows which was meant:
+    refused.
+    """
+    if store and url:
+        fail("Both --store and --url are given.", "Name one.", code="usage", status=USAGE)
+    found = url or ("" if store else os.environ.get("DELEGATION_URL", ""))
+    if not found:
+        return None
+    if not url and os.environ.get("DELEGATION_STORE", ""):
+        fail(
+            "DELEGATION_URL and DELEGATION_STORE are both set.",
+            "Name one with --url or --store.",
+            code="usage",
+            status=USAGE,
+        )
+    try:
+        parts = urlsplit(found)
+        right = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if not right or "@" in parts.netloc or parts.query or parts.fragment:
+        fail(
+            "The service's URL is malformed.",
+            "Give it as https://host:port, without user, password or query.",
+            code="malformed",
+        )
+    return found
+
+
+def existing(place: str) -> str:
+    """Return a store's place if a database may be there; a missing file is never made by accident."""
+    file = store_file(place)
+    if file is not None and file.is_dir():
+        fail(f"{file} is a folder.", "Name the file of a store in it.")
+    if file is not None and not file.exists():
+        fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
+    if file is None and store_url(place).startswith("sqlite:"):
+        fail("A store in memory is gone with its process.", "Name a file or a postgresql:// URL.")
+    return place
+
+
+@contextmanager
+def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
+    """Open a store with its keys, or a service; a missing store is never made by accident."""
+    service = service_url(store, url)
+    if service is not None:
+        secret = os.environ.get("DELEGATION_API_KEY", "")
+        if not secret.isascii() or not secret.isprintable():
+            fail("DELEGATION_API_KEY is no API key.", "Set it to dk_...", code="malformed")
+        # Retries are logged to standard output by default, which is for the result alone.
+        stamina.instrumentation.set_on_retry_hooks([])
+        with Client(service, api_key=secret) as client:
+            yield AtService(client)
+        return
+    with opened_store(store) as tracker:
+        yield OnStore(tracker)
+
+
+@contextmanager
+def opened_store(store: str | None) -> Iterator[Tracker]:
+    """Open a store with its keys; a missing one is never made by accident."""
+    place = existing(store or default_store())
+    ring = ring_of(place)
+    if not ring.exists():
+        # A new ring would have another issuer, and no token issued so far would verify.
+        fail(
+            f"There is no key ring at {ring}.",
+            "Run `delegation serve` once, put the ring back, or set DELEGATION_RING.",
+            code="key_file",
+        )
+    with Tracker.open(store_url(place), ring_file=ring) as tracker:
+        yield tracker
+
+
+def completed_tasks(incomplete: str) -> list[str]:
+    """Return ids of the newest tasks that begin so, for shells; of a store in a file only."""
+    try:
+        file = store_file(default_store())
+        if os.environ.get("DELEGATION_URL", "") or file is None or not file.exists():
+            return []
+        with Tracker.open(store_url(file)) as tracker:
+            return [task.id for task in tracker.tasks(limit=50) if task.id.startswith(incomplete)]
+    except Exception:  # noqa: BLE001  # a shell that completes must not print errors
+        return []
+
+
+TaskArgument = Annotated[str, typer.Argument(help="Id, tsk_...", autocompletion=completed_tasks)]

@@ -1,0 +1,42 @@
+"""Tickets and sessions of people, by the digest of their secrets."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, insert, select
+
+from delegation.records.tables import API_KEYS, LOGINS
+from delegation.tracker.work import Login, LoginKind
+
+
+def add_login(connection: Connection, login: Login, *, at: int) -> None:
+    """Record a ticket or a session, and forget those that are over."""
+    connection.execute(delete(LOGINS).where(LOGINS.c.expires_at <= at))
+    row = {
+        "digest": login.digest,
+        "kind": login.kind,
+        "api_key": login.api_key,
+        "expires_at": login.expires_at,
+    }
+    connection.execute(insert(LOGINS), row)
+
+
+def take_login(connection: Connection, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+    """Delete a ticket or session and return its API key's name; None for all but one who tries."""
+    taken = (
+        delete(LOGINS)
+        .where(LOGINS.c.digest == digest, LOGINS.c.kind == kind, LOGINS.c.expires_at > at)
+        .returning(LOGINS.c.api_key)
+    )
+    name: str | None = connection.execute(taken).scalar_one_or_none()
+    return name
+
+
+def key_of(connection: Connection, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+    """Return the name of the API key of a ticket or session that is not over."""
+    query = (
+        select(API_KEYS.c.name)
+        .join(LOGINS, LOGINS.c.api_key == API_KEYS.c.name)
+        .where(LOGINS.c.digest == digest, LOGINS.c.kind == kind, LOGINS.c.expires_at > at)
+    )
+    name: str | None = connection.execute(query).scalar_one_or_none()
+    return name

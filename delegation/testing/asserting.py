@@ -1,0 +1,61 @@
+"""Assertions on decisions whose failures show the trail: which step passed, which one denied, and why."""
+
+from __future__ import annotations
+
+from delegation import canonical
+from delegation.judge.decision import STEPS, Decision
+
+
+def assert_allowed(decision: Decision) -> Decision:
+    """Return the decision if it allows the call.
+
+    Raises:
+        AssertionError: It denies it; the message has the trail, the caveat and the remedy.
+    """
+    __tracebackhide__ = True
+    if not decision.allowed:
+        raise AssertionError(f"expected: allowed\n{trail_text(decision)}")
+    return decision
+
+
+def assert_denied(decision: Decision, step: int | str, code: str | None = None) -> Decision:
+    """Return the decision if it denies the call there, for that reason.
+
+    Naming the step keeps a test from passing for another reason than the one it is about.
+
+    Args:
+        decision: What was decided.
+        step: 1 to 14, or the step's name such as `capability`.
+        code: The stable code; None accepts any at that step.
+
+    Raises:
+        AssertionError: It is allowed, or denied elsewhere or for another reason.
+        ValueError: There is no such step.
+    """
+    __tracebackhide__ = True
+    names = {name: number for number, name in STEPS.items()}
+    number = step if isinstance(step, int) else names.get(step, 0)
+    if number not in STEPS:
+        raise ValueError(f"There is no step {step!r}; steps are 1 to 14, or {', '.join(names)}.")
+    denial = decision.denial
+    if denial is None or denial.step != number or code not in {None, denial.code}:
+        wanted = f"denied at step {number}, {STEPS[number]}" + (f": {code}" if code else "")
+        raise AssertionError(f"expected: {wanted}\n{trail_text(decision)}")
+    return decision
+
+
+def trail_text(decision: Decision) -> str:
+    """Return a decision with its trail, for people."""
+    lines = [f"got: {decision}"]
+    denial = decision.denial
+    if denial is not None:
+        for word, value in (("offered", denial.offered), ("allowed", denial.allowed)):
+            if value is not None:
+                lines.append(f"  {word}: {_shown(value)}")
+    lines += [f"  {s.number:2} {s.name:<10} {s.outcome.replace('_', ' ')}" for s in decision.steps]
+    return "\n".join(lines)
+
+
+def _shown(value: canonical.Json) -> str:
+    text = value if isinstance(value, str) else canonical.encode(value).decode()
+    return text if len(text) <= 200 else text[:200] + "..."  # noqa: PLR2004  # a line or two

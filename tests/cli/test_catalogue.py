@@ -1,0 +1,188 @@
+"""`delegation catalogue`: what is imported, what it would change, and what is refused with its place."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from world import World
+
+from delegation import Tool
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.redefinition import redefinitions
+from delegation.authority.tool_list import read_tools
+from delegation.cli.main import app
+from delegation.errors import MalformedError
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch) -> World:
+    """Return a world in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("DELEGATION_STORE", "DELEGATION_URL", "DELEGATION_RING"):
+        monkeypatch.delenv(name, raising=False)
+    world = World(path=tmp_path / "delegation.db", at=int(time.time()))
+    world.tracker._desk.ring.save(tmp_path / "delegation.ring.json")
+    return world
+
+
+TWO = """
+[[tools]]
+name = "a.new"
+effect = "read"
+arguments = {id = "opaque", "page?" = {type = "integer", min = 1}}
+
+[[tools]]
+name = "files.read"
+effect = "read"
+sensitivity = 2
+arguments = {path = "text"}
+"""
+
+
+def test_a_list_is_shown_then_recorded_then_the_same(store: World) -> None:
+    """--dry-run records nothing; what changed is named field by field; a second import adds no revision."""
+    Path("t.toml").write_text(TWO)
+    before = store.tracker.catalogue().revision
+    shown = RUN.invoke(app, ["catalogue", "import", "t.toml", "--dry-run"])
+    assert shown.exit_code == 0
+    assert "+ a.new" in shown.stdout
+    assert "sensitivity: 1 -> 2" in shown.stdout
+    assert "arguments.path: path -> text" in shown.stdout
+    assert "tokens issued before this revision are refused" in shown.stdout
+    assert store.tracker.catalogue().revision == before
+    done = json.loads(RUN.invoke(app, ["catalogue", "import", "t.toml", "--json"]).stdout)
+    assert [(t["tool"], t["kind"]) for t in done["tools"]] == [
+        ("a.new", "added"),
+        ("files.read", "changed"),
+    ]
+    assert done["revision"] == store.tracker.catalogue().revision == before + 2
+    again = json.loads(RUN.invoke(app, ["catalogue", "import", "t.toml", "--json"]).stdout)
+    assert {t["kind"] for t in again["tools"]} == {"same"}
+    assert again["revision"] == before + 2
+    history = json.loads(RUN.invoke(app, ["catalogue", "show", "files.read", "--json"]).stdout)
+    assert [h["tool"]["sensitivity"] for h in history] == [1, 2]
+    listed = json.loads(RUN.invoke(app, ["catalogue", "list", "--json"]).stdout)
+    assert "a.new" in {t["name"] for t in listed["tools"]}
+
+
+def test_what_refuses_issued_tokens_is_what_the_law_says(store: World) -> None:
+    """The note agrees with the judge: a changed argument type denies a token of before, a label does not."""
+    token = store.chain("boss", "clerk")
+    for tool, is_denied in (
+        (
+            Tool(
+                "files.read",
+                effect="read",
+                arguments={"path": "path"},
+                labels=["pii"],
+                sensitivity=1,
+            ),
+            False,
+        ),
+        (Tool("files.read", effect="read", arguments={"path": "text"}, sensitivity=1), True),
+    ):
+        (one,) = redefinitions(store.tracker.catalogue(), [tool])
+        assert one.refuses_issued is is_denied
+        store.tracker.add_tool(tool)
+        assert store.check(token, "clerk").allowed is not is_denied
+
+
+REFUSED = {
+    "[]": "tools", "{}": "The document", '{"tools": [], "x": 1}': "The document", '"x"': "tools", "[1]": "tools[0]",
+    '[{"name": "a.b"}]': "tools[0] (a.b).effect", '[{"effect": "read"}]': "tools[0].name",
+    '[{"name": "a.b", "effect": "read", "efect": 1}]': "tools[0] (a.b).efect",
+    '[{"name": "a.b", "effect": "read", "\\u001b[31m": 1}]': "tools[0] (a.b).a field",
+    '[{"name": "a.b", "effect": "fly"}]': "tools[0] (a.b): effect",
+    '[{"name": "A", "effect": "read"}]': "tools[0]: name",
+    '[{"name": "a.b", "effect": "read"}, {"name": "a.b", "effect": "read"}]': "tools[1].name",
+    '[{"name": "delegation.announce", "effect": "read"}]': "tools[0] (delegation.announce)",
+    '[{"name": "a.b", "effect": "read", "sensitivity": 1.5}]': "The list of tools",
+    '[{"name": "a.b", "name": "a.c", "effect": "read"}]': "The list of tools",
+    '[{"name": "a.b", "effect": "read", "arguments": {"x": "nothing"}}]': "tools[0] (a.b): ",
+    '[{"name": "a.b", "effect": "read", "cost": {"usd": "x"}}]': "tools[0] (a.b): cost.usd",
+    "[" * 100000: "The list of tools",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "place"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_a_list_that_is_not_understood_is_refused_with_its_place(
+    store: World, text: str, place: str
+) -> None:
+    """Nothing of it is recorded."""
+    with pytest.raises(MalformedError) as caught:
+        read_tools(text, "json")
+    assert str(caught.value).startswith(place)
+    Path("x.json").write_text(text)
+    before = store.tracker.catalogue().revision
+    done = RUN.invoke(app, ["catalogue", "import", "x.json", "--format", "json", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stderr)["code"] == "malformed"
+    assert store.tracker.catalogue().revision == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[[tools]]",
+        "tools = 1",
+        "x = 2020-01-01",
+        "[[tools]]\nname='a.b'\neffect='read'\nsensitivity=2020-01-01",
+        "[[tools]]\nname='a.b'\neffect='read'\ncost={usd=1.5}",
+    ],
+)
+def test_toml_of_other_forms_is_refused(text: str) -> None:
+    """Dates and floats, too."""
+    with pytest.raises(MalformedError):
+        read_tools(text, "toml")
+
+
+API = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/a/{id}": {
+            "get": {
+                "operationId": "getA",
+                "parameters": [{"name": "id", "in": "path", "schema": {"type": "string"}}],
+            }
+        },
+        "/b": {"post": {"operationId": "postB", "parameters": [{"name": "s", "in": "cookie"}]}},
+    },
+}
+
+
+def test_an_operation_that_cannot_be_mapped_stops_the_import(store: World) -> None:
+    """It is listed with its reason; --partial leaves it out by the operator's own word."""
+    Path("api.json").write_text(json.dumps(API))
+    before = store.tracker.catalogue().revision
+    words = ["catalogue", "import", "api.json", "--prefix", "crm"]
+    done = RUN.invoke(app, words)
+    assert done.exit_code == 1
+    assert "POST /b: a parameter is a cookie" in done.stderr
+    assert store.tracker.catalogue().revision == before
+    part = json.loads(RUN.invoke(app, [*words, "--partial", "--json"]).stdout)
+    assert [t["tool"] for t in part["tools"]] == ["crm.get_a"]
+    assert part["skipped"] == [
+        {"operation": "POST /b", "why": "a parameter is a cookie, or has no name"}
+    ]
+    assert store.tracker.catalogue().tool("crm.post_b") is None
+    assert RUN.invoke(app, ["catalogue", "import", "api.json"]).exit_code == 1  # no prefix
+    piped = RUN.invoke(
+        app,
+        ["catalogue", "import", "-", "--prefix", "crm", "--partial", "--json"],
+        input=json.dumps(API),
+    )
+    assert {t["kind"] for t in json.loads(piped.stdout)["tools"]} == {"same"}
+
+
+def test_a_tool_that_is_there_is_held_against_its_newest_definition() -> None:
+    """Not against one that it had once."""
+    old, new = Tool("a.b", effect="read"), Tool("a.b", effect="write")
+    both = Catalogue().with_tool(old).with_tool(new)
+    assert [r.kind for r in redefinitions(both, [old, new])] == ["changed", "same"]

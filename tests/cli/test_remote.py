@@ -1,0 +1,148 @@
+"""Commands at a running service do what they do on its store, under the key of the environment."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving import serving
+from typer.testing import CliRunner
+from world import World
+
+from delegation.cli.main import app
+from delegation.cli.place import as_written
+from delegation.errors import ServiceError
+
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Iterator[tuple[World, Path, dict]]:
+    """Return a world in a file, and the service over it."""
+    folder = tmp_path_factory.mktemp("remote")
+    world = World(path=folder / "s.db", at=int(time.time()))
+    world.tracker._desk.ring.save(folder / "s.ring.json")
+    with serving(folder / "s.db", folder) as started:
+        yield world, folder, started
+
+
+@pytest.fixture
+def ask(place, monkeypatch):
+    """Return a function that runs a command at the service, and one that runs it on the store."""
+    _, folder, started = place
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DELEGATION_STORE", raising=False)
+
+    def at(*words: str, role: str = "operator", code: int = 0):
+        env = {"DELEGATION_URL": started["url"], "DELEGATION_API_KEY": started["api_keys"][role]}
+        done = RUN.invoke(app, list(words), env=env)
+        assert done.exit_code == code, done.output
+        return done
+
+    def on(*words: str, code: int = 0):
+        done = RUN.invoke(app, [*words, "--store", "s.db"])
+        assert done.exit_code == code, done.output
+        return done
+
+    return at, on
+
+
+def test_what_is_asked_gets_the_same_answer_here_and_there(place, ask) -> None:
+    """tasks, lineage, graph, inspect, explain, catalogue, keys: equal, as words and as JSON."""
+    world, folder, _ = place
+    at, on = ask
+    token = world.chain("boss", "clerk")
+    denied = world.check(token, "clerk", world.access("ops.restart", host="h.acme.example"))
+    world.check(token, "clerk")
+    (folder / "t.txt").write_text(token.text)
+    for words in (
+        ["tasks"], ["lineage", world.task.id], ["graph", world.task.id, "--format", "svg"],
+        ["inspect", "t.txt"], ["explain", denied.id], ["catalogue", "list"],
+        ["catalogue", "show", "mail.send"], ["keys", "list"],
+    ):  # fmt: skip
+        assert at(*words).stdout == on(*words).stdout, words
+        assert json.loads(at(*words, "--json").stdout) == json.loads(on(*words, "--json").stdout)
+
+
+def test_what_is_done_there_is_done(place, ask) -> None:
+    """check, revoke, keys, catalogue import: the store has it afterwards."""
+    world, folder, _ = place
+    at, on = ask
+    token = world.chain("boss", "clerk")
+    access = world.access()
+    proof = world.key("clerk").prove(token, access, at=int(time.time()))
+    call = {"token": token.text, "proof": proof, "access": access.to_json()}
+    (folder / "c.json").write_text(json.dumps(call))
+    made = json.loads(at("check", "c.json", "--json").stdout)
+    assert json.loads(on("explain", made["decision"], "--json").stdout)["allowed"] is True
+    assert "replayed" in at("check", "c.json", code=3).stdout
+    at("revoke", "link", token.id, "--reason", "remote")
+    revoked = world.tracker.revocations()[-1]
+    assert (revoked.by, revoked.reason) == ("operator", "remote")
+    secret = at("keys", "create", "far", "--role", "reviewer").stdout.strip()
+    assert world.tracker.authenticate(secret).role == "reviewer"
+    at("keys", "revoke", "far")
+    assert world.tracker.authenticate(secret) is None
+    (folder / "l.json").write_text('[{"name": "far.away", "effect": "read"}]')
+    at("catalogue", "import", "l.json", "--dry-run")
+    assert world.tracker.catalogue().tool("far.away") is None
+    at("catalogue", "import", "l.json")
+    assert world.tracker.catalogue().tool("far.away") is not None
+
+
+def test_roles_hold(place, ask) -> None:
+    """A reviewer's key makes no keys; no key asks nothing; both are failures with the service's code."""
+    at, _ = ask
+    _, _, started = place
+    done = at("keys", "create", "x", "--role", "operator", "--json", role="reviewer", code=1)
+    assert json.loads(done.stderr)["code"] == "forbidden"
+    done = RUN.invoke(
+        app, ["tasks", "--url", started["url"], "--json"], env={"DELEGATION_API_KEY": ""}
+    )
+    assert json.loads(done.stderr)["code"] == "unauthenticated"
+    done = RUN.invoke(
+        app, ["tasks", "--url", started["url"], "--json"], env={"DELEGATION_API_KEY": "dk_\ncut"}
+    )
+    assert json.loads(done.stderr)["code"] == "malformed"
+
+
+def test_a_key_is_never_an_argument(place) -> None:
+    """No option of any command takes a secret, which `ps` would show."""
+    from cli_tree import commands
+
+    for _, command in commands():
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert not any(
+            "key" in option or "secret" in option for option in options if option != "--make-keys"
+        )
+
+
+LINK = {"id": "lnk_x", "holder_name": "x", "grant": {"expires_at": 1}}
+DENIAL = {"step": 2, "code": "x", "message": "x", "remedy": "x"}
+GOOD = {"format": "biscuit", "links": [LINK], "recorded": [None], "denial": None}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"denial": {}},
+        {**GOOD, "recorded": []},
+        {**GOOD, "links": 1},
+        {**GOOD, "links": [1]},
+        {**GOOD, "format": 1},
+        {**GOOD, "links": [{**LINK, "grant": {"expires_at": "x"}}]},
+        {**GOOD, "recorded": [{}]},
+        {**GOOD, "denial": {**DENIAL, "code": 5}},
+    ],
+    ids=range(9),
+)
+def test_an_inspection_of_another_form_is_no_inspection(answer: dict) -> None:
+    """Whoever answers may not be the service."""
+    assert as_written(GOOD) is GOOD
+    assert as_written({**GOOD, "denial": DENIAL})
+    with pytest.raises(ServiceError):
+        as_written(answer)
