@@ -52,7 +52,7 @@ def _refusal(code: str, what: str, present: int, most: int) -> Refusal:
 
 def deny_growth(chain: Chain, facts: Facts, at: int) -> Denial | None:
     """Return the denial of a call whose links may not be recorded, or whose task is stopped."""
-    for depth, link in enumerate(chain.links):
+    for depth, link in enumerate(chain.links if facts.refused else ()):
         refusal = facts.refused.get(link.id)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=link.id, depth=depth)

@@ -51,6 +51,15 @@ class Limits:
             if value is not None:
                 integer(f"limits.{entry.name}", value, 1, MAX_LIMIT)
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether any limit of pace is set."""
+        return (
+            self.calls_per_minute is not None
+            or self.holder_calls_per_minute is not None
+            or self.branch_calls_per_minute is not None
+        )
+
     def within(self, other: Limits) -> Limits:
         """Return the tighter of both, limit by limit: what an opener sets only lowers."""
         if other == UNLIMITED:

@@ -1,8 +1,8 @@
 """One batch: facts read, calls settled in the order they came, everything written, all in one go.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
-gate of standing, idempotency keys, nonces, links, histories, counters, numbers. So none waits in a
-circle.
+gate of standing, idempotency keys, nonces, links, histories, counters, paces, rows of tasks, sums of
+histories, numbers. So none waits in a circle.
 """
 
 from __future__ import annotations

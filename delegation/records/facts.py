@@ -166,7 +166,8 @@ class BatchFacts:
         decision, trace = settlement.decision, settlement.trace
         if trace is not None and decision.task is not None:
             self.histories.remember(decision.task, trace, decision.id)
-        if decision.task is not None and (trace is not None or decision.denial is not None):
+        is_timed = any(row.idle is not None for row in self.tasks.values())
+        if decision.task is not None and (decision.denial is not None or (trace and is_timed)):
             tasks = task_chain(self.tasks, decision.task, self.growth, decision.at)
             timed = [(t.id, t.limits, t.idle_at is not None) for t in tasks]
             self.growth.decided(decision, timed)
@@ -261,6 +262,8 @@ def _make_counters(
 
 def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:
     """Return the paces that the calls must keep."""
+    if not any(row.limits.is_paced for row in facts.tasks.values()):
+        return []
     return [
         pace.key
         for query in queries
@@ -278,12 +281,16 @@ def _counter_keys(
     """Return the ledgers' counters, and the links' with their limits, openers' among them."""
     limits: dict[CounterKey, int] = {}
     ledgers: set[CounterKey] = set()
+    standing_on: dict[str, tuple[tuple[TaskFact, ...], tuple[Chain, ...]]] = {}
     for query in queries:
+        task = query.chain.origin.task
+        if task not in standing_on:
+            tasks = task_chain(facts.tasks, task, facts.growth, query.at)
+            standing_on[task] = (tasks, facts.above(tasks) or ())
+        tasks, above = standing_on[task]
         for unit in query.units:
-            tasks = task_chain(facts.tasks, query.chain.origin.task, facts.growth, query.at)
-            ledgers.update(CounterKey("task", task.id, unit) for task in tasks)
-            chains = (query.chain, *(facts.above(tasks) or ()))
-            for link in (link for chain in chains for link in chain.links):
+            ledgers.update(CounterKey("task", one.id, unit) for one in tasks)
+            for link in (link for chain in (query.chain, *above) for link in chain.links):
                 limit = link.grant.budget.get(unit)
                 if limit is not None:
                     limits[CounterKey("link", link.id, unit)] = limit

@@ -13,7 +13,7 @@ from delegation.identity.principal import fingerprint
 from delegation.judge.facts import Subject
 from delegation.tracker.check import Desk
 from delegation.tracker.reserved import draft_of, raise_denial, verify_reserved
-from delegation.tracker.work import Revocation, Store
+from delegation.tracker.work import Revocation, Store, Work
 
 TOOL: Final = "delegation.revoke"
 KINDS: Final = re.compile("link|task|agent|key")
@@ -60,6 +60,8 @@ def revocation_request(issuer: str, link: LinkId) -> Access:
 def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -> Revocation:
     """Cut a link strictly below the holder's own. Any holder may; the issuer is not asked.
 
+    Links of a child task are below the link under which it was opened.
+
     Args:
         desk: Store, keys and cache.
         token: The holder's token text.
@@ -77,7 +79,7 @@ def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -
     verified = verify_reserved(desk, token, proof, access, at=at, client="")
     revocation = None
     with desk.store.write(alone=True) as work:
-        ancestors = tuple(entry.id for entry in work.ancestors(link, at=at)[:-1])
+        ancestors = _above(work, link, at)
         denial = work.decide(draft_of(desk, verified, access, at=at, ancestors=ancestors)).denial
         if denial is None:
             by = fingerprint(verified.chain.leaf.holder_key)
@@ -88,3 +90,13 @@ def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -
     if revocation is None:  # unreachable: `raise_denial` raised; kept so that None never leaves
         raise AssertionError
     return revocation
+
+
+def _above(work: Work, link: LinkId, at: int) -> tuple[LinkId, ...]:
+    """Return every link above one: its chain's, and those of whoever opened its task, and so on."""
+    chain = list(work.ancestors(link, at=at))
+    found = [entry.id for entry in chain[:-1]]
+    while chain and chain[0].under is not None:
+        chain = list(work.ancestors(chain[0].under, at=at))
+        found += [entry.id for entry in chain]
+    return tuple(found)

@@ -12,6 +12,7 @@ from delegation import Access, Grant, Token, Tool, anything, may
 from delegation.errors import ConflictError, MalformedError, UnverifiedError
 from delegation.judge.limits import Limits
 from delegation.tracker.open_child import Opening, opening_request
+from delegation.tracker.revoke import revocation_request
 
 
 def refused(world: World, token: Token, by: str, **fields: object) -> str:
@@ -109,6 +110,24 @@ def test_closing_the_parent_closes_the_children(world: World) -> None:
     assert world.tracker.link(root.id).standing == "task_closed"
     with pytest.raises(ConflictError):
         world.tracker.issue(first, to=world.key("x").public)
+
+
+def test_an_opener_cuts_what_is_below_in_its_child_task(world: World) -> None:
+    """Any holder above may, also through the task that it opened; a stranger and the child itself may not."""
+    opener = world.chain("boss", "a")
+    _, root = open_below(world, opener, "a", "sub")
+    leaf = root.delegate(by=world.key("sub"), to=world.key("leaf").public, grant=Grant())
+    assert world.check(leaf, "leaf")
+    request = revocation_request(world.tracker.issuer, leaf.id)
+    for token, name in ((world.chain("boss", "b"), "b"), (leaf, "leaf")):
+        with pytest.raises(UnverifiedError) as caught:
+            world.tracker.revoke_below(
+                token, world.key(name).prove(token, request, at=NOW), leaf.id
+            )
+        assert caught.value.reason == "not_below_own_link"
+    world.tracker.revoke_below(opener, world.key("a").prove(opener, request, at=NOW), leaf.id)
+    assert verdict(world.check(leaf, "leaf")) == (10, "link_revoked")
+    assert world.check(root, "sub")
 
 
 def test_a_child_spends_what_its_opener_has(world: World) -> None:
