@@ -9,11 +9,12 @@ from world import NOW, OWNER, World, verdict
 from writing import begin, held_back, scalar
 
 from delegation import Access, Grant
+from delegation.authority.ids import DecisionId
 from delegation.embedded import Tracker
 from delegation.errors import ConflictError, MalformedError, UnverifiedError
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.tracker.announce import announcement
-from delegation.tracker.check import settled
+from delegation.tracker.check import draft_of, prepare, settled
 
 
 def limited(world: World, **limits: int) -> None:
@@ -232,3 +233,29 @@ def test_limits_are_read_strictly() -> None:
         with pytest.raises(MalformedError):
             DEFAULTS.changed(text_)
     assert Limits(depth=3).within(Limits(depth=5, tasks=2)) == Limits(depth=3, tasks=2)
+
+
+def test_a_pace_waits_for_a_call_that_is_not_committed_yet(filed: World, url) -> None:
+    """While one process writes the only call of this second, another's is not decided past it."""
+    ceiling = filed.task.ceiling.narrow(expires_at=NOW + 900, budget={})  # no ledger to wait for
+    filed.task = filed.tracker.open_task(
+        "T", owner=OWNER, lasts=1000, ceiling=ceiling, limits=Limits(calls_per_minute=1)
+    )
+    token, access, now = filed.chain("boss", "a"), filed.access(), NOW + 60
+    assert filed.check(token, "a"), "its turn has a row from now on"
+    filed.at = now
+    other = Tracker.open(url, ring=filed.tracker._desk.ring, clock=lambda: now)
+    proof = filed.key("a").prove(token, access, at=now)
+    desk = filed.tracker._desk
+    with filed.tracker._store.write() as work:
+        catalogue = work.catalogue()
+        prepared = prepare(desk, token.text, proof, access, catalogue=catalogue, at=now)
+        decision, revision = DecisionId("dec_" + "r" * 22), catalogue.revision
+        draft = draft_of(prepared, decision, catalogue=revision, at=now, client="", repeat=None)
+        assert work.decide(draft)
+        again = filed.key("a").prove(token, access, at=now)
+        pending = other.begin_check(token, again, access)
+        with pytest.raises(TimeoutError):
+            pending.result(timeout=0.5)
+    assert verdict(settled(pending)) == (12, "rate_task")
+    other.close()
