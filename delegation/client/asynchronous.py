@@ -29,12 +29,13 @@ from delegation.client.exchange import (
 )
 from delegation.client.log import AsyncLogClient
 from delegation.client.standing import AsyncStanding
+from delegation.client.tasks import AsyncTasks
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
@@ -48,7 +49,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncStanding, AsyncLogClient):
+class AsyncClient(AsyncStanding, AsyncLogClient, AsyncTasks):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -183,6 +184,10 @@ class AsyncClient(AsyncStanding, AsyncLogClient):
         """Record a tool's definition and return the catalogue's revision."""
         return await self._run(calls.add_tool(tool))
 
+    async def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision."""
+        return await self._run(calls.label_resources(pattern, labels))
+
     async def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
         return await self._run(calls.catalogue())
@@ -226,35 +231,6 @@ class AsyncClient(AsyncStanding, AsyncLogClient):
     async def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name, without their secrets."""
         return await self._run(key_calls.api_keys())
-
-    async def open_task(
-        self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
-    ) -> TaskEntry:
-        """Open a task; `lasts` is in seconds."""
-        return await self._run(
-            calls.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred)
-        )
-
-    async def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task."""
-        return await self._run(calls.task(task))
-
-    async def tasks(
-        self,
-        *,
-        owner: str | None = None,
-        is_open: bool | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Sequence[TaskEntry]:
-        """Return tasks, newest first."""
-        return await self._run(calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit))
-
-    async def close_task(
-        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
-    ) -> TaskEntry:
-        """Close a task; all authority under it ends."""
-        return await self._run(calls.close_task(task, state))
 
     async def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Show a token to the service before it is used."""

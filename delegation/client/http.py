@@ -29,12 +29,13 @@ from delegation.client.exchange import (
 )
 from delegation.client.log import LogClient
 from delegation.client.standing import Standing
+from delegation.client.tasks import Tasks
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
@@ -48,7 +49,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client(Standing, LogClient):
+class Client(Standing, LogClient, Tasks):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -183,6 +184,10 @@ class Client(Standing, LogClient):
         """Record a tool's definition and return the catalogue's revision."""
         return self._run(calls.add_tool(tool))
 
+    def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision."""
+        return self._run(calls.label_resources(pattern, labels))
+
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
         return self._run(calls.catalogue())
@@ -224,35 +229,6 @@ class Client(Standing, LogClient):
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name, without their secrets."""
         return self._run(key_calls.api_keys())
-
-    def open_task(
-        self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
-    ) -> TaskEntry:
-        """Open a task; `lasts` is in seconds."""
-        return self._run(
-            calls.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred)
-        )
-
-    def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task."""
-        return self._run(calls.task(task))
-
-    def tasks(
-        self,
-        *,
-        owner: str | None = None,
-        is_open: bool | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Sequence[TaskEntry]:
-        """Return tasks, newest first."""
-        return self._run(calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit))
-
-    def close_task(
-        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
-    ) -> TaskEntry:
-        """Close a task; all authority under it ends."""
-        return self._run(calls.close_task(task, state))
 
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Show a token to the service before it is used."""

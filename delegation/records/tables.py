@@ -84,6 +84,16 @@ class TaskRow(Table, table=True):
     deadline: int = Field(sa_type=BigInteger)
     closed_at: int | None = Field(default=None, sa_type=BigInteger)
     inferred: bool = False
+    pinned: int | None = Field(default=None, sa_type=BigInteger)
+    idle: int | None = Field(default=None, sa_type=BigInteger)
+    last_call_at: int | None = Field(default=None, sa_type=BigInteger)
+    limits: str | None = Field(default=None, sa_type=Text)
+    links: int = Field(default=0, sa_type=BigInteger)
+    link_minute: int = Field(default=0, sa_type=BigInteger)
+    minute_links: int = Field(default=0, sa_type=BigInteger)
+    denial_minute: int = Field(default=0, sa_type=BigInteger)
+    denials: int = Field(default=0, sa_type=BigInteger)
+    broken_until: int = Field(default=0, sa_type=BigInteger)
 
 
 class CounterRow(Table, table=True):
@@ -175,6 +185,7 @@ class DecisionRow(Table, table=True):
     valid_until: int = Field(sa_type=BigInteger)
     steps: str
     claimed_cause: str | None = None
+    trace: str | None = Field(default=None, sa_type=Text)
     epoch: int = Field(sa_type=BigInteger)
     catalogue: int = Field(sa_type=BigInteger)
     arguments_digest: bytes = Field(sa_type=LargeBinary)
@@ -411,6 +422,45 @@ class ApprovalActRow(Table, table=True):
     at: int = Field(sa_type=BigInteger)
 
 
+class ResourceLabelsRow(Table, table=True):
+    """Labels of resources of one pattern; a revision of the catalogue brings exactly one."""
+
+    __tablename__ = "resource_labels"
+    revision: int = Field(primary_key=True, sa_type=BigInteger)
+    pattern: str
+    labels: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
+class FlowHistoryRow(Table, table=True):
+    """A root task whose history is kept as sums, because a chain with a flow rule asked for it."""
+
+    __tablename__ = "flow_history"
+    root: str = Field(primary_key=True)
+
+
+class FlowSeenRow(Table, table=True):
+    """How often one actor made calls of one mark under a root task, and the first of them."""
+
+    __tablename__ = "flow_seen"
+    root: str = Field(primary_key=True)
+    mark: str = Field(primary_key=True)
+    agent: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    times: int = Field(sa_type=BigInteger)
+    decision: str
+
+
+class PaceRow(Table, table=True):
+    """The next turn of what may call only so fast, in microseconds of Unix time."""
+
+    __tablename__ = "pace"
+    __table_args__ = (CheckConstraint("scope IN ('task', 'holder', 'branch')", name="scope"),)
+    scope: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    turn: int = Field(sa_type=BigInteger)
+
+
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
 TOOLS: Final = Table.metadata.tables["tool"]
 TASKS: Final = Table.metadata.tables["task"]
@@ -436,3 +486,7 @@ NUMBERS: Final = Table.metadata.tables["number"]
 REPLICAS: Final = Table.metadata.tables["replica"]
 LOCAL_DECISIONS: Final = Table.metadata.tables["local_decision"]
 RENEWALS: Final = Table.metadata.tables["renewal"]
+RESOURCE_LABELS: Final = Table.metadata.tables["resource_labels"]
+FLOW_HISTORIES: Final = Table.metadata.tables["flow_history"]
+FLOW_SEEN: Final = Table.metadata.tables["flow_seen"]
+PACES: Final = Table.metadata.tables["pace"]

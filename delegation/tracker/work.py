@@ -16,9 +16,11 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
+from delegation.judge.limits import Limits
 from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import (
     DecisionEntry,
@@ -54,6 +56,9 @@ class NewTask:
         opened_at: Unix seconds.
         deadline: Unix seconds.
         inferred: Whether it is rebuilt from a record rather than observed.
+        idle: Seconds without an allowed call after which it is over; None for never.
+        limits: What its opener sets lower than the service; None for nothing.
+        under: The opener's chain, when an agent opens it.
     """
 
     id: TaskId
@@ -63,6 +68,9 @@ class NewTask:
     opened_at: int
     deadline: int
     inferred: bool
+    idle: int | None = None
+    limits: Limits | None = None
+    under: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +214,12 @@ class Reader(StandingReader, ApprovalReader, Protocol):
     def facts(self, query: Query) -> Facts:
         """Return what settling a call would know now; for plans, which decide nothing."""
 
-    def task(self, task: TaskId) -> TaskEntry | None:
+    def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
         """Return a task, or None."""
 
-    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(
+        self, wanted: TaskFilter, *, after: str | None, limit: int, at: int
+    ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
 
     def agents(self) -> Sequence[Agent]:
@@ -286,6 +296,15 @@ class Work(Reader, StandingWork, ApprovalWork, Protocol):
         An equal definition adds none and returns the present number.
         """
 
+    def label_resources(self, entry: ResourceLabels, *, at: int) -> int:
+        """Record labels of resources as a new catalogue revision and return its number.
+
+        An equal declaration adds none and returns the present number.
+
+        Raises:
+            ConflictError: Too many patterns have labels.
+        """
+
     def add_agent(self, agent: Agent) -> None:
         """Register an agent, or add keys to one with the same owner.
 
@@ -297,13 +316,19 @@ class Work(Reader, StandingWork, ApprovalWork, Protocol):
         """Record a task with its ledger."""
 
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
-        """Close an open task; return False if it was closed before or is unknown."""
+        """Close an open task and its child tasks; return False if it was closed before."""
 
     def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:
         """Record a root as it is being issued, with its evidence.
 
         A root that is not recorded here is never recorded afterwards, and nothing under it is.
+
+        Raises:
+            ConflictError: The task may have no more links.
         """
+
+    def tasks_below_root(self, task: TaskId) -> int:
+        """Return how many tasks have this task's root, it and its root included."""
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""

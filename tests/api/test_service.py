@@ -45,6 +45,7 @@ ROUTES = [
     ("GET", "/v1/log/checkpoint", None), ("GET", "/v1/log/proof/inclusion", None), ("GET", "/v1/log/proof/consistency", None), ("GET", "/v1/log/tile/x/x", None),
     ("GET", "/v1/log/tile/entries/x", {"operator", "reviewer"}), ("GET", "/v1/log/status", {"operator", "reviewer"}), ("GET", "/v1/links/x/proof", {"operator", "reviewer"}),
     ("GET", "/v1/decisions/x/proof", {"operator", "reviewer", "service"}),
+    ("POST", "/v1/resource-labels", {"operator"}), ("POST", "/v1/tasks/below", None),
 ]  # fmt: skip
 
 
