@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 from urllib.parse import quote
 
-from delegation.authority.arguments import ArgumentType, NoCanonicalFormError, parse_type
+from delegation.authority.argument import Argument, read_argument
+from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     MAX_UNITS,
@@ -40,19 +41,6 @@ _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of a tool.
-
-    Args:
-        type: How its value is read and put into canonical form.
-        required: Whether a call without it is refused.
-    """
-
-    type: ArgumentType
-    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -104,7 +92,7 @@ class Tool:
     ) -> None:
         if effect not in EFFECTS:
             raise MalformedError("effect", wanted="one of " + ", ".join(EFFECTS))
-        given = dict(_argument(key, value) for key, value in (arguments or {}).items())
+        given = dict(read_argument(key, value) for key, value in (arguments or {}).items())
         if len(given) != len(arguments or {}):
             raise MalformedError("arguments", wanted="names that differ")
         values: dict[str, object] = {
@@ -277,18 +265,6 @@ def _unfillable(argument: str, why: str) -> Refusal:
         f"arguments.{argument}",
         remedy=f"Send a {argument} that names one resource.",
     )
-
-
-def _argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:
-    required = not (isinstance(key, str) and key.endswith("?"))
-    name = matching_text(
-        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, "an ASCII identifier"
-    )
-    if isinstance(value, Argument):
-        return name, value
-    if hasattr(value, "canonicalise"):
-        return name, Argument(cast("ArgumentType", value), required)
-    return name, Argument(parse_type(value), required)
 
 
 def _cost(

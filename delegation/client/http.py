@@ -15,7 +15,8 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import approval_calls, calls, key_calls, outcome, oversight
+from delegation.client import calls, key_calls, outcome, oversight
+from delegation.client.approvals import Approvals
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -34,7 +35,6 @@ from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
-from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
@@ -49,7 +49,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client(Standing, LogClient, Tasks):
+class Client(Standing, LogClient, Tasks, Approvals):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -243,55 +243,6 @@ class Client(Standing, LogClient, Tasks):
     ) -> dict[str, Any]:
         """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
         return self._run(calls.plan(token, access=access, grant=grant))
-
-    def approval(self, request: str, *, wait: float = 0) -> ApprovalEntry | ApprovalStatus:
-        """Return a request for approval, as soon as it was answered or `wait` seconds passed.
-
-        Args:
-            request: `apr_...`, as a denial at step 13 names it.
-            wait: Seconds, at most 30.
-        """
-        return self._run(approval_calls.approval(request, wait=wait))
-
-    def approvals(
-        self,
-        *,
-        state: ApprovalState | None = None,
-        task: TaskId | None = None,
-        link: LinkId | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
-        """Return requests for approval in the order they were opened, filtered."""
-        return self._run(
-            approval_calls.approvals(state=state, task=task, link=link, after=after, limit=limit)
-        )
-
-    def wait_for_approval(
-        self, token: Token | str, proof: str, request: str, *, wait: float = 0
-    ) -> ApprovalStatus:
-        """Ask, as the holder that was denied, how its request stands; needs no API key."""
-        return self._run(approval_calls.wait_for_approval(token, proof, request, wait=wait))
-
-    def grant_approval(
-        self, request: str, *, reason: str, binding: str | None = None
-    ) -> ApprovalEntry:
-        """Consent to a call, with an approver's API key. It widens no grant.
-
-        Args:
-            request: `apr_...`.
-            reason: Why.
-            binding: The binding's digest as it was shown; another one is refused.
-        """
-        call = approval_calls.answer(request, "grant", reason=reason, binding=binding)
-        return self._run(call)
-
-    def refuse_approval(
-        self, request: str, *, reason: str, binding: str | None = None
-    ) -> ApprovalEntry:
-        """Refuse a call for good, with an approver's API key."""
-        call = approval_calls.answer(request, "refuse", reason=reason, binding=binding)
-        return self._run(call)
 
     def report_outcome(
         self,

@@ -36,15 +36,7 @@ from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.token import Token
-from delegation.tracker import (
-    agents,
-    announce,
-    check,
-    inspect,
-    issue,
-    outcome,
-    tasks,
-)
+from delegation.tracker import agents, announce, check, inspect, issue, outcome, tasks
 from delegation.tracker.announced import announced_text
 from delegation.tracker.open_child import Opening, open_child
 from delegation.tracker.plan import Plan, plan

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.resource_labels import ResourceLabels
-from delegation.records.tables import NUMBERS, RESOURCE_LABELS, TOOLS
+from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.tables import NUMBERS, TOOLS
 
 _NEWEST: Final = select(NUMBERS.c.n).where(NUMBERS.c.name == "catalogue")
 

@@ -26,7 +26,7 @@ from delegation.judge.facts import Query
 from delegation.judge.flow import is_ruled
 from delegation.judge.history import Actor, History, Seen, Trace
 from delegation.records.database import upsert
-from delegation.records.tables import FLOW_HISTORIES, FLOW_SEEN
+from delegation.records.flow_tables import FLOW_HISTORIES, FLOW_SEEN
 
 _SIGN: Final = 2**31  # PostgreSQL's locks are named by two signed numbers; the first says "flow"
 _LOCK: Final = text(

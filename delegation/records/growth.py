@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
 
 from delegation import canonical
 from delegation.authority.ids import LinkId
@@ -38,6 +38,8 @@ _SIBLINGS: Final = (
 _DENIED: Final = case(
     (TASKS.c.denial_minute == bindparam("minute"), TASKS.c.denials), else_=0
 ) + bindparam("denied")
+# Reports of denials elsewhere may come late: an older minute does not begin the count anew.
+_NONE: Final = or_(bindparam("denied") == 0, bindparam("minute") < TASKS.c.denial_minute)
 _WRITE: Final = (
     update(TASKS)
     .where(TASKS.c.id == bindparam("of_task"))
@@ -49,12 +51,10 @@ _WRITE: Final = (
             else_=bindparam("more"),
         ),
         link_minute=case((bindparam("more") == 0, TASKS.c.link_minute), else_=bindparam("seen")),
-        denials=case((bindparam("denied") == 0, TASKS.c.denials), else_=_DENIED),
-        denial_minute=case(
-            (bindparam("denied") == 0, TASKS.c.denial_minute), else_=bindparam("minute")
-        ),
+        denials=case((_NONE, TASKS.c.denials), else_=_DENIED),
+        denial_minute=case((_NONE, TASKS.c.denial_minute), else_=bindparam("minute")),
         broken_until=case(
-            ((bindparam("denied") > 0) & (bindparam("most") <= _DENIED), bindparam("until")),
+            (and_(not_(_NONE), bindparam("most") <= _DENIED), bindparam("until")),
             else_=TASKS.c.broken_until,
         ),
         last_call_at=case(

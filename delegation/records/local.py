@@ -16,6 +16,7 @@ from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called
 from delegation.lineage.local import LocalEntry
 from delegation.records.facts import read_agents
+from delegation.records.flow_tables import FLOW_HISTORIES
 from delegation.records.growth import Growth
 from delegation.records.numbers import read_numbers
 from delegation.records.standing import ended_of
@@ -24,7 +25,6 @@ from delegation.records.tables import (
     AGENTS,
     COUNTERS,
     DECISIONS,
-    FLOW_HISTORIES,
     LINKS,
     LOCAL_DECISIONS,
     TASKS,

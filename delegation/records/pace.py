@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from delegation.judge.pace import PaceKey
 from delegation.records.database import upsert
-from delegation.records.tables import PACES
+from delegation.records.flow_tables import PACES
 
 _READ: Final = (
     select(PACES.c.scope, PACES.c.id, PACES.c.turn)

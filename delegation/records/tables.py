@@ -369,98 +369,6 @@ class UnprovenCountRow(Table, table=True):
     count: int = Field(sa_type=BigInteger)
 
 
-class ApprovalRow(Table, table=True):
-    """A request for approval, and the signed approval once it was granted.
-
-    Arguments can be erased; the binding's digest of them stays. Expiry is computed, never stored.
-    """
-
-    __tablename__ = "approval"
-    __table_args__ = (
-        CheckConstraint("state IN ('pending', 'granted', 'refused', 'used')", name="state"),
-        Index(None, "binding", "sequence"),
-        Index(None, "task", "state", "expires_at"),
-    )
-    id: str = Field(primary_key=True)
-    sequence: int = Field(sa_type=BigInteger, unique=True)
-    binding: bytes = Field(sa_type=LargeBinary)
-    state: str
-    task: str = Field(foreign_key="task.id")
-    link: str = Field(foreign_key="link.id", index=True)
-    tool: str
-    audience: str
-    bound: str = Field(sa_type=Text)
-    rules: str = Field(sa_type=Text)
-    arguments: str | None = Field(default=None, sa_type=Text)
-    purpose: str
-    cause: str | None = None
-    cost: str
-    resources: str = Field(sa_type=Text)
-    opened_by: str
-    at: int = Field(sa_type=BigInteger)
-    expires_at: int = Field(sa_type=BigInteger)
-    statement: str = Field(default="", sa_type=Text)
-    ended_at: int | None = Field(default=None, sa_type=BigInteger)
-    used_by: str | None = None
-
-
-class ApprovalActRow(Table, table=True):
-    """What one person said to a request; nobody says the same thing to it twice."""
-
-    __tablename__ = "approval_act"
-    __table_args__ = (
-        CheckConstraint("verdict IN ('grant', 'refuse')", name="verdict"),
-        Index(None, "person", "at"),
-    )
-    approval: str = Field(primary_key=True, foreign_key="approval.id")
-    person: str = Field(primary_key=True)
-    verdict: str = Field(primary_key=True)
-    shown_as: str
-    key: str
-    roles: str = Field(sa_type=Text)
-    reason: str = Field(sa_type=Text)
-    at: int = Field(sa_type=BigInteger)
-
-
-class ResourceLabelsRow(Table, table=True):
-    """Labels of resources of one pattern; a revision of the catalogue brings exactly one."""
-
-    __tablename__ = "resource_labels"
-    revision: int = Field(primary_key=True, sa_type=BigInteger)
-    pattern: str
-    labels: str = Field(sa_type=Text)
-    at: int = Field(sa_type=BigInteger)
-
-
-class FlowHistoryRow(Table, table=True):
-    """A root task whose history is kept as sums, because a chain with a flow rule asked for it."""
-
-    __tablename__ = "flow_history"
-    root: str = Field(primary_key=True)
-
-
-class FlowSeenRow(Table, table=True):
-    """How often one actor made calls of one mark under a root task, and the first of them."""
-
-    __tablename__ = "flow_seen"
-    root: str = Field(primary_key=True)
-    mark: str = Field(primary_key=True)
-    agent: str = Field(primary_key=True)
-    owner: str = Field(primary_key=True)
-    times: int = Field(sa_type=BigInteger)
-    decision: str
-
-
-class PaceRow(Table, table=True):
-    """The next turn of what may call only so fast, in microseconds of Unix time."""
-
-    __tablename__ = "pace"
-    __table_args__ = (CheckConstraint("scope IN ('task', 'holder', 'branch')", name="scope"),)
-    scope: str = Field(primary_key=True)
-    id: str = Field(primary_key=True)
-    turn: int = Field(sa_type=BigInteger)
-
-
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
 TOOLS: Final = Table.metadata.tables["tool"]
 TASKS: Final = Table.metadata.tables["task"]
@@ -480,13 +388,7 @@ UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]
 BATCHES: Final = Table.metadata.tables["batch"]
-APPROVALS: Final = Table.metadata.tables["approval"]
-ACTS: Final = Table.metadata.tables["approval_act"]
 NUMBERS: Final = Table.metadata.tables["number"]
 REPLICAS: Final = Table.metadata.tables["replica"]
 LOCAL_DECISIONS: Final = Table.metadata.tables["local_decision"]
 RENEWALS: Final = Table.metadata.tables["renewal"]
-RESOURCE_LABELS: Final = Table.metadata.tables["resource_labels"]
-FLOW_HISTORIES: Final = Table.metadata.tables["flow_history"]
-FLOW_SEEN: Final = Table.metadata.tables["flow_seen"]
-PACES: Final = Table.metadata.tables["pace"]

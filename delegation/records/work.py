@@ -27,6 +27,7 @@ from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.flow import keep_history
+from delegation.records.flow_tables import RESOURCE_LABELS
 from delegation.records.growth import Growth
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
@@ -42,19 +43,18 @@ from delegation.records.tables import (
     DECISIONS,
     OUTCOMES,
     RENEWALS,
-    RESOURCE_LABELS,
     TASKS,
     TOOLS,
 )
 from delegation.records.tasks import read_tasks
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
+from delegation.tracker.new_task import NewTask
 from delegation.tracker.work import (
     Agent,
     ApiKey,
     Login,
     LoginKind,
-    NewTask,
     OutcomeReport,
 )
 

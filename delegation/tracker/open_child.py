@@ -24,9 +24,10 @@ from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
 from delegation.tracker.check import Desk
 from delegation.tracker.draft import Draft
+from delegation.tracker.new_task import NewTask
 from delegation.tracker.reserved import raise_denial, verify_reserved
 from delegation.tracker.tasks import MAX_LASTS, TITLE
-from delegation.tracker.work import NewTask, Work
+from delegation.tracker.work import Work
 
 TOOL: Final = "delegation.open_task"
 _HOLDER: Final = frozenset({"key", "name"})

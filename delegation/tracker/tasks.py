@@ -15,7 +15,8 @@ from delegation.authority.ids import TaskId
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.tracker.work import NewTask, Store
+from delegation.tracker.new_task import NewTask
+from delegation.tracker.work import Store
 
 _LOG: Final = logging.getLogger("delegation.tracker")
 DEFAULT_DELEGATIONS: Final = 4  # a ceiling that names none: deep enough for a team, no deeper

@@ -14,13 +14,11 @@ from typing import Literal, Protocol, TypeAlias
 
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
-from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
-from delegation.judge.limits import Limits
 from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import (
     DecisionEntry,
@@ -37,40 +35,12 @@ from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.log import LoggedStore
+from delegation.tracker.new_task import NewTask
 from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
 LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
-
-
-@dataclass(frozen=True, slots=True)
-class NewTask:
-    """A task as it is opened.
-
-    Args:
-        id: Its id.
-        title: What it is about.
-        owner: The accountable human or service.
-        ceiling: Complete grant; the most that any token of it may hold, and its ledger.
-        opened_at: Unix seconds.
-        deadline: Unix seconds.
-        inferred: Whether it is rebuilt from a record rather than observed.
-        idle: Seconds without an allowed call after which it is over; None for never.
-        limits: What its opener sets lower than the service; None for nothing.
-        under: The opener's chain, when an agent opens it.
-    """
-
-    id: TaskId
-    title: str
-    owner: str
-    ceiling: Grant
-    opened_at: int
-    deadline: int
-    inferred: bool
-    idle: int | None = None
-    limits: Limits | None = None
-    under: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)
