@@ -38,7 +38,8 @@ class Capability:
             here must be absent.
 
     Raises:
-        MalformedError: Too many entries, or an argument name of another form.
+        MalformedError: Too many entries, an argument name of another form, or a bare value where a
+            constraint belongs.
     """
 
     tool: SegmentPattern
@@ -52,6 +53,10 @@ class Capability:
             raise MalformedError("arguments", wanted=f"at most {MAX_ARGUMENTS} constraints")
         for name in self.arguments:
             matching_text("An argument's name", name, ARGUMENT_NAME, "an ASCII identifier")
+        if not all(isinstance(one, Constraint) for one in self.arguments.values()):
+            raise MalformedError(
+                "arguments", wanted="constraints, such as exact(...) or one_of(...)"
+            )
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
         object.__setattr__(self, "arguments", frozen)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from tiny import FIELDS, RULE, full, grants
 
-from delegation import Grant, canonical, may
+from delegation import Grant, canonical, email, may
 from delegation.authority.capability import Capability
 from delegation.authority.grant import FIELDS as NAMES
 from delegation.errors import MalformedError
@@ -128,3 +128,10 @@ def test_a_capability_that_was_read_before_is_not_taken_for_another() -> None:
     for number in range(2000):  # more than are kept
         named = {**body, "tool": f"a.b{number}"}
         assert Capability.from_json(named).to_json() == named
+
+
+@pytest.mark.parametrize("value", ["x", 5, None, ["x"], email])
+def test_a_bare_value_is_no_constraint(value) -> None:
+    """What looks like `exact` by accident is refused where it is written, not where it is judged."""
+    with pytest.raises(MalformedError):
+        may("mail.send", to=value)
