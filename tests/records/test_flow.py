@@ -268,7 +268,13 @@ def test_a_call_waits_for_one_that_is_not_committed_yet(flow: FlowWorld, url, is
         )
         decision = DecisionId("dec_" + "r" * 22)
         draft = draft_of(
-            prepared, decision, catalogue=catalogue.revision, at=NOW, client="", repeat=None
+            prepared,
+            decision,
+            catalogue=catalogue.revision,
+            at=NOW,
+            client="",
+            repeat=None,
+            ring=flow.tracker._desk.ring,
         )
         assert work.decide(draft)
         pending = other.begin_check(sender, flow.key("b").prove(sender, post, at=NOW), post)

@@ -251,7 +251,9 @@ def test_a_pace_waits_for_a_call_that_is_not_committed_yet(filed: World, url) ->
         catalogue = work.catalogue()
         prepared = prepare(desk, token.text, proof, access, catalogue=catalogue, at=now)
         decision, revision = DecisionId("dec_" + "r" * 22), catalogue.revision
-        draft = draft_of(prepared, decision, catalogue=revision, at=now, client="", repeat=None)
+        draft = draft_of(
+            prepared, decision, catalogue=revision, at=now, client="", repeat=None, ring=desk.ring
+        )
         assert work.decide(draft)
         again = filed.key("a").prove(token, access, at=now)
         pending = other.begin_check(token, again, access)
