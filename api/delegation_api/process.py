@@ -12,6 +12,7 @@ from threading import Thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delegation.embedded import Tracker, store_url
+from delegation.judge.limits import DEFAULTS
 from delegation_api import logs
 from delegation_api.app import create_service
 from delegation_api.settings import Settings
@@ -40,6 +41,7 @@ class Process:
                 bound=settings.revocation_bound,
                 log_dir=settings.log_dir or None,
                 log_memory=settings.log_memory or None,
+                limits=DEFAULTS.changed(settings.limits),
             )
         )
         self.tracker.keep_log(retain_days=settings.retain_days)

@@ -11,7 +11,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from delegation.errors import MalformedError
 from delegation.judge.lease import BOUND, MAX_BOUND
+from delegation.judge.limits import DEFAULTS
 from delegation.tracker.retention import MIN_DAYS
 
 
@@ -38,6 +40,7 @@ class Settings(BaseSettings):
         log_dir: Folder in which the log's tiles are written; empty computes them when asked for.
         log_memory: File in which the log's key remembers what it signed; empty: beside the ring.
         retain_days: Days for which arguments and proofs are kept, at least 190; 0 keeps them.
+        limits: How tasks may grow and call, where other than the defaults.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -61,6 +64,7 @@ class Settings(BaseSettings):
     log_dir: str = ""
     log_memory: str = ""
     retain_days: int = Field(default=0, ge=0, le=36_500)
+    limits: str = ""
     otlp_endpoint: str = ""
     approval_webhooks: str = ""
 
@@ -70,3 +74,12 @@ class Settings(BaseSettings):
         if 0 < days < MIN_DAYS:
             raise ValueError(f"0, or at least {MIN_DAYS}")  # pydantic makes its own error of it
         return days
+
+    @field_validator("limits")
+    @classmethod
+    def _are_limits(cls, text: str) -> str:
+        try:
+            DEFAULTS.changed(text)
+        except MalformedError as error:
+            raise ValueError(str(error)) from None
+        return text

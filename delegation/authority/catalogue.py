@@ -7,13 +7,14 @@ both definitions, the stricter counts; a tool that the pinned revision does not 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final, TypeVar
 from urllib.parse import quote
 
-from delegation.authority.arguments import ArgumentType, NoCanonicalFormError, parse_type
+from delegation.authority.argument import Argument, read_argument
+from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     MAX_UNITS,
@@ -23,13 +24,15 @@ from delegation.authority.fields import (
     list_of,
     matching_text,
 )
-from delegation.authority.flow import LABEL, MAX_LABELS
 from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY, Effect
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
+from delegation.authority.resource_labels import MAX_RESOURCE_LABELS, ResourceLabels, labels_of
+from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
 
+Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 MAX_CALL_RESOURCES: Final = 256  # resources that one call may touch through list arguments
 _TEMPLATE: Final = re.compile(r"[A-Za-z0-9._~:@+/{}-]{1,256}", re.ASCII)
@@ -38,19 +41,6 @@ _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of a tool.
-
-    Args:
-        type: How its value is read and put into canonical form.
-        required: Whether a call without it is refused.
-    """
-
-    type: ArgumentType
-    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -84,6 +74,7 @@ class Tool:
     sensitivity: int
     resource: str | None
     cost: Mapping[str, int | str | None]
+    marks: tuple[str, ...] = field(repr=False, compare=False)
     _placeholders: tuple[str, ...] = field(repr=False, compare=False)
 
     def __init__(  # the fields of a definition, all but two with defaults
@@ -101,7 +92,7 @@ class Tool:
     ) -> None:
         if effect not in EFFECTS:
             raise MalformedError("effect", wanted="one of " + ", ".join(EFFECTS))
-        given = dict(_argument(key, value) for key, value in (arguments or {}).items())
+        given = dict(read_argument(key, value) for key, value in (arguments or {}).items())
         if len(given) != len(arguments or {}):
             raise MalformedError("arguments", wanted="names that differ")
         values: dict[str, object] = {
@@ -122,6 +113,10 @@ class Tool:
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
+        # What a call of it leaves in its task's history, whatever it is called with. A system that
+        # nobody declared counts as one of its own.
+        kinds = (f"tool:{name}", f"effect:{effect}", f"system:{system}", f"domain:{domain}")
+        object.__setattr__(self, "marks", tuple(sorted({*self.labels, *kinds})))
 
     def canonicalise(self, arguments: Mapping[str, Json]) -> dict[str, Json] | Refusal:
         """Return the arguments in canonical form, or why they have none.
@@ -272,18 +267,6 @@ def _unfillable(argument: str, why: str) -> Refusal:
     )
 
 
-def _argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:
-    required = not (isinstance(key, str) and key.endswith("?"))
-    name = matching_text(
-        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, "an ASCII identifier"
-    )
-    if isinstance(value, Argument):
-        return name, value
-    if hasattr(value, "canonicalise"):
-        return name, Argument(cast("ArgumentType", value), required)
-    return name, Argument(parse_type(value), required)
-
-
 def _cost(
     cost: Mapping[str, int | str | None], arguments: Mapping[str, Argument]
 ) -> dict[str, int | str | None]:
@@ -319,27 +302,35 @@ def _placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tu
     return names
 
 
+def _upto(
+    history: Mapping[str, tuple[tuple[int, Entry], ...]], revision: int
+) -> dict[str, tuple[tuple[int, Entry], ...]]:
+    known = {name: tuple(e for e in all_ if e[0] <= revision) for name, all_ in history.items()}
+    return {name: entries for name, entries in known.items() if entries}
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All tools, with every definition each ever had.
+    """All tools and labelled resources, with every definition each ever had.
 
     Args:
         revision: Number of the newest revision; 0 is empty.
         history: For each tool its definitions, oldest first, with the revision that brought them.
+        resources: The same for each resource pattern that has labels.
     """
 
     revision: int = 0
     history: Mapping[str, tuple[tuple[int, Tool], ...]] = field(default_factory=dict)
+    resources: Mapping[str, tuple[tuple[int, ResourceLabels], ...]] = field(default_factory=dict)
+    _marks: list[frozenset[str]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def upto(self, revision: int) -> Catalogue:
         """Return the catalogue as it was at a revision; itself where that is the newest or later."""
         if revision >= self.revision:
             return self
-        history = {
-            name: tuple(entry for entry in entries if entry[0] <= revision)
-            for name, entries in self.history.items()
-        }
-        return Catalogue(revision, {name: entries for name, entries in history.items() if entries})
+        return Catalogue(revision, _upto(self.history, revision), _upto(self.resources, revision))
 
     def tool(self, name: str, at: int | None = None) -> Tool | None:
         """Return the definition of a tool, or None if there is (or was) none.
@@ -359,6 +350,20 @@ class Catalogue:
         """The newest definition of each tool, by name."""
         return tuple(self.history[name][-1][1] for name in sorted(self.history))
 
+    def labels_of(self, resources: Sequence[str], pinned: int) -> frozenset[str]:
+        """Return the labels of resources, as the pinned revision and the newest have them."""
+        return labels_of(self.resources.values(), resources, pinned)
+
+    def knows(self, term: str) -> bool:
+        """Return whether any definition ever was what the flow rules' term speaks of."""
+        if not self._marks:
+            tools = (tool for entries in self.history.values() for _, tool in entries)
+            named = (entry for entries in self.resources.values() for _, entry in entries)
+            marks = {mark for tool in tools for mark in tool.marks}
+            self._marks.append(frozenset(marks.union(*(entry.labels for entry in named))))
+        known = self._marks[0]
+        return term.startswith("effect:") or term in known or any(matches(term, m) for m in known)
+
     def with_tool(self, tool: Tool) -> Catalogue:
         """Return the catalogue with one more revision; an equal definition adds none.
 
@@ -371,4 +376,20 @@ class Catalogue:
             return self
         revision = self.revision + 1
         entries = (*self.history.get(tool.name, ()), (revision, tool))
-        return Catalogue(revision, {**self.history, tool.name: entries})
+        return Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+
+    def with_resource(self, entry: ResourceLabels) -> Catalogue:
+        """Return the catalogue with one more revision; an equal declaration adds none.
+
+        Raises:
+            ConflictError: There are as many patterns as a call is held against.
+        """
+        text = entry.pattern.text
+        before = self.resources.get(text, ())
+        if before and before[-1][1] == entry:
+            return self
+        if not before and len(self.resources) >= MAX_RESOURCE_LABELS:
+            raise ConflictError(f"At most {MAX_RESOURCE_LABELS} resource patterns have labels.")
+        revision = self.revision + 1
+        entries = {**self.resources, text: (*before, (revision, entry))}
+        return Catalogue(revision, self.history, entries)

@@ -30,6 +30,7 @@ from delegation.authority.constraints import (
     Subset,
     UrlUnder,
 )
+from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
 
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
@@ -82,10 +83,12 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
     ]
     changes += [Change(name, before, after) for name, before, after in pairs if before != after]
     changes += _units(parent.budget if parent else {}, child.budget)
-    for name in ("needs_approval", "flow"):
-        held = {_json(rule.to_json()) for rule in getattr(parent, name)} if parent else set()
-        added = [_json(rule.to_json()) for rule in getattr(child, name)]
-        changes += [Change(name, "", rule) for rule in added if rule not in held]
+    held = {_json(rule.to_json()) for rule in parent.needs_approval} if parent else set()
+    added = [_json(rule.to_json()) for rule in child.needs_approval]
+    changes += [Change("needs_approval", "", rule) for rule in added if rule not in held]
+    sequence = {flow_words(rule) for rule in parent.flow} if parent else set()
+    more = [flow_words(rule) for rule in child.flow]
+    changes += [Change("flow", "", rule) for rule in more if rule not in sequence]
     return tuple(changes)
 
 

@@ -1,55 +1,60 @@
-"""Flow rules: what may not follow what within one task, and how often things may happen.
+"""Flow rules: what may not follow what within one task, who may not do both, how much there may be.
 
-The rules travel in grants and only accumulate. They are judged at step 11 on the task's history;
-until the tracker keeps one, a grant that carries any is denied there (`not_supported_here`).
+The rules travel in grants and only accumulate. They are judged at step 11 on the history of the
+whole root task, whichever agents of it made the calls. Source: docs/caveats.md, "Flow rules".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from itertools import permutations
+from typing import Final, Literal, TypeAlias, get_args
 
 from delegation.authority.fields import closed_object, list_of, matching_text, units
+from delegation.authority.term import all_covered, matches, terms
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
-LABEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-MAX_LABELS: Final = 32
-
-
-def _labels(what: str, value: object) -> tuple[str, ...]:
-    items = list_of(what, list(value) if isinstance(value, tuple) else value, MAX_LABELS)
-    labels = tuple(sorted({matching_text(what, item, LABEL, "a label") for item in items}))
-    if not labels:
-        raise MalformedError(what, wanted="at least one label")
-    return labels
+By: TypeAlias = Literal["agent", "owner"]
+Counted: TypeAlias = Literal[
+    "calls", "reads", "writes", "deletes", "admins", "actuations", "changes",
+    "systems", "domains", "tools",
+]  # fmt: skip
+COUNTED: Final[tuple[Counted, ...]] = get_args(Counted)
+MAX_SETS: Final = 8
+_BY: Final = re.compile("|".join(get_args(By)))
 
 
 @dataclass(frozen=True, slots=True)
 class AfterNever:
-    """Once the task has seen one label of `after`, nothing labelled one of `never` may be called.
+    """Once the task has seen one of `after`, no call that is one of `never` may be made in it.
 
     Args:
-        after: Labels of tools or resources, at least one.
-        never: Labels that are refused from then on, at least one.
+        after: Labels of tools or resources, or other terms (`authority.term`), at least one.
+        never: What is refused from then on, at least one.
     """
 
     after: tuple[str, ...]
     never: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "after", _labels("after", self.after))
-        object.__setattr__(self, "never", _labels("never", self.never))
+        object.__setattr__(self, "after", terms("after", self.after))
+        object.__setattr__(self, "never", terms("never", self.never))
 
     def implies(self, other: FlowRule) -> bool:
         """Return whether whatever the other refuses, this refuses too."""
         return (
             isinstance(other, AfterNever)
-            and set(self.after) >= set(other.after)
-            and set(self.never) >= set(other.never)
+            and all_covered(self.after, other.after)
+            and all_covered(self.never, other.never)
         )
+
+    def terms(self) -> Iterator[str]:
+        """Return every term that the rule speaks of."""
+        yield from self.after
+        yield from self.never
 
     def to_json(self) -> dict[str, Json]:
         """Return the rule's JSON."""
@@ -58,14 +63,24 @@ class AfterNever:
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """The task may not count more than so many of each named thing (`writes`, `calls`, ...)."""
+    """The task may not count more than so many of each named thing.
+
+    Args:
+        counts: Most by name: `calls`; by effect `reads`, `writes`, `deletes`, `admins`,
+            `actuations`, and `changes` for all but reads; `systems`, `domains` and `tools` count
+            different ones.
+
+    Raises:
+        MalformedError: A name that nobody counts, or an amount that is none.
+    """
 
     counts: Mapping[str, int]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", units("at_most", self.counts))
-        if not self.counts:
-            raise MalformedError("at_most", wanted="at least one count")
+        # A name that nobody counts would be a bound that never holds.
+        if not self.counts or not self.counts.keys() <= frozenset(COUNTED):
+            raise MalformedError("at_most", wanted="counts of " + ", ".join(COUNTED))
 
     def implies(self, other: FlowRule) -> bool:
         """Return whether whatever the other refuses, this refuses too."""
@@ -73,12 +88,72 @@ class AtMost:
             name in self.counts and self.counts[name] <= most for name, most in other.counts.items()
         )
 
+    def terms(self) -> Iterator[str]:
+        """Return every term that the rule speaks of: none."""
+        yield from ()
+
     def to_json(self) -> dict[str, Json]:
         """Return the rule's JSON."""
         return {"at_most": dict(self.counts)}
 
 
-FlowRule: TypeAlias = AfterNever | AtMost
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Whoever made a call of one set may make none of another: separation of duties.
+
+    Args:
+        sets: 2 to 8 sets of terms, none of which is in two sets.
+        by: `agent`: the registered agent; `owner`: the accountable owner, so that two agents of
+            one owner count as one.
+    """
+
+    sets: tuple[tuple[str, ...], ...]
+    by: By = "agent"
+
+    def __post_init__(self) -> None:
+        given = list(self.sets) if isinstance(self.sets, tuple) else self.sets
+        parts = [terms("apart", part) for part in list_of("apart", given, MAX_SETS)]
+        object.__setattr__(self, "sets", tuple(sorted(parts)))
+        matching_text("by", self.by, _BY, "agent or owner")
+        named = [term for part in parts for term in part]
+        if len(parts) < 2 or len(set(named)) < len(named):  # noqa: PLR2004  # a pair
+            raise MalformedError("apart", wanted=f"2 to {MAX_SETS} sets without a common term")
+
+    def implies(self, other: FlowRule) -> bool:
+        """Return whether whatever the other refuses, this refuses too."""
+        return (
+            isinstance(other, Apart)
+            and self.by == other.by
+            # Any two sets that the other keeps apart lie in two different ones of mine: in one of
+            # mine together they would no longer be apart.
+            and all(
+                any(
+                    all_covered(mine, one) and all_covered(yours, two)
+                    for mine, yours in permutations(self.sets, 2)
+                )
+                for one, two in permutations(other.sets, 2)
+            )
+        )
+
+    def places(self, marks: tuple[str, ...]) -> frozenset[int]:
+        """Return which of the sets a call with these marks belongs to."""
+        return frozenset(
+            place
+            for place, part in enumerate(self.sets)
+            if any(matches(term, mark) for term in part for mark in marks)
+        )
+
+    def terms(self) -> Iterator[str]:
+        """Return every term that the rule speaks of."""
+        for part in self.sets:
+            yield from part
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the rule's JSON."""
+        return {"apart": [list(part) for part in self.sets], "by": self.by}
+
+
+FlowRule: TypeAlias = AfterNever | AtMost | Apart
 
 
 def parse_flow_rule(value: Json) -> FlowRule:
@@ -89,5 +164,19 @@ def parse_flow_rule(value: Json) -> FlowRule:
     """
     if isinstance(value, dict) and "at_most" in value:
         return AtMost(closed_object("A flow rule", value, frozenset({"at_most"}))["at_most"])  # type: ignore[arg-type]  # checked by `units`
+    if isinstance(value, dict) and "apart" in value:
+        body = closed_object("A flow rule", value, frozenset({"apart", "by"}))
+        return Apart(body["apart"], body["by"])  # type: ignore[arg-type]  # checked by __post_init__
     body = closed_object("A flow rule", value, frozenset({"after", "never"}))
-    return AfterNever(body["after"], body["never"])  # type: ignore[arg-type]  # checked by `_labels`
+    return AfterNever(body["after"], body["never"])  # type: ignore[arg-type]  # checked by `terms`
+
+
+def words(rule: FlowRule) -> str:
+    """Return a rule in a few words, for lists and edges."""
+    match rule:
+        case AfterNever():
+            return f"after {' or '.join(rule.after)} never {' or '.join(rule.never)}"
+        case AtMost():
+            return "at most " + ", ".join(f"{most} {name}" for name, most in rule.counts.items())
+        case Apart():
+            return " apart from ".join(" or ".join(part) for part in rule.sets) + f" by {rule.by}"

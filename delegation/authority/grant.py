@@ -167,7 +167,7 @@ class Grant:
         return (
             sum(1 + len(c.resources) + len(c.arguments) for c in self.capabilities)
             + len(self.needs_approval)
-            + len(self.flow)
+            + sum(max(1, len(list(rule.terms()))) for rule in self.flow)
             + len(self.budget)
         )
 

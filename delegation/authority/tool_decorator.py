@@ -22,6 +22,7 @@ from typing import (
     is_typeddict,
 )
 
+from delegation.authority.argument import Argument
 from delegation.authority.arguments import (
     ArgumentType,
     BooleanType,
@@ -34,7 +35,7 @@ from delegation.authority.arguments import (
     TextType,
     parse_type,
 )
-from delegation.authority.catalogue import Argument, Tool
+from delegation.authority.catalogue import Tool
 from delegation.errors import MalformedError
 
 P = ParamSpec("P")

@@ -15,7 +15,8 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import approval_calls, calls, key_calls, outcome, oversight
+from delegation.client import calls, key_calls, outcome, oversight
+from delegation.client.approvals import AsyncApprovals
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -29,12 +30,12 @@ from delegation.client.exchange import (
 )
 from delegation.client.log import AsyncLogClient
 from delegation.client.standing import AsyncStanding
+from delegation.client.tasks import AsyncTasks
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
-from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
@@ -48,7 +49,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncStanding, AsyncLogClient):
+class AsyncClient(AsyncStanding, AsyncLogClient, AsyncTasks, AsyncApprovals):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -183,6 +184,10 @@ class AsyncClient(AsyncStanding, AsyncLogClient):
         """Record a tool's definition and return the catalogue's revision."""
         return await self._run(calls.add_tool(tool))
 
+    async def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision."""
+        return await self._run(calls.label_resources(pattern, labels))
+
     async def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
         return await self._run(calls.catalogue())
@@ -227,35 +232,6 @@ class AsyncClient(AsyncStanding, AsyncLogClient):
         """Return all API keys by name, without their secrets."""
         return await self._run(key_calls.api_keys())
 
-    async def open_task(
-        self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
-    ) -> TaskEntry:
-        """Open a task; `lasts` is in seconds."""
-        return await self._run(
-            calls.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, inferred=inferred)
-        )
-
-    async def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task."""
-        return await self._run(calls.task(task))
-
-    async def tasks(
-        self,
-        *,
-        owner: str | None = None,
-        is_open: bool | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Sequence[TaskEntry]:
-        """Return tasks, newest first."""
-        return await self._run(calls.tasks(owner=owner, is_open=is_open, after=after, limit=limit))
-
-    async def close_task(
-        self, task: TaskEntry | TaskId | str, state: TaskState = "completed"
-    ) -> TaskEntry:
-        """Close a task; all authority under it ends."""
-        return await self._run(calls.close_task(task, state))
-
     async def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Show a token to the service before it is used."""
         return await self._run(calls.announce(token, proof))
@@ -269,55 +245,6 @@ class AsyncClient(AsyncStanding, AsyncLogClient):
     ) -> dict[str, Any]:
         """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
         return await self._run(calls.plan(token, access=access, grant=grant))
-
-    async def approval(self, request: str, *, wait: float = 0) -> ApprovalEntry | ApprovalStatus:
-        """Return a request for approval, as soon as it was answered or `wait` seconds passed.
-
-        Args:
-            request: `apr_...`, as a denial at step 13 names it.
-            wait: Seconds, at most 30.
-        """
-        return await self._run(approval_calls.approval(request, wait=wait))
-
-    async def approvals(
-        self,
-        *,
-        state: ApprovalState | None = None,
-        task: TaskId | None = None,
-        link: LinkId | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
-        """Return requests for approval in the order they were opened, filtered."""
-        return await self._run(
-            approval_calls.approvals(state=state, task=task, link=link, after=after, limit=limit)
-        )
-
-    async def wait_for_approval(
-        self, token: Token | str, proof: str, request: str, *, wait: float = 0
-    ) -> ApprovalStatus:
-        """Ask, as the holder that was denied, how its request stands; needs no API key."""
-        return await self._run(approval_calls.wait_for_approval(token, proof, request, wait=wait))
-
-    async def grant_approval(
-        self, request: str, *, reason: str, binding: str | None = None
-    ) -> ApprovalEntry:
-        """Consent to a call, with an approver's API key. It widens no grant.
-
-        Args:
-            request: `apr_...`.
-            reason: Why.
-            binding: The binding's digest as it was shown; another one is refused.
-        """
-        call = approval_calls.answer(request, "grant", reason=reason, binding=binding)
-        return await self._run(call)
-
-    async def refuse_approval(
-        self, request: str, *, reason: str, binding: str | None = None
-    ) -> ApprovalEntry:
-        """Refuse a call for good, with an approver's API key."""
-        call = approval_calls.answer(request, "refuse", reason=reason, binding=binding)
-        return await self._run(call)
 
     async def report_outcome(
         self,

@@ -19,14 +19,13 @@ from delegation.canonical import Json, b64u
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.messages.registry import read_agent
 from delegation.messages.values import (
     read_catalogue,
     read_decision_entry,
     read_lineage,
     read_link,
-    read_task,
 )
 from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
@@ -153,6 +152,17 @@ def add_tool(tool: Tool) -> Call[int]:
     )
 
 
+def label_resources(pattern: str, labels: Iterable[str]) -> Call[int]:
+    """Declare labels of resources and return the catalogue's revision."""
+    return Call(
+        "POST",
+        "/v1/resource-labels",
+        lambda a: int(a["revision"]),
+        body={"pattern": pattern, "labels": list(labels)},
+        is_repeatable=True,
+    )
+
+
 def catalogue() -> Call[Catalogue]:
     """Return all tools with all their revisions."""
     return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)
@@ -181,51 +191,6 @@ def agents() -> Call[Sequence[Agent]]:
     return Call(
         "GET", "/v1/agents", lambda a: [read_agent(one) for one in a["agents"]], is_repeatable=True
     )
-
-
-def open_task(
-    title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
-) -> Call[TaskEntry]:
-    """Open a task; `lasts` is in seconds."""
-    return Call(
-        "POST",
-        "/v1/tasks",
-        read_task,
-        body={
-            "title": title,
-            "owner": owner,
-            "ceiling": partial(ceiling),
-            "lasts": lasts,
-            "inferred": inferred,
-        },
-    )
-
-
-def task(task: TaskId | str) -> Call[TaskEntry]:
-    """Return a task."""
-    return Call("GET", f"/v1/tasks/{part(task)}", read_task, is_repeatable=True)
-
-
-def tasks(
-    *,
-    owner: str | None = None,
-    is_open: bool | None = None,
-    after: str | None = None,
-    limit: int = 100,
-) -> Call[Sequence[TaskEntry]]:
-    """Return tasks, newest first."""
-    return Call(
-        "GET",
-        "/v1/tasks",
-        lambda a: [read_task(one) for one in a["tasks"]],
-        query={"owner": owner, "is_open": is_open, "after": after, "limit": limit},
-        is_repeatable=True,
-    )
-
-
-def close_task(task: TaskEntry | TaskId | str, state: TaskState = "completed") -> Call[TaskEntry]:
-    """Close a task; all authority under it ends."""
-    return Call("POST", f"/v1/tasks/{part(task_of(task))}/close", read_task, body={"state": state})
 
 
 def announce(token: Token | str, proof: str) -> Call[LinkEntry]:

@@ -55,7 +55,7 @@ class Review:
             NotFoundError: There is none.
         """
         with self._store.read() as reader:
-            return found("task", task, reader.task(TaskId(task)))
+            return found("task", task, reader.task(TaskId(task), at=self._clock()))
 
     def tasks(
         self,
@@ -67,7 +67,9 @@ class Review:
     ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
         with self._store.read() as reader:
-            return reader.tasks(TaskFilter(owner, is_open), after=after, limit=limit)
+            return reader.tasks(
+                TaskFilter(owner, is_open), after=after, limit=limit, at=self._clock()
+            )
 
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
         """Return a task's links and decisions, ready to be drawn.

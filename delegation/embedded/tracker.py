@@ -17,6 +17,7 @@ from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u
 from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
@@ -30,20 +31,14 @@ from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
 from delegation.judge.lease import BOUND
+from delegation.judge.limits import DEFAULTS, Limits
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.token import Token
-from delegation.tracker import (
-    agents,
-    announce,
-    check,
-    inspect,
-    issue,
-    outcome,
-    tasks,
-)
+from delegation.tracker import agents, announce, check, inspect, issue, outcome, tasks
 from delegation.tracker.announced import announced_text
+from delegation.tracker.open_child import Opening, open_child
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     Agent,
@@ -99,6 +94,7 @@ class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
         bound: float = BOUND,
         log_dir: Path | str | None = None,
         log_memory: Path | str | None = None,
+        limits: Limits = DEFAULTS,
     ) -> Self:
         """Open a store and its keys.
 
@@ -114,6 +110,7 @@ class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
                 where they are asked for if left out.
             log_memory: File in which the log's key remembers what it signed; beside the ring's file
                 if left out.
+            limits: How any task may grow and how fast it may call; openers only lower them.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -123,7 +120,7 @@ class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
         return cls(
-            open_store(url),
+            open_store(url, limits=limits),
             ring or KeyRing.generate(issuer),
             clock=clock,
             bound=bound,
@@ -172,6 +169,20 @@ class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
             work.catalogue().with_tool(tool)
             return work.add_tool(tool, at=self._clock())
 
+    def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision.
+
+        Args:
+            pattern: Pattern over resource names, such as `db:crm/customers/**`.
+            labels: Labels that calls on such resources bring into their task's history.
+
+        Raises:
+            MalformedError: Pattern or label has another form.
+            ConflictError: Too many patterns have labels.
+        """
+        with self._store.write() as work:
+            return work.label_resources(ResourceLabels(pattern, labels), at=self._clock())
+
     def known_catalogue(self) -> Catalogue:
         """Return the newest catalogue that this process knows, without asking the store."""
         return self._desk.store.catalogue_hint()
@@ -207,6 +218,8 @@ class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
         lasts: int = 3600,
         inferred: bool = False,
         unsafe_wildcards: bool = False,
+        idle: int | None = None,
+        limits: Limits | None = None,
     ) -> TaskEntry:
         """Open a task; see `tracker.tasks.open_task`. `lasts` is in seconds."""
         return tasks.open_task(
@@ -219,7 +232,15 @@ class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
             new_id=_new_id,
             inferred=inferred,
             unsafe_wildcards=unsafe_wildcards,
+            idle=idle,
+            limits=limits,
         )
+
+    def open_child_task(
+        self, token: Token | str, proof: str, opening: Opening
+    ) -> tuple[TaskEntry, Token]:
+        """Open a task under a holder's link; see `tracker.open_child.open_child`."""
+        return open_child(self._desk, _text(token), proof, opening, at=self._clock())
 
     def close_task(
         self, task: TaskEntry | TaskId | str, state: TaskState = "completed"

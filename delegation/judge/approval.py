@@ -184,11 +184,12 @@ def is_reached(
 def holders_of(chain: Chain, facts: Facts) -> frozenset[str]:
     """Return the lower-case names of all who own or operate something on the chain.
 
-    Owners of its tasks, and of its registered agents; those agents themselves. Unregistered keys
-    stand under their delegator's owner, who is one of these. A name that a delegator merely claims
-    does not count, else an agent would call a helper by an approver's name to keep that one out.
+    Owners of its tasks, and of its registered agents; those agents themselves. Of a child task the
+    chain of whoever opened it counts too. Unregistered keys stand under their delegator's owner,
+    who is one of these. A name that a delegator merely claims does not count, else an agent would
+    call a helper by an approver's name to keep that one out.
     """
-    keys = {link.holder_key for link in chain.links}
+    keys = {link.holder_key for held in (chain, *facts.above) for link in held.links}
     agents = [agent for key, agent in facts.agents_by_key.items() if key in keys]
     names: Iterable[str] = (
         *(task.owner for task in facts.tasks),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from delegation.authority.chain import Chain
@@ -45,7 +45,11 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
     charges: list[Charge] = []
     task = chain.origin.task
     for unit, amount in cost.items():
-        if unit != CALLS and amount > 0 and unit not in facts.ledger:
+        # A child task spends what its opener has: each link of the opener's chain and each ledger
+        # above is charged too.
+        above = [CounterKey("task", one.id, unit) for one in facts.tasks[1:]]
+        named = unit in facts.ledger and all(key in facts.ledgers for key in above)
+        if unit != CALLS and amount > 0 and not named:
             return Denial.at(
                 STEP,
                 Refusal(
@@ -71,11 +75,30 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
             if used + amount > limit:
                 return _denial(chain, depth, unit, amount, limit - used)
             charges.append(Charge(key, amount, limit))
+        for key, most in _above(above, facts, unit):
+            used = facts.used.get(key, 0)
+            if used + amount > most:
+                return _denial(chain, None, unit, amount, most - used)
+            charges.append(Charge(key, amount, most))
     return tuple(charges)
 
 
+def _above(
+    ledgers: Sequence[CounterKey], facts: Facts, unit: str
+) -> Iterator[tuple[CounterKey, int]]:
+    """Yield the counters above a child task that bound a unit, with their limits."""
+    for key in ledgers:
+        if key in facts.ledgers:
+            yield key, facts.ledgers[key]
+    for opener in facts.above:
+        for link in opener.links:
+            limit = link.grant.budget.get(unit)
+            if limit is not None:
+                yield CounterKey("link", link.id, unit), limit
+
+
 def _denial(chain: Chain, depth: int | None, unit: str, amount: int, left: int) -> Denial:
-    whose = "task's ledger" if depth is None else "link's budget"
+    whose = "ledger of the task, or what its opener holds," if depth is None else "link's budget"
     refusal = Refusal(
         "budget_spent",
         f"The {whose} has too few {unit} left.",

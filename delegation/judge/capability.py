@@ -14,6 +14,7 @@ from delegation.authority.narrowing import purpose_is_within
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
+from delegation.judge.flow import is_ruled, unknown_terms
 
 STEP = 8
 
@@ -26,7 +27,8 @@ class Clearance:
         arguments: In canonical form.
         resources: What the call touches.
         cost: By unit, in minor units, without `calls`.
-        labels: What it brings into the task's history.
+        marks: What it brings into the task's history, see `authority.term`.
+        unknown: Terms of the chain's flow rules that the catalogue does not know.
         system: The system that the tool acts on; empty for none.
         reserved: Units of `cost` that are the holder's most, since only the service will know.
     """
@@ -34,7 +36,8 @@ class Clearance:
     arguments: Mapping[str, Json]
     resources: tuple[str, ...]
     cost: Mapping[str, int]
-    labels: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+    unknown: frozenset[str] = frozenset()
     system: str = ""
     reserved: tuple[str, ...] = ()
 
@@ -92,7 +95,16 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
             "Register the tool, then ask for a new root.",
         )
     refusal = refuse_redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
-    return refusal or _call(chain.leaf.grant, access, now)
+    called = refusal or _call(chain.leaf.grant, access, now)
+    if isinstance(called, Refusal):
+        return called
+    # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
+    marks = now.marks if then is now else tuple(sorted({*then.marks, *now.marks}))
+    labels = catalogue.labels_of(called.resources, pinned)
+    if not labels <= set(marks):
+        marks = tuple(sorted(labels.union(marks)))
+    unknown = unknown_terms(chain, catalogue) if is_ruled(chain) else frozenset()
+    return replace(called, marks=marks, unknown=unknown)
 
 
 def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
@@ -181,7 +193,7 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
                 f"Sign a proof with max_cost for {unit}.",
             )
         cost[unit] = access.max_cost[unit]
-    return Clearance(arguments, resources, cost, tool.labels, tool.system, tool.settled_units)
+    return Clearance(arguments, resources, cost, system=tool.system, reserved=tool.settled_units)
 
 
 def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:

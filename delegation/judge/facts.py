@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
-from delegation.authority.ids import TaskId
+from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.refusal import Refusal
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import NO_APPROVALS, ApprovalFacts
+from delegation.judge.history import History
+from delegation.judge.limits import UNLIMITED, Limits
 
 SubjectKind: TypeAlias = Literal[
     "link", "task", "agent", "key", "owner", "tool", "system", "everything"
@@ -64,12 +67,18 @@ class TaskFact:
         is_open: Whether it was never closed.
         deadline: Unix seconds; from then on it is over even if nobody closed it.
         owner: The accountable human or service.
+        idle_at: Unix seconds; over from then on unless a call is allowed before. None for never.
+        broken_until: Unix seconds until which its circuit breaker is open; 0 for never opened.
+        limits: How it may grow and how fast it may call.
     """
 
     id: TaskId
     is_open: bool
     deadline: int
     owner: str
+    idle_at: int | None = None
+    broken_until: int = 0
+    limits: Limits = UNLIMITED
 
 
 class CounterKey(NamedTuple):
@@ -116,6 +125,13 @@ class Facts:
         is_nonce_used: Whether (leaf holder, jti) was consumed before.
         epoch: Number of the newest change of what stands.
         approval: What is known about consent to this very call.
+        history: What the root task's calls were; None where it is not known, or not asked for
+            because no link of the chain carries a flow rule.
+        above: For a child task the opener's chain, then the one under which that task was opened,
+            nearest first.
+        ledgers: Limits of the ledgers of the tasks above.
+        refused: Links of the chain that may not be recorded, because a limit of growth is reached.
+        turns: Next turns by pace, see `judge.pace`.
     """
 
     tasks: tuple[TaskFact, ...]
@@ -130,3 +146,8 @@ class Facts:
     used: Mapping[CounterKey, int] = field(default_factory=dict)
     ledger: Mapping[str, int] = field(default_factory=dict)
     approval: ApprovalFacts = NO_APPROVALS
+    history: History | None = None
+    above: tuple[Chain, ...] = ()
+    ledgers: Mapping[CounterKey, int] = field(default_factory=dict)
+    refused: Mapping[LinkId, Refusal] = field(default_factory=dict)
+    turns: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -1,33 +1,214 @@
-"""Step 11, flow: rules of sequence over the task's history.
-
-No history is kept in this release, so a chain that carries any rule is denied: a rule that nobody
-checks must not look as if it held.
-"""
+"""Step 11, flow: what may follow what within one task, judged on the history of its root task."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
+from delegation.authority.flow import AfterNever, Apart, AtMost, FlowRule
+from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
+from delegation.authority.term import is_label, matches
+from delegation.canonical import Json
 from delegation.judge.decision import Denial
+from delegation.judge.facts import Facts
+from delegation.judge.history import Actor, History, Trace
 
 STEP = 11
+_EFFECTS: Final = {
+    "reads": "read",
+    "writes": "write",
+    "deletes": "delete",
+    "admins": "admin",
+    "actuations": "actuate",
+}
+_DIFFERENT: Final = {"systems": "system:", "domains": "domain:", "tools": "tool:"}
 
 
-def deny_unjudged_flow(chain: Chain) -> Denial | None:
-    """Return the denial of a chain with flow rules, or None."""
+def is_ruled(chain: Chain) -> bool:
+    """Return whether any link carries a flow rule, so that the task's history must be known."""
+    return any(link.grant.flow for link in chain.links)
+
+
+def unknown_terms(chain: Chain, catalogue: Catalogue) -> frozenset[str]:
+    """Return the terms of the chain's flow rules that no definition of the catalogue ever was."""
+    return frozenset(
+        term
+        for link in chain.links
+        for rule in link.grant.flow
+        for term in rule.terms()
+        if not catalogue.knows(term)
+    )
+
+
+def trace_of(chain: Chain, marks: tuple[str, ...], facts: Facts) -> Trace:
+    """Return what a call leaves in its task's history if it is allowed.
+
+    An unregistered key counts as the nearest registered agent above it: else a holder would hand
+    half of its authority to a second key of its own and count as two.
+    """
+    for link in reversed(chain.links):
+        agent = facts.agents_by_key.get(link.holder_key)
+        if agent is not None:
+            return Trace(marks, Actor(agent.name, agent.owner))
+    return Trace(marks, Actor("", facts.tasks[0].owner))
+
+
+def deny_against_flow(
+    chain: Chain, trace: Trace, facts: Facts, unknown: frozenset[str]
+) -> Denial | None:
+    """Return the denial of a call that a flow rule of its chain refuses, root first, or None.
+
+    Not checked here: that a child kept its parent's rules (step 5).
+
+    Args:
+        chain: The verified chain.
+        trace: What the call is, and who makes it.
+        facts: What the store knows, the root task's history among it.
+        unknown: Terms of the chain's rules that the catalogue does not know.
+    """
     for depth, link in enumerate(chain.links):
-        if link.grant.flow:
-            return Denial.at(
-                STEP,
-                Refusal(
-                    "not_supported_here",
-                    "The grant has flow rules, which this service cannot judge.",
-                    "flow",
-                    None,
-                    [],
-                    "Issue a root without flow rules, or use a service that judges them.",
-                ),
-                link=link.id,
-                depth=depth,
+        for index, rule in enumerate(link.grant.flow):
+            refusal = _refusal(rule, f"flow[{index}]", trace, facts.history, unknown)
+            if refusal is not None:
+                return Denial.at(STEP, refusal, link=link.id, depth=depth)
+    return None
+
+
+def _refusal(
+    rule: FlowRule, place: str, trace: Trace, history: History | None, unknown: frozenset[str]
+) -> Refusal | None:
+    strange = sorted(unknown.intersection(rule.terms()))
+    if strange:
+        return Refusal(
+            "flow_term_unknown",
+            "A flow rule names what the catalogue never had, so that it could never hold.",
+            place,
+            [*strange],
+            None,
+            "Declare the label on a tool or resource, or ask for a link without the slip.",
+        )
+    if history is None:
+        return Refusal(
+            "flow_history_unknown",
+            "The task has calls from before its history was kept, so no flow rule can be judged.",
+            place,
+            remedy="Open a new task.",
+        )
+    match rule:
+        case AfterNever():
+            return _after(rule, place, trace.marks, history)
+        case AtMost():
+            return _count(rule, place, trace.marks, history)
+        case Apart():
+            return _apart(rule, place, trace, history)
+
+
+def _after(
+    rule: AfterNever, place: str, marks: tuple[str, ...], history: History
+) -> Refusal | None:
+    for never in rule.never:
+        if not any(matches(never, mark) for mark in marks):
+            continue
+        for after in rule.after:
+            seen = next((mark for mark in history if matches(after, mark)), None)
+            if seen is not None:
+                first = next(iter(history[seen].values())).first
+                return _forbidden(rule, place, never, {"after": seen, "decision": first})
+            # One call that reads `pii` and is `external` does in one act what the rule forbids in
+            # two. Only labels: they say what a call brings, the rest says what it is.
+            if after != never and is_label(after) and after in marks:
+                return _forbidden(rule, place, never, {"after": after, "decision": None})
+    return None
+
+
+def _forbidden(rule: AfterNever, place: str, never: str, seen: dict[str, Json]) -> Refusal:
+    return Refusal(
+        "flow_forbidden",
+        "The task has seen what this call may not follow.",
+        place,
+        {"never": never, **seen},
+        rule.to_json(),
+        "Make this call in another task, or before that one.",
+    )
+
+
+def _count(rule: AtMost, place: str, marks: tuple[str, ...], history: History) -> Refusal | None:
+    for name, most in rule.counts.items():
+        counted = _counted(name, marks, history)
+        if counted > most:
+            return Refusal(
+                "flow_count_spent",
+                f"The task would count more {name} than a rule of its chain admits.",
+                f"{place}.at_most.{name}",
+                counted,
+                most,
+                f"Open another task for what needs more {name}.",
             )
     return None
+
+
+def _counted(name: str, marks: tuple[str, ...], history: History) -> int:
+    """Return how many there are with this call; 0 for a name that the call is none of."""
+    different = _DIFFERENT.get(name)
+    if different is not None:
+        return len({mark for mark in (*history, *marks) if mark.startswith(different)})
+    if name == "calls":
+        return 1 + _made(history, (mark for mark in history if mark.startswith("tool:")))
+    kinds = [f"effect:{_EFFECTS[name]}"] if name in _EFFECTS else None
+    if kinds is None:  # changes: everything but reads
+        kinds = [f"effect:{effect}" for effect in _EFFECTS.values() if effect != "read"]
+    return 0 if not set(kinds).intersection(marks) else 1 + _made(history, kinds)
+
+
+def _made(history: History, marks: Iterable[str]) -> int:
+    return sum(seen.times for mark in marks for seen in history.get(mark, {}).values())
+
+
+def _apart(rule: Apart, place: str, trace: Trace, history: History) -> Refusal | None:
+    places = rule.places(trace.marks)
+    if not places:
+        return None
+    who = _name(rule, trace.actor)
+    if not who:
+        return _nobody(rule, place, None)
+    if len(places) > 1:
+        return _together(rule, place, {"before": None, "decision": None})
+    for mark, actors in history.items():
+        if not rule.places((mark,)) - places:
+            continue
+        for actor, seen in actors.items():
+            name = _name(rule, actor)
+            if not name:  # it may have been a key of this very agent's
+                return _nobody(rule, place, seen.first)
+            if name == who:
+                return _together(rule, place, {"before": mark, "decision": seen.first})
+    return None
+
+
+def _name(rule: Apart, actor: Actor) -> str:
+    return actor.owner if rule.by == "owner" else actor.agent
+
+
+def _nobody(rule: Apart, place: str, earlier: DecisionId | None) -> Refusal:
+    return Refusal(
+        "flow_actor_unknown",
+        "Duties are kept apart, and no registered agent answers for one of them.",
+        place,
+        {"decision": earlier},
+        rule.to_json(),
+        "Register the agents' keys before they call, and begin in a new task.",
+    )
+
+
+def _together(rule: Apart, place: str, earlier: dict[str, Json]) -> Refusal:
+    return Refusal(
+        "flow_not_apart",
+        f"The same {rule.by} may not do both: these duties are kept apart.",
+        place,
+        earlier,
+        rule.to_json(),
+        f"Let another {rule.by} make this call.",
+    )

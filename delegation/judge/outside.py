@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
+from delegation.authority.term import is_label
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision
 from delegation.judge.facts import AgentFact, Facts, Subject, TaskFact
@@ -68,7 +69,8 @@ def why_not_outside(
 
     Flow, budget and approval are state that one verifier does not see whole, so a chain with any of
     them on any link is settled where that state is. A cost is a charge on somebody's ledger. A label
-    enters the task's history, which flow rules of other chains ask at once.
+    enters the task's history, which flow rules of other chains ask at once; what else a call was
+    enters it when it is reported.
 
     Args:
         token_format: `biscuit` or `macaroon`, whose MAC only the issuer can check.
@@ -87,7 +89,7 @@ def why_not_outside(
             return "flow"
         if link.grant.needs_approval:
             return "approval"
-    if clearance.labels:
+    if any(is_label(mark) for mark in clearance.marks):
         return "labels"
     return "cost" if any(clearance.cost.values()) else None
 

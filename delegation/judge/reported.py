@@ -6,7 +6,7 @@ speaks against it is recorded beside it, as a conflict for reviewers to find.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from delegation.authority.ids import DecisionId
@@ -14,6 +14,8 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
+from delegation.judge.flow import trace_of
+from delegation.judge.growth import deny_growth
 from delegation.judge.outside import why_not_outside
 from delegation.judge.settle import RECORD_STEP, Judged, Settlement
 from delegation.judge.standing import STEP, Called, deny_without_standing
@@ -89,8 +91,12 @@ def settle_reported(
             steps=made.steps,
             claimed_cause=made.claimed_cause,
         )
-    resources = () if isinstance(cleared, Denial) else cleared.resources
-    return Settlement(made, (), resources, now.epoch), _conflict(reported, now, then)
+    if isinstance(cleared, Denial) or not now.tasks:
+        # What it was is not known, so that no flow rule of its task can be judged any more.
+        return Settlement(made, (), (), now.epoch), _conflict(reported, now, then)
+    trace = trace_of(chain, cleared.marks, now)
+    settlement = Settlement(made, (), cleared.resources, now.epoch, trace=trace)
+    return settlement, _conflict(reported, now, then)
 
 
 def _denial(code: str | None) -> Denial | None:
@@ -116,4 +122,6 @@ def _conflict(reported: Reported, now: Facts, then: Facts) -> Denial | None:
         )
         return Denial.at(STEP, alone)
     called = Called(judged.access.tool, judged.outcome.system)
-    return deny_without_standing(judged.chain, called, then, reported.at)
+    denial = deny_without_standing(judged.chain, called, then, reported.at)
+    # Of growth only what refuses its links: whether a breaker was open then is not known.
+    return denial or deny_growth(judged.chain, replace(now, tasks=()), reported.at)

@@ -77,6 +77,10 @@ def _refusal(
             "task",
             remedy="Ask the issuer for a root from an open task.",
         )
+    for link in chain.links:
+        too_many = facts.refused.get(link.id)
+        if too_many is not None:
+            return too_many
     if "link" in access.arguments and chain.leaf.id not in ancestors:
         return Refusal(
             "not_below_own_link",

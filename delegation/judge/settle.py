@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from delegation.authority.access import Access
 from delegation.authority.chain import Chain
@@ -15,7 +16,10 @@ from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
-from delegation.judge.flow import deny_unjudged_flow
+from delegation.judge.flow import deny_against_flow, trace_of
+from delegation.judge.growth import deny_growth
+from delegation.judge.history import Trace
+from delegation.judge.pace import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
 
@@ -53,6 +57,8 @@ class Settlement:
         epoch: The newest revocation that was known.
         reservations: What of the charges the service may settle later.
         ruling: The request for approval that is opened, or the approval that is used.
+        trace: What it leaves in the task's history; None when denied.
+        turns: The next turns of the paces that it keeps.
     """
 
     decision: Decision
@@ -61,6 +67,8 @@ class Settlement:
     epoch: int
     reservations: tuple[Reservation, ...] = ()
     ruling: Ruling = NOT_NEEDED
+    trace: Trace | None = None
+    turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def settle(
@@ -94,13 +102,20 @@ def settle(
     denial = (
         deny_behind(at_least_epoch, facts)
         or deny_without_standing(judged.chain, called, facts, at)
-        or deny_unjudged_flow(judged.chain)
+        or deny_growth(judged.chain, facts, at)
     )
+    if denial is not None:
+        return deny(judged, facts, denial, decision, at)
+    trace = trace_of(judged.chain, clearance.marks, facts)
+    denial = deny_against_flow(judged.chain, trace, facts, clearance.unknown)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     charges = charge(judged.chain, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
+    turns = take_turns(paces_of(judged.chain, facts.tasks), facts.turns, at)
+    if isinstance(turns, Denial):
+        return deny(judged, facts, turns, decision, at)
     ruling = judge_approval(
         judged.needed, judged.chain, judged.access, clearance, facts, decision=decision, at=at
     )
@@ -125,7 +140,14 @@ def settle(
     )
     reservations = reserve(decision, charges, clearance.reserved, at=at)
     return Settlement(
-        allowed, charges, clearance.resources, facts.epoch, reservations=reservations, ruling=ruling
+        allowed,
+        charges,
+        clearance.resources,
+        facts.epoch,
+        reservations=reservations,
+        ruling=ruling,
+        trace=trace,
+        turns=turns,
     )
 
 

@@ -68,10 +68,20 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
             return _root_denial(
                 chain, "task_expired", "The task's deadline has passed.", "Open a new task."
             )
+        if task.idle_at is not None and at >= task.idle_at:
+            return _root_denial(
+                chain, "task_idle", "The task has been idle for too long.", "Open a new task."
+            )
     for depth, link in enumerate(chain.links):
         refusal = _of_link(chain, depth, facts, at)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=link.id, depth=depth)
+    # A child task stands on the chain of whoever opened it, and on the one above that.
+    for opener in facts.above:
+        for depth, link in enumerate(opener.links):
+            refusal = _of_link(opener, depth, facts, at)
+            if refusal is not None:
+                return Denial.at(STEP, refusal, link=link.id)
     refusal = refuse_ended("tool", called.tool, facts, at)
     if refusal is None and called.system:
         refusal = refuse_ended("system", called.system, facts, at)

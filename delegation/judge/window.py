@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delegation.authority.access import Access
 from delegation.authority.chain import Chain
+from delegation.authority.grant import Grant
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
 
@@ -22,26 +23,8 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
         at: The service's clock, Unix seconds.
     """
     grant = chain.leaf.grant
-    refusal = None
-    if at >= grant.expires_at:
-        refusal = Refusal(
-            "expired",
-            "The grant is no longer valid.",
-            "expires_at",
-            at,
-            grant.expires_at,
-            "Ask the delegator for a fresh link.",
-        )
-    elif at < grant.not_before:
-        refusal = Refusal(
-            "not_yet_valid",
-            "The grant is not valid yet.",
-            "not_before",
-            at,
-            grant.not_before,
-            "Wait until the grant begins.",
-        )
-    elif access.audience not in grant.audience:
+    refusal = refuse_outside_time(grant, at)
+    if refusal is None and access.audience not in grant.audience:
         refusal = Refusal(
             "audience_not_granted",
             "The grant is for other services.",
@@ -53,3 +36,26 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
     if refusal is None:
         return None
     return Denial.at(STEP, refusal, link=chain.leaf.id, depth=len(chain.links) - 1)
+
+
+def refuse_outside_time(grant: Grant, at: int) -> Refusal | None:
+    """Return why a grant does not hold at this second, or None."""
+    if at >= grant.expires_at:
+        return Refusal(
+            "expired",
+            "The grant is no longer valid.",
+            "expires_at",
+            at,
+            grant.expires_at,
+            "Ask the delegator for a fresh link.",
+        )
+    if at < grant.not_before:
+        return Refusal(
+            "not_yet_valid",
+            "The grant is not valid yet.",
+            "not_before",
+            at,
+            grant.not_before,
+            "Wait until the grant begins.",
+        )
+    return None

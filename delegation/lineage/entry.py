@@ -9,9 +9,12 @@ from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.explain import Change
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.judge.limits import UNLIMITED, Limits
 
 Standing: TypeAlias = Literal["active", "revoked", "expired", "task_closed", "suspended"]
-TaskState: TypeAlias = Literal["open", "completed", "failed", "aborted"]
+TaskState: TypeAlias = Literal[
+    "open", "active", "completed", "failed", "aborted", "expired", "idle"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,13 @@ class LinkPath:
         links: Its ancestors' ids, root first, its own last.
         standing: Computed from the ancestors, never stored.
         ended_by: Id of the revoked link, agent, key or task that ends it; empty while active.
+        above: For a link of a child task the links of its opener's chain and of those above that.
     """
 
     links: tuple[LinkId, ...]
     standing: Standing
     ended_by: str
+    above: tuple[LinkId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +129,19 @@ class TaskEntry:
         id: The task.
         title: What it is about, as its opener wrote it: hostile text when an agent did.
         owner: The accountable human or service.
-        state: Whether it is open, or how it ended.
+        state: `open`; `active` once a call was allowed; or how it, or a task above it, ended:
+            `completed`, `failed`, `aborted`, `expired` by deadline, `idle` for too long.
         opened_at: Unix seconds.
         deadline: Unix seconds; nothing under it holds from then on.
         inferred: Whether it was rebuilt from a record rather than observed.
         ceiling: The most that any token of it may hold.
         under: The opener's link when an agent opened it.
         spent: Units used so far on the task's ledger.
+        parent: The task above, when an agent opened it.
+        idle: Seconds without an allowed call after which it is over; None for never.
+        limits: How it may grow and how fast it may call.
+        broken_until: Unix seconds until which its circuit breaker is open; 0 for never opened.
+        pinned: For a child task the catalogue revision that its opener's root pins.
     """
 
     id: TaskId
@@ -143,6 +154,11 @@ class TaskEntry:
     ceiling: Grant
     under: LinkId | None
     spent: tuple[tuple[str, int], ...]
+    parent: TaskId | None = None
+    idle: int | None = None
+    limits: Limits = UNLIMITED
+    broken_until: int = 0
+    pinned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

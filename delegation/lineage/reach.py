@@ -7,7 +7,7 @@ that "cannot reach" is a promise. It may be more: what is spent, standing and fl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from delegation.authority.capability import Capability
@@ -28,7 +28,7 @@ class Reach:
         tool: The tool as it is defined now.
         capability: What admits its calls.
         place: The capability's place in the grant.
-        labels: Labels of the tool, at the pinned revision and now.
+        labels: Labels of the tool, at the pinned revision and now, and of resources that it reaches.
         sensitivity: The higher of both.
     """
 
@@ -70,11 +70,26 @@ def reach(grant: Grant, catalogue: Catalogue, pinned: int | None) -> tuple[Reach
         if sensitivity > grant.max_sensitivity or not {then.effect, now.effect} <= {*grant.effects}:
             continue
         found += [
-            Reach(now, capability, place, frozenset({*then.labels, *now.labels}), sensitivity)
+            _labelled(
+                Reach(now, capability, place, frozenset({*then.labels, *now.labels}), sensitivity),
+                catalogue,
+            )
             for place, capability in enumerate(grant.capabilities)
             if _admits_some_call(capability, now)
         ]
     return tuple(found)
+
+
+def _labelled(reached: Reach, catalogue: Catalogue) -> Reach:
+    """Return it with the labels that resources within its reach ever had."""
+    labels = {
+        label
+        for definitions in catalogue.resources.values()
+        if reached.touches(definitions[-1][1].pattern)
+        for _, entry in definitions
+        for label in entry.labels
+    }
+    return replace(reached, labels=reached.labels | labels) if labels else reached
 
 
 def reachable_resources(reached: Reach) -> tuple[SegmentPattern, ...]:

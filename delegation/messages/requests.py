@@ -22,6 +22,20 @@ class OpenTaskBody(Body):
     lasts: int = Field(default=3600, description="Seconds until the deadline.")
     inferred: bool = False
     unsafe_wildcards: bool = False
+    idle: int | None = Field(
+        default=None, description="Seconds without an allowed call after which it is over."
+    )
+    limits: dict[str, int] | None = Field(
+        default=None, description="Limits of growth and pace, where lower than the service's."
+    )
+
+
+class OpenChildTaskBody(Body):
+    """An agent opens a task under its own link."""
+
+    token: str
+    proof: str
+    opening: dict[str, Any] = Field(description="The arguments that the proof covers.")
 
 
 class CloseTaskBody(Body):
@@ -45,6 +59,13 @@ class ToolBody(Body):
     """Record a tool's definition."""
 
     tool: dict[str, Any]
+
+
+class ResourceLabelsBody(Body):
+    """Declare labels of resources."""
+
+    pattern: str = Field(max_length=256, description="Pattern over resource names.")
+    labels: list[str] = Field(max_length=32, description="None takes earlier ones back.")
 
 
 class IssueBody(Body):

@@ -10,8 +10,10 @@ from delegation.authority.chain import Link
 from delegation.authority.explain import Change
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u, unb64u
 from delegation.errors import MalformedError
+from delegation.judge.limits import Limits
 from delegation.lineage.entry import Counts, DecisionEntry, Lineage, LinkEntry, TaskEntry
 
 
@@ -28,6 +30,11 @@ def task_json(task: TaskEntry) -> dict[str, Json]:
         "ceiling": task.ceiling.to_json(),
         "under": task.under,
         "spent": dict(task.spent),
+        "parent": task.parent,
+        "idle": task.idle,
+        "limits": task.limits.to_json(),
+        "broken_until": task.broken_until,
+        "pinned": task.pinned,
     }
 
 
@@ -49,6 +56,11 @@ def read_task(body: Mapping[str, Any]) -> TaskEntry:
             ceiling=Grant.from_json(body["ceiling"]),
             under=body["under"],
             spent=tuple(body["spent"].items()),
+            parent=body["parent"],
+            idle=body["idle"],
+            limits=Limits.from_json(body["limits"]),
+            broken_until=body["broken_until"],
+            pinned=body["pinned"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedError("A task", wanted="as the service writes it") from error
@@ -187,6 +199,11 @@ def catalogue_json(catalogue: Catalogue) -> dict[str, Json]:
             for name in sorted(catalogue.history)
             for revision, tool in catalogue.history[name]
         ],
+        "resources": [
+            {"revision": revision, "resource": entry.to_json()}
+            for pattern in sorted(catalogue.resources)
+            for revision, entry in catalogue.resources[pattern]
+        ],
     }
 
 
@@ -201,7 +218,12 @@ def read_catalogue(body: Mapping[str, Any]) -> Catalogue:
         for entry in body["tools"]:
             tool = Tool.from_json(entry["tool"])
             history[tool.name] = (*history.get(tool.name, ()), (entry["revision"], tool))
-        return Catalogue(body["revision"], history)
+        resources: dict[str, tuple[tuple[int, ResourceLabels], ...]] = {}
+        for entry in body["resources"]:
+            named = ResourceLabels.from_json(entry["resource"])
+            before = resources.get(named.pattern.text, ())
+            resources[named.pattern.text] = (*before, (entry["revision"], named))
+        return Catalogue(body["revision"], history, resources)
     except (KeyError, TypeError) as error:
         raise MalformedError("A catalogue", wanted="as the service writes it") from error
 

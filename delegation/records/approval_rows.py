@@ -18,8 +18,10 @@ from delegation.judge.approval_request import Act, RequestState
 from delegation.lineage.approval import ApprovalAct, ApprovalEntry, ApprovalState
 from delegation.lineage.entry import LinkEntry
 from delegation.records import links
+from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.approvals import living_acts, lock
-from delegation.records.tables import ACTS, API_KEYS, APPROVALS, TASKS
+from delegation.records.standing import path
+from delegation.records.tables import API_KEYS, TASKS
 from delegation.tracker.approval_work import ApprovalFilter, NewAct
 
 _MOST_TASKS = 16  # child tasks nest no deeper than chains
@@ -88,7 +90,10 @@ class ApprovalRows:
 
     def approval_holders(self, request: ApprovalEntry, *, at: int) -> frozenset[str]:
         """Return the lower-case names of all who own or operate something on the request's chain."""
-        rows = links.with_ancestors(self._connection, [request.binding.link])
+        way = path(self._connection, request.binding.link, at=at)
+        # Of a child task also the chain of whoever opened it: its opener is no stranger to it.
+        held = () if way is None else (*way.above, *way.links)
+        rows = links.with_ancestors(self._connection, held)
         names: set[str] = set()
         for entry in links.entries(self._connection, rows, at=at).values():
             names.add(entry.owner)

@@ -1,8 +1,8 @@
 """One batch: facts read, calls settled in the order they came, everything written, all in one go.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
-gate of standing, idempotency keys, nonces, links, tasks' approvals, counters, numbers. So none waits
-in a circle.
+gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, rows
+of tasks, sums of histories, numbers. So none waits in a circle.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from delegation.records.facts import BatchFacts, lock_counters, read_facts
 from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
+from delegation.records.pace import write_turns
 from delegation.records.reservation import keep_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
@@ -121,6 +122,7 @@ class _Round:
         self._charges: Mapping[CounterKey, int] = {}
         self._reservations: list[Reservation] = []
         self._approvals = ApprovalBook()
+        self._facts: BatchFacts | None = None
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -140,10 +142,14 @@ class _Round:
             epoch=self._numbers["epoch"],
             shelf=self._shelves.revoked,
             paused=self._shelves.paused,
+            openers=self._shelves.openers,
+            limits=self._shelves.limits,
         )
         self._record_links(facts)
+        facts.open_histories(self._connection, queries, settles=True)
         facts.approvals = self._approvals = ApprovalBook.locked(self._connection, queries)
         lock_counters(self._connection, queries, facts)
+        self._facts = facts
         for place, draft in self.proven.items():
             if place in self.outcomes:
                 continue
@@ -261,10 +267,16 @@ class _Round:
             if leaf in new or not facts.is_root_recorded(draft.query):
                 continue  # a chain comes whole: who has its leaf has all above it
             task = chain.origin.task
+            root = facts.tasks[task].root
             for depth, (link, proof) in enumerate(zip(chain.links, evidence, strict=True)):
-                found = RecordedLink(task, depth, draft.at, link, proof)
+                found = RecordedLink(task, depth, draft.at, link, proof, root)
                 new.setdefault((link.id, proof.format), found)
-        facts.recorded = {**facts.recorded, **record_links(self._connection, [*new.values()])}
+        known = [one for one in new.values() if one.link.id in facts.recorded]
+        unseen = [one for one in new.values() if one.link.id not in facts.recorded]
+        limits = {task: row.limits for task, row in facts.tasks.items()}
+        admitted = facts.growth.admit(self._connection, unseen, limits)
+        recorded = record_links(self._connection, [*known, *admitted])
+        facts.recorded = {**facts.recorded, **recorded}
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""
@@ -278,6 +290,10 @@ class _Round:
                     )
                 ],
             )
+        if self._facts is not None:
+            write_turns(self._connection, self._facts.turned)
+            self._facts.growth.write(self._connection)
+            self._facts.histories.write(self._connection)
         self._approvals.write(self._connection)
         for (minute, code), count in sorted(counts.items()):
             added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)

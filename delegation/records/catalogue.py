@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from typing import Final, cast
+
+from sqlalchemy import Connection, select
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue, Tool
-from delegation.records.tables import TOOLS
+from delegation.authority.resource_labels import ResourceLabels
+from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.tables import NUMBERS, TOOLS
+
+_NEWEST: Final = select(NUMBERS.c.n).where(NUMBERS.c.name == "catalogue")
 
 
 class CatalogueShelf:
@@ -25,8 +31,7 @@ class CatalogueShelf:
 
     def newest(self, connection: Connection) -> Catalogue:
         """Return the catalogue at the revision that this connection sees."""
-        revision = connection.execute(select(func.max(TOOLS.c.revision))).scalar_one() or 0
-        return self.at(connection, revision)
+        return self.at(connection, connection.execute(_NEWEST).scalar_one())
 
     def at(self, connection: Connection, revision: int) -> Catalogue:
         """Return the catalogue at a revision that this connection sees."""
@@ -42,7 +47,14 @@ class CatalogueShelf:
         for row in connection.execute(query.order_by(TOOLS.c.revision)):
             tool = Tool.from_json(canonical.parse(row.definition))
             history[tool.name] = (*history.get(tool.name, ()), (row.revision, tool))
-        found = Catalogue(revision, history)
+        resources = dict(catalogue.resources)
+        declared = select(RESOURCE_LABELS).where(
+            RESOURCE_LABELS.c.revision > catalogue.revision, RESOURCE_LABELS.c.revision <= revision
+        )
+        for row in connection.execute(declared.order_by(RESOURCE_LABELS.c.revision)):
+            entry = ResourceLabels(row.pattern, cast("list[str]", canonical.parse(row.labels)))
+            resources[row.pattern] = (*resources.get(row.pattern, ()), (row.revision, entry))
+        found = Catalogue(revision, history, resources)
         if revision > held.revision:
             self._newest = found
         return found

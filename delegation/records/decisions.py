@@ -18,6 +18,7 @@ from delegation.canonical import Json
 from delegation.judge.decision import Decision, Denial, Outcome, Step
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import DecisionEntry
+from delegation.records import flow
 from delegation.records.tables import DECISIONS
 from delegation.tracker.work import DecisionDetail
 
@@ -97,6 +98,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "valid_until": decision.valid_until,
         "steps": "".join(_LETTERS[step.outcome] for step in decision.steps),
         "claimed_cause": decision.claimed_cause,
+        "trace": None,
         "epoch": epoch,
         "catalogue": catalogue,
         "arguments_digest": b"",
@@ -126,6 +128,7 @@ def proven_row(
         "audience": access.audience,
         "purpose": access.purpose,
         "resources": _text([*settlement.resources]),
+        "trace": None if settlement.trace is None else flow.text_of(settlement.trace),
         "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent.encode()),
         "access": access.encoded.decode(),
         "arguments": _text(dict(decision.arguments)),

@@ -15,19 +15,22 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from delegation.authority.ids import TaskId
+from delegation.authority.chain import Chain
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
+from delegation.judge.limits import Limits
+from delegation.judge.pace import PaceKey, paces_of
 from delegation.judge.settle import Settlement
 from delegation.records.approvals import ApprovalBook
 from delegation.records.changes import AT_ONCE
 from delegation.records.database import upsert
+from delegation.records.flow import Histories, open_histories
+from delegation.records.growth import Growth
+from delegation.records.openers import OpenerShelf
+from delegation.records.pace import read_turns
 from delegation.records.paused import Paused, PausedShelf
-from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS, TASKS
+from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS
+from delegation.records.tasks import TaskRowFact, read_tasks, task_chain
 
-_MAX_TASKS: Final = 16  # child tasks nest no deeper than chains
-_ALL_TASKS: Final = select(
-    TASKS.c.id, TASKS.c.state, TASKS.c.deadline, TASKS.c.parent, TASKS.c.owner
-).where(TASKS.c.id.in_(bindparam("ids", expanding=True)))
 _ROOTS: Final = select(LINKS.c.id, LINKS.c.task).where(
     LINKS.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -104,6 +107,10 @@ class BatchFacts:
         used: Units used, by counter.
         limits: Limits of the ledgers and budgets, by counter.
         approvals: What is known about the consent that calls of the batch need.
+        histories: Histories of the calls' root tasks.
+        openers: Chains of the links under which child tasks were opened.
+        growth: What the batch adds to its tasks.
+        turns: Next turns by pace.
     """
 
     epoch: int
@@ -117,6 +124,11 @@ class BatchFacts:
     limits: dict[CounterKey, int] = field(default_factory=dict)
     touched: dict[CounterKey, int] = field(default_factory=dict)
     approvals: ApprovalBook = field(default_factory=ApprovalBook)
+    histories: Histories = field(default_factory=lambda: Histories({}))
+    openers: Mapping[str, Chain] = field(default_factory=dict)
+    growth: Growth = field(default_factory=Growth)
+    turns: dict[tuple[str, str], int] = field(default_factory=dict)
+    turned: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
         """Return the facts of one call as they stand after the calls before it."""
@@ -127,8 +139,11 @@ class BatchFacts:
             limit = self.limits.get(CounterKey("task", task, unit))
             if limit is not None:
                 ledger[unit] = limit
+        tasks = task_chain(self.tasks, task, self.growth, query.at)
+        above = self.above(tasks)
         return Facts(
-            tasks=task_chain(self.tasks, task),
+            # An opener's chain that is not recorded whole makes the task as unknown as none.
+            tasks=tasks if above is not None else (),
             is_root_recorded=self.is_root_recorded(query),
             is_nonce_used=is_nonce_used,
             epoch=self.epoch,
@@ -140,28 +155,46 @@ class BatchFacts:
             used=self.used,
             ledger=ledger,
             approval=self.approvals.of(query),
+            history=self.histories.of(task),
+            above=above or (),
+            ledgers=self.limits,
+            refused=self.growth.refused,
+            turns=self.turns,
         )
 
     def is_root_recorded(self, query: Query) -> bool:
         """Return whether this very root was recorded when it was issued, for this very task."""
         return self.recorded.get(query.chain.root.id) == query.chain.origin.task
 
+    def above(self, tasks: tuple[TaskFact, ...]) -> tuple[Chain, ...] | None:
+        """Return the chains on which these tasks were opened, nearest first; None if one is unknown."""
+        unders = [under for task in tasks if (under := self.tasks[task.id].under) is not None]
+        found = [self.openers[under] for under in unders if under in self.openers]
+        return tuple(found) if len(found) == len(unders) else None
+
     def charge(self, settlement: Settlement) -> None:
-        """Let the next calls of the batch see what this one charged, asked for and used up."""
+        """Let the next calls of the batch see what this one charged, asked for, left, or was denied."""
         self.approvals.note(settlement)
+        self.turns.update(settlement.turns)
+        self.turned.update(settlement.turns)
         for charge in settlement.charges:
             self.used[charge.key] = self.used.get(charge.key, 0) + charge.amount
             self.touched[charge.key] = self.touched.get(charge.key, 0) + charge.amount
+        decision, trace = settlement.decision, settlement.trace
+        if trace is not None and decision.task is not None:
+            self.histories.remember(decision.task, trace, decision.id)
+        is_timed = any(row.idle is not None for row in self.tasks.values())
+        if decision.task is not None and (decision.denial is not None or (trace and is_timed)):
+            tasks = task_chain(self.tasks, decision.task, self.growth, decision.at)
+            timed = [(t.id, t.limits, t.idle_at is not None) for t in tasks]
+            self.growth.decided(decision, timed)
 
-
-@dataclass(frozen=True, slots=True)
-class TaskRowFact:
-    """A task's row, as far as standing asks."""
-
-    is_open: bool
-    deadline: int
-    parent: str | None
-    owner: str
+    def open_histories(
+        self, connection: Connection, queries: Sequence[Query], *, settles: bool
+    ) -> None:
+        """Lock and read the histories of the calls' root tasks, once the tasks are known."""
+        roots = {task: row.root for task, row in self.tasks.items()}
+        self.histories = open_histories(connection, queries, roots, settles=settles)
 
 
 def read_facts(
@@ -171,10 +204,15 @@ def read_facts(
     epoch: int,
     shelf: RevokedShelf,
     paused: PausedShelf,
+    openers: OpenerShelf,
+    limits: Limits,
     settles: bool = True,
 ) -> BatchFacts:
     """Return the facts of a batch but for its counters, which are locked later."""
-    links = [link for query in queries for link in query.chain.links]
+    tasks = read_tasks(connection, {query.chain.origin.task for query in queries}, limits)
+    above = openers.read(connection, {t.under for t in tasks.values() if t.under is not None})
+    chains = [*(query.chain for query in queries), *above.values()]
+    links = [link for chain in chains for link in chain.links]
     by_key, by_name = read_agents(
         connection, (k.holder_key for k in links), (k.holder_name for k in links)
     )
@@ -182,7 +220,8 @@ def read_facts(
         epoch=epoch,
         revoked=shelf.upto(connection, epoch, settles=settles),
         paused=paused.upto(connection, epoch, settles=settles),
-        tasks=read_tasks(connection, {query.chain.origin.task for query in queries}),
+        tasks=tasks,
+        openers=above,
         recorded={
             row.id: row.task
             for row in connection.execute(_ROOTS, {"ids": list({k.id for k in links})})
@@ -207,37 +246,11 @@ def read_agents(
     return by_key, by_name
 
 
-def task_chain(tasks: Mapping[str, TaskRowFact], task: str) -> tuple[TaskFact, ...]:
-    """Return a task and those above it, nearest first; empty where one is unknown or too far up."""
-    found: list[TaskFact] = []
-    wanted: str | None = task
-    while wanted is not None and len(found) < _MAX_TASKS:
-        row = tasks.get(wanted)
-        if row is None:
-            return ()
-        found.append(TaskFact(TaskId(wanted), row.is_open, row.deadline, row.owner))
-        wanted = row.parent
-    # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
-    return tuple(found) if wanted is None else ()
-
-
-def read_tasks(connection: Connection, tasks: Iterable[str]) -> dict[str, TaskRowFact]:
-    """Return these tasks and all above them, by id."""
-    found: dict[str, TaskRowFact] = {}
-    wanted = set(tasks)
-    for _ in range(_MAX_TASKS):
-        if not wanted:
-            break
-        for row in connection.execute(_ALL_TASKS, {"ids": list(wanted)}):
-            found[row.id] = TaskRowFact(row.state == "open", row.deadline, row.parent, row.owner)
-        wanted = {t.parent for t in found.values() if t.parent is not None} - found.keys()
-    return found
-
-
 def counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
     """Read the batch's counters without locking them; for plans, which charge nothing."""
-    ledgers, limits = _counter_keys(queries)
+    ledgers, limits = _counter_keys(queries, facts)
     _read_counters(connection, [*ledgers, *limits], facts, _COUNTED)
+    facts.turns = read_turns(connection, _paces(queries, facts), settles=False)
 
 
 def lock_counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
@@ -245,11 +258,21 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
 
     A link's counter is made here at its first use, with the limit that its signed grant states.
     """
-    ledgers, limits = _counter_keys(queries)
+    ledgers, limits = _counter_keys(queries, facts)
     wanted = [*ledgers, *limits]
     if not wanted:
         return
     _read_counters(connection, wanted, facts, _LOCKED)
+    _make_counters(connection, wanted, limits, facts)
+    facts.turns = read_turns(connection, _paces(queries, facts), settles=True)
+
+
+def _make_counters(
+    connection: Connection,
+    wanted: Sequence[CounterKey],
+    limits: Mapping[CounterKey, int],
+    facts: BatchFacts,
+) -> None:
     missing = sorted(
         (key.scope, key.id, key.unit, limit)
         for key, limit in limits.items()
@@ -266,14 +289,37 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
     _read_counters(connection, wanted, facts, _LOCKED)
 
 
-def _counter_keys(queries: Sequence[Query]) -> tuple[set[CounterKey], dict[CounterKey, int]]:
-    """Return the ledgers' counters, and the links' with their limits."""
+def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:
+    """Return the paces that the calls must keep."""
+    if not any(row.limits.is_paced for row in facts.tasks.values()):
+        return []
+    return [
+        pace.key
+        for query in queries
+        if query.units
+        for pace in paces_of(
+            query.chain,
+            task_chain(facts.tasks, query.chain.origin.task, facts.growth, query.at),
+        )
+    ]
+
+
+def _counter_keys(
+    queries: Sequence[Query], facts: BatchFacts
+) -> tuple[set[CounterKey], dict[CounterKey, int]]:
+    """Return the ledgers' counters, and the links' with their limits, openers' among them."""
     limits: dict[CounterKey, int] = {}
     ledgers: set[CounterKey] = set()
+    standing_on: dict[str, tuple[tuple[TaskFact, ...], tuple[Chain, ...]]] = {}
     for query in queries:
+        task = query.chain.origin.task
+        if task not in standing_on:
+            tasks = task_chain(facts.tasks, task, facts.growth, query.at)
+            standing_on[task] = (tasks, facts.above(tasks) or ())
+        tasks, above = standing_on[task]
         for unit in query.units:
-            ledgers.add(CounterKey("task", query.chain.origin.task, unit))
-            for link in query.chain.links:
+            ledgers.update(CounterKey("task", one.id, unit) for one in tasks)
+            for link in (link for chain in (query.chain, *above) for link in chain.links):
                 limit = link.grant.budget.get(unit)
                 if limit is not None:
                     limits[CounterKey("link", link.id, unit)] = limit

@@ -18,7 +18,15 @@ from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import take_number
-from delegation.records.standing import NOBODY, Registered, Standings, State, ended_of, subjects_of
+from delegation.records.standing import (
+    NOBODY,
+    Registered,
+    Standings,
+    State,
+    ended_of,
+    opener_states,
+    subjects_of,
+)
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
@@ -98,6 +106,7 @@ class RecordedLink:
     at: int
     link: Link
     evidence: LinkEvidence
+    root: str
 
 
 def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[str, str]:
@@ -142,7 +151,7 @@ def _key(item: tuple[tuple[str, str], object]) -> tuple[str, str]:
 
 def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
     return {
-        "root": new.task,
+        "root": new.root,
         "id": new.link.id,
         "sequence": sequence,
         "task": new.task,
@@ -247,7 +256,8 @@ class _Context(Standings):
             for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
         }
         ended = ended_of(connection, subjects_of(found, agents, tasks), at)
-        super().__init__(agents, tasks, ended, at)
+        openers = opener_states(connection, tasks.values(), at=at)
+        super().__init__(agents, tasks, ended, at, openers)
         self.counts: dict[tuple[str, bool], int] = {}
         self.formats: dict[str, list[str]] = {}
         for links in _parts(row.id for row in found):

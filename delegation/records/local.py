@@ -11,10 +11,13 @@ from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING, AgentFact, Facts, Subject, TaskFact
+from delegation.judge.limits import Limits
 from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called
 from delegation.lineage.local import LocalEntry
-from delegation.records.facts import read_agents, read_tasks, task_chain
+from delegation.records.facts import read_agents
+from delegation.records.flow_tables import FLOW_HISTORIES
+from delegation.records.growth import Growth
 from delegation.records.numbers import read_numbers
 from delegation.records.standing import ended_of
 from delegation.records.tables import (
@@ -26,8 +29,12 @@ from delegation.records.tables import (
     LOCAL_DECISIONS,
     TASKS,
 )
+from delegation.records.tasks import read_tasks, task_chain
 
 _ROOT: Final = select(LINKS.c.task).where(LINKS.c.id == bindparam("root"), LINKS.c.depth == 0)
+_KEPT: Final = select(FLOW_HISTORIES.c.root).where(
+    FLOW_HISTORIES.c.root.in_(bindparam("roots", expanding=True))
+)
 _LEDGER: Final = select(
     exists().where(
         COUNTERS.c.scope == "task", COUNTERS.c.id.in_(bindparam("tasks", expanding=True))
@@ -36,7 +43,7 @@ _LEDGER: Final = select(
 
 
 def root_standing(
-    connection: Connection, root: LinkId, holders: Sequence[Holder]
+    connection: Connection, root: LinkId, holders: Sequence[Holder], defaults: Limits
 ) -> RootStanding | None:
     """Return what step 10 asks about a root and holders below it; None if it is unknown.
 
@@ -47,16 +54,42 @@ def root_standing(
     task = connection.execute(_ROOT, {"root": root}).scalar_one_or_none()
     if task is None:
         return None
-    tasks = task_chain(read_tasks(connection, [task]), task)
+    known = read_tasks(connection, [task], defaults)
+    # No breaker is asked about here, so the instant does not matter.
+    tasks = task_chain(known, task, Growth(), 0)
     by_key, by_name = read_agents(
         connection, (holder.key for holder in holders), (holder.name for holder in holders)
     )
     ledger = connection.execute(_LEDGER, {"tasks": [found.id for found in tasks] or [task]})
-    needs = ("ledger",) if ledger.scalar_one() else ()
-    return RootStanding(root, tasks, by_key, by_name, needs, epoch)
+    needs = ["ledger"] if ledger.scalar_one() else []
+    needs += _unseen(tasks, defaults)
+    roots = list({row.root for row in known.values()})
+    if connection.execute(_KEPT, {"roots": roots}).first() is not None:
+        needs.append("flow")
+    return RootStanding(root, tasks, by_key, by_name, tuple(needs), epoch)
 
 
-def facts_at(connection: Connection, chain: Chain, called: Called, *, at: int) -> Facts:
+def _unseen(tasks: Sequence[TaskFact], defaults: Limits) -> list[str]:
+    """Return what else of these tasks nobody sees whole but the service.
+
+    A child task stands on its opener's chain and spends from it; neither is told elsewhere. The
+    breaker that the service sets for every task is not counted, unless it was open before: then no
+    task's calls could be settled elsewhere.
+    """
+    found = ["child_task"] if len(tasks) > 1 else []
+    if any(task.idle_at is not None for task in tasks):
+        found.append("idle")
+    if any(task.limits.is_paced for task in tasks):
+        found.append("pace")
+    most = defaults.denials_per_minute
+    if any(task.broken_until or task.limits.denials_per_minute != most for task in tasks):
+        found.append("circuit")
+    return found
+
+
+def facts_at(
+    connection: Connection, chain: Chain, called: Called, *, at: int, defaults: Limits
+) -> Facts:
     """Return what step 10 asks about a call, as it was known at an earlier instant.
 
     Args:
@@ -64,9 +97,11 @@ def facts_at(connection: Connection, chain: Chain, called: Called, *, at: int) -
         chain: The verified chain.
         called: Tool and system.
         at: Unix seconds.
+        defaults: The service's own limits.
     """
     task = connection.execute(_ROOT, {"root": chain.root.id}).scalar_one_or_none()
-    tasks = [] if task is None else task_chain(read_tasks(connection, [task]), task)
+    known = {} if task is None else read_tasks(connection, [task], defaults)
+    tasks = () if task is None else task_chain(known, task, Growth(), at)
     ends = select(TASKS.c.id, TASKS.c.closed_at).where(TASKS.c.id.in_([t.id for t in tasks]))
     closed = {row.id: row.closed_at for row in connection.execute(ends)}
     by_key, by_name = _agents_at(connection, chain, at)

@@ -110,8 +110,10 @@ def _compare_part(connection: Connection, part: Sequence[Leaf], found: Findings,
             )
             for row in connection.execute(_EVIDENCE, {"ids": ids})
         }
+        above = [name for leaf in links if (name := _above(leaf)) is not None]
+        roots = {row.id: row.root for row in connection.execute(_LINKS, {"ids": above})}
         for leaf in links:
-            _compare_link(kept.get(leaf.id), proofs, leaf, found)
+            _compare_link(kept.get(leaf.id), proofs, leaf, roots, found)
 
 
 def _compare_decisions(
@@ -144,16 +146,26 @@ def _compare_decisions(
             found.add("row_erased_early", f"Decision {leaf.id} was erased before its time.")
 
 
+def _above(leaf: LinkLeaf) -> str | None:
+    """Return the link above: the parent; of a child task's root the one that it was opened under."""
+    return leaf.link.parent if leaf.link.origin is None else leaf.link.origin.under
+
+
 def _compare_link(
-    row: Any, proofs: dict[tuple[str, str], LinkEvidence], leaf: LinkLeaf, found: Findings
+    row: Any,
+    proofs: dict[tuple[str, str], LinkEvidence],
+    leaf: LinkLeaf,
+    roots: dict[str, str],
+    found: Findings,
 ) -> None:
     if row is None:
         found.add("row_missing", f"Link {leaf.id} stands in the log and was deleted.")
         return
-    link = leaf.link
+    link, above = leaf.link, _above(leaf)
     wanted = {
         "task": leaf.task,
-        "root": leaf.task,
+        # The root task of what is above, which is compared by its own leaf.
+        "root": leaf.task if above is None else roots.get(above),
         "sequence": leaf.sequence,
         "depth": leaf.depth,
         "at": leaf.at,

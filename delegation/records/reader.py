@@ -8,10 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from delegation import canonical
 from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
 from delegation.authority.chain import Chain
-from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.lease import ReplicaEntry
@@ -46,7 +44,6 @@ from delegation.records.tables import (
     AGENTS,
     ANNOUNCED,
     API_KEYS,
-    COUNTERS,
     DECISIONS,
     LINKS,
     OUTCOMES,
@@ -54,6 +51,7 @@ from delegation.records.tables import (
     TASKS,
     UNPROVEN,
 )
+from delegation.records.task_entries import task_entries
 from delegation.records.usage import last_use
 from delegation.tracker.work import (
     Agent,
@@ -90,24 +88,29 @@ class SqlReader(ApprovalRows):
             epoch=epoch,
             shelf=self._shelves.revoked,
             paused=self._shelves.paused,
+            openers=self._shelves.openers,
+            limits=self._shelves.limits,
             settles=False,
         )
+        found.open_histories(self._connection, [query], settles=False)
         counters(self._connection, [query], found)
         found.approvals = ApprovalBook.read(self._connection, [query])
         return found.of(query, is_nonce_used=False)
 
-    def task(self, task: TaskId) -> TaskEntry | None:
+    def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
         """Return a task, or None."""
         row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
-        return None if row is None else self._task(row)
+        return None if row is None else self._task(row, at)
 
-    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(
+        self, wanted: TaskFilter, *, after: str | None, limit: int, at: int
+    ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
         query = select(TASKS).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(limit)
         if wanted.owner is not None:
             query = query.where(TASKS.c.owner == wanted.owner)
         if wanted.is_open is not None:
-            is_open = TASKS.c.state == "open"
+            is_open = (TASKS.c.state == "open") & (TASKS.c.deadline > at)
             query = query.where(is_open if wanted.is_open else ~is_open)
         if after is not None:
             mark = self._connection.execute(select(TASKS).where(TASKS.c.id == after)).one_or_none()
@@ -117,25 +120,12 @@ class SqlReader(ApprovalRows):
                 (TASKS.c.opened_at < mark.opened_at)
                 | ((TASKS.c.opened_at == mark.opened_at) & (TASKS.c.id > mark.id))
             )
-        return [self._task(row) for row in self._connection.execute(query).all()]
+        rows = self._connection.execute(query).all()
+        return task_entries(self._connection, rows, at=at, defaults=self._shelves.limits)
 
-    def _task(self, row: Row[Any]) -> TaskEntry:
-        ledger = select(COUNTERS.c.unit, COUNTERS.c.used).where(
-            COUNTERS.c.scope == "task", COUNTERS.c.id == row.id
-        )
-        spent = self._connection.execute(ledger.order_by(COUNTERS.c.unit)).all()
-        return TaskEntry(
-            id=TaskId(row.id),
-            title=row.title,
-            owner=row.owner,
-            state=row.state,
-            opened_at=row.opened_at,
-            deadline=row.deadline,
-            inferred=bool(row.inferred),
-            ceiling=Grant.from_json(canonical.parse(row.ceiling)),
-            under=row.under,
-            spent=tuple((unit, used) for unit, used in spent),
-        )
+    def _task(self, row: Row[Any], at: int) -> TaskEntry:
+        (entry,) = task_entries(self._connection, [row], at=at, defaults=self._shelves.limits)
+        return entry
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
@@ -215,7 +205,7 @@ class SqlReader(ApprovalRows):
         if past:
             query = query.where(DECISIONS.c.at <= at)
         made = self._connection.execute(query).all()
-        entry = self._task(row)
+        entry = self._task(row, at)
         if past:
             is_over = row.closed_at is not None and row.closed_at <= at
             spent = decisions.spent(made, {unit for unit, _ in entry.spent})
@@ -277,11 +267,12 @@ class SqlReader(ApprovalRows):
 
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
-        return local.root_standing(self._connection, root, holders)
+        return local.root_standing(self._connection, root, holders, self._shelves.limits)
 
     def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
         """Return what step 10 asks about a call, as it was known at an earlier instant."""
-        return local.facts_at(self._connection, chain, called, at=at)
+        limits = self._shelves.limits
+        return local.facts_at(self._connection, chain, called, at=at, defaults=limits)
 
     def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
         """Return whether a proof was used in any recorded decision, however long ago."""

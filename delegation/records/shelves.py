@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.catalogue import CatalogueShelf
 from delegation.records.facts import RevokedShelf
+from delegation.records.openers import OpenerShelf
 from delegation.records.paused import PausedShelf
 
 
@@ -17,10 +19,14 @@ class Shelves:
         catalogue: The newest catalogue that was parsed.
         revoked: All revocations up to an epoch.
         paused: All suspensions and later ends up to an epoch.
+        openers: Chains on which child tasks stand.
+        limits: The service's own limits of every task.
         forgotten_at: Unix seconds of the last round of forgetting claims.
     """
 
     catalogue: CatalogueShelf = field(default_factory=CatalogueShelf)
     revoked: RevokedShelf = field(default_factory=RevokedShelf)
     paused: PausedShelf = field(default_factory=PausedShelf)
+    openers: OpenerShelf = field(default_factory=OpenerShelf)
+    limits: Limits = DEFAULTS
     forgotten_at: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -28,14 +28,16 @@ _PATH: Final = text(
         SELECT l.id, l.parent, l.task, l.depth, l.holder_key, l.holder_name, l.expires_at, up.n + 1
         FROM link l JOIN up ON l.id = up.parent WHERE up.n < {MAX_LINKS}
     ) SELECT up.id, up.parent, up.task, up.holder_key, up.holder_name, up.expires_at,
-        k.agent, a.owner AS agent_owner, a.recertify_by, t.owner, t.state, t.closed_at, t.deadline
+        k.agent, a.owner AS agent_owner, a.recertify_by, t.owner, t.state, t.closed_at, t.deadline,
+        t.under, t.idle, t.opened_at, t.last_call_at
     FROM up JOIN task t ON t.id = up.task
     LEFT JOIN agent_key k ON k.key = up.holder_key LEFT JOIN agent a ON a.name = k.agent
     ORDER BY up.n DESC"""  # noqa: S608  # a constant bound, no input
 ).columns(
     LINKS.c.id, LINKS.c.parent, LINKS.c.task, LINKS.c.holder_key, LINKS.c.holder_name,
     LINKS.c.expires_at, AGENT_KEYS.c.agent, column("agent_owner", Text), AGENTS.c.recertify_by, TASKS.c.owner,
-    TASKS.c.state, TASKS.c.closed_at, TASKS.c.deadline,
+    TASKS.c.state, TASKS.c.closed_at, TASKS.c.deadline, TASKS.c.under, TASKS.c.idle,
+    TASKS.c.opened_at, TASKS.c.last_call_at,
 )  # fmt: skip
 # All subjects travel as one value: a list of hundreds of parameters costs more than the answer.
 _ACTS: Final = "r.act IN ('revoke', 'suspend', 'resume') AND r.effective_at <= :at ORDER BY r.epoch"
@@ -52,6 +54,7 @@ _ENDED_POSTGRES: Final = (
     .bindparams(bindparam("kinds", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
     .columns(REVOCATIONS.c.kind, REVOCATIONS.c.id, REVOCATIONS.c.act)
 )
+_NESTED: Final = 16  # tasks on a way up, more than child tasks nest
 _key_text = lru_cache(maxsize=16_384)(b64u)  # asked again for each link below
 
 
@@ -83,6 +86,7 @@ class Standings:
         tasks: Their tasks' rows.
         ended: Which of their subjects are revoked or suspended.
         at: The instant, Unix seconds.
+        openers: How the links stand under which these tasks were opened, where they were.
     """
 
     def __init__(
@@ -91,15 +95,21 @@ class Standings:
         tasks: Mapping[str, Any],
         ended: Mapping[tuple[str, str], str],
         at: int,
+        openers: Mapping[str, State],
     ) -> None:
         self.agents = agents
         self.tasks = tasks
         self.ended = ended
         self.at = at
+        self.openers = openers
 
     def state(self, row: Row[Any], above: State | None) -> State:
         """Return the row's standing: the first of its ancestors' ends, else its own."""
         task = self.tasks[row.task]
+        if above is None and task.under is not None:  # the root of a child task
+            # Under an opener that is not recorded nothing stands.
+            unknown = State("task_closed", task.under, task.owner)
+            above = self.openers.get(task.under, unknown)
         agent, answers, recertify_by = self.agents.get(row.holder_key, NOBODY)
         owner = answers if agent == row.holder_name else ""
         owner = owner or (above.owner if above is not None else task.owner)
@@ -123,6 +133,10 @@ class Standings:
             return State("task_closed", row.task, owner)
         if self.at >= task.deadline or self.at >= row.expires_at:
             return State("expired", row.id if self.at >= row.expires_at else row.task, owner)
+        if task.idle is not None:
+            called = max(task.opened_at, task.last_call_at or 0)
+            if self.at >= called + task.idle:
+                return State("expired", row.task, owner)
         if above is not None and above.standing == "suspended":
             return replace(above, owner=owner)
         for kind, identity in subjects:
@@ -136,27 +150,62 @@ class Standings:
 def path(connection: Connection, link: str, *, at: int) -> LinkPath | None:
     """Return a link's way up and its standing, or None if it is not recorded.
 
-    Two statements whatever the depth: the way up with what stands beside each link, and which of
-    it is revoked. Not read: grants, evidence, decisions (`entries`).
+    Two statements whatever the depth, and two more for each task above: the way up with what stands
+    beside each link, and which of it is revoked. Not read: grants, evidence, decisions (`entries`).
     """
-    found = connection.execute(_PATH, {"id": link}).all()
-    if not found:
-        return None
-    agents = {
-        row.holder_key: Registered(row.agent, row.agent_owner, row.recertify_by)
-        for row in found
-        if row.agent
-    }
-    tasks = {row.task: row for row in found}
-    ended = ended_of(connection, subjects_of(found, agents, tasks), at)
-    standings = Standings(agents, tasks, ended, at)
-    state: State | None = None
-    for row in found:
-        state = standings.state(row, state)
-    if state is None:  # a loop over at least one row set it
-        raise AssertionError
-    ids = tuple(LinkId(row.id) for row in found)
-    return LinkPath(ids, state.standing, state.ended_by)
+    return _Climb(connection, at).path(link, _NESTED)
+
+
+def opener_states(connection: Connection, tasks: Iterable[Any], *, at: int) -> dict[str, State]:
+    """Return how the links stand under which these tasks were opened, as far as they are recorded.
+
+    Args:
+        connection: A snapshot, or a transaction that writes.
+        tasks: Rows of tasks.
+        at: The instant, Unix seconds.
+    """
+    climb = _Climb(connection, at)
+    for under in sorted({task.under for task in tasks if task.under is not None}):
+        climb.path(under, _NESTED)
+    return climb.states
+
+
+class _Climb:
+    """Ways up from links through the tasks above theirs; each is gone once."""
+
+    def __init__(self, connection: Connection, at: int) -> None:
+        self._connection = connection
+        self._at = at
+        self._paths: dict[str, LinkPath] = {}
+        self.states: dict[str, State] = {}
+
+    def path(self, link: str, nested: int) -> LinkPath | None:
+        """Return a link's way up; none beyond so many tasks, so that a circle of them ends."""
+        if link in self._paths:
+            return self._paths[link]
+        found = self._connection.execute(_PATH, {"id": link}).all()
+        if not found or nested == 0:
+            return None
+        under = found[0].under
+        opener = None if under is None else self.path(under, nested - 1)
+        agents = {
+            row.holder_key: Registered(row.agent, row.agent_owner, row.recertify_by)
+            for row in found
+            if row.agent
+        }
+        tasks = {row.task: row for row in found}
+        ended = ended_of(self._connection, subjects_of(found, agents, tasks), self._at)
+        standings = Standings(agents, tasks, ended, self._at, self.states)
+        state: State | None = None
+        for row in found:
+            state = standings.state(row, state)
+        if state is None:  # a loop over at least one row set it
+            raise AssertionError
+        self.states[link] = state
+        above = () if opener is None else (*opener.above, *opener.links)
+        ids = tuple(LinkId(row.id) for row in found)
+        made = self._paths[link] = LinkPath(ids, state.standing, state.ended_by, above)
+        return made
 
 
 def subjects_of(

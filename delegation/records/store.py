@@ -12,6 +12,7 @@ from sqlalchemy import text
 from delegation.authority.catalogue import Catalogue
 from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
+from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.bell import Bell
 from delegation.records.database import Database
 from delegation.records.erasing import erase_before
@@ -27,11 +28,12 @@ from delegation.tracker.draft import AnyDraft
 from delegation.tracker.work import WriterStats
 
 
-def open_store(url: str) -> SqlStore:
+def open_store(url: str, *, limits: Limits = DEFAULTS) -> SqlStore:
     """Return the store at a URL. An empty database gets its tables; another revision is refused.
 
     Args:
         url: `sqlite://` in memory, `sqlite:///file`, or `postgresql://user@host/name`.
+        limits: How any task may grow and how fast it may call.
 
     Raises:
         ConfigurationError: The URL names no such database, or the server is not durable.
@@ -46,16 +48,16 @@ def open_store(url: str) -> SqlStore:
     except BaseException:
         database.close()
         raise
-    return SqlStore(database)
+    return SqlStore(database, limits)
 
 
 class SqlStore:
     """See `tracker.work.Store`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits = DEFAULTS) -> None:
         """Use a database whose schema is at this program's revision."""
         self._database = database
-        self._shelves = Shelves()
+        self._shelves = Shelves(limits=limits)
         self._gate = UnprovenGate()
         self._bell = Bell(database)
         self.writer = DecisionWriter(database, self._shelves)

@@ -84,6 +84,16 @@ class TaskRow(Table, table=True):
     deadline: int = Field(sa_type=BigInteger)
     closed_at: int | None = Field(default=None, sa_type=BigInteger)
     inferred: bool = False
+    pinned: int | None = Field(default=None, sa_type=BigInteger)
+    idle: int | None = Field(default=None, sa_type=BigInteger)
+    last_call_at: int | None = Field(default=None, sa_type=BigInteger)
+    limits: str | None = Field(default=None, sa_type=Text)
+    links: int = Field(default=0, sa_type=BigInteger)
+    link_minute: int = Field(default=0, sa_type=BigInteger)
+    minute_links: int = Field(default=0, sa_type=BigInteger)
+    denial_minute: int = Field(default=0, sa_type=BigInteger)
+    denials: int = Field(default=0, sa_type=BigInteger)
+    broken_until: int = Field(default=0, sa_type=BigInteger)
 
 
 class CounterRow(Table, table=True):
@@ -175,6 +185,7 @@ class DecisionRow(Table, table=True):
     valid_until: int = Field(sa_type=BigInteger)
     steps: str
     claimed_cause: str | None = None
+    trace: str | None = Field(default=None, sa_type=Text)
     epoch: int = Field(sa_type=BigInteger)
     catalogue: int = Field(sa_type=BigInteger)
     arguments_digest: bytes = Field(sa_type=LargeBinary)
@@ -358,59 +369,6 @@ class UnprovenCountRow(Table, table=True):
     count: int = Field(sa_type=BigInteger)
 
 
-class ApprovalRow(Table, table=True):
-    """A request for approval, and the signed approval once it was granted.
-
-    Arguments can be erased; the binding's digest of them stays. Expiry is computed, never stored.
-    """
-
-    __tablename__ = "approval"
-    __table_args__ = (
-        CheckConstraint("state IN ('pending', 'granted', 'refused', 'used')", name="state"),
-        Index(None, "binding", "sequence"),
-        Index(None, "task", "state", "expires_at"),
-    )
-    id: str = Field(primary_key=True)
-    sequence: int = Field(sa_type=BigInteger, unique=True)
-    binding: bytes = Field(sa_type=LargeBinary)
-    state: str
-    task: str = Field(foreign_key="task.id")
-    link: str = Field(foreign_key="link.id", index=True)
-    tool: str
-    audience: str
-    bound: str = Field(sa_type=Text)
-    rules: str = Field(sa_type=Text)
-    arguments: str | None = Field(default=None, sa_type=Text)
-    purpose: str
-    cause: str | None = None
-    cost: str
-    resources: str = Field(sa_type=Text)
-    opened_by: str
-    at: int = Field(sa_type=BigInteger)
-    expires_at: int = Field(sa_type=BigInteger)
-    statement: str = Field(default="", sa_type=Text)
-    ended_at: int | None = Field(default=None, sa_type=BigInteger)
-    used_by: str | None = None
-
-
-class ApprovalActRow(Table, table=True):
-    """What one person said to a request; nobody says the same thing to it twice."""
-
-    __tablename__ = "approval_act"
-    __table_args__ = (
-        CheckConstraint("verdict IN ('grant', 'refuse')", name="verdict"),
-        Index(None, "person", "at"),
-    )
-    approval: str = Field(primary_key=True, foreign_key="approval.id")
-    person: str = Field(primary_key=True)
-    verdict: str = Field(primary_key=True)
-    shown_as: str
-    key: str
-    roles: str = Field(sa_type=Text)
-    reason: str = Field(sa_type=Text)
-    at: int = Field(sa_type=BigInteger)
-
-
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
 TOOLS: Final = Table.metadata.tables["tool"]
 TASKS: Final = Table.metadata.tables["task"]
@@ -430,8 +388,6 @@ UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]
 BATCHES: Final = Table.metadata.tables["batch"]
-APPROVALS: Final = Table.metadata.tables["approval"]
-ACTS: Final = Table.metadata.tables["approval_act"]
 NUMBERS: Final = Table.metadata.tables["number"]
 REPLICAS: Final = Table.metadata.tables["replica"]
 LOCAL_DECISIONS: Final = Table.metadata.tables["local_decision"]

@@ -12,6 +12,8 @@ from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
+from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
@@ -24,6 +26,9 @@ from delegation.records import changes, local, logins, replicas
 from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
+from delegation.records.flow import keep_history
+from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.growth import Growth
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.reader import SqlReader
@@ -41,17 +46,21 @@ from delegation.records.tables import (
     TASKS,
     TOOLS,
 )
+from delegation.records.tasks import read_tasks
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
+from delegation.tracker.new_task import NewTask
 from delegation.tracker.work import (
     Agent,
     ApiKey,
     Login,
     LoginKind,
-    NewTask,
     OutcomeReport,
 )
 
+_COUNTS: Final = (
+    "links", "link_minute", "minute_links", "denial_minute", "denials", "broken_until",
+)  # fmt: skip
 MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
@@ -79,6 +88,18 @@ class SqlWork(SqlReader, ApprovalActs):
             insert(TOOLS),
             {"revision": revision, "name": tool.name, "definition": definition, "at": at},
         )
+        return revision
+
+    def label_resources(self, entry: ResourceLabels, *, at: int) -> int:
+        """Record labels of resources as a new catalogue revision and return its number."""
+        take_number(self._connection, "catalogue", 0)
+        catalogue = self.catalogue()
+        if catalogue.with_resource(entry) is catalogue:
+            return catalogue.revision
+        revision = take_number(self._connection, "catalogue")
+        labels = canonical.encode([*entry.labels]).decode()
+        row = {"revision": revision, "pattern": entry.pattern.text, "labels": labels, "at": at}
+        self._connection.execute(insert(RESOURCE_LABELS), row)
         return revision
 
     def add_agent(self, agent: Agent) -> None:
@@ -121,13 +142,17 @@ class SqlWork(SqlReader, ApprovalActs):
 
     def open_task(self, task: NewTask) -> None:
         """Record a task with its ledger."""
+        parent = None if task.under is None else task.under.origin.task
         self._connection.execute(
             insert(TASKS),
             {
                 "id": task.id,
-                "root": task.id,
-                "parent": None,
-                "under": None,
+                "root": task.id if parent is None else self._root_of(parent),
+                "parent": parent,
+                "under": None if task.under is None else task.under.leaf.id,
+                "pinned": None if task.under is None else task.under.origin.catalogue,
+                "idle": task.idle,
+                "limits": None if task.limits is None else _text(task.limits.to_json()),
                 "title": task.title,
                 "owner": task.owner,
                 "ceiling": canonical.encode(task.ceiling.to_json()).decode(),
@@ -136,11 +161,25 @@ class SqlWork(SqlReader, ApprovalActs):
                 "deadline": task.deadline,
                 "closed_at": None,
                 "inferred": task.inferred,
+                **dict.fromkeys(_COUNTS, 0),
             },
         )
         for unit, limit in task.ceiling.budget.items():
             row = {"scope": "task", "id": task.id, "unit": unit, "lim": limit, "used": 0}
             self._connection.execute(insert(COUNTERS), row)
+        if task.ceiling.flow and parent is None:
+            keep_history(self._connection, [task.id])
+
+    def _root_of(self, task: str) -> str:
+        found: str = self._connection.execute(
+            select(TASKS.c.root).where(TASKS.c.id == task)
+        ).scalar_one()
+        return found
+
+    def tasks_below_root(self, task: TaskId) -> int:
+        """Return how many tasks have this task's root, it and its root included."""
+        counted = select(func.count()).where(TASKS.c.root == self._root_of(task))
+        return int(self._connection.execute(counted).scalar_one())
 
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
         """Close an open task; return False if it was closed before or is unknown."""
@@ -151,13 +190,34 @@ class SqlWork(SqlReader, ApprovalActs):
         )
         if closed.rowcount != 1:
             return False
-        changes.tell(self._connection, "close", Subject("task", task), by="", reason=state, at=at)
+        self._tell_closed(task, state, at)
+        below = [str(task)]
+        while below:
+            children = select(TASKS.c.id, TASKS.c.state).where(TASKS.c.parent.in_(below))
+            found = self._connection.execute(children.order_by(TASKS.c.id)).all()
+            below = [row.id for row in found]
+            ended = [row.id for row in found if row.state == "open"]
+            if ended:
+                gone = update(TASKS).where(TASKS.c.id.in_(ended))
+                self._connection.execute(gone.values(state="aborted", closed_at=at))
+            for child in ended:  # who remembers answers about the child hears of it as well
+                self._tell_closed(child, "aborted", at)
         return True
+
+    def _tell_closed(self, task: str, state: str, at: int) -> None:
+        changes.tell(self._connection, "close", Subject("task", task), by="", reason=state, at=at)
 
     def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:
         """Record a root as it is issued, with its evidence."""
-        root = RecordedLink(chain.origin.task, 0, at, chain.root, evidence[0])
+        task = chain.origin.task
+        root = RecordedLink(task, 0, at, chain.root, evidence[0], self._root_of(task))
+        growth = Growth()
+        rows = read_tasks(self._connection, [task], self._shelves.limits)
+        growth.admit(self._connection, [root], {task: rows[task].limits})
+        if growth.refused:
+            raise ConflictError("The task may have no more links.")
         record_links(self._connection, [root])
+        growth.write(self._connection)
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction: a batch of one."""
@@ -322,3 +382,7 @@ class SqlWork(SqlReader, ApprovalActs):
             update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
         )
         return done.rowcount == 1
+
+
+def _text(value: Json) -> str:
+    return canonical.encode(value).decode()

@@ -41,7 +41,7 @@ def assert_guardrails(
     """
     with store.read() as reader:
         catalogue = reader.catalogue()
-        roots = _tasks_by_root(reader)
+        roots = _tasks_by_root(reader, at)
         if task is not None:
             root = next((root for root, tasks in roots.items() if task in tasks), None)
             if root is None:
@@ -53,11 +53,11 @@ def assert_guardrails(
         return assess(guardrails, forests)
 
 
-def _tasks_by_root(reader: Reader) -> dict[TaskId, list[TaskId]]:
+def _tasks_by_root(reader: Reader, at: int) -> dict[TaskId, list[TaskId]]:
     """Return every root task with itself and its child tasks, which share its history."""
     under: dict[TaskId, LinkId | None] = {}
     last: str | None = None
-    while page := reader.tasks(TaskFilter(), after=last, limit=_PAGE):
+    while page := reader.tasks(TaskFilter(), after=last, limit=_PAGE, at=at):
         under |= {entry.id: entry.under for entry in page}
         last = page[-1].id
     opener: dict[LinkId, TaskId] = {}

@@ -37,14 +37,14 @@ def issue(  # what a root link states
 
     Raises:
         NotFoundError: There is no such task.
-        ConflictError: The task is closed or past its deadline.
+        ConflictError: The task is closed, past its deadline, or may have no more links.
         WiderThanParentError: The grant is not within the task's ceiling. Nothing is clipped.
     """
     with store.write() as work:
-        entry = work.task(task)
+        entry = work.task(task, at=at)
         if entry is None:
             raise NotFoundError("task", task)
-        if entry.state != "open" or at >= entry.deadline:
+        if entry.state not in {"open", "active"}:
             raise ConflictError("The task is over; nothing is issued outside an open task.")
         complete = grant.filled_from(entry.ceiling)
         refusal = refuse_wider(complete, entry.ceiling)
@@ -52,7 +52,10 @@ def issue(  # what a root link states
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
-        origin = Origin(ring.issuer, task, entry.under, work.catalogue().revision)
+        # A child task speaks of the tools that its opener's root speaks of: pinned anew, a tool that
+        # was redefined since would come back.
+        revision = work.catalogue().revision if entry.pinned is None else entry.pinned
+        origin = Origin(ring.issuer, task, entry.under, revision)
         token = issue_token(ring, origin, to=to, grant=complete, token_format=token_format)
         work.record_root(token.chain, token.evidence, at=at)
     return token

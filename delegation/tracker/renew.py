@@ -44,8 +44,8 @@ def renew(  # what a renewal states
             raise NotFoundError("link", root)
         if entry.parent is not None:
             raise ConflictError("Only a root is renewed here; its holder delegates again below it.")
-        task = work.task(entry.task)
-        if task is None or task.state != "open" or at >= task.deadline:
+        task = work.task(entry.task, at=at)
+        if task is None or task.state not in {"open", "active"}:
             raise ConflictError("The task is over; nothing is issued outside an open task.")
         if entry.standing not in {"active", "expired"}:
             raise ConflictError("The link does not stand, so it is not renewed.")
@@ -57,7 +57,8 @@ def renew(  # what a renewal states
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
-        origin = Origin(ring.issuer, entry.task, task.under, work.catalogue().revision)
+        pinned = work.catalogue().revision if task.pinned is None else task.pinned
+        origin = Origin(ring.issuer, entry.task, task.under, pinned)
         holder = PublicKey(earlier.holder_name, earlier.holder_key)
         token = issue_token(ring, origin, to=holder, grant=grant, token_format=token_format)
         work.record_root(token.chain, token.evidence, at=at)

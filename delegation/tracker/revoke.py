@@ -146,6 +146,8 @@ def revocation_request(issuer: str, link: LinkId) -> Access:
 def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -> Revocation:
     """Cut a link strictly below the holder's own. Any holder may; the issuer is not asked.
 
+    Links of a child task are below the link under which it was opened.
+
     Args:
         desk: Store, keys and cache.
         token: The holder's token text.
@@ -164,7 +166,7 @@ def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -
     revocation = None
     with desk.store.write(alone=True) as work:
         path = work.path(link, at=at)
-        ancestors = () if path is None else path.links[:-1]
+        ancestors = () if path is None else (*path.above, *path.links[:-1])
         denial = work.decide(draft_of(desk, verified, access, at=at, ancestors=ancestors)).denial
         if denial is None:
             by = fingerprint(verified.chain.leaf.holder_key)

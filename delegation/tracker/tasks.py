@@ -13,8 +13,10 @@ from delegation.authority.fields import integer, matching_text
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
 from delegation.errors import ConflictError, MalformedError, NotFoundError
+from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.tracker.work import NewTask, Store
+from delegation.tracker.new_task import NewTask
+from delegation.tracker.work import Store
 
 _LOG: Final = logging.getLogger("delegation.tracker")
 DEFAULT_DELEGATIONS: Final = 4  # a ceiling that names none: deep enough for a team, no deeper
@@ -35,6 +37,8 @@ def open_task(  # what a task is fixed by
     new_id: Callable[[str], str],
     inferred: bool = False,
     unsafe_wildcards: bool = False,
+    idle: int | None = None,
+    limits: Limits | None = None,
 ) -> TaskEntry:
     """Open a task; its ceiling and ledger are fixed from now on.
 
@@ -52,6 +56,8 @@ def open_task(  # what a task is fixed by
         inferred: Whether it is rebuilt from a record rather than observed.
         unsafe_wildcards: Admit tool patterns with `*`: tools that are added later are then held by
             tokens that were issued before anybody thought of them. Logged at each use.
+        idle: Seconds without an allowed call after which the task is over; None for never.
+        limits: How it may grow and how fast it may call, where lower than the service's limits.
 
     Raises:
         MalformedError: A field has another form, the ceiling names a tool that the catalogue lacks,
@@ -60,6 +66,8 @@ def open_task(  # what a task is fixed by
     matching_text("title", title, TITLE, "1 to 200 characters without control characters")
     matching_text("owner", owner, OWNER, "1 to 128 characters such as ana@acme.example")
     integer("lasts", lasts, 1, MAX_LASTS)
+    if idle is not None:
+        integer("idle", idle, 1, MAX_LASTS)
     if not all(capability.tool.is_literal for capability in ceiling.capabilities):
         if not unsafe_wildcards:
             raise MalformedError("ceiling", wanted="one that names its tools without wildcards")
@@ -73,9 +81,11 @@ def open_task(  # what a task is fixed by
             opened_at=at,
             deadline=at + lasts,
             inferred=inferred,
+            idle=idle,
+            limits=limits,
         )
         work.open_task(task)
-        entry = work.task(task.id)
+        entry = work.task(task.id, at=at)
     if entry is None:
         raise NotFoundError("task", task.id)
     return entry
@@ -85,7 +95,8 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
     """Return the ceiling with every field set.
 
     Raises:
-        MalformedError: A tool is unknown to the catalogue, or the ceiling outlives the task.
+        MalformedError: A tool or a flow rule's term is unknown to the catalogue, or the ceiling
+            outlives the task.
     """
     tools = []
     for capability in ceiling.capabilities:
@@ -95,6 +106,10 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
                 "capabilities.tool", wanted="the name of a tool that the catalogue has"
             )
         tools += named
+    if not all(catalogue.knows(term) for rule in ceiling.flow for term in rule.terms()):
+        raise MalformedError(
+            "flow", wanted="rules about labels, systems, domains and tools that the catalogue has"
+        )
     if "expires_at" not in ceiling.unset and ceiling.expires_at > deadline:
         raise MalformedError("expires_at", wanted="within the task's time")
     defaults = Grant(
@@ -115,7 +130,7 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
 
 
 def close_task(store: Store, task: TaskId, state: TaskState, *, at: int) -> TaskEntry:
-    """Close a task; no call under it is allowed by a transaction that begins afterwards.
+    """Close a task with its child tasks; no later transaction allows a call under any of them.
 
     Raises:
         MalformedError: `state` is no way to end.
@@ -125,11 +140,11 @@ def close_task(store: Store, task: TaskId, state: TaskState, *, at: int) -> Task
     if state not in OVER:
         raise MalformedError("state", wanted="one of " + ", ".join(sorted(OVER)))
     with store.write(alone=True) as work:
-        if work.task(task) is None:
+        if work.task(task, at=at) is None:
             raise NotFoundError("task", task)
         if not work.close_task(task, state, at=at):
             raise ConflictError("The task is closed already.")
-        entry = work.task(task)
+        entry = work.task(task, at=at)
     if entry is None:
         raise NotFoundError("task", task)
     return entry

@@ -81,7 +81,7 @@ def tighten(
     with store.read() as reader:
         asked = _Reading(reader, reader.catalogue(), question)
         if kind == "task":
-            return [asked.of_task(TaskId(subject))]
+            return [asked.of_task(TaskId(subject), at)]
         if kind == "link":
             entry = reader.link(LinkId(subject), at=at)
             if entry is None:
@@ -107,8 +107,8 @@ class _Reading:
         self._question = question
         self._links: dict[LinkId, Link] = {}
 
-    def of_task(self, task: TaskId) -> Tightening:
-        entry = self._reader.task(task)
+    def of_task(self, task: TaskId, at: int) -> Tightening:
+        entry = self._reader.task(task, at=at)
         if entry is None:
             raise NotFoundError("task", task)
         uses = [

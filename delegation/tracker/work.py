@@ -14,8 +14,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
-from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
@@ -35,34 +35,12 @@ from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.log import LoggedStore
+from delegation.tracker.new_task import NewTask
 from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
 LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
-
-
-@dataclass(frozen=True, slots=True)
-class NewTask:
-    """A task as it is opened.
-
-    Args:
-        id: Its id.
-        title: What it is about.
-        owner: The accountable human or service.
-        ceiling: Complete grant; the most that any token of it may hold, and its ledger.
-        opened_at: Unix seconds.
-        deadline: Unix seconds.
-        inferred: Whether it is rebuilt from a record rather than observed.
-    """
-
-    id: TaskId
-    title: str
-    owner: str
-    ceiling: Grant
-    opened_at: int
-    deadline: int
-    inferred: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +184,12 @@ class Reader(StandingReader, ApprovalReader, Protocol):
     def facts(self, query: Query) -> Facts:
         """Return what settling a call would know now; for plans, which decide nothing."""
 
-    def task(self, task: TaskId) -> TaskEntry | None:
+    def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
         """Return a task, or None."""
 
-    def tasks(self, wanted: TaskFilter, *, after: str | None, limit: int) -> Sequence[TaskEntry]:
+    def tasks(
+        self, wanted: TaskFilter, *, after: str | None, limit: int, at: int
+    ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
 
     def agents(self) -> Sequence[Agent]:
@@ -286,6 +266,15 @@ class Work(Reader, StandingWork, ApprovalWork, Protocol):
         An equal definition adds none and returns the present number.
         """
 
+    def label_resources(self, entry: ResourceLabels, *, at: int) -> int:
+        """Record labels of resources as a new catalogue revision and return its number.
+
+        An equal declaration adds none and returns the present number.
+
+        Raises:
+            ConflictError: Too many patterns have labels.
+        """
+
     def add_agent(self, agent: Agent) -> None:
         """Register an agent, or add keys to one with the same owner.
 
@@ -297,13 +286,19 @@ class Work(Reader, StandingWork, ApprovalWork, Protocol):
         """Record a task with its ledger."""
 
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
-        """Close an open task; return False if it was closed before or is unknown."""
+        """Close an open task and its child tasks; return False if it was closed before."""
 
     def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:
         """Record a root as it is being issued, with its evidence.
 
         A root that is not recorded here is never recorded afterwards, and nothing under it is.
+
+        Raises:
+            ConflictError: The task may have no more links.
         """
+
+    def tasks_below_root(self, task: TaskId) -> int:
+        """Return how many tasks have this task's root, it and its root included."""
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""

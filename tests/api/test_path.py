@@ -52,6 +52,7 @@ def test_the_whole_path_over_http(format: str) -> None:
             client.add_tool(Tool("notes.add", effect="write", arguments={"text": "text"}))
             == len(TOOLS) + 1
         )
+        assert client.label_resources("mail:acme/*", ["mail"]) == len(TOOLS) + 2
         assert client.catalogue() == service.world.tracker.catalogue()
         client.add_agent("worker", owner="ana@acme.example", keys=[worker.public])
         task = client.open_task(

@@ -40,11 +40,10 @@ ROUTES = [
     ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
     ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
     ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
-    ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}),
-    ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),
+    ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}), ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),
     ("GET", "/v1/log/checkpoint", None), ("GET", "/v1/log/proof/inclusion", None), ("GET", "/v1/log/proof/consistency", None), ("GET", "/v1/log/tile/x/x", None),
     ("GET", "/v1/log/tile/entries/x", {"operator", "reviewer"}), ("GET", "/v1/log/status", {"operator", "reviewer"}), ("GET", "/v1/links/x/proof", {"operator", "reviewer"}),
-    ("GET", "/v1/decisions/x/proof", {"operator", "reviewer", "service"}),
+    ("GET", "/v1/decisions/x/proof", {"operator", "reviewer", "service"}), ("POST", "/v1/resource-labels", {"operator"}), ("POST", "/v1/tasks/below", None),
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from delegation import Grant, between, may, one_of, text
 from delegation.authority.approval import ApprovalRule
-from delegation.authority.flow import AfterNever, AtMost
+from delegation.authority.flow import AfterNever, Apart, AtMost, parse_flow_rule, words
 from delegation.authority.narrowing import refuse_wider
 from delegation.authority.pattern import tool_pattern
 from delegation.errors import MalformedError
@@ -43,6 +43,12 @@ CASES = {
     "flow made stricter": ({"flow": [FLOW]}, {"flow": [AfterNever(("pii", "secret"), ("external", "web"))]}, None),
     "a count lowered": ({"flow": [AtMost({"writes": 3})]}, {"flow": [AtMost({"writes": 2, "calls": 9})]}, None),
     "a count raised": ({"flow": [AtMost({"writes": 3})]}, {"flow": [AtMost({"writes": 4})]}, "flow_dropped"),
+    "a tool pattern widened": ({"flow": [AfterNever(("tool:crm.read",), ("tool:mail.*",))]}, {"flow": [AfterNever(("tool:crm.**",), ("tool:mail.**",))]}, None),
+    "a tool pattern narrowed": ({"flow": [AfterNever(("tool:crm.*",), ("external",))]}, {"flow": [AfterNever(("tool:crm.read",), ("external",))]}, "flow_dropped"),
+    "duties kept apart": ({"flow": [Apart((("a",), ("b",)))]}, {"flow": [Apart((("a", "c"), ("b",), ("d",)))]}, None),
+    "duties that were apart put together": ({"flow": [Apart((("a",), ("b",)))]}, {"flow": [Apart((("a", "b"), ("c",)))]}, "flow_dropped"),
+    "one of three duties dropped": ({"flow": [Apart((("a",), ("b",), ("c",)))]}, {"flow": [Apart((("a",), ("b",)))]}, "flow_dropped"),
+    "duties by agent instead of owner": ({"flow": [Apart((("a",), ("b",)), by="owner")]}, {"flow": [Apart((("a",), ("b",)))]}, "flow_dropped"),
     "another kind of rule": ({"flow": [AtMost({"writes": 3})]}, {"flow": [FLOW]}, "flow_dropped"),
     "as deep as the parent": ({}, {"left": 3}, "delegations_widened"),
     "no depth left": ({"left": 0}, {"left": 0}, "delegations_exhausted"),
@@ -73,6 +79,36 @@ def test_a_rule_that_can_never_be_met_is_malformed() -> None:
         lambda: rule("pay", "ana", 0),
         lambda: AfterNever((), ("x",)),
         lambda: AtMost({}),
+        lambda: AtMost({"things": 3}),
+        lambda: AfterNever(("effect:paint",), ("x",)),
+        lambda: AfterNever(("tool:crm.**.read",), ("x",)),
+        lambda: AfterNever(("Pii",), ("x",)),
+        lambda: AfterNever(tuple(f"l{n}" for n in range(33)), ("x",)),
+        lambda: Apart((("a",),)),
+        lambda: Apart((("a",), ("a", "b"))),
+        lambda: Apart((("a",), ())),
+        lambda: Apart((("a",), ("b",)), by="friend"),
     ):
         with pytest.raises(MalformedError):
             make()
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (AfterNever(("pii", "effect:read"), ("external",)), "after effect:read or pii never external"),
+        (AtMost({"writes": 3, "calls": 9}), "at most 9 calls, 3 writes"),
+        (Apart((("tool:pay.request",), ("tool:pay.approve",)), by="owner"), "tool:pay.approve apart from tool:pay.request by owner"),
+    ],
+)  # fmt: skip
+def test_a_rule_is_read_back_as_it_was_written(made, said: str) -> None:
+    """JSON there and back is the same rule, and it can be said in a line."""
+    assert parse_flow_rule(made.to_json()) == made
+    assert words(made) == said
+
+
+def test_terms_of_rules_count_as_caveats() -> None:
+    """Narrowing compares pairs of terms, so their number is bounded over all rules of a grant."""
+    many = tuple(f"l{n}" for n in range(32))
+    with pytest.raises(MalformedError):
+        grant(flow=[AfterNever(many, many)] * 5)

@@ -11,7 +11,7 @@ from world import DESK, ONE_PAY, OWNER, PAY, READ, SEND, World, verdict
 from delegation import Access, Grant, HolderKey, Token, Tool, anything, email, exact, may, path
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.chain import child_payload
-from delegation.authority.flow import AfterNever
+from delegation.authority.flow import AfterNever, Apart, AtMost
 from delegation.authority.pattern import tool_pattern
 from delegation.judge.decision import Decision
 from delegation.tokens import biscuit, macaroon
@@ -222,6 +222,17 @@ def carrying(**fields: object) -> Case:
     return run
 
 
+def after_a_read(**fields: object) -> Case:
+    """Return a case in which another holder of the task read something, then mail is sent."""
+
+    def run(world: World, format: str) -> Decision:
+        assert world.check(world.chain("boss", "b", format=format), "b")
+        token = world.chain("boss", "a", format=format, **fields)
+        return world.check(token, "a", mail(to="x@acme.example", body="hi"))
+
+    return run
+
+
 def free_money(world: World, format: str) -> Decision:
     """Cost money under a task that budgets none."""
     world.task = world.open(budget={"calls": 5})
@@ -308,7 +319,12 @@ CHAINS: dict[str, tuple[Case, tuple[int, str] | None]] = {
     "the task is closed": (after(lambda w, t: w.tracker.close_task(w.task)), (10, "task_closed")),
     "a forged name": (contradicting, (10, "holder_contradicts_registry")),
     "a registered key under another name": (misnamed, (10, "holder_contradicts_registry")),
-    "a flow rule": (carrying(flow=[AfterNever(("pii",), ("external",))]), (11, "not_supported_here")),
+    "a flow rule about a label that nobody declared": (called(flow=[AfterNever(("pii",), ("external",))]), (11, "flow_term_unknown")),
+    "a write after a read": (after_a_read(flow=[AfterNever(("effect:read",), ("effect:write",))]), (11, "flow_forbidden")),
+    "a second write": (after_a_read(flow=[AfterNever(("effect:write",), ("effect:write",))]), None),
+    "a second call": (after_a_read(flow=[AtMost({"calls": 1})]), (11, "flow_count_spent")),
+    "duties of a stranger": (after_a_read(flow=[Apart((("effect:read",), ("effect:write",)))]), (11, "flow_actor_unknown")),
+    "both duties of one owner": (after_a_read(flow=[Apart((("effect:read",), ("effect:write",)), by="owner")]), (11, "flow_not_apart")),
     "a sibling spent it": (spent, (12, "budget_spent")),
     "no calls at all": (called(budget={"calls": 0}), (12, "budget_spent")),
     "money that nobody budgeted": (free_money, (12, "budget_not_named")),

@@ -25,6 +25,8 @@ from delegation.errors import (
     UnverifiedError,
     WiderThanParentError,
 )
+from delegation.judge.limits import Limits
+from delegation.tracker.open_child import Opening, opening_request
 
 httpx2 = pytest.importorskip("httpx2")
 
@@ -280,3 +282,24 @@ def test_a_request_is_waited_for_and_answered_over_http(service: Service) -> Non
             return waited.state, (await person.approval(request)).state
 
     assert asyncio.run(ask()) == ("granted", "granted")
+
+
+def test_an_agent_opens_a_child_task_over_http(service: Service) -> None:
+    """No API key: the proof says who asks. The root is verified with the public keys before it is used."""
+    world, nobody = service.world, client(service, None)
+    opener = world.chain("boss", "a")
+    opening = Opening(
+        "Part", Grant(), world.key("sub").public, lasts=50, idle=9, limits=Limits(depth=3)
+    )
+    proof = world.key("a").prove(opener, opening_request(world.tracker.issuer, opening), at=NOW)
+    task, root = nobody.open_child_task(opener, proof, opening)
+    assert task == world.tracker.task(task.id)
+    assert (task.parent, task.idle, task.limits.depth) == (world.task.id, 9, 3)
+    assert world.check(root, "sub")
+    with pytest.raises(UnverifiedError) as caught:
+        nobody.open_child_task(opener, proof, opening)
+    assert caught.value.reason == "replayed"
+    opened = client(service).open_task(
+        "T", owner=OWNER, ceiling=Grant(), idle=60, limits=Limits(calls_per_minute=7)
+    )
+    assert (opened.idle, opened.limits.calls_per_minute) == (60, 7)

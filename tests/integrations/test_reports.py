@@ -8,10 +8,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from below import open_below
 from sides import Sides
 from world import NOW, verdict
 
 from delegation import Access
+from delegation.authority.flow import AtMost
 from delegation.errors import ConfigurationError
 from delegation.integrations.spool import Spool, SpoolFullError
 from delegation.judge.outside import LocalDecision
@@ -192,3 +194,25 @@ def test_the_spool_is_exact_when_it_is_full(tmp_path: Path) -> None:
     spool.reported(["d0", "d0", "unknown"])
     assert spool.depth() == (2, 8)
     assert spool.claim(Entry("d9", "{}"), holder=b"h", jti=b"z" * 16, at=NOW)
+
+
+def test_what_was_called_elsewhere_is_in_its_tasks_history(sides: Sides) -> None:
+    """A flow rule counts reported calls; from then on the task's calls are the service's alone."""
+    token = sides.world.chain("boss", "a")
+    assert sides.check(token)
+    sides.report()
+    ruled = sides.world.chain("boss", "b", flow=[AtMost({"calls": 1})])
+    assert verdict(sides.world.check(ruled, "b")) == (11, "flow_count_spent")
+    assert sides.tracker.standing(token.chain.root.id).needs_service == ("flow",)
+    late = sides.start()
+    assert not isinstance(sides.check(token, verifier=late), LocalDecision)
+
+
+def test_a_child_tasks_calls_are_asked_of_the_service(sides: Sides) -> None:
+    """Its opener's chain is told to nobody else, so the end of a link on it would not be seen."""
+    opener = sides.world.chain("boss", "a")
+    _, root = open_below(sides.world, opener, "a", "sub")
+    decision = sides.check(root, "sub")
+    assert decision
+    assert not isinstance(decision, LocalDecision)
+    assert sides.verifier.local.reasons["child_task"] == 1

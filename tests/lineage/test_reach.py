@@ -16,6 +16,7 @@ from delegation.authority.arguments import TYPES
 from delegation.authority.constraints import KINDS, parse_constraint
 from delegation.authority.flow import parse_flow_rule
 from delegation.authority.pattern import resource_pattern, tool_pattern
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.lineage.reach import may_name, reach
 from delegation.lineage.spelling import python_constraint, python_grant
 
@@ -89,6 +90,17 @@ def test_the_stricter_of_both_labels_counts() -> None:
     (found,) = reach(full(capabilities=[may("crm.*")]), after, before.revision)
     assert found.labels == {"pii", "crm"}
     assert found.sensitivity == 2
+
+
+def test_labels_of_resources_count_where_they_are_reached() -> None:
+    """What some granted resource brings into a history, a call may bring; what is beside it, not."""
+    tool = Tool("db.query", effect="read", arguments={"t": "opaque"}, resource="db:acme/{t}")
+    labelled = CATALOGUE.with_tool(tool)
+    labelled = labelled.with_resource(ResourceLabels("db:acme/customers", ["pii"]))
+    for resource, labels in (("db:acme/*", {"pii"}), ("db:acme/orders", set())):
+        grant = full(capabilities=[may("db.query", resources=[resource], t=anything())])
+        (found,) = reach(grant, labelled, labelled.revision)
+        assert found.labels == labels
 
 
 TEMPLATES = [

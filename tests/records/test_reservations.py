@@ -7,6 +7,7 @@ import random
 import threading
 
 import pytest
+from below import open_below
 from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 from world import DESK, World, verdict
@@ -304,3 +305,16 @@ def test_under_faults_the_ledger_is_what_the_records_say(llm: World, monkeypatch
     charged = sum(row.amount if row.settled is None else row.settled for row in rows)
     assert cents_of(llm) == used(llm)["link", token.id, "usd_cents"] == charged <= 80
     assert used(llm)["task", llm.task.id, "calls"] == len(stored)
+
+
+def test_a_child_task_reserves_and_gives_back_above_as_well(llm: World) -> None:
+    """The opener's links and every ledger above are charged the most, and get the rest back."""
+    opener = llm.chain("boss", "a", budget={"usd_cents": 50})
+    task, root = open_below(llm, opener, "a", "sub", ceiling=Grant(budget={"usd_cents": 30}))
+    decision = ask(llm, root, "sub", cents=20)
+    assert decision
+    charged = [("task", llm.task.id), ("task", task.id), ("link", opener.id), ("link", root.id)]
+    assert [used(llm)[*name, "usd_cents"] for name in charged] == [20] * 4
+    llm.tracker.report_outcome(decision.id, "executed", by="svc", cost={"usd_cents": 3})
+    assert [used(llm)[*name, "usd_cents"] for name in charged] == [3] * 4
+    assert verdict(ask(llm, root, "sub", cents=28)) == (12, "budget_spent")

@@ -15,6 +15,7 @@ from delegation.messages.requests import (
     ApiKeyBody,
     IssueBody,
     RenewBody,
+    ResourceLabelsBody,
     RotateBody,
     ToolBody,
 )
@@ -68,6 +69,12 @@ def add_tool(body: ToolBody, tracker: TrackerDep) -> dict[str, Any]:
 def list_tools(tracker: TrackerDep) -> dict[str, Any]:
     """Return the catalogue with its history."""
     return catalogue_json(tracker.catalogue())
+
+
+@router.post("/resource-labels", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def label_resources(body: ResourceLabelsBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Declare labels of resources as a new catalogue revision."""
+    return {"revision": tracker.label_resources(body.pattern, body.labels)}
 
 
 @router.post("/tokens", status_code=201, dependencies=[Depends(needs(OPERATOR))])

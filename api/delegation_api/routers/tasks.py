@@ -10,9 +10,11 @@ from fastapi import APIRouter, Depends, Response
 from delegation import canonical, graph
 from delegation.authority.grant import Grant
 from delegation.errors import NotFoundError
+from delegation.judge.limits import Limits
 from delegation.lineage.entry import Lineage
-from delegation.messages.requests import CloseTaskBody, OpenTaskBody
+from delegation.messages.requests import CloseTaskBody, OpenChildTaskBody, OpenTaskBody
 from delegation.messages.values import lineage_json, task_json
+from delegation.tracker.open_child import Opening
 from delegation_api.auth import OPERATOR, READERS, TrackerDep, needs
 from delegation_api.paging import At, Limit, following
 
@@ -44,8 +46,18 @@ def open_task(body: OpenTaskBody, tracker: TrackerDep) -> dict[str, Any]:
         lasts=body.lasts,
         inferred=body.inferred,
         unsafe_wildcards=body.unsafe_wildcards,
+        idle=body.idle,
+        limits=None if body.limits is None else Limits.from_json(body.limits),
     )
     return task_json(task)
+
+
+@router.post("/below", status_code=201, dependencies=[Depends(needs(()))])
+def open_child_task(body: OpenChildTaskBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Let a holder open a task under its own link; the proof says who asks and for what."""
+    opening = Opening.from_json(body.opening)
+    task, token = tracker.open_child_task(body.token, body.proof, opening)
+    return {"task": task_json(task), "token": token.text}
 
 
 @router.get("", dependencies=[Depends(needs(READERS))])

@@ -103,7 +103,9 @@ def _look(database: Database) -> Looked:
         numbers = read_numbers(connection)
         before = max(0, numbers["decision"] - 1)
         last = reader.decisions(DecisionFilter(), after=before, limit=1)
-        times = [0, *(task.opened_at for task in reader.tasks(TaskFilter(), after=None, limit=1))]
+        times = [
+            0, *(t.opened_at for t in reader.tasks(TaskFilter(), after=None, limit=1, at=0))
+        ]  # fmt: skip
         times += [decision.at for decision in last]
         if database.is_sqlite:
             level = str(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())

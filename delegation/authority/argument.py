@@ -1,0 +1,40 @@
+"""One argument of a tool, as a definition states it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from delegation.authority.arguments import ArgumentType, parse_type
+from delegation.authority.fields import ARGUMENT_NAME, matching_text
+from delegation.canonical import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a tool.
+
+    Args:
+        type: How its value is read and put into canonical form.
+        required: Whether a call without it is refused.
+    """
+
+    type: ArgumentType
+    required: bool = True
+
+
+def read_argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:
+    """Return an argument's name and what it is; a name that ends in `?` may be left out.
+
+    Raises:
+        MalformedError: The name or the type has another form.
+    """
+    required = not (isinstance(key, str) and key.endswith("?"))
+    name = matching_text(
+        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, "an ASCII identifier"
+    )
+    if isinstance(value, Argument):
+        return name, value
+    if hasattr(value, "canonicalise"):
+        return name, Argument(cast("ArgumentType", value), required)
+    return name, Argument(parse_type(value), required)

@@ -1,0 +1,78 @@
+"""Growth, part of step 10: a task that grows or fails faster than its limits is stopped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.authority.chain import Chain
+from delegation.authority.refusal import Refusal
+from delegation.judge.decision import Denial
+from delegation.judge.facts import Facts, TaskFact
+from delegation.judge.limits import Limits
+
+STEP = 10
+WINDOW: Final = 60  # seconds; minutes of the clock, so at most twice a limit within any minute
+BREAK_SECONDS: Final = 300  # how long a circuit breaker stays open
+_COUNTED: Final = range(7, 14)  # steps whose denials a breaker counts: proven, and no replay
+
+
+def refuse_link(
+    limits: Limits, *, depth: int, siblings: int, in_task: int, in_minute: int
+) -> Refusal | None:
+    """Return why a link that was never seen before may not be recorded, or None.
+
+    Args:
+        limits: Those of its task.
+        depth: Its place in its chain, 0 for a root.
+        siblings: Links that its parent has already.
+        in_task: Links that its task has already.
+        in_minute: Those of them that were first seen in this minute.
+    """
+    if limits.depth is not None and depth >= limits.depth:
+        return _refusal("growth_depth", "links in one chain", depth, limits.depth)
+    if depth and limits.links_per_parent is not None and siblings >= limits.links_per_parent:
+        return _refusal("growth_parent", "links of one parent", siblings, limits.links_per_parent)
+    if limits.links_per_task is not None and in_task >= limits.links_per_task:
+        return _refusal("growth_task", "links", in_task, limits.links_per_task)
+    if limits.links_per_minute is not None and in_minute >= limits.links_per_minute:
+        return _refusal("growth_rate", "new links a minute", in_minute, limits.links_per_minute)
+    return None
+
+
+def _refusal(code: str, what: str, present: int, most: int) -> Refusal:
+    return Refusal(
+        code,
+        f"The task may have no more {what}.",
+        "limits",
+        present + 1,
+        most,
+        "Find out why it grows; an operator opens another task with higher limits.",
+    )
+
+
+def deny_growth(chain: Chain, facts: Facts, at: int) -> Denial | None:
+    """Return the denial of a call whose links may not be recorded, or whose task is stopped."""
+    for depth, link in enumerate(chain.links if facts.refused else ()):
+        refusal = facts.refused.get(link.id)
+        if refusal is not None:
+            return Denial.at(STEP, refusal, link=link.id, depth=depth)
+    for task in facts.tasks:
+        if at < task.broken_until:
+            return Denial.at(STEP, _broken(task), link=chain.root.id, depth=0)
+    return None
+
+
+def _broken(task: TaskFact) -> Refusal:
+    return Refusal(
+        "circuit_open",
+        "The task's circuit breaker is open: too many of its calls were denied.",
+        "task",
+        task.id,
+        task.broken_until,
+        "Find out what its agents try; the breaker closes by itself, or close the task.",
+    )
+
+
+def counts_as_denial(denial: Denial | None) -> bool:
+    """Return whether a circuit breaker counts this: not what it denied itself, and no replay."""
+    return denial is not None and denial.step in _COUNTED and denial.code != "circuit_open"

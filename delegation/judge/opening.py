@@ -1,0 +1,140 @@
+"""Opening a child task: an agent's request that its own grant, standing and limits must admit.
+
+It is a request to the service like announcing, and runs steps 1 to 6 and 14; but it makes authority
+where announcing only shows it, so the opener's time and standing are looked at as for a call.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.authority.access import Access
+from delegation.authority.chain import Chain
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId
+from delegation.authority.narrowing import refuse_wider
+from delegation.authority.refusal import Refusal
+from delegation.canonical import b64u
+from delegation.errors import WiderThanParentError
+from delegation.judge.decision import Decision, Denial, Step, trail
+from delegation.judge.facts import Facts
+from delegation.judge.growth import deny_growth
+from delegation.judge.settle import RECORD_STEP, Settlement
+from delegation.judge.standing import Called, deny_without_standing
+from delegation.judge.window import refuse_outside_time
+
+MAX_NESTING: Final = 8  # tasks above a task: bounds what each call under it reads and locks
+
+
+def complete_below(ceiling: Grant, opener: Grant, *, deadline: int) -> Grant | Refusal:
+    """Return a child task's ceiling with every field set, or why the opener may not set it.
+
+    Args:
+        ceiling: As the opener wrote it; unset fields are copied from its own grant.
+        opener: The grant of the opener's link.
+        deadline: When the child task ends, Unix seconds.
+    """
+    try:
+        complete = ceiling.filled_from(opener)
+        if "expires_at" in ceiling.unset:
+            fields = {name: getattr(complete, name) for name in Grant.__slots__ if name != "unset"}
+            complete = Grant(**{**fields, "expires_at": min(deadline, complete.expires_at)})
+    except WiderThanParentError as error:
+        return Refusal(error.reason, str(error), error.field, remedy=error.remedy)
+    refusal = refuse_wider(complete, opener)
+    if refusal is None and (deadline > opener.expires_at or complete.expires_at > deadline):
+        refusal = Refusal(
+            "expiry_widened",
+            "The child task, or its ceiling, outlives what it stands on.",
+            "lasts",
+            max(deadline, complete.expires_at),
+            min(deadline, opener.expires_at),
+            "Let the child task end with the opener's grant or before.",
+        )
+    return complete if refusal is None else refusal
+
+
+def settle_opening(
+    chain: Chain,
+    access: Access,
+    facts: Facts,
+    *,
+    ceiling: Grant | Refusal,
+    opened: int,
+    decision: DecisionId,
+    at: int,
+) -> Settlement:
+    """Return what is written and answered for a request to open a child task.
+
+    Args:
+        chain: The opener's verified chain.
+        access: The request, as the verified proof covers it.
+        facts: What the store knows, read in the transaction that will open it.
+        ceiling: The child task's, complete, or why it is refused.
+        opened: Tasks under the same root so far.
+        decision: Id for the record.
+        at: Unix seconds.
+    """
+    denial = _denial(chain, access, facts, ceiling, opened, at)
+    steps = [s if s.number <= 6 else Step(s.number, "not_reached") for s in trail(None)]  # noqa: PLR2004
+    failed = RECORD_STEP if denial is None else denial.step
+    steps[failed - 1] = Step(failed, "passed" if denial is None else "failed")
+    settled = Decision(
+        id=decision,
+        at=at,
+        denial=denial,
+        tool=access.tool,
+        task=chain.origin.task,
+        links=tuple(link.id for link in chain.links),
+        holder=b64u(chain.leaf.holder_key),
+        arguments=access.arguments if denial is None else {},
+        valid_until=at if denial is None else 0,
+        steps=tuple(steps),
+        claimed_cause=access.cause,
+    )
+    return Settlement(settled, (), (), facts.epoch)
+
+
+def _denial(  # what a request stands on
+    chain: Chain, access: Access, facts: Facts, ceiling: Grant | Refusal, opened: int, at: int
+) -> Denial | None:
+    place = {"link": chain.leaf.id, "depth": len(chain.links) - 1}
+    if facts.is_nonce_used:
+        replayed = Refusal(
+            "replayed",
+            "This proof was used before.",
+            "proof.jti",
+            remedy="Sign a new proof for each request.",
+        )
+        return Denial.at(RECORD_STEP, replayed)
+    late = refuse_outside_time(chain.leaf.grant, at)
+    if late is not None:
+        return Denial.at(7, late, **place)  # type: ignore[arg-type]  # by name
+    denial = deny_without_standing(chain, Called(access.tool, ""), facts, at)
+    denial = denial or deny_growth(chain, facts, at)
+    if denial is not None:
+        return denial
+    if isinstance(ceiling, Refusal):
+        return Denial.at(5, ceiling, **place)  # type: ignore[arg-type]
+    most = facts.tasks[0].limits.tasks
+    if len(facts.tasks) > MAX_NESTING:
+        refusal = Refusal(
+            "tasks_too_deep",
+            "Child tasks nest no deeper.",
+            "task",
+            len(facts.tasks),
+            MAX_NESTING,
+            "Delegate a link instead of opening a task.",
+        )
+        return Denial.at(10, refusal)
+    if most is not None and opened > most:
+        refusal = Refusal(
+            "growth_tasks",
+            "The root task may have no more child tasks.",
+            "limits",
+            opened,
+            most,
+            "Find out why it grows; an operator opens another task with higher limits.",
+        )
+        return Denial.at(10, refusal)
+    return None

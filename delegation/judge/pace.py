@@ -1,0 +1,102 @@
+"""Pace, part of step 12: how fast a task, a holder and a branch may call, with bursts.
+
+One number for each (GCRA): the instant at which its next turn would be if all had come evenly. A call
+comes too early if that lies further ahead than a burst reaches. Only allowed calls take a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from delegation.authority.chain import Chain
+from delegation.authority.refusal import Refusal
+from delegation.canonical import b64u
+from delegation.judge.decision import Denial
+from delegation.judge.facts import TaskFact
+
+STEP = 12
+MICRO: Final = 1_000_000
+Scope: TypeAlias = Literal["task", "holder", "branch"]
+
+
+class PaceKey(NamedTuple):
+    """Names what keeps a pace: a task, a holder in a task, or a link with all below it."""
+
+    scope: Scope
+    id: str
+
+
+class Pace(NamedTuple):
+    """How fast something may call.
+
+    Args:
+        key: What it is.
+        rate: Calls a minute.
+        burst: Calls at once.
+    """
+
+    key: PaceKey
+    rate: int
+    burst: int
+
+
+def paces_of(chain: Chain, tasks: tuple[TaskFact, ...]) -> tuple[Pace, ...]:
+    """Return every pace that a call under this chain must keep; none where no limit is set."""
+    found: list[Pace] = []
+    for task in tasks:
+        rate = task.limits.calls_per_minute
+        if rate is not None:
+            found.append(Pace(PaceKey("task", task.id), rate, task.limits.burst or rate))
+    limits = tasks[0].limits if tasks else None
+    if limits is None:
+        return ()
+    rate = limits.holder_calls_per_minute
+    if rate is not None:
+        key = PaceKey("holder", f"{tasks[0].id}/{b64u(chain.leaf.holder_key)}")
+        found.append(Pace(key, rate, limits.burst or rate))
+    rate = limits.branch_calls_per_minute
+    if rate is not None:
+        burst = limits.burst or rate
+        found += [Pace(PaceKey("branch", link.id), rate, burst) for link in chain.links[1:]]
+    return tuple(found)
+
+
+def take_turns(
+    paces: tuple[Pace, ...], turns: Mapping[tuple[str, str], int], at: int
+) -> dict[tuple[str, str], int] | Denial:
+    """Return the next turn of each pace once this call was made, or why it comes too early.
+
+    Args:
+        paces: Those that the call must keep.
+        turns: Their next turns so far, in microseconds of Unix time; one without a row has none.
+        at: The service's clock, Unix seconds.
+    """
+    now = at * MICRO
+    taken: dict[tuple[str, str], int] = {}
+    for key, rate, burst in paces:
+        interval = 60 * MICRO // rate
+        turn = max(turns.get(key, 0), now)
+        if turn - now > (burst - 1) * interval:
+            return Denial.at(STEP, _early(key.scope, rate))
+        taken[key] = turn + interval
+    return taken
+
+
+def _early(scope: Scope, rate: int) -> Refusal:
+    if scope == "task":
+        return _refusal("rate_task", "task", rate)
+    if scope == "holder":
+        return _refusal("rate_holder", "holder", rate)
+    return _refusal("rate_branch", "branch of the task", rate)
+
+
+def _refusal(code: str, whose: str, rate: int) -> Refusal:
+    return Refusal(
+        code,
+        f"The {whose} calls faster than its limit.",
+        "limits",
+        None,
+        rate,
+        "Call more slowly; an operator opens another task with higher limits.",
+    )

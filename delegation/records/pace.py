@@ -1,0 +1,59 @@
+"""Paces: next turns of tasks, holders and branches, locked in one order, only where a limit is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from delegation.judge.pace import PaceKey
+from delegation.records.database import upsert
+from delegation.records.flow_tables import PACES
+
+_READ: Final = (
+    select(PACES.c.scope, PACES.c.id, PACES.c.turn)
+    .where(PACES.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(PACES.c.scope, PACES.c.id)
+)
+_LOCKED: Final = _READ.with_for_update()
+_WRITE: Final = (
+    update(PACES)
+    .where(PACES.c.scope == bindparam("in_scope"), PACES.c.id == bindparam("of_id"))
+    .values(turn=bindparam("next"))
+)
+
+
+def read_turns(
+    connection: Connection, keys: Sequence[PaceKey], *, settles: bool
+) -> dict[tuple[str, str], int]:
+    """Return the next turns of these paces, locked if calls are settled on them.
+
+    Args:
+        connection: A snapshot, or a transaction that writes.
+        keys: The paces.
+        settles: Whether calls are settled, and not only planned.
+    """
+    if not keys:
+        return {}
+    ids = list({key.id for key in keys})
+    statement = _LOCKED if settles else _READ
+    found = {(r.scope, r.id): r.turn for r in connection.execute(statement, {"ids": ids})}
+    missing = sorted(set(keys) - found.keys())
+    if missing and settles:
+        connection.execute(
+            upsert(connection, PACES).on_conflict_do_nothing(),
+            [{"scope": key.scope, "id": key.id, "turn": 0} for key in missing],
+        )
+        found = {(r.scope, r.id): r.turn for r in connection.execute(statement, {"ids": ids})}
+    return found
+
+
+def write_turns(connection: Connection, turns: Mapping[tuple[str, str], int]) -> None:
+    """Write next turns, in one order for all processes."""
+    if turns:
+        rows = [
+            {"in_scope": scope, "of_id": name, "next": turn}
+            for (scope, name), turn in sorted(turns.items())
+        ]
+        connection.execute(_WRITE, rows)
