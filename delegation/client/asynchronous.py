@@ -28,6 +28,7 @@ from delegation.client.exchange import (
     unreachable,
 )
 from delegation.client.log import AsyncLogClient
+from delegation.client.questions import AsyncQuestions
 from delegation.client.standing import AsyncStanding
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
@@ -48,7 +49,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncStanding, AsyncLogClient):
+class AsyncClient(AsyncStanding, AsyncQuestions, AsyncLogClient):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
