@@ -257,11 +257,13 @@ def test_a_name_that_is_a_path_is_no_path(world: World, browser: Browser) -> Non
         world.keys[name] = holder
         world.chain(name) if n else None
     text = browser.get("/agents").text
-    names = [unescape(p) for p in re.findall(r'<tr><td><a href="(/[^"]+)"', text)]
-    assert len(names) == 7
-    for place in names:
+    listed = re.findall(r'<tr><td><a href="(/[^"]+)">([^<]+)</a>', text)
+    assert len(listed) == 7
+    for place, name in ((unescape(one), unescape(two)) for one, two in listed):
         page = browser.get(place)
         assert page.status_code == 200
+        # Browsers resolve `..` in a path: the page that opens must be that agent's own.
+        assert world.key(name).public.fingerprint in page.text.partition("</h1>")[0]
         for further in re.findall(
             r'href="(/(?:blast|revoke|agents/[^"]*|keys/[^"]*)[^"]*)"', page.text
         ):
