@@ -17,8 +17,10 @@ from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
-from delegation_api.pages import assets, calls, home, login
+from delegation_api.pages import agents, assets, calls, findings, home, login, revoke
+from delegation_api.pages import approvals as page_approvals
 from delegation_api.pages import links as page_links
+from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_unknown_query
 from delegation_api.route_table import load_routes
@@ -28,6 +30,7 @@ from delegation_api.routers import (
     health,
     log,
     oversight,
+    questions,
     records,
     registry,
     standing,
@@ -71,9 +74,11 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
             raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
         tracker.on_approval(app.state.webhooks.tell)
     problems.install(app)
-    for part in (tasks, registry, desk, standing, approvals, records, log, health, oversight):
+    api = (tasks, registry, desk, standing, approvals, records, log, health, oversight, questions)
+    for part in api:
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
-    for part in (assets, login, home, page_tasks, page_links, calls):
+    pages = (assets, login, home, page_tasks, page_links, calls)
+    for part in (*pages, page_approvals, agents, page_questions, findings, revoke):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)

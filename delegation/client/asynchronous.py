@@ -29,6 +29,7 @@ from delegation.client.exchange import (
     unreachable,
 )
 from delegation.client.log import AsyncLogClient
+from delegation.client.questions import AsyncQuestions
 from delegation.client.standing import AsyncStanding
 from delegation.client.tasks import AsyncTasks
 from delegation.errors import MissingExtraError
@@ -49,7 +50,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncStanding, AsyncLogClient, AsyncTasks, AsyncApprovals):
+class AsyncClient(AsyncStanding, AsyncQuestions, AsyncLogClient, AsyncTasks, AsyncApprovals):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:

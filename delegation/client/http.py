@@ -29,6 +29,7 @@ from delegation.client.exchange import (
     unreachable,
 )
 from delegation.client.log import LogClient
+from delegation.client.questions import Questions
 from delegation.client.standing import Standing
 from delegation.client.tasks import Tasks
 from delegation.errors import MissingExtraError
@@ -49,7 +50,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client(Standing, LogClient, Tasks, Approvals):
+class Client(Standing, Questions, LogClient, Tasks, Approvals):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:

@@ -24,6 +24,7 @@ from delegation.embedded.callers import Callers
 from delegation.embedded.location import memory_file
 from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
+from delegation.embedded.questions import Questions
 from delegation.embedded.review import task_id
 from delegation.embedded.standing import Standing
 from delegation.identity.keyring import KeyRing, PublicRing
@@ -49,7 +50,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
+class Tracker(Approvals, Standing, Questions, Oversight, Callers, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).

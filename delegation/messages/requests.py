@@ -227,6 +227,12 @@ class StandingBody(Body):
     holders: list[HolderBody] = Field(default_factory=list, max_length=16)
 
 
+class DismissBody(Body):
+    """Let a finding stand."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
 class RevokeBelowBody(Body):
     """A holder cuts a link below its own."""
 

@@ -37,6 +37,7 @@ from delegation.records.approvals import ApprovalBook
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
 from delegation.records.preview import preview
+from delegation.records.questions import SqlQuestions
 from delegation.records.reservation import reservations_of
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
@@ -62,7 +63,7 @@ from delegation.tracker.work import (
 )
 
 
-class SqlReader(ApprovalRows):
+class SqlReader(SqlQuestions, ApprovalRows):
     """See `tracker.work.Reader`, whose sentences hold here.
 
     Args:

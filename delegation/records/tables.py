@@ -333,6 +333,18 @@ class LoginRow(Table, table=True):
     expires_at: int = Field(sa_type=BigInteger, index=True)
 
 
+class DismissalRow(Table, table=True):
+    """A finding that somebody looked at and let stand."""
+
+    __tablename__ = "dismissal"
+    finding: str = Field(primary_key=True)
+    rule: str
+    subject: str
+    by: str
+    reason: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
 class AnnouncedRow(Table, table=True):
     """The text of an announced token, so that its leaf's id may be sent in its place."""
 
@@ -381,6 +393,7 @@ API_KEYS: Final = Table.metadata.tables["api_key"]
 AGENTS: Final = Table.metadata.tables["agent"]
 AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
+DISMISSALS: Final = Table.metadata.tables["dismissal"]
 RESERVATIONS: Final = Table.metadata.tables["reservation"]
 LOGINS: Final = Table.metadata.tables["login"]
 ANNOUNCED: Final = Table.metadata.tables["announced"]

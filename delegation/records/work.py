@@ -21,8 +21,9 @@ from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
+from delegation.lineage.findings import Dismissal
 from delegation.lineage.local import LocalEntry
-from delegation.records import changes, local, logins, replicas
+from delegation.records import changes, local, logins, questions, replicas
 from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
@@ -225,6 +226,10 @@ class SqlWork(SqlReader, ApprovalActs):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def dismiss(self, dismissal: Dismissal) -> Dismissal:
+        """Record a dismissal, or return the one that is there already."""
+        return questions.dismiss(self._connection, dismissal)
 
     def add_login(self, login: Login, *, at: int) -> None:
         """Record a ticket or a session, and forget those that are over."""

@@ -36,6 +36,7 @@ from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
 from delegation.tracker.log import LoggedStore
 from delegation.tracker.new_task import NewTask
+from delegation.tracker.question_work import QuestionReader, QuestionWork
 from delegation.tracker.standing import StandingReader, StandingWork
 
 Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
@@ -171,7 +172,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(StandingReader, ApprovalReader, Protocol):
+class Reader(StandingReader, ApprovalReader, QuestionReader, Protocol):
     """Questions to the store, answered from one snapshot.
 
     `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
@@ -257,7 +258,7 @@ class Reader(StandingReader, ApprovalReader, Protocol):
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, StandingWork, ApprovalWork, Protocol):
+class Work(Reader, StandingWork, ApprovalWork, QuestionWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:

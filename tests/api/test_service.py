@@ -33,6 +33,10 @@ ROUTES = [
     ("GET", "/v1/links", {"operator", "reviewer"}), ("GET", "/v1/links/x", {"operator", "reviewer"}), ("GET", "/v1/links/x/ancestors", {"operator", "reviewer"}),
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
+    *(("GET", path, {"operator", "reviewer"}) for path in (
+        "/v1/handovers", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
+        "/v1/survivors", "/v1/decisions/x/account", "/v1/find",
+    )), ("POST", "/v1/findings/x/dismiss", {"operator", "reviewer"}),
     ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),
     ("POST", "/v1/approvals/x/wait", None), ("POST", "/v1/approvals/x/grant", {"approver"}), ("POST", "/v1/approvals/x/refuse", {"approver"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
@@ -81,6 +85,7 @@ def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
         health,
         log,
         oversight,
+        questions,
         records,
         registry,
         standing,
@@ -99,6 +104,7 @@ def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
         verify,
         health,
         oversight,
+        questions,
     ):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)

@@ -26,6 +26,7 @@ from delegation.errors import (
     WiderThanParentError,
 )
 from delegation.judge.limits import Limits
+from delegation.messages.answers import answer_json
 from delegation.tracker.open_child import Opening, opening_request
 
 httpx2 = pytest.importorskip("httpx2")
@@ -54,6 +55,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "create_login_link",
         "log_in",
         "log_out",
+        "now",
         "recent_decisions",
         "session_key",
         "begin_check",
@@ -118,6 +120,15 @@ def test_what_is_read_over_http_is_what_the_tracker_reads(service: Service) -> N
         ("decisions", (), {"tool": "files.read", "since": NOW, "until": NOW + 1}),
         ("decisions", (), {"code": "effect_not_granted", "allowed": False}),
     ]
+    for name, given, filters in [
+        ("handovers", (), {}), ("could_do", ("a",), {"at": NOW}), ("reach", (token.id,), {}), ("ways", ("a", "files.read"), {}), ("blast", ("a",), {}),
+        ("unused", (token.id,), {}), ("findings", (), {}), ("risks", (), {"limit": 1}), ("compare", (), {"vs": NOW - 1}),
+        ("survivors", ("link", token.id), {}), ("account", (made.id,), {}), ("find", ("Ticket",), {}),
+    ]:  # fmt: skip
+        here = getattr(world.tracker, name)(*given, **filters)
+        there = getattr(http, name)(*given, **filters)
+        assert there == answer_json(tuple(here) if isinstance(here, list) else here), name
+        assert there, name
     for name, given, filters in questions:
         here = getattr(world.tracker, name)(*given, **filters)
         there = getattr(http, name)(*given, **filters)

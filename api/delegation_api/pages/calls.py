@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from delegation.errors import NotFoundError
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
@@ -55,10 +54,8 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
     """Show one decision."""
     detail = tracker.decision(decision)
     made = detail.decision
-    try:
-        chain = tracker.ancestors(made.links[-1]) if made.links else ()
-    except NotFoundError:  # of a chain whose root was never issued here nothing is recorded
-        chain = ()
+    told = tracker.account(decision)
+    chain = told.chain  # of a chain whose root was never issued here nothing is recorded
     denial = made.denial
     return page(
         request,
@@ -67,6 +64,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         decision=made,
         detail=detail,
         chain=chain,
+        told=told,
         task=tracker.task(made.task) if made.task and chain else None,
         offered=spelled(denial.offered) if denial else "",
         allowed=spelled(denial.allowed) if denial else "",

@@ -22,6 +22,7 @@ def link(
 ) -> Response:
     """Show one link."""
     chain = tracker.ancestors(link, at=at)
+    could = tracker.reach(link, at=at)
     entry = chain[-1]
     until = None if at is None else at + 1
     return page(
@@ -31,6 +32,7 @@ def link(
         at=at,
         link=entry,
         chain=chain,
+        could=could,
         task=tracker.task(entry.task),
         below=tracker.descendants(link, limit=FEW, at=at),
         calls=tracker.recent_decisions(link=link, until=until, limit=FEW),

@@ -49,7 +49,7 @@ async def log_in(request: Request, tracker: TrackerDep) -> Response:
 
 
 @router.post("/logout")
-def log_out(request: Request, _: session.ViewerDep, tracker: TrackerDep) -> Response:
+def log_out(request: Request, _: session.PersonDep, tracker: TrackerDep) -> Response:
     """End the session."""
     tracker.log_out(session.secret_of(request))
     answer = RedirectResponse("/login", 303, headers=dict(HEADERS))

@@ -152,4 +152,7 @@ def _key(tracker: Tracker, secret: str) -> ApiKey | None:
 
 
 LOOKERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
+# Approvers see requests for approval and nothing else.
+PERSONS: Final[tuple[Role, ...]] = (*LOOKERS, "approver")
+PersonDep = Annotated[Viewer, Depends(ViewerGate(PERSONS))]
 ViewerDep = Annotated[Viewer, Depends(ViewerGate(LOOKERS))]

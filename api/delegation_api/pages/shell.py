@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.routing import Match
 
 from delegation import __version__
+from delegation.authority.explain import words
 from delegation.graph.names import clean
 from delegation_api.pages.assets import asset_url
 from delegation_api.pages.session import Viewer
@@ -62,8 +66,39 @@ _ENVIRONMENT: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_PLAIN_NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~@-]{1,80}")
+
+
+def holder_url(holder: str, deed: str = "") -> str:
+    """Return where a holder's page is: a registered agent's by its name, a key's by itself.
+
+    Names are hostile text: one that is no plain word goes into the query, where no browser reads
+    dots or slashes in it.
+
+    Args:
+        holder: A registered name, a key or its fingerprint.
+        deed: `blast` or `revoke` for those pages; empty for the holder itself.
+    """
+    if _PLAIN_NAME.fullmatch(holder):
+        return f"/agents/{holder}" + (f"/{deed}" if deed else "")
+    return f"/{deed or 'holders'}?" + urlencode({"holder": holder})
+
+
+def present_url(request: Request) -> str:
+    """Return the address of the same page as it is now."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "at"]
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def serves(request: Request, path: str) -> bool:
+    """Return whether this application has a page: links lead to no other."""
+    scope = {**request.scope, "method": "GET", "path": path, "root_path": ""}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+
+_ENVIRONMENT.globals.update(holder_url=holder_url)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
-_ENVIRONMENT.filters.update(when=when, machine=machine, count=count, clean=clean)
+_ENVIRONMENT.filters.update(when=when, machine=machine, count=count, clean=clean, words=words)
 
 
 def page(
@@ -84,6 +119,11 @@ def page(
         **context: What the template shows. All text is cleaned and escaped on output.
     """
     text = _ENVIRONMENT.get_template(template).render(
-        viewer=viewer, path=request.url.path, **context
+        viewer=viewer,
+        path=request.url.path,
+        present=present_url(request),
+        kept=[p for p in request.query_params.multi_items() if p[0] != "at"],
+        has_map=serves(request, "/tasks/any/map"),
+        **context,
     )
     return Response(text, status, headers=dict(HEADERS), media_type="text/html; charset=utf-8")

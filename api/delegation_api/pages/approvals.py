@@ -1,0 +1,98 @@
+"""Approvals: what waits, what exactly one would consent to, and the answer with a reason."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
+
+from delegation.canonical import b64u
+from delegation.errors import ConflictError, MalformedError
+from delegation.lineage.approval import ApprovalEntry
+from delegation_api.auth import TrackerDep
+from delegation_api.pages.calls import spelled
+from delegation_api.pages.forms import form_of
+from delegation_api.pages.route import PageRoute
+from delegation_api.pages.session import LOOKERS, PersonDep, Viewer
+from delegation_api.pages.shell import HEADERS, page
+from delegation_api.paging import After, following
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PAGE: Final = 100
+
+
+@router.get("/approvals")
+def approvals(
+    request: Request,
+    viewer: PersonDep,
+    tracker: TrackerDep,
+    state: Annotated[str, Query(pattern="^(pending|granted|refused|used|expired)?$")] = "pending",
+    after: After = 0,
+) -> Response:
+    """List requests in the order they were opened; those that wait unless another state is asked."""
+    chosen: Any = state or None
+    found = tracker.approvals(state=chosen, after=after, limit=PAGE)
+    mark = following(found, PAGE, lambda entry: entry.sequence)
+    return page(
+        request,
+        "approvals.html",
+        viewer,
+        entries=found,
+        state=state,
+        next=mark,
+        looks=_looks(viewer),
+    )
+
+
+@router.get("/approvals/{approval}")
+def approval(approval: str, request: Request, viewer: PersonDep, tracker: TrackerDep) -> Response:
+    """Show exactly what one would consent to."""
+    return _shown(request, viewer, tracker.approval(approval))
+
+
+@router.post("/approvals/{approval}")
+async def answer(
+    approval: str, request: Request, viewer: PersonDep, tracker: TrackerDep
+) -> Response:
+    """Record an approver's word about exactly what the page showed.
+
+    When the request is another or over by now, nothing is recorded and it is shown as it is.
+    """
+    form = await form_of(request)
+    deeds = {"grant": tracker.grant_approval, "refuse": tracker.refuse_approval}
+    deed = deeds.get(form.get("verdict", ""))
+    binding = form.get("binding", "")
+    if deed is None or not binding:
+        raise MalformedError("The answer", wanted="grant or refuse, with what the page showed")
+    reason = form.get("reason", "")
+    try:
+        await run_in_threadpool(deed, approval, by=viewer.key, reason=reason, binding=binding)
+    except ConflictError as error:
+        entry = await run_in_threadpool(tracker.approval, approval)
+        return _shown(request, viewer, entry, problem=str(error))
+    return RedirectResponse(f"/approvals/{approval}", 303, headers=dict(HEADERS))
+
+
+def _shown(
+    request: Request, viewer: Viewer, entry: ApprovalEntry, *, problem: str = ""
+) -> Response:
+    arguments = None if entry.arguments is None else spelled(dict(entry.arguments))
+    return page(
+        request,
+        "approval.html",
+        viewer,
+        status=409 if problem else 200,
+        entry=entry,
+        link=entry.link,
+        arguments=arguments,
+        digest=b64u(entry.binding.digest()),
+        problem=problem,
+        looks=_looks(viewer),
+    )
+
+
+def _looks(viewer: Viewer) -> bool:
+    """Return whether a viewer may follow links to tasks, links and decisions; approvers may not."""
+    return viewer.key.role in LOOKERS

@@ -1,0 +1,175 @@
+"""Questions of reviewers that take many links at once; each answer comes from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.embedded.review import Review, found
+from delegation.errors import MalformedError
+from delegation.judge.facts import Subject, SubjectKind
+from delegation.lineage.ability import HolderAbility, LinkAbility, ability
+from delegation.lineage.blast import Blast, blast
+from delegation.lineage.compare import Comparison, compare
+from delegation.lineage.findings import Dismissal, Findings
+from delegation.lineage.handover import Handover, handovers
+from delegation.lineage.pathway import Ways, ways
+from delegation.lineage.risk import Risk, ranked
+from delegation.lineage.search import MAX_TEXT, Hit
+from delegation.lineage.steps import Account
+from delegation.lineage.survey import Ground, Survey
+from delegation.lineage.survival import Survival
+from delegation.lineage.unused import Unused, unused
+from delegation.tracker import questions
+from delegation.tracker.questions import Moment
+
+FEW: Final = 20
+
+
+class Questions(Review):
+    """The questions of docs/reviewer-guide.md; part of `Tracker`."""
+
+    def now(self) -> int:
+        """Return this tracker's clock, Unix seconds."""
+        return self._clock()
+
+    def _moment(self, at: int | None) -> Moment:
+        return Moment(self._clock() if at is None else at, at is not None)
+
+    def handovers(
+        self, *, task: TaskId | str | None = None, at: int | None = None
+    ) -> Sequence[Handover]:
+        """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
+        ground = Ground(is_open=task is None, task=task and questions.no_nul("task", task))
+        with self._store.read() as reader:
+            return handovers(questions.survey_of(reader, ground, self._moment(at)))
+
+    def could_do(self, holder: str, *, at: int | None = None) -> HolderAbility:
+        """Return what a holder could do, link by link.
+
+        Args:
+            holder: A registered agent's name, a key, its fingerprint, or a link's id.
+            at: A past instant, Unix seconds.
+
+        Raises:
+            NotFoundError: There is no such holder, or there was none then.
+        """
+        with self._store.read() as reader:
+            return questions.could_do(reader, holder, self._moment(at))
+
+    def reach(self, link: LinkId | str, *, at: int | None = None) -> LinkAbility:
+        """Return what a link could do: tools, arguments, resources, and what is unknown.
+
+        Raises:
+            NotFoundError: There is no such link, or there was none then.
+        """
+        survey = self._around(link, self._moment(at))
+        return ability(survey, survey.by_id[LinkId(link)])
+
+    def ways(self, holder: str, tool: str, *, at: int | None = None) -> Ways:
+        """Return how a holder could reach a tool, or why not; the holder as in `could_do`.
+
+        Raises:
+            NotFoundError: There is no such holder, or there was none then.
+        """
+        with self._store.read() as reader:
+            held = questions.holding(reader, holder, self._moment(at))
+        return ways(held.survey, held.links, tool)
+
+    def blast(self, holder: str) -> Blast:
+        """Return what a thief of a holder's keys and tokens could do now; the holder as in `could_do`.
+
+        Raises:
+            NotFoundError: There is no such holder.
+        """
+        with self._store.read() as reader:
+            held = questions.holding(reader, holder, self._moment(None))
+        return blast(held.survey, held.links)
+
+    def unused(self, link: LinkId | str) -> Unused:
+        """Return what a link grants that was never used, with the grant without it as code.
+
+        Raises:
+            NotFoundError: There is no such link.
+        """
+        survey = self._around(link, self._moment(None))
+        return unused(survey, survey.by_id[LinkId(link)])
+
+    def findings(self) -> Findings:
+        """Return what the rules of docs/findings.md find in all open tasks."""
+        with self._store.read() as reader:
+            return questions.findings(reader, self._moment(None))
+
+    def dismiss(self, finding: str, *, by: str, reason: str) -> Dismissal:
+        """Record that a finding stands; see `tracker.questions.dismiss`."""
+        return questions.dismiss(self._store, finding, by=by, reason=reason, at=self._clock())
+
+    def risks(self, *, limit: int = FEW) -> Sequence[Risk]:
+        """Return the riskiest links of open tasks, the highest score first; see docs/findings.md."""
+        with self._store.read() as reader:
+            survey = questions.survey_of(reader, Ground(is_open=True), self._moment(None))
+        return ranked(survey)[:limit]
+
+    def compare(
+        self, *, vs: int, at: int | None = None, task: TaskId | str | None = None
+    ) -> Comparison:
+        """Return what changed between two instants.
+
+        Args:
+            vs: The earlier instant, Unix seconds.
+            at: The later one; the present if left out.
+            task: Only this task; else those open at either instant.
+
+        Raises:
+            MalformedError: The earlier instant is not before the later one.
+        """
+        later = self._moment(at)
+        if task is not None:
+            questions.no_nul("task", task)
+        if not 0 <= vs < later.at:
+            raise MalformedError("vs", wanted="an instant before the one it is compared with")
+        earlier = Moment(vs, past=True)
+        with self._store.read() as reader:
+            if task is not None:
+                found("task", task, reader.task(TaskId(task)))
+            ground = Ground(is_open=task is None, task=task)
+            then = questions.survey_of(reader, ground, earlier)
+            also = replace(ground, also_open_at=vs if task is None else None)
+            now = questions.survey_of(reader, also, later)
+        return compare(then, now)
+
+    def survivors(self, kind: SubjectKind, id: str) -> Survival:  # noqa: A002  # the word of the wire
+        """Return what revoking a subject would come to now; see `tracker.questions.survivors`."""
+        with self._store.read() as reader:
+            return questions.survivors(reader, Subject(kind, id), self._moment(None))
+
+    def account(self, decision: DecisionId | str) -> Account:
+        """Return a decision's fourteen steps with their values, and its claimed causes.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        questions.no_nul("decision", decision)
+        with self._store.read() as reader:
+            detail = found("decision", decision, reader.decision(DecisionId(decision)))
+            return questions.account(reader, detail, self._moment(None))
+
+    def find(self, text: str) -> Sequence[Hit]:
+        """Return what a text names: ids, agents, keys by fingerprint, holders' names, tasks.
+
+        Raises:
+            MalformedError: It has more than 128 characters.
+        """
+        if len(text) > MAX_TEXT:
+            raise MalformedError("The text", wanted=f"at most {MAX_TEXT} characters")
+        with self._store.read() as reader:
+            return reader.search(text, limit=FEW)
+
+    def _around(self, link: LinkId | str, when: Moment) -> Survey:
+        questions.no_nul("link", link)
+        with self._store.read() as reader:
+            survey = questions.survey_of(reader, Ground(link=link), when)
+        found("link", link, survey.by_id.get(LinkId(link)))
+        return survey

@@ -1,0 +1,137 @@
+"""What could it do: a grant's reach in words, tool by tool, with what only a call's data decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from delegation.authority.explain import words
+from delegation.authority.grant import Grant
+from delegation.lineage.entry import LinkEntry
+from delegation.lineage.reach import Reach, reach, reachable_resources
+from delegation.lineage.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """One tool that a link reaches by one of its capabilities.
+
+    Args:
+        tool: The tool's name.
+        effect: Its effect.
+        sensitivity: 0 to 3, the higher of the pinned definition and the present one.
+        labels: Labels of the tool.
+        arguments: What each argument may be, as pairs of name and words.
+        resources: Resource patterns that its template can fill; empty for a tool without one.
+        unknown: What only the data of a call, or the task's history, decides; one sentence each.
+        place: The capability's place in the grant.
+    """
+
+    tool: str
+    effect: str
+    sensitivity: int
+    labels: tuple[str, ...]
+    arguments: tuple[tuple[str, str], ...]
+    resources: tuple[str, ...]
+    unknown: tuple[str, ...]
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAbility:
+    """What one link could do.
+
+    Args:
+        link: The link.
+        abilities: Tools by name; empty when the link does not stand.
+        until: First second at which it no longer holds, Unix seconds.
+    """
+
+    link: LinkEntry
+    abilities: tuple[Ability, ...]
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class HolderAbility:
+    """What one holder could do by all its links.
+
+    Args:
+        kind: `agent` or `key`.
+        name: The agent's registered name; empty for a key that is not registered.
+        owner: The agent's accountable owner; empty for such a key.
+        keys: The holder's keys, base64url of 32 bytes.
+        fingerprints: Of those keys, in the same order.
+        registered_at: Unix seconds; 0 for such a key.
+        links: Links that it holds, the newest last.
+        at: The instant that is spoken of, Unix seconds.
+        is_complete: Whether every link was looked at.
+    """
+
+    kind: str
+    name: str
+    owner: str
+    keys: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+    registered_at: int
+    links: tuple[LinkAbility, ...]
+    at: int
+    is_complete: bool
+
+
+def ability(survey: Survey, link: LinkEntry) -> LinkAbility:
+    """Return what a link could do at the survey's instant.
+
+    Never less than the judge admits (see `lineage.reach`). A link that does not stand could do
+    nothing, nor could one whose window has not begun. Not looked at: what is left of budgets,
+    which is state; and what a policy outside says.
+    """
+    grant = link.grant
+    found: tuple[Ability, ...] = ()
+    if link.standing == "active" and grant.not_before <= survey.at:
+        found = abilities(survey, link)
+    return LinkAbility(link, found, survey.until(link))
+
+
+def abilities(survey: Survey, link: LinkEntry) -> tuple[Ability, ...]:
+    """Return what a link's grant reaches, whether it stands or not."""
+    reached = reach(link.grant, survey.catalogue, survey.pinned(link.id))
+    found = [_ability(link.grant, one) for one in reached]
+    return tuple(sorted(found, key=lambda one: (one.tool, one.place)))
+
+
+def effects(found: tuple[Ability, ...]) -> tuple[str, ...]:
+    """Return the effects that are really reached, the mildest first."""
+    order = ("read", "write", "delete", "admin", "actuate")
+    return tuple(sorted({one.effect for one in found}, key=order.index))
+
+
+def _ability(grant: Grant, reached: Reach) -> Ability:
+    tool, capability = reached.tool, reached.capability
+    arguments = tuple(
+        (name, words(capability.arguments[name]) if name in capability.arguments else "absent")
+        for name in tool.arguments
+    )
+    return Ability(
+        tool.name,
+        tool.effect,
+        reached.sensitivity,
+        tuple(sorted(reached.labels)),
+        arguments,
+        tuple(pattern.text for pattern in reachable_resources(reached)),
+        tuple(_unknown(grant, reached)),
+        reached.place,
+    )
+
+
+def _unknown(grant: Grant, reached: Reach) -> Iterator[str]:
+    tool = reached.tool
+    if tool.resource is not None and "{" in tool.resource:
+        yield f"Which resource it touches is decided by the call: {tool.resource}."
+    for unit, rule in tool.cost.items():
+        if isinstance(rule, str):
+            yield f"What it costs in {unit} is decided by the argument {rule}."
+    if grant.flow:
+        yield "Flow rules may refuse it, by what the task has done before."
+    if any(pattern.matches(tool.name) for rule in grant.needs_approval for pattern in rule.tools):
+        yield "A person has to approve each call."

@@ -1,0 +1,159 @@
+"""The ground of a reviewer's question: what one snapshot told, indexed for walking up and down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.ids import LinkId, TaskId
+from delegation.lineage.entry import LinkEntry, TaskEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """An agent of the registry.
+
+    Args:
+        name: Its identity there.
+        owner: The accountable human or service.
+        keys: Its 32-byte holder keys.
+        registered_at: Unix seconds.
+    """
+
+    name: str
+    owner: str
+    keys: tuple[bytes, ...]
+    registered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Calls of one tool with one link as the leaf.
+
+    Args:
+        tool: The tool.
+        allowed: How many were allowed.
+        denied: How many were denied.
+        last_at: When the last of them was decided, Unix seconds.
+    """
+
+    tool: str
+    allowed: int
+    denied: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside the links themselves.
+
+    Args:
+        tasks: Their tasks by id.
+        keys: Each link's holder key, 32 bytes.
+        pins: The catalogue revision that each root pins.
+        uses: Calls by leaf.
+        spent: Units that were charged to each link's budget.
+        agents: The registry.
+    """
+
+    tasks: Mapping[TaskId, TaskEntry] = field(default_factory=dict)
+    keys: Mapping[LinkId, bytes] = field(default_factory=dict)
+    pins: Mapping[LinkId, int] = field(default_factory=dict)
+    uses: Mapping[LinkId, tuple[Use, ...]] = field(default_factory=dict)
+    spent: Mapping[LinkId, Mapping[str, int]] = field(default_factory=dict)
+    agents: tuple[Registered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Which links a question is about; those above them always come with them.
+
+    Args:
+        is_open: Every link of a task that is open.
+        also_open_at: With it, links of tasks that were open at this instant, Unix seconds.
+        task: Every link of this task.
+        link: This link and all below it.
+        keys: Links that these keys hold, and all below them.
+        whole: Whether every other link of the tasks so found comes along.
+    """
+
+    is_open: bool = False
+    also_open_at: int | None = None
+    task: str | None = None
+    link: str | None = None
+    keys: tuple[bytes, ...] = ()
+    whole: bool = False
+
+
+class Survey:
+    """Links with all that is above them, as they were at one instant.
+
+    Args:
+        links: Parents before children; each comes with all its ancestors.
+        catalogue: As it was then.
+        at: The instant, Unix seconds.
+        known: What is known beside them.
+        is_complete: Whether nothing that was asked for was left out for its number.
+    """
+
+    def __init__(
+        self,
+        links: Iterable[LinkEntry],
+        catalogue: Catalogue,
+        *,
+        at: int,
+        known: Known | None = None,
+        is_complete: bool = True,
+    ) -> None:
+        """Index the links."""
+        self.links = tuple(links)
+        self.catalogue = catalogue
+        self.at = at
+        self.known = known or Known()
+        self.is_complete = is_complete
+        self.by_id = {link.id: link for link in self.links}
+        self._children: dict[LinkId, list[LinkEntry]] = {}
+        for link in self.links:
+            if link.parent is not None:
+                self._children.setdefault(link.parent, []).append(link)
+
+    def children(self, link: LinkId) -> tuple[LinkEntry, ...]:
+        """Return the links right below one."""
+        return tuple(self._children.get(link, ()))
+
+    def below(self, link: LinkId) -> Iterator[LinkEntry]:
+        """Yield all links below one, parents before children."""
+        waiting = list(self._children.get(link, ()))
+        while waiting:
+            found = waiting.pop(0)
+            yield found
+            waiting += self._children.get(found.id, ())
+
+    def chain(self, link: LinkId) -> tuple[LinkEntry, ...]:
+        """Return a link's ancestors, root first, itself last."""
+        up: list[LinkEntry] = []
+        found = self.by_id.get(link)
+        while found is not None:
+            up.append(found)
+            found = None if found.parent is None else self.by_id.get(found.parent)
+        return tuple(reversed(up))
+
+    def pinned(self, link: LinkId) -> int | None:
+        """Return the catalogue revision that a link's root pins, None when it is not known."""
+        chain = self.chain(link)
+        return self.known.pins.get(chain[0].id) if chain else None
+
+    def until(self, link: LinkEntry) -> int:
+        """Return the first second at which a link no longer holds: its window's or its task's end."""
+        task = self.known.tasks.get(link.task)
+        ends = link.grant.expires_at
+        return ends if task is None else min(ends, task.deadline)
+
+
+def called(link: LinkEntry) -> str:
+    """Return what a holder is called in one line: a registered name, or its key's fingerprint.
+
+    The delegator's word for an unregistered key is a claim, and left out here.
+    """
+    return link.holder_name if link.registered else f"unnamed {link.holder_fingerprint}"

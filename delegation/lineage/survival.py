@@ -1,0 +1,92 @@
+"""What would survive if a subject were revoked: what ends with it, what goes on beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from delegation.authority.ids import TaskId
+from delegation.canonical import b64u
+from delegation.judge.facts import Subject
+from delegation.lineage.blast import ORDER
+from delegation.lineage.entry import LinkEntry
+from delegation.lineage.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """What revoking a subject would come to now; nothing was changed.
+
+    Args:
+        subject: What would be revoked.
+        ends: Active links that would end: those that it names and all below them.
+        survives: Active links of the same tasks that would go on.
+        holders: Fingerprints of the holders that would lose a link.
+        effects: Effects that end with them, the mildest first.
+        tasks: Tasks that are touched.
+        gone: Links under the subject that it has ended already and that would stand without that.
+        is_complete: Whether every link was looked at.
+        digest: Names exactly these ending links, so that a form can say what it showed.
+    """
+
+    subject: Subject
+    ends: tuple[LinkEntry, ...]
+    survives: tuple[LinkEntry, ...]
+    holders: tuple[str, ...]
+    effects: tuple[str, ...]
+    tasks: tuple[TaskId, ...]
+    gone: tuple[LinkEntry, ...]
+    is_complete: bool
+    digest: str
+
+
+def survival(survey: Survey, subject: Subject) -> Survival:
+    """Return what would end with a subject, and what would go on.
+
+    Args:
+        survey: All links of every task that the subject touches.
+        subject: A link, task, agent or key; a key as base64url of its 32 bytes.
+    """
+    under: dict[str, LinkEntry] = {}
+    for link in survey.links:
+        if _is_named(survey, link, subject) or link.parent in under:
+            under[link.id] = link
+    ends = tuple(link for link in under.values() if link.standing == "active")
+    tasks = tuple(sorted({link.task for link in under.values()}))
+    stays = tuple(
+        link
+        for link in survey.links
+        if link.standing == "active" and link.id not in under and link.task in tasks
+    )
+    named = "\n".join(sorted(link.id for link in ends))
+    return Survival(
+        subject,
+        ends,
+        stays,
+        tuple(sorted({link.holder_fingerprint for link in ends})),
+        tuple(sorted({e for link in ends for e in link.grant.effects}, key=ORDER.index)),
+        tasks,
+        tuple(
+            link
+            for link in under.values()
+            if link.standing == "revoked"
+            and link.ended_by == subject.id
+            and survey.until(link) > survey.at
+        ),
+        survey.is_complete,
+        hashlib.sha256(named.encode()).hexdigest(),
+    )
+
+
+def _is_named(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
+    match subject.kind:
+        case "link":
+            return link.id == subject.id
+        case "task":
+            return link.task == subject.id
+        case "key":
+            return b64u(survey.known.keys.get(link.id, b"")) == subject.id
+        case "agent":
+            held = {k for a in survey.known.agents if a.name == subject.id for k in a.keys}
+            return survey.known.keys.get(link.id) in held
+    return False

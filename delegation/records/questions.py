@@ -1,0 +1,74 @@
+"""The reviewers' questions over SQL; see `tracker.question_work`, whose sentences hold here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from delegation.authority.ids import DecisionId, TaskId
+from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.findings import Dismissal
+from delegation.lineage.search import Hit
+from delegation.lineage.survey import Ground, Survey
+from delegation.records import decisions
+from delegation.records.database import upsert
+from delegation.records.search import keys_of, search
+from delegation.records.shelves import Shelves
+from delegation.records.survey import survey
+from delegation.records.tables import DECISIONS, DISMISSALS
+
+
+class SqlQuestions:
+    """Part of `SqlReader`, which has the connection."""
+
+    _connection: Connection
+    _shelves: Shelves
+
+    def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
+        """Return links with what is known beside them, the newest `most` if there are more."""
+        return survey(self._connection, self._shelves, ground, at=at, most=most, past=past)
+
+    def keys_of(self, fingerprint: str, *, most: int) -> Sequence[bytes]:
+        """Return recorded or registered keys whose fingerprint begins so."""
+        return keys_of(self._connection, fingerprint, most=most)
+
+    def caused(
+        self, decision: DecisionId, task: TaskId | None, *, limit: int
+    ) -> Sequence[DecisionEntry]:
+        """Return decisions of a task whose holders name this one as their cause: their claim."""
+        if task is None:
+            return ()
+        query = select(DECISIONS).where(
+            DECISIONS.c.task == task, DECISIONS.c.claimed_cause == decision
+        )
+        found = self._connection.execute(query.order_by(DECISIONS.c.sequence).limit(limit))
+        return [decisions.entry_of(row) for row in found]
+
+    def dismissals(self) -> Sequence[Dismissal]:
+        """Return all dismissals, newest first."""
+        query = select(DISMISSALS).order_by(DISMISSALS.c.at.desc(), DISMISSALS.c.finding)
+        return [
+            Dismissal(row.finding, row.rule, row.subject, row.by, row.reason, row.at)
+            for row in self._connection.execute(query)
+        ]
+
+    def search(self, text: str, *, limit: int) -> Sequence[Hit]:
+        """Return what a text names, the exact ones first."""
+        return search(self._connection, text, limit=limit)
+
+
+def dismiss(connection: Connection, dismissal: Dismissal) -> Dismissal:
+    """Record a dismissal, or return the one that is there already."""
+    row = {
+        "finding": dismissal.finding,
+        "rule": dismissal.rule,
+        "subject": dismissal.subject,
+        "by": dismissal.by,
+        "reason": dismissal.reason,
+        "at": dismissal.at,
+    }
+    connection.execute(upsert(connection, DISMISSALS).on_conflict_do_nothing(), [row])
+    query = select(DISMISSALS).where(DISMISSALS.c.finding == dismissal.finding)
+    kept = connection.execute(query).one()
+    return Dismissal(kept.finding, kept.rule, kept.subject, kept.by, kept.reason, kept.at)

@@ -1,0 +1,218 @@
+"""Surveys: many links at once with what is known beside them, each family read by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, func, or_, select
+
+from delegation import canonical
+from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.grant import Grant
+from delegation.authority.ids import LinkId, TaskId
+from delegation.lineage.entry import TaskEntry
+from delegation.lineage.survey import Ground, Known, Registered, Survey, Use
+from delegation.records import links
+from delegation.records.shelves import Shelves
+from delegation.records.tables import (
+    AGENT_KEYS,
+    AGENTS,
+    COUNTERS,
+    DECISIONS,
+    LINKS,
+    TASKS,
+    TOOLS,
+)
+
+_CHUNK: Final = 400  # values in one IN list
+
+
+def survey(
+    connection: Connection, shelves: Shelves, ground: Ground, *, at: int, most: int, past: bool
+) -> Survey:
+    """Return the links of a ground, their ancestors, and what is known beside them.
+
+    Args:
+        connection: A snapshot.
+        shelves: What this process keeps between transactions.
+        ground: Which links.
+        at: Unix seconds.
+        most: How many links are looked at; the newest of more.
+        past: Whether what was recorded after that second is left out. Budgets are always as they
+            are now: they keep no history.
+    """
+    wanted = _wanted(connection, ground, at=at, most=most + 1, past=past)
+    is_complete = len(wanted) <= most
+    rows = links.with_ancestors(connection, wanted[:most])
+    entries = links.entries(connection, rows, at=at, past=past)
+    ids = list(entries)
+    last = at if past else 2**62
+    tasks = sorted({entry.task for entry in entries.values()})
+    if ground.is_open:
+        tasks = sorted({*tasks, *_open_tasks(connection, at=at, most=most, past=past)})
+    if ground.task is not None:
+        tasks = sorted({*tasks, TaskId(ground.task)})
+    known = Known(
+        tasks=_tasks(connection, tasks, at=at, past=past),
+        keys={LinkId(row.id): row.holder_key for row in rows if row.id in entries},
+        pins={
+            LinkId(row.id): origin.catalogue
+            for row in rows
+            if row.parent is None
+            and (origin := links.parsed(row.payload, root=True).origin) is not None
+        },
+        uses=_uses(connection, ids, last),
+        spent=_spent(connection, ids),
+        agents=registered(connection, last),
+    )
+    catalogue = _catalogue(connection, shelves, at if past else None)
+    return Survey(entries.values(), catalogue, at=at, known=known, is_complete=is_complete)
+
+
+def _catalogue(connection: Connection, shelves: Shelves, at: int | None) -> Catalogue:
+    if at is None:
+        return shelves.catalogue.newest(connection)
+    newest = select(func.max(TOOLS.c.revision)).where(TOOLS.c.at <= at)
+    revision = connection.execute(newest).scalar_one() or 0
+    return shelves.catalogue.at(connection, revision)
+
+
+def _open_tasks(connection: Connection, *, at: int, most: int, past: bool) -> list[TaskId]:
+    query = select(TASKS.c.id).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(most)
+    if past:
+        query = query.where(
+            TASKS.c.opened_at <= at, or_(TASKS.c.closed_at.is_(None), TASKS.c.closed_at > at)
+        )
+    else:
+        query = query.where(TASKS.c.state == "open")
+    return [TaskId(task) for task in connection.execute(query).scalars()]
+
+
+def _wanted(connection: Connection, ground: Ground, *, at: int, most: int, past: bool) -> list[str]:
+    found: dict[str, None] = {}
+    if ground.link is not None:
+        found |= dict.fromkeys([ground.link, *links.below(connection, ground.link, most)])
+    for key in ground.keys:
+        held = _newest(connection, LINKS.c.holder_key == key, most, at if past else None)
+        found |= dict.fromkeys(held)
+        for link in held:
+            if len(found) < most:
+                found |= dict.fromkeys(links.below(connection, link, most - len(found)))
+    tasks: list[str] = [] if ground.task is None else [ground.task]
+    if ground.whole and found:
+        names = list(found)
+        for part in _chunks(names):
+            touched = select(LINKS.c.task).where(LINKS.c.id.in_(part)).distinct()
+            tasks += connection.execute(touched).scalars()
+    if ground.is_open:
+        tasks += _open_tasks(connection, at=at, most=most, past=past)
+    if ground.also_open_at is not None:
+        tasks += _open_tasks(connection, at=ground.also_open_at, most=most, past=True)
+    for part in _chunks(sorted(set(tasks))):
+        if len(found) < most:
+            rest = _newest(
+                connection, LINKS.c.task.in_(part), most - len(found), at if past else None
+            )
+            found |= dict.fromkeys(rest)
+    return list(found)[:most]
+
+
+def _newest(connection: Connection, wanted: Any, most: int, until: int | None) -> list[str]:
+    query = select(LINKS.c.id).where(wanted).order_by(LINKS.c.sequence.desc()).limit(most)
+    if until is not None:
+        query = query.where(LINKS.c.at <= until)
+    return list(connection.execute(query).scalars())
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
+def _tasks(
+    connection: Connection, wanted: Sequence[TaskId], *, at: int, past: bool
+) -> dict[TaskId, TaskEntry]:
+    spent: dict[str, dict[str, int]] = {}
+    found: dict[TaskId, TaskEntry] = {}
+    for part in _chunks(wanted):
+        for row in connection.execute(_counters("task", COUNTERS.c.id, part)):
+            spent.setdefault(row.id, {})[row.unit] = row.used
+        for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(part))):
+            entry = TaskEntry(
+                id=TaskId(row.id),
+                title=row.title,
+                owner=row.owner,
+                state=row.state,
+                opened_at=row.opened_at,
+                deadline=row.deadline,
+                inferred=bool(row.inferred),
+                ceiling=Grant.from_json(canonical.parse(row.ceiling)),
+                under=row.under,
+                spent=tuple(sorted(spent.get(row.id, {}).items())),
+            )
+            is_over = row.closed_at is not None and row.closed_at <= at
+            if past and not is_over:
+                entry = replace(entry, state="open")
+            found[entry.id] = entry
+    return found
+
+
+def _counters(scope: str, column: Column[Any], ids: Sequence[str]) -> Any:
+    return (
+        select(COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.used)
+        .where(COUNTERS.c.scope == scope, column.in_(ids))
+        .order_by(COUNTERS.c.id, COUNTERS.c.unit)
+    )
+
+
+def _spent(connection: Connection, ids: Sequence[LinkId]) -> dict[LinkId, dict[str, int]]:
+    found: dict[LinkId, dict[str, int]] = {}
+    for part in _chunks(ids):
+        for row in connection.execute(_counters("link", COUNTERS.c.id, part)):
+            found.setdefault(LinkId(row.id), {})[row.unit] = row.used
+    return found
+
+
+def _uses(
+    connection: Connection, ids: Sequence[LinkId], last: int
+) -> dict[LinkId, tuple[Use, ...]]:
+    gathered: dict[tuple[LinkId, str], list[int]] = {}
+    for part in _chunks(ids):
+        query = (
+            select(
+                DECISIONS.c.link,
+                DECISIONS.c.tool,
+                DECISIONS.c.allowed,
+                func.count().label("n"),
+                func.max(DECISIONS.c.at).label("last"),
+            )
+            .where(
+                DECISIONS.c.link.in_(part),
+                DECISIONS.c.at <= last,
+                ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+            )
+            .group_by(DECISIONS.c.link, DECISIONS.c.tool, DECISIONS.c.allowed)
+        )
+        for row in connection.execute(query):
+            counts = gathered.setdefault((LinkId(row.link), row.tool), [0, 0, 0])
+            counts[0 if row.allowed else 1] += row.n
+            counts[2] = max(counts[2], row.last)
+    found: dict[LinkId, tuple[Use, ...]] = {}
+    for (link, tool), (allowed, denied, at) in sorted(gathered.items()):
+        found[link] = (*found.get(link, ()), Use(tool, allowed, denied, at))
+    return found
+
+
+def registered(connection: Connection, last: int) -> tuple[Registered, ...]:
+    """Return the registry as it was at an instant, by name."""
+    keys: dict[str, list[bytes]] = {}
+    query = select(AGENT_KEYS).where(AGENT_KEYS.c.at <= last)
+    for row in connection.execute(query.order_by(AGENT_KEYS.c.at, AGENT_KEYS.c.key)):
+        keys.setdefault(row.agent, []).append(row.key)
+    agents = select(AGENTS).where(AGENTS.c.at <= last).order_by(AGENTS.c.name)
+    return tuple(
+        Registered(row.name, row.owner, tuple(keys.get(row.name, ())), row.at)
+        for row in connection.execute(agents)
+    )
