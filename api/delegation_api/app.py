@@ -15,12 +15,13 @@ from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
-from delegation_api.pages import assets, calls, home, login
+from delegation_api.pages import assets, calls, home, live, login, maps, timeline
 from delegation_api.pages import links as page_links
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_unknown_query
 from delegation_api.route_table import load_routes
 from delegation_api.routers import desk, health, records, registry, tasks, verify
+from delegation_api.routers import maps as task_maps
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -49,10 +50,11 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.keys = KeyCache(tracker)
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
+    app.state.live = live.Hub(tracker)
     problems.install(app)
-    for part in (tasks, registry, desk, records, health):
+    for part in (tasks, task_maps, registry, desk, records, health):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
-    for part in (assets, login, home, page_tasks, page_links, calls):
+    for part in (assets, login, home, page_tasks, page_links, calls, maps, timeline, live):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,6 +17,7 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import b64u
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry, Standing
+from delegation.lineage.outline import STRENGTH, LinkOutline
 from delegation.records.database import upsert
 from delegation.records.numbers import take_number
 from delegation.records.tables import (
@@ -197,6 +199,33 @@ def entries(
     return result
 
 
+def outlines(
+    connection: Connection, found: Sequence[LinkData], *, at: int, past: bool = False
+) -> list[LinkOutline]:
+    """Return outlines of rows that come with all their ancestors, parents before children.
+
+    A tenth of the work of `entries`: no grant is parsed, no difference made. Args as there.
+    """
+    if past:
+        found = _until(found, at)
+    if not found:
+        return []
+    context = _Context(connection, found, at, until=at if past else None, formats=False)
+    states: dict[str, _State] = {}
+    result: list[LinkOutline] = []
+    for row in found:
+        above = states.get(row.parent) if row.parent else None
+        state = states[row.id] = context.state(row, above)
+        result.append(context.outline(row, state))
+    return result
+
+
+@lru_cache(maxsize=65_536)
+def _strongest(payload: bytes) -> str:
+    """Return the strongest effect of a recorded payload; it was verified before it was recorded."""
+    return max(json.loads(payload)["grant"]["effects"], key=STRENGTH.index, default=STRENGTH[0])
+
+
 def _until(found: Sequence[LinkData], at: int) -> list[LinkData]:
     """Return the rows recorded by then; none whose parent was not, whatever a replica's clock said."""
     kept: dict[str, LinkData] = {}
@@ -210,7 +239,13 @@ class _Context:
     """What is known about a set of links, each family read by one statement."""
 
     def __init__(
-        self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
+        self,
+        connection: Connection,
+        found: Sequence[LinkData],
+        at: int,
+        *,
+        until: int | None,
+        formats: bool = True,
     ) -> None:
         self.at = at
         last = 2**62 if until is None else until  # another replica's clock may be ahead of ours
@@ -245,7 +280,7 @@ class _Context:
             )
         }
         self.formats: dict[str, list[str]] = {}
-        ids = [row.id for row in found]
+        ids = [row.id for row in found] if formats else []
         for start in range(0, len(ids), _CHUNK):
             part = ids[start : start + _CHUNK]
             evidence = select(EVIDENCE.c.link, EVIDENCE.c.format).where(EVIDENCE.c.link.in_(part))
@@ -276,6 +311,28 @@ class _Context:
         if self.at >= task.deadline or self.at >= row.expires_at:
             return _State("expired", row.id if self.at >= row.expires_at else row.task, owner)
         return _State("active", "", owner)
+
+    def outline(self, row: LinkData, state: _State) -> LinkOutline:
+        """Return the row's outline."""
+        agent = self.agents.get(row.holder_key, ("", ""))[0]
+        is_registered = agent != "" and agent == row.holder_name
+        return LinkOutline(
+            id=LinkId(row.id),
+            task=TaskId(row.task),
+            parent=row.parent,
+            depth=row.depth,
+            holder_name=agent if is_registered else "",
+            claimed_name=row.holder_name,
+            holder_key=row.holder_key,
+            registered=is_registered,
+            effect=_strongest(row.payload),
+            expires_at=row.expires_at,
+            recorded_at=row.at,
+            standing=state.standing,
+            ended_by=state.ended_by,
+            allowed=self.counts.get((row.id, True), 0),
+            denied=self.counts.get((row.id, False), 0),
+        )
 
     def entry(self, row: LinkData, state: _State, parent: LinkEntry | None) -> LinkEntry:
         """Return the row's entry."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
@@ -15,6 +15,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.outline import TaskOutline
 from delegation.records import decisions, links, logins
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
@@ -40,6 +41,8 @@ from delegation.tracker.work import (
     OutcomeReport,
     Revocation,
 )
+
+_CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
 class SqlReader:
@@ -188,6 +191,31 @@ class SqlReader:
             entry = replace(entry, state=entry.state if is_over else "open", spent=spent)
         return Lineage(entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)))
 
+    def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
+        """Return a task with outlines of its links, or None."""
+        row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
+        if row is None or (past and row.opened_at > at):
+            return None
+        found = self._connection.execute(
+            select(LINKS).where(LINKS.c.task == task).order_by(LINKS.c.sequence)
+        ).all()
+        entry = self._task(row)
+        closed_at = row.closed_at
+        if past and not (closed_at is not None and closed_at <= at):
+            entry, closed_at = replace(entry, state="open"), None
+        drawn = links.outlines(self._connection, found, at=at, past=past)
+        return TaskOutline(entry, tuple(drawn), closed_at)
+
+    def numbers(self) -> Mapping[str, int]:
+        """Return how many links, decisions and revocations were ever recorded, and the like."""
+        return read_numbers(self._connection)
+
+    def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
+        """Return (sequence, id) of a task's links recorded after that one, in order."""
+        query = select(LINKS.c.sequence, LINKS.c.id).order_by(LINKS.c.sequence).limit(limit)
+        query = query.where(LINKS.c.task == task, LINKS.c.sequence > sequence)
+        return [(row.sequence, row.id) for row in self._connection.execute(query)]
+
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
@@ -230,6 +258,15 @@ class SqlReader:
         query = select(REVOCATIONS).where(REVOCATIONS.c.epoch > after)
         query = query.order_by(REVOCATIONS.c.epoch).limit(limit)
         return [revocation_of(row) for row in self._connection.execute(query)]
+
+    def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
+        """Return the revocations of these ids, oldest first."""
+        found: list[Revocation] = []
+        for start in range(0, len(subjects), _CHUNK):
+            part = subjects[start : start + _CHUNK]
+            query = select(REVOCATIONS).where(REVOCATIONS.c.id.in_(part))
+            found += [revocation_of(row) for row in self._connection.execute(query)]
+        return sorted(found, key=lambda revocation: revocation.epoch)
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""

@@ -21,6 +21,7 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.outline import TaskOutline
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import AnyDraft, Draft
 
@@ -231,6 +232,15 @@ class Reader(Protocol):
     def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
         """Return a task with its links and decisions, or None."""
 
+    def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
+        """Return a task with outlines of its links, or None."""
+
+    def numbers(self) -> Mapping[str, int]:
+        """Return the numbers that only grow: `link`, `decision`, `epoch` and others."""
+
+    def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
+        """Return (sequence, id) of a task's links recorded after that one, in order."""
+
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
@@ -241,6 +251,9 @@ class Reader(Protocol):
 
     def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
         """Return revocations with an epoch above `after`, oldest first."""
+
+    def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
+        """Return the revocations of these ids, oldest first."""
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
