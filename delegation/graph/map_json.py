@@ -27,6 +27,7 @@ def map_json(shown: Focus) -> dict[str, Json]:
             "shown": shown.shown,
             "folded": shown.folded,
             "filtered": shown.filtered,
+            "context": shown.context,
             "unfit": shown.unfit,
             "standing": _numbers(shown.standings),
             "outcome": _numbers(shown.outcomes),

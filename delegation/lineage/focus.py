@@ -113,6 +113,7 @@ class Focus:
         shown: Links drawn.
         folded: Links in bundles.
         filtered: Links that the filters hide; the three add up to the total.
+        context: Links that the filters would hide, kept for what is below or selected.
         unfit: Links with denials or requests that wait, folded because no more fitted.
         standings: How many links have each standing, filters aside.
         outcomes: How many links had each outcome, filters aside.
@@ -125,6 +126,7 @@ class Focus:
     shown: int
     folded: int
     filtered: int
+    context: int
     unfit: int
     standings: dict[str, int]
     outcomes: dict[str, int]
@@ -151,6 +153,7 @@ def focus(forest: Sequence[TaskOutline], wanted: Wanted, *, most: int = MAX_NODE
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
     shown = sum(node.link is not None for node in nodes)
     kept = sum(tree.kept[len(forest) :])
+    admitted = sum(map(wanted.admits, every))
     return Focus(
         nodes=nodes,
         wanted=wanted,
@@ -158,6 +161,7 @@ def focus(forest: Sequence[TaskOutline], wanted: Wanted, *, most: int = MAX_NODE
         shown=shown,
         folded=kept - shown,
         filtered=len(every) - kept,
+        context=kept - admitted,
         unfit=sum(tree.is_pinned(n) for n in range(tree.tasks, len(tree.kept)) if n not in order),
         standings=standings,
         outcomes=outcomes,

@@ -1,8 +1,9 @@
 """What happened in a task, in commit order, as far as the record tells.
 
 Links, decisions and revocations are each numbered in commit order; between them the instant decides,
-which has seconds. Within one second a link stands before its first use, and a revocation after the
-last call that was still allowed under what it ended. Causes are claims of holders.
+which has seconds. Within one second a link stands before its first use, and a revocation before the
+first call that it stopped, else after the last one still allowed under what it ended. Causes are
+claims of holders.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from delegation.judge.standing import STEP
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
 
@@ -91,7 +93,7 @@ def timeline(
         placed.append((made.at, made.sequence, 1, event))
     for one in endings:
         event = Event("revoke", one.at, link=links.get(one.id), ending=one)
-        placed.append((one.at, _last_allowed(outline, decisions, one), 2, event))
+        placed.append((one.at, *_between(outline, decisions, one), event))
     placed.sort(key=lambda item: item[:3])  # stable: what is numbered stays in its order
     events = [item[3] for item in placed]
     if outline.closed_at is not None:
@@ -115,8 +117,13 @@ def _first_uses(outline: TaskOutline, decisions: Sequence[DecisionEntry]) -> dic
     return uses
 
 
-def _last_allowed(outline: TaskOutline, decisions: Sequence[DecisionEntry], ending: Ending) -> int:
-    """Return the number of the last call of that second that was allowed under what was ended."""
+def _between(
+    outline: TaskOutline, decisions: Sequence[DecisionEntry], ending: Ending
+) -> tuple[int, int]:
+    """Return where a revocation stands among the decisions of its second, as far as they tell."""
     ended = {link.id for link in outline.links if link.ended_by == ending.id}
-    allowed = [d.sequence for d in decisions if d.allowed and d.at == ending.at and d.link in ended]
-    return max(allowed, default=0)
+    under = [d for d in decisions if d.at == ending.at and d.link in ended]
+    stopped = [d.sequence for d in under if d.step == STEP]
+    if stopped:
+        return min(stopped), 0
+    return max((d.sequence for d in under if d.allowed), default=0), 2

@@ -131,7 +131,7 @@ def test_a_denial_names_step_link_and_caveat(world: World, browser: Browser) -> 
 def test_every_page_has_one_gate() -> None:
     """A page without a gate would be open by accident; open ones say so."""
     from delegation_api.auth import RoleGate
-    from delegation_api.pages import assets, calls, home, links, login, tasks
+    from delegation_api.pages import assets, calls, home, links, live, login, maps, tasks, timeline
     from delegation_api.pages.session import ViewerGate
 
     public = {"/login", "/static/{version}/{name:path}", "/favicon.ico"}
@@ -140,7 +140,7 @@ def test_every_page_has_one_gate() -> None:
         own = [dependant.call] if isinstance(dependant.call, RoleGate | ViewerGate) else []
         return own + [gate for inner in dependant.dependencies for gate in gates(inner)]
 
-    for part in (assets, calls, home, links, login, tasks):
+    for part in (assets, calls, home, links, live, login, maps, tasks, timeline):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             (gate,) = gates(route.dependant)

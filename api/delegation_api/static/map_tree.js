@@ -15,6 +15,8 @@ export function equip() {
   const all = nodes();
   map().setAttribute("role", "tree");
   map().setAttribute("aria-multiselectable", "false");
+  map().setAttribute("aria-owns", all.filter((node) => node.dataset.level === "1").map((node) => node.id).join(" "));
+  map().querySelector(".nodes")?.setAttribute("role", "none");
   let owned = map().querySelector(".owned");
   if (!owned) {
     owned = document.createElementNS("http://www.w3.org/2000/svg", "g");
