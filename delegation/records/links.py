@@ -220,10 +220,19 @@ def outlines(
     return result
 
 
-@lru_cache(maxsize=65_536)
-def _strongest(payload: bytes) -> str:
+_EFFECTS: Final[dict[str, str]] = {}  # strongest effects by link id: an id is its payload's digest
+_MOST_EFFECTS: Final = 65_536
+
+
+def _strongest(link: str, payload: bytes) -> str:
     """Return the strongest effect of a recorded payload; it was verified before it was recorded."""
-    return max(json.loads(payload)["grant"]["effects"], key=STRENGTH.index, default=STRENGTH[0])
+    known = _EFFECTS.get(link)
+    if known is None:
+        if len(_EFFECTS) >= _MOST_EFFECTS:
+            _EFFECTS.clear()
+        effects = json.loads(payload)["grant"]["effects"]
+        known = _EFFECTS[link] = max(effects, key=STRENGTH.index, default=STRENGTH[0])
+    return known
 
 
 def _until(found: Sequence[LinkData], at: int) -> list[LinkData]:
@@ -325,7 +334,7 @@ class _Context:
             claimed_name=row.holder_name,
             holder_key=row.holder_key,
             registered=is_registered,
-            effect=_strongest(row.payload),
+            effect=_strongest(row.id, row.payload),
             expires_at=row.expires_at,
             recorded_at=row.at,
             standing=state.standing,

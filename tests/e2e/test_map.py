@@ -321,3 +321,44 @@ def test_assistive_technology_sees_a_nested_tree(site, visit) -> None:
         assert up(mailer) == ["writer", "summariser", "planner", "ana@acme.example"]
         assert "2 calls denied" in title(mailer)
         assert "nothing below" in title(mailer)
+
+
+def test_new_links_wait_behind_a_button(site, visit) -> None:
+    """A link recorded meanwhile is announced; nothing moves until somebody asks for it."""
+    from delegation import HolderKey
+
+    with visit() as one:
+        page = one.goto(site.map(f"?focus={site.link('mailer')}"))
+        page.wait_for_selector("#live[data-open]", state="attached")
+        held = page.eval_on_selector_all(
+            "#map a", "all => all.map(a => [a.id, a.getAttribute('transform')])"
+        )
+        key = HolderKey.generate("late").public
+        body = {"task": site.task, "holder_name": "late", "holder_key": key.text}
+        api(site, "/v1/tokens", **body)
+        page.wait_for_selector("#news:not([hidden])")
+        assert page.inner_text("#news") == "1 new link: show"
+        now = page.eval_on_selector_all(
+            "#map a", "all => all.map(a => [a.id, a.getAttribute('transform')])"
+        )
+        assert now == held
+        page.click("#news")
+        page.wait_for_selector("#map a:has-text('late')")
+        assert page.locator("#news").is_hidden()
+
+
+def test_a_page_stops_following_when_the_session_ends(site, visit, chromium) -> None:
+    """After the logout in another tab the page says so, and asks no more."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{site.url}/login")
+    page.fill("#key", site.key)
+    page.click("main button")
+    page.wait_for_url(f"{site.url}/")
+    page.goto(site.url + site.map())
+    page.wait_for_selector("#live[data-open]", state="attached")
+    other = context.new_page()
+    other.goto(site.url)
+    other.click(".who button")
+    page.wait_for_selector("#pulse:has-text('session ended')", timeout=20_000)
+    context.close()
