@@ -8,11 +8,11 @@ from typing import Final
 from delegation.graph.layout import tidy
 from delegation.lineage.focus import Focus, Node
 
-WIDTH: Final = 232  # of a link and a bundle
+WIDTH: Final = 212  # of a link and a bundle
 OWNER_WIDTH: Final = 208
 HEIGHT: Final = 64
 BUNDLE_HEIGHT: Final = 46
-COLUMN: Final = WIDTH + 64  # with the space in which edges bend
+COLUMN: Final = WIDTH + 46  # with the space in which edges bend
 MARGIN: Final = 16
 TOP: Final = 40  # below the column heads
 _GAP: Final = 12

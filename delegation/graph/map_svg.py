@@ -10,14 +10,24 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
-from delegation.graph.map_places import COLUMN, MARGIN, WIDTH, Places, Spot, placed
+from delegation.graph.map_places import (
+    BUNDLE_HEIGHT,
+    COLUMN,
+    HEIGHT,
+    MARGIN,
+    OWNER_WIDTH,
+    WIDTH,
+    Places,
+    Spot,
+    placed,
+)
 from delegation.graph.map_words import bundle_lines, calls_of, claim_of, name_of, sentence
 from delegation.graph.model import STANDING_WORDS
 from delegation.graph.names import clean, cut
 from delegation.lineage.focus import Focus, Node
 from delegation.lineage.outline import LinkOutline
 
-_NAME: Final = 22  # columns that fit beside the icon
+_NAME: Final = 20  # columns that fit beside the icon
 _LINE: Final = 27
 # In a 16 x 16 box, as paths: a font may lack the sign.
 MARKS: Final[dict[str, str]] = {
@@ -196,7 +206,7 @@ def _body(node: Node, shown: Focus, ways: Ways) -> tuple[str, str, list[str]]:
             "owner",
             ways.task(node.task.id),
             [
-                '<rect class="box" width="208" height="64" rx="32"/>',
+                f'<rect class="box" width="{OWNER_WIDTH}" height="{HEIGHT}" rx="{HEIGHT // 2}"/>',
                 '<circle class="icon" cx="30" cy="32" r="11"/>',
                 '<text class="letter" x="30" y="36">O</text>',
                 _text("name", 50, 28, cut(owner, 18)),
@@ -211,10 +221,10 @@ def _body(node: Node, shown: Focus, ways: Ways) -> tuple[str, str, list[str]]:
             "bundle",
             ways.unfold(name),
             [
-                f'<rect class="box" width="{WIDTH}" height="46" rx="8"/>',
+                f'<rect class="box" width="{WIDTH}" height="{BUNDLE_HEIGHT}" rx="8"/>',
                 '<path class="plus" d="M14 23h12M20 17v12"/>',
                 _text("name", 36, 20, first),
-                _text("small", 36, 37, cut(second, _LINE + 3)),
+                _text("small", 36, 37, cut(second, _LINE)),
             ],
         )
     assert node.link is not None  # noqa: S101  # one of the three is set
@@ -225,7 +235,7 @@ def _link(link: LinkOutline) -> list[str]:
     heavy = " heavy" if link.can_write else ""
     icon = " unnamed" if not link.registered else ""
     out = [
-        f'<rect class="box{heavy}" width="{WIDTH}" height="64" rx="8"/>',
+        f'<rect class="box{heavy}" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
         f'<path class="icon{icon}" transform="translate(10 10)" d="{_HEXAGON}"/>',
         f'<text class="letter{icon}" x="20" y="24">{"A" if link.registered else "?"}</text>',
     ]
