@@ -103,7 +103,8 @@ def test_counts_add_up_and_bundles_count_the_hidden_subtrees(data) -> None:
     """Shown, folded and filtered are all links; each bundle's numbers are over what it hides."""
     forest = data.draw(forests())
     wanted = data.draw(wants(forest))
-    shown = focus([forest], wanted)
+    shown = focus([forest], wanted, most=data.draw(st.sampled_from([8, 20, MAX_NODES])))
+    assert len(shown.nodes) <= MAX_NODES
     assert shown.total == len(forest.links) == shown.shown + shown.folded + shown.filtered
     drawn = {node.link.id for node in shown.nodes if node.link}
     by_id = {one.id: one for one in forest.links}
