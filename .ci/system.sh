@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system packages that some tests use, when that is possible. They skip by name otherwise.
+# With an argument, what `make soak` or `make bench` needs too.
 set -u
 missing=
 if [ "${1:-}" = soak ]; then
@@ -7,6 +8,9 @@ if [ "${1:-}" = soak ]; then
   command -v etcd >/dev/null 2>&1 || missing="$missing etcd-server"
   [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null 2>&1 || missing="$missing haproxy"
   ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+fi
+if [ "${1:-}" = bench ]; then
+  command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
 fi
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"

@@ -7,7 +7,6 @@ back byte for byte, so that no two texts mean the same payload.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import json
@@ -21,7 +20,14 @@ Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
 # Made once: `json.dumps` makes a new encoder at each call.
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    check_circular=False,  # depth is bounded before, which no circle keeps to
+)
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 MAX_DEPTH: Final = 32  # deeper than any grant or argument; far from Python's recursion limit
 
 
@@ -100,10 +106,21 @@ def decode(data: bytes, *, max_bytes: int, what: str = "the value") -> Json:
     """
     if len(data) > max_bytes:
         raise MalformedError(what, wanted=f"at most {max_bytes} bytes")
-    value = parse(data, what=what)
-    if encode(value, what=what) != data:
+    value = _parsed(_CANONICAL, data, what)
+    if not _is_plain(data):
+        _refuse_uncanonical(value, what, MAX_DEPTH)
+    if _ENCODER.encode(value).encode() != data:
         raise MalformedError(what, wanted="canonical JSON (RFC 8785)")
     return value
+
+
+def _is_plain(data: bytes) -> bool:
+    """Return whether a glance at JSON bytes that parsed shows that nothing in them is refused.
+
+    Texts are ASCII where the bytes are and nothing is escaped; nothing is nested deeper than there
+    are brackets. Floats and long integers did not parse. What looks odd is looked at value by value.
+    """
+    return data.isascii() and b"\\" not in data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH
 
 
 def parse(data: bytes | str, *, what: str = "the value") -> Json:
@@ -115,12 +132,13 @@ def parse(data: bytes | str, *, what: str = "the value") -> Json:
     Raises:
         MalformedError: The text is not such JSON.
     """
+    return _parsed(_EXACT, data, what)
+
+
+def _parsed(decoder: json.JSONDecoder, data: bytes | str, what: str) -> Json:
     try:
-        value: Json = json.loads(
-            data if isinstance(data, str) else data.decode("utf-8", "strict"),
-            object_pairs_hook=_members,
-            parse_float=_no_float,
-            parse_constant=_no_float,
+        value: Json = decoder.decode(
+            data if isinstance(data, str) else data.decode("utf-8", "strict")
         )
     except (ValueError, RecursionError) as error:
         raise MalformedError(what, wanted="JSON without duplicate members or floats") from error
@@ -138,7 +156,7 @@ def parse_one_way(data: bytes) -> Any:
     """
     try:
         text = data.decode("utf-8", "strict")
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_float)
+        value = _ONE_WAY.decode(text)
         if "\\u" in text:  # only an escape can bring in a lone surrogate
             json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
     except (ValueError, RecursionError) as error:
@@ -153,24 +171,45 @@ def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return members
 
 
+def _exact(text: str) -> int:
+    number = int(text)
+    if not -MAX_INTEGER <= number <= MAX_INTEGER:
+        raise ValueError("integer beyond 53 bits")
+    return number
+
+
 def _no_float(_: str) -> NoReturn:
     raise ValueError("float")
 
 
+# Made once, as the encoder; a byte order mark is no JSON to them, as it is none to `json.loads`.
+_EXACT: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float
+)
+_CANONICAL: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float, parse_int=_exact
+)
+_ONE_WAY: Final = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_float)
+
+
 def same(left: Json, right: Json) -> bool:
-    """Return whether two JSON values are equal with their types: `1` is not `True`, nor `1.0`."""
-    if type(left) is not type(right):
+    """Return whether two JSON values are equal with their types: `1` is not `True`, nor `1.0`.
+
+    Both are made of JSON's own types, as parsed or about to be encoded.
+    """
+    kind = type(left)
+    if kind is not type(right):
         return False
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return left == right
+    if kind is not dict and kind is not list:
+        return left == right
+    # Canonical text tells values and types apart, and is made in C.
+    return _ENCODER.encode(left) == _ENCODER.encode(right)
 
 
 def b64u(data: bytes) -> str:
     """Return base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    text = binascii.b2a_base64(data, newline=False).rstrip(b"=")
+    return text.translate(_TO_URL).decode("ascii")
 
 
 def unb64u(text: str, *, what: str = "the text") -> bytes:
@@ -180,8 +219,11 @@ def unb64u(text: str, *, what: str = "the text") -> bytes:
         MalformedError: Foreign characters, padding, or stray low bits: two texts of one value.
     """
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error) as error:
+        # The decoder may be lenient: whatever has another spelling does not re-encode to itself.
+        data = binascii.a2b_base64(
+            text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4)
+        )
+    except ValueError as error:
         raise MalformedError(what, wanted="base64url without padding") from error
     if b64u(data) != text:
         raise MalformedError(what, wanted="base64url without padding")

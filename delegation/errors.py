@@ -121,6 +121,28 @@ class ForbiddenError(AuthorityError):
     code: ClassVar[str] = "forbidden"
 
 
+class ApproverRefusedError(ForbiddenError):
+    """A person may not answer this request for approval; `reason` says why."""
+
+    code: ClassVar[str] = "approver_refused"
+
+    def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+
+
+class TooFastError(ForbiddenError):
+    """A person answers requests more often than anybody reads them (429)."""
+
+    code: ClassVar[str] = "approver_too_fast"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This person answers more requests in a minute than anybody reads.",
+            remedy="Read each request; go on in a minute.",
+        )
+
+
 class ConfigurationError(DelegationError):
     """Our own set-up is wrong: keys, files, database, settings."""
 
@@ -220,3 +242,23 @@ class ServiceError(OutsideError):
         DelegationError.__init__(self, message)
         self.status = status
         self.problem = problem
+
+
+class LogStoppedError(OutsideError):
+    """The log is not what it was when it was last signed; nothing is signed until it is explained.
+
+    Raised instead of signing a fork or a smaller log. Calls are decided and recorded all the same.
+
+    Args:
+        why: What contradicts what.
+        is_older: Whether the database may be an older one: it knows less than what was signed.
+    """
+
+    code: ClassVar[str] = "log_stopped"
+
+    def __init__(self, why: str, *, is_older: bool = False) -> None:
+        super().__init__(
+            f"The log stopped: {why}",
+            remedy="Find out what happened to the database; `docs/log.md` has the ways back.",
+        )
+        self.is_older = is_older

@@ -7,6 +7,7 @@ Source: RFC 7515 (compact serialisation), docs/token-format.md section 6.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from delegation import canonical, ed25519
@@ -16,6 +17,7 @@ from delegation.errors import MalformedError, UnverifiedError
 MAX_STATEMENT_BYTES: Final = 16 * 1024  # a proof is some 500 bytes; a bound before any decoding
 
 
+@lru_cache(maxsize=16)
 def header(typ: str) -> str:
     """Return the constant first part of a statement of this `typ`."""
     return canonical.b64u(b'{"alg":"EdDSA","typ":"' + typ.encode("ascii") + b'"}')

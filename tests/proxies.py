@@ -45,7 +45,7 @@ def free_port() -> int:
 
 def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
     """Wait until a program listens; what it said is the failure otherwise."""
-    for _ in range(200):
+    for _ in range(1200):  # a minute: machines are busy
         if process.poll() is not None:
             break
         with socket.socket() as probe:

@@ -15,7 +15,7 @@ class Service:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.app = create_app(world.tracker, Settings(max_body=64 * 1024))
+        self.app = create_app(world.tracker, Settings(max_body=64 * 1024, max_wait=0.1))
         self.http = TestClient(CheckFront(self.app), raise_server_exceptions=False)
         self.slow = TestClient(self.app, raise_server_exceptions=False)
         make = world.tracker.create_api_key
@@ -23,6 +23,7 @@ class Service:
             "operator": make("op", "operator"),
             "reviewer": make("rev", "reviewer"),
             "service": make("svc", "service", [DESK]),
+            "approver": make("bo", "approver", person="bo@acme.example", approves_as=["finance"]),
         }
 
     def ask(self, method: str, path: str, role: str | None = "operator", **kw):
@@ -38,5 +39,15 @@ class Service:
     def rows(self) -> int:
         """Count everything that a request might have stored."""
         with self.world.tracker._store._database.reading() as c:
-            names = ("tool", "agent", "task", "link", "decision", "revocation", "api_key")
+            names = (
+                "tool",
+                "agent",
+                "task",
+                "link",
+                "decision",
+                "revocation",
+                "api_key",
+                "approval",
+                "approval_act",
+            )
             return sum(c.exec_driver_sql(f"SELECT count(*) FROM {n}").scalar_one() for n in names)

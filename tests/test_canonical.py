@@ -160,3 +160,37 @@ def test_a_payload_grant_has_one_spelling() -> None:
     with pytest.raises(MalformedError):
         Grant.from_json(short)
     assert "flow" in Grant.from_json(short, partial=True).unset
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":"e\u0301"}',  # not NFC
+        '{"a":"\U000323b0"}',  # unassigned in Unicode 14.0
+        '{"\u00e4":1}',
+        '{"a":"\\ud800"}',
+        '{"a":"\\u00e9"}',
+        '{"a":9007199254740992}',
+        '{"a":-9007199254740992}',
+        '{"a":12345678901234567890123}',
+        '{"a":1.0}',
+        '{"a":1e3}',
+        '{"a":-0}',
+        "[" * 33 + "]" * 33,
+        "[" * 5000 + "]" * 5000,
+        '{"a":1,"a":1}',
+        '{"a":NaN}',
+    ],
+)
+def test_what_has_no_canonical_form_is_refused_however_plain_it_looks(text: str) -> None:
+    """The glance that spares plain bytes a walk lets nothing through that the walk refuses."""
+    with pytest.raises(MalformedError):
+        canonical.decode(text.encode("utf-8", "surrogatepass"), max_bytes=20_000)
+
+
+def test_as_many_brackets_as_are_allowed_in_depth_may_stand_side_by_side() -> None:
+    """Breadth is not depth: what the glance cannot tell is walked and passes."""
+    text = b"[" + b",".join([b"[]"] * 100) + b"]"
+    assert canonical.decode(text, max_bytes=1000) == [[]] * 100
+    deepest = b"[" * 32 + b"]" * 32
+    assert canonical.encode(canonical.decode(deepest, max_bytes=1000)) == deepest

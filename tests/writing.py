@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from concurrent.futures import Future
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from world import World
 
 from delegation import Access
@@ -38,3 +40,24 @@ def held_back(world: World, monkeypatch) -> threading.Event:
 
     monkeypatch.setattr(writer.DecisionWriter, "_write", waiting)
     return gate
+
+
+class Faults:
+    """Breaks batches before COMMIT and loses the answer after it, by a seeded chance."""
+
+    def __init__(self, monkeypatch, seed: int, before: float, after: float) -> None:
+        chance = random.Random(seed)
+        inner = writer.DecisionWriter._attempt
+        self.before = self.after = 0
+
+        def attempt(this, name, drafts, counts):
+            if chance.random() < before:
+                self.before += 1
+                raise OperationalError("lost", None, Exception("connection lost"))
+            outcomes = inner(this, name, drafts, counts)
+            if chance.random() < after:
+                self.after += 1
+                raise writer._DoubtfulError
+            return outcomes
+
+        monkeypatch.setattr(writer.DecisionWriter, "_attempt", attempt)

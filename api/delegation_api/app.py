@@ -9,7 +9,9 @@ from starlette.types import ASGIApp
 
 from delegation import __version__
 from delegation.embedded import Tracker
+from delegation.errors import ConfigurationError
 from delegation_api import problems
+from delegation_api.approval_waiting import Waiting
 from delegation_api.auth import KeyCache
 from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
@@ -20,10 +22,22 @@ from delegation_api.pages import links as page_links
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_unknown_query
 from delegation_api.route_table import load_routes
-from delegation_api.routers import desk, health, records, registry, tasks, verify
+from delegation_api.routers import (
+    approvals,
+    desk,
+    health,
+    log,
+    oversight,
+    records,
+    registry,
+    standing,
+    tasks,
+    verify,
+)
 from delegation_api.routers import maps as task_maps
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
+from delegation_api.webhooks import Webhooks
 
 
 def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
@@ -34,6 +48,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         settings: Bounds; the environment's if left out.
 
     Raises:
+        ConfigurationError: A webhook is no https URL.
         RouteTableError: The routes behind proxies are declared in a way that cannot be enforced.
     """
     chosen = settings or Settings()
@@ -51,8 +66,25 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     app.state.live = live.Hub(tracker)
+    app.state.waiting = Waiting(tracker)
+    app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
+    if app.state.webhooks.hooks:
+        if not any(k.role == "service" and k.state == "active" for k in tracker.public_ring().keys):
+            raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
+        tracker.on_approval(app.state.webhooks.tell)
     problems.install(app)
-    for part in (tasks, task_maps, registry, desk, records, health):
+    for part in (
+        tasks,
+        task_maps,
+        registry,
+        desk,
+        standing,
+        approvals,
+        records,
+        log,
+        health,
+        oversight,
+    ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     for part in (assets, login, home, page_tasks, page_links, calls, maps, timeline, live):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])

@@ -22,6 +22,9 @@ SERVICES: Final[tuple[Role, ...]] = ("operator", "service")
 PROXIES: Final[tuple[Role, ...]] = ("service",)  # its one audience names the mount
 EVERYONE: Final[tuple[Role, ...]] = ("operator", "service", "reviewer")
 
+APPROVERS: Final[tuple[Role, ...]] = ("approver",)
+ASKERS: Final[tuple[Role, ...]] = ("operator", "service", "reviewer", "approver")
+
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
 LOOK_UP_SECONDS: Final = 8.0  # a frozen database answers nothing, not even its own deadline
 MAX_KEYS: Final = 1024

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
+from weakref import WeakKeyDictionary, ref
 
 from starlette.concurrency import run_in_threadpool
 
@@ -17,13 +20,14 @@ from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, MalformedError
-from delegation.judge.decision import STEPS, Decision
+from delegation.judge.decision import STEPS, Decision, Outcome, steps_json
 from delegation.messages.requests import CheckBody
 from delegation.tracker.announced import is_name
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
 
 _KEY: Final = re.compile(r"[!-~]{1,128}")
+_MAX_EPOCH: Final = 2**53
 _UNKNOWN: Final = "an unknown member"
 _NONE: Final = type(None)
 # Member, types it may have, whether it must be there: `CheckBody` by hand; a test holds them equal.
@@ -32,6 +36,7 @@ _MEMBERS: Final[tuple[tuple[str, tuple[type, ...], bool], ...]] = (
     ("proof", (str, _NONE), True),
     ("access", (dict, _NONE), True),
     ("idempotency_key", (str, _NONE), False),
+    ("at_least_epoch", (int,), False),
     ("receipt", (bool,), False),
     ("dry_run", (bool,), False),
     ("grant", (dict, _NONE), False),
@@ -47,6 +52,7 @@ class CheckCall:
     proof: str | None
     access: dict[str, Any] | None
     idempotency_key: str | None = None
+    at_least_epoch: int = 0
     receipt: bool = False
     dry_run: bool = False
     grant: dict[str, Any] | None = None
@@ -69,6 +75,9 @@ def read_call(value: Json) -> CheckCall | list[str]:
     key = value.get("idempotency_key")
     if isinstance(key, str) and _KEY.fullmatch(key) is None:
         wrong.append("body.idempotency_key")
+    epoch = value.get("at_least_epoch", 0)
+    if type(epoch) is int and not 0 <= epoch <= _MAX_EPOCH:
+        wrong.append("body.at_least_epoch")
     if value.keys() - _NAMES:
         wrong.append(_UNKNOWN)
     return sorted(wrong) if wrong else CheckCall(**value)  # type: ignore[arg-type]  # checked above
@@ -100,6 +109,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
         call.access,
         client=caller.name,
         idempotency_key=call.idempotency_key,
+        at_least_epoch=call.at_least_epoch,
     )
     decision = await committed(pending)
     receipt = tracker.receipt(decision, str(audience)) if call.receipt else None
@@ -119,7 +129,17 @@ async def meant_token(token: str, proof: str | None, tracker: Tracker) -> str:
 
 def encode_decision(decision: Decision, receipt: str | None) -> bytes:
     """Return the JSON of a decision with its receipt, null where there is none."""
-    return _encode({**decision.to_json(), "receipt": receipt})
+    steps = _steps_text(tuple([step.outcome for step in decision.steps]))
+    head = _ENCODER.encode(decision.head_json())
+    last = {"claimed_cause": decision.claimed_cause, "approval": decision.approval}
+    tail = _ENCODER.encode({**last, "receipt": receipt})
+    return f'{head[:-1]},"steps":{steps},{tail[1:]}'.encode()
+
+
+@lru_cache(maxsize=256)
+def _steps_text(outcomes: tuple[Outcome, ...]) -> str:
+    """Return a trail's JSON; there are few trails, and each is long."""
+    return _ENCODER.encode(steps_json(outcomes))
 
 
 # Made once: `json.dumps` makes a new encoder at each call.
@@ -130,26 +150,55 @@ def _encode(value: Mapping[str, Json]) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
+class _Waking:
+    """Wakes the waiters of one event loop: the writer's thread signals it once for a whole batch.
+
+    Args:
+        loop: Where they wait.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin with nobody to wake."""
+        self._loop = ref(loop)  # kept by its loop's own entry below, so not keeping it alive
+        self._due: deque[asyncio.Future[None]] = deque()
+        self._is_signalled = False
+
+    def wake(self, waiter: asyncio.Future[None]) -> None:
+        """Wake a waiter soon; called from any thread."""
+        self._due.append(waiter)
+        # Read after the append and cleared before the drain: a waiter is never left behind.
+        loop = self._loop()
+        if not self._is_signalled and loop is not None:
+            self._is_signalled = True
+            loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self._is_signalled = False
+        while self._due:
+            waiter = self._due.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+_WAKING: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Waking]] = WeakKeyDictionary()
+
+
 async def committed(pending: Future[Decision]) -> Decision:
     """Wait for a decision without holding up the loop.
 
     A caller that is gone withdraws nothing: what is decided is decided. No clock runs here: the
     writer answers every draft within its own deadline.
     """
+    if pending.done():
+        return pending.result()
     loop = asyncio.get_running_loop()
+    waking = _WAKING.get(loop)
+    if waking is None:
+        waking = _WAKING.setdefault(loop, _Waking(loop))
     waiter: asyncio.Future[None] = loop.create_future()
-
-    def wake(_: object) -> None:
-        loop.call_soon_threadsafe(_wake, waiter)
-
-    pending.add_done_callback(wake)
+    pending.add_done_callback(lambda _: waking.wake(waiter))
     await waiter
     return pending.result()
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def _plan(call: CheckCall, tracker: Tracker) -> Plan:

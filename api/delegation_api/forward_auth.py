@@ -259,6 +259,8 @@ def _denied(decision: Decision) -> JSONResponse:
         "Delegation-Decision": decision.id,
         "X-Deny-Reason": code if _REASON.fullmatch(code) else "denied",
     }
+    if decision.approval is not None:
+        headers["Delegation-Approval"] = decision.approval
     if denial is None or denial.step > LAST_UNPROVEN_STEP:
         status = 403
     else:

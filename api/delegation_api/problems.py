@@ -23,6 +23,7 @@ from delegation.errors import (
     OutsideError,
     RenderError,
     StoreUnavailableError,
+    TooFastError,
     UnauthenticatedError,
     UnverifiedError,
 )
@@ -37,6 +38,7 @@ _STATUS: Final[tuple[tuple[type[DelegationError], int], ...]] = (
     (NotFoundError, 404),
     (ConflictError, 409),
     (CallerDataError, 422),
+    (TooFastError, 429),
     (UnverifiedError, 403),
     (ForbiddenError, 403),
     (AuthorityError, 403),

@@ -34,9 +34,15 @@ class Process:
             self._stack.callback(tracing.close)
         self.tracker = self._stack.enter_context(
             Tracker.open(
-                store_url(settings.store), ring_file=Path(settings.ring), issuer=settings.issuer
+                store_url(settings.store),
+                ring_file=Path(settings.ring),
+                issuer=settings.issuer,
+                bound=settings.revocation_bound,
+                log_dir=settings.log_dir or None,
+                log_memory=settings.log_memory or None,
             )
         )
+        self.tracker.keep_log(retain_days=settings.retain_days)
         self._app: ASGIApp = create_service(self.tracker, settings, tracing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

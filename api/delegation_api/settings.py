@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from delegation.judge.lease import BOUND, MAX_BOUND
+from delegation.tracker.retention import MIN_DAYS
 
 
 class Settings(BaseSettings):
@@ -28,7 +31,13 @@ class Settings(BaseSettings):
         log_level: Least level that is logged.
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
+        revocation_bound: Seconds for which verifiers outside the store may rely on what they polled.
+        max_wait: Seconds for which a poll of the feed may wait for news.
         forward_routes: TOML file of the routes behind reverse proxies; empty refuses all of them.
+        approval_webhooks: URLs that are told what happens to requests for approval.
+        log_dir: Folder in which the log's tiles are written; empty computes them when asked for.
+        log_memory: File in which the log's key remembers what it signed; empty: beside the ring.
+        retain_days: Days for which arguments and proofs are kept, at least 190; 0 keeps them.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -46,5 +55,18 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
+    revocation_bound: float = Field(default=BOUND, ge=0.1, le=MAX_BOUND)
+    max_wait: float = Field(default=30.0, ge=0, le=300)
     forward_routes: str = ""
+    log_dir: str = ""
+    log_memory: str = ""
+    retain_days: int = Field(default=0, ge=0, le=36_500)
     otlp_endpoint: str = ""
+    approval_webhooks: str = ""
+
+    @field_validator("retain_days")
+    @classmethod
+    def _kept_long_enough(cls, days: int) -> int:
+        if 0 < days < MIN_DAYS:
+            raise ValueError(f"0, or at least {MIN_DAYS}")  # pydantic makes its own error of it
+        return days

@@ -48,6 +48,8 @@ class Access:
     purpose: str = ""
     max_cost: Mapping[str, int] = field(default_factory=dict)
     cause: str | None = None
+    # Its canonical JSON; empty where an argument is a list or an object, which someone may change.
+    _kept: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         matching_text("tool", self.tool, TOOL_NAME, "a dotted tool name")
@@ -61,7 +63,10 @@ class Access:
             matching_text("cause", self.cause, _CAUSE, "the id of a decision, or null")
         object.__setattr__(self, "max_cost", units("max_cost", self.max_cost))
         object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
-        if len(canonical.encode(self.to_json(), what="The access")) > MAX_ACCESS_BYTES:
+        encoded = canonical.encode(self.to_json(), what="The access")
+        flat = all(type(value) not in {list, dict} for value in self.arguments.values())
+        object.__setattr__(self, "_kept", encoded if flat else b"")
+        if len(encoded) > MAX_ACCESS_BYTES:
             raise MalformedError("The access", wanted=f"at most {MAX_ACCESS_BYTES} bytes")
 
     def to_json(self) -> dict[str, Json]:
@@ -76,9 +81,14 @@ class Access:
             "cause": self.cause,
         }
 
+    @property
+    def encoded(self) -> bytes:
+        """Its canonical JSON as it is now: what the proof covers and what is recorded."""
+        return self._kept or canonical.encode(self.to_json())
+
     def digest(self) -> bytes:
         """Return SHA-256("dct-access-v1" 0x00 canonical JSON): what the proof covers."""
-        return canonical.digest(b"dct-access-v1", canonical.encode(self.to_json()))
+        return canonical.digest(b"dct-access-v1", self.encoded)
 
     @classmethod
     def from_json(cls, value: Json) -> Access:

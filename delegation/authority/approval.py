@@ -1,12 +1,9 @@
-"""Approval rules: which calls need a human's consent besides the grant.
-
-Judged at step 13 on recorded approvals; until the tracker keeps them, a grant that carries any rule
-is denied there (`not_supported_here`).
-"""
+"""Approval rules: which calls need a human's consent besides the grant. Judged at step 13."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +50,14 @@ class ApprovalRule:
             and set(self.approvers) <= set(other.approvers)
             and self.quorum >= other.quorum
         )
+
+    def asks_about(self, tool: str) -> bool:
+        """Return whether calls of this tool need the consent."""
+        return any(pattern.matches(tool) for pattern in self.tools)
+
+    def names(self, person: str, roles: Collection[str]) -> bool:
+        """Return whether this person, or one in one of these roles, is asked."""
+        return any(name in self.approvers for name in (person, *roles))
 
     def to_json(self) -> dict[str, Json]:
         """Return the rule's JSON."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from delegation import canonical
 from delegation.authority.constraints import ABSENT, Constraint, parse_constraint
 from delegation.authority.fields import ARGUMENT_NAME, closed_object, list_of, matching_text
 from delegation.authority.pattern import SegmentPattern, resource_pattern, tool_pattern
@@ -21,6 +22,8 @@ from delegation.errors import MalformedError, WiderThanParentError
 MAX_RESOURCES: Final = 64
 MAX_ARGUMENTS: Final = 64
 _FIELDS: Final = frozenset({"tool", "resources", "arguments"})
+_MOST_KNOWN: Final = 512
+_KNOWN_CHARACTERS: Final = 1024  # longer ones are read each time, so that all take a few MB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Capability:
             here must be absent.
 
     Raises:
-        MalformedError: Too many entries, or an argument name of another form.
+        MalformedError: Too many entries, an argument name of another form, or a bare value where a
+            constraint belongs.
     """
 
     tool: SegmentPattern
@@ -49,6 +53,10 @@ class Capability:
             raise MalformedError("arguments", wanted=f"at most {MAX_ARGUMENTS} constraints")
         for name in self.arguments:
             matching_text("An argument's name", name, ARGUMENT_NAME, "an ASCII identifier")
+        if not all(isinstance(one, Constraint) for one in self.arguments.values()):
+            raise MalformedError(
+                "arguments", wanted="constraints, such as exact(...) or one_of(...)"
+            )
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
         object.__setattr__(self, "arguments", frozen)
 
@@ -199,6 +207,22 @@ class Capability:
         Raises:
             MalformedError: A field is missing, unknown or of another form.
         """
+        # A chain repeats its capabilities from link to link; what one text states never changes.
+        try:
+            text = canonical.text_of(value)
+        except (RecursionError, TypeError, ValueError) as error:
+            raise MalformedError("A capability", wanted="JSON, nested a few deep") from error
+        known = _KNOWN.get(text)
+        if known is None:
+            known = cls._read(value)
+            if len(text) <= _KNOWN_CHARACTERS:
+                if len(_KNOWN) >= _MOST_KNOWN:
+                    _KNOWN.clear()
+                _KNOWN[text] = known
+        return known
+
+    @classmethod
+    def _read(cls, value: Json) -> Capability:
         body = closed_object("A capability", value, _FIELDS)
         arguments = body["arguments"]
         if not isinstance(arguments, dict):
@@ -212,6 +236,9 @@ class Capability:
             ),
             {name: parse_constraint(constraint) for name, constraint in arguments.items()},
         )
+
+
+_KNOWN: Final[dict[str, Capability]] = {}  # by canonical text: values, never verdicts
 
 
 def may(

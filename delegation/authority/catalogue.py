@@ -68,7 +68,8 @@ class Tool:
         sensitivity: 0 public, 1 internal, 2 confidential, 3 restricted.
         resource: Template of the resources a call touches, such as `mail:acme/{mailbox}`. Each
             placeholder is a required argument and fills part of one segment.
-        cost: Minor units by unit: a constant, or the name of a required integer argument.
+        cost: Minor units by unit: a constant, the name of a required integer argument, or None
+            where only the service knows it, after the call: the holder's `max_cost` is reserved.
 
     Raises:
         MalformedError: A field has another form, or a placeholder or cost names no such argument.
@@ -82,7 +83,7 @@ class Tool:
     labels: tuple[str, ...]
     sensitivity: int
     resource: str | None
-    cost: Mapping[str, int | str]
+    cost: Mapping[str, int | str | None]
     _placeholders: tuple[str, ...] = field(repr=False, compare=False)
 
     def __init__(  # the fields of a definition, all but two with defaults
@@ -96,7 +97,7 @@ class Tool:
         labels: tuple[str, ...] | list[str] = (),
         sensitivity: int = 0,
         resource: str | None = None,
-        cost: Mapping[str, int | str] | None = None,
+        cost: Mapping[str, int | str | None] | None = None,
     ) -> None:
         if effect not in EFFECTS:
             raise MalformedError("effect", wanted="one of " + ", ".join(EFFECTS))
@@ -189,9 +190,14 @@ class Tool:
         return tuple(dict.fromkeys(names))
 
     def cost_of(self, canonical: Mapping[str, Json]) -> dict[str, int] | Refusal:
-        """Return what a call costs by unit, in minor units; `calls` is not among them."""
+        """Return what a call costs by unit, in minor units; `calls` is not among them.
+
+        Nor are the units that only the service will know (`settled_units`).
+        """
         costs: dict[str, int] = {}
         for unit, rule in self.cost.items():
+            if rule is None:
+                continue
             amount = rule if isinstance(rule, int) else canonical[rule]
             if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
                 return Refusal(
@@ -204,6 +210,11 @@ class Tool:
                 )
             costs[unit] = amount
         return costs
+
+    @property
+    def settled_units(self) -> tuple[str, ...]:
+        """The units of which the service tells the cost after the call."""
+        return tuple(unit for unit, rule in self.cost.items() if rule is None)
 
     def to_json(self) -> dict[str, Json]:
         """Return the definition's JSON, every field present."""
@@ -273,7 +284,9 @@ def _argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Arg
     return name, Argument(parse_type(value), required)
 
 
-def _cost(cost: Mapping[str, int | str], arguments: Mapping[str, Argument]) -> dict[str, int | str]:
+def _cost(
+    cost: Mapping[str, int | str | None], arguments: Mapping[str, Argument]
+) -> dict[str, int | str | None]:
     if len(cost) > MAX_UNITS:
         raise MalformedError("cost", wanted=f"at most {MAX_UNITS} units")
     for unit, rule in cost.items():
@@ -286,7 +299,7 @@ def _cost(cost: Mapping[str, int | str], arguments: Mapping[str, Argument]) -> d
                 raise MalformedError(
                     f"cost.{unit}", wanted="the name of a required integer argument"
                 )
-        else:
+        elif rule is not None:
             integer(f"cost.{unit}", rule, 0)
     return dict(sorted(cost.items()))
 
@@ -317,6 +330,16 @@ class Catalogue:
 
     revision: int = 0
     history: Mapping[str, tuple[tuple[int, Tool], ...]] = field(default_factory=dict)
+
+    def upto(self, revision: int) -> Catalogue:
+        """Return the catalogue as it was at a revision; itself where that is the newest or later."""
+        if revision >= self.revision:
+            return self
+        history = {
+            name: tuple(entry for entry in entries if entry[0] <= revision)
+            for name, entries in self.history.items()
+        }
+        return Catalogue(revision, {name: entries for name, entries in history.items() if entries})
 
     def tool(self, name: str, at: int | None = None) -> Tool | None:
         """Return the definition of a tool, or None if there is (or was) none.

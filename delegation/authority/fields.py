@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -32,13 +33,18 @@ def closed_object(what: str, value: Json, fields: frozenset[str]) -> dict[str, J
     return value
 
 
+_compiled = lru_cache(maxsize=64)(re.compile)
+
+
 def matching_text(what: str, value: object, form: re.Pattern[str] | str, wanted: str) -> str:
     """Return the text if the whole of it has the form.
 
     Raises:
         MalformedError: It is no text, or has another form.
     """
-    if type(value) is not str or re.fullmatch(form, value) is None:
+    # Called on the pattern itself: `re.fullmatch` looks a compiled one up in vain, which costs more.
+    pattern = _compiled(form) if isinstance(form, str) else form
+    if type(value) is not str or pattern.fullmatch(value) is None:
         raise MalformedError(what, wanted=wanted)
     if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
         raise MalformedError(what, wanted=wanted)  # a lone surrogate can be stored nowhere

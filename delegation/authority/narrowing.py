@@ -35,6 +35,27 @@ def refuse_wider(child: Grant, parent: Grant) -> Refusal | None:
     return None
 
 
+def refuse_replacement(grant: Grant, held: Grant) -> Refusal | None:
+    """Return why a grant may not stand in the place of another on the same link, or None.
+
+    As `refuse_wider`, but that it may be handed on as often as the other.
+    """
+    for rule in _RULES:
+        refusal = None if rule is _depth else rule(grant, held)
+        if refusal is not None:
+            return refusal
+    if grant.delegations_left > held.delegations_left:
+        return Refusal(
+            "delegations_widened",
+            "The child may be delegated as often as the parent, or more.",
+            "delegations_left",
+            grant.delegations_left,
+            held.delegations_left,
+            f"Leave at most {held.delegations_left} delegations.",
+        )
+    return None
+
+
 def _depth(child: Grant, parent: Grant) -> Refusal | None:
     if parent.delegations_left == 0:
         return Refusal(

@@ -67,6 +67,12 @@ class SegmentPattern:
             self._segments, parent._segments
         )
 
+    def overlaps(self, other: SegmentPattern) -> bool:
+        """Return whether some name is matched by both patterns."""
+        return self.separator == other.separator and segments_overlap(
+            self._segments, other._segments
+        )
+
 
 def segments_match(pattern: Sequence[str], name: Sequence[str]) -> bool:
     """Return whether the segments of a name match those of a pattern; an empty one never does.
@@ -97,6 +103,19 @@ def segments_within(child: Sequence[str], parent: Sequence[str]) -> bool:
         if want not in {"*", child[index]}:
             return False
     return len(child) == len(parent)
+
+
+def segments_overlap(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Return whether some name is matched by the segments of both."""
+    for index in range(max(len(left), len(right))):
+        if index >= min(len(left), len(right)):
+            return False
+        mine, theirs = left[index], right[index]
+        if "**" in {mine, theirs}:
+            return True  # it stands last, for one or more; the other has one or more from here on
+        if "*" not in {mine, theirs} and mine != theirs:
+            return False
+    return True
 
 
 def tool_pattern(text: str) -> SegmentPattern:

@@ -18,17 +18,26 @@ app = typer.Typer(no_args_is_help=True)
 def create(
     name: Annotated[str, typer.Argument(help="What people call the key; unique.")],
     *,
-    role: Annotated[str, typer.Option(help="operator, service or reviewer.")],
+    role: Annotated[str, typer.Option(help="operator, service, reviewer or approver.")],
     audience: Annotated[list[str] | None, typer.Option(help="For a service; repeatable.")] = None,
+    person: Annotated[str, typer.Option(help="For an approver: who holds it.")] = "",
+    approves_as: Annotated[
+        list[str] | None, typer.Option(help="For an approver: a role in rules; repeatable.")
+    ] = None,
     store: StoreOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an API key and print its secret, this once."""
     with opened(store, url) as place:
-        secret = place.create_api_key(name, role, audience or ())
+        secret = place.create_api_key(
+            name, role, audience or (), person=person, approves_as=approves_as or ()
+        )
     if as_json:
-        print_json({"name": name, "role": role, "audiences": audience or [], "secret": secret})
+        made = {"name": name, "role": role, "audiences": audience or [], "secret": secret}
+        if person:
+            made |= {"person": person, "approves_as": approves_as or []}
+        print_json(made)
     else:
         say(secret)
 
@@ -94,7 +103,7 @@ def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("rotate")
 def rotate(
-    role: Annotated[str, typer.Argument(help="issuer, statement, macaroon or service.")],
+    role: Annotated[str, typer.Argument(help="issuer, statement, macaroon, service or approval.")],
     *,
     keep: Annotated[
         int, typer.Option(min=0, help="Seconds for which what the old key signed still verifies.")

@@ -8,7 +8,23 @@ from typing import Annotated
 import typer
 
 from delegation import __version__
-from delegation.cli import catalogue, doctor, keys, login, review, schema, server, tokens
+from delegation.cli import (
+    approvals,
+    catalogue,
+    doctor,
+    guardrails,
+    keys,
+    log,
+    login,
+    reconcile,
+    retention,
+    review,
+    schema,
+    server,
+    standing,
+    tighten,
+    tokens,
+)
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.program import Program
 
@@ -28,11 +44,21 @@ app.command("graph")(review.graph)
 app.command("inspect")(tokens.inspect)
 app.command("check")(tokens.check)
 app.command("explain")(review.explain)
-app.command("revoke")(review.revoke)
+app.command("revoke")(standing.revoke)
+app.command("suspend")(standing.suspend)
+app.command("resume")(standing.resume)
+app.command("freeze")(standing.freeze)
+app.command("unfreeze")(standing.unfreeze)
+app.add_typer(approvals.app, name="approvals", help="Calls that wait for people's consent.")
 app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")
+app.command("assert")(guardrails.assert_)
+app.command("reconcile")(reconcile.reconcile)
+app.command("tighten")(tighten.tighten)
 app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
-app.add_typer(schema.app, name="db", help="The database's schema.")
+app.add_typer(schema.app, name="db", help="The database: its schema, and what is erased from it.")
+schema.app.command("erase")(retention.erase)
+app.add_typer(log.app, name="log", help="The tamper-evident log: verify, status, rebuild.")
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)
 app.add_typer(rehearse, name="rehearse")
 

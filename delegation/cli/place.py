@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -12,10 +13,17 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
-from delegation.errors import ServiceError
+from delegation.errors import ServiceError, UnauthenticatedError
+from delegation.graph import assessment_json, tightening_json
+from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
+from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.preview import Preview
+from delegation.lineage.tightening import TightenKind
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey, DecisionDetail, Role
 
@@ -41,13 +49,33 @@ class Place(Protocol):
     def decision(self, decision: str) -> DecisionDetail:
         """Return one decision with everything that was kept of it."""
 
-    def revoke(self, kind: str, subject: str, reason: str) -> int:
-        """End something and all below it; return the revocation's epoch."""
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        """End something and all below it, for good."""
+
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        """End something and all below it until it is resumed."""
+
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        """End a suspension."""
+
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        """Suspend everything."""
+
+    def preview(self, kind: str, subject: str) -> Preview:
+        """Return what would end with something, and what would go on."""
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys."""
 
-    def create_api_key(self, name: str, role: str, audiences: Sequence[str]) -> str:
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Sequence[str],
+        *,
+        person: str = "",
+        approves_as: Sequence[str] = (),
+    ) -> str:
         """Make an API key and return its secret."""
 
     def revoke_api_key(self, name: str) -> None:
@@ -58,6 +86,23 @@ class Place(Protocol):
 
     def add_tool(self, tool: Tool) -> int:
         """Record a definition and return the catalogue's revision."""
+
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        """Return what becomes of guardrails, as `POST /v1/guardrails` answers it."""
+
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        """Return proposals of narrower grants, as `POST /v1/tighten` answers it."""
+
+    def approvals(
+        self, state: ApprovalState | None, after: int, limit: int
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        """Return requests for approval in the order they were opened."""
+
+    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
+        """Return a request; a service's key sees only how it stands."""
+
+    def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
+        """Grant or refuse a request, as the person whose API key this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +135,38 @@ class OnStore:
     def decision(self, decision: str) -> DecisionDetail:
         return self.tracker.decision(decision)
 
-    def revoke(self, kind: str, subject: str, reason: str) -> int:
-        by = f"command line, {_user()}"
-        return self.tracker.revoke(cast("SubjectKind", kind), subject, by=by, reason=reason).epoch
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        named = cast("SubjectKind", kind)
+        return self.tracker.revoke(named, subject, by=_by(), reason=reason, wait=wait)
+
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        named = cast("SubjectKind", kind)
+        return self.tracker.suspend(named, subject, by=_by(), reason=reason, wait=wait)
+
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        return self.tracker.resume(cast("SubjectKind", kind), subject, by=_by(), reason=reason)
+
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        return self.tracker.freeze(by=_by(), reason=reason, wait=wait)
+
+    def preview(self, kind: str, subject: str) -> Preview:
+        return self.tracker.preview(cast("SubjectKind", kind), subject)
 
     def api_keys(self) -> Sequence[ApiKey]:
         return self.tracker.api_keys()
 
-    def create_api_key(self, name: str, role: str, audiences: Sequence[str]) -> str:
-        return self.tracker.create_api_key(name, cast("Role", role), audiences)
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Sequence[str],
+        *,
+        person: str = "",
+        approves_as: Sequence[str] = (),
+    ) -> str:
+        return self.tracker.create_api_key(
+            name, cast("Role", role), audiences, person=person, approves_as=approves_as
+        )
 
     def revoke_api_key(self, name: str) -> None:
         self.tracker.revoke_api_key(name)
@@ -108,6 +176,30 @@ class OnStore:
 
     def add_tool(self, tool: Tool) -> int:
         return self.tracker.add_tool(tool)
+
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        return assessment_json(self.tracker.assert_guardrails(rules, task=task, ended=ended))
+
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        return [tightening_json(one) for one in self.tracker.tighten(kind, subject, **asked)]
+
+    def approvals(
+        self, state: ApprovalState | None, after: int, limit: int
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        return self.tracker.approvals(state=state, after=after, limit=limit)
+
+    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
+        return self.tracker.approval(request)
+
+    def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
+        # Whoever holds the store is no approver yet: the person's own key says who answers.
+        by = self.tracker.authenticate(secret)
+        if by is None:
+            raise UnauthenticatedError(
+                "There is no such API key.", remedy="Set DELEGATION_API_KEY to an approver's key."
+            )
+        deeds = {"grant": self.tracker.grant_approval, "refuse": self.tracker.refuse_approval}
+        return deeds[verdict](request, by=by, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +226,36 @@ class AtService:
     def decision(self, decision: str) -> DecisionDetail:
         return self.client.decision(decision)
 
-    def revoke(self, kind: str, subject: str, reason: str) -> int:
-        return self.client.revoke(kind, subject, reason=reason).epoch
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        return self.client.revoke(kind, subject, reason=reason, wait=wait)
+
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        return self.client.suspend(kind, subject, reason=reason, wait=wait)
+
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        return self.client.resume(kind, subject, reason=reason)
+
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        return self.client.freeze(reason=reason, wait=wait)
+
+    def preview(self, kind: str, subject: str) -> Preview:
+        return self.client.preview(kind, subject)
 
     def api_keys(self) -> Sequence[ApiKey]:
         return self.client.api_keys()
 
-    def create_api_key(self, name: str, role: str, audiences: Sequence[str]) -> str:
-        return self.client.create_api_key(name, role, audiences)
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Sequence[str],
+        *,
+        person: str = "",
+        approves_as: Sequence[str] = (),
+    ) -> str:
+        return self.client.create_api_key(
+            name, role, audiences, person=person, approves_as=approves_as
+        )
 
     def revoke_api_key(self, name: str) -> None:
         self.client.revoke_api_key(name)
@@ -151,6 +265,25 @@ class AtService:
 
     def add_tool(self, tool: Tool) -> int:
         return self.client.add_tool(tool)
+
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        return self.client.assert_guardrails(rules, task=task, ended=ended)
+
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        return self.client.tighten(kind, subject, **asked)
+
+    def approvals(
+        self, state: ApprovalState | None, after: int, limit: int
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        return self.client.approvals(state=state, after=after, limit=limit)
+
+    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
+        return self.client.approval(request)
+
+    def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
+        # The client sends the same key from the environment.
+        deeds = {"grant": self.client.grant_approval, "refuse": self.client.refuse_approval}
+        return deeds[verdict](request, reason=reason)
 
 
 def as_written(found: dict[str, Any]) -> dict[str, Any]:
@@ -176,6 +309,25 @@ def as_written(found: dict[str, Any]) -> dict[str, Any]:
             200, "answer_malformed", "Something else came back than the service writes."
         )
     return found
+
+
+def _by() -> str:
+    return f"command line, {_user()}"
+
+
+@contextmanager
+def as_answered() -> Iterator[None]:
+    """Turn an answer that lacks what the service writes into an error; whoever answers may not be it.
+
+    Raises:
+        ServiceError: It does.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ServiceError(
+            200, "answer_malformed", "Something else came back than the service writes."
+        ) from error
 
 
 def _user() -> str:

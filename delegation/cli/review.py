@@ -1,4 +1,4 @@
-"""Commands for reviewers: tasks, lineage, pictures, tokens, decisions, revocation."""
+"""Commands for reviewers: tasks, lineage, pictures, tokens, decisions."""
 
 from __future__ import annotations
 
@@ -163,21 +163,3 @@ def _say_why(denial: Denial) -> None:
         if value not in (None, ""):
             shown = value if isinstance(value, str) else canonical.encode(value).decode()
             say(f"{word:>8}: {shown}", 500)
-
-
-def revoke(
-    kind: Annotated[str, typer.Argument(help="link, task, agent or key.")],
-    subject: Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")],
-    *,
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-    store: StoreOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """End a link, task, agent or key and everything below it. There is no way back."""
-    with opened(store, url) as place:
-        epoch = place.revoke(kind, subject, reason)
-    if as_json:
-        print_json({"kind": kind, "id": subject, "epoch": epoch})
-    else:
-        say(f"revoked {kind} {subject}, epoch {epoch}")

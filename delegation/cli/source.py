@@ -21,6 +21,7 @@ from delegation.cli.place import AtService, OnStore, Place
 from delegation.client import Client
 from delegation.embedded import Tracker, store_url
 from delegation.embedded.location import ring_file, store_file
+from delegation.judge.lease import BOUND, MAX_BOUND
 
 DEMO_STORE: Final = Path("demo/delegation.db")
 PLAIN_STORE: Final = Path("delegation.db")
@@ -123,8 +124,13 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
 
 
 @contextmanager
-def opened_store(store: str | None) -> Iterator[Tracker]:
-    """Open a store with its keys; a missing one is never made by accident."""
+def opened_store(store: str | None, *, log_dir: Path | None = None) -> Iterator[Tracker]:
+    """Open a store with its keys, for what no service is asked.
+
+    Args:
+        store: Its place; the default one if left out.
+        log_dir: Folder of the log's tiles, where a command writes them.
+    """
     place = existing(store or default_store())
     ring = ring_of(place)
     if not ring.exists():
@@ -134,8 +140,26 @@ def opened_store(store: str | None) -> Iterator[Tracker]:
             "Run `delegation serve` once, put the ring back, or set DELEGATION_RING.",
             code="key_file",
         )
-    with Tracker.open(store_url(place), ring_file=ring) as tracker:
+    with Tracker.open(
+        store_url(place),
+        ring_file=ring,
+        bound=_bound(),
+        log_dir=log_dir,
+        log_memory=os.environ.get("DELEGATION_LOG_MEMORY") or None,
+    ) as tracker:
         yield tracker
+
+
+def _bound() -> float:
+    """Return the service's bound of leases: who waits here must wait as long as there."""
+    named = os.environ.get("DELEGATION_REVOCATION_BOUND", "")
+    try:
+        bound = float(named) if named else BOUND
+    except ValueError:
+        bound = 0.0
+    if not 0 < bound <= MAX_BOUND:
+        fail("DELEGATION_REVOCATION_BOUND is out of its bounds.", "See docs/deploy.")
+    return bound
 
 
 def completed_tasks(incomplete: str) -> list[str]:

@@ -20,7 +20,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
-from delegation.messages.registry import read_agent, read_api_key, read_revocation
+from delegation.messages.registry import read_agent
 from delegation.messages.values import (
     read_catalogue,
     read_decision_entry,
@@ -30,7 +30,7 @@ from delegation.messages.values import (
 )
 from delegation.messages.verdict import read_decision, read_decision_detail
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
+from delegation.tracker.work import Agent, DecisionDetail
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ class Call(Generic[T]):
         body: JSON body, None for none.
         query: Query parameters; None values are left out.
         is_repeatable: Whether sending it twice does what sending it once does.
+        waits: Seconds for which the service may hold the answer back.
     """
 
     method: str
@@ -54,6 +55,12 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     query: Mapping[str, object] | None = None
     is_repeatable: bool = False
+    waits: float = 0
+
+
+def new_decision_id() -> DecisionId:
+    """Return an id for a decision that is made here and reported later."""
+    return DecisionId("dec_" + b64u(secrets.token_bytes(16)))
 
 
 def nothing(_: object) -> None:
@@ -92,14 +99,17 @@ def check(
     access: Access | Json,
     *,
     idempotency_key: str | None,
+    at_least_epoch: int = 0,
 ) -> Call[Decision]:
     """Ask for a decision; the key makes it safe to send again when an answer was lost."""
-    body = {
+    body: dict[str, Any] = {
         "token": text_of(token),
         "proof": proof,
         "access": access.to_json() if isinstance(access, Access) else access,
         "idempotency_key": idempotency_key or b64u(secrets.token_bytes(16)),
     }
+    if at_least_epoch:
+        body["at_least_epoch"] = at_least_epoch
     return Call("POST", "/v1/check", read_decision, body, is_repeatable=True)
 
 
@@ -148,13 +158,20 @@ def catalogue() -> Call[Catalogue]:
     return Call("GET", "/v1/tools", read_catalogue, is_repeatable=True)
 
 
-def add_agent(name: str, *, owner: str, keys: Iterable[PublicKey]) -> Call[Agent]:
+def add_agent(
+    name: str, *, owner: str, keys: Iterable[PublicKey], recertify_by: int | None = None
+) -> Call[Agent]:
     """Register an agent under its accountable owner."""
     return Call(
         "POST",
         "/v1/agents",
         read_agent,
-        body={"name": name, "owner": owner, "keys": [key.text for key in keys]},
+        body={
+            "name": name,
+            "owner": owner,
+            "keys": [key.text for key in keys],
+            "recertify_by": recertify_by,
+        },
         is_repeatable=True,
     )
 
@@ -163,31 +180,6 @@ def agents() -> Call[Sequence[Agent]]:
     """Return all registered agents by name."""
     return Call(
         "GET", "/v1/agents", lambda a: [read_agent(one) for one in a["agents"]], is_repeatable=True
-    )
-
-
-def create_api_key(name: str, role: str, audiences: Iterable[str] = ()) -> Call[str]:
-    """Make an API key and return its secret, which is shown this once."""
-    return Call(
-        "POST",
-        "/v1/api-keys",
-        lambda a: str(a["secret"]),
-        body={"name": name, "role": role, "audiences": list(audiences)},
-    )
-
-
-def revoke_api_key(name: str) -> Call[None]:
-    """Withdraw an API key."""
-    return Call("DELETE", f"/v1/api-keys/{part(name)}", nothing)
-
-
-def api_keys() -> Call[Sequence[ApiKey]]:
-    """Return all API keys by name, without their secrets."""
-    return Call(
-        "GET",
-        "/v1/api-keys",
-        lambda a: [read_api_key(one) for one in a["api_keys"]],
-        is_repeatable=True,
     )
 
 
@@ -261,51 +253,6 @@ def plan(
             "grant": None if grant is None else partial(grant),
             "dry_run": True,
         },
-        is_repeatable=True,
-    )
-
-
-def report_outcome(
-    decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
-) -> Call[None]:
-    """Say what became of a call that this service was allowed to execute."""
-    return Call(
-        "POST",
-        f"/v1/decisions/{part(decision)}/outcome",
-        nothing,
-        body={"state": state, "detail": detail},
-        is_repeatable=True,
-    )
-
-
-def revoke(kind: str, id: str, *, reason: str = "") -> Call[Revocation]:  # noqa: A002  # the word of the wire
-    """End a link, task, agent or key and all below it."""
-    return Call(
-        "POST",
-        "/v1/revocations",
-        read_revocation,
-        body={"kind": kind, "id": id, "reason": reason},
-        is_repeatable=True,
-    )
-
-
-def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[Revocation]:
-    """Cut a link below the holder's own."""
-    return Call(
-        "POST",
-        "/v1/revocations/below",
-        read_revocation,
-        body={"token": text_of(token), "proof": proof, "link": link},
-    )
-
-
-def revocations(*, after: int = 0, limit: int = 100) -> Call[Sequence[Revocation]]:
-    """Return revocations with an epoch above `after`, oldest first."""
-    return Call(
-        "GET",
-        "/v1/revocations",
-        lambda a: [read_revocation(one) for one in a["revocations"]],
-        query={"after": after, "limit": limit},
         is_repeatable=True,
     )
 

@@ -38,7 +38,8 @@ def request_of(call: Call[Any]) -> dict[str, Any]:
         for name, value in (call.query or {}).items()
         if value is not None
     }
-    return {"method": call.method, "url": call.path, "json": call.body, "params": asked}
+    request = {"method": call.method, "url": call.path, "json": call.body, "params": asked}
+    return {**request, "timeout": TIMEOUT + call.waits} if call.waits else request
 
 
 def unreachable(error: Exception) -> ServiceError:

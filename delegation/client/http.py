@@ -6,7 +6,7 @@ answers at this URL decides about calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,7 +15,7 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.client import calls
+from delegation.client import approval_calls, calls, key_calls, outcome, oversight
 from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
@@ -27,13 +27,17 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
+from delegation.client.log import LogClient
+from delegation.client.standing import Standing
 from delegation.errors import MissingExtraError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
+from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Revocation
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
 
 try:
     import httpx2
@@ -44,7 +48,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client:
+class Client(Standing, LogClient):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -142,6 +146,7 @@ class Client:
         access: Access | Json,
         *,
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Decision:
         """Have one call decided and recorded. True only if it is allowed.
 
@@ -150,11 +155,20 @@ class Client:
             proof: The holder's proof over token and access.
             access: The call.
             idempotency_key: Names this request; a new one is made if left out.
+            at_least_epoch: The newest change of what stands that the caller has seen.
 
         Raises:
             ServiceError: No decision came back, so the call is not allowed.
         """
-        return self._run(calls.check(token, proof, access, idempotency_key=idempotency_key))
+        return self._run(
+            calls.check(
+                token,
+                proof,
+                access,
+                idempotency_key=idempotency_key,
+                at_least_epoch=at_least_epoch,
+            )
+        )
 
     def drawing(self, task: TaskEntry | TaskId | str, form: str) -> bytes:
         """Return a task's lineage drawn by the service: svg, dot, mmd, txt, png or pdf."""
@@ -173,25 +187,43 @@ class Client:
         """Return all tools with all their revisions."""
         return self._run(calls.catalogue())
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
-        """Register an agent under its accountable owner."""
-        return self._run(calls.add_agent(name, owner=owner, keys=keys))
+    def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> Agent:
+        """Register an agent under its accountable owner; `recertify_by` is in Unix seconds."""
+        return self._run(calls.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by))
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
         return self._run(calls.agents())
 
-    def create_api_key(self, name: str, role: str, audiences: Iterable[str] = ()) -> str:
+    def create_api_key(
+        self,
+        name: str,
+        role: str,
+        audiences: Iterable[str] = (),
+        *,
+        person: str = "",
+        approves_as: Iterable[str] = (),
+    ) -> str:
         """Make an API key and return its secret, which is shown this once."""
-        return self._run(calls.create_api_key(name, role, audiences))
+        call = key_calls.create_api_key(
+            name, role, audiences, person=person, approves_as=approves_as
+        )
+        return self._run(call)
 
     def revoke_api_key(self, name: str) -> None:
         """Withdraw an API key."""
-        return self._run(calls.revoke_api_key(name))
+        return self._run(key_calls.revoke_api_key(name))
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name, without their secrets."""
-        return self._run(calls.api_keys())
+        return self._run(key_calls.api_keys())
 
     def open_task(
         self, title: str, *, owner: str, ceiling: Grant, lasts: int = 3600, inferred: bool = False
@@ -236,23 +268,92 @@ class Client:
         """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
         return self._run(calls.plan(token, access=access, grant=grant))
 
+    def approval(self, request: str, *, wait: float = 0) -> ApprovalEntry | ApprovalStatus:
+        """Return a request for approval, as soon as it was answered or `wait` seconds passed.
+
+        Args:
+            request: `apr_...`, as a denial at step 13 names it.
+            wait: Seconds, at most 30.
+        """
+        return self._run(approval_calls.approval(request, wait=wait))
+
+    def approvals(
+        self,
+        *,
+        state: ApprovalState | None = None,
+        task: TaskId | None = None,
+        link: LinkId | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
+        """Return requests for approval in the order they were opened, filtered."""
+        return self._run(
+            approval_calls.approvals(state=state, task=task, link=link, after=after, limit=limit)
+        )
+
+    def wait_for_approval(
+        self, token: Token | str, proof: str, request: str, *, wait: float = 0
+    ) -> ApprovalStatus:
+        """Ask, as the holder that was denied, how its request stands; needs no API key."""
+        return self._run(approval_calls.wait_for_approval(token, proof, request, wait=wait))
+
+    def grant_approval(
+        self, request: str, *, reason: str, binding: str | None = None
+    ) -> ApprovalEntry:
+        """Consent to a call, with an approver's API key. It widens no grant.
+
+        Args:
+            request: `apr_...`.
+            reason: Why.
+            binding: The binding's digest as it was shown; another one is refused.
+        """
+        call = approval_calls.answer(request, "grant", reason=reason, binding=binding)
+        return self._run(call)
+
+    def refuse_approval(
+        self, request: str, *, reason: str, binding: str | None = None
+    ) -> ApprovalEntry:
+        """Refuse a call for good, with an approver's API key."""
+        call = approval_calls.answer(request, "refuse", reason=reason, binding=binding)
+        return self._run(call)
+
     def report_outcome(
-        self, decision: DecisionId | str, state: OutcomeState, *, detail: str = ""
+        self,
+        decision: DecisionId | str,
+        state: OutcomeState,
+        *,
+        detail: str = "",
+        cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Say what became of a call that this service was allowed to execute."""
-        return self._run(calls.report_outcome(decision, state, detail=detail))
+        """Say what became of a call that this service was allowed to execute, and what it cost."""
+        return self._run(outcome.report_outcome(decision, state, detail=detail, cost=cost))
 
-    def revoke(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002  # the word of the wire
-        """End a link, task, agent or key and all below it."""
-        return self._run(calls.revoke(kind, id, reason=reason))
+    def assert_guardrails(
+        self,
+        guardrails: str,
+        *,
+        task: TaskEntry | TaskId | str | None = None,
+        ended: bool = False,
+    ) -> dict[str, Any]:
+        """Return what becomes of guardrails, as JSON; `holds` is true only if all hold."""
+        return self._run(oversight.assert_guardrails(guardrails, task=task, ended=ended))
 
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
-        """Cut a link below the holder's own."""
-        return self._run(calls.revoke_below(token, proof, link))
-
-    def revocations(self, *, after: int = 0, limit: int = 100) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        return self._run(calls.revocations(after=after, limit=limit))
+    def tighten(
+        self,
+        kind: TightenKind,
+        id: str,  # noqa: A002  # the word of the wire
+        *,
+        since: int | None = None,
+        minimum: int = MINIMUM,
+        ignore: int = 0,
+        with_budget: bool = False,
+    ) -> Sequence[dict[str, Any]]:
+        """Return proposals of narrower grants with their evidence, as JSON."""
+        return self._run(
+            oversight.tighten(
+                kind, id, since=since, minimum=minimum, ignore=ignore, with_budget=with_budget
+            )
+        )
 
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
         """Return a task's links and decisions; `at` is a past instant, Unix seconds."""

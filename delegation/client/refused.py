@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from delegation.errors import (
+    ApproverRefusedError,
     ClockError,
     ConflictError,
     ForbiddenError,
@@ -17,6 +18,7 @@ from delegation.errors import (
     NotFoundError,
     ServiceError,
     StoreUnavailableError,
+    TooFastError,
     UnauthenticatedError,
     UnknownOutcomeError,
     UnverifiedError,
@@ -34,6 +36,18 @@ class RemoteForbiddenError(ServiceError, ForbiddenError):
     """The API key's role or audience does not allow this."""
 
     code = ForbiddenError.code
+
+
+class RemoteApproverRefusedError(ServiceError, ApproverRefusedError):
+    """The person may not answer this request; `reason` says why."""
+
+    code = ApproverRefusedError.code
+
+
+class RemoteTooFastError(ServiceError, TooFastError):
+    """The person answers more often than anybody reads."""
+
+    code = TooFastError.code
 
 
 class RemoteNotFoundError(ServiceError, NotFoundError):
@@ -96,6 +110,8 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
     for kind in (
         RemoteUnauthenticatedError,
         RemoteForbiddenError,
+        RemoteApproverRefusedError,
+        RemoteTooFastError,
         RemoteNotFoundError,
         RemoteConflictError,
         RemoteIdempotencyError,
@@ -121,6 +137,6 @@ def refused(status: int, problem: Mapping[str, Any]) -> ServiceError:
     detail = str(problem.get("detail") or f"The service answered {status}.")[:500]
     error = _KINDS.get(code, ServiceError)(status, reason, detail)
     error.remedy = str(problem.get("remedy") or "")[:500]
-    if isinstance(error, UnverifiedError | WiderThanParentError):
+    if isinstance(error, UnverifiedError | WiderThanParentError | ApproverRefusedError):
         error.reason = reason
     return error

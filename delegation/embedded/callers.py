@@ -24,11 +24,26 @@ class Callers:
         self._store = store
         self._clock = clock
 
-    def create_api_key(self, name: str, role: Role, audiences: Iterable[str] = ()) -> str:
+    def create_api_key(
+        self,
+        name: str,
+        role: Role,
+        audiences: Iterable[str] = (),
+        *,
+        person: str = "",
+        approves_as: Iterable[str] = (),
+    ) -> str:
         """Make an API key and return its secret, which is shown this once."""
         secret = api_keys.PREFIX + b64u(secrets.token_bytes(32))
         api_keys.create_api_key(
-            self._store, name, role, audiences=audiences, secret=secret, at=self._clock()
+            self._store,
+            name,
+            role,
+            audiences=audiences,
+            secret=secret,
+            at=self._clock(),
+            person=person,
+            approves_as=approves_as,
         )
         return secret
 

@@ -30,6 +30,12 @@ def ring_file(place: str | Path) -> Path:
     return Path("delegation.ring.json") if file is None else file.with_suffix(".ring.json")
 
 
+def memory_file(ring: str | Path) -> Path:
+    """Return where a ring's log key remembers what it signed: beside the ring."""
+    file = Path(ring)
+    return file.with_name(f"{file.name}.signed")
+
+
 def shown(place: str | Path) -> str:
     """Return a store's place without the password that its URL may hold."""
     url = store_url(place)

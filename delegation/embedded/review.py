@@ -11,10 +11,11 @@ from delegation.errors import NotFoundError
 from delegation.graph.view import LineageView
 from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.news import Cursor, News
 from delegation.lineage.outline import TaskOutline
-from delegation.tracker.work import Agent, DecisionDetail, Revocation, Store
+from delegation.tracker.work import Agent, DecisionDetail, Store
 
 _T = TypeVar("_T")
 PAGE: Final = 100  # entries of a listing, unless told otherwise
@@ -70,11 +71,6 @@ class Review:
         """Return tasks, newest first, after the one with this id."""
         with self._store.read() as reader:
             return reader.tasks(TaskFilter(owner, is_open), after=after, limit=limit)
-
-    def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        with self._store.read() as reader:
-            return reader.revocations(after=after, limit=limit)
 
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
         """Return a task's links and decisions, ready to be drawn.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
@@ -16,15 +16,20 @@ from typing import Self
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
-from delegation.embedded.review import Review, task_id
+from delegation.embedded.location import memory_file
+from delegation.embedded.log import LogReview
+from delegation.embedded.oversight import Oversight
+from delegation.embedded.review import task_id
+from delegation.embedded.standing import Standing
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Subject, SubjectKind
+from delegation.judge.lease import BOUND
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
@@ -36,7 +41,6 @@ from delegation.tracker import (
     inspect,
     issue,
     outcome,
-    revoke,
     tasks,
 )
 from delegation.tracker.announced import announced_text
@@ -45,20 +49,26 @@ from delegation.tracker.work import (
     Agent,
     OutcomeReport,
     OutcomeState,
-    Revocation,
     Store,
     WriterStats,
 )
 
 
-class Tracker(Review, Callers):
+class Tracker(Approvals, Standing, Oversight, Callers, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
     """
 
     def __init__(
-        self, store: Store, ring: KeyRing, *, clock: Callable[[], int] | None = None
+        self,
+        store: Store,
+        ring: KeyRing,
+        *,
+        clock: Callable[[], int] | None = None,
+        bound: float = BOUND,
+        log_dir: Path | None = None,
+        log_memory: Path | None = None,
     ) -> None:
         """Put a tracker together from its parts; most callers want `Tracker.open`.
 
@@ -66,11 +76,16 @@ class Tracker(Review, Callers):
             store: Where everything is kept.
             ring: The issuer's keys.
             clock: Returns Unix seconds; the system's clock if left out.
+            bound: Seconds for which verifiers outside the store may rely on what they polled.
+            log_dir: Where the log's tiles are written; nowhere if left out.
+            log_memory: File in which the ring's log key remembers what it signed.
         """
-        super().__init__(store, clock or _now)
-        self._desk = check.Desk(store, ring, PrefixCache(), _new_id)
+        super().__init__(check.Desk(store, ring, PrefixCache(), _new_id), clock or _now)
+        self.bound = bound
+        self._log = store.log_desk(ring, folder=log_dir, memory=log_memory)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
+        self._log.look(at=self._clock())
 
     @classmethod
     def open(
@@ -81,6 +96,9 @@ class Tracker(Review, Callers):
         ring: KeyRing | None = None,
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
+        bound: float = BOUND,
+        log_dir: Path | str | None = None,
+        log_memory: Path | str | None = None,
     ) -> Self:
         """Open a store and its keys.
 
@@ -90,6 +108,12 @@ class Tracker(Review, Callers):
             ring: The keys; made new if neither this nor a file is given.
             ring_file: Where the keys are kept, mode 0600; made if it does not exist.
             clock: Returns Unix seconds; the system's clock if left out.
+            bound: Seconds for which verifiers outside the store may rely on what they polled; the
+                same for all processes on one store.
+            log_dir: Folder in which the log's tiles and checkpoint are written; they are computed
+                where they are asked for if left out.
+            log_memory: File in which the log's key remembers what it signed; beside the ring's file
+                if left out.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -98,7 +122,14 @@ class Tracker(Review, Callers):
         """
         if ring is None and ring_file is not None:
             ring = _ring_in(Path(ring_file), issuer)
-        return cls(open_store(url), ring or KeyRing.generate(issuer), clock=clock)
+        return cls(
+            open_store(url),
+            ring or KeyRing.generate(issuer),
+            clock=clock,
+            bound=bound,
+            log_dir=None if log_dir is None else Path(log_dir),
+            log_memory=_memory(log_memory, ring_file),
+        )
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""
@@ -145,11 +176,24 @@ class Tracker(Review, Callers):
         """Return the newest catalogue that this process knows, without asking the store."""
         return self._desk.store.catalogue_hint()
 
-    def add_agent(self, name: str, *, owner: str, keys: Iterable[PublicKey]) -> Agent:
+    def add_agent(
+        self,
+        name: str,
+        *,
+        owner: str,
+        keys: Iterable[PublicKey],
+        recertify_by: int | None = None,
+    ) -> Agent:
         """Register an agent under its owner; see `tracker.agents.add_agent`."""
         held = [key.key for key in keys]
         return agents.add_agent(
-            self._store, self._desk.ring, name, owner=owner, keys=held, at=self._clock()
+            self._store,
+            self._desk.ring,
+            name,
+            owner=owner,
+            keys=held,
+            at=self._clock(),
+            recertify_by=recertify_by,
         )
 
     # Tasks and tokens
@@ -212,10 +256,16 @@ class Tracker(Review, Callers):
         *,
         client: str = "",
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Decision:
         """Decide one call and record it; see `tracker.check.check`. True only if it is allowed."""
         pending = self.begin_check(
-            token, proof, access, client=client, idempotency_key=idempotency_key
+            token,
+            proof,
+            access,
+            client=client,
+            idempotency_key=idempotency_key,
+            at_least_epoch=at_least_epoch,
         )
         return check.settled(pending)
 
@@ -227,12 +277,13 @@ class Tracker(Review, Callers):
         *,
         client: str = "",
         idempotency_key: str | None = None,
+        at_least_epoch: int = 0,
     ) -> Future[Decision]:
         """Decide one call; the future has the decision once it is recorded, for event loops.
 
         Asks the store first where the token is named by its leaf's id; see `announced_text`.
         """
-        return check.check(
+        pending = check.check(
             self._desk,
             self.announced_text(_text(token), proof),
             proof,
@@ -240,7 +291,9 @@ class Tracker(Review, Callers):
             at=self._clock(),
             client=client,
             idempotency_key=idempotency_key,
+            at_least_epoch=at_least_epoch,
         )
+        return self._announcing(pending)
 
     def plan(
         self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
@@ -262,10 +315,19 @@ class Tracker(Review, Callers):
         )
 
     def report_outcome(
-        self, decision: DecisionId | str, state: OutcomeState, *, by: str, detail: str = ""
+        self,
+        decision: DecisionId | str,
+        state: OutcomeState,
+        *,
+        by: str,
+        detail: str = "",
+        cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Record what became of an allowed call; see `tracker.outcome.report_outcome`."""
-        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock())
+        """Record what became of an allowed call, and settle what was reserved for it.
+
+        See `tracker.outcome.report_outcome`.
+        """
+        report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock(), cost)
         outcome.report_outcome(self._store, report)
 
     def writer_stats(self) -> tuple[int, WriterStats]:
@@ -284,16 +346,6 @@ class Tracker(Review, Callers):
         """Return what a token says; records nothing, see `tracker.inspect.inspect`."""
         return inspect.inspect(self._desk, _text(token), at=self._clock())
 
-    # Revocation
-
-    def revoke(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
-        """End a link, task, agent or key and all below it; see `tracker.revoke.revoke`."""
-        return revoke.revoke(self._store, Subject(kind, id), by=by, reason=reason, at=self._clock())
-
-    def revoke_below(self, token: Token | str, proof: str, link: LinkId) -> Revocation:
-        """Cut a link below the holder's own; see `tracker.revoke.revoke_below`."""
-        return revoke.revoke_below(self._desk, _text(token), proof, link, at=self._clock())
-
 
 def _now() -> int:
     return int(time.time())
@@ -309,6 +361,12 @@ def _ring_in(file: Path, issuer: str) -> KeyRing:
     ring = KeyRing.generate(issuer)
     ring.save(file)
     return ring
+
+
+def _memory(given: Path | str | None, ring_file: Path | str | None) -> Path | None:
+    if given is not None:
+        return Path(given)
+    return None if ring_file is None else memory_file(ring_file)
 
 
 def _text(token: Token | str) -> str:

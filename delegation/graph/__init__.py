@@ -6,11 +6,26 @@ never lose or invent a node. Every node has a made-up id; every text passes `nam
 
 from __future__ import annotations
 
+from delegation.graph.assessment import assessment_json, assessment_text, junit
 from delegation.graph.dot import dot_source
 from delegation.graph.engine import render
 from delegation.graph.mermaid import mermaid
 from delegation.graph.model import edges, graph_json
 from delegation.graph.svg import svg
 from delegation.graph.text import text_tree
+from delegation.graph.tightening import tightening_json, tightening_text
 
-__all__ = ["dot_source", "edges", "graph_json", "mermaid", "render", "svg", "text_tree"]
+__all__ = [
+    "assessment_json",
+    "assessment_text",
+    "dot_source",
+    "edges",
+    "graph_json",
+    "junit",
+    "mermaid",
+    "render",
+    "svg",
+    "text_tree",
+    "tightening_json",
+    "tightening_text",
+]

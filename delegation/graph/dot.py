@@ -29,6 +29,7 @@ _STYLE: Final[dict[Standing, str]] = {
     "revoked": "dotted",
     "expired": "dotted",
     "task_closed": "dashed",
+    "suspended": "dashed",
 }
 
 

@@ -16,6 +16,7 @@ STANDING_WORDS: Final[dict[Standing, str]] = {
     "revoked": "revoked",
     "expired": "expired",
     "task_closed": "task closed",
+    "suspended": "suspended",
 }
 
 
@@ -112,7 +113,11 @@ def narrowed(link: LinkEntry) -> list[str]:
 def summary(link: LinkEntry) -> str:
     """Return everything about a link as one sentence, for readers who do not see the picture."""
     name = " ".join(filter(None, (holder(link), claim(link))))
-    ended = f" by {link.ended_by}" if link.ended_by and link.standing == "revoked" else ""
+    ended = (
+        f" by {link.ended_by}"
+        if link.ended_by and link.standing in {"revoked", "suspended"}
+        else ""
+    )
     return (
         f"{name}, key {link.holder_fingerprint}, owner {clean(link.owner)}, "
         f"{STANDING_WORDS[link.standing]}{ended}, {link.decisions.allowed} allowed and "

@@ -79,6 +79,7 @@ _MARKS: Final[dict[str, str]] = {
     "revoked": "M6 1a5 5 0 1 0 .01 0M2.6 2.6 9.4 9.4",
     "expired": "M6 1a5 5 0 1 0 .01 0M6 3V6.2L8.2 7.6",
     "task_closed": "M2 5.5H10V11H2ZM4 5.5V4a2 2 0 0 1 4 0V5.5",
+    "suspended": "M4 2.5V9.5M8 2.5V9.5",
 }
 
 
@@ -221,6 +222,7 @@ def _legend(y: float) -> Iterable[str]:
         ("revoked", "revoked"),
         ("expired", "expired"),
         ("task_closed", "task closed"),
+        ("suspended", "suspended"),
     )
     x = float(_MARGIN)
     for mark, word in kinds:

@@ -55,7 +55,7 @@ def _body(link: LinkEntry, denied: list[DecisionEntry]) -> list[str]:
     lines = narrowed(link)
     if len(lines) > _SHOWN:
         lines = [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
-    if link.ended_by and link.standing == "revoked":
+    if link.ended_by and link.standing in {"revoked", "suspended"}:
         lines.append(f"ended by the revocation of {clean(link.ended_by)}")
     counts = link.decisions
     if counts.allowed or counts.denied:

@@ -98,11 +98,17 @@ class PublicRing:
     issuer: str
     keys: tuple[PublicRingKey, ...]
 
-    def key(self, role: RingRole, kid: int) -> PublicRingKey | None:
-        """Return the key of this role and id if what it signed is still believed."""
+    def key(self, role: RingRole, kid: int, *, at: int | None = None) -> PublicRingKey | None:
+        """Return the key of this role and id if what it signed is still believed.
+
+        Args:
+            role: The key's role.
+            kid: The key's id.
+            at: Unix seconds; None leaves a retired key's end aside.
+        """
         for key in self.keys:
             if key.role == role and key.kid == kid and key.state != "revoked":
-                return key
+                return None if at is not None and 0 < key.not_after <= at else key
         return None
 
     def holds(self, public: bytes) -> bool:
@@ -183,7 +189,14 @@ class KeyRing:
         cls,
         issuer: str,
         *,
-        roles: Iterable[RingRole] = ("issuer", "statement", "macaroon", "service"),
+        roles: Iterable[RingRole] = (
+            "issuer",
+            "statement",
+            "macaroon",
+            "service",
+            "approval",
+            "log",
+        ),
     ) -> KeyRing:
         """Return a ring of new keys, one active key for each role."""
         keys = [

@@ -19,6 +19,7 @@ PROOF_TAG: Final = b"dct-token-v1"
 MAX_AGE: Final = 60  # seconds; nonces are kept twice as long, so none is forgotten too early
 MAX_AHEAD: Final = 5  # seconds that a holder's clock may be ahead
 NONCE_BYTES: Final = 16
+NONCE_SECONDS: Final = 2 * MAX_AGE + MAX_AHEAD  # longer than any proof of that nonce stays fresh
 _FIELDS: Final = frozenset(
     {"v", "issuer", "token", "access", "purpose", "max_cost", "cause", "jti", "iat"}
 )
@@ -37,6 +38,16 @@ class Proof:
     text: str
     jti: bytes
     iat: int
+
+
+def nonces_are_known(at: int, nonces_before: int) -> bool:
+    """Return whether every proof that is fresh at this time still has its nonce, if it was used.
+
+    Args:
+        at: Unix seconds.
+        nonces_before: Nonces that were used before this instant may be forgotten.
+    """
+    return at - MAX_AGE - MAX_AHEAD >= nonces_before
 
 
 def token_digest(text: str) -> bytes:

@@ -99,6 +99,22 @@ def check_receipt(
         MalformedError: The text is no receipt.
         UnverifiedError: Unknown key, wrong signature, other arguments, another issuer, or expired.
     """
+    return check_receipt_digest(text, ring, digest=arguments_digest(arguments), at=at)
+
+
+def check_receipt_digest(text: str, ring: PublicRing, *, digest: str, at: int) -> Receipt:
+    """Return what a receipt states, for arguments of which only the digest is known.
+
+    Args:
+        text: The receipt.
+        ring: The issuer's public keys.
+        digest: What `arguments_digest` returned of the canonical arguments.
+        at: The instant of the execution, Unix seconds.
+
+    Raises:
+        MalformedError: The text is no receipt.
+        UnverifiedError: As for `check_receipt`.
+    """
     said, _, _ = read_statement(TYP, text)
     kid = said.get("kid")
     key = ring.key("service", kid) if type(kid) is int else None
@@ -117,7 +133,6 @@ def check_receipt(
         raise UnverifiedError("receipt_issuer", "The receipt is another issuer's.")
     if at >= until:
         raise UnverifiedError("receipt_expired", "The receipt may no longer be acted on.")
-    wanted = arguments_digest(arguments).encode()
-    if not hmac.compare_digest(str(payload["arguments"]).encode(), wanted):
+    if not hmac.compare_digest(str(payload["arguments"]).encode(), digest.encode()):
         raise UnverifiedError("receipt_arguments", "The receipt is for other arguments.")
     return Receipt(str(payload["decision"]), str(payload["tool"]), str(payload["audience"]), until)

@@ -12,6 +12,7 @@ from delegation.errors import (
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.observe import Observer
 from delegation.integrations.routes import Route, Routes
+from delegation.integrations.tool_log import ToolLog
 
 
 class Guard:
@@ -23,6 +24,7 @@ class Guard:
         mode: `enforce`, or `observe`: nothing is asked for or refused, and what is seen becomes a
             draft of tools and grants (`observed.draft()`), which never enters lineage.
         clock: Unix seconds.
+        tool_log: Where each executed call is written down, for `delegation reconcile`.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Guard:
         audience: str,
         mode: str = "enforce",
         clock: Callable[[], float] = time.time,
+        tool_log: ToolLog | None = None,
     ) -> None:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
@@ -39,6 +42,7 @@ class Guard:
         self._desk = desk
         self._audience = audience
         self._clock = clock
+        self._tool_log = tool_log
         self._declared: list[Route] = []
         self._open: set[tuple[str, str]] = set()
         self.observed = Observer() if mode == "observe" else None
@@ -82,7 +86,15 @@ class Guard:
         """
         if self.observed is None:
             self._refuse_undeclared(app)
-        return Guarded(app, self.routes(), self._open, self._desk, self._clock, self.observed)
+        return Guarded(
+            app,
+            self.routes(),
+            self._open,
+            self._desk,
+            self._clock,
+            self.observed,
+            tool_log=self._tool_log,
+        )
 
     def _refuse_undeclared(self, app: Any) -> None:
         listed = getattr(app, "routes", None)

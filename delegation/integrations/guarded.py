@@ -25,9 +25,13 @@ from delegation.errors import (
     NotFoundError,
 )
 from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.boottime import boottime
 from delegation.integrations.observe import Observer
 from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
+from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
+from delegation.judge.outside import LocalDecision
+from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -35,6 +39,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_FAULTS: Final = 500  # from this status on the handler failed
 MAX_BODY: Final = 64 * 1024  # bytes; an access is no larger
 _REMOVED: Final = frozenset({b"authorization", b"delegation-proof", b"content-length"})
 _LOG: Final = logging.getLogger("delegation.guard")
@@ -65,12 +70,14 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
         code: Stable code.
         detail: One sentence.
         decision: The record, where there is one.
+        approval: The request that people were sent, for the agent to wait for.
     """
 
     status: int
     code: str
     detail: str
     decision: str = ""
+    approval: str = ""
 
 
 class Guarded:
@@ -84,6 +91,8 @@ class Guarded:
         desk: InProcess | OverHttp | None,
         clock: Callable[[], float],
         observer: Observer | None,
+        *,
+        tool_log: ToolLog | None = None,
     ) -> None:
         """Stand in front of an application."""
         self._app = app
@@ -92,6 +101,7 @@ class Guarded:
         self._desk = desk
         self._clock = clock
         self._observer = observer
+        self._tool_log = tool_log
         self._published = json.dumps(routes.to_json()).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,11 +134,42 @@ class Guarded:
             code = "arguments_not_carried"
             await _refuse(send, Refused(400, code, str(error), decision.id))
             return
-        await self._app(
+        await self._execute(
+            decision,
             _rewritten(scope, path, query, body if route.body else None, decision),
             _replay(body if route.body else None, receive),
             _named(send, decision),
         )
+
+    async def _execute(
+        self, decision: Decision, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Run the handler, and write down that it ran, however it ended."""
+        if self._tool_log is None:
+            await self._app(scope, receive, send)
+            return
+        began, status = int(self._clock()), 500
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except BaseException:
+            status = 500
+            raise
+        finally:
+            outcome: ExecutionOutcome = "executed" if status < _FAULTS else "failed"
+            try:
+                self._tool_log.executed(decision, at=began, outcome=outcome)
+            except OSError as error:
+                # The call was made: that cannot be undone, only found missing in the log.
+                _LOG.error(
+                    "the tool log lacks %s: %s", decision.id, error.strerror
+                )  # a traceback says no more
 
     async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
         query = scope["query_string"].decode("ascii", "replace")
@@ -153,8 +194,10 @@ class Guarded:
         denial = decision.denial
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
-            raise Refused(status, denial.code, denial.message, decision.id)
-        if self._clock() >= decision.valid_until:
+            waits = decision.approval or ""
+            raise Refused(status, denial.code, denial.message, decision.id, waits)
+        is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
+        if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
         return route, decision
 
@@ -282,6 +325,8 @@ async def _refuse(send: Send, refused: Refused) -> None:
     headers = [(b"x-deny-reason", refused.code.encode()[:64])]
     if refused.decision:
         headers.append((b"delegation-decision", refused.decision.encode()))
+    if refused.approval:
+        headers.append((b"delegation-approval", refused.approval.encode()))
     if refused.status == 401:  # noqa: PLR2004  # the status that asks for credentials
         headers.append((b"www-authenticate", b"Delegation"))
     await _answer(send, refused.status, json.dumps(body).encode(), headers, problem=True)

@@ -1,33 +1,230 @@
-"""Step 13, approval: consent of humans to single calls.
+"""Step 13, approval: consent of people to single calls.
 
-No approvals are kept in this release, so a chain that carries any rule is denied: a rule that
-nobody checks must not look as if it held.
+Last of the rules, so that people are asked only about calls that would otherwise pass. Approving
+never grants: a call that any other step denies stays denied, approved or not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Final
+
+from delegation.authority.access import Access
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
+from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
+from delegation.errors import MalformedError, UnverifiedError
+from delegation.identity.approval import Binding, arguments_digest, check_approval
+from delegation.identity.keyring import KeyRing, PublicRing
+from delegation.judge.approval_request import Act, Needed, NewRequest, RequestFact
+from delegation.judge.capability import Clearance
 from delegation.judge.decision import Denial
+from delegation.judge.facts import Facts
 
 STEP = 13
+REQUEST_SECONDS: Final = 3600  # how long people are asked; what nobody answers is not granted
+APPROVAL_SECONDS: Final = 600  # how long consent lasts: people consent to a call now, not some day
+MAX_OPEN_PER_LINK: Final = 16  # a hijacked agent must not bury the one request that matters
+MAX_OPEN_PER_TASK: Final = 64  # a holder makes itself new links as it likes, so the task is bounded
 
 
-def deny_unjudged_approval(chain: Chain) -> Denial | None:
-    """Return the denial of a chain with approval rules, or None."""
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What step 13 says about one call.
+
+    Args:
+        denial: Why it is denied; None when no consent is needed, or it was given.
+        request: The request that is named, opened or used.
+        opens: The request to be recorded with the denial.
+        uses: Whether the consent is used up by this decision.
+    """
+
+    denial: Denial | None = None
+    request: str | None = None
+    opens: NewRequest | None = None
+    uses: bool = False
+
+
+NOT_NEEDED: Final = Ruling()
+
+
+def needed_consent(
+    chain: Chain, access: Access, clearance: Clearance, catalogue: Catalogue, ring: KeyRing
+) -> Needed | None:
+    """Return the consent that a call needs, None if it needs none.
+
+    The leaf's rules are looked at: narrowing keeps every rule of the links above (step 5).
+
+    Args:
+        chain: The verified chain.
+        access: The call, as the proof covers it.
+        clearance: What the call is in canonical form.
+        catalogue: The definitions that it was judged by.
+        ring: The service's keys; public halves are taken from it.
+    """
+    rules = tuple(r for r in chain.leaf.grant.needs_approval if r.asks_about(access.tool))
+    if not rules:
+        return None
+    defined = max((n for n, _ in catalogue.history.get(access.tool, ())), default=0)
+    binding = Binding(
+        issuer=chain.origin.issuer,
+        link=chain.leaf.id,
+        tool=access.tool,
+        arguments=arguments_digest(clearance.arguments),
+        audience=access.audience,
+        max_cost=access.max_cost,
+        revisions={"catalogue": defined},
+    )
+    return Needed(binding, rules, ring.public_ring())
+
+
+def judge_approval(
+    needed: Needed | None,
+    chain: Chain,
+    access: Access,
+    clearance: Clearance,
+    facts: Facts,
+    *,
+    decision: DecisionId,
+    at: int,
+) -> Ruling:
+    """Return whether the consent that a call needs is there, and what is to be recorded.
+
+    Args:
+        needed: The consent that it needs, None for none.
+        chain: The verified chain.
+        access: The call.
+        clearance: The call in canonical form.
+        facts: What the store knows, read in the deciding transaction.
+        decision: Id of the decision, from which a new request's id is made.
+        at: The service's clock, Unix seconds.
+    """
+    if needed is None:
+        return NOT_NEEDED
+    known = facts.approval.request
+    if known is not None and known.state == "refused":
+        refused = Refusal(
+            "approval_refused",
+            "Somebody who was asked refused this call.",
+            remedy="Do not ask again; do something else, or ask for another link.",
+        )
+        return _denied(needed, chain, known.id, refused)
+    if known is not None and known.state == "granted":
+        holders = holders_of(chain, facts)
+        if _counts(known, needed, holders, at):
+            return Ruling(None, known.id, uses=True)
+    if not signs(needed.keys):
+        off = Refusal(
+            "approvals_off",
+            "The call needs approval, and this service has no key to sign one.",
+            remedy="Add a key with `delegation keys rotate approval`, and start the service again.",
+        )
+        return _denied(needed, chain, None, off)
+    wanted = Refusal(
+        "approval_needed",
+        "The call needs the consent of people, who were asked.",
+        remedy="Wait until the request that `approval` names is granted, then prove the call anew.",
+    )
+    if known is not None and known.state == "pending" and at < known.expires_at:
+        return _denied(needed, chain, known.id, wanted)
+    if facts.approval.open_of_link >= MAX_OPEN_PER_LINK or (
+        facts.approval.open_of_task >= MAX_OPEN_PER_TASK
+    ):
+        full = Refusal(
+            "approval_requests_full",
+            "Too many requests of this link or task wait for people.",
+            remedy="Wait until some are answered, and ask for less.",
+        )
+        return _denied(needed, chain, None, full)
+    request = NewRequest(
+        id="apr_" + decision.removeprefix("dec_"),
+        binding=needed.binding,
+        rules=needed.rules,
+        task=chain.origin.task,
+        arguments=clearance.arguments,
+        purpose=access.purpose,
+        cause=access.cause,
+        cost={"calls": 1, **clearance.cost},
+        resources=clearance.resources,
+        opened_by=decision,
+        at=at,
+        expires_at=min(at + REQUEST_SECONDS, chain.leaf.grant.expires_at, facts.tasks[0].deadline),
+    )
+    return replace(_denied(needed, chain, request.id, wanted), opens=request)
+
+
+def signs(keys: PublicRing) -> bool:
+    """Return whether the issuer has a key that signs approvals; without one they are off."""
+    return any(key.role == "approval" and key.state == "active" for key in keys.keys)
+
+
+def is_reached(
+    rules: Sequence[ApprovalRule], acts: Sequence[Act], holders: AbstractSet[str]
+) -> bool:
+    """Return whether for every rule enough different people consented who hold nothing here.
+
+    Args:
+        rules: The rules; none is reached by nobody, since a rule's quorum is at least 1.
+        acts: What people said, with keys that still live.
+        holders: Lower-case names of those who own or operate something on the chain.
+    """
+    granting = [act for act in acts if act.verdict == "grant" and act.person.lower() not in holders]
+    return bool(rules) and all(
+        len({act.person.lower() for act in granting if rule.names(act.person, act.roles)})
+        >= rule.quorum
+        for rule in rules
+    )
+
+
+def holders_of(chain: Chain, facts: Facts) -> frozenset[str]:
+    """Return the lower-case names of all who own or operate something on the chain.
+
+    Owners of its tasks, and of its registered agents; those agents themselves. Unregistered keys
+    stand under their delegator's owner, who is one of these. A name that a delegator merely claims
+    does not count, else an agent would call a helper by an approver's name to keep that one out.
+    """
+    keys = {link.holder_key for link in chain.links}
+    agents = [agent for key, agent in facts.agents_by_key.items() if key in keys]
+    names: Iterable[str] = (
+        *(task.owner for task in facts.tasks),
+        *(agent.owner for agent in agents),
+        *(agent.name for agent in agents),
+    )
+    return frozenset(name.lower() for name in names)
+
+
+def _counts(request: RequestFact, needed: Needed, holders: AbstractSet[str], at: int) -> bool:
+    """Return whether a granted request is evidence for this call, now.
+
+    The statement is verified again, and people are counted again: a row that somebody wrote into
+    the database is no signature, and a key that was withdrawn since consents to nothing.
+    """
+    try:
+        approval = check_approval(request.statement, needed.keys, at=at)
+    except (MalformedError, UnverifiedError):
+        return False
+    if approval.id != request.id or approval.binding.digest() != needed.binding.digest():
+        return False
+    acts = [act for act in request.acts if act.person in approval.approvers]
+    return is_reached(needed.rules, acts, holders)
+
+
+def _denied(needed: Needed, chain: Chain, request: str | None, refusal: Refusal) -> Ruling:
+    """Return a denial that names the first link, root first, whose rule asks for consent."""
+    rules: list[Json] = [rule.to_json() for rule in needed.rules[:8]]
     for depth, link in enumerate(chain.links):
-        if link.grant.needs_approval:
-            return Denial.at(
-                STEP,
-                Refusal(
-                    "not_supported_here",
-                    "The grant needs approvals, which this service cannot judge.",
-                    "needs_approval",
-                    None,
-                    [],
-                    "Issue a root without approval rules, or use a service that judges them.",
-                ),
-                link=link.id,
-                depth=depth,
-            )
-    return None
+        for index, rule in enumerate(link.grant.needs_approval):
+            if rule.asks_about(needed.binding.tool):
+                placed = replace(
+                    refusal,
+                    field=f"needs_approval[{index}]",
+                    offered=needed.binding.tool,
+                    allowed=rules,
+                )
+                return Ruling(Denial.at(STEP, placed, link=link.id, depth=depth), request)
+    raise AssertionError  # the leaf has such a rule, else nothing would be needed

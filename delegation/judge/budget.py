@@ -43,14 +43,8 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
         facts: What the store knows, read in the deciding transaction.
     """
     charges: list[Charge] = []
+    task = chain.origin.task
     for unit, amount in cost.items():
-        counters: list[tuple[int | None, CounterKey, int | None]] = [
-            (None, CounterKey("task", chain.origin.task, unit), facts.ledger.get(unit))
-        ]
-        counters += [
-            (depth, CounterKey("link", link.id, unit), link.grant.budget.get(unit))
-            for depth, link in enumerate(chain.links)
-        ]
         if unit != CALLS and amount > 0 and unit not in facts.ledger:
             return Denial.at(
                 STEP,
@@ -63,10 +57,17 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
                     f"Open the task with a ceiling that budgets {unit}.",
                 ),
             )
-        for depth, key, limit in counters:
+        limit = facts.ledger.get(unit)
+        if limit is not None:
+            used = facts.used.get(key := CounterKey("task", task, unit), 0)
+            if used + amount > limit:
+                return _denial(chain, None, unit, amount, limit - used)
+            charges.append(Charge(key, amount, limit))
+        for depth, link in enumerate(chain.links):
+            limit = link.grant.budget.get(unit)
             if limit is None:
                 continue
-            used = facts.used.get(key, 0)
+            used = facts.used.get(key := CounterKey("link", link.id, unit), 0)
             if used + amount > limit:
                 return _denial(chain, depth, unit, amount, limit - used)
             charges.append(Charge(key, amount, limit))

@@ -27,12 +27,16 @@ class Clearance:
         resources: What the call touches.
         cost: By unit, in minor units, without `calls`.
         labels: What it brings into the task's history.
+        system: The system that the tool acts on; empty for none.
+        reserved: Units of `cost` that are the holder's most, since only the service will know.
     """
 
     arguments: Mapping[str, Json]
     resources: tuple[str, ...]
     cost: Mapping[str, int]
     labels: tuple[str, ...]
+    system: str = ""
+    reserved: tuple[str, ...] = ()
 
 
 def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Denial:
@@ -87,11 +91,11 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
             None,
             "Register the tool, then ask for a new root.",
         )
-    refusal = _redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
+    refusal = refuse_redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
     return refusal or _call(chain.leaf.grant, access, now)
 
 
-def _redefined(then: Tool, now: Tool) -> Refusal | None:
+def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
     """Refuse a tool whose calls mean something else now than when the grant was made."""
     if then is now:
         return None
@@ -166,7 +170,18 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
                 most,
                 f"Sign a proof with max_cost of at least {amount} {unit}.",
             )
-    return Clearance(arguments, resources, cost, tool.labels)
+    for unit in tool.settled_units:
+        if unit not in access.max_cost:
+            return Refusal(
+                "max_cost_missing",
+                f"The call's cost in {unit} is known only after it, and the holder named no most.",
+                f"max_cost.{unit}",
+                None,
+                None,
+                f"Sign a proof with max_cost for {unit}.",
+            )
+        cost[unit] = access.max_cost[unit]
+    return Clearance(arguments, resources, cost, tool.labels, tool.system, tool.settled_units)
 
 
 def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:
@@ -174,14 +189,14 @@ def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | 
     for depth, link in enumerate(chain.links):
         for index, capability in enumerate(link.grant.capabilities):
             if tool is not None and capability.tool.matches(tool.name):
-                refusal = _unfit(capability, tool)
+                refusal = refuse_unfit(capability, tool)
                 if refusal is not None:
                     placed = replace(refusal, field=f"capabilities[{index}].{refusal.field}")
                     return Denial.at(STEP, placed, link=link.id, depth=depth)
     return None
 
 
-def _unfit(capability: Capability, tool: Tool) -> Refusal | None:
+def refuse_unfit(capability: Capability, tool: Tool) -> Refusal | None:
     """Refuse a constraint of a kind that does not go with its argument's type.
 
     It would compare text that nobody canonicalised: a path constraint on plain text admits

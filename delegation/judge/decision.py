@@ -5,7 +5,7 @@ The numbers and names of the steps are those of docs/verification.md, once and f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -154,10 +154,13 @@ class Decision:
         holder: Fingerprint of the leaf's holder key; empty when unproven.
         arguments: Canonical arguments: only these may be executed. Empty when denied.
         cost: What was charged, by unit, `calls` included. Empty when denied.
+        reserved: Units of it that the service settles with its outcome, at no more than that.
         valid_until: The answer must not be acted on from this second on; 0 when denied.
         steps: The trail.
         claimed_cause: Id of the decision that the holder names as the cause: a claim.
         sequence: Commit order in the store; 0 until recorded.
+        approval: The request for approval that a denial at step 13 opened or names, or whose
+            consent an allowed call used up.
     """
 
     id: DecisionId
@@ -169,10 +172,12 @@ class Decision:
     holder: str = ""
     arguments: Mapping[str, Json] = field(default_factory=dict)
     cost: Mapping[str, int] = field(default_factory=dict)
+    reserved: tuple[str, ...] = ()
     valid_until: int = 0
     steps: tuple[Step, ...] = ()
     claimed_cause: str | None = None
     sequence: int = 0
+    approval: str | None = None
 
     @property
     def allowed(self) -> bool:
@@ -189,19 +194,29 @@ class Decision:
         return self.denial is None or self.denial.step > LAST_UNPROVEN_STEP
 
     def __str__(self) -> str:
-        """Return the decision in two lines at most, for people."""
+        """Return the decision in a few lines, for people."""
         if self.denial is None:
             return f"allowed {self.tool} ({self.id})"
         denial = self.denial
         where = "" if denial.depth is None else f" at link {denial.depth}"
         caveat = f" [{denial.caveat}]" if denial.caveat else ""
+        asked = f"\n  approval: {self.approval}" if self.approval else ""
         return (
             f"denied {self.tool or 'a call'} at step {denial.step}, {STEPS[denial.step]}: "
-            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}"
+            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}{asked}"
         )
 
     def to_json(self) -> dict[str, Json]:
         """Return the decision's JSON, as `POST /v1/check` answers it."""
+        return {
+            **self.head_json(),
+            "steps": steps_json([step.outcome for step in self.steps]),
+            "claimed_cause": self.claimed_cause,
+            "approval": self.approval,
+        }
+
+    def head_json(self) -> dict[str, Json]:
+        """Return the members that stand before the trail."""
         return {
             "allowed": self.allowed,
             "decision": self.id,
@@ -212,8 +227,15 @@ class Decision:
             "holder": self.holder,
             "arguments": dict(self.arguments),
             "cost": dict(self.cost),
+            "reserved": list(self.reserved),
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
-            "steps": [{"step": s.number, "name": s.name, "outcome": s.outcome} for s in self.steps],
-            "claimed_cause": self.claimed_cause,
         }
+
+
+def steps_json(outcomes: Sequence[Outcome]) -> list[Json]:
+    """Return a trail's JSON; it begins at step 1 and leaves none out."""
+    return [
+        {"step": number, "name": STEPS[number], "outcome": outcome}
+        for number, outcome in enumerate(outcomes, start=1)
+    ]

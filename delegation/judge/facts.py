@@ -9,26 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import TaskId
+from delegation.identity.approval import Binding
+from delegation.judge.approval_request import NO_APPROVALS, ApprovalFacts
 
-SubjectKind: TypeAlias = Literal["link", "task", "agent", "key"]
+SubjectKind: TypeAlias = Literal[
+    "link", "task", "agent", "key", "owner", "tool", "system", "everything"
+]
 CounterScope: TypeAlias = Literal["task", "link"]
 
 
 # Keys of sets and dicts that every call asks several times: tuples, whose hashes C computes.
 class Subject(NamedTuple):
-    """One thing that can be revoked.
+    """One thing that can be revoked or suspended.
 
     Args:
-        kind: `link`, `task`, `agent` or `key`.
-        id: Link id, task id, agent name, or the key's base64url text.
+        kind: `link`, `task`, `agent`, `key`, `owner`, `tool`, `system` or `everything`.
+        id: Link id, task id, the name of an agent, owner, tool or system, the key's base64url text,
+            or `*` for everything.
     """
 
     kind: SubjectKind
     id: str
+
+
+EVERYTHING: Final = Subject("everything", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,13 @@ class AgentFact:
     Args:
         name: The agent's name, its identity in the registry.
         owner: The accountable human or service.
+        recertify_by: Unix seconds from which it is recognised no more until somebody vouches for it
+            again; None for never.
     """
 
     name: str
     owner: str
+    recertify_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +63,13 @@ class TaskFact:
         id: The task.
         is_open: Whether it was never closed.
         deadline: Unix seconds; from then on it is over even if nobody closed it.
+        owner: The accountable human or service.
     """
 
     id: TaskId
     is_open: bool
     deadline: int
+    owner: str
 
 
 class CounterKey(NamedTuple):
@@ -76,12 +89,14 @@ class Query:
         nonce: The proof's jti, 16 bytes.
         units: Units that the call may charge.
         at: The service's clock, Unix seconds.
+        approval: What would have to be approved, None when the call needs no consent.
     """
 
     chain: Chain
     nonce: bytes
     units: tuple[str, ...]
     at: int
+    approval: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +106,16 @@ class Facts:
     Args:
         tasks: The chain's task, then the tasks above it, nearest first. Empty: unknown.
         is_root_recorded: Whether this very root was recorded when it was issued.
-        revoked: What is revoked; at least those of the chain's links, holder keys, agents and tasks.
+        revoked: What is revoked; at least those subjects that the call touches.
+        suspended: What is suspended, likewise.
+        ends: What is revoked from an instant on, Unix seconds, likewise.
         agents_by_key: The registered agent of each holder key on the chain that has one.
         agents_by_name: The registered agent of each claimed name on the chain that has one.
         used: Units used so far, by counter; a counter without a row has used nothing.
         ledger: The task's own limits, by unit.
         is_nonce_used: Whether (leaf holder, jti) was consumed before.
-        epoch: Number of the newest revocation.
+        epoch: Number of the newest change of what stands.
+        approval: What is known about consent to this very call.
     """
 
     tasks: tuple[TaskFact, ...]
@@ -105,7 +123,10 @@ class Facts:
     is_nonce_used: bool
     epoch: int = 0
     revoked: AbstractSet[Subject] = frozenset()
+    suspended: AbstractSet[Subject] = frozenset()
+    ends: Mapping[Subject, int] = field(default_factory=dict)
     agents_by_key: Mapping[bytes, AgentFact] = field(default_factory=dict)
     agents_by_name: Mapping[str, AgentFact] = field(default_factory=dict)
     used: Mapping[CounterKey, int] = field(default_factory=dict)
     ledger: Mapping[str, int] = field(default_factory=dict)
+    approval: ApprovalFacts = NO_APPROVALS

@@ -7,7 +7,7 @@ from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Decision, Denial
 from delegation.judge.facts import Facts
 from delegation.judge.settle import RECORD_STEP, Judged, Settlement, deny
-from delegation.judge.standing import deny_without_standing
+from delegation.judge.standing import Called, deny_without_standing
 
 
 def settle_repeat(
@@ -27,7 +27,9 @@ def settle_repeat(
     """
     if not first.allowed:
         return None
-    denial = deny_without_standing(judged.chain, facts, at)
+    cleared = judged.outcome
+    system = "" if isinstance(cleared, Denial) else cleared.system
+    denial = deny_without_standing(judged.chain, Called(judged.access.tool, system), facts, at)
     if denial is None and at >= first.valid_until:
         refusal = Refusal(
             "answer_expired",
@@ -38,6 +40,8 @@ def settle_repeat(
             "Prove and check the call again under a new key.",
         )
         denial = Denial.at(RECORD_STEP, refusal)
+    if denial is None and isinstance(cleared, Denial):
+        denial = cleared  # a tool was redefined since: what would be denied now is not repeated
     if denial is None:
         return None
     return deny(judged, facts, denial, decision, at, passed_to=9)

@@ -9,13 +9,15 @@ from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
-from delegation.judge.approval import deny_unjudged_approval
+from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
+from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_unjudged_flow
-from delegation.judge.standing import deny_without_standing
+from delegation.judge.reservation import Reservation, reserve
+from delegation.judge.standing import Called, deny_behind, deny_without_standing
 
 RECORD_STEP = 14
 VALID_SECONDS = 5  # how long an answer may travel and wait before it is acted on
@@ -30,12 +32,14 @@ class Judged:
         access: The call, as the proof covers it.
         nonce: The proof's jti.
         outcome: Its clearance, or the denial that steps 7 to 9 gave.
+        needed: The consent of people that it needs, None for none.
     """
 
     chain: Chain
     access: Access
     nonce: bytes
     outcome: Clearance | Denial
+    needed: Needed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,21 @@ class Settlement:
         charges: Counters to add to; empty when denied.
         resources: What the call touches; empty when denied.
         epoch: The newest revocation that was known.
+        reservations: What of the charges the service may settle later.
+        ruling: The request for approval that is opened, or the approval that is used.
     """
 
     decision: Decision
     charges: tuple[Charge, ...]
     resources: tuple[str, ...]
     epoch: int
+    reservations: tuple[Reservation, ...] = ()
+    ruling: Ruling = NOT_NEEDED
 
 
-def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Settlement:
+def settle(
+    judged: Judged, facts: Facts, *, decision: DecisionId, at: int, at_least_epoch: int = 0
+) -> Settlement:
     """Return what is to be written and answered for one call.
 
     A spent nonce is found before steps 10 to 13: a replay must not learn how a task stands now. The
@@ -66,6 +76,7 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
         facts: What the store knows, read in the transaction that will write the result.
         decision: Id for the record.
         at: The service's clock, Unix seconds.
+        at_least_epoch: The newest change of what stands that the caller has seen.
     """
     clearance = judged.outcome
     if isinstance(clearance, Denial):
@@ -79,15 +90,22 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
             remedy="Sign a new proof for each call.",
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
-    denial = deny_without_standing(judged.chain, facts, at) or deny_unjudged_flow(judged.chain)
+    called = Called(judged.access.tool, clearance.system)
+    denial = (
+        deny_behind(at_least_epoch, facts)
+        or deny_without_standing(judged.chain, called, facts, at)
+        or deny_unjudged_flow(judged.chain)
+    )
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     charges = charge(judged.chain, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
-    denial = deny_unjudged_approval(judged.chain)
-    if denial is not None:
-        return deny(judged, facts, denial, decision, at)
+    ruling = judge_approval(
+        judged.needed, judged.chain, judged.access, clearance, facts, decision=decision, at=at
+    )
+    if ruling.denial is not None:
+        return deny(judged, facts, ruling.denial, decision, at, ruling=ruling)
     until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, facts.tasks[0].deadline)
     allowed = Decision(
         id=decision,
@@ -99,11 +117,16 @@ def settle(judged: Judged, facts: Facts, *, decision: DecisionId, at: int) -> Se
         holder=b64u(judged.chain.leaf.holder_key),
         arguments=clearance.arguments,
         cost=cost,
+        reserved=clearance.reserved,
         valid_until=until,
         steps=trail(None),
         claimed_cause=judged.access.cause,
+        approval=ruling.request,
     )
-    return Settlement(allowed, charges, clearance.resources, facts.epoch)
+    reservations = reserve(decision, charges, clearance.reserved, at=at)
+    return Settlement(
+        allowed, charges, clearance.resources, facts.epoch, reservations=reservations, ruling=ruling
+    )
 
 
 def deny(  # what a record needs
@@ -114,6 +137,7 @@ def deny(  # what a record needs
     at: int,
     *,
     passed_to: int | None = None,
+    ruling: Ruling = NOT_NEEDED,
 ) -> Settlement:
     """Return the settlement that writes a denial: its record and its nonce, no charge."""
     denied = Decision(
@@ -126,5 +150,6 @@ def deny(  # what a record needs
         holder=b64u(judged.chain.leaf.holder_key),
         steps=trail(denial.step, passed_to=passed_to),
         claimed_cause=judged.access.cause,
+        approval=ruling.request,
     )
-    return Settlement(denied, (), (), facts.epoch)
+    return Settlement(denied, (), (), facts.epoch, ruling=ruling)

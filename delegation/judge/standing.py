@@ -1,29 +1,51 @@
-"""Step 10, standing: is everything on the chain still recognised by those who answer for it?"""
+"""Step 10, standing: is everything on the chain still recognised by those who answer for it?
+
+The deciding transaction reads these facts under the gate that a revocation takes alone, so it needs
+no lease. Whoever applies this rule outside of it does so only under the rule of `judge.lease`.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from delegation.authority.chain import Chain
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
-from delegation.judge.facts import Facts, Subject
+from delegation.judge.ended import refuse_ended, refuse_frozen
+from delegation.judge.facts import Facts
 
 STEP = 10
 _key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
 
 
-def deny_without_standing(chain: Chain, facts: Facts, at: int) -> Denial | None:
-    """Return the denial of a chain of which something no longer stands, root first, or None.
+class Called(NamedTuple):
+    """What a call acts on, as far as standing asks.
+
+    Args:
+        tool: The tool's name.
+        system: The system that the catalogue gives it; empty for none.
+    """
+
+    tool: str
+    system: str
+
+
+def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -> Denial | None:
+    """Return the denial of a call of which something no longer stands, root first, or None.
 
     Not checked here: expiry of grants (step 7).
 
     Args:
         chain: The verified chain.
-        facts: What the store knows, read in the deciding transaction.
+        called: Tool and system.
+        facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
+    frozen = refuse_frozen(facts)
+    if frozen is not None:
+        return Denial.at(STEP, frozen)
     if not facts.is_root_recorded:
         return _root_denial(
             chain,
@@ -36,8 +58,10 @@ def deny_without_standing(chain: Chain, facts: Facts, at: int) -> Denial | None:
             chain, "task_unknown", "The task is not known here.", "Open a task, then issue a root."
         )
     for task in facts.tasks:
-        if Subject("task", task.id) in facts.revoked:
-            return _root_denial(chain, "task_revoked", "The task was revoked.", "Open a new task.")
+        refusal = refuse_ended("task", task.id, facts, at)
+        refusal = refusal or refuse_ended("owner", task.owner, facts, at)
+        if refusal is not None:
+            return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
         if not task.is_open:
             return _root_denial(chain, "task_closed", "The task is closed.", "Open a new task.")
         if at >= task.deadline:
@@ -45,10 +69,33 @@ def deny_without_standing(chain: Chain, facts: Facts, at: int) -> Denial | None:
                 chain, "task_expired", "The task's deadline has passed.", "Open a new task."
             )
     for depth, link in enumerate(chain.links):
-        refusal = _of_link(chain, depth, facts)
+        refusal = _of_link(chain, depth, facts, at)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=link.id, depth=depth)
-    return None
+    refusal = refuse_ended("tool", called.tool, facts, at)
+    if refusal is None and called.system:
+        refusal = refuse_ended("system", called.system, facts, at)
+    return None if refusal is None else Denial.at(STEP, refusal)
+
+
+def deny_behind(at_least_epoch: int, facts: Facts) -> Denial | None:
+    """Return the denial of a caller who has seen a later change than these facts hold, or None.
+
+    The store's own transaction reads the newest change, so it is behind only when the database was
+    restored or has lost what it acknowledged. Then what the caller knows to be revoked may be
+    allowed here: refused.
+    """
+    if facts.epoch >= at_least_epoch:
+        return None
+    refusal = Refusal(
+        "epoch_behind",
+        "The caller has seen a later change of what stands than is known here.",
+        "at_least_epoch",
+        at_least_epoch,
+        facts.epoch,
+        "Try again; if it persists, find out whether the database was restored.",
+    )
+    return Denial.at(STEP, refusal)
 
 
 def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
@@ -56,26 +103,12 @@ def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
     return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
 
 
-def _of_link(chain: Chain, depth: int, facts: Facts) -> Refusal | None:
+def _of_link(chain: Chain, depth: int, facts: Facts, at: int) -> Refusal | None:
     link = chain.links[depth]
-    if Subject("link", link.id) in facts.revoked:
-        return Refusal(
-            "link_revoked",
-            "A link of the chain was revoked.",
-            "link",
-            link.id,
-            None,
-            "Ask the delegator above it for a new link.",
-        )
-    if Subject("key", _key_text(link.holder_key)) in facts.revoked:
-        return Refusal(
-            "key_revoked",
-            "A holder key on the chain was revoked.",
-            "holder.key",
-            None,
-            None,
-            "Make a new key, register it, and ask for a new link to it.",
-        )
+    ended = refuse_ended("link", link.id, facts, at)
+    ended = ended or refuse_ended("key", _key_text(link.holder_key), facts, at)
+    if ended is not None:
+        return ended
     agent = facts.agents_by_key.get(link.holder_key)
     named = facts.agents_by_name.get(link.holder_name)
     # Both directions: a registered key under a foreign name, and a registered name over a foreign
@@ -91,13 +124,17 @@ def _of_link(chain: Chain, depth: int, facts: Facts) -> Refusal | None:
             None,
             "Delegate to the registered key under its registered name.",
         )
-    if agent is not None and Subject("agent", agent.name) in facts.revoked:
+    if agent is None:
+        return None
+    ended = refuse_ended("agent", agent.name, facts, at)
+    ended = ended or refuse_ended("owner", agent.owner, facts, at)
+    if ended is None and agent.recertify_by is not None and at >= agent.recertify_by:
         return Refusal(
-            "agent_revoked",
-            "An agent on the chain was revoked.",
+            "recertification_due",
+            "Nobody has vouched for an agent on the chain for too long.",
             "holder.name",
             agent.name,
-            None,
-            "Delegate to another agent.",
+            agent.recertify_by,
+            "Have its owner register it again with a later recertify-by date.",
         )
-    return None
+    return ended

@@ -10,7 +10,7 @@ from delegation.authority.explain import Change
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 
-Standing: TypeAlias = Literal["active", "revoked", "expired", "task_closed"]
+Standing: TypeAlias = Literal["active", "revoked", "expired", "task_closed", "suspended"]
 TaskState: TypeAlias = Literal["open", "completed", "failed", "aborted"]
 
 
@@ -42,7 +42,8 @@ class LinkEntry:
         changes: What it narrowed against its parent; for a root, what it was given.
         recorded_at: When the service first saw it, Unix seconds.
         standing: Computed from the ancestors, never stored.
-        ended_by: Id of the revoked link, agent, key or task that ends it; empty while active.
+        ended_by: Id of the revoked, suspended, closed or expired subject that ends it, `*` for a
+            freeze; empty while active.
         decisions: Decisions made with it as the leaf.
         formats: Token formats that it was seen in.
     """
@@ -65,6 +66,21 @@ class LinkEntry:
     ended_by: str
     decisions: Counts
     formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPath:
+    """Where a recorded link hangs and whether it stands, without what it grants.
+
+    Args:
+        links: Its ancestors' ids, root first, its own last.
+        standing: Computed from the ancestors, never stored.
+        ended_by: Id of the revoked link, agent, key or task that ends it; empty while active.
+    """
+
+    links: tuple[LinkId, ...]
+    standing: Standing
+    ended_by: str
 
 
 @dataclass(frozen=True, slots=True)

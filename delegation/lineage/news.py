@@ -20,7 +20,7 @@ class Cursor:
     Args:
         link: Number of the newest link of the store.
         decision: Of the newest decision.
-        epoch: Of the newest revocation.
+        epoch: Of the newest change of what stands.
     """
 
     link: int
@@ -51,7 +51,7 @@ class News:
         cursor: Where to go on from.
         links: New links of the task, in recorded order.
         decisions: New decisions of the task, in commit order.
-        revoked: Whether anything at all was revoked: it may end links of this task.
+        revoked: Whether anything at all was revoked, suspended or closed: it may end links here.
     """
 
     cursor: Cursor

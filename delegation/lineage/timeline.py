@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from delegation.judge.standing import STEP
 from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.feed import Act
 from delegation.lineage.outline import LinkOutline, TaskOutline
 
 Lane: TypeAlias = Literal["issue", "delegate", "decide", "deny", "revoke", "close"]
@@ -23,7 +24,7 @@ _LAST: Final = 2**62  # beyond every decision's number
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A revocation that ends something of the task.
+    """A revocation, suspension or resumption of something that the task rests on.
 
     Args:
         number: Its epoch.
@@ -32,6 +33,7 @@ class Ending:
         by: Who revoked it.
         reason: Why, in their words: hostile text when an agent wrote it.
         at: Unix seconds.
+        act: `revoke`, `suspend` or `resume`.
     """
 
     number: int
@@ -40,6 +42,7 @@ class Ending:
     by: str
     reason: str
     at: int
+    act: Act = "revoke"
 
 
 @dataclass(frozen=True, slots=True)

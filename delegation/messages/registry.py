@@ -1,4 +1,4 @@
-"""Agents, API keys and revocations as answers carry them, written and read in one place."""
+"""Agents and API keys as answers carry them, written and read in one place."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 from delegation.canonical import Json, b64u
 from delegation.errors import MalformedError
-from delegation.judge.facts import Subject
 from delegation.messages.values import read_key
-from delegation.tracker.work import Agent, ApiKey, Revocation
+from delegation.tracker.work import Agent, ApiKey
 
 
 def agent_json(agent: Agent) -> dict[str, Json]:
@@ -19,6 +18,7 @@ def agent_json(agent: Agent) -> dict[str, Json]:
         "owner": agent.owner,
         "keys": [f"ed25519:{b64u(key)}" for key in agent.keys],
         "registered_at": agent.registered_at,
+        "recertify_by": agent.recertify_by,
     }
 
 
@@ -30,7 +30,7 @@ def read_agent(body: Mapping[str, Any]) -> Agent:
     """
     try:
         keys = tuple(map(read_key, body["keys"]))
-        return Agent(body["name"], body["owner"], keys, body["registered_at"])
+        return Agent(body["name"], body["owner"], keys, body["registered_at"], body["recertify_by"])
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedError("An agent", wanted="as the service writes it") from error
 
@@ -43,6 +43,8 @@ def api_key_json(key: ApiKey) -> dict[str, Json]:
         "audiences": list(key.audiences),
         "created_at": key.created_at,
         "is_revoked": key.is_revoked,
+        "person": key.person,
+        "approves_as": list(key.approves_as),
     }
 
 
@@ -53,32 +55,14 @@ def read_api_key(body: Mapping[str, Any]) -> ApiKey:
         MalformedError: It carries none.
     """
     try:
-        audiences = tuple(body["audiences"])
-        return ApiKey(body["name"], body["role"], audiences, body["created_at"], body["is_revoked"])
+        return ApiKey(
+            name=body["name"],
+            role=body["role"],
+            audiences=tuple(body["audiences"]),
+            created_at=body["created_at"],
+            is_revoked=body["is_revoked"],
+            person=body["person"],
+            approves_as=tuple(body["approves_as"]),
+        )
     except (KeyError, TypeError) as error:
         raise MalformedError("An API key", wanted="as the service writes it") from error
-
-
-def revocation_json(one: Revocation) -> dict[str, Json]:
-    """Return a revocation as an answer carries it."""
-    return {
-        "epoch": one.epoch,
-        "kind": one.subject.kind,
-        "id": one.subject.id,
-        "by": one.by,
-        "reason": one.reason,
-        "at": one.at,
-    }
-
-
-def read_revocation(body: Mapping[str, Any]) -> Revocation:
-    """Return the revocation that an answer carries.
-
-    Raises:
-        MalformedError: It carries none.
-    """
-    try:
-        subject = Subject(body["kind"], body["id"])
-        return Revocation(body["epoch"], subject, body["by"], body["reason"], body["at"])
-    except (KeyError, TypeError) as error:
-        raise MalformedError("A revocation", wanted="as the service writes it") from error

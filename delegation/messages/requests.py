@@ -36,6 +36,9 @@ class AgentBody(Body):
     name: str = Field(max_length=80)
     owner: str = Field(max_length=128)
     keys: list[str] = Field(min_length=1, max_length=64, description="ed25519:<base64url>")
+    recertify_by: int | None = Field(
+        default=None, description="Unix seconds from which it is recognised no more."
+    )
 
 
 class ToolBody(Body):
@@ -65,6 +68,9 @@ class CheckBody(Body):
         pattern=r"^[!-~]{1,128}$",
         description="The caller's name for this request; sent again, it gets the first answer.",
     )
+    at_least_epoch: int = Field(
+        default=0, ge=0, le=2**53, description="The newest change of what stands that was seen."
+    )
     receipt: bool = Field(default=False, description="Whether a signed receipt is wanted.")
     dry_run: bool = Field(
         default=False, description="Plan only: nothing is recorded, charged or allowed."
@@ -79,6 +85,9 @@ class OutcomeBody(Body):
 
     state: Literal["executed", "failed", "not_executed"]
     detail: str = Field(default="", max_length=500)
+    cost: dict[str, int] | None = Field(
+        default=None, description="What the call has cost, in exactly the reserved units."
+    )
 
 
 class AnnounceBody(Body):
@@ -95,11 +104,106 @@ class InspectBody(Body):
 
 
 class RevokeBody(Body):
-    """End a link, task, agent or key and everything below it."""
+    """End a subject and everything below it, for good."""
 
-    kind: Literal["link", "task", "agent", "key"]
+    kind: Literal["link", "task", "agent", "key", "owner", "tool", "system"]
     id: str = Field(max_length=128)
     reason: str = Field(default="", max_length=500)
+    effective_at: int | None = Field(
+        default=None, description="Unix seconds from which it holds; null: at once."
+    )
+    wait: bool = Field(
+        default=False, description="Answer when every registered verifier has applied it."
+    )
+
+
+class SuspendBody(Body):
+    """End a subject and everything below it until it is resumed; everything is `*`: a freeze."""
+
+    kind: Literal["link", "task", "agent", "key", "owner", "tool", "system", "everything"]
+    id: str = Field(max_length=128)
+    reason: str = Field(default="", max_length=500)
+    wait: bool = Field(
+        default=False, description="Answer when every registered verifier has applied it."
+    )
+
+
+class FreezeBody(Body):
+    """Suspend everything, or end that."""
+
+    reason: str = Field(default="", max_length=500)
+    wait: bool = Field(
+        default=True, description="Answer when every registered verifier has applied it."
+    )
+
+
+class RotateBody(Body):
+    """An agent's new key in place of an old one."""
+
+    old: str = Field(max_length=64, description="ed25519:<base64url>")
+    new: str = Field(max_length=64, description="ed25519:<base64url>")
+    effective_at: int | None = Field(
+        default=None, description="Unix seconds from which the old key is revoked; null: at once."
+    )
+
+
+class RenewBody(Body):
+    """A root in place of an earlier one."""
+
+    lasts: int | None = Field(default=None, ge=1, description="Seconds; null: as the ceiling.")
+    format: Literal["biscuit", "macaroon"] = "biscuit"
+
+
+class ResumeBody(Body):
+    """End a suspension."""
+
+    kind: Literal["link", "task", "agent", "key", "owner", "tool", "system", "everything"]
+    id: str = Field(max_length=128)
+    reason: str = Field(default="", max_length=500)
+
+
+class PollBody(Body):
+    """A verifier outside the store says what it has applied and asks for what came since."""
+
+    after: int = Field(ge=0, le=2**53, description="The newest epoch that was applied.")
+    limit: int = Field(default=1000, ge=1, le=1000)
+    wait: float = Field(default=0, ge=0, le=300, description="Seconds to wait for news.")
+    history: bool = Field(
+        default=False, description="Leave out closings and registrations, at the first polls."
+    )
+
+
+class ReportBody(Body):
+    """A decision that a verifier outside the store made."""
+
+    decision: str = Field(max_length=64)
+    token: str
+    proof: str
+    access: dict[str, Any]
+    at: int = Field(ge=0, le=2**53, description="Unix seconds.")
+    epoch: int = Field(ge=0, le=2**53, description="The newest change that was known.")
+    catalogue: int = Field(ge=0, le=2**53, description="The revision it was judged by.")
+    denied: str | None = Field(default=None, max_length=64, description="The code of a denial.")
+
+
+class ReportsBody(Body):
+    """Decisions that a verifier outside the store made."""
+
+    reports: list[ReportBody] = Field(min_length=1, max_length=100)
+
+
+class HolderBody(Body):
+    """Who holds a link of a chain."""
+
+    key: str = Field(max_length=64, description="base64url")
+    name: str = Field(max_length=80)
+
+
+class StandingBody(Body):
+    """Ask what step 10 asks about a root."""
+
+    root: str = Field(max_length=64)
+    holders: list[HolderBody] = Field(default_factory=list, max_length=16)
 
 
 class RevokeBelowBody(Body):
@@ -110,9 +214,51 @@ class RevokeBelowBody(Body):
     link: str = Field(max_length=64)
 
 
+class GuardrailsBody(Body):
+    """Assert guardrails over all chains."""
+
+    guardrails: str = Field(max_length=262_144, description="TOML, see docs/guardrails.md.")
+    task: str | None = Field(default=None, max_length=64)
+    ended: bool = False
+
+
+class TightenBody(Body):
+    """Ask for narrower grants that recorded use speaks for."""
+
+    kind: Literal["link", "agent", "task"]
+    id: str = Field(max_length=128)
+    since: int | None = Field(default=None, ge=0, le=2**53, description="Unix seconds.")
+    minimum: int = Field(default=10, ge=0, le=2**31)
+    ignore: int = Field(default=0, ge=0, le=2**31)
+    with_budget: bool = False
+
+
 class ApiKeyBody(Body):
     """Make an API key."""
 
     name: str = Field(max_length=64)
-    role: Literal["operator", "service", "reviewer"]
+    role: Literal["operator", "service", "reviewer", "approver"]
     audiences: list[str] = Field(default_factory=list, max_length=32)
+    person: str = Field(default="", max_length=128, description="For an approver: who holds it.")
+    approves_as: list[str] = Field(
+        default_factory=list, max_length=32, description="For an approver: roles in approval rules."
+    )
+
+
+class AnswerBody(Body):
+    """Consent to a call, or refuse it."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    binding: str | None = Field(
+        default=None,
+        max_length=64,
+        description="The digest that was shown; if the request is another, nothing is recorded.",
+    )
+
+
+class WaitBody(Body):
+    """A holder asks how its request for approval stands."""
+
+    token: str
+    proof: str = Field(description="Over the access delegation.approval {request}.")
+    wait: float = Field(default=0, ge=0, le=30, strict=False, description="Seconds to wait.")

@@ -9,6 +9,9 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.judge.decision import Decision, Denial, Step
+from delegation.judge.facts import CounterKey
+from delegation.judge.reservation import Reservation
+from delegation.lineage.local import LocalEntry
 from delegation.tracker.work import DecisionDetail, OutcomeReport
 
 
@@ -37,9 +40,11 @@ def read_decision(body: Mapping[str, Any]) -> Decision:
             holder=body["holder"],
             arguments=body["arguments"],
             cost=body["cost"],
+            reserved=tuple(body["reserved"]),
             valid_until=body["valid_until"],
             steps=tuple(Step(step["step"], step["outcome"]) for step in body["steps"]),
             claimed_cause=body["claimed_cause"],
+            approval=body["approval"],
             sequence=body.get("sequence", 0),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -58,6 +63,30 @@ def decision_detail_json(detail: DecisionDetail) -> dict[str, Json]:
         "outcome": None
         if told is None
         else {"state": told.state, "detail": told.detail, "by": told.by, "at": told.at},
+        "local": None if detail.local is None else _local_json(detail.local),
+        "reservations": [
+            {
+                "unit": one.unit,
+                "amount": one.amount,
+                "counters": [list(key) for key in one.counters],
+                "expires_at": one.expires_at,
+                "settled": one.settled,
+                "by": one.by,
+                "at": one.at,
+            }
+            for one in detail.reservations
+        ],
+    }
+
+
+def _local_json(entry: LocalEntry) -> dict[str, Json]:
+    return {
+        "by": entry.by,
+        "epoch": entry.epoch,
+        "reported_at": entry.reported_at,
+        "conflict_step": entry.conflict_step,
+        "conflict_code": entry.conflict_code,
+        "conflict": entry.conflict,
     }
 
 
@@ -77,6 +106,13 @@ def read_decision_detail(body: Mapping[str, Any]) -> DecisionDetail:
             body["epoch"],
             body["catalogue"],
             None if told is None else OutcomeReport(decision.id, **told),
+            local=None if body["local"] is None else LocalEntry(decision.id, **body["local"]),
+            reservations=tuple(_reservation(decision.id, one) for one in body["reservations"]),
         )
     except (KeyError, TypeError) as error:
         raise MalformedError("A decision", wanted="as the service writes it") from error
+
+
+def _reservation(decision: DecisionId, body: Mapping[str, Any]) -> Reservation:
+    counters = tuple(CounterKey(*key) for key in body["counters"])
+    return Reservation(decision, **{**body, "counters": counters})

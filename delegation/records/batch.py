@@ -1,7 +1,8 @@
 """One batch: facts read, calls settled in the order they came, everything written, all in one go.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
-gate of standing, idempotency keys, nonces, links, counters, numbers. So none waits in a circle.
+gate of standing, idempotency keys, nonces, links, tasks' approvals, counters, numbers. So none waits
+in a circle.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
+from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
+from delegation.judge.reservation import Reservation
 from delegation.judge.settle import Settlement
 from delegation.records import decisions
-from delegation.records.claims import claim_nonces, claim_requests, nonces_are_known
+from delegation.records.approvals import ApprovalBook
+from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
+from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
+from delegation.records.reservation import keep_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
 from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
@@ -37,6 +43,10 @@ _CHARGE: Final = (
     )
     .values(used=COUNTERS.c.used + bindparam("amount"))
 )
+_MARK: Final = text(
+    "INSERT INTO batch (id, attempt, at) VALUES (:id, 1, :at)"
+    " ON CONFLICT (id) DO UPDATE SET attempt = batch.attempt + 1 RETURNING attempt"
+).columns(BATCHES.c.attempt)
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -46,11 +56,8 @@ def mark(connection: Connection, batch: str, at: int) -> bool:
     It writes on a second attempt too: under synchronous replication a COMMIT without a write of its
     own would come back before the standby has what the first attempt left in doubt.
     """
-    added = upsert(connection, BATCHES).values(id=batch, attempt=1, at=at)
-    marked = added.on_conflict_do_update(
-        index_elements=["id"], set_={"attempt": BATCHES.c.attempt + 1}
-    ).returning(BATCHES.c.attempt)
-    return bool(connection.execute(marked).scalar_one() > 1)
+    marked = connection.execute(_MARK, {"id": batch, "at": at})
+    return bool(marked.scalar_one() > 1)
 
 
 def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcome]:
@@ -112,6 +119,8 @@ class _Round:
         self.outcomes: dict[int, Outcome] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
         self._charges: Mapping[CounterKey, int] = {}
+        self._reservations: list[Reservation] = []
+        self._approvals = ApprovalBook()
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -126,9 +135,14 @@ class _Round:
         fresh = self._claim_nonces(first_answers, followers)
         queries = [draft.query for draft in self.proven.values()]
         facts = read_facts(
-            self._connection, queries, epoch=self._numbers["epoch"], shelf=self._shelves.revoked
+            self._connection,
+            queries,
+            epoch=self._numbers["epoch"],
+            shelf=self._shelves.revoked,
+            paused=self._shelves.paused,
         )
         self._record_links(facts)
+        facts.approvals = self._approvals = ApprovalBook.locked(self._connection, queries)
         lock_counters(self._connection, queries, facts)
         for place, draft in self.proven.items():
             if place in self.outcomes:
@@ -164,6 +178,7 @@ class _Round:
         # The row first: what cannot be recorded is not charged either.
         self._write_settled(place, draft, settlement)
         facts.charge(settlement)
+        self._reservations += settlement.reservations
         self._charges = facts.touched
 
     def _write_settled(self, place: int, draft: Draft, settlement: Settlement) -> None:
@@ -239,15 +254,17 @@ class _Round:
 
     def _record_links(self, facts: BatchFacts) -> None:
         """Record links seen for the first time, of chains whose root was issued here."""
-        new = [
-            RecordedLink(draft.query.chain.origin.task, depth, draft.at, link, evidence)
-            for draft in self.proven.values()
-            if facts.is_root_recorded(draft.query)
-            for depth, (link, evidence) in enumerate(
-                zip(draft.query.chain.links, draft.verified.evidence, strict=True)
-            )
-        ]
-        facts.recorded = {**facts.recorded, **record_links(self._connection, new)}
+        new: dict[tuple[str, str], RecordedLink] = {}
+        for draft in self.proven.values():
+            chain, evidence = draft.query.chain, draft.verified.evidence
+            leaf = (chain.leaf.id, evidence[-1].format)
+            if leaf in new or not facts.is_root_recorded(draft.query):
+                continue  # a chain comes whole: who has its leaf has all above it
+            task = chain.origin.task
+            for depth, (link, proof) in enumerate(zip(chain.links, evidence, strict=True)):
+                found = RecordedLink(task, depth, draft.at, link, proof)
+                new.setdefault((link.id, proof.format), found)
+        facts.recorded = {**facts.recorded, **record_links(self._connection, [*new.values()])}
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""
@@ -261,6 +278,7 @@ class _Round:
                     )
                 ],
             )
+        self._approvals.write(self._connection)
         for (minute, code), count in sorted(counts.items()):
             added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)
             self._connection.execute(
@@ -275,7 +293,9 @@ class _Round:
         first = take_number(self._connection, "decision", len(self._rows))
         for sequence, (_, row) in enumerate(self._rows, start=first):
             row["sequence"] = sequence
-        self._connection.execute(insert(DECISIONS), [row for _, row in self._rows])
+        decisions.insert_all(self._connection, [row for _, row in self._rows])
+        keep_reservations(self._connection, self._reservations)
+        log_decisions(self._connection, [row for _, row in self._rows])
 
 
 def id_of(draft: AnyDraft) -> str:

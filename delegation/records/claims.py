@@ -13,11 +13,10 @@ from sqlalchemy import Connection, LargeBinary, bindparam, delete, func, select,
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.types import Text
 
-from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.identity.proof import NONCE_SECONDS
 from delegation.records.numbers import raise_number, read_numbers
 from delegation.records.tables import ANNOUNCED, BATCHES, NONCES, REQUESTS
 
-NONCE_SECONDS: Final = 2 * MAX_AGE + MAX_AHEAD  # longer than any proof of that nonce stays fresh
 REQUEST_SECONDS: Final = 24 * 3600  # how long a lost answer may be asked for again
 BATCH_SECONDS: Final = 3600  # well above the writer's retry deadline
 
@@ -130,8 +129,3 @@ def forget_old(connection: Connection, at: int, nonces_before: int) -> None:
     connection.execute(delete(REQUESTS).where(REQUESTS.c.at < at - REQUEST_SECONDS))
     connection.execute(delete(BATCHES).where(BATCHES.c.at < at - BATCH_SECONDS))
     connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < at))
-
-
-def nonces_are_known(at: int, nonces_before: int) -> bool:
-    """Return whether every proof that is fresh at this time still has its nonce, if it was used."""
-    return at - MAX_AGE - MAX_AHEAD >= nonces_before

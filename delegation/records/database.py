@@ -76,6 +76,14 @@ class Database:
             with chosen.begin():
                 self.take_gate(chosen, alone=alone)
                 yield chosen
+                if not self.is_sqlite:
+                    postgres.forget_warnings(chosen)
+            if not self.is_sqlite and postgres.warned(chosen):
+                # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
+                raise StoreUnavailableError(
+                    "It is not known whether the change reached a standby.",
+                    remedy="Repeat the request; if it persists, look at the replication.",
+                )
 
     def turn_to_write(self) -> Any:
         """Return a context in which no other thread of this process writes, where that matters."""
@@ -89,6 +97,25 @@ class Database:
         """Hold the gate of standing until the transaction ends; SQLite's write lock is that gate."""
         if not self.is_sqlite:
             postgres.take_gate(connection, alone=alone)
+
+    @contextmanager
+    def holding(self, number: int) -> Iterator[bool]:
+        """Hold a lock of the whole database while the block runs; yield whether it was free.
+
+        PostgreSQL only. It belongs to a connection of its own, so a process that dies lets go of it.
+
+        Args:
+            number: Which lock.
+        """
+        with translated(), self.engine.connect() as connection:
+            chosen = connection.execution_options(isolation_level="AUTOCOMMIT")
+            asked = f"SELECT pg_try_advisory_lock({number})"
+            is_held = bool(chosen.exec_driver_sql(asked).scalar_one())
+            try:
+                yield is_held
+            finally:
+                if is_held:
+                    chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
 
     @contextmanager
     def _turn(self, *, taken: bool) -> Iterator[None]:

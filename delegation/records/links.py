@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
@@ -14,28 +13,43 @@ from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS, Link, parse_payload
 from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
-from delegation.canonical import b64u
 from delegation.identity.principal import fingerprint
-from delegation.lineage.entry import Counts, LinkEntry, Standing
-from delegation.lineage.outline import STRENGTH, LinkOutline
+from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
+from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import take_number
+from delegation.records.standing import NOBODY, Registered, Standings, State, ended_of, subjects_of
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
     DECISIONS,
     EVIDENCE,
     LINKS,
-    REVOCATIONS,
     TASKS,
 )
 from delegation.tokens.evidence import LinkEvidence
+from delegation.transparency.leaf import LinkLeaf
 
 LinkData: TypeAlias = Row[Any]
+Item = TypeVar("Item")
 _KNOWN: Final = (
     select(LINKS.c.id, LINKS.c.task, EVIDENCE.c.format)
     .outerjoin(EVIDENCE, EVIDENCE.c.link == LINKS.c.id)
     .where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
+)
+_COUNTS: Final = (
+    select(DECISIONS.c.link, DECISIONS.c.allowed, func.count().label("n"))
+    .where(
+        DECISIONS.c.link.in_(bindparam("links", expanding=True)),
+        DECISIONS.c.at <= bindparam("last"),
+        ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+    )
+    .group_by(DECISIONS.c.link, DECISIONS.c.allowed)
+)
+_FORMATS: Final = (
+    select(EVIDENCE.c.link, EVIDENCE.c.format)
+    .where(EVIDENCE.c.link.in_(bindparam("links", expanding=True)))
+    .order_by(EVIDENCE.c.format)
 )
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
@@ -59,13 +73,14 @@ _DOWN: Final = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a link inherits and passes on."""
-
-    standing: Standing
-    ended_by: str
-    owner: str
+_AGENTS: Final = (
+    select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner, AGENTS.c.recertify_by)
+    .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
+    .where(
+        AGENT_KEYS.c.key.in_(bindparam("keys", expanding=True)),
+        AGENT_KEYS.c.at <= bindparam("last"),
+    )
+)
 
 
 @lru_cache(maxsize=16_384)
@@ -110,6 +125,7 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
             upsert(connection, LINKS).on_conflict_do_nothing(),
             [_link_row(new, n) for n, new in enumerate(fresh.values(), start=first)],
         )
+        log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
     proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
     added = [
@@ -138,6 +154,12 @@ def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
         "payload": new.link.payload,
         "at": new.at,
     }
+
+
+def _leaf(new: RecordedLink, sequence: int) -> LinkLeaf:
+    return link_leaf(
+        new.link, new.evidence, task=new.task, sequence=sequence, depth=new.depth, at=new.at
+    )
 
 
 def _evidence_row(key: tuple[str, str], evidence: LinkEvidence) -> dict[str, Any]:
@@ -189,7 +211,7 @@ def entries(
     if not found:
         return {}
     context = _Context(connection, found, at, until=at if past else None)
-    states: dict[str, _State] = {}
+    states: dict[str, State] = {}
     result: dict[LinkId, LinkEntry] = {}
     for row in found:
         above = states.get(row.parent) if row.parent else None
@@ -197,42 +219,6 @@ def entries(
         parent = result.get(row.parent) if row.parent else None
         result[row.id] = context.entry(row, state, parent)
     return result
-
-
-def outlines(
-    connection: Connection, found: Sequence[LinkData], *, at: int, past: bool = False
-) -> list[LinkOutline]:
-    """Return outlines of rows that come with all their ancestors, parents before children.
-
-    A tenth of the work of `entries`: no grant is parsed, no difference made. Args as there.
-    """
-    if past:
-        found = _until(found, at)
-    if not found:
-        return []
-    context = _Context(connection, found, at, until=at if past else None, formats=False)
-    states: dict[str, _State] = {}
-    result: list[LinkOutline] = []
-    for row in found:
-        above = states.get(row.parent) if row.parent else None
-        state = states[row.id] = context.state(row, above)
-        result.append(context.outline(row, state))
-    return result
-
-
-_EFFECTS: Final[dict[str, str]] = {}  # strongest effects by link id: an id is its payload's digest
-_MOST_EFFECTS: Final = 65_536
-
-
-def _strongest(link: str, payload: bytes) -> str:
-    """Return the strongest effect of a recorded payload; it was verified before it was recorded."""
-    known = _EFFECTS.get(link)
-    if known is None:
-        if len(_EFFECTS) >= _MOST_EFFECTS:
-            _EFFECTS.clear()
-        effects = json.loads(payload)["grant"]["effects"]
-        known = _EFFECTS[link] = max(effects, key=STRENGTH.index, default=STRENGTH[0])
-    return known
 
 
 def _until(found: Sequence[LinkData], at: int) -> list[LinkData]:
@@ -244,110 +230,37 @@ def _until(found: Sequence[LinkData], at: int) -> list[LinkData]:
     return list(kept.values())
 
 
-class _Context:
-    """What is known about a set of links, each family read by one statement."""
+class _Context(Standings):
+    """All that entries show of a set of links, each family read by one statement."""
 
     def __init__(
-        self,
-        connection: Connection,
-        found: Sequence[LinkData],
-        at: int,
-        *,
-        until: int | None,
-        formats: bool = True,
+        self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
     ) -> None:
-        self.at = at
         last = 2**62 if until is None else until  # another replica's clock may be ahead of ours
-        self.agents: dict[bytes, tuple[str, str]] = {
-            row.key: (row.agent, row.owner)
-            for row in connection.execute(
-                select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
-                .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
-                .where(AGENT_KEYS.c.at <= last)
-            )
+        agents: dict[bytes, Registered] = {}
+        for keys in _parts({row.holder_key for row in found}):
+            for row in connection.execute(_AGENTS, {"keys": keys, "last": last}):
+                agents[row.key] = Registered(row.agent, row.owner, row.recertify_by)
+        ids = {row.task for row in found}
+        tasks = {
+            row.id: row
+            for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
         }
-        self.revoked = frozenset(
-            (row.kind, row.id)
-            for row in connection.execute(
-                select(REVOCATIONS.c.kind, REVOCATIONS.c.id).where(REVOCATIONS.c.at <= at)
-            )
-        )
-        tasks = {row.task for row in found}
-        self.tasks: Mapping[str, Any] = {
-            row.id: row for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(tasks)))
-        }
-        self.counts: dict[tuple[str, bool], int] = {
-            (row.link, bool(row.allowed)): row.n
-            for row in connection.execute(
-                select(DECISIONS.c.link, DECISIONS.c.allowed, func.count().label("n"))
-                .where(
-                    DECISIONS.c.task.in_(tasks),
-                    DECISIONS.c.at <= last,
-                    ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
-                )
-                .group_by(DECISIONS.c.link, DECISIONS.c.allowed)
-            )
-        }
+        ended = ended_of(connection, subjects_of(found, agents, tasks), at)
+        super().__init__(agents, tasks, ended, at)
+        self.counts: dict[tuple[str, bool], int] = {}
         self.formats: dict[str, list[str]] = {}
-        ids = [row.id for row in found] if formats else []
-        for start in range(0, len(ids), _CHUNK):
-            part = ids[start : start + _CHUNK]
-            evidence = select(EVIDENCE.c.link, EVIDENCE.c.format).where(EVIDENCE.c.link.in_(part))
-            for row in connection.execute(evidence.order_by(EVIDENCE.c.format)):
-                self.formats.setdefault(row.link, []).append(row.format)
+        for links in _parts(row.id for row in found):
+            for row in connection.execute(_COUNTS, {"links": links, "last": last}):
+                self.counts[row.link, bool(row.allowed)] = row.n
+            for link, seen in connection.execute(_FORMATS, {"links": links}):
+                self.formats.setdefault(link, []).append(seen)
 
-    def state(self, row: LinkData, above: _State | None) -> _State:
-        """Return the row's standing: the first of its ancestors' ends, else its own."""
-        task = self.tasks[row.task]
-        agent, owner = self.agents.get(row.holder_key, ("", ""))
-        if agent != row.holder_name:
-            owner = ""
-        owner = owner or (above.owner if above is not None else task.owner)
-        if above is not None and above.standing == "revoked":
-            return replace(above, owner=owner)
-        for kind, identity in (
-            ("task", row.task),
-            ("link", row.id),
-            ("key", b64u(row.holder_key)),
-            ("agent", agent),
-        ):
-            if identity and (kind, identity) in self.revoked:
-                return _State("revoked", identity, owner)
-        if above is not None and above.standing != "active":
-            return replace(above, owner=owner)
-        if task.state != "open" and (task.closed_at is None or task.closed_at <= self.at):
-            return _State("task_closed", row.task, owner)
-        if self.at >= task.deadline or self.at >= row.expires_at:
-            return _State("expired", row.id if self.at >= row.expires_at else row.task, owner)
-        return _State("active", "", owner)
-
-    def outline(self, row: LinkData, state: _State) -> LinkOutline:
-        """Return the row's outline."""
-        agent = self.agents.get(row.holder_key, ("", ""))[0]
-        is_registered = agent != "" and agent == row.holder_name
-        return LinkOutline(
-            id=LinkId(row.id),
-            task=TaskId(row.task),
-            parent=row.parent,
-            depth=row.depth,
-            holder_name=agent if is_registered else "",
-            claimed_name=row.holder_name,
-            holder_key=row.holder_key,
-            registered=is_registered,
-            effect=_strongest(row.id, row.payload),
-            expires_at=row.expires_at,
-            recorded_at=row.at,
-            standing=state.standing,
-            ended_by=state.ended_by,
-            allowed=self.counts.get((row.id, True), 0),
-            denied=self.counts.get((row.id, False), 0),
-        )
-
-    def entry(self, row: LinkData, state: _State, parent: LinkEntry | None) -> LinkEntry:
+    def entry(self, row: LinkData, state: State, parent: LinkEntry | None) -> LinkEntry:
         """Return the row's entry."""
         link = parsed(row.payload, root=row.parent is None)
         task = self.tasks[row.task]
-        agent = self.agents.get(row.holder_key, ("", ""))[0]
+        agent = self.agents.get(row.holder_key, NOBODY).name
         is_registered = agent != "" and agent == row.holder_name
         return LinkEntry(
             id=LinkId(row.id),
@@ -371,3 +284,9 @@ class _Context:
             ),
             formats=tuple(self.formats.get(row.id, ())),
         )
+
+
+def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
+    wanted = list(items)
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]

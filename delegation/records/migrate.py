@@ -13,6 +13,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from delegation.errors import SchemaRevisionError, StoreUnavailableError
+from delegation.records import postgres
 from delegation.records.database import Database
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
@@ -94,6 +95,8 @@ def _run(database: Database, deed: str, revision: str) -> None:
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     try:
         with database.writing() as connection:
+            if not database.is_sqlite:  # a large table takes longer than a call may
+                postgres.lift_deadlines(connection)
             config.attributes["connection"] = connection
             getattr(command, deed)(config, revision)
     except SQLAlchemyError as error:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from delegation.records.tables import NUMBERS
 
-Name: TypeAlias = Literal["epoch", "catalogue", "link", "decision", "nonces_before"]
+Name: TypeAlias = Literal["epoch", "catalogue", "link", "decision", "nonces_before", "approval"]
 
 _READ: Final = select(NUMBERS.c.name, NUMBERS.c.n)
 _TAKE: Final = (

@@ -67,6 +67,12 @@ def take_gate(connection: Connection, *, alone: bool) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_GATE})")
 
 
+def lift_deadlines(connection: Connection) -> None:
+    """Let this transaction take its time; how long it may wait for a lock stays bounded."""
+    for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {name} = 0")
+
+
 def refuse_unless_durable(connection: Connection) -> None:
     """Refuse a server that acknowledges what a power cut would lose.
 

@@ -6,19 +6,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from delegation import canonical
-from delegation.authority.catalogue import Catalogue
+from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.judge.lease import ReplicaEntry
+from delegation.judge.outside import Holder, RootStanding
+from delegation.judge.standing import Called
+from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, LinkPath, TaskEntry
+from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.local import LocalEntry
+from delegation.lineage.mediation import Recorded
 from delegation.lineage.outline import TaskOutline
-from delegation.records import decisions, links, logins
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
+from delegation.records import (
+    changes,
+    decisions,
+    links,
+    local,
+    logins,
+    mediation,
+    replicas,
+    standing,
+)
+from delegation.records.approval_rows import ApprovalRows
+from delegation.records.approvals import ApprovalBook
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
+from delegation.records.outline import outlines
+from delegation.records.preview import preview
+from delegation.records.reservation import reservations_of
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -29,23 +52,24 @@ from delegation.records.tables import (
     DECISIONS,
     LINKS,
     OUTCOMES,
+    RENEWALS,
     REVOCATIONS,
     TASKS,
     UNPROVEN,
 )
+from delegation.records.usage import last_use
 from delegation.tracker.work import (
     Agent,
     ApiKey,
     DecisionDetail,
     LoginKind,
     OutcomeReport,
-    Revocation,
 )
 
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
-class SqlReader:
+class SqlReader(ApprovalRows):
     """See `tracker.work.Reader`, whose sentences hold here.
 
     Args:
@@ -55,7 +79,7 @@ class SqlReader:
 
     def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Read through this connection; the caller ends it."""
-        self._connection = connection
+        super().__init__(connection)
         self._shelves = shelves
 
     def catalogue(self) -> Catalogue:
@@ -66,9 +90,15 @@ class SqlReader:
         """Return what settling a call would know now; nothing is locked."""
         epoch = read_numbers(self._connection)["epoch"]
         found = read_facts(
-            self._connection, [query], epoch=epoch, shelf=self._shelves.revoked, settles=False
+            self._connection,
+            [query],
+            epoch=epoch,
+            shelf=self._shelves.revoked,
+            paused=self._shelves.paused,
+            settles=False,
         )
         counters(self._connection, [query], found)
+        found.approvals = ApprovalBook.read(self._connection, [query])
         return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId) -> TaskEntry | None:
@@ -120,12 +150,18 @@ class SqlReader:
         ):
             keys.setdefault(row.agent, []).append(row.key)
         found = self._connection.execute(select(AGENTS).order_by(AGENTS.c.name))
-        return [Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at) for r in found]
+        return [
+            Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at, r.recertify_by) for r in found
+        ]
 
     def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
         found = links.with_ancestors(self._connection, [link])
         return links.entries(self._connection, found, at=at, past=past).get(link)
+
+    def path(self, link: LinkId, *, at: int) -> LinkPath | None:
+        """Return a link's ancestors' ids and its standing, or None."""
+        return standing.path(self._connection, link, at=at)
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
@@ -196,14 +232,11 @@ class SqlReader:
         row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
         if row is None or (past and row.opened_at > at):
             return None
-        found = self._connection.execute(
-            select(LINKS).where(LINKS.c.task == task).order_by(LINKS.c.sequence)
-        ).all()
         entry = self._task(row)
         closed_at = row.closed_at
         if past and not (closed_at is not None and closed_at <= at):
             entry, closed_at = replace(entry, state="open"), None
-        drawn = links.outlines(self._connection, found, at=at, past=past)
+        drawn = outlines(self._connection, row, at=at, past=past)
         return TaskOutline(entry, tuple(drawn), closed_at)
 
     def numbers(self) -> Mapping[str, int]:
@@ -220,24 +253,27 @@ class SqlReader:
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
-        query = select(DECISIONS).where(DECISIONS.c.sequence > after)
-        for column, value in (
-            (DECISIONS.c.task, wanted.task),
-            (DECISIONS.c.link, wanted.link),
-            (DECISIONS.c.tool, wanted.tool),
-            (DECISIONS.c.code, wanted.code),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if wanted.allowed is not None:
-            query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
-        if wanted.since is not None:
-            query = query.where(DECISIONS.c.at >= wanted.since)
-        if wanted.until is not None:
-            query = query.where(DECISIONS.c.at < wanted.until)
-        order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
-        query = query.order_by(order).limit(limit)
-        return [decisions.entry_of(row) for row in self._connection.execute(query)]
+        found = self._connection.execute(_filtered(wanted, after, limit, newest=newest))
+        return [decisions.entry_of(row) for row in found]
+
+    def details(
+        self, wanted: DecisionFilter, *, after: int, limit: int
+    ) -> Sequence[DecisionDetail]:
+        """Return the same with what was kept of each but its outcome and reservations."""
+        found = self._connection.execute(_filtered(wanted, after, limit))
+        return [decisions.detail_of(row) for row in found]
+
+    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
+        """Return those of these decisions that are recorded, as executions are held against them."""
+        return mediation.recorded(self._connection, wanted)
+
+    def recorded_for(
+        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
+    ) -> tuple[Sequence[Recorded], int]:
+        """Return calls allowed to these services in [since, until), and the last one's sequence."""
+        return mediation.recorded_for(
+            self._connection, audiences, since=since, until=until, after=after, limit=limit
+        )
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
@@ -251,21 +287,78 @@ class SqlReader:
         outcome = None
         if told is not None:
             outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
-        return replace(decisions.detail_of(row), outcome=outcome)
+        return replace(
+            decisions.detail_of(row),
+            outcome=outcome,
+            local=local.local_of(self._connection, decision),
+            reservations=reservations_of(self._connection, decision),
+        )
 
-    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-        query = select(REVOCATIONS).where(REVOCATIONS.c.epoch > after)
-        query = query.order_by(REVOCATIONS.c.epoch).limit(limit)
-        return [revocation_of(row) for row in self._connection.execute(query)]
+    def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
+        """Return changes of what stands with an epoch above `after`, oldest first."""
+        return changes.feed(self._connection, after=after, limit=limit, history=history)
+
+    def changes(self, subject: Subject) -> Sequence[Revocation]:
+        """Return what was ever recorded of one subject, oldest first."""
+        return changes.of(self._connection, subject)
+
+    def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
+        """Return what step 10 asks about a root and holders below it; None if it is unknown."""
+        return local.root_standing(self._connection, root, holders)
+
+    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
+        """Return what step 10 asks about a call, as it was known at an earlier instant."""
+        return local.facts_at(self._connection, chain, called, at=at)
+
+    def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
+        """Return whether a proof was used in any recorded decision, however long ago."""
+        return local.was_used(self._connection, holder, jti, leaf, proof)
+
+    def local_decisions(
+        self, *, conflicts: bool, after: int, limit: int
+    ) -> Sequence[tuple[int, LocalEntry]]:
+        """Return decisions made outside the store, with their sequence, in commit order."""
+        return local.local_decisions(
+            self._connection, conflicts=conflicts, after=after, limit=limit
+        )
+
+    def preview(self, subject: Subject, *, at: int) -> Preview:
+        """Return what would end with a subject now, and what would go on."""
+        return preview(self._connection, subject, self.catalogue(), at=at)
+
+    def last_allowance(self, *, before: int) -> DecisionEntry | None:
+        """Return the last call that was allowed at an epoch below this one."""
+        query = select(DECISIONS).where(
+            DECISIONS.c.allowed.is_(True),
+            DECISIONS.c.epoch < before,
+            ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+        )
+        query = query.order_by(DECISIONS.c.sequence.desc()).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else decisions.entry_of(row)
+
+    def last_use(self, subject: Subject) -> LastUse:
+        """Return the newest call that a link, agent or key made."""
+        return last_use(self._connection, subject)
+
+    def renewed(self, link: LinkId) -> LinkId | None:
+        """Return the link in whose place a link was made, or None."""
+        query = select(RENEWALS.c.renews).where(RENEWALS.c.link == link)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def replicas(self) -> Sequence[ReplicaEntry]:
+        """Return all registered verifiers outside the store, by name."""
+        return replicas.all_of(self._connection)
 
     def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
-        """Return the revocations of these ids, oldest first."""
+        """Return what was revoked, suspended or resumed of these ids, oldest first."""
         found: list[Revocation] = []
         for start in range(0, len(subjects), _CHUNK):
             part = subjects[start : start + _CHUNK]
-            query = select(REVOCATIONS).where(REVOCATIONS.c.id.in_(part))
-            found += [revocation_of(row) for row in self._connection.execute(query)]
+            query = select(REVOCATIONS).where(
+                REVOCATIONS.c.id.in_(part), REVOCATIONS.c.act.in_(changes.SUBJECT_ACTS)
+            )
+            found += [changes.change_of(row) for row in self._connection.execute(query)]
         return sorted(found, key=lambda revocation: revocation.epoch)
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
@@ -299,11 +392,29 @@ class SqlReader:
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
 
 
-def revocation_of(row: Row[Any]) -> Revocation:
-    """Return a row as a revocation."""
-    return Revocation(row.epoch, Subject(row.kind, row.id), row.by, row.reason, row.at)
+def _filtered(
+    wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
+) -> Select[Any]:
+    query = select(DECISIONS).where(DECISIONS.c.sequence > after)
+    for column, value in (
+        (DECISIONS.c.task, wanted.task),
+        (DECISIONS.c.link, wanted.link),
+        (DECISIONS.c.tool, wanted.tool),
+        (DECISIONS.c.code, wanted.code),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.allowed is not None:
+        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
+    if wanted.since is not None:
+        query = query.where(DECISIONS.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(DECISIONS.c.at < wanted.until)
+    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+    return query.order_by(order).limit(limit)
 
 
 def _api_key(row: Row[Any]) -> ApiKey:
     audiences = tuple(row.audiences.split("\n")) if row.audiences else ()
-    return ApiKey(row.name, row.role, audiences, row.at, bool(row.is_revoked))
+    roles = tuple(row.approves_as.split("\n")) if row.approves_as else ()
+    return ApiKey(row.name, row.role, audiences, row.at, bool(row.is_revoked), row.person, roles)

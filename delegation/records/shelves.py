@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from delegation.records.catalogue import CatalogueShelf
 from delegation.records.facts import RevokedShelf
+from delegation.records.paused import PausedShelf
 
 
 @dataclass(slots=True)
@@ -15,9 +16,11 @@ class Shelves:
     Args:
         catalogue: The newest catalogue that was parsed.
         revoked: All revocations up to an epoch.
+        paused: All suspensions and later ends up to an epoch.
         forgotten_at: Unix seconds of the last round of forgetting claims.
     """
 
     catalogue: CatalogueShelf = field(default_factory=CatalogueShelf)
     revoked: RevokedShelf = field(default_factory=RevokedShelf)
+    paused: PausedShelf = field(default_factory=PausedShelf)
     forgotten_at: int = 0

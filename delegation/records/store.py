@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import text
 
 from delegation.authority.catalogue import Catalogue
+from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
+from delegation.records.bell import Bell
 from delegation.records.database import Database
+from delegation.records.erasing import erase_before
+from delegation.records.keeper import Keeper
+from delegation.records.log_desk import SqlLogDesk
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
@@ -51,7 +57,9 @@ class SqlStore:
         self._database = database
         self._shelves = Shelves()
         self._gate = UnprovenGate()
+        self._bell = Bell(database)
         self.writer = DecisionWriter(database, self._shelves)
+        self._keepers: list[Keeper] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -73,6 +81,8 @@ class SqlStore:
         except BaseException:
             self._shelves.catalogue.forget()
             raise
+        if alone:
+            self._bell.ring()
 
     def catalogue_hint(self) -> Catalogue:
         """Return the newest catalogue that this process parsed."""
@@ -94,13 +104,41 @@ class SqlStore:
         """Return how many drafts wait, and what the writer did so far."""
         return self.writer.depth, self.writer.stats
 
+    def log_desk(
+        self,
+        ring: KeyRing,
+        *,
+        folder: Path | None,
+        memory: Path | None,
+    ) -> SqlLogDesk:
+        """Return the store's log; see `tracker.log.LoggingStore.log_desk`."""
+        return SqlLogDesk(self._database, ring, folder=folder, memory=memory)
+
+    def keep(
+        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
+    ) -> None:
+        """Do a chore in a thread; see `tracker.work.Store.keep`."""
+        self._keepers.append(Keeper(name, seconds, chore, at_end=at_end))
+
+    def erase(self, *, before: int, most: int) -> int:
+        """Erase what may be erased; see `tracker.retention.ErasingStore.erase`."""
+        with self._database.writing() as connection:
+            return erase_before(connection, before, most)
+
     def ping(self) -> None:
         """Ask the database anything, and the writer whether it takes decisions."""
         with self._database.reading() as connection:
             connection.execute(text("SELECT 1"))
         self.writer.refuse_if_unable()
 
+    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called when what stands may have changed; return what ends that."""
+        return self._bell.subscribe(heard)
+
     def close(self) -> None:
         """Write what waits, then release connections."""
+        self._bell.close()
         self.writer.close()
+        for keeper in self._keepers:
+            keeper.close()
         self._database.close()

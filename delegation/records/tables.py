@@ -53,6 +53,7 @@ class AgentRow(Table, table=True):
     name: str = Field(primary_key=True)
     owner: str = Field(index=True)
     at: int = Field(sa_type=BigInteger)
+    recertify_by: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class AgentKeyRow(Table, table=True):
@@ -169,6 +170,7 @@ class DecisionRow(Table, table=True):
     detail: str = Field(sa_type=Text)
     remedy: str = Field(sa_type=Text)
     cost: str
+    reserved: str = ""
     resources: str = Field(sa_type=Text)
     valid_until: int = Field(sa_type=BigInteger)
     steps: str
@@ -181,6 +183,7 @@ class DecisionRow(Table, table=True):
     arguments: str | None = Field(default=None, sa_type=Text)
     proof: str | None = Field(default=None, sa_type=Text)
     client: str = ""
+    approval: str | None = None
 
 
 class NonceRow(Table, table=True):
@@ -193,18 +196,59 @@ class NonceRow(Table, table=True):
 
 
 class RevocationRow(Table, table=True):
-    """One thing that is revoked, with everything below it."""
+    """One change of what stands; what it says of its subject holds for everything below that."""
 
     __tablename__ = "revocation"
     __table_args__ = (
-        UniqueConstraint("kind", "id"),
-        CheckConstraint("kind IN ('link', 'task', 'agent', 'key')", name="kind"),
+        Index(None, "kind", "id", "epoch"),
+        CheckConstraint(
+            "kind IN ('link', 'task', 'agent', 'key', 'owner', 'tool', 'system', 'everything')",
+            name="kind",
+        ),
+        CheckConstraint("act IN ('revoke', 'suspend', 'resume', 'close', 'register')", name="act"),
     )
     epoch: int = Field(primary_key=True, sa_type=BigInteger)
     kind: str
     id: str
+    act: str
     by: str
     reason: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    effective_at: int = Field(sa_type=BigInteger)
+
+
+class ReplicaRow(Table, table=True):
+    """A verifier outside the store, and the newest change that it said to have applied."""
+
+    __tablename__ = "replica"
+    name: str = Field(primary_key=True)
+    by: str = Field(index=True)
+    epoch: int = Field(sa_type=BigInteger)
+    at: int = Field(sa_type=BigInteger)
+
+
+class LocalDecisionRow(Table, table=True):
+    """What is kept of a decision that a verifier outside the store made and reported later."""
+
+    __tablename__ = "local_decision"
+    __table_args__ = (Index(None, "holder", "jti"),)
+    decision: str = Field(primary_key=True, foreign_key="decision.id")
+    by: str
+    holder: bytes = Field(sa_type=LargeBinary)
+    jti: bytes = Field(sa_type=LargeBinary)
+    epoch: int = Field(sa_type=BigInteger)
+    reported_at: int = Field(sa_type=BigInteger)
+    conflict_step: int | None = Field(default=None, sa_type=Integer, index=True)
+    conflict_code: str | None = None
+    conflict: str = Field(default="", sa_type=Text)
+
+
+class RenewalRow(Table, table=True):
+    """A link that was made in place of another, for the same holder and grant."""
+
+    __tablename__ = "renewal"
+    link: str = Field(primary_key=True, foreign_key="link.id")
+    renews: str = Field(foreign_key="link.id", index=True)
     at: int = Field(sa_type=BigInteger)
 
 
@@ -212,13 +256,17 @@ class ApiKeyRow(Table, table=True):
     """A caller that is no agent; only the digest of its secret is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (CheckConstraint("role IN ('operator', 'service', 'reviewer')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('operator', 'service', 'reviewer', 'approver')", name="role"),
+    )
     name: str = Field(primary_key=True)
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     role: str
     audiences: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     is_revoked: bool = False
+    person: str = ""
+    approves_as: str = Field(default="", sa_type=Text)
 
 
 class NumberRow(Table, table=True):
@@ -284,6 +332,23 @@ class AnnouncedRow(Table, table=True):
     expires_at: int = Field(sa_type=BigInteger, index=True)
 
 
+class ReservationRow(Table, table=True):
+    """A cost that was charged at most until the service told it; what was told stays beside it."""
+
+    __tablename__ = "reservation"
+    __table_args__ = (
+        CheckConstraint("settled IS NULL OR (settled >= 0 AND settled <= amount)", name="settled"),
+    )
+    decision: str = Field(primary_key=True, foreign_key="decision.id")
+    unit: str = Field(primary_key=True)
+    amount: int = Field(sa_type=BigInteger)
+    counters: str = Field(sa_type=Text)
+    expires_at: int = Field(sa_type=BigInteger)
+    settled: int | None = Field(default=None, sa_type=BigInteger)
+    by: str = ""
+    at: int = Field(default=0, sa_type=BigInteger)
+
+
 class UnprovenCountRow(Table, table=True):
     """How many denials at steps 1 to 6 were only counted, by minute and code."""
 
@@ -291,6 +356,59 @@ class UnprovenCountRow(Table, table=True):
     minute: int = Field(primary_key=True, sa_type=BigInteger)
     code: str = Field(primary_key=True)
     count: int = Field(sa_type=BigInteger)
+
+
+class ApprovalRow(Table, table=True):
+    """A request for approval, and the signed approval once it was granted.
+
+    Arguments can be erased; the binding's digest of them stays. Expiry is computed, never stored.
+    """
+
+    __tablename__ = "approval"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'granted', 'refused', 'used')", name="state"),
+        Index(None, "binding", "sequence"),
+        Index(None, "task", "state", "expires_at"),
+    )
+    id: str = Field(primary_key=True)
+    sequence: int = Field(sa_type=BigInteger, unique=True)
+    binding: bytes = Field(sa_type=LargeBinary)
+    state: str
+    task: str = Field(foreign_key="task.id")
+    link: str = Field(foreign_key="link.id", index=True)
+    tool: str
+    audience: str
+    bound: str = Field(sa_type=Text)
+    rules: str = Field(sa_type=Text)
+    arguments: str | None = Field(default=None, sa_type=Text)
+    purpose: str
+    cause: str | None = None
+    cost: str
+    resources: str = Field(sa_type=Text)
+    opened_by: str
+    at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger)
+    statement: str = Field(default="", sa_type=Text)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    used_by: str | None = None
+
+
+class ApprovalActRow(Table, table=True):
+    """What one person said to a request; nobody says the same thing to it twice."""
+
+    __tablename__ = "approval_act"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('grant', 'refuse')", name="verdict"),
+        Index(None, "person", "at"),
+    )
+    approval: str = Field(primary_key=True, foreign_key="approval.id")
+    person: str = Field(primary_key=True)
+    verdict: str = Field(primary_key=True)
+    shown_as: str
+    key: str
+    roles: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
 
 
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
@@ -305,10 +423,16 @@ API_KEYS: Final = Table.metadata.tables["api_key"]
 AGENTS: Final = Table.metadata.tables["agent"]
 AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
+RESERVATIONS: Final = Table.metadata.tables["reservation"]
 LOGINS: Final = Table.metadata.tables["login"]
 ANNOUNCED: Final = Table.metadata.tables["announced"]
 UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]
 BATCHES: Final = Table.metadata.tables["batch"]
+APPROVALS: Final = Table.metadata.tables["approval"]
+ACTS: Final = Table.metadata.tables["approval_act"]
 NUMBERS: Final = Table.metadata.tables["number"]
+REPLICAS: Final = Table.metadata.tables["replica"]
+LOCAL_DECISIONS: Final = Table.metadata.tables["local_decision"]
+RENEWALS: Final = Table.metadata.tables["renewal"]

@@ -15,14 +15,19 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Subject
+from delegation.judge.facts import EVERYTHING, Subject
+from delegation.judge.lease import ReplicaEntry
 from delegation.lineage.entry import TaskState
-from delegation.records import logins
+from delegation.lineage.feed import Revocation
+from delegation.lineage.local import LocalEntry
+from delegation.records import changes, local, logins, replicas
+from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
-from delegation.records.reader import SqlReader, revocation_of
+from delegation.records.reader import SqlReader
+from delegation.records.reservation import settle_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -32,7 +37,7 @@ from delegation.records.tables import (
     COUNTERS,
     DECISIONS,
     OUTCOMES,
-    REVOCATIONS,
+    RENEWALS,
     TASKS,
     TOOLS,
 )
@@ -45,13 +50,12 @@ from delegation.tracker.work import (
     LoginKind,
     NewTask,
     OutcomeReport,
-    Revocation,
 )
 
 MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
-class SqlWork(SqlReader):
+class SqlWork(SqlReader, ApprovalActs):
     """See `tracker.work.Work`, whose sentences hold here.
 
     Args:
@@ -85,10 +89,18 @@ class SqlWork(SqlReader):
         if owner is None:
             self._connection.execute(
                 insert(AGENTS),
-                {"name": agent.name, "owner": agent.owner, "at": agent.registered_at},
+                {
+                    "name": agent.name,
+                    "owner": agent.owner,
+                    "at": agent.registered_at,
+                    "recertify_by": agent.recertify_by,
+                },
             )
         elif owner != agent.owner:
             raise ConflictError("An agent of that name has another owner.")
+        elif agent.recertify_by is not None:
+            vouched = update(AGENTS).where(AGENTS.c.name == agent.name)
+            self._connection.execute(vouched.values(recertify_by=agent.recertify_by))
         for key in agent.keys:
             held = self._connection.execute(
                 select(AGENT_KEYS.c.agent).where(AGENT_KEYS.c.key == key)
@@ -98,6 +110,14 @@ class SqlWork(SqlReader):
                 self._connection.execute(insert(AGENT_KEYS), row)
             elif held != agent.name:
                 raise ConflictError("One of the keys is registered to another agent.")
+        changes.tell(
+            self._connection,
+            "register",
+            Subject("agent", agent.name),
+            by="",
+            reason="",
+            at=agent.registered_at,
+        )
 
     def open_task(self, task: NewTask) -> None:
         """Record a task with its ledger."""
@@ -129,7 +149,10 @@ class SqlWork(SqlReader):
             .where(TASKS.c.id == task, TASKS.c.state == "open")
             .values(state=state, closed_at=at)
         )
-        return closed.rowcount == 1
+        if closed.rowcount != 1:
+            return False
+        changes.tell(self._connection, "close", Subject("task", task), by="", reason=state, at=at)
+        return True
 
     def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:
         """Record a root as it is issued, with its evidence."""
@@ -178,35 +201,48 @@ class SqlWork(SqlReader):
             "at": outcome.at,
         }
         added = upsert(self._connection, OUTCOMES).on_conflict_do_nothing()
-        if self._connection.execute(added, values).rowcount == 1:
-            return
-        told = select(OUTCOMES.c.state).where(OUTCOMES.c.decision == outcome.decision)
-        if self._connection.execute(told).scalar_one() != outcome.state:
-            raise ConflictError("Another outcome of this decision was reported before.")
+        if self._connection.execute(added, values).rowcount != 1:
+            told = select(OUTCOMES.c.state).where(OUTCOMES.c.decision == outcome.decision)
+            if self._connection.execute(told).scalar_one() != outcome.state:
+                raise ConflictError("Another outcome of this decision was reported before.")
+        if outcome.cost is not None:
+            settle_reservations(
+                self._connection,
+                outcome.decision,
+                outcome.cost,
+                by=outcome.by,
+                at=outcome.at,
+            )
 
-    def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a revocation, or return the one that is there already."""
-        query = select(REVOCATIONS).where(
-            REVOCATIONS.c.kind == subject.kind, REVOCATIONS.c.id == subject.id
-        )
-        found = self._connection.execute(query).one_or_none()
-        if found is not None:
-            return revocation_of(found)
+    def revoke(
+        self,
+        subject: Subject,
+        *,
+        by: str,
+        reason: str,
+        at: int,
+        effective_at: int | None = None,
+    ) -> Revocation:
+        """Record a revocation, or return the one that holds as early already."""
         self._refuse_unknown(subject)
-        epoch = take_number(self._connection, "epoch")
-        row = {
-            "epoch": epoch,
-            "kind": subject.kind,
-            "id": subject.id,
-            "by": by,
-            "reason": reason,
-            "at": at,
-        }
-        self._connection.execute(insert(REVOCATIONS), row)
-        return Revocation(epoch, subject, by, reason, at)
+        return changes.revoke(
+            self._connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
+        )
+
+    def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+        """Record a suspension, or return the one that holds."""
+        self._refuse_unknown(subject)
+        return changes.suspend(self._connection, subject, by=by, reason=reason, at=at)
+
+    def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+        """Record that a suspension ends."""
+        return changes.resume(self._connection, subject, by=by, reason=reason, at=at)
 
     def _refuse_unknown(self, subject: Subject) -> None:
         # A key or link may be known to be stolen before it was ever seen here: links are made offline.
+        # A name is another matter: a revocation of a mistyped one would end nothing and look done.
+        if subject == EVERYTHING:
+            return
         if subject.kind == "key":
             if len(canonical.unb64u(subject.id, what="id")) != ed25519.KEY_BYTES:
                 raise MalformedError("id", wanted="a key's 32 bytes as base64url")
@@ -214,9 +250,52 @@ class SqlWork(SqlReader):
         if subject.kind == "link":
             matching_text("id", subject.id, LINK_ID, "a link id")
             return
-        column = {"task": TASKS.c.id, "agent": AGENTS.c.name}[subject.kind]
-        if self._connection.execute(select(column).where(column == subject.id)).first() is None:
+        if not self._is_known(subject):
             raise NotFoundError(subject.kind, subject.id)
+
+    def _is_known(self, subject: Subject) -> bool:
+        if subject.kind in {"tool", "system"}:
+            tools = self.catalogue().tools
+            return subject.id in {t.name if subject.kind == "tool" else t.system for t in tools}
+        columns = {
+            "task": (TASKS.c.id,),
+            "agent": (AGENTS.c.name,),
+            "owner": (AGENTS.c.owner, TASKS.c.owner),
+        }.get(subject.kind, ())
+        return any(
+            self._connection.execute(select(column).where(column == subject.id).limit(1)).first()
+            for column in columns
+        )
+
+    def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:
+        """Register a further key of an agent in place of one that it has."""
+        held = select(AGENTS.c.owner).join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.name)
+        held = held.where(AGENTS.c.name == agent, AGENT_KEYS.c.key == old)
+        owner = self._connection.execute(held).scalar_one_or_none()
+        if owner is None:
+            raise NotFoundError("agent with that key", agent)
+        self.add_agent(Agent(agent, owner, (new,), at))
+
+    def record_renewal(self, link: LinkId, *, renews: LinkId, at: int) -> None:
+        """Record that a recorded link was made in place of another."""
+        row = {"link": link, "renews": renews, "at": at}
+        self._connection.execute(insert(RENEWALS), row)
+
+    def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
+        """Record where a decision of this transaction was really made."""
+        local.add_local(self._connection, entry, holder=holder, jti=jti)
+
+    def add_replica(self, replica: ReplicaEntry) -> None:
+        """Register a verifier outside the store."""
+        replicas.add(self._connection, replica)
+
+    def touch_replica(self, name: str, *, by: str, applied: int, at: int) -> bool:
+        """Note that a verifier polls and what it has applied; False if it is not registered."""
+        return replicas.touch(self._connection, name, by=by, applied=applied, at=at)
+
+    def remove_replica(self, name: str, *, by: str) -> bool:
+        """Forget a verifier; False if it was not registered."""
+        return replicas.remove(self._connection, name, by=by)
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key."""
@@ -232,6 +311,8 @@ class SqlWork(SqlReader):
                 "audiences": "\n".join(key.audiences),
                 "at": key.created_at,
                 "is_revoked": False,
+                "person": key.person,
+                "approves_as": "\n".join(key.approves_as),
             },
         )
 

@@ -193,9 +193,9 @@ class Desk:
         me, boss = self._members["summariser"], self._members["orchestrator"]
         cut = self._members["retrieval"].token.id
         request = revocation_request(boss.token.chain.origin.issuer, cut)
-        epoch = self._client.revoke_below(boss.token, boss.key.prove(boss.token, request), cut)
+        done = self._client.revoke_below(boss.token, boss.key.prove(boss.token, request), cut)
         self._say(
-            f"  the orchestrator cuts the retrieval link itself, without the issuer (epoch {epoch})"
+            f"  the orchestrator cuts the retrieval link itself, without the issuer (epoch {done.epoch})"
         )
         mine = call("crm.tickets.read", ticket="4711")
         self._harm("acts after revocation", mine, lambda a: self._ask(me.token, me.key, a))

@@ -31,6 +31,7 @@ _PREFIX: Final = LINK_TAG + b"."
 _BEFORE: Final = re.compile(r"before (0|[1-9][0-9]{0,15})")
 _IDENTIFIER: Final = frozenset({"v", "issuer", "key", "statement"})
 _MAX_IDENTIFIER: Final = 1024
+MAX_CAVEAT_ID: Final = _MAX_IDENTIFIER
 _FOREIGN: Final = Entry(b"", None, LinkEvidence("macaroon", b"", b""), lambda _: False)
 
 

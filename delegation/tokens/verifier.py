@@ -291,7 +291,9 @@ def _finished(
     return _Known(token, tuple(keys))
 
 
-def read_public(text: str, ring: PublicRing, cache: Cache) -> VerifiedToken | Failed:
+def read_public(
+    text: str, ring: PublicRing, cache: Cache, *, at: int | None = None
+) -> VerifiedToken | Failed:
     """Return a token as far as public keys verify it: a biscuit whole, of a macaroon the authors.
 
     Not checked here: a macaroon's MAC and discharges, so links may have been stripped from its end;
@@ -301,16 +303,19 @@ def read_public(text: str, ring: PublicRing, cache: Cache) -> VerifiedToken | Fa
         text: The token's text.
         ring: The issuer's public keys.
         cache: Prefixes that verified before.
+        at: Unix seconds; None leaves retired keys' ends aside.
     """
     try:
         parts = read_text(text)
         if parts.format == "biscuit":
             wire = biscuit_wire.read(parts.body)
-            key = ring.key(biscuit.ROLE, wire.kid)
+            key = ring.key(biscuit.ROLE, wire.kid, at=at)
         else:
             sealed = macaroon_wire.read(parts.body)
             key = ring.key(
-                macaroon.STATEMENT_ROLE, macaroon.read_identifier(sealed.identifier).statement
+                macaroon.STATEMENT_ROLE,
+                macaroon.read_identifier(sealed.identifier).statement,
+                at=at,
             )
     except (MalformedError, UnicodeError) as error:
         return _shape(error)

@@ -21,6 +21,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
+from delegation.judge.approval import needed_consent
 from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts, Query
@@ -97,14 +98,19 @@ def prepare(  # what a call consists of
     verified = verify(token, proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if isinstance(verified, Failed):
         return Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
-    return Prepared(verified, judge(verified, access, catalogue, at=at))
+    return Prepared(verified, judge(verified, access, catalogue, desk.ring, at=at))
 
 
-def judge(verified: Verified, access: Access, catalogue: Catalogue, *, at: int) -> Judged:
-    """Return a verified call after steps 7 to 9."""
+def judge(
+    verified: Verified, access: Access, catalogue: Catalogue, ring: KeyRing, *, at: int
+) -> Judged:
+    """Return a verified call after steps 7 to 9, with the consent that it needs at step 13."""
     chain = verified.chain
     outcome = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
-    return Judged(chain, access, verified.proof.jti, outcome)
+    needed = None
+    if chain.leaf.grant.needs_approval and not isinstance(outcome, Denial):
+        needed = needed_consent(chain, access, outcome, catalogue, ring)
+    return Judged(chain, access, verified.proof.jti, outcome, needed)
 
 
 def check(  # what a call consists of
@@ -116,6 +122,7 @@ def check(  # what a call consists of
     at: int,
     client: str = "",
     idempotency_key: str | None = None,
+    at_least_epoch: int = 0,
 ) -> Future[Decision]:
     """Decide one call and record the decision. Never raises for anything that a caller sent.
 
@@ -127,6 +134,7 @@ def check(  # what a call consists of
         at: Unix seconds.
         client: Who asks: an API key's name.
         idempotency_key: The caller's name for this request; sent again, it gets the first answer.
+        at_least_epoch: The newest change of what stands that the caller has seen.
 
     Returns:
         The decision, once it is committed. The future raises StoreUnavailableError when it could
@@ -147,10 +155,12 @@ def check(  # what a call consists of
         draft_of(
             prepared,
             decision,
+            ring=desk.ring,
             catalogue=catalogue.revision,
             at=at,
             client=client,
             repeat=None if sent is None else (client, matched_key(idempotency_key), digest(*sent)),
+            at_least_epoch=at_least_epoch,
         )
     )
 
@@ -159,19 +169,29 @@ def draft_of(
     prepared: Prepared,
     decision: DecisionId,
     *,
+    ring: KeyRing,
     catalogue: int,
     at: int,
     client: str,
     repeat: tuple[str, str, bytes] | None,
+    at_least_epoch: int = 0,
 ) -> Draft:
     """Return a prepared call as a draft for the writer."""
     verified, judged = prepared.verified, prepared.judged
     cost = {} if isinstance(judged.outcome, Denial) else judged.outcome.cost
+    binding = None if judged.needed is None else judged.needed.binding
 
     def rejudged(newer: Catalogue) -> Draft:
-        again = Prepared(verified, judge(verified, judged.access, newer, at=at))
+        again = Prepared(verified, judge(verified, judged.access, newer, ring, at=at))
         return draft_of(
-            again, decision, catalogue=newer.revision, at=at, client=client, repeat=repeat
+            again,
+            decision,
+            ring=ring,
+            catalogue=newer.revision,
+            at=at,
+            client=client,
+            repeat=repeat,
+            at_least_epoch=at_least_epoch,
         )
 
     def again(first: Decision, facts: Facts) -> Settlement | None:
@@ -183,9 +203,11 @@ def draft_of(
         client=client,
         verified=verified,
         access=judged.access,
-        query=Query(judged.chain, judged.nonce, ("calls", *cost), at),
+        query=Query(judged.chain, judged.nonce, ("calls", *cost), at, binding),
         catalogue=catalogue,
-        settle=lambda facts: settle(judged, facts, decision=decision, at=at),
+        settle=lambda facts: settle(
+            judged, facts, decision=decision, at=at, at_least_epoch=at_least_epoch
+        ),
         rejudge=rejudged,
         repeatable=None if repeat is None else Repeatable(*repeat, again),
     )

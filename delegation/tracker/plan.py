@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from delegation import ed25519
@@ -14,6 +14,7 @@ from delegation.authority.ids import DecisionId
 from delegation.authority.narrowing import refuse_wider
 from delegation.authority.refusal import Refusal
 from delegation.errors import WiderThanParentError
+from delegation.judge.approval import needed_consent
 from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Query
@@ -79,15 +80,23 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
     if access is None:
         return Plan(chain.leaf.grant, None, None)
     with desk.store.read() as reader:
+        catalogue = reader.catalogue()
         outcome = deny_outside_window(chain, access, at) or judge_capability(
-            chain, access, reader.catalogue()
+            chain, access, catalogue
         )
-        units = ("calls",) if isinstance(outcome, Denial) else ("calls", *outcome.cost)
-        facts = reader.facts(Query(chain, b"", units, at))
-    judged = Judged(chain, access, b"", outcome)
-    return Plan(
-        chain.leaf.grant, None, settle(judged, facts, decision=DecisionId(""), at=at).decision
-    )
+        units: tuple[str, ...] = ("calls",)
+        needed = None
+        if not isinstance(outcome, Denial):
+            units = ("calls", *outcome.cost)
+            needed = needed_consent(chain, access, outcome, catalogue, desk.ring)
+        binding = None if needed is None else needed.binding
+        facts = reader.facts(Query(chain, b"", units, at, binding))
+    judged = Judged(chain, access, b"", outcome, needed)
+    settled = settle(judged, facts, decision=DecisionId(""), at=at)
+    would = settled.decision
+    if settled.ruling.opens is not None:
+        would = replace(would, approval=None)  # nobody is asked because of a plan
+    return Plan(chain.leaf.grant, None, would)
 
 
 def _would(denial: Denial, access: Access | None, at: int) -> Decision:

@@ -1,50 +1,136 @@
-"""Revoking: one recorded row that ends a link, task, agent or key and everything below it."""
+"""Revoking and suspending: one recorded row that ends a subject and everything below it."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, get_args
 
 from delegation.authority.access import Access
 from delegation.authority.chain import LINK_ID
-from delegation.authority.fields import matching_text
+from delegation.authority.fields import integer, matching_text
 from delegation.authority.ids import LinkId
+from delegation.errors import MalformedError
 from delegation.identity.principal import fingerprint
-from delegation.judge.facts import Subject
+from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
+from delegation.lineage.feed import Revocation
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
 from delegation.tracker.check import Desk
 from delegation.tracker.reserved import draft_of, raise_denial, verify_reserved
-from delegation.tracker.work import Revocation, Store
+from delegation.tracker.tasks import MAX_LASTS
+from delegation.tracker.work import Store
 
 TOOL: Final = "delegation.revoke"
-KINDS: Final = re.compile("link|task|agent|key")
+KINDS: Final = re.compile("|".join(get_args(SubjectKind)))
+SUBJECT_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
 BY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 
 
-def revoke(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+def revoke(  # what a revocation states
+    store: Store,
+    subject: Subject,
+    *,
+    by: str,
+    reason: str,
+    at: int,
+    effective_at: int | None = None,
+) -> Revocation:
     """Record a revocation; no call under the subject is allowed by a later transaction.
 
     Repeating one changes nothing and returns the first. There is no way back: a new link is made
     instead. Descendants are not rewritten: their standing is computed from their ancestors.
+    Verifiers outside the store follow within the bound of their lease (`judge.lease`).
 
     Args:
         store: Where it is recorded.
-        subject: What is revoked: `link`, `task`, `agent` or `key` and its id.
+        subject: What is revoked. Everything at once is suspended, never revoked.
         by: Who revokes.
+        reason: Why, at most 500 characters.
+        at: Unix seconds.
+        effective_at: Unix seconds from which it holds; at once if left out or past.
+
+    Raises:
+        MalformedError: The kind, reason, revoker or instant has another form.
+        NotFoundError: Nothing is recorded under that id. Links and keys may be revoked before they
+            are ever seen, since they are made offline.
+        StoreUnavailableError: It could not be recorded.
+    """
+    if subject.kind == "everything":
+        raise MalformedError("kind", wanted="another kind; everything is frozen by suspending it")
+    _refuse_odd(subject, by, reason)
+    if effective_at is not None:
+        integer("effective_at", effective_at, 0, at + MAX_LASTS)
+    with store.write(alone=True) as work:
+        return work.revoke(subject, by=by, reason=reason, at=at, effective_at=effective_at)
+
+
+def suspend(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+    """Record a suspension: as a revocation, but an operator may end it.
+
+    Everything may be suspended: a freeze, under which no call is allowed at all. Suspensions and
+    their ends are ordered by epoch; revoking is final whatever came before.
+
+    Args:
+        store: Where it is recorded.
+        subject: What is suspended.
+        by: Who suspends.
         reason: Why, at most 500 characters.
         at: Unix seconds.
 
     Raises:
-        MalformedError: The kind, reason or revoker has another form.
-        NotFoundError: No task or agent is recorded under that id. Links and keys may be revoked
-            before they are ever seen, since they are made offline.
+        MalformedError: The kind, reason or operator has another form.
+        NotFoundError: Nothing is recorded under that id; links and keys need not be.
+        ConflictError: The subject is revoked.
         StoreUnavailableError: It could not be recorded.
     """
-    matching_text("kind", subject.kind, KINDS, "link, task, agent or key")
+    _refuse_odd(subject, by, reason)
+    with store.write(alone=True) as work:
+        return work.suspend(subject, by=by, reason=reason, at=at)
+
+
+def resume(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
+    """Record that a suspension ends.
+
+    Raises:
+        MalformedError: The kind, reason or operator has another form.
+        ConflictError: The subject is revoked, or not suspended.
+        StoreUnavailableError: It could not be recorded.
+    """
+    _refuse_odd(subject, by, reason)
+    with store.write(alone=True) as work:
+        return work.resume(subject, by=by, reason=reason, at=at)
+
+
+def preview(store: Store, subject: Subject, *, at: int) -> Preview:
+    """Return what would end with a subject now, and what would go on; nothing is changed.
+
+    Raises:
+        MalformedError: The kind or id has another form.
+    """
+    _refuse_odd(subject, "anybody", "")
+    with store.read() as reader:
+        return reader.preview(subject, at=at)
+
+
+def last_use(store: Store, subject: Subject) -> LastUse:
+    """Return the newest call that a link, an agent or a key made.
+
+    Raises:
+        MalformedError: The subject is of another kind, or its id has another form.
+    """
+    _refuse_odd(subject, "anybody", "")
+    with store.read() as reader:
+        return reader.last_use(subject)
+
+
+def _refuse_odd(subject: Subject, by: str, reason: str) -> None:
+    matching_text("kind", subject.kind, KINDS, ", ".join(get_args(SubjectKind)))
+    if subject.kind == "everything" and subject != EVERYTHING:
+        raise MalformedError("id", wanted="* for everything")
+    matching_text("id", subject.id, SUBJECT_ID, "1 to 128 characters without control characters")
     matching_text("by", by, BY, "1 to 128 characters without control characters")
     matching_text("reason", reason, REASON, "at most 500 characters without control characters")
-    with store.write(alone=True) as work:
-        return work.revoke(subject, by=by, reason=reason, at=at)
 
 
 def revocation_request(issuer: str, link: LinkId) -> Access:
@@ -77,7 +163,8 @@ def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -
     verified = verify_reserved(desk, token, proof, access, at=at, client="")
     revocation = None
     with desk.store.write(alone=True) as work:
-        ancestors = tuple(entry.id for entry in work.ancestors(link, at=at)[:-1])
+        path = work.path(link, at=at)
+        ancestors = () if path is None else path.links[:-1]
         denial = work.decide(draft_of(desk, verified, access, at=at, ancestors=ancestors)).denial
         if denial is None:
             by = fingerprint(verified.chain.leaf.holder_key)

@@ -6,7 +6,7 @@ leaves a deed only after its transaction was committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,14 +18,27 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
-from delegation.judge.facts import Facts, Query, Subject
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry, TaskState
+from delegation.judge.facts import Facts, Query
+from delegation.judge.reservation import Reservation
+from delegation.lineage.entry import (
+    DecisionEntry,
+    Lineage,
+    LinkEntry,
+    LinkPath,
+    TaskEntry,
+    TaskState,
+)
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.local import LocalEntry
+from delegation.lineage.mediation import Recorded
 from delegation.lineage.outline import TaskOutline
 from delegation.tokens.evidence import LinkEvidence
+from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.log import LoggedStore
+from delegation.tracker.standing import StandingReader, StandingWork
 
-Role: TypeAlias = Literal["operator", "service", "reviewer"]
+Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
 LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 
@@ -62,31 +75,14 @@ class Agent:
         owner: The accountable human or service.
         keys: Its 32-byte holder keys.
         registered_at: Unix seconds.
+        recertify_by: Unix seconds from which it is recognised no more; None for never.
     """
 
     name: str
     owner: str
     keys: tuple[bytes, ...]
     registered_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """One recorded revocation.
-
-    Args:
-        epoch: Its number; later revocations have higher ones.
-        subject: What is revoked, with everything below it.
-        by: Who revoked it: an API key's name, or the fingerprint of a holder.
-        reason: Why, in their words.
-        at: Unix seconds.
-    """
-
-    epoch: int
-    subject: Subject
-    by: str
-    reason: str
-    at: int
+    recertify_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +95,8 @@ class ApiKey:
         audiences: For a service: the audiences that it may ask about.
         created_at: Unix seconds.
         is_revoked: Whether it was withdrawn.
+        person: For an approver: the one human who holds it.
+        approves_as: For an approver: the roles that this human has in approval rules.
     """
 
     name: str
@@ -106,6 +104,8 @@ class ApiKey:
     audiences: tuple[str, ...]
     created_at: int
     is_revoked: bool = False
+    person: str = ""
+    approves_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,8 @@ class DecisionDetail:
         epoch: The newest revocation that was known.
         catalogue: The catalogue revision in force.
         outcome: What the service said became of it, if it said so.
+        local: Where it was really made, if outside the store.
+        reservations: Costs that were reserved, and how they were settled.
     """
 
     decision: Decision
@@ -144,6 +146,8 @@ class DecisionDetail:
     epoch: int
     catalogue: int
     outcome: OutcomeReport | None = None
+    local: LocalEntry | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class OutcomeReport:
         detail: In its words, at most 500 characters.
         by: Name of its API key.
         at: Unix seconds.
+        cost: What the call has cost in each reserved unit; None settles nothing.
     """
 
     decision: DecisionId
@@ -163,6 +168,7 @@ class OutcomeReport:
     detail: str
     by: str
     at: int
+    cost: Mapping[str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -188,7 +194,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(Protocol):
+class Reader(StandingReader, ApprovalReader, Protocol):
     """Questions to the store, answered from one snapshot.
 
     `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
@@ -212,6 +218,9 @@ class Reader(Protocol):
 
     def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
         """Return a link with its standing computed from its ancestors, or None."""
+
+    def path(self, link: LinkId, *, at: int) -> LinkPath | None:
+        """Return a link's ancestors' ids and its standing, or None; much cheaper than entries."""
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
@@ -246,14 +255,21 @@ class Reader(Protocol):
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
 
+    def details(
+        self, wanted: DecisionFilter, *, after: int, limit: int
+    ) -> Sequence[DecisionDetail]:
+        """Return the same with what was kept of each but its outcome and reservations."""
+
+    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
+        """Return those of these decisions that are recorded, as executions are held against them."""
+
+    def recorded_for(
+        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
+    ) -> tuple[Sequence[Recorded], int]:
+        """Return calls allowed to these services in [since, until), and the last one's sequence."""
+
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
-
-    def revocations(self, *, after: int, limit: int) -> Sequence[Revocation]:
-        """Return revocations with an epoch above `after`, oldest first."""
-
-    def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
-        """Return the revocations of these ids, oldest first."""
 
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
@@ -271,7 +287,7 @@ class Reader(Protocol):
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, Protocol):
+class Work(Reader, StandingWork, ApprovalWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -310,14 +326,8 @@ class Work(Reader, Protocol):
 
         Raises:
             NotFoundError: There is no such decision that this service asked for and was allowed.
-            ConflictError: Another outcome was reported before.
-        """
-
-    def revoke(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a revocation, or return the one that is there already.
-
-        Raises:
-            NotFoundError: No task or agent is recorded under that id; links and keys need not be.
+            ConflictError: Another outcome or cost was reported before, or its time is over.
+            MalformedError: The cost is not of the reserved units, or more than was reserved.
         """
 
     def add_login(self, login: Login, *, at: int) -> None:
@@ -337,7 +347,7 @@ class Work(Reader, Protocol):
         """Withdraw an API key; return False if there is none."""
 
 
-class Store(Protocol):
+class Store(LoggedStore, Protocol):
     """Where work is done."""
 
     def catalogue_hint(self) -> Catalogue:
@@ -372,6 +382,12 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
+        """
+
+    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, from any thread, when what stands may have changed.
+
+        A hint: it may come late, twice or never. Returns what ends it.
         """
 
     def close(self) -> None:

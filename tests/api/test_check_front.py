@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import Future
+from dataclasses import replace
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +16,11 @@ from service import Service
 from world import DESK, NOW, World
 
 from delegation.identity.receipt import check_receipt
+from delegation.judge.decision import trail
 from delegation.messages.requests import CheckBody
 from delegation_api.app import create_service
 from delegation_api.auth import KeyCache
-from delegation_api.checking import CheckCall, read_call
+from delegation_api.checking import CheckCall, committed, encode_decision, read_call
 from delegation_api.limits import UnfitBodyError, read_body
 from delegation_api.settings import Settings
 
@@ -254,3 +258,52 @@ def test_requests_are_named_counted_and_logged_without_secrets(world: World, cap
     assert sent["token"] not in last
     assert key not in last
     logging.getLogger().handlers.clear()
+
+
+def test_an_answer_is_the_decision_as_it_is_written_elsewhere(world: World) -> None:
+    """The pieces that are encoded apart make the same bytes as the whole, for every trail."""
+    token = world.chain("boss", "aide")
+    decisions = [
+        world.check(token, "aide"),
+        world.check(token, "boss"),
+        world.check(token, "aide", world.access("ops.restart", host="a")),
+    ]
+    for n in (None, *range(1, 15)):
+        for passed in (None, 0, 9):
+            decisions.append(
+                replace(
+                    decisions[0], steps=trail(n, passed_to=passed), claimed_cause="dec_" + "ä" * 2
+                )
+            )
+    for decision in decisions:
+        for receipt in (None, "a.b.c"):
+            whole = json.dumps(
+                {**decision.to_json(), "receipt": receipt},
+                ensure_ascii=False,
+                separators=(",", ":"),
+            )
+            assert encode_decision(decision, receipt) == whole.encode()
+
+
+def test_waiters_are_woken_from_another_thread_once_each() -> None:
+    """A batch signals its loop once, and none of many rounds leaves a waiter behind."""
+
+    async def rounds() -> int:
+        woken = 0
+        for _ in range(30):
+            pending: list[Future] = [Future() for _ in range(20)]
+            waiting = [asyncio.ensure_future(committed(one)) for one in pending]
+            await asyncio.sleep(0)
+            waiting[3].cancel()
+            thread = Thread(
+                target=lambda pending=pending: [one.set_result(n) for n, one in enumerate(pending)]
+            )
+            thread.start()
+            for n, one in enumerate(waiting):
+                if n != 3:
+                    assert await one == n
+                    woken += 1
+            thread.join()
+        return woken
+
+    assert asyncio.run(asyncio.wait_for(rounds(), 60)) == 30 * 19

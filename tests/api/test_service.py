@@ -33,7 +33,18 @@ ROUTES = [
     ("GET", "/v1/links", {"operator", "reviewer"}), ("GET", "/v1/links/x", {"operator", "reviewer"}), ("GET", "/v1/links/x/ancestors", {"operator", "reviewer"}),
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
+    ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),
+    ("POST", "/v1/approvals/x/wait", None), ("POST", "/v1/approvals/x/grant", {"approver"}), ("POST", "/v1/approvals/x/refuse", {"approver"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
+    ("POST", "/v1/guardrails", {"operator", "reviewer"}), ("POST", "/v1/tighten", {"operator", "reviewer"}),
+    ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
+    ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
+    ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
+    ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}),
+    ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),
+    ("GET", "/v1/log/checkpoint", None), ("GET", "/v1/log/proof/inclusion", None), ("GET", "/v1/log/proof/consistency", None), ("GET", "/v1/log/tile/x/x", None),
+    ("GET", "/v1/log/tile/entries/x", {"operator", "reviewer"}), ("GET", "/v1/log/status", {"operator", "reviewer"}), ("GET", "/v1/links/x/proof", {"operator", "reviewer"}),
+    ("GET", "/v1/decisions/x/proof", {"operator", "reviewer", "service"}),
 ]  # fmt: skip
 
 
@@ -65,9 +76,31 @@ def test_every_route_is_in_the_table_of_roles(service: Service) -> None:
 
 def test_every_route_object_has_exactly_one_gate(service: Service) -> None:
     """A route without a gate would be open by accident."""
-    from delegation_api.routers import desk, health, records, registry, tasks, verify
+    from delegation_api.routers import (
+        approvals,
+        desk,
+        health,
+        log,
+        oversight,
+        records,
+        registry,
+        standing,
+        tasks,
+        verify,
+    )
 
-    for part in (tasks, registry, desk, records, verify, health):
+    for part in (
+        tasks,
+        registry,
+        desk,
+        standing,
+        approvals,
+        records,
+        log,
+        verify,
+        health,
+        oversight,
+    ):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             assert len(gates(route.dependant)) == 1, route.path
@@ -83,7 +116,7 @@ def test_only_declared_roles_pass(service: Service, method: str, path: str, role
     )
     assert (nobody.status_code == 401) is (roles is not None)
     assert (wrong.status_code == 401) is (roles is not None)
-    for role in ("operator", "reviewer", "service"):
+    for role in ("operator", "reviewer", "service", "approver"):
         status = service.ask(method, path, role, json=body).status_code
         assert (status == 403) is (roles is not None and role not in roles), role
         assert status < 500
@@ -114,6 +147,7 @@ BAD = [
         "/v1/revocations",
         "/v1/revocations/below",
         "/v1/api-keys",
+        "/v1/approvals/apr_aaaaaaaaaaaaaaaaaaaaaa/wait",
     ],
 )
 @pytest.mark.parametrize(("body", "media", "status", "code"), BAD, ids=range(len(BAD)))

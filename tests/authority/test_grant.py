@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from tiny import FIELDS, RULE, full, grants
 
-from delegation import Grant, canonical, may
+from delegation import Grant, canonical, email, may
+from delegation.authority.capability import Capability
 from delegation.authority.grant import FIELDS as NAMES
 from delegation.errors import MalformedError
 
@@ -108,3 +109,29 @@ def test_unset_fields_are_copied_and_empty_ones_are_not() -> None:
     assert Grant(delegations_left=0).filled_from(parent).delegations_left == 0
     assert not Grant().is_complete
     assert Grant().filled_from(parent).is_complete
+
+
+def test_a_capability_that_was_read_before_is_not_taken_for_another() -> None:
+    """What is remembered goes by canonical text with its types, and a refusal is never remembered."""
+    body = {"tool": "a.b", "resources": [], "arguments": {"n": {"exact": {"value": 1}}}}
+    other = {**body, "arguments": {"n": {"exact": {"value": True}}}}
+    first, again, second = (Capability.from_json(b) for b in (body, body, other))
+    assert first == again
+    assert (first.to_json(), second.to_json()) == (body, other)
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    for bad in (1.0, float("nan"), {1, 2}, deep, "\ud800"):
+        for _ in range(2):
+            with pytest.raises(MalformedError):
+                Capability.from_json({**body, "arguments": {"n": {"exact": {"value": bad}}}})
+    for number in range(2000):  # more than are kept
+        named = {**body, "tool": f"a.b{number}"}
+        assert Capability.from_json(named).to_json() == named
+
+
+@pytest.mark.parametrize("value", ["x", 5, None, ["x"], email])
+def test_a_bare_value_is_no_constraint(value) -> None:
+    """What looks like `exact` by accident is refused where it is written, not where it is judged."""
+    with pytest.raises(MalformedError):
+        may("mail.send", to=value)

@@ -314,7 +314,7 @@ CHAINS: dict[str, tuple[Case, tuple[int, str] | None]] = {
     "money that nobody budgeted": (free_money, (12, "budget_not_named")),
     "money of the holder's own making": (own_money, (12, "budget_not_named")),
     "money beyond the link": (called(pay(101), capabilities=[PAY], budget={"usd_cents": 100}), (12, "budget_spent")),
-    "an approval rule": (carrying(needs_approval=[CONSENT]), (13, "not_supported_here")),
+    "an approval rule": (carrying(needs_approval=[CONSENT]), (13, "approval_needed")),
     "a replay": (replayed, (14, "replayed")),
 }  # fmt: skip
 

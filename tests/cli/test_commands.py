@@ -77,6 +77,31 @@ def test_reviewers_commands_work_on_a_store(store, tmp_path: Path) -> None:
     assert "REVOKED" in RUN.invoke(app, ["lineage", world.task.id]).stdout
 
 
+def test_operators_commands_preview_suspend_and_freeze(store) -> None:
+    """Previews change nothing; a freeze prints its receipt and is ended by its opposite."""
+    world, _ = store
+    token = world.chain("boss", "a")
+    assert world.check(token, "a")
+    previewed = RUN.invoke(app, ["revoke", "link", token.id, "--preview"])
+    assert "would end 1 active links" in previewed.stdout
+    assert token.id in previewed.stdout
+    assert world.check(token, "a")
+    assert RUN.invoke(app, ["suspend", "tool", "files.read", "--wait"]).exit_code == 0
+    assert world.check(token, "a").denial.code == "tool_suspended"
+    assert RUN.invoke(app, ["resume", "tool", "files.read"]).exit_code == 0
+    assert "would end 2" in RUN.invoke(app, ["freeze", "--preview"]).stdout
+    frozen = RUN.invoke(app, ["freeze", "--reason", "drill"])
+    assert "last call allowed: dec_" in frozen.stdout
+    assert "confirmed by all 0" in frozen.stdout
+    assert "receipt: " in frozen.stdout
+    assert world.check(token, "a").denial.code == "frozen"
+    assert json.loads(RUN.invoke(app, ["freeze", "--json"]).stdout)["kind"] == "everything"
+    assert RUN.invoke(app, ["unfreeze"]).exit_code == 0
+    assert RUN.invoke(app, ["unfreeze"]).exit_code == 1
+    assert world.check(token, "a")
+    assert RUN.invoke(app, ["suspend", "planet", "mars"]).exit_code == 1
+
+
 def test_keys_and_schema_commands_work(store) -> None:
     """API keys are made, listed without secrets and withdrawn; the ring rotates; revisions are told."""
     secret = RUN.invoke(
@@ -101,6 +126,8 @@ def test_keys_and_schema_commands_work(store) -> None:
 WRONG = [
     ["lineage", "tsk_none"], ["explain", "dec_none"], ["graph", "x", "--format", "exe"], ["revoke", "planet", "x"], ["revoke", "task", "tsk_none"],
     ["inspect", "no-such-file"], ["check", "no-such-file"], ["keys", "create", "x", "--role", "god"], ["keys", "revoke", "nobody"], ["rehearse", "whowhen", "no-such-folder"],
+    ["approvals", "show", "apr_none"], ["approvals", "list", "--state", "odd"], ["approvals", "grant", "apr_x", "--reason", "k"],
+    ["approvals", "verify", "no-such-file", "--ring", "none"],
 ]  # fmt: skip
 
 

@@ -13,17 +13,20 @@ import pytest
 from serving import serving
 from typer.testing import CliRunner
 from world import World
+from writing import scalar
 
 from delegation import Tool
 from delegation.cli.checkup.environment import judge_names, judge_workers
 from delegation.cli.checkup.libraries import judge_libraries, look_at_libraries, pins
 from delegation.cli.checkup.ring import judge_file, judge_keys
 from delegation.cli.checkup.service import is_loopback, judge_transport
-from delegation.cli.checkup.store import BEHIND, judge_clock, judge_durability, judge_space
+from delegation.cli.checkup.store import judge_clock, judge_durability, judge_space
 from delegation.cli.main import app
 from delegation.embedded import Tracker
 from delegation.errors import StoreUnavailableError
 from delegation.identity.keyring import KeyRing
+from delegation.identity.proof import MAX_AGE, MAX_AHEAD, NONCE_SECONDS
+from delegation.records.numbers import raise_number
 from delegation_api.settings import Settings
 
 RUN = CliRunner()
@@ -234,11 +237,19 @@ def test_a_clock_behind_the_records_is_wrong_exactly_when_calls_are_refused(
     """Doctor and the service draw the line at the same second."""
     monkeypatch.chdir(tmp_path)
     now = int(time.time())
-    for ahead, is_refused in ((BEHIND, False), (BEHIND + 1, True)):
+    fresh = MAX_AGE + MAX_AHEAD
+    for ahead, is_refused in ((-fresh - 1, False), (-fresh, True)):
         path = tmp_path / f"{ahead}.db"
         world = World(path=path, at=now + ahead)
         token = world.chain("boss", "clerk")
         assert world.check(token, "clerk")
+        world.at += NONCE_SECONDS + 1  # from here on that proof's nonce is forgotten
+        assert world.check(token, "clerk")
+        mark = "SELECT n FROM number WHERE name = 'nonces_before'"
+        for _ in range(200):
+            if scalar(world, mark):
+                break
+            time.sleep(0.05)  # the writer forgets after it has answered
         world.at = now
         proof = world.key("clerk").prove(token, world.access(), at=now)
         try:
@@ -247,9 +258,11 @@ def test_a_clock_behind_the_records_is_wrong_exactly_when_calls_are_refused(
         except StoreUnavailableError:
             refused = True
         assert refused is is_refused
-        (found, *_) = judge_clock(now, now + ahead, None)
+        (found, *_) = judge_clock(now, now, None, scalar(world, mark))
         assert (found.level == "wrong") is is_refused
     far = World(path=tmp_path / "far.db", at=now + 9000)  # seconds pass while a command starts
+    with far.tracker._store.write() as work:
+        raise_number(work._connection, "nonces_before", now + 9000)
     far.tracker._desk.ring.save(tmp_path / "far.ring.json")
     assert "clock" in examined("--store", "far.db", code=1)
 
@@ -270,14 +283,19 @@ def test_pure_rules_draw_their_lines() -> None:
     ):  # fmt: skip
         assert [f.level for f in judge_durability(durable)] == [level]
     levels = {
-        (newest, clock): [f.level for f in judge_clock(1000, newest, clock)]
-        for newest, clock in ((0, 1000), (1006, None), (1061, None), (1000, 1020))
+        (newest, clock, mark): [f.level for f in judge_clock(1000, newest, clock, mark)]
+        for newest, clock, mark in (
+            (0, 1000, 0),
+            (1006, None, 935),
+            (1006, None, 936),
+            (1000, 1020, 0),
+        )
     }
     assert levels == {
-        (0, 1000): ["ok"],
-        (1006, None): ["warn"],
-        (1061, None): ["wrong"],
-        (1000, 1020): ["ok", "warn"],
+        (0, 1000, 0): ["ok"],
+        (1006, None, 935): ["warn"],
+        (1006, None, 936): ["wrong"],
+        (1000, 1020, 0): ["ok", "warn"],
     }
     assert judge_workers(2, "postgresql://h/d", 4).level == "ok"
     assert judge_workers(8, "postgresql://h/d", 4).level == "warn"

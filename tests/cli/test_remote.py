@@ -93,6 +93,31 @@ def test_what_is_done_there_is_done(place, ask) -> None:
     assert world.tracker.catalogue().tool("far.away") is not None
 
 
+def test_oversight_says_the_same_here_and_there(place, ask) -> None:
+    """Assert and tighten: words, JSON and exit codes are the store's own."""
+    world, folder, _ = place
+    at, on = ask
+    token = world.chain("boss", "clerk[red]\u202e")
+    for number in range(11):
+        call = world.access("mail.send", to=f"u{number}@acme.example", body="Hi")
+        assert world.check(token, "clerk[red]\u202e", call)
+    rules = (
+        'version = 1\n[[guardrail]]\nname = "nobody pays"\nnever_reach = { tools = ["pay.**"] }\n'
+    )
+    (folder / "g.toml").write_text(rules)
+    for words, code in (
+        (["assert", "g.toml"], 3), (["assert", "g.toml", "--task", world.task.id], 3), (["tighten", token.id], 0),
+        (["tighten", token.id, "--minimum", "99"], 3), (["tighten", token.id, "--format", "toml"], 0),
+    ):  # fmt: skip
+        there = at(*words, code=code).stdout
+        assert there == on(*words, code=code).stdout, words
+        assert "\u202e" not in there
+        both = [json.loads(f(*words, "--json", code=code).stdout) for f in (at, on)]
+        assert both[0] == both[1]
+    at("assert", "g.toml", "--junit", "g.xml", code=3)
+    assert 'failures="1"' in (folder / "g.xml").read_text()
+
+
 def test_roles_hold(place, ask) -> None:
     """A reviewer's key makes no keys; no key asks nothing; both are failures with the service's code."""
     at, _ = ask
@@ -116,7 +141,9 @@ def test_a_key_is_never_an_argument(place) -> None:
     for _, command in commands():
         options = [option for parameter in command.params for option in parameter.opts]
         assert not any(
-            "key" in option or "secret" in option for option in options if option != "--make-keys"
+            "key" in option or "secret" in option
+            for option in options
+            if option not in {"--make-keys", "--key"}  # the latter is a log's public key
         )
 
 

@@ -38,6 +38,8 @@ def test_the_pages_that_teach_have_blocks() -> None:
         "docs/token-format.md",
         "docs/verification.md",
         "docs/http-api.md",
+        "docs/approvals.md",
+        "docs/log.md",
     ):
         assert "```python" in (ROOT / name).read_text()
 
@@ -64,6 +66,16 @@ def test_every_step_kind_type_and_field_is_documented() -> None:
         assert re.search(rf"^\| `{name}`", caveats, re.MULTILINE), name
     for field in FIELDS:
         assert f"`{field}`" in caveats
+
+
+def test_every_finding_of_the_log_has_a_row() -> None:
+    """What `log verify` may say is in the table of docs/log.md, and nothing else is."""
+    from typing import get_args
+
+    from delegation.transparency.audit import FindingCode
+
+    page = (ROOT / "docs/log.md").read_text()
+    assert re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE) == list(get_args(FindingCode))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -57,13 +57,32 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "begin_check",
         "authenticate",
         "receipt",
+        "reconcile",
         "writer_stats",
         "known_catalogue",
+        "confirmed",
+        "local_decisions",
+        "on_change",
+        "replicas",
+        "report",
+        "frozen",
+        "renewed",
+        "approval_asker",
+        "approval_of",
+        "approval_states",
+        "on_approval",
+        "sign_event",
+        "compare_log",
+        "erase",
+        "keep_log",
+        "rebuild_log",
+        "restart_log",
+        "update_log",
     }
     for kind in (Client, AsyncClient):
         theirs = {n for n, _ in inspect.getmembers(kind, callable) if not n.startswith("_")}
         assert own - theirs <= inside
-        assert theirs - own == {"drawing", "fresh_ring"}
+        assert theirs - own == {"drawing", "fresh_ring", "report_decisions"}
     sync, asy = (
         {
             n: str(inspect.signature(m))
@@ -217,3 +236,47 @@ def test_a_full_service_is_an_outage_to_the_client(service: Service, monkeypatch
         client(service, "service").check(token, proof, access)
     assert caught.value.status == 503
     assert DESK not in str(caught.value)
+
+
+def test_a_request_is_waited_for_and_answered_over_http(service: Service) -> None:
+    """Both clients: the agent without a key, the approver with one, a service with less to see."""
+    from consent import asked, pay, paying
+
+    from delegation.errors import ApproverRefusedError
+    from delegation.lineage.approval import ApprovalEntry, ApprovalStatus
+    from delegation.tracker.approve import approval_question
+
+    world = service.world
+    token = paying(world)
+    request = asked(world, token)
+    question = approval_question(world.tracker.issuer, request)
+    proof = world.key("a").prove(token, question, at=world.at)
+    agent = client(service, None)
+    assert agent.wait_for_approval(token, proof, request).state == "pending"
+    assert isinstance(client(service, "service").approval(request), ApprovalStatus)
+    bo = client(service, "approver")
+    assert [e.id for e in bo.approvals(state="pending")] == [request]
+    shown = bo.approval(request)
+    assert isinstance(shown, ApprovalEntry)
+    assert shown == world.tracker.approval(request)
+    assert bo.grant_approval(request, reason="ok").state == "granted"
+    assert agent.wait_for_approval(token, proof, request, wait=1).statement
+    with pytest.raises(ConflictError):
+        bo.refuse_approval(request, reason="no")
+    from consent import rule
+
+    other = asked(world, paying(world, rule(approvers="legal")), pay(world, 2))
+    with pytest.raises(ApproverRefusedError) as caught:
+        bo.grant_approval(other, reason="ok")
+    assert caught.value.reason == "approver_not_named"
+
+    async def ask() -> tuple[str, str]:
+        transport = httpx2.MockTransport(handler(service))
+        async with AsyncClient("http://testserver", transport=transport) as waiting:
+            waited = await waiting.wait_for_approval(token, proof, request)
+        async with AsyncClient(
+            "http://testserver", api_key=service.keys["approver"], transport=transport
+        ) as person:
+            return waited.state, (await person.approval(request)).state
+
+    assert asyncio.run(ask()) == ("granted", "granted")

@@ -15,6 +15,7 @@ from delegation import Access
 from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
 from delegation.integrations import Guard, Route, Routes
 from delegation.integrations.signing import Auth
+from delegation.tracker.announce import announcement
 
 
 def raw(shop: Shop, method: str, path: str, headers: dict[str, str]):
@@ -57,6 +58,21 @@ def test_an_allowed_call_reaches_its_handler_with_its_decision(shop: Shop) -> No
     assert answer.headers["delegation-decision"] == decision
     assert shop.world.tracker.decision(decision).decision.allowed
     assert not {"authorization", "delegation-proof"} & headers.keys()
+
+
+def test_an_announced_leaf_is_enough_in_the_header(shop: Shop) -> None:
+    """A long chain is shown once; afterwards its leaf's id stands for it."""
+    headers = shop.headers(shop.refund())
+    text = headers["Authorization"].removeprefix("Delegation ")
+    token = shop.token
+    assert token.text == text
+    named = {**headers, "Authorization": f"Delegation {token.id}"}
+    assert shop.http.post("/refunds/o1?amount=5", headers=named).status_code == 401
+    proof = shop.world.key("a").prove(
+        token, announcement(shop.world.tracker.issuer), at=shop.world.at
+    )
+    shop.world.tracker.announce(token, proof)
+    assert shop.http.post("/refunds/o1?amount=5", headers=named).status_code == 200
 
 
 def test_handlers_get_canonical_arguments_only(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from consent import approver, pay, paying
 from world import NOW, World
 
 from delegation import Grant
@@ -103,3 +104,37 @@ def test_revocations_are_found_by_what_they_end(world: World) -> None:
     found = world.tracker.revocations_of([world.task.id, *many, "a", key, token.id])
     assert [r.subject.kind for r in found] == ["link", "agent", "key", "task"]
     assert not world.tracker.revocations_of(many)
+
+
+def test_requests_that_wait_for_people_are_counted_while_they_wait(world: World) -> None:
+    """From the denial that asks until somebody answers or nobody did in time, also in the past."""
+    token = paying(world)
+    asked = world.check(token, "a", pay(world))
+
+    def waiting(at: int | None = None) -> list[int]:
+        return [link.waiting for link in world.tracker.outline(world.task, at=at).links]
+
+    assert waiting() == [0, 1]
+    world.at = NOW + 5
+    boss = approver(world, "bo@acme.example", "finance")
+    world.tracker.grant_approval(asked.approval, by=boss, reason="fine")
+    assert waiting() == [0, 0]
+    assert waiting(NOW + 4) == [0, 1]
+    assert waiting(NOW + 5) == [0, 0]
+
+
+def test_a_suspension_shows_and_goes(world: World) -> None:
+    """Suspended while it lasts; the changes are found by what they are about."""
+    token = world.chain("boss", "a")
+    world.check(token, "a")
+    world.tracker.suspend("link", token.id, by="t", reason="look into it")
+    assert [link.standing for link in world.tracker.outline(world.task).links] == [
+        "active",
+        "suspended",
+    ]
+    world.tracker.resume("link", token.id, by="t", reason="fine")
+    assert [link.standing for link in world.tracker.outline(world.task).links] == [
+        "active",
+        "active",
+    ]
+    assert [r.act for r in world.tracker.revocations_of([token.id])] == ["suspend", "resume"]

@@ -6,16 +6,15 @@ import random
 import threading
 
 import pytest
-from sqlalchemy.exc import OperationalError
 from world import NOW, World, verdict
-from writing import begin, held_back, scalar
+from writing import Faults, begin, held_back, scalar
 
 from delegation import Grant
 from delegation.errors import (
     StoreUnavailableError,
     UnknownOutcomeError,
 )
-from delegation.records import batch, writer
+from delegation.records import batch
 
 
 def test_one_row_that_the_database_refuses_fails_alone(filed: World, monkeypatch) -> None:
@@ -40,27 +39,6 @@ def test_one_row_that_the_database_refuses_fails_alone(filed: World, monkeypatch
     assert [type(one) for one in found] == [*[type(None)] * 4, StoreUnavailableError]
     assert scalar(filed, "SELECT count(*) FROM decision") == 4
     assert scalar(filed, "SELECT max(used) FROM counter WHERE scope = 'task'") == 4
-
-
-class Faults:
-    """Breaks batches before COMMIT and loses the answer after it, by a seeded chance."""
-
-    def __init__(self, monkeypatch, seed: int, before: float, after: float) -> None:
-        chance = random.Random(seed)
-        inner = writer.DecisionWriter._attempt
-        self.before = self.after = 0
-
-        def attempt(this, name, drafts, counts):
-            if chance.random() < before:
-                self.before += 1
-                raise OperationalError("lost", None, Exception("connection lost"))
-            outcomes = inner(this, name, drafts, counts)
-            if chance.random() < after:
-                self.after += 1
-                raise writer._DoubtfulError
-            return outcomes
-
-        monkeypatch.setattr(writer.DecisionWriter, "_attempt", attempt)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

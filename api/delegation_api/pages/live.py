@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MAX_STREAMS: Final = 64  # of one process; a page without one is only not renewed by itself
 MAX_OF_ONE: Final = 8  # of one session, so that one reviewer's tabs leave room for others
 POLL_SECONDS: Final = 0.3
-HEARTBEAT_SECONDS: Final = 5.0  # also how long an ended session or a closed task goes unseen
+HEARTBEAT_SECONDS: Final = 5.0  # also how long an ended session goes unseen
 MOST: Final = 500  # links and decisions named in one event; more are counted by the page itself
 
 
@@ -79,19 +79,17 @@ class Hub:
             self._poller = asyncio.create_task(self._watch())
         try:
             yield b"retry: 2000\n\n"
-            state = (await run_in_threadpool(self._tracker.task, task)).state
             while not is_ending():
                 moved = self._moved  # before the question: what is recorded after it wakes us
                 news = await run_in_threadpool(self._news, task, secret, after)
                 if news is None:
                     yield _event("bye", "", {"reason": "session"})
                     return
-                now = (await run_in_threadpool(self._tracker.task, task)).state
-                if news or now != state:
-                    yield _event("change", str(news.cursor), _body(news, closed=now != state))
+                if news:
+                    yield _event("change", str(news.cursor), _body(news))
                 else:
                     yield b": nothing new\n\n"
-                after, state = news.cursor, now
+                after = news.cursor
                 await self._wait(moved)
         except DelegationError:  # the store went away: the browser asks again
             return
@@ -144,13 +142,13 @@ def is_ending() -> bool:
     return bool(getattr(server, "should_exit", False))
 
 
-def _body(news: News, *, closed: bool) -> dict[str, object]:
+def _body(news: News) -> dict[str, object]:
     return {
         "links": list(news.links),
         "decisions": [
             {"id": made.id, "link": made.link, "allowed": made.allowed} for made in news.decisions
         ],
-        "ended": news.revoked or closed,
+        "ended": news.revoked,
     }
 
 

@@ -47,6 +47,7 @@ class Panel:
         last: Its last decided call; None when it made none.
         reach: Where a page says what it could do; empty where there is none.
         revoke: Where it can be revoked; empty where there is none.
+        approval: Where the request that its last call opened is answered; empty where there is none.
     """
 
     link: LinkEntry
@@ -55,6 +56,7 @@ class Panel:
     last: DecisionDetail | None
     reach: str
     revoke: str
+    approval: str
 
 
 @router.get("/tasks/{task}/map")
@@ -161,6 +163,7 @@ def panel_of(request: Request, tracker: Tracker, shown: Focus, at: int | None) -
     calls = tracker.recent_decisions(link=name, until=until, limit=1)
     last = tracker.decision(calls[0].id) if calls else None
     suffix = "" if at is None else f"?at={at}"
+    request_id = last.decision.approval if last is not None else None
     return Panel(
         chain[-1],
         chain,
@@ -168,6 +171,7 @@ def panel_of(request: Request, tracker: Tracker, shown: Focus, at: int | None) -
         last,
         answered(request, f"/links/{name}/reach", suffix),
         "" if at is not None else answered(request, f"/links/{name}/revoke"),
+        answered(request, f"/approvals/{request_id}") if request_id else "",
     )
 
 

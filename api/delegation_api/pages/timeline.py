@@ -12,6 +12,7 @@ from delegation.embedded import Tracker
 from delegation.graph.map_words import claim_of, name_of
 from delegation.graph.names import clean
 from delegation.graph.timeline_svg import timeline_svg
+from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
 from delegation.lineage.timeline import Ending, Event, timeline
@@ -23,6 +24,7 @@ from delegation_api.pages.shell import page, when
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 100  # events
+_ACTS: Final = {"revoke": "revoked", "suspend": "suspended", "resume": "resumed"}
 READ: Final = 1000  # decisions in one question
 
 
@@ -76,8 +78,9 @@ def endings_of(tracker: Tracker, outline: TaskOutline, at: int | None) -> list[E
     subjects = [*map(str, names)]
     subjects += sorted({b64u(link.holder_key) for link in outline.links})
     subjects += sorted({link.holder_name for link in outline.links if link.holder_name})
+    subjects += [outline.task.owner, EVERYTHING.id]
     return [
-        Ending(r.epoch, r.subject.kind, r.subject.id, r.by, r.reason, r.at)
+        Ending(r.epoch, r.subject.kind, r.subject.id, r.by, r.reason, r.at, r.act)
         for r in tracker.revocations_of(subjects)
         if at is None or r.at <= at
     ]
@@ -98,7 +101,9 @@ def what(event: Event) -> str:
         return f"{name(event.parent)} delegated to {name(event.link)}"
     if event.ending is not None:
         ended = name(event.link) if event.link else clean(event.ending.id)
-        return f"{event.ending.kind} revoked: {ended}, by {clean(event.ending.by)}"
+        return (
+            f"{event.ending.kind} {_ACTS[event.ending.act]}: {ended}, by {clean(event.ending.by)}"
+        )
     if event.decision is not None:
         made = event.decision
         outcome = "allowed" if made.allowed else f"denied at step {made.step}, {made.code}"

@@ -1,4 +1,4 @@
-"""The desk: checks, announcements, inspection, revocation."""
+"""The desk: checks, announcements, inspection."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from delegation.authority.ids import LinkId
-from delegation.messages.registry import revocation_json
 from delegation.messages.requests import (
     AnnounceBody,
     CheckBody,
     InspectBody,
     OutcomeBody,
-    RevokeBelowBody,
-    RevokeBody,
 )
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey
 from delegation_api.auth import READERS, SERVICES, TrackerDep, needs
 from delegation_api.checking import CheckCall, answer
-from delegation_api.paging import After, Limit, following
 
 router = APIRouter(prefix="/v1", tags=["desk"])
 Caller = Annotated[ApiKey, Depends(needs(SERVICES))]
-Reader = Annotated[ApiKey, Depends(needs(READERS))]
 
 
 @router.post("/check")
@@ -36,8 +30,8 @@ async def check(body: CheckBody, caller: Caller, tracker: TrackerDep) -> Respons
 
 @router.post("/decisions/{decision}/outcome", status_code=204)
 def report_outcome(decision: str, body: OutcomeBody, caller: Caller, tracker: TrackerDep) -> None:
-    """Say what became of a call that this service was allowed to execute."""
-    tracker.report_outcome(decision, body.state, by=caller.name, detail=body.detail)
+    """Say what became of a call that this service was allowed to execute, and what it has cost."""
+    tracker.report_outcome(decision, body.state, by=caller.name, detail=body.detail, cost=body.cost)
 
 
 @router.post("/links", status_code=201, dependencies=[Depends(needs(()))])
@@ -56,28 +50,3 @@ def inspect(body: InspectBody, tracker: TrackerDep) -> dict[str, Any]:
         "recorded": [None if entry is None else link_json(entry) for entry in found.entries],
         "denial": None if found.denial is None else found.denial.to_json(),
     }
-
-
-@router.post("/revocations", status_code=201)
-def revoke(body: RevokeBody, caller: Reader, tracker: TrackerDep) -> dict[str, Any]:
-    """End a link, task, agent or key and everything below it."""
-    done = tracker.revoke(body.kind, body.id, by=caller.name, reason=body.reason)
-    return revocation_json(done)
-
-
-@router.post("/revocations/below", status_code=201, dependencies=[Depends(needs(()))])
-def revoke_below(body: RevokeBelowBody, tracker: TrackerDep) -> dict[str, Any]:
-    """Cut a link below the holder's own. Public: the proof is the authority."""
-    return revocation_json(tracker.revoke_below(body.token, body.proof, LinkId(body.link)))
-
-
-@router.get("/revocations", dependencies=[Depends(needs(("operator", "service", "reviewer")))])
-def revocations(
-    tracker: TrackerDep,
-    after: After = 0,
-    limit: Limit = 100,
-) -> dict[str, Any]:
-    """List revocations with an epoch above `after`, oldest first."""
-    found = tracker.revocations(after=after, limit=limit)
-    listed = [revocation_json(one) for one in found]
-    return {"revocations": listed, "next": following(found, limit, lambda one: one.epoch)}

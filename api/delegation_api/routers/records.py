@@ -44,7 +44,7 @@ def list_links(  # its filters
 @router.get("/links/{link}")
 def get_link(link: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a link."""
-    return link_json(tracker.link(link, at=at))
+    return {**link_json(tracker.link(link, at=at)), "renews": tracker.renewed(link)}
 
 
 @router.get("/links/{link}/ancestors")

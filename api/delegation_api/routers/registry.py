@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
@@ -10,8 +10,17 @@ from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
 from delegation.identity.principal import PublicKey
 from delegation.messages.registry import agent_json, api_key_json
-from delegation.messages.requests import AgentBody, ApiKeyBody, IssueBody, ToolBody
+from delegation.messages.requests import (
+    AgentBody,
+    ApiKeyBody,
+    IssueBody,
+    RenewBody,
+    RotateBody,
+    ToolBody,
+)
+from delegation.messages.standing import change_json
 from delegation.messages.values import catalogue_json
+from delegation.tracker.work import ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, TrackerDep, needs
 
 router = APIRouter(prefix="/v1", tags=["registry"])
@@ -21,7 +30,26 @@ router = APIRouter(prefix="/v1", tags=["registry"])
 def add_agent(body: AgentBody, tracker: TrackerDep) -> dict[str, Any]:
     """Register an agent under its accountable owner."""
     keys = [PublicKey.from_text(body.name, key) for key in body.keys]
-    return agent_json(tracker.add_agent(body.name, owner=body.owner, keys=keys))
+    made = tracker.add_agent(body.name, owner=body.owner, keys=keys, recertify_by=body.recertify_by)
+    return agent_json(made)
+
+
+@router.post("/agents/{name}/rotate", status_code=201)
+def rotate_key(
+    name: str,
+    body: RotateBody,
+    caller: Annotated[ApiKey, Depends(needs(OPERATOR))],
+    tracker: TrackerDep,
+) -> dict[str, Any]:
+    """Register an agent's new key and revoke its old one, at once or from an instant on."""
+    done = tracker.rotate_key(
+        name,
+        old=PublicKey.from_text(name, body.old),
+        new=PublicKey.from_text(name, body.new),
+        by=caller.name,
+        effective_at=body.effective_at,
+    )
+    return change_json(done)
 
 
 @router.get("/agents", dependencies=[Depends(needs(READERS))])
@@ -54,6 +82,13 @@ def issue(body: IssueBody, tracker: TrackerDep) -> dict[str, Any]:
     return {"token": token.text, "link": token.id, "task": token.task}
 
 
+@router.post("/links/{link}/renew", status_code=201, dependencies=[Depends(needs(OPERATOR))])
+def renew(link: str, body: RenewBody, tracker: TrackerDep) -> dict[str, Any]:
+    """Issue a root in place of an earlier one, for the same holder and grant."""
+    token = tracker.renew(link, lasts=body.lasts, format=body.format)
+    return {"token": token.text, "link": token.id, "task": token.task, "renews": link}
+
+
 @router.get("/keys/public", dependencies=[Depends(needs(()))])
 def public_ring(tracker: TrackerDep) -> dict[str, Any]:
     """Return the issuer's public keys, with which anybody reads its tokens. Public by design."""
@@ -63,7 +98,9 @@ def public_ring(tracker: TrackerDep) -> dict[str, Any]:
 @router.post("/api-keys", status_code=201, dependencies=[Depends(needs(OPERATOR))])
 def create_api_key(body: ApiKeyBody, tracker: TrackerDep) -> dict[str, Any]:
     """Make an API key; its secret is in this answer and nowhere else."""
-    secret = tracker.create_api_key(body.name, body.role, body.audiences)
+    secret = tracker.create_api_key(
+        body.name, body.role, body.audiences, person=body.person, approves_as=body.approves_as
+    )
     return {"name": body.name, "role": body.role, "secret": secret}
 
 

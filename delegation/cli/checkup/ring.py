@@ -19,6 +19,8 @@ _NEEDED: Final[tuple[tuple[RingRole, str], ...]] = (
     ("statement", "macaroons cannot be issued"),
     ("macaroon", "macaroons cannot be issued"),
     ("service", "no receipts are signed: services behind proxies refuse what they cannot check"),
+    ("approval", "calls that need people's consent are denied, and nobody is asked"),
+    ("log", "what is recorded has its place in the log, and no checkpoint is signed"),
 )
 
 

@@ -17,11 +17,11 @@ from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.embedded import store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import DelegationError
-from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.identity.proof import nonces_are_known
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records import migrate
-from delegation.records.claims import NONCE_SECONDS
 from delegation.records.database import Database
+from delegation.records.log import read_state
 from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
@@ -30,8 +30,6 @@ from delegation.tracker.work import ApiKey
 LOW: Final = 1024**3  # bytes that are left
 FULL: Final = 128 * 1024**2
 AHEAD: Final = 5  # seconds by which clocks may differ before calls are denied
-# Seconds behind its records from which on the service refuses all calls.
-BEHIND: Final = NONCE_SECONDS - MAX_AGE - MAX_AHEAD
 _MAGIC: Final = b"SQLite format 3\x00"
 _WAL: Final = 2  # bytes 18 and 19 of the file
 _POSTGRES: Final = ("fsync", "full_page_writes", "synchronous_commit")
@@ -44,17 +42,21 @@ class Looked:
 
     Args:
         newest: Newest time in its records, Unix seconds; 0 for none.
+        forgotten_before: Nonces that were used before this instant are forgotten.
         clock: The database server's clock, None for a file.
         durable: Settings that decide whether what was answered survives a power cut.
         keys: All API keys.
         catalogue: All tools.
+        stopped: Why the log signs nothing; empty while all is well.
     """
 
     newest: int
+    forgotten_before: int
     clock: int | None
     durable: Mapping[str, str]
     keys: Sequence[ApiKey]
     catalogue: Catalogue
+    stopped: str = ""
 
 
 def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | None, list[Finding]]:
@@ -89,8 +91,9 @@ def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | No
         )
         return None, found
     found += judge_durability(looked.durable)
-    found += judge_clock(at, looked.newest, looked.clock)
+    found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before)
     found += judge_api_keys(looked.keys)
+    found.append(judge_log(looked.stopped))
     return looked.catalogue, found
 
 
@@ -100,8 +103,7 @@ def _look(database: Database) -> Looked:
         numbers = read_numbers(connection)
         before = max(0, numbers["decision"] - 1)
         last = reader.decisions(DecisionFilter(), after=before, limit=1)
-        times = [numbers["nonces_before"] + NONCE_SECONDS if numbers["nonces_before"] else 0]
-        times += [task.opened_at for task in reader.tasks(TaskFilter(), after=None, limit=1)]
+        times = [0, *(task.opened_at for task in reader.tasks(TaskFilter(), after=None, limit=1))]
         times += [decision.at for decision in last]
         if database.is_sqlite:
             level = str(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
@@ -114,7 +116,23 @@ def _look(database: Database) -> Looked:
             }
             asked = "SELECT extract(epoch FROM clock_timestamp())::bigint"
             clock = int(connection.exec_driver_sql(asked).scalar_one())
-        return Looked(max(times), clock, durable, reader.api_keys(), reader.catalogue())
+        stopped = read_state(connection).stopped
+        before = numbers["nonces_before"]
+        return Looked(
+            max(times), before, clock, durable, reader.api_keys(), reader.catalogue(), stopped
+        )
+
+
+def judge_log(stopped: str) -> Finding:
+    """Judge whether the log is signed."""
+    if not stopped:
+        return ok("log", "The log is not stopped.")
+    return wrong(
+        "log",
+        stopped,
+        "Nothing that is decided is signed any more, and nobody can show that it was not changed.",
+        "Find out what happened to the database; docs/log.md has the ways back.",
+    )
 
 
 def judge_file(file: Path) -> Iterable[Finding]:
@@ -190,10 +208,19 @@ def judge_durability(durable: Mapping[str, str]) -> Iterable[Finding]:
     yield ok("durability", ", ".join(f"{n} is {v}" for n, v in durable.items()) + ".")
 
 
-def judge_clock(at: int, newest: int, clock: int | None) -> Iterable[Finding]:
-    """Judge this machine's clock against the newest record and the database's own clock."""
+def judge_clock(
+    at: int, newest: int, clock: int | None, forgotten_before: int
+) -> Iterable[Finding]:
+    """Judge this machine's clock against the records and the database's own clock.
+
+    Args:
+        at: What this clock says, Unix seconds.
+        newest: The newest record's instant.
+        clock: What the database's clock says; None where it is this one.
+        forgotten_before: Nonces that were used before this instant are forgotten.
+    """
     remedy = "Set the clock right, by NTP."
-    if newest > at + BEHIND:
+    if not nonces_are_known(at, forgotten_before):
         yield wrong(
             "clock",
             f"The clock says {instant(at)}, the newest record {instant(newest)}.",

@@ -1,0 +1,208 @@
+"""`delegation approvals`: what waits for people, answered by them; statements verified offline."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated, cast
+
+import typer
+
+from delegation import canonical
+from delegation.authority.explain import instant
+from delegation.canonical import Json
+from delegation.cli.console import (
+    DENIED,
+    USAGE,
+    JsonOption,
+    fail,
+    print_json,
+    print_table,
+    read_text,
+    say,
+)
+from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.errors import MalformedError, UnverifiedError
+from delegation.graph.names import clean
+from delegation.identity.approval import check_approval
+from delegation.identity.keyring import PublicRing
+from delegation.judge.approval_request import Verdict
+from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
+from delegation.messages.approvals import approval_json, status_json
+
+app = typer.Typer(no_args_is_help=True)
+STATES = ("pending", "granted", "refused", "used", "expired")
+RequestArgument = Annotated[str, typer.Argument(help="Id of a request, apr_...")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+@app.command("list")
+def list_requests(
+    *,
+    state: Annotated[str | None, typer.Option(help="Only those; " + " ".join(STATES))] = None,
+    after: Annotated[int, typer.Option(min=0, help="Only requests after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List requests in the order they were opened."""
+    if state is not None and state not in STATES:
+        fail(
+            "There is no such state.",
+            "Use one of: " + ", ".join(STATES) + ".",
+            code="usage",
+            status=USAGE,
+        )
+    with opened(store, url) as place:
+        found = place.approvals(cast("ApprovalState | None", state), after, limit)
+    if as_json:
+        print_json([_json(one) for one in found])
+        return
+    rows = [
+        (s.id, s.state, s.tool, instant(s.expires_at))
+        for s in (one.status if isinstance(one, ApprovalEntry) else one for one in found)
+    ]
+    print_table("Requests", ("request", "state", "tool", "until"), rows)
+
+
+@app.command("show")
+def show(
+    request: RequestArgument,
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what exactly would be approved, by whom, and what was said so far."""
+    with opened(store, url) as place:
+        found = place.approval(request)
+    if as_json:
+        print_json(_json(found))
+    elif isinstance(found, ApprovalEntry):
+        _say(found)
+    else:
+        say(f"{found.id}: {found.state}, {found.tool}, until {instant(found.expires_at)}")
+
+
+@app.command("grant")
+def grant(
+    request: RequestArgument,
+    *,
+    reason: ReasonOption,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Consent to a call, once, as the person whose key is in DELEGATION_API_KEY. It widens no grant."""
+    _answer(request, "grant", reason, store, url, as_json=as_json)
+
+
+@app.command("refuse")
+def refuse(
+    request: RequestArgument,
+    *,
+    reason: ReasonOption,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse a call, for good, as the person whose key is in DELEGATION_API_KEY."""
+    _answer(request, "refuse", reason, store, url, as_json=as_json)
+
+
+@app.command("verify")
+def verify(
+    statement: Annotated[str, typer.Argument(help="File with the statement, or -.")],
+    *,
+    ring: Annotated[str, typer.Option(help="File with the issuer's public ring, as JSON.")],
+    arguments: Annotated[
+        str | None, typer.Option(help="File with the canonical arguments, as JSON.")
+    ] = None,
+    at: Annotated[int | None, typer.Option(min=0, help="Unix seconds; now if left out.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a signed approval with public keys alone. Exit code 3 when it does not verify.
+
+    Whether it was used, only the store knows.
+    """
+    public = PublicRing.from_json(canonical.parse(read_text(ring)))
+    given = None if arguments is None else canonical.parse(read_text(arguments))
+    if given is not None and not isinstance(given, dict):
+        raise MalformedError("The arguments", wanted="an object")
+    moment = int(time.time()) if at is None else at
+    try:
+        said = check_approval(read_text(statement), public, at=moment, arguments=given)
+    except UnverifiedError as error:
+        fail(str(error), error.remedy, code=error.reason, status=DENIED)
+    except MalformedError as error:
+        fail(str(error), error.remedy, code=error.code, status=DENIED)
+    stated: dict[str, Json] = {
+        "id": said.id,
+        "approvers": list(said.approvers),
+        "expires_at": said.expires_at,
+        "arguments_compared": given is not None,
+        **said.binding.to_json(),
+    }
+    if as_json:
+        print_json(stated)
+        return
+    say(f"{said.id} is signed by {public.issuer}.")
+    for name, value in stated.items():
+        say(f"  {name}: {_one_line(value)}")
+
+
+def _answer(
+    request: str,
+    verdict: Verdict,
+    reason: str,
+    store: str | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    secret = os.environ.get("DELEGATION_API_KEY", "")
+    with opened(store, url) as place:
+        entry = place.answer(request, verdict, reason, secret)
+    if as_json:
+        print_json(approval_json(entry))
+    else:
+        say(f"{entry.id} is {entry.state}.")
+
+
+def _json(found: ApprovalEntry | ApprovalStatus) -> dict[str, Json]:
+    return approval_json(found) if isinstance(found, ApprovalEntry) else status_json(found)
+
+
+def _say(entry: ApprovalEntry) -> None:
+    say(f"{entry.id}: {entry.state}")
+    say(f"Would be approved: {entry.summary()}")
+    for rule in entry.rules:
+        tools = " ".join(tool.text for tool in rule.tools)
+        say(f"Needed: {rule.quorum} of {', '.join(rule.approvers)} for {tools}")
+    say(f"Resources: {_one_line([*entry.resources])}")
+    say(f"Opened by {entry.opened_by} at {instant(entry.opened_at)}, task {entry.task}")
+    if entry.link is not None:
+        say(f"Under link {entry.link.depth} ({entry.link.standing}), which narrowed:")
+        for change in entry.link.changes:
+            say(f"  {change}", 300)
+        say(f"  grant: {_one_line(entry.link.grant.to_json())}", 4000)
+    for act in entry.acts:
+        dead = "" if act.counts else " (the key was withdrawn: does not count)"
+        say(f"{instant(act.at)} {act.person} {act.verdict}: {act.reason}{dead}")
+    if entry.used_by:
+        say(f"Used by {entry.used_by}")
+    say("Written by agents, shown as text and checked for nothing:")
+    if entry.arguments is None:
+        say("| arguments were erased")
+    for name, value in (entry.arguments or {}).items():
+        say(f"| {clean(name)} = {_one_line(value)}", 4000)
+    say(f"| purpose: {entry.purpose}", 300)
+    say(f"| claimed cause: {entry.claimed_cause or 'none'}")
+    if entry.link is not None:
+        say(f"| holder calls itself: {entry.link.claimed_name}")
+
+
+def _one_line(value: Json) -> str:
+    """Return JSON on one line in ASCII: a value cannot reverse, hide or forge a line."""
+    return canonical.text_of(value).encode("ascii", "backslashreplace").decode()

@@ -1,0 +1,100 @@
+"""`delegation assert`: guardrails as tests, on a store, at a service, or on token files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from delegation import canonical
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.cli.console import (
+    DENIED,
+    USAGE,
+    JsonOption,
+    fail,
+    print_json,
+    print_text,
+    read_text,
+)
+from delegation.cli.place import as_answered
+from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.errors import MalformedError
+from delegation.graph import assessment_json, assessment_text, junit
+from delegation.identity.keyring import PublicRing
+from delegation.lineage.guardrails import Guardrail, assess, forests_of, parse_guardrails
+from delegation.tokens.token import Token
+
+
+def assert_(
+    guardrails: Annotated[str, typer.Argument(help="TOML file of guardrails, or -.")],
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    task: Annotated[str | None, typer.Option(help="Only this task and its relatives.")] = None,
+    token: Annotated[
+        list[Path] | None, typer.Option(help="Look at this token file instead of a store; repeat.")
+    ] = None,
+    tools: Annotated[
+        Path | None, typer.Option(help="With --token: JSON list of the catalogue's tools.")
+    ] = None,
+    issuer: Annotated[
+        Path | None, typer.Option(help="With --token: JSON of the issuer's public keys.")
+    ] = None,
+    ended: Annotated[bool, typer.Option("--ended", help="Also links that no longer hold.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail, too, where a guardrail is about no link.")
+    ] = False,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that no chain breaks a guardrail. Exit code 3 when one does, with the link to narrow."""
+    text = read_text(guardrails)
+    rules = parse_guardrails(text)  # here as well: a broken file is no answer of a service
+    told: dict[str, Any]
+    if token:
+        if tools is None or issuer is None:
+            fail("Token files need --tools and --issuer.", "Name both.", code="usage", status=USAGE)
+        told = _offline(rules, token, tools, issuer, ended=ended)
+    else:
+        with opened(store, url) as place:
+            told = place.assert_guardrails(text, task, ended=ended)
+    with as_answered():
+        words, xml = assessment_text(told), junit(told)
+        verdicts = told["guardrails"]
+        if [verdict["name"] for verdict in verdicts] != [rule.name for rule in rules]:
+            raise KeyError("guardrails")  # an answer about other rules says nothing of these
+        holds = all(verdict["holds"] is True for verdict in verdicts)
+        idle = any(not verdict["links"] for verdict in verdicts)
+    if junit_file is not None:
+        try:
+            junit_file.write_text(xml, encoding="utf-8")
+        except (OSError, ValueError):
+            fail("The JUnit file cannot be written.", "Name a file in a folder that is there.")
+    if as_json:
+        print_json(told)
+    else:
+        print_text(words)
+    raise typer.Exit(0 if holds and not (strict and idle) else DENIED)
+
+
+def _offline(
+    rules: tuple[Guardrail, ...], files: list[Path], tools: Path, issuer: Path, *, ended: bool
+) -> dict[str, Any]:
+    ring = PublicRing.from_json(canonical.parse(read_text(str(issuer)), what="The issuer's keys"))
+    listed = canonical.parse(read_text(str(tools)), what="The tools")
+    if not isinstance(listed, list):
+        raise MalformedError("The tools", wanted="a list of tools")
+    # Revisions are counted by the service: here each tool counts as it is, whatever a root pins.
+    newest = {tool.name: ((0, tool),) for tool in map(Tool.from_json, listed)}
+    if len(newest) != len(listed):
+        raise MalformedError("The tools", wanted="a list without two definitions of one tool")
+    read = [Token.read(read_text(str(file)), ring) for file in files]
+    catalogue = Catalogue(0, newest)
+    return assessment_json(
+        assess(rules, forests_of(read, catalogue, at=int(time.time()), ended=ended))
+    )

@@ -1,0 +1,151 @@
+"""Commands on what stands: revoke, suspend, resume, freeze, unfreeze."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from delegation.authority.explain import instant
+from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.judge.facts import EVERYTHING
+from delegation.judge.lease import Barrier
+from delegation.lineage.feed import Revocation
+from delegation.lineage.preview import Preview
+from delegation.messages.standing import change_json, freeze_json, preview_json
+
+Kind = Annotated[str, typer.Argument(help="link, task, agent, key, owner, tool or system.")]
+Name = Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")]
+Reason = Annotated[str, typer.Option(help="Why, for the record.")]
+Wait = Annotated[
+    bool, typer.Option(help="Return when every verifier elsewhere has applied it, or time has.")
+]
+Dry = Annotated[bool, typer.Option("--preview", help="Only say what would end; change nothing.")]
+SHOWN = 10  # links that a preview lists
+
+
+def revoke(
+    kind: Kind,
+    subject: Name,
+    *,
+    reason: Reason = "",
+    wait: Wait = False,
+    preview: Dry = False,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a subject and everything below it. There is no way back."""
+    with opened(store, url) as place:
+        if preview:
+            _show(place.preview(kind, subject), as_json=as_json)
+            return
+        done = place.revoke(kind, subject, reason, wait=wait)
+    _say(done, "revoked", as_json=as_json)
+
+
+def suspend(
+    kind: Kind,
+    subject: Name,
+    *,
+    reason: Reason = "",
+    wait: Wait = False,
+    preview: Dry = False,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a subject and everything below it until it is resumed."""
+    with opened(store, url) as place:
+        if preview:
+            _show(place.preview(kind, subject), as_json=as_json)
+            return
+        done = place.suspend(kind, subject, reason, wait=wait)
+    _say(done, "suspended", as_json=as_json)
+
+
+def resume(
+    kind: Kind,
+    subject: Name,
+    *,
+    reason: Reason = "",
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a suspension."""
+    with opened(store, url) as place:
+        done = place.resume(kind, subject, reason)
+    _say(done, "resumed", as_json=as_json)
+
+
+def freeze(
+    *,
+    reason: Reason = "",
+    wait: Wait = True,
+    preview: Dry = False,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Suspend everything: no call is allowed until `unfreeze`. Prints a receipt."""
+    with opened(store, url) as place:
+        if preview:
+            _show(place.preview(*EVERYTHING), as_json=as_json)
+            return
+        found = place.freeze(reason, wait=wait)
+    if as_json:
+        print_json(freeze_json(found))
+        return
+    last = found.last_allowance
+    say(f"frozen at {instant(found.change.at)}, epoch {found.change.epoch}")
+    allowed = "none" if last is None else f"{last.id} at {instant(last.at)}, {last.tool}"
+    say(f"last call allowed: {allowed}")
+    _say_barrier(found.change.barrier)
+    if found.receipt is not None:
+        say(f"receipt: {found.receipt}", limit=20_000)
+
+
+def unfreeze(
+    *,
+    reason: Reason = "",
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a freeze."""
+    with opened(store, url) as place:
+        done = place.resume(*EVERYTHING, reason)
+    _say(done, "resumed", as_json=as_json)
+
+
+def _say(done: Revocation, word: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(change_json(done))
+        return
+    say(f"{word} {done.subject.kind} {done.subject.id}, epoch {done.epoch}")
+    _say_barrier(done.barrier)
+
+
+def _say_barrier(barrier: Barrier | None) -> None:
+    if barrier is None:
+        return
+    if barrier.is_confirmed:
+        say(f"confirmed by all {len(barrier.confirmed)} verifiers elsewhere")
+    else:
+        silent = ", ".join(barrier.silent)
+        say(f"waited until no lease can hold; not confirmed by {silent}")
+
+
+def _show(found: Preview, *, as_json: bool) -> None:
+    if as_json:
+        print_json(preview_json(found))
+        return
+    more = "" if found.is_complete else " or more"
+    say(
+        f"would end {len(found.links)}{more} active links of {len(found.holders)} holders "
+        f"in {len(found.tasks)} tasks; {found.surviving} active links beside them would go on"
+    )
+    for link in found.links[:SHOWN]:
+        say(f"  {link}")

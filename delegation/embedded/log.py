@@ -1,0 +1,136 @@
+"""The tamper-evident log, asked of the store: checkpoints, proofs, tiles, and keeping it up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from delegation.authority.fields import integer
+from delegation.authority.ids import DecisionId, LinkId
+from delegation.tracker.log import LogDesk, LogStatus
+from delegation.tracker.retention import DAY, MIN_DAYS, erase
+from delegation.tracker.work import Store
+from delegation.transparency.audit import Finding
+from delegation.transparency.checkpoint import Checkpoint
+from delegation.transparency.evidence import LogProof
+from delegation.transparency.tile import parse_path
+
+LOG_SECONDS: Final = 0.5  # between two looks: a checkpoint is less than a second behind
+ERASE_SECONDS: Final = 3600.0
+
+
+class LogReview:
+    """The log's questions and deeds. A service keeps it up to date; without one, `update_log` does.
+
+    What is answered is under the newest checkpoint: up to a second of records may not be yet.
+    """
+
+    _log: LogDesk
+    _store: Store
+    _clock: Callable[[], int]
+
+    def update_log(self) -> LogStatus:
+        """Give what was recorded its place, sign, write tiles; return how far the log is.
+
+        Raises:
+            LogStoppedError: What was signed before is not the beginning of what there is now.
+        """
+        self._log.update(at=self._clock())
+        return self._log.status()
+
+    def keep_log(self, *, retain_days: int = 0) -> None:
+        """Keep the log up to date in a thread of this process until `close`.
+
+        Args:
+            retain_days: Erase arguments, salts and proofs of decisions that are older, once an hour;
+                at least 190, or 0 to keep them for ever.
+
+        Raises:
+            MalformedError: `retain_days` is something between.
+        """
+        log, store, clock = self._log, self._store, self._clock
+        store.keep("log", LOG_SECONDS, lambda: log.update_if_due(at=clock()), at_end=True)
+        if retain_days:
+            integer("retain_days", retain_days, MIN_DAYS)
+
+            def erase_old() -> None:
+                at = clock()
+                erase(store, before=at - retain_days * DAY, at=at)
+
+            store.keep("retention", ERASE_SECONDS, erase_old)
+
+    def log_status(self) -> LogStatus:
+        """Return how far the log is, and with which keys it is signed."""
+        return self._log.status()
+
+    def log_checkpoint(self) -> Checkpoint:
+        """Return the newest signed checkpoint.
+
+        Raises:
+            NotFoundError: There is none yet.
+        """
+        with self._log.reading() as log:
+            return log.head()
+
+    def log_tile(self, path: str) -> bytes:
+        """Return a tile's bytes by its path (C2SP tlog-tiles), as far as it is signed.
+
+        Raises:
+            MalformedError: The path names no tile.
+            NotFoundError: The log is not that far.
+        """
+        tile = parse_path(path)
+        with self._log.reading() as log:
+            return log.tile(tile, size=log.head().size)
+
+    def log_inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """Return the path of an entry in the tree of this size.
+
+        Raises:
+            NotFoundError: There is no such entry under the newest checkpoint.
+        """
+        with self._log.reading() as log:
+            return log.inclusion(index, size=size)
+
+    def log_consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return what shows that the log of `old` entries is the beginning of that of `new`.
+
+        Raises:
+            NotFoundError: There is no such pair of trees under the newest checkpoint.
+        """
+        with self._log.reading() as log:
+            return log.consistency(old, new)
+
+    def decision_proof(self, decision: DecisionId | str) -> LogProof:
+        """Return the proof that a decision stands in the log; `LogProof.verify` believes it.
+
+        Raises:
+            NotFoundError: There is no such decision, or no checkpoint covers it yet.
+        """
+        with self._log.reading() as log:
+            return log.proof("decision", decision)
+
+    def link_proof(self, link: LinkId | str) -> LogProof:
+        """Return the proof that a link stands in the log.
+
+        Raises:
+            NotFoundError: There is no such link, or no checkpoint covers it yet.
+        """
+        with self._log.reading() as log:
+            return log.proof("link", link)
+
+    def compare_log(self) -> Sequence[Finding]:
+        """Compare every record with its leaf; return what differs."""
+        return self._log.compare(at=self._clock())
+
+    def rebuild_log(self) -> int:
+        """Write all tiles again from the database; return how many."""
+        return self._log.rebuild(at=self._clock())
+
+    def restart_log(self) -> str:
+        """Begin a new log, under a new name, with all that is recorded; return its name."""
+        return self._log.restart()
+
+    def erase(self, *, before: int) -> int:
+        """Erase arguments, salts and proofs of old decisions; see `tracker.retention.erase`."""
+        return erase(self._store, before=before, at=self._clock())

@@ -1,0 +1,47 @@
+"""What a reconciliation says: words for people, JSON for programs."""
+
+from __future__ import annotations
+
+from delegation.canonical import Json
+from delegation.graph.names import clean
+from delegation.lineage.mediation import BYPASSES, Reconciliation
+
+
+def reconciliation_text(found: Reconciliation) -> str:
+    """Return counts by kind, then what is listed, line by line."""
+    read = f"{found.lines} lines, {found.decisions} allowed decisions in their time."
+    verdict = "Bypassed" if found.is_bypassed else "Nothing was executed but what was allowed"
+    lines = [f"{verdict}: {read}" if found.lines else "The log is empty."]
+    for kind, count in found.to_counts().items():
+        mark = "!" if kind in BYPASSES else " "
+        lines.append(f"{mark} {count:>6}  {kind.replace('_', ' ')}")
+    for one in found.findings:
+        place = f"line {one.line}" if one.line else "no line"
+        named = " ".join(filter(None, (one.decision, clean(one.tool))))
+        lines.append(f"{place}: {one.kind.replace('_', ' ')}: {named} {clean(one.message, 300)}")
+    listed = len(found.findings)
+    rest = sum(found.counts.values()) - listed
+    if rest:
+        lines.append(f"and {rest} more")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def reconciliation_json(found: Reconciliation) -> dict[str, Json]:
+    """Return the whole as JSON."""
+    return {
+        "bypassed": found.is_bypassed,
+        "lines": found.lines,
+        "decisions": found.decisions,
+        "counts": {str(kind): count for kind, count in found.to_counts().items()},
+        "findings": [
+            {
+                "kind": one.kind,
+                "bypass": one.kind in BYPASSES,
+                "line": one.line,
+                "decision": one.decision,
+                "tool": one.tool,
+                "message": one.message,
+            }
+            for one in found.findings
+        ],
+    }

@@ -1,0 +1,119 @@
+"""Reported decisions: what a verifier outside the store did is recorded, and judged as of then.
+
+A report is never dropped because the service would have decided otherwise: the call was made. What
+speaks against it is recorded beside it, as a conflict for reviewers to find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from delegation.authority.ids import DecisionId
+from delegation.authority.refusal import Refusal
+from delegation.canonical import b64u
+from delegation.judge.decision import Decision, Denial, trail
+from delegation.judge.facts import Facts
+from delegation.judge.outside import why_not_outside
+from delegation.judge.settle import RECORD_STEP, Judged, Settlement
+from delegation.judge.standing import STEP, Called, deny_without_standing
+
+MAX_AGE: Final = 7 * 24 * 3600  # seconds; a report of an older decision is refused
+MAX_AHEAD: Final = 5  # seconds that a verifier's clock may be ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A decision as it is reported.
+
+    Args:
+        judged: The call after steps 1 to 8, as of then.
+        token_format: `biscuit` or `macaroon`.
+        decision: The id that the verifier gave.
+        at: When it was decided, Unix seconds of the verifier.
+        denied: The code with which the verifier denied it; None if it allowed it.
+        was_used: Whether the same proof was used before, in another decision.
+        needs_service: Why only the service settles calls of this task; empty if nothing does.
+    """
+
+    judged: Judged
+    token_format: str
+    decision: DecisionId
+    at: int
+    denied: str | None
+    was_used: bool
+    needs_service: tuple[str, ...]
+
+
+def settle_reported(
+    reported: Reported, now: Facts, then: Facts
+) -> tuple[Settlement, Denial | None]:
+    """Return what is recorded, and why the service would have denied the call, if it would.
+
+    Nothing is charged: a chain or task with budgets is settled by the service alone, and a report
+    of one is a conflict.
+
+    Args:
+        reported: The report, whose token and proof verified as of then.
+        now: What the store knows in this transaction.
+        then: What it knew when the decision was made, less the bound of a lease.
+    """
+    judged = reported.judged
+    chain = judged.chain
+    made = Decision(
+        id=reported.decision,
+        at=reported.at,
+        denial=_denial(reported.denied),
+        tool=judged.access.tool,
+        task=chain.origin.task,
+        links=tuple(link.id for link in chain.links),
+        holder=b64u(chain.leaf.holder_key),
+        claimed_cause=judged.access.cause,
+        steps=trail(None if reported.denied is None else STEP),
+    )
+    if reported.denied is not None:
+        return Settlement(made, (), (), now.epoch), None
+    cleared = judged.outcome
+    if not isinstance(cleared, Denial):
+        made = Decision(
+            id=made.id,
+            at=made.at,
+            denial=None,
+            tool=made.tool,
+            task=made.task,
+            links=made.links,
+            holder=made.holder,
+            arguments=cleared.arguments,
+            cost={"calls": 1},
+            valid_until=reported.at + 1,
+            steps=made.steps,
+            claimed_cause=made.claimed_cause,
+        )
+    resources = () if isinstance(cleared, Denial) else cleared.resources
+    return Settlement(made, (), resources, now.epoch), _conflict(reported, now, then)
+
+
+def _denial(code: str | None) -> Denial | None:
+    if code is None:
+        return None
+    refusal = Refusal(code, "A verifier outside the store denied the call.")
+    return Denial.at(STEP, refusal)
+
+
+def _conflict(reported: Reported, now: Facts, then: Facts) -> Denial | None:
+    judged = reported.judged
+    if isinstance(judged.outcome, Denial):
+        return judged.outcome
+    if reported.was_used or now.is_nonce_used:
+        used = Refusal("replayed", "The proof was used in another decision, too.", "proof.jti")
+        return Denial.at(RECORD_STEP, used)
+    reason = why_not_outside(
+        reported.token_format, judged.chain, judged.outcome, reported.needs_service
+    )
+    if reason is not None:
+        alone = Refusal(
+            "not_settled_here", "Only the service could settle such a call.", "", reason
+        )
+        return Denial.at(STEP, alone)
+    called = Called(judged.access.tool, judged.outcome.system)
+    return deny_without_standing(judged.chain, called, then, reported.at)

@@ -1,0 +1,32 @@
+"""Guardrails: rules over all chains, as tests that fail with the shortest witness.
+
+Pure: `assess` looks at recorded links and the catalogue, wherever they come from.
+"""
+
+from __future__ import annotations
+
+from delegation.lineage.guardrails.assessment import (
+    Assessment,
+    Guardrail,
+    Verdict,
+    Violation,
+    assess,
+)
+from delegation.lineage.guardrails.conditions import Broken, Condition
+from delegation.lineage.guardrails.forest import Forest
+from delegation.lineage.guardrails.grammar import KINDS, parse_guardrails
+from delegation.lineage.guardrails.offline import forests_of
+
+__all__ = [
+    "KINDS",
+    "Assessment",
+    "Broken",
+    "Condition",
+    "Forest",
+    "Guardrail",
+    "Verdict",
+    "Violation",
+    "assess",
+    "forests_of",
+    "parse_guardrails",
+]

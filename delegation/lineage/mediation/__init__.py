@@ -1,0 +1,33 @@
+"""Mediation: what services say they executed, held against what was decided. Pure."""
+
+from __future__ import annotations
+
+from delegation.lineage.mediation.findings import (
+    BYPASSES,
+    Finding,
+    FindingKind,
+    Reconciliation,
+    Recorded,
+    Verify,
+)
+from delegation.lineage.mediation.tool_log import (
+    MAX_LINE,
+    Execution,
+    UnreadableLineError,
+    read_line,
+    write_line,
+)
+
+__all__ = [
+    "BYPASSES",
+    "MAX_LINE",
+    "Execution",
+    "Finding",
+    "FindingKind",
+    "Reconciliation",
+    "Recorded",
+    "UnreadableLineError",
+    "Verify",
+    "read_line",
+    "write_line",
+]

@@ -1,0 +1,25 @@
+"""Tightening: what recorded use speaks for, as a narrower grant with evidence. Pure."""
+
+from __future__ import annotations
+
+from delegation.lineage.tightening.proposal import (
+    MINIMUM,
+    Proposal,
+    Refused,
+    Tightening,
+    TightenKind,
+    Use,
+    propose,
+    replay,
+)
+
+__all__ = [
+    "MINIMUM",
+    "Proposal",
+    "Refused",
+    "TightenKind",
+    "Tightening",
+    "Use",
+    "propose",
+    "replay",
+]

@@ -1,0 +1,1 @@
+"""`make bench`: what DESIGN promises in numbers, measured beside its floors in one run."""

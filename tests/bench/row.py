@@ -1,0 +1,65 @@
+"""One measured row, as `bench.json` keeps it and `docs/performance.md` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured, on what, beside which floor of the same run.
+
+    Args:
+        family: The table it stands in.
+        what: The work.
+        subject: Who did it: this project in a format or on a database, or the floor.
+        depth: Links of the chain.
+        links: Links in the store.
+        workers: Processes of the service.
+        clients: Connections, or calls in flight.
+        median_us: Median time of one call in microseconds.
+        p99_us: Its 99th percentile, where the load generator says so.
+        per_second: Calls in a second; the median of the rounds.
+        cpu_us: Processor time of the serving processes for one call.
+        bytes: Size on the wire.
+        megabytes: Resident memory, in units of 2**20 bytes.
+        floor: The subject of the same run that `ratio_to_floor` compares with.
+        ratio_to_floor: Time over the floor's time, rate over its rate, bytes over its bytes.
+        reach: What is to be reached, such as `<= 2.0`, of the ratio or else of the figure.
+        met: Whether it was.
+        skipped: Why nothing was measured.
+    """
+
+    family: str
+    what: str
+    subject: str
+    depth: int | None = None
+    links: int | None = None
+    workers: int | None = None
+    clients: int | None = None
+    median_us: float | None = None
+    p99_us: float | None = None
+    per_second: float | None = None
+    cpu_us: float | None = None
+    bytes: int | None = None
+    megabytes: float | None = None
+    floor: str | None = None
+    ratio_to_floor: float | None = None
+    reach: str | None = None
+    met: bool | None = None
+    skipped: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the row without what it does not have."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def is_met(reach: str, value: float) -> bool:
+    """Return whether a figure keeps to a bound such as `<= 2.0` or `>= 0.8`."""
+    sign, bound = reach.split()[:2]
+    return value <= float(bound) if sign == "<=" else value >= float(bound)
+
+
+def rounded(value: float) -> float:
+    """Return three significant digits: more would be noise."""
+    return float(f"{value:.3g}")

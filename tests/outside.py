@@ -1,0 +1,47 @@
+"""A verifier in a process of its own: settles calls without pause and says when each was acted on.
+
+Run as a program with one JSON argument; prints one JSON line for each call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from delegation import Access, HolderKey, Token
+from delegation.client import AsyncClient
+from delegation.integrations.boottime import boottime
+from delegation.integrations.in_process import InProcessVerifier
+from delegation.integrations.spool import Spool
+from delegation.judge.outside import LocalDecision
+
+
+async def run(told: dict) -> None:
+    """Settle calls until this process is ended."""
+    client = AsyncClient(told["url"], api_key=told["api_key"], attempts=1)
+    verifier = InProcessVerifier(client, spool=Spool(told["spool"]), fallback="refuse")
+    holder = HolderKey("a", bytes.fromhex(told["seed"]))
+    access = Access("files.read", {"path": "/a"}, told["audience"], purpose="desk")
+    token = Token.read(told["token"], await client.public_ring())
+    while True:
+        proof = holder.prove(token, access)
+        try:
+            decision = await verifier.check(told["token"], proof, access)
+        except Exception as error:  # noqa: BLE001  # told to the test, which knows what may happen
+            said = {"acted": None, "code": type(error).__name__, "id": ""}
+        else:
+            # As a guard does: the clock is read, and the answer acted on at that very instant or not.
+            now = boottime()
+            is_acted = (
+                isinstance(decision, LocalDecision) and bool(decision) and decision.is_fresh(now)
+            )
+            code = None if decision.denial is None else decision.denial.code
+            said = {"acted": now if is_acted else None, "code": code, "id": decision.id}
+        said["replica"] = verifier.local.follower.replica
+        print(json.dumps(said), flush=True)
+        await asyncio.sleep(0.002)
+
+
+if __name__ == "__main__":
+    asyncio.run(run(json.loads(sys.argv[1])))

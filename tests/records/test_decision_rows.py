@@ -1,0 +1,47 @@
+"""A decision's row comes back as it was written, on both engines."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from delegation import canonical
+from delegation.records.tables import DECISIONS
+
+
+def rows(world) -> list:
+    """Return all decisions in the order of their numbers."""
+    with world.tracker._store.read() as reader:
+        return reader._connection.execute(select(DECISIONS).order_by(DECISIONS.c.sequence)).all()
+
+
+def test_every_column_comes_back_as_it_was_written(world) -> None:
+    """Bytes, truth, integers, nothing and hostile text survive the one value that a batch travels as."""
+    odd = 'a "q" \\ \u00e9 \U0001f468 {x}'
+    send = {"to": "ana@acme.example", "body": odd}
+    token = world.chain("boss", "aide")
+    allowed = world.check(token, "aide", world.access("mail.send", **send))
+    denied = world.check(token, "aide", world.access("ops.restart", host="a"))
+    unproven = world.check(token, "boss")
+    found = {row.id: row for row in rows(world)}
+    assert [found[d.id].sequence for d in (allowed, denied, unproven)] == sorted(
+        row.sequence for row in found.values()
+    )
+    row = found[allowed.id]
+    assert (row.allowed, row.step, row.code, row.denied_depth) == (True, None, None, None)
+    assert len(row.arguments_salt) == 16
+    sent = canonical.text_of(send).encode()
+    tag = b"dct-arguments-v1" + bytes(row.arguments_salt)
+    assert bytes(row.arguments_digest) == canonical.digest(tag, sent)
+    assert canonical.parse(row.access)["arguments"] == send
+    assert canonical.parse(row.arguments)["body"] == odd
+    assert row.at == world.at
+    row = found[denied.id]
+    assert (row.allowed, row.step) == (False, denied.denial.step)
+    assert len(row.arguments_digest) == 32
+    row = found[unproven.id]
+    assert (row.allowed, bytes(row.arguments_digest), row.arguments_salt) == (False, b"", None)
+    assert (row.task, row.link, row.access, row.proof) == (None, None, None, None)
+    for row in found.values():
+        assert canonical.parse(row.links) == (
+            [] if row.task is None else [k.id for k in token.chain.links]
+        )
