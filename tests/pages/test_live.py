@@ -147,3 +147,29 @@ def test_events_need_a_session_a_task_and_a_cursor(world: World) -> None:
     assert browser.get(path).status_code == 503
     service = Browser(world, role="operator", name="op")
     assert service.get("/tasks/tsk_none/events").status_code == 404
+
+
+def test_a_stream_ends_when_the_server_is_told_to_stop(world: World, monkeypatch) -> None:
+    """The server waits for its answers to end: a stream must not hold it up."""
+
+    class Server:
+        should_exit = False
+
+        def handle_exit(self, *_: object) -> None:
+            """Stand where uvicorn's own handler stands."""
+
+    server = Server()
+    monkeypatch.setattr("signal.getsignal", lambda _: server.handle_exit)
+    browser = Browser(world)
+    start = world.tracker.news(world.task.id, after=None).cursor
+
+    async def follow() -> None:
+        hub = Hub(world.tracker, poll=0.01, heartbeat=3600)
+        stream = hub.follow(world.task.id, secret_of(browser), start)
+        await anext(stream)
+        await anext(stream)
+        server.should_exit = True
+        assert [part async for part in stream] == []
+        assert hub.open == 0
+
+    asyncio.run(asyncio.wait_for(follow(), PATIENCE))
