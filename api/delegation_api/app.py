@@ -17,7 +17,18 @@ from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
-from delegation_api.pages import agents, assets, calls, findings, home, login, revoke
+from delegation_api.pages import (
+    agents,
+    assets,
+    calls,
+    findings,
+    home,
+    live,
+    login,
+    maps,
+    revoke,
+    timeline,
+)
 from delegation_api.pages import approvals as page_approvals
 from delegation_api.pages import links as page_links
 from delegation_api.pages import questions as page_questions
@@ -37,6 +48,7 @@ from delegation_api.routers import (
     tasks,
     verify,
 )
+from delegation_api.routers import maps as task_maps
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 from delegation_api.webhooks import Webhooks
@@ -67,6 +79,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.keys = KeyCache(tracker)
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
+    app.state.live = live.Hub(tracker)
     app.state.waiting = Waiting(tracker)
     app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
     if app.state.webhooks.hooks:
@@ -74,11 +87,36 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
             raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
         tracker.on_approval(app.state.webhooks.tell)
     problems.install(app)
-    api = (tasks, registry, desk, standing, approvals, records, log, health, oversight, questions)
-    for part in api:
+    for part in (
+        tasks,
+        task_maps,
+        registry,
+        desk,
+        standing,
+        approvals,
+        records,
+        log,
+        health,
+        oversight,
+        questions,
+    ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
-    pages = (assets, login, home, page_tasks, page_links, calls)
-    for part in (*pages, page_approvals, agents, page_questions, findings, revoke):
+    for part in (
+        assets,
+        login,
+        home,
+        page_tasks,
+        page_links,
+        calls,
+        maps,
+        timeline,
+        live,
+        page_approvals,
+        agents,
+        page_questions,
+        findings,
+        revoke,
+    ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)

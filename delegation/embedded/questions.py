@@ -133,7 +133,7 @@ class Questions(Review):
         earlier = Moment(vs, past=True)
         with self._store.read() as reader:
             if task is not None:
-                found("task", task, reader.task(TaskId(task)))
+                found("task", task, reader.task(TaskId(task), at=later.at))
             ground = Ground(is_open=task is None, task=task)
             then = questions.survey_of(reader, ground, earlier)
             also = replace(ground, also_open_at=vs if task is None else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypedDict, TypeVar
 
 from delegation.authority.catalogue import Catalogue
@@ -11,7 +11,10 @@ from delegation.errors import NotFoundError
 from delegation.graph.view import LineageView
 from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.news import Cursor, News
+from delegation.lineage.outline import TaskOutline
 from delegation.tracker.work import Agent, DecisionDetail, Store
 
 _T = TypeVar("_T")
@@ -89,6 +92,42 @@ class Review:
         """
         with self._store.read() as reader:
             return found("link", link, reader.link(LinkId(link), **self._seen(at)))
+
+    def outline(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> TaskOutline:
+        """Return a task with outlines of its links: what a map needs of thousands of them.
+
+        Raises:
+            NotFoundError: There is no such task, or there was none then.
+        """
+        with self._store.read() as reader:
+            return found("task", task_id(task), reader.outline(task_id(task), **self._seen(at)))
+
+    def news(self, task: TaskId | str, *, after: Cursor | None, limit: int = PAGE) -> News:
+        """Return what was recorded of a task since then; nothing but the newest cursor without one."""
+        with self._store.read() as reader:
+            numbers = reader.numbers()
+            newest = Cursor(numbers["link"], numbers["decision"], numbers["epoch"])
+            if after is None:
+                return News(newest)
+            made = DecisionFilter(task=TaskId(task))
+            return News(
+                newest,
+                tuple(
+                    LinkId(i) for _, i in reader.links_after(TaskId(task), after.link, limit=limit)
+                ),
+                tuple(reader.decisions(made, after=after.decision, limit=limit)),
+                after.epoch != newest.epoch,
+            )
+
+    def numbers(self) -> Mapping[str, int]:
+        """Return the numbers that only grow: whoever sees none of them move missed nothing."""
+        with self._store.read() as reader:
+            return reader.numbers()
+
+    def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
+        """Return the revocations of these ids of links, tasks, agents and keys, oldest first."""
+        with self._store.read() as reader:
+            return reader.revocations_of(subjects)
 
     def links(
         self,

@@ -1,12 +1,15 @@
 """A tidy tree by contour packing: columns by depth, no box on another, O(links x depth).
 
-Each subtree is packed as high as its outline allows beside the one before it; a parent stands at the
-middle of its children. Iterative and deterministic: the same forest gives the same picture.
+Each subtree is packed as high as its outline allows beside the one before it, so a leaf slides up
+beside its sibling's subtree. A parent stands at the middle of its children, but on the selected path
+at the height of its child there: the path is one straight line. Iterative and deterministic: the same
+forest gives the same picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 
@@ -24,7 +27,11 @@ class Place:
 
 
 def tidy(
-    roots: Sequence[int], children: Sequence[Sequence[int]], heights: Sequence[float], gap: float
+    roots: Sequence[int],
+    children: Sequence[Sequence[int]],
+    heights: Sequence[float],
+    gap: float,
+    path: AbstractSet[int] = frozenset(),
 ) -> list[Place]:
     """Return a place for every node.
 
@@ -33,6 +40,7 @@ def tidy(
         children: For each node its children, in drawing order.
         heights: For each node its height.
         gap: Least distance between two nodes of one column.
+        path: Nodes from a root to the selected one; their middles stand at one height.
     """
     columns, order = _depth_first(roots, children)
     offset = [0.0] * len(heights)  # of a node's top within the frame of its parent's subtree
@@ -44,6 +52,10 @@ def tidy(
         top = 0.0
         if children[node]:
             first, last = children[node][0], children[node][-1]
+            if node in path:
+                on_path = (child for child in children[node] if child in path)
+                first = next(on_path, first)
+                last = first if first in path else last
             middle = (offset[first] + offset[last] + heights[last]) / 2
             top = middle - height / 2
         for child in children[node]:

@@ -20,8 +20,9 @@ from delegation.lineage.entry import LinkEntry
 from delegation.records import links
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.approvals import living_acts, lock
+from delegation.records.people_tables import API_KEYS
 from delegation.records.standing import path
-from delegation.records.tables import API_KEYS, TASKS
+from delegation.records.tables import TASKS
 from delegation.tracker.approval_work import ApprovalFilter, NewAct
 
 _MOST_TASKS = 16  # child tasks nest no deeper than chains

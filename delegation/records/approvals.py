@@ -25,7 +25,7 @@ from delegation.judge.facts import Query
 from delegation.judge.settle import Settlement
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.numbers import take_number
-from delegation.records.tables import API_KEYS
+from delegation.records.people_tables import API_KEYS
 
 _CLASS: Final = 0x61707276  # one class of advisory locks of ours: "aprv"
 _NEWEST: Final = (

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, Select, select, text
 
 from delegation import canonical
 from delegation.authority.access import Access
@@ -18,6 +18,7 @@ from delegation.canonical import Json
 from delegation.judge.decision import Decision, Denial, Outcome, Step
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.filter import DecisionFilter
 from delegation.records import flow
 from delegation.records.tables import DECISIONS
 from delegation.tracker.work import DecisionDetail
@@ -230,3 +231,26 @@ def _list(text: str) -> list[Json]:
 
 def _object(text: str | None) -> dict[str, Json]:
     return cast("dict[str, Json]", canonical.parse(text)) if text else {}
+
+
+def filtered(
+    wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
+) -> Select[Any]:
+    """Return the query for a listing of decisions; backwards with `newest`."""
+    query = select(DECISIONS).where(DECISIONS.c.sequence > after)
+    for column, value in (
+        (DECISIONS.c.task, wanted.task),
+        (DECISIONS.c.link, wanted.link),
+        (DECISIONS.c.tool, wanted.tool),
+        (DECISIONS.c.code, wanted.code),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.allowed is not None:
+        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
+    if wanted.since is not None:
+        query = query.where(DECISIONS.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(DECISIONS.c.at < wanted.until)
+    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+    return query.order_by(order).limit(limit)

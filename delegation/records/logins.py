@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, insert, select
 
-from delegation.records.tables import API_KEYS, LOGINS
+from delegation.records.people_tables import API_KEYS, LOGINS
 from delegation.tracker.work import Login, LoginKind
 
 

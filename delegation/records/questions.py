@@ -13,10 +13,11 @@ from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
 from delegation.records import decisions
 from delegation.records.database import upsert
+from delegation.records.people_tables import DISMISSALS
 from delegation.records.search import keys_of, search
 from delegation.records.shelves import Shelves
 from delegation.records.survey import survey
-from delegation.records.tables import DECISIONS, DISMISSALS
+from delegation.records.tables import DECISIONS
 
 
 class SqlQuestions:

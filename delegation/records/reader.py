@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, select
 
 from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
 from delegation.authority.chain import Chain
@@ -20,6 +20,7 @@ from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
+from delegation.lineage.outline import TaskOutline
 from delegation.lineage.preview import Preview
 from delegation.lineage.usage import LastUse
 from delegation.records import (
@@ -36,6 +37,8 @@ from delegation.records.approval_rows import ApprovalRows
 from delegation.records.approvals import ApprovalBook
 from delegation.records.facts import counters, read_facts
 from delegation.records.numbers import read_numbers
+from delegation.records.outline import outlines
+from delegation.records.people_tables import API_KEYS
 from delegation.records.preview import preview
 from delegation.records.questions import SqlQuestions
 from delegation.records.reservation import reservations_of
@@ -44,11 +47,11 @@ from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
     ANNOUNCED,
-    API_KEYS,
     DECISIONS,
     LINKS,
     OUTCOMES,
     RENEWALS,
+    REVOCATIONS,
     TASKS,
     UNPROVEN,
 )
@@ -61,6 +64,8 @@ from delegation.tracker.work import (
     LoginKind,
     OutcomeReport,
 )
+
+_CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
 class SqlReader(SqlQuestions, ApprovalRows):
@@ -213,18 +218,40 @@ class SqlReader(SqlQuestions, ApprovalRows):
             entry = replace(entry, state=entry.state if is_over else "open", spent=spent)
         return Lineage(entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)))
 
+    def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
+        """Return a task with outlines of its links, or None."""
+        row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
+        if row is None or (past and row.opened_at > at):
+            return None
+        entry = self._task(row, at)
+        closed_at = row.closed_at
+        if past and not (closed_at is not None and closed_at <= at):
+            entry, closed_at = replace(entry, state="open"), None
+        drawn = outlines(self._connection, row, at=at, past=past)
+        return TaskOutline(entry, tuple(drawn), closed_at)
+
+    def numbers(self) -> Mapping[str, int]:
+        """Return how many links, decisions and revocations were ever recorded, and the like."""
+        return read_numbers(self._connection)
+
+    def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
+        """Return (sequence, id) of a task's links recorded after that one, in order."""
+        query = select(LINKS.c.sequence, LINKS.c.id).order_by(LINKS.c.sequence).limit(limit)
+        query = query.where(LINKS.c.task == task, LINKS.c.sequence > sequence)
+        return [(row.sequence, row.id) for row in self._connection.execute(query)]
+
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
-        found = self._connection.execute(_filtered(wanted, after, limit, newest=newest))
+        found = self._connection.execute(decisions.filtered(wanted, after, limit, newest=newest))
         return [decisions.entry_of(row) for row in found]
 
     def details(
         self, wanted: DecisionFilter, *, after: int, limit: int
     ) -> Sequence[DecisionDetail]:
         """Return the same with what was kept of each but its outcome and reservations."""
-        found = self._connection.execute(_filtered(wanted, after, limit))
+        found = self._connection.execute(decisions.filtered(wanted, after, limit))
         return [decisions.detail_of(row) for row in found]
 
     def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
@@ -315,6 +342,17 @@ class SqlReader(SqlQuestions, ApprovalRows):
         """Return all registered verifiers outside the store, by name."""
         return replicas.all_of(self._connection)
 
+    def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
+        """Return what was revoked, suspended or resumed of these ids, oldest first."""
+        found: list[Revocation] = []
+        for start in range(0, len(subjects), _CHUNK):
+            part = subjects[start : start + _CHUNK]
+            query = select(REVOCATIONS).where(
+                REVOCATIONS.c.id.in_(part), REVOCATIONS.c.act.in_(changes.SUBJECT_ACTS)
+            )
+            found += [changes.change_of(row) for row in self._connection.execute(query)]
+        return sorted(found, key=lambda revocation: revocation.epoch)
+
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
         """Return the API key whose secret has this SHA-256, or None."""
         query = select(API_KEYS).where(API_KEYS.c.digest == secret_digest)
@@ -344,28 +382,6 @@ class SqlReader(SqlQuestions, ApprovalRows):
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
         """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
-
-
-def _filtered(
-    wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
-) -> Select[Any]:
-    query = select(DECISIONS).where(DECISIONS.c.sequence > after)
-    for column, value in (
-        (DECISIONS.c.task, wanted.task),
-        (DECISIONS.c.link, wanted.link),
-        (DECISIONS.c.tool, wanted.tool),
-        (DECISIONS.c.code, wanted.code),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.allowed is not None:
-        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
-    if wanted.since is not None:
-        query = query.where(DECISIONS.c.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(DECISIONS.c.at < wanted.until)
-    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
-    return query.order_by(order).limit(limit)
 
 
 def _api_key(row: Row[Any]) -> ApiKey:

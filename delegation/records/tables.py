@@ -263,23 +263,6 @@ class RenewalRow(Table, table=True):
     at: int = Field(sa_type=BigInteger)
 
 
-class ApiKeyRow(Table, table=True):
-    """A caller that is no agent; only the digest of its secret is kept."""
-
-    __tablename__ = "api_key"
-    __table_args__ = (
-        CheckConstraint("role IN ('operator', 'service', 'reviewer', 'approver')", name="role"),
-    )
-    name: str = Field(primary_key=True)
-    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
-    role: str
-    audiences: str = Field(sa_type=Text)
-    at: int = Field(sa_type=BigInteger)
-    is_revoked: bool = False
-    person: str = ""
-    approves_as: str = Field(default="", sa_type=Text)
-
-
 class NumberRow(Table, table=True):
     """A number that only grows; see `records.numbers`."""
 
@@ -319,29 +302,6 @@ class OutcomeRow(Table, table=True):
     state: str
     detail: str = Field(sa_type=Text)
     by: str
-    at: int = Field(sa_type=BigInteger)
-
-
-class LoginRow(Table, table=True):
-    """A ticket or a session of a person; only the digest of its secret is kept."""
-
-    __tablename__ = "login"
-    __table_args__ = (CheckConstraint("kind IN ('ticket', 'session')", name="kind"),)
-    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    kind: str
-    api_key: str
-    expires_at: int = Field(sa_type=BigInteger, index=True)
-
-
-class DismissalRow(Table, table=True):
-    """A finding that somebody looked at and let stand."""
-
-    __tablename__ = "dismissal"
-    finding: str = Field(primary_key=True)
-    rule: str
-    subject: str
-    by: str
-    reason: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
 
 
@@ -389,13 +349,10 @@ LINKS: Final = Table.metadata.tables["link"]
 EVIDENCE: Final = Table.metadata.tables["link_evidence"]
 REVOCATIONS: Final = Table.metadata.tables["revocation"]
 COUNTERS: Final = Table.metadata.tables["counter"]
-API_KEYS: Final = Table.metadata.tables["api_key"]
 AGENTS: Final = Table.metadata.tables["agent"]
 AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
-DISMISSALS: Final = Table.metadata.tables["dismissal"]
 RESERVATIONS: Final = Table.metadata.tables["reservation"]
-LOGINS: Final = Table.metadata.tables["login"]
 ANNOUNCED: Final = Table.metadata.tables["announced"]
 UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]

@@ -32,6 +32,7 @@ from delegation.records.flow_tables import RESOURCE_LABELS
 from delegation.records.growth import Growth
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
+from delegation.records.people_tables import API_KEYS
 from delegation.records.reader import SqlReader
 from delegation.records.reservation import settle_reservations
 from delegation.records.shelves import Shelves
@@ -39,7 +40,6 @@ from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
     ANNOUNCED,
-    API_KEYS,
     COUNTERS,
     DECISIONS,
     OUTCOMES,

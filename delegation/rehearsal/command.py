@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from delegation.embedded.location import memory_file
 from delegation.graph.names import clean
 from delegation.rehearsal.desk import Desk
 from delegation.rehearsal.process import served
@@ -137,7 +138,8 @@ def demo(folder: Path, *, as_json: bool = False) -> int:
     """
     folder.mkdir(parents=True, exist_ok=True)
     store, ring = folder / "delegation.db", folder / "delegation.ring.json"
-    for old in (store, ring, Path(f"{store}-wal"), Path(f"{store}-shm")):
+    beside = (Path(f"{store}-wal"), Path(f"{store}-shm"), memory_file(ring))
+    for old in (store, ring, *beside):
         old.unlink(missing_ok=True)
     wide = None if sys.stdout.isatty() else 100
     console = Console(highlight=False, stderr=as_json, width=wide)

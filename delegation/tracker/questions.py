@@ -151,7 +151,7 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
                 raise NotFoundError("link", subject.id)
             ground = Ground(link=subject.id, whole=True)
         case "task":
-            if reader.task(TaskId(subject.id)) is None:
+            if reader.task(TaskId(subject.id), at=when.at) is None:
                 raise NotFoundError("task", subject.id)
             ground = Ground(task=subject.id)
         case "agent":

@@ -21,6 +21,9 @@ from delegation.lineage.usage import LastUse
 class StandingReader(Protocol):
     """Questions about what stands, answered from one snapshot."""
 
+    def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
+        """Return what was revoked, suspended or resumed of these ids, oldest first."""
+
     def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
         """Return changes of what stands with an epoch above `after`, oldest first.
 

@@ -31,6 +31,7 @@ from delegation.lineage.entry import (
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
+from delegation.lineage.outline import TaskOutline
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
@@ -220,6 +221,15 @@ class Reader(StandingReader, ApprovalReader, QuestionReader, Protocol):
 
     def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
         """Return a task with its links and decisions, or None."""
+
+    def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
+        """Return a task with outlines of its links, or None."""
+
+    def numbers(self) -> Mapping[str, int]:
+        """Return the numbers that only grow: `link`, `decision`, `epoch` and others."""
+
+    def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
+        """Return (sequence, id) of a task's links recorded after that one, in order."""
 
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False

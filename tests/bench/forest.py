@@ -172,10 +172,10 @@ def load(tracker: Tracker, ceiling, count: int, *, at: int, seed: int = 7) -> Fo
 
 def revoke(tracker: Tracker, links: tuple[LinkId, ...], *, at: int) -> None:
     """Revoke links in bulk, as many rows of the real table with dense epochs."""
-    columns = ("epoch", "kind", "id", "by", "reason", "at")
+    columns = ("epoch", "kind", "id", "act", "by", "reason", "at", "effective_at")
     database = tracker._store._database
     _fill(database, "revocation", columns, (
-        (n, "link", link, "op", "bench", at) for n, link in enumerate(links, start=1)
+        (n, "link", link, "revoke", "op", "bench", at, at) for n, link in enumerate(links, start=1)
     ))  # fmt: skip
     with database.writing() as connection:
         connection.exec_driver_sql(f"UPDATE number SET n = {len(links)} WHERE name = 'epoch'")

@@ -49,7 +49,7 @@ def _pure(tracker: Tracker, held, rounds: int, batch: int) -> list[Row]:
     found = verify(call.token, call.proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if not isinstance(found, Verified):
         raise TypeError(found)
-    prepared = Prepared(found, judge(found, access, catalogue, at=at))
+    prepared = Prepared(found, judge(found, access, catalogue, desk.ring, at=at))
     decision = tracker.check(held.token, held.prove(), ACCESS)
     parts: dict[str, Callable[[], object]] = {
         "body read: JSON, schema": lambda: read_call(parse_body(data)),
@@ -59,9 +59,10 @@ def _pure(tracker: Tracker, held, rounds: int, batch: int) -> list[Row]:
         "of these: token and proof": lambda: verify(
             call.token, call.proof, access, ring=desk.ring, at=at, cache=desk.cache
         ),
-        "of these: judged": lambda: judge(found, access, catalogue, at=at),
+        "of these: judged": lambda: judge(found, access, catalogue, desk.ring, at=at),
         "draft made": lambda: draft_of(
-            prepared, DecisionId(desk.new_id("dec_")), catalogue=catalogue.revision, at=at, client="desk", repeat=None
+            prepared, DecisionId(desk.new_id("dec_")), ring=desk.ring, catalogue=catalogue.revision, at=at,
+            client="desk", repeat=None
         ),
         "answer encoded": lambda: encode_decision(decision, None),
     }  # fmt: skip
@@ -118,7 +119,13 @@ def _settled(tracker: Tracker, held, engine: str, rounds: int, batch: int) -> Ro
             name = DecisionId(desk.new_id("dec_"))
             drafts.append(
                 draft_of(
-                    found, name, catalogue=catalogue.revision, at=at, client="desk", repeat=None
+                    found,
+                    name,
+                    ring=desk.ring,
+                    catalogue=catalogue.revision,
+                    at=at,
+                    client="desk",
+                    repeat=None,
                 )
             )
         begun, used = time.perf_counter_ns(), time.thread_time_ns()

@@ -1,0 +1,186 @@
+"""Events of a task as server-sent events, for pages that stay open.
+
+One poll for all of a process's pages asks the store for its numbers, so several workers need nothing
+between them, and an idle page holds neither a thread nor a connection to the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from delegation.embedded import Tracker
+from delegation.errors import DelegationError
+from delegation.lineage.news import Cursor, News
+from delegation_api.auth import TrackerDep
+from delegation_api.pages.route import PageRoute, refusal
+from delegation_api.pages.session import LOOKERS, ViewerDep, secret_of
+from delegation_api.pages.shell import HEADERS
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+MAX_STREAMS: Final = 64  # of one process; a page without one is only not renewed by itself
+MAX_OF_ONE: Final = 8  # of one session, so that one reviewer's tabs leave room for others
+POLL_SECONDS: Final = 0.3
+HEARTBEAT_SECONDS: Final = 5.0  # also how long an ended session goes unseen
+MOST: Final = 500  # links and decisions named in one event; more are counted by the page itself
+
+
+class Hub:
+    """Tells the open pages of one process that something was recorded.
+
+    Args:
+        tracker: What is recorded.
+        poll: Seconds between two looks at the store's numbers.
+        heartbeat: Seconds between two signs of life on a silent stream.
+        most: Streams at once.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        *,
+        poll: float = POLL_SECONDS,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        most: int = MAX_STREAMS,
+    ) -> None:
+        """Begin without pages."""
+        self._tracker = tracker
+        self._poll = poll
+        self._heartbeat = heartbeat
+        self._most = most
+        self._streams: dict[str, int] = {}
+        self._moved = asyncio.Event()
+        self._poller: asyncio.Task[None] | None = None
+
+    @property
+    def open(self) -> int:
+        """How many streams are open."""
+        return sum(self._streams.values())
+
+    def is_full(self, secret: str) -> bool:
+        """Return whether another stream of this session is too many."""
+        return self.open >= self._most or self._streams.get(secret, 0) >= MAX_OF_ONE
+
+    async def follow(self, task: str, secret: str, after: Cursor) -> AsyncIterator[bytes]:
+        """Yield a task's events until the session or the process ends.
+
+        The session is asked for before anything is told: a stream may outlive a logout by a
+        heartbeat, but tells nothing in it.
+        """
+        self._streams[secret] = self._streams.get(secret, 0) + 1
+        if self._poller is None:
+            self._poller = asyncio.create_task(self._watch())
+        try:
+            yield b"retry: 2000\n\n"
+            while not is_ending():
+                moved = self._moved  # before the question: what is recorded after it wakes us
+                news = await run_in_threadpool(self._news, task, secret, after)
+                if news is None:
+                    yield _event("bye", "", {"reason": "session"})
+                    return
+                if news:
+                    yield _event("change", str(news.cursor), _body(news))
+                else:
+                    yield b": nothing new\n\n"
+                after = news.cursor
+                await self._wait(moved)
+        except DelegationError:  # the store went away: the browser asks again
+            return
+        finally:
+            self._streams[secret] -= 1
+            if not self._streams[secret]:
+                del self._streams[secret]
+            if not self._streams and self._poller is not None:
+                self._poller.cancel()
+                self._poller = None
+
+    async def _wait(self, moved: asyncio.Event) -> None:
+        try:
+            await asyncio.wait_for(moved.wait(), self._heartbeat)
+        except TimeoutError:
+            return
+
+    def _news(self, task: str, secret: str, after: Cursor) -> News | None:
+        """Return what is new; None when nobody may be told any more."""
+        key = self._tracker.session_key(secret)
+        if key is None or key.role not in LOOKERS:
+            return None
+        return self._tracker.news(task, after=after, limit=MOST)
+
+    async def _watch(self) -> None:
+        """Wake all streams whenever one of the store's numbers moved, and when the process ends."""
+        seen: object = None
+        while not is_ending():
+            try:
+                numbers: object = dict(await run_in_threadpool(self._tracker.numbers))
+            except DelegationError:
+                numbers = seen
+            if numbers != seen:
+                seen = numbers
+                self._wake()
+            await asyncio.sleep(self._poll)
+        self._wake()
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+
+def is_ending() -> bool:
+    """Return whether the server was told to stop: it waits for streams, which would never end.
+
+    The server's own signal handler is a method of it, so it is asked through that.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "should_exit", False))
+
+
+def _body(news: News) -> dict[str, object]:
+    return {
+        "links": list(news.links),
+        "decisions": [
+            {"id": made.id, "link": made.link, "allowed": made.allowed} for made in news.decisions
+        ],
+        "ended": news.revoked,
+    }
+
+
+def _event(kind: str, name: str, body: dict[str, object]) -> bytes:
+    # Ids and booleans only: no text of others goes down this line.
+    head = f"id: {name}\n" if name else ""
+    return f"{head}event: {kind}\ndata: {json.dumps(body)}\n\n".encode()
+
+
+@router.get("/tasks/{task}/events")
+async def events(
+    task: str,
+    request: Request,
+    _: ViewerDep,
+    tracker: TrackerDep,
+    after: Annotated[str, Query(max_length=64)] = "",
+    last_event_id: Annotated[str, Header(max_length=64)] = "",
+) -> Response:
+    """Follow a task."""
+    await run_in_threadpool(tracker.task, task)  # 404 before a stream is begun
+    hub: Hub = request.app.state.live
+    secret = secret_of(request)
+    if hub.is_full(secret):
+        return refusal(request, 503, "Too many pages are open.", "Load this page again later.")
+    given = last_event_id or after
+    start = (
+        Cursor.read(given)
+        if given
+        else (await run_in_threadpool(tracker.news, task, after=None)).cursor
+    )
+    return StreamingResponse(
+        hub.follow(task, secret, start),
+        headers={**HEADERS, "X-Accel-Buffering": "no"},
+        media_type="text/event-stream",
+    )

@@ -1,0 +1,124 @@
+"""A task's timeline: what was issued, delegated, decided, denied, revoked and closed, in order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from markupsafe import Markup
+
+from delegation.canonical import b64u
+from delegation.embedded import Tracker
+from delegation.graph.map_words import claim_of, name_of
+from delegation.graph.names import clean
+from delegation.graph.timeline_svg import timeline_svg
+from delegation.judge.facts import EVERYTHING
+from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.outline import LinkOutline, TaskOutline
+from delegation.lineage.timeline import Ending, Event, timeline
+from delegation_api.auth import TrackerDep
+from delegation_api.pages.instant import AtDep
+from delegation_api.pages.route import PageRoute
+from delegation_api.pages.session import ViewerDep
+from delegation_api.pages.shell import page, when
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PAGE: Final = 100  # events
+_ACTS: Final = {"revoke": "revoked", "suspend": "suspended", "resume": "resumed"}
+READ: Final = 1000  # decisions in one question
+
+
+@router.get("/tasks/{task}/timeline")
+def task_timeline(
+    task: str,
+    request: Request,
+    viewer: ViewerDep,
+    tracker: TrackerDep,
+    at: AtDep,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+) -> Response:
+    """Show what happened in a task."""
+    outline = tracker.outline(task, at=at)
+    events = timeline(outline, decisions_of(tracker, task, at), endings_of(tracker, outline, at))
+    shown = events[after : after + PAGE]
+    written = request.query_params.get("at", "")
+    return page(
+        request,
+        "timeline.html",
+        viewer,
+        at=at,
+        written=written,
+        task=outline.task,
+        events=list(enumerate(shown, start=after)),
+        total=len(events),
+        after=after,
+        earlier=max(0, after - PAGE) if after else None,
+        later=after + PAGE if after + PAGE < len(events) else None,
+        picture=Markup(timeline_svg(shown, after, say, way)),  # noqa: S704  # graph/ escapes
+        say=what,
+        name=name,
+    )
+
+
+def decisions_of(tracker: Tracker, task: str, at: int | None) -> list[DecisionEntry]:
+    """Return all decisions of a task made by then."""
+    until = None if at is None else at + 1
+    found: list[DecisionEntry] = []
+    while True:
+        after = found[-1].sequence if found else 0
+        part = tracker.decisions(task=task, until=until, after=after, limit=READ)
+        found += part
+        if len(part) < READ:
+            return found
+
+
+def endings_of(tracker: Tracker, outline: TaskOutline, at: int | None) -> list[Ending]:
+    """Return the revocations, made by then, of anything that a link of the task rests on."""
+    names = {outline.task.id: None} | {link.id: None for link in outline.links}
+    subjects = [*map(str, names)]
+    subjects += sorted({b64u(link.holder_key) for link in outline.links})
+    subjects += sorted({link.holder_name for link in outline.links if link.holder_name})
+    subjects += [outline.task.owner, EVERYTHING.id]
+    return [
+        Ending(r.epoch, r.subject.kind, r.subject.id, r.by, r.reason, r.at, r.act)
+        for r in tracker.revocations_of(subjects)
+        if at is None or r.at <= at
+    ]
+
+
+def name(link: LinkOutline | None) -> str:
+    """Return what a link's holder is called, with the key's fingerprint."""
+    if link is None:
+        return "a link not recorded here"
+    return f"{name_of(link)} {claim_of(link)}".strip() + f" {link.fingerprint}"
+
+
+def what(event: Event) -> str:
+    """Return what happened, in words."""
+    if event.lane == "issue":
+        return f"issued to {name(event.link)}"
+    if event.lane == "delegate":
+        return f"{name(event.parent)} delegated to {name(event.link)}"
+    if event.ending is not None:
+        ended = name(event.link) if event.link else clean(event.ending.id)
+        return (
+            f"{event.ending.kind} {_ACTS[event.ending.act]}: {ended}, by {clean(event.ending.by)}"
+        )
+    if event.decision is not None:
+        made = event.decision
+        outcome = "allowed" if made.allowed else f"denied at step {made.step}, {made.code}"
+        who = name(event.link) if event.link else "nobody proven"
+        return f"{clean(made.tool or 'a call')} by {who}: {outcome}"
+    return "the task was closed"
+
+
+def say(event: Event) -> str:
+    """Return an event as one sentence."""
+    return f"{event.lane}: {what(event)}, {when(event.at)}"
+
+
+def way(event: Event) -> str:
+    """Return where an event leads."""
+    if event.decision is not None:
+        return f"/decisions/{event.decision.id}"
+    return f"/links/{event.link.id}" if event.link is not None else ""

@@ -1,0 +1,21 @@
+"""A task's map as JSON: the model behind the reviewer's page."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Response
+
+from delegation import canonical
+from delegation.graph.map_json import map_json
+from delegation.lineage.focus import focus
+from delegation_api.auth import READERS, TrackerDep, needs
+from delegation_api.pages.map_address import WantedDep
+from delegation_api.paging import At
+
+router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+
+@router.get("/{task}/map.json", dependencies=[Depends(needs(READERS))])
+def task_map(task: str, tracker: TrackerDep, wanted: WantedDep, at: At = None) -> Response:
+    """Return what a map draws: at most 300 nodes, with the numbers of what it does not draw."""
+    shown = focus([tracker.outline(task, at=at)], wanted)
+    return Response(canonical.encode(map_json(shown)), media_type="application/json")

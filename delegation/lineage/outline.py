@@ -1,0 +1,78 @@
+"""A link as far as a map of thousands needs it: its place, its standing, its counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from delegation.authority.ids import LinkId, TaskId
+from delegation.identity.principal import fingerprint
+from delegation.lineage.entry import Standing, TaskEntry
+
+STRENGTH: Final = ("nothing", "read", "write", "delete", "admin", "actuate")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOutline:
+    """One recorded link without its grant.
+
+    Args:
+        id: The link.
+        task: Its task.
+        parent: The link above, None for a root.
+        depth: 0 for a root.
+        holder_name: The registered agent's name; empty when (name, key) is not registered.
+        claimed_name: What the delegator called the holder: a claim, hostile text.
+        holder_key: The holder's key, 32 bytes.
+        registered: Whether the (agent, key) pair is registered.
+        effect: The strongest effect that its grant holds, `nothing` if none.
+        expires_at: End of its window, Unix seconds.
+        recorded_at: When the service first saw it, Unix seconds.
+        standing: Computed from the ancestors, never stored.
+        ended_by: Id of what ends it; empty while active.
+        allowed: Calls allowed with it as the leaf.
+        denied: Calls denied with it as the leaf.
+        waiting: Requests with it as the leaf that wait for people.
+    """
+
+    id: LinkId
+    task: TaskId
+    parent: LinkId | None
+    depth: int
+    holder_name: str
+    claimed_name: str
+    holder_key: bytes
+    registered: bool
+    effect: str
+    expires_at: int
+    recorded_at: int
+    standing: Standing
+    ended_by: str
+    allowed: int = 0
+    denied: int = 0
+    waiting: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Short text of the holder's key, always shown beside a name."""
+        return fingerprint(self.holder_key)
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it holds more than reading."""
+        return self.effect not in {"nothing", "read"}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutline:
+    """One task with all its links, parents before children.
+
+    Args:
+        task: The task.
+        links: Its links in recorded order.
+        closed_at: When it was closed, Unix seconds; None while it is open.
+    """
+
+    task: TaskEntry
+    links: tuple[LinkOutline, ...]
+    closed_at: int | None = None
