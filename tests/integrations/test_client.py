@@ -51,6 +51,10 @@ def test_both_clients_have_the_trackers_methods() -> None:
     inside = {
         "open",
         "announced_text",
+        "numbers",
+        "outline",
+        "news",
+        "revocations_of",
         "begin_session",
         "create_login_link",
         "log_in",
