@@ -10,7 +10,9 @@ from sqlalchemy import text
 from world import NOW, World, verdict
 
 from delegation import Grant, anything, may
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.flow import AtMost
+from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import b64u
 from delegation.errors import ApproverRefusedError
 from delegation.judge.limits import Limits
@@ -101,6 +103,28 @@ def test_an_opener_is_no_stranger_to_its_child_task(world: World) -> None:
     )
     pay = world.access("pay.refund", order="o1", amount=300)
     assert world.check(root, "sub", pay)
+
+
+def test_consent_of_who_owns_the_opener_by_now_does_not_count(world: World) -> None:
+    """The approver came to own an agent on the opener's chain after granting: the call is denied."""
+    world.task = world.open(needs_approval=[rule(approvers="finance")])
+    opener = world.chain("boss", "a")
+    _, root = open_below(world, opener, "a", "sub")
+    pay = world.access("pay.refund", order="o1", amount=300)
+    request = asked(world, root, pay, by="sub")
+    world.tracker.grant_approval(
+        request, by=approver(world, "dee@acme.example", "finance"), reason="ok"
+    )
+    world.tracker.add_agent("a", owner="Dee@acme.example", keys=[world.key("a").public])
+    assert verdict(world.check(root, "sub", pay)) == (13, "approval_needed")
+
+
+def test_an_earlier_catalogue_keeps_labels_of_resources() -> None:
+    """A report is judged by the revision of then: its labels count, later ones not yet."""
+    early = Catalogue().with_resource(ResourceLabels("db:acme/*", ["pii"]))
+    later = early.with_resource(ResourceLabels("db:acme/a", ["hr"]))
+    assert later.upto(1).labels_of(["db:acme/a"], 1) == {"pii"}
+    assert later.upto(1) == early
 
 
 def test_what_is_not_told_elsewhere_needs_the_service(world: World) -> None:
