@@ -48,7 +48,7 @@ class Reported:
 
 
 def settle_reported(
-    reported: Reported, now: Facts, then: Facts
+    reported: Reported, now: Facts, then: tuple[Facts, Facts]
 ) -> tuple[Settlement, Denial | None]:
     """Return what is recorded, and why the service would have denied the call, if it would.
 
@@ -58,7 +58,8 @@ def settle_reported(
     Args:
         reported: The report, whose token and proof verified as of then.
         now: What the store knows in this transaction.
-        then: What it knew when the decision was made, less the bound of a lease.
+        then: What it knew the bound of a lease before the decision, and when the decision was made.
+            What had ended by the first and stood again by the second is no conflict.
     """
     judged = reported.judged
     chain = judged.chain
@@ -106,7 +107,7 @@ def _denial(code: str | None) -> Denial | None:
     return Denial.at(STEP, refusal)
 
 
-def _conflict(reported: Reported, now: Facts, then: Facts) -> Denial | None:
+def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Denial | None:
     judged = reported.judged
     if isinstance(judged.outcome, Denial):
         return judged.outcome
@@ -122,6 +123,7 @@ def _conflict(reported: Reported, now: Facts, then: Facts) -> Denial | None:
         )
         return Denial.at(STEP, alone)
     called = Called(judged.access.tool, judged.outcome.system)
-    denial = deny_without_standing(judged.chain, called, then, reported.at)
+    denials = [deny_without_standing(judged.chain, called, known, reported.at) for known in then]
+    denial = denials[0] if all(denials) else None
     # Of growth only what refuses its links: whether a breaker was open then is not known.
     return denial or deny_growth(judged.chain, replace(now, tasks=()), reported.at)

@@ -147,8 +147,10 @@ def _record(  # what a report consists of
     judged, verified = prepared.judged, prepared.verified
     system = "" if isinstance(judged.outcome, Denial) else judged.outcome.system
     # Clocks count whole seconds, and the verifier's may differ a little: in doubt no conflict.
-    then = work.facts_at(
-        judged.chain, Called(judged.access.tool, system), at=one.at - math.ceil(bound) - 1
+    called = Called(judged.access.tool, system)
+    then = (
+        work.facts_at(judged.chain, called, at=one.at - math.ceil(bound) - 1),
+        work.facts_at(judged.chain, called, at=one.at),
     )
     root = work.standing(judged.chain.root.id, ())
     reported = Reported(

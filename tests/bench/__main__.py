@@ -25,12 +25,20 @@ def main(arguments: list[str] | None = None) -> int:
         "--only", action="append", choices=FAMILIES, help="a family; may be repeated"
     )
     parser.add_argument("--save", action="store_true", help="save a quick run, marked as one")
+    parser.add_argument(
+        "--whole", action="append", choices=FAMILIES, default=[],
+        help="a family that a quick run measures at full size; may be repeated",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
     mode = Mode.QUICK if given.quick else Mode.FULL
-    describe = about(mode.value)
+    whole = f", but {' and '.join(given.whole)} whole" if given.whole else ""
+    describe = about(mode.value + whole)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="delegation-bench-")))
-        rows = measured(mode, tuple(given.only or FAMILIES), folder, say=_say)
+        rows = []
+        for family in given.only or FAMILIES:
+            size = Mode.FULL if family in given.whole else mode
+            rows += measured(size, (family,), folder, say=_say)
     results = {**describe(), "rows": [row.to_json() for row in rows]}
     for family in dict.fromkeys(row.family for row in rows):
         chosen = [r for r in results["rows"] if r["family"] == family]

@@ -48,9 +48,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(told["url"], keys["reviewer"], keys["operator"], str(world.task.id), names)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Start the browser once."""
+    """Start the browser once for a file: while it runs, no other test of this worker may use asyncio."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     try:
         from playwright.sync_api import sync_playwright
@@ -69,7 +69,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(chromium: Any, site: Site) -> Any:
     """Log in once, and return the cookies."""
     context = chromium.new_context()

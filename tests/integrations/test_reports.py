@@ -62,6 +62,22 @@ def test_a_report_of_what_was_revoked_long_before_is_a_conflict_and_is_kept(side
     assert [d["decision"] for d in answer["decisions"]] == [late.id]
 
 
+def test_what_was_resumed_before_the_call_is_no_conflict(sides: Sides) -> None:
+    """A suspension that ended within the bound before the call spoke against nothing when it was made."""
+    token = sides.world.chain("boss", "a")
+    sides.tracker.suspend("link", token.id, by="t")
+    sides.world.at = NOW + 3
+    sides.tracker.resume("link", token.id, by="t")
+    sides.poll()
+    soon = sides.check(token)
+    assert isinstance(soon, LocalDecision)
+    assert soon
+    sides.report()
+    assert {e.decision: e.conflict_code for _, e in sides.tracker.local_decisions()} == {
+        soon.id: None
+    }
+
+
 def _report(sides: Sides, **changes):
     token = sides.world.chain("boss", "a") if not hasattr(sides, "token") else sides.token
     sides.token, access = token, sides.world.access()
