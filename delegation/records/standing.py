@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -20,8 +19,7 @@ from delegation.lineage.entry import LinkPath, Standing
 from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, REVOCATIONS, TASKS
 
 # One link's way up, without payloads; what stands beside each link comes with it.
-_PATH: Final = text(
-    f"""WITH RECURSIVE up(id, parent, task, depth, holder_key, holder_name, expires_at, n) AS (
+_PATH_SQL: Final = f"""WITH RECURSIVE up(id, parent, task, depth, holder_key, holder_name, expires_at, n) AS (
         SELECT id, parent, task, depth, holder_key, holder_name, expires_at, 0
         FROM link WHERE id = :id
         UNION ALL
@@ -33,19 +31,15 @@ _PATH: Final = text(
     FROM up JOIN task t ON t.id = up.task
     LEFT JOIN agent_key k ON k.key = up.holder_key LEFT JOIN agent a ON a.name = k.agent
     ORDER BY up.n DESC"""  # noqa: S608  # a constant bound, no input
-).columns(
+_PATH: Final = text(_PATH_SQL).columns(
     LINKS.c.id, LINKS.c.parent, LINKS.c.task, LINKS.c.holder_key, LINKS.c.holder_name,
     LINKS.c.expires_at, AGENT_KEYS.c.agent, column("agent_owner", Text), AGENTS.c.recertify_by, TASKS.c.owner,
     TASKS.c.state, TASKS.c.closed_at, TASKS.c.deadline, TASKS.c.under, TASKS.c.idle,
     TASKS.c.opened_at, TASKS.c.last_call_at,
 )  # fmt: skip
-# All subjects travel as one value: a list of hundreds of parameters costs more than the answer.
 _ACTS: Final = "r.act IN ('revoke', 'suspend', 'resume') AND r.effective_at <= :at ORDER BY r.epoch"
-_ENDED_SQLITE: Final = text(
-    f"""SELECT r.kind, r.id, r.act FROM json_each(:subjects) AS j CROSS JOIN revocation AS r
-    ON r.kind = json_extract(j.value, '$[0]') AND r.id = json_extract(j.value, '$[1]')
-    WHERE {_ACTS}"""  # noqa: S608  # constants, no input
-).columns(REVOCATIONS.c.kind, REVOCATIONS.c.id, REVOCATIONS.c.act)
+_CHUNK: Final = 400  # ids in one statement: SQLite's oldest limit is 999 parameters
+# On PostgreSQL all subjects travel as one value: hundreds of parameters cost more than the answer.
 _ENDED_POSTGRES: Final = (
     text(
         f"""SELECT r.kind, r.id, r.act FROM unnest(:kinds, :ids) AS j(kind, id)
@@ -56,6 +50,28 @@ _ENDED_POSTGRES: Final = (
 )
 _NESTED: Final = 16  # tasks on a way up, more than child tasks nest
 _key_text = lru_cache(maxsize=16_384)(b64u)  # asked again for each link below
+
+
+class Above(NamedTuple):
+    """One link on the way up, with what stands beside it; the columns of `_PATH` in their order."""
+
+    id: str
+    parent: str | None
+    task: str
+    holder_key: bytes
+    holder_name: str
+    expires_at: int
+    agent: str | None
+    agent_owner: str | None
+    recertify_by: int | None
+    owner: str
+    state: str
+    closed_at: int | None
+    deadline: int
+    under: str | None
+    idle: int | None
+    opened_at: int
+    last_call_at: int | None
 
 
 class Registered(NamedTuple):
@@ -183,13 +199,13 @@ class _Climb:
         """Return a link's way up; none beyond so many tasks, so that a circle of them ends."""
         if link in self._paths:
             return self._paths[link]
-        found = self._connection.execute(_PATH, {"id": link}).all()
+        found = _way_up(self._connection, link)
         if not found or nested == 0:
             return None
         under = found[0].under
         opener = None if under is None else self.path(under, nested - 1)
         agents = {
-            row.holder_key: Registered(row.agent, row.agent_owner, row.recertify_by)
+            row.holder_key: Registered(row.agent, row.agent_owner or "", row.recertify_by)
             for row in found
             if row.agent
         }
@@ -206,6 +222,39 @@ class _Climb:
         ids = tuple(LinkId(row.id) for row in found)
         made = self._paths[link] = LinkPath(ids, state.standing, state.ended_by, above)
         return made
+
+
+def _way_up(connection: Connection, link: str) -> list[Any]:
+    if connection.dialect.name == "sqlite":
+        return list(map(Above._make, _by_driver(connection, _PATH_SQL, {"id": link})))
+    return list(connection.execute(_PATH, {"id": link}))
+
+
+def _ended_on_sqlite(
+    connection: Connection, subjects: set[tuple[str, str]], at: int
+) -> Iterator[Any]:
+    by_kind: dict[str, list[str]] = {}
+    for kind, name in subjects:
+        by_kind.setdefault(kind, []).append(name)
+    for kind, names in by_kind.items():
+        for start in range(0, len(names), _CHUNK):
+            part = names[start : start + _CHUNK]
+            statement = (
+                "SELECT r.kind, r.id, r.act FROM revocation AS r WHERE r.kind = ?"  # noqa: S608
+                f" AND r.id IN ({', '.join('?' * len(part))})"  # marks alone, no input
+                " AND r.act IN ('revoke', 'suspend', 'resume') AND r.effective_at <= ?"
+                " ORDER BY r.epoch"
+            )
+            yield from _by_driver(connection, statement, (kind, *part, at))
+
+
+def _by_driver(connection: Connection, statement: str, asked: Any) -> list[Any]:
+    """Run a statement by SQLite's driver itself: a way up costs less than what is around it."""
+    cursor = connection.connection.cursor()
+    try:
+        return list(cursor.execute(statement, asked).fetchall())
+    finally:
+        cursor.close()
 
 
 def subjects_of(
@@ -225,10 +274,11 @@ def ended_of(
     connection: Connection, subjects: set[tuple[str, str]], at: int
 ) -> dict[tuple[str, str], str]:
     """Return those of the subjects that were revoked or suspended then, with which of the two."""
-    wanted = sorted(subjects)
+    found: Iterable[Any]
     if connection.dialect.name == "sqlite":
-        found = connection.execute(_ENDED_SQLITE, {"subjects": json.dumps(wanted), "at": at})
+        found = _ended_on_sqlite(connection, subjects, at)
     else:
+        wanted = sorted(subjects)
         kinds, ids = [kind for kind, _ in wanted], [name for _, name in wanted]
         found = connection.execute(_ENDED_POSTGRES, {"kinds": kinds, "ids": ids, "at": at})
     ended: dict[tuple[str, str], str] = {}
