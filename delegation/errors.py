@@ -60,6 +60,23 @@ class ConflictError(CallerDataError):
     code: ClassVar[str] = "conflict"
 
 
+class ExportTooLargeError(CallerDataError):
+    """An export has more in it than may be made so; nothing of it was made.
+
+    Args:
+        number: How much it has.
+        most: How much it may have.
+    """
+
+    code: ClassVar[str] = "export_too_large"
+
+    def __init__(self, number: int, most: int, remedy: str = "") -> None:
+        super().__init__(
+            f"The export would have {number} entries; at most {most} are allowed.",
+            remedy=remedy or "Narrow the filter.",
+        )
+
+
 class IdempotencyError(CallerDataError):
     """An idempotency key was used before for another request."""
 

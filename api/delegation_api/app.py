@@ -30,6 +30,7 @@ from delegation_api.pages import (
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
+from delegation_api.pages import exports as page_exports
 from delegation_api.pages import links as page_links
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
@@ -38,6 +39,7 @@ from delegation_api.route_table import load_routes
 from delegation_api.routers import (
     approvals,
     desk,
+    exports,
     health,
     log,
     oversight,
@@ -99,6 +101,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         health,
         oversight,
         questions,
+        exports,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     for part in (
@@ -116,6 +119,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_questions,
         findings,
         revoke,
+        page_exports,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question

@@ -14,6 +14,7 @@ from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
+from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
@@ -23,6 +24,7 @@ from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.selection import Selection
 from delegation.lineage.tightening import TightenKind
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey, DecisionDetail, Role
@@ -100,6 +102,9 @@ class Place(Protocol):
 
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         """Return a request; a service's key sees only how it stands."""
+
+    def export(self, asked: Selection) -> Exported:
+        """Return a view as a file."""
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         """Grant or refuse a request, as the person whose API key this is."""
@@ -191,6 +196,9 @@ class OnStore:
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         return self.tracker.approval(request)
 
+    def export(self, asked: Selection) -> Exported:
+        return self.tracker.export(asked.view, asked.form, **asked.given)
+
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # Whoever holds the store is no approver yet: the person's own key says who answers.
         by = self.tracker.authenticate(secret)
@@ -279,6 +287,9 @@ class AtService:
 
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         return self.client.approval(request)
+
+    def export(self, asked: Selection) -> Exported:
+        return self.client.export(asked.view, asked.form, **asked.given)
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # The client sends the same key from the environment.

@@ -12,6 +12,7 @@ from delegation.errors import (
     ApproverRefusedError,
     ClockError,
     ConflictError,
+    ExportTooLargeError,
     ForbiddenError,
     IdempotencyError,
     MalformedError,
@@ -60,6 +61,12 @@ class RemoteConflictError(ServiceError, ConflictError):
     """What is recorded stands against it."""
 
     code = ConflictError.code
+
+
+class RemoteExportTooLargeError(ServiceError, ExportTooLargeError):
+    """The export has more in it than may be made so."""
+
+    code = ExportTooLargeError.code
 
 
 class RemoteIdempotencyError(ServiceError, IdempotencyError):
@@ -114,6 +121,7 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
         RemoteTooFastError,
         RemoteNotFoundError,
         RemoteConflictError,
+        RemoteExportTooLargeError,
         RemoteIdempotencyError,
         RemoteMalformedError,
         RemoteUnverifiedError,

@@ -10,9 +10,10 @@ from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.findings import Dismissal
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
+from delegation.tracker.export_work import ExportReader
 
 
-class QuestionReader(Protocol):
+class QuestionReader(ExportReader, Protocol):
     """Questions over many links at once, answered from one snapshot."""
 
     def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
