@@ -82,6 +82,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     app.state.live = live.Hub(tracker)
+    app.state.exports = page_exports.Watched()
     app.state.waiting = Waiting(tracker)
     app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
     if app.state.webhooks.hooks:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from delegation.canonical import Json
-from delegation.cli.console import USAGE, JsonOption, fail, print_json, say
+from delegation.cli.console import USAGE, JsonOption, fail, note, print_json, say
+from delegation.cli.place import Place
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.errors import MalformedError
+from delegation.errors import DelegationError, MalformedError
 from delegation.export.exported import Exported
 from delegation.export.forms import FORMS
 from delegation.lineage.selection import VIEWS, Selection
 
+PAUSE: Final = 0.3  # seconds between two looks at a job
 ViewArgument = Annotated[str, typer.Argument(help="One of: " + ", ".join(VIEWS))]
 
 
@@ -30,6 +34,9 @@ def export(
         typer.Option("--filter", "-f", help="Another filter that the view has: NAME=VALUE."),
     ] = None,
     at: Annotated[int | None, typer.Option(min=0, help="A past instant, Unix seconds.")] = None,
+    job: Annotated[
+        bool, typer.Option("--job", help="Have it made beside, with progress; it may be larger.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File; else standard output.")
     ] = None,
@@ -47,7 +54,7 @@ def export(
         remedy = "Name a file with --out."
         fail("A picture is not printed to a terminal.", remedy, code="usage", status=USAGE)
     with opened(store, url) as place:
-        made = place.export(asked)
+        made = _waited(place, asked, quiet=as_json) if job else place.export(asked)
     said = {**made.manifest.to_json(), "sha256": made.digest.hex(), "bytes": len(made.data)}
     if out is None:
         if as_json:
@@ -60,6 +67,26 @@ def export(
         print_json({**said, "file": str(out), "manifest": str(beside)})
     else:
         say(f"{out} ({len(made.data)} bytes, sha256 {made.digest.hex()})")
+
+
+def _waited(place: Place, asked: Selection, *, quiet: bool) -> Exported:
+    """Return what a job made; whoever interrupts cancels it."""
+    job = place.ask_export(asked)
+    try:
+        told = -1
+        while job.is_active:
+            time.sleep(PAUSE)
+            job = place.export_job(job.id)
+            if job.done != told and not quiet:
+                told = job.done
+                note(f"{job.state}: {job.done} of {job.total or 'an unknown number'}")
+        if job.state != "done":
+            message = f"The export is {job.state}. {job.message}".strip()
+            fail(message, "Narrow the filter, or try again.", code=job.code or "export_stopped")
+        return place.export_file(job.id)
+    finally:
+        with suppress(DelegationError):
+            place.cancel_export(job.id)  # its file is here, or wanted no more
 
 
 def _filters(wanted: list[str] | None) -> dict[str, str]:

@@ -21,6 +21,7 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.export_job import ExportJob
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
@@ -105,6 +106,18 @@ class Place(Protocol):
 
     def export(self, asked: Selection) -> Exported:
         """Return a view as a file."""
+
+    def ask_export(self, asked: Selection) -> ExportJob:
+        """Have a view made into a file beside the caller."""
+
+    def export_job(self, job: str) -> ExportJob:
+        """Return how far one's own job is."""
+
+    def export_file(self, job: str) -> Exported:
+        """Return the file of one's own finished job."""
+
+    def cancel_export(self, job: str) -> ExportJob:
+        """End one's own job, and forget its file."""
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         """Grant or refuse a request, as the person whose API key this is."""
@@ -199,6 +212,19 @@ class OnStore:
     def export(self, asked: Selection) -> Exported:
         return self.tracker.export(asked.view, asked.form, **asked.given)
 
+    def ask_export(self, asked: Selection) -> ExportJob:
+        given: dict[str, Any] = {**asked.given}
+        return self.tracker.ask_export(asked.view, asked.form, **given)
+
+    def export_job(self, job: str) -> ExportJob:
+        return self.tracker.export_job(job)
+
+    def export_file(self, job: str) -> Exported:
+        return self.tracker.export_file(job)
+
+    def cancel_export(self, job: str) -> ExportJob:
+        return self.tracker.cancel_export(job)
+
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # Whoever holds the store is no approver yet: the person's own key says who answers.
         by = self.tracker.authenticate(secret)
@@ -290,6 +316,18 @@ class AtService:
 
     def export(self, asked: Selection) -> Exported:
         return self.client.export(asked.view, asked.form, **asked.given)
+
+    def ask_export(self, asked: Selection) -> ExportJob:
+        return self.client.ask_export(asked.view, asked.form, **asked.given)
+
+    def export_job(self, job: str) -> ExportJob:
+        return self.client.export_job(job)
+
+    def export_file(self, job: str) -> Exported:
+        return self.client.export_file(job)
+
+    def cancel_export(self, job: str) -> ExportJob:
+        return self.client.cancel_export(job)
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # The client sends the same key from the environment.

@@ -12,6 +12,7 @@ from delegation.errors import (
     ApproverRefusedError,
     ClockError,
     ConflictError,
+    ExportsBusyError,
     ExportTooLargeError,
     ForbiddenError,
     IdempotencyError,
@@ -61,6 +62,12 @@ class RemoteConflictError(ServiceError, ConflictError):
     """What is recorded stands against it."""
 
     code = ConflictError.code
+
+
+class RemoteExportsBusyError(ServiceError, ExportsBusyError):
+    """There are as many exports as are made or kept at once."""
+
+    code = ExportsBusyError.code
 
 
 class RemoteExportTooLargeError(ServiceError, ExportTooLargeError):
@@ -122,6 +129,7 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
         RemoteNotFoundError,
         RemoteConflictError,
         RemoteExportTooLargeError,
+        RemoteExportsBusyError,
         RemoteIdempotencyError,
         RemoteMalformedError,
         RemoteUnverifiedError,

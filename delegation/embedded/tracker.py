@@ -140,6 +140,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
 
     def close(self) -> None:
         """Release the store's connections."""
+        self.end_exports()
         self._store.close()
 
     def health(self) -> None:

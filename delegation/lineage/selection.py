@@ -185,13 +185,18 @@ def _refuse_odd(name: str, value: object) -> None:
     elif name in {"is_open", "allowed"}:
         if type(value) is not bool:
             raise MalformedError(name, wanted="true or false")
-    elif not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or "\x00" in value:
+    elif not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not _is_text(value):
         raise MalformedError(name, wanted=f"a text of at most {MAX_TEXT} characters")
     elif name in _SETS:
         if not set(value.split(",")) <= _SETS[name]:
             raise MalformedError(name, wanted=f"made of {', '.join(sorted(_SETS[name]))}")
     elif name in _WORDS and value not in _WORDS[name]:
         raise MalformedError(name, wanted=f"one of {', '.join(_WORDS[name])}")
+
+
+def _is_text(value: str) -> bool:
+    """Return whether every database takes a text: no NUL, no half of a pair."""
+    return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _read(name: str, text: str) -> str | int | bool:

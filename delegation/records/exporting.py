@@ -11,12 +11,13 @@ from delegation.authority.ids import LinkId
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter
 from delegation.records import decisions, links
+from delegation.records.export_jobs import ExportJobRows
 from delegation.records.tables import DECISIONS, LINKS, TASKS
 
 _Query = TypeVar("_Query", bound=Select[Any])
 
 
-class SqlExports:
+class SqlExports(ExportJobRows):
     """Part of `SqlReader`, which has the connection."""
 
     _connection: Connection

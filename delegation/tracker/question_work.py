@@ -10,7 +10,7 @@ from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.findings import Dismissal
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
-from delegation.tracker.export_work import ExportReader
+from delegation.tracker.export_work import ExportReader, ExportWork
 
 
 class QuestionReader(ExportReader, Protocol):
@@ -34,7 +34,7 @@ class QuestionReader(ExportReader, Protocol):
         """Return what a text names, the exact ones first."""
 
 
-class QuestionWork(Protocol):
+class QuestionWork(ExportWork, Protocol):
     """What reviewers write besides revocations."""
 
     def dismiss(self, dismissal: Dismissal) -> Dismissal:

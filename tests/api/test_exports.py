@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import time
 
 import httpx2
 import pytest
@@ -14,9 +15,17 @@ from wire import handler
 from world import World
 
 from delegation.client import AsyncClient, Client
-from delegation.errors import ExportTooLargeError, MalformedError, NotFoundError, ServiceError
+from delegation.errors import (
+    ConflictError,
+    ExportsBusyError,
+    ExportTooLargeError,
+    MalformedError,
+    NotFoundError,
+    ServiceError,
+)
 from delegation.export.forms import FORMS
 from delegation.lineage.selection import VIEWS
+from delegation.tracker.export_jobs import MOST_OF_ONE
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +141,75 @@ def test_hostile_filters_stay_text_in_headers(service: Service) -> None:
         assert said.isprintable()
         assert json.loads(said)["shown"] == 0
         assert "x-evil" not in answer.headers
+
+
+def test_a_job_over_http_with_both_clients(service: Service) -> None:
+    """Asked for (202, where it is), seen, fetched, listed, cancelled: as the tracker has it."""
+    answer = service.ask("POST", "/v1/exports", "reviewer", json={"view": "links", "form": "json", "filters": {"holder": "a"}})  # fmt: skip
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/exports/{answer.json()['id']}"
+    assert answer.json()["state"] == "waiting"
+    tracker = service.world.tracker
+    with client(service) as found:
+        job = waited(found, answer.json()["id"])
+        assert job == tracker.export_job(job.id, by="rev")
+        assert job.state == "done"
+        made = found.export_file(job.id)
+        assert made == tracker.export("links", "json", holder="a")
+        assert made.digest == job.digest
+        assert [one.id for one in found.export_jobs()] == [job.id]
+        assert found.cancel_export(job.id).state == "cancelled"
+        with pytest.raises(ConflictError):
+            found.export_file(job.id)
+
+    async def ask():
+        async with client(service, AsyncClient) as other:
+            job = await other.ask_export("decisions", "csv", allowed=False, tool=None)
+            while (await other.export_job(job.id)).is_active:  # noqa: ASYNC110  # as a caller does
+                await asyncio.sleep(0.02)
+            made = await other.export_file(job.id)
+            assert len(await other.export_jobs()) == 2
+            await other.cancel_export(job.id)
+            return made
+
+    assert asyncio.run(ask()) == tracker.export("decisions", "csv", allowed=False)
+
+
+def waited(found: Client, job: str):
+    """Return a job once it is over."""
+    end = time.monotonic() + 60
+    while (seen := found.export_job(job)).is_active and time.monotonic() < end:
+        time.sleep(0.02)
+    return seen
+
+
+def test_a_job_is_another_callers_nothing(service: Service) -> None:
+    """Another API key of the same role gets 404 for state, file and cancelling, and an empty list."""
+    with client(service) as own, client(service, role="operator") as other:
+        job = own.ask_export("tasks", "csv")
+        for ask in (other.export_job, other.export_file, other.cancel_export):
+            with pytest.raises(NotFoundError):
+                ask(job.id)
+        assert other.export_jobs() == []
+        own.cancel_export(job.id)
+
+
+def test_jobs_that_cannot_be_are_refused(service: Service) -> None:
+    """Bodies off their schema, hostile filters, and more jobs than one may have."""
+    for body in ({}, {"view": "tasks"}, {"view": "tasks", "form": "csv", "filters": {"by": "op"}}, {"view": "tasks", "form": "csv", "filters": {"view": "x"}},
+                 {"view": "tasks", "form": "csv", "filters": {"x": 1}}, {"view": "tasks", "form": "csv", "filters": {"owner": 1.5}}, {"view": "tasks", "form": "csv", "filters": {"owner": []}},
+                 {"view": "tasks", "form": "csv", "by": "op"}, {"view": "links", "form": "csv", "filters": {"holder": "a\x00"}}, {"view": "links", "form": "csv", "filters": {"at": True}}):  # fmt: skip
+        assert service.ask("POST", "/v1/exports", "reviewer", json=body).status_code == 422, body
+    lone = b'{"view": "links", "form": "csv", "filters": {"holder": "\\ud800"}}'
+    answer = service.ask("POST", "/v1/exports", "reviewer", content=lone, headers={"content-type": "application/json"})  # fmt: skip
+    assert answer.status_code == 400
+    with client(service) as found:
+        jobs = [found.ask_export("tasks", "csv") for _ in range(MOST_OF_ONE)]
+        with pytest.raises(ExportsBusyError):
+            found.ask_export("tasks", "csv")
+        refused = service.ask(
+            "POST", "/v1/exports", "reviewer", json={"view": "tasks", "form": "csv"}
+        )
+        assert (refused.status_code, refused.json()["code"]) == (429, "exports_busy")
+        for job in jobs:
+            found.cancel_export(job.id)

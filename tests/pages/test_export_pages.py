@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 
 import pytest
@@ -111,3 +112,72 @@ def test_hostile_filters_are_text(browser: Browser, name: str) -> None:
     assert "<script>alert" not in page.text
     assert "<img src=x" not in page.text
     assert "\u202e" not in page.text
+
+
+def made(browser: Browser, **fields: str) -> str:
+    """Ask for a job by the form and return its page's address."""
+    answer = browser.post("/exports", "/exports?view=tasks", {"how": "job", **fields})
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def settled(browser: Browser, place: str) -> str:
+    """Return a job's page once it says that it is over."""
+    end = time.monotonic() + 60
+    while 'id="making"' in (text := browser.get(place).text) and time.monotonic() < end:
+        time.sleep(0.02)
+    return text
+
+
+def test_a_job_has_a_page_that_needs_no_script(world: World, browser: Browser) -> None:
+    """Asked for, followed, its digest and manifest shown, fetched, forgotten: by forms alone."""
+    place = made(browser, view="decisions", form="ocsf", allowed="false")
+    text = settled(browser, place)
+    own = world.tracker.export("decisions", "ocsf", allowed=False)
+    assert own.digest.hex() in text
+    assert "<dt>shown</dt><dd>1</dd>" in text
+    assert f'action="{place}/file" method="get"' in text
+    file = browser.get(f"{place}/file")
+    assert file.content == own.data
+    assert file.headers["content-disposition"].startswith("attachment")
+    assert place in browser.get("/exports").text
+    assert browser.post(f"{place}/cancel", place).headers["location"] == place
+    assert "Cancelled" in browser.get(place).text
+    assert browser.get(f"{place}/file").status_code == 409
+
+
+def test_a_page_of_a_job_that_is_made_follows_without_script(
+    world: World, browser: Browser, monkeypatch
+) -> None:
+    """While it is made the page loads itself again, says how far it is, and can cancel."""
+    monkeypatch.setattr("delegation.embedded.export_runner.ExportRunner.begin", lambda *_: None)
+    place = made(browser, view="links", form="csv")
+    page = browser.get(place)
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.text
+    assert '<progress id="bar" max="1" value="0"' in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    with world.tracker._store.write() as work:
+        job = place.rpartition("/")[2]
+        assert work.tell_export(job, 3, 8, at=world.at, begins=True)
+    assert "3 of 8 read." in browser.get(place).text
+    with browser.http.stream("GET", f"{place}/events") as stream:
+        lines = (line for line in stream.iter_lines() if line)
+        assert next(lines) == "retry: 2000"
+        assert next(lines) == "event: progress"
+        assert next(lines) == 'data: {"state": "running", "done": 3, "total": 8}'
+        browser.post(f"{place}/cancel", place)
+        told = list(lines)
+    assert told[-2:] == ["event: over", 'data: {"state": "cancelled", "done": 3, "total": 8}']
+    assert browser.http.app.state.exports.open == 0
+    assert "Cancelled" in browser.get(place).text
+
+
+def test_another_persons_job_is_not_there(world: World, browser: Browser) -> None:
+    """Page, file, events and cancelling of another's job are 404."""
+    place = made(browser, view="tasks", form="csv")
+    other = Browser(world, name="second")
+    for path in (place, f"{place}/file", f"{place}/events"):
+        assert other.get(path).status_code == 404
+    assert other.post(f"{place}/cancel", "/exports?view=tasks").status_code == 404
+    assert place not in other.get("/exports").text
+    assert "making" in (text := browser.get(place).text) or "Done" in text
