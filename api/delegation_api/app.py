@@ -26,6 +26,7 @@ from delegation_api.pages import (
     live,
     login,
     maps,
+    overview,
     revoke,
     timeline,
 )
@@ -109,6 +110,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_links,
         calls,
         maps,
+        overview,
         timeline,
         live,
         page_approvals,
