@@ -50,6 +50,7 @@ _WAITING: Final = (
     )
     .group_by(APPROVALS.c.link)
 )
+_NONE: Final = (0, 0)
 _EVER: Final = 2**62  # another replica's clock may be ahead of ours
 
 
@@ -78,36 +79,61 @@ def outlines(
     ended = ended_below(connection, stems, agents, task, at)
     openers = opener_states(connection, [task], at=at)
     standings = Standings(agents, {task.id: task}, ended, at, openers)
-    counts = {(r.link, bool(r.allowed)): r.n for r in connection.execute(_COUNTS, asked)}
+    counts: dict[str, tuple[int, int]] = {}  # denied, allowed
+    for r in connection.execute(_COUNTS, asked):
+        denied, allowed = counts.get(r.link, _NONE)
+        counts[r.link] = (denied, r.n) if r.allowed else (r.n, allowed)
     waiting = {r.link: r.n for r in connection.execute(_WAITING, {**asked, "now": at})}
     states: dict[str, State] = {}
+    drawn = shelf.drawn(task.id)
     result: list[LinkOutline] = []
-    for row in stems:
+    for place, row in enumerate(stems):
         state = standings.state(row, states.get(row.parent) if row.parent else None)
         states[row.id] = state
         agent = agents.get(row.holder_key, NOBODY).name
-        is_registered = agent != "" and agent == row.holder_name
-        result.append(
-            LinkOutline(
-                id=row.id,
-                task=row.task,
-                parent=row.parent,
-                depth=row.depth,
-                holder_name=agent if is_registered else "",
-                claimed_name=row.holder_name,
-                holder_key=row.holder_key,
-                registered=is_registered,
-                effect=row.effect,
-                expires_at=row.expires_at,
-                recorded_at=row.at,
-                standing=state.standing,
-                ended_by=state.ended_by,
-                allowed=counts.get((row.id, True), 0),
-                denied=counts.get((row.id, False), 0),
-                waiting=waiting.get(row.id, 0) if state.standing == "active" else 0,
-            )
-        )
+        name = agent if agent == row.holder_name else ""
+        number = counts.get(row.id, _NONE)
+        waits = waiting.get(row.id, 0) if waiting and state.standing == "active" else 0
+        before = drawn[place] if place < len(drawn) else None
+        if (
+            before is not None
+            and before.id == row.id
+            and before.recorded_at == row.at
+            and before.standing == state.standing
+            and before.ended_by == state.ended_by
+            and before.holder_name == name
+            and (before.denied, before.allowed) == number
+            and before.waiting == waits
+        ):
+            result.append(before)  # making thousands anew takes longer than seeing that they stand
+        else:
+            result.append(_outline(row, state, name, number, waits))
+    if not past:
+        shelf.keep_drawn(task.id, result)
     return result
+
+
+def _outline(
+    row: Stem, state: State, name: str, number: tuple[int, int], waits: int
+) -> LinkOutline:
+    return LinkOutline(
+        id=row.id,
+        task=row.task,
+        parent=row.parent,
+        depth=row.depth,
+        holder_name=name,
+        claimed_name=row.holder_name,
+        holder_key=row.holder_key,
+        registered=name != "",
+        effect=row.effect,
+        expires_at=row.expires_at,
+        recorded_at=row.at,
+        standing=state.standing,
+        ended_by=state.ended_by,
+        allowed=number[1],
+        denied=number[0],
+        waiting=waits,
+    )
 
 
 def _recorded_by(stems: Sequence[Stem], at: int) -> Sequence[Stem]:

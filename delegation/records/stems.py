@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, select
 
 from delegation.authority.ids import LinkId, TaskId
-from delegation.lineage.outline import STRENGTH
+from delegation.lineage.outline import STRENGTH, LinkOutline
 from delegation.records.tables import LINKS
 
 MOST: Final = 65_536  # links that a process keeps, of all tasks together
@@ -66,6 +66,7 @@ class StemShelf:
         """Begin with nothing read."""
         self._lock = Lock()
         self._held: OrderedDict[str, Sequence[Stem]] = OrderedDict()
+        self._drawn: dict[str, Sequence[LinkOutline]] = {}
         self._count = 0
 
     def read(self, connection: Connection, task: str) -> Sequence[Stem]:
@@ -106,8 +107,20 @@ class StemShelf:
             self._count += len(found) - len(self._held.pop(task, ()))
             self._held[task] = found
             while self._count > MOST and self._held:
-                _, gone = self._held.popitem(last=False)
+                name, gone = self._held.popitem(last=False)
+                self._drawn.pop(name, None)
                 self._count -= len(gone)
+
+    def drawn(self, task: str) -> Sequence[LinkOutline]:
+        """Return the outlines that were last made of a task's links, in their order."""
+        with self._lock:
+            return self._drawn.get(task, ())
+
+    def keep_drawn(self, task: str, outlines: Sequence[LinkOutline]) -> None:
+        """Keep outlines, so that the next look makes only those anew that changed."""
+        with self._lock:
+            if task in self._held:
+                self._drawn[task] = outlines
 
 
 def _upto(held: Sequence[Stem], sequence: int) -> Sequence[Stem]:
