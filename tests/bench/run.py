@@ -9,10 +9,10 @@ from pathlib import Path
 
 from postgres import Server
 
-from bench import durable, http_checks, in_process, lineage, memory, parts, peers
+from bench import durable, http_checks, in_process, lineage, memory, parts, peers, reviewer
 from bench.row import Row
 
-FAMILIES = ("in_process", "durable", "http", "parts", "lineage", "memory")
+FAMILIES = ("in_process", "durable", "http", "parts", "lineage", "memory", "reviewer")
 
 
 class Mode(Enum):
@@ -45,6 +45,7 @@ _MEMORY = {
     Mode.QUICK: (50_000, 10_000, 500),
     Mode.FULL: (1_000_000, 100_000, 5000),
 }
+_REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
 
 def measured(
@@ -124,6 +125,12 @@ def _memory(mode: Mode, _: Path) -> list[Row]:
     return memory.rows(*_MEMORY[mode])
 
 
+def _reviewer(mode: Mode, folder: Path) -> list[Row]:
+    links, starts = _REVIEWER[mode]
+    with _stores(folder) as [stores]:
+        return reviewer.rows(stores, links=links, rounds=_ROUNDS[mode], starts=starts)
+
+
 _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "in_process": _in_process,
     "durable": _durable,
@@ -131,4 +138,5 @@ _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "parts": _parts,
     "lineage": _lineage,
     "memory": _memory,
+    "reviewer": _reviewer,
 }
