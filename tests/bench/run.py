@@ -9,10 +9,20 @@ from pathlib import Path
 
 from postgres import Server
 
-from bench import durable, http_checks, in_process, lineage, memory, parts, peers, reviewer
+from bench import (
+    contention,
+    durable,
+    http_checks,
+    in_process,
+    lineage,
+    memory,
+    parts,
+    peers,
+    reviewer,
+)
 from bench.row import Row
 
-FAMILIES = ("in_process", "durable", "http", "parts", "lineage", "memory", "reviewer")
+FAMILIES = ("in_process", "durable", "http", "parts", "lineage", "memory", "contention", "reviewer")
 
 
 class Mode(Enum):
@@ -44,6 +54,11 @@ _MEMORY = {
     Mode.TINY: (200, 50, 20),
     Mode.QUICK: (50_000, 10_000, 500),
     Mode.FULL: (1_000_000, 100_000, 5000),
+}
+_CONTENTION = {
+    Mode.TINY: (30, 1, (2,)),
+    Mode.QUICK: (4000, 1, (1, 8, 32)),
+    Mode.FULL: (8000, 3, (1, 8, 32)),
 }
 _REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
@@ -125,6 +140,13 @@ def _memory(mode: Mode, _: Path) -> list[Row]:
     return memory.rows(*_MEMORY[mode])
 
 
+def _contention(mode: Mode, folder: Path) -> list[Row]:
+    calls, rounds, siblings = _CONTENTION[mode]
+    with _stores(folder) as [stores]:
+        served = {"SQLite": (stores["SQLite"], 1), "PostgreSQL": (stores["PostgreSQL"], 2)}
+        return contention.rows(served, calls=calls, rounds=rounds, siblings=siblings)
+
+
 def _reviewer(mode: Mode, folder: Path) -> list[Row]:
     links, starts = _REVIEWER[mode]
     with _stores(folder) as [stores]:
@@ -138,5 +160,6 @@ _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "parts": _parts,
     "lineage": _lineage,
     "memory": _memory,
+    "contention": _contention,
     "reviewer": _reviewer,
 }
