@@ -15,6 +15,7 @@ from bench import (
     http_checks,
     in_process,
     lineage,
+    log_append,
     memory,
     parts,
     peers,
@@ -22,7 +23,17 @@ from bench import (
 )
 from bench.row import Row
 
-FAMILIES = ("in_process", "durable", "http", "parts", "lineage", "memory", "contention", "reviewer")
+FAMILIES = (
+    "in_process",
+    "durable",
+    "http",
+    "parts",
+    "lineage",
+    "memory",
+    "contention",
+    "log",
+    "reviewer",
+)
 
 
 class Mode(Enum):
@@ -59,6 +70,11 @@ _CONTENTION = {
     Mode.TINY: (30, 1, (2,)),
     Mode.QUICK: (4000, 1, (1, 8, 32)),
     Mode.FULL: (8000, 3, (1, 8, 32)),
+}
+_LOG = {
+    Mode.TINY: log_append.Plan(20, 20, 0.5, 1, 20, 8),
+    Mode.QUICK: log_append.Plan(2000, 100, 4, 2, 1000),
+    Mode.FULL: log_append.Plan(20_000, 200, 20, 5, 4000),
 }
 _REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
@@ -147,6 +163,11 @@ def _contention(mode: Mode, folder: Path) -> list[Row]:
         return contention.rows(served, calls=calls, rounds=rounds, siblings=siblings)
 
 
+def _log(mode: Mode, folder: Path) -> list[Row]:
+    with _stores(folder) as [stores]:
+        return log_append.rows(stores, _LOG[mode])
+
+
 def _reviewer(mode: Mode, folder: Path) -> list[Row]:
     links, starts = _REVIEWER[mode]
     with _stores(folder) as [stores]:
@@ -161,5 +182,6 @@ _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "lineage": _lineage,
     "memory": _memory,
     "contention": _contention,
+    "log": _log,
     "reviewer": _reviewer,
 }
