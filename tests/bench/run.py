@@ -20,20 +20,13 @@ from bench import (
     parts,
     peers,
     reviewer,
+    revocation,
 )
 from bench.row import Row
 
 FAMILIES = (
-    "in_process",
-    "durable",
-    "http",
-    "parts",
-    "lineage",
-    "memory",
-    "contention",
-    "log",
-    "reviewer",
-)
+    "in_process", "durable", "http", "parts", "lineage", "memory", "revocation", "contention", "log", "reviewer",
+)  # fmt: skip
 
 
 class Mode(Enum):
@@ -76,6 +69,8 @@ _LOG = {
     Mode.QUICK: log_append.Plan(2000, 100, 4, 2, 1000),
     Mode.FULL: log_append.Plan(20_000, 200, 20, 5, 4000),
 }
+# Revocations, and further ones with a service stopped.
+_REVOCATION = {Mode.TINY: (2, 1), Mode.QUICK: (10, 2), Mode.FULL: (200, 20)}
 _REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
 
@@ -168,6 +163,12 @@ def _log(mode: Mode, folder: Path) -> list[Row]:
         return log_append.rows(stores, _LOG[mode])
 
 
+def _revocation(mode: Mode, folder: Path) -> list[Row]:
+    rounds, frozen = _REVOCATION[mode]
+    with _stores(folder) as [stores]:
+        return revocation.rows(stores, rounds=rounds, frozen=frozen)
+
+
 def _reviewer(mode: Mode, folder: Path) -> list[Row]:
     links, starts = _REVIEWER[mode]
     with _stores(folder) as [stores]:
@@ -183,5 +184,6 @@ _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "memory": _memory,
     "contention": _contention,
     "log": _log,
+    "revocation": _revocation,
     "reviewer": _reviewer,
 }
