@@ -93,6 +93,11 @@ class Review:
         with self._store.read() as reader:
             return found("link", link, reader.link(LinkId(link), **self._seen(at)))
 
+    def is_recorded(self, link: LinkId | str) -> bool:
+        """Return whether a link was ever seen here: one may be revoked before it is."""
+        with self._store.read() as reader:
+            return "\x00" not in link and reader.link_payload(LinkId(link)) is not None
+
     def outline(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> TaskOutline:
         """Return a task with outlines of its links: what a map needs of thousands of them.
 

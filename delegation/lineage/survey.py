@@ -75,6 +75,7 @@ class Ground:
         task: Every link of this task.
         link: This link and all below it.
         keys: Links that these keys hold, and all below them.
+        owner: With it, every link of open tasks of this owner.
         whole: Whether every other link of the tasks so found comes along.
     """
 
@@ -83,6 +84,7 @@ class Ground:
     task: str | None = None
     link: str | None = None
     keys: tuple[bytes, ...] = ()
+    owner: str | None = None
     whole: bool = False
 
 

@@ -101,6 +101,9 @@ def _wanted(connection: Connection, ground: Ground, *, at: int, most: int, past:
             if len(found) < most:
                 found |= dict.fromkeys(links.below(connection, link, most - len(found)))
     tasks: list[str] = [] if ground.task is None else [ground.task]
+    if ground.owner is not None:
+        owned = select(TASKS.c.id).where(TASKS.c.owner == ground.owner, TASKS.c.state == "open")
+        tasks += connection.execute(owned.limit(most)).scalars()
     if ground.whole and found:
         names = list(found)
         for part in _chunks(names):

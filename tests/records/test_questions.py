@@ -228,6 +228,9 @@ def test_what_revoking_would_end_is_what_it_ends(world: World) -> None:
         ("agent", "none"),
         ("agent", "a\x00"),
         ("link", "\x00"),
+        ("owner", "x"),
+        ("tool", "x"),
+        ("system", ""),
     ):
         with pytest.raises(NotFoundError):
             world.tracker.survivors(kind, id)
@@ -246,6 +249,6 @@ def test_what_revoking_would_end_is_what_it_ends(world: World) -> None:
     ):
         with pytest.raises(NotFoundError):
             ask()
-    for kind, id in (("owner", "x"), ("key", "!")):
+    for kind, id in (("everything", "x"), ("nothing", "x"), ("key", "!")):
         with pytest.raises(MalformedError):
             world.tracker.survivors(kind, id)

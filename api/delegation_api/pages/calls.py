@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation_api.auth import TrackerDep
+from delegation_api.pages.log import inclusion_of
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page
@@ -65,6 +66,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         detail=detail,
         chain=chain,
         told=told,
+        logged=inclusion_of(tracker, decision),
         task=tracker.task(made.task) if made.task and chain else None,
         offered=spelled(denial.offered) if denial else "",
         allowed=spelled(denial.allowed) if denial else "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
+from delegation.judge.facts import SubjectKind
 from delegation.lineage.search import MAX_TEXT
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import DismissBody
@@ -87,7 +88,7 @@ def compare(
 @router.get("/survivors", dependencies=GATE)
 def survivors(
     tracker: TrackerDep,
-    kind: Literal["link", "task", "agent", "key"],
+    kind: SubjectKind,
     id: Name,  # noqa: A002  # the word of the wire
 ) -> Any:
     """Return what revoking a subject would come to now; nothing is changed."""
