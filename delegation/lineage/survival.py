@@ -10,6 +10,7 @@ from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING, Subject
 from delegation.lineage.blast import ORDER
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.feed import Revocation
 from delegation.lineage.survey import Survey
 
@@ -31,6 +32,7 @@ class Survival:
         is_complete: Whether every link was looked at.
         digest: Names exactly these ending links, so that a form can say what it showed.
         ending: The change that ends the subject now; None while it stands.
+        extent: How many links were looked at, of how many.
     """
 
     subject: Subject
@@ -43,6 +45,7 @@ class Survival:
     is_complete: bool
     digest: str
     ending: Revocation | None = None
+    extent: Extent = UNSAID
 
 
 def survival(survey: Survey, subject: Subject, ending: Revocation | None = None) -> Survival:
@@ -86,6 +89,7 @@ def survival(survey: Survey, subject: Subject, ending: Revocation | None = None)
         survey.is_complete,
         hashlib.sha256(named.encode()).hexdigest(),
         ending,
+        survey.extent,
     )
 
 

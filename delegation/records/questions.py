@@ -13,7 +13,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
-from delegation.records import decisions, endings
+from delegation.records import decisions, endings, news
 from delegation.records.database import upsert
 from delegation.records.people_tables import DISMISSALS
 from delegation.records.search import keys_of, search
@@ -68,6 +68,14 @@ class SqlQuestions:
         """Return what a change came to under its subject."""
         catalogue = self._shelves.catalogue.newest(self._connection)
         return endings.effect(self._connection, subject, catalogue, epoch=epoch)
+
+    def answers(self) -> int:
+        """Return how many answers were ever given to requests for approval."""
+        return news.answers(self._connection)
+
+    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
+        """Return how many ends by time fall into (after, until]."""
+        return news.expired(self._connection, task, after=after, until=until)
 
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""

@@ -44,6 +44,15 @@ class QuestionReader(Protocol):
         under it were looked at.
         """
 
+    def answers(self) -> int:
+        """Return how many answers were ever given to requests for approval."""
+
+    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
+        """Return how many links, tasks and requests of a task end by time in (after, until].
+
+        Without a task: how many tasks and requests of the store.
+        """
+
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""
 

@@ -18,6 +18,7 @@ from delegation.lineage.ending import holding as holding_of
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 from delegation.lineage.filter import TaskFilter
 from delegation.lineage.findings import Dismissal, Finding, Findings, sort_out
+from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.steps import Account, step_values
 from delegation.lineage.survey import Ground, Registered, Survey
 from delegation.lineage.survival import Survival, survival
@@ -135,6 +136,7 @@ def could_do(reader: Reader, holder: str, when: Moment) -> HolderAbility:
         tuple(ability(held.survey, link) for link in held.links),
         when.at,
         held.survey.is_complete,
+        held.survey.extent,
     )
 
 
@@ -189,6 +191,23 @@ def _of_owner(reader: Reader, owner: str, when: Moment) -> Ground:
     if not is_known:
         raise NotFoundError("owner", owner)
     return Ground(keys=keys, owner=owner, whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What to look at first: findings, and the riskiest link with its ancestors, root first."""
+
+    findings: Findings
+    top: Risk | None
+    path: tuple[LinkEntry, ...]
+
+
+def exposure(reader: Reader, when: Moment) -> Exposure:
+    """Return what to look at first in all open tasks, from one survey."""
+    survey = survey_of(reader, Ground(is_open=True), when)
+    top = next(iter(ranked(survey)), None)
+    path = () if top is None else survey.chain(top.link.id)
+    return Exposure(sort_out(survey, reader.dismissals()), top, path)
 
 
 def findings(reader: Reader, when: Moment) -> Findings:

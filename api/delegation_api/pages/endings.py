@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from delegation.judge.facts import EVERYTHING
 from delegation_api.auth import TrackerDep
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page
@@ -22,6 +23,7 @@ NAMED: Final = frozenset({"revoke", "suspend", "resume"})
 @router.get("/endings")
 def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Show what is suspended now, what was ended lately, and the way to end something."""
+    events = followed(tracker)
     newest = tracker.numbers()["epoch"]
     feed = tracker.feed(after=max(0, newest - BACK), limit=BACK)
     changes = [one for one in reversed(feed.changes) if one.act in NAMED]
@@ -33,6 +35,7 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
         request,
         "endings.html",
         viewer,
+        followed=events,
         suspended=suspended,
         frozen=next((one for one in suspended if one.subject == EVERYTHING), None),
         changes=changes[:MOST],
@@ -55,6 +58,7 @@ def ending(
     shown: Shown = None,
 ) -> Response:
     """Show what came of one change; it is read again each time."""
+    events = followed(tracker)
     told = tracker.ending(epoch)
     change = told.change
     found = tracker.survivors(*change.subject) if _is_there(tracker, *change.subject) else None
@@ -63,6 +67,7 @@ def ending(
         request,
         "ending.html",
         viewer,
+        followed=events,
         told=told,
         change=change,
         found=found,
