@@ -21,6 +21,7 @@ from delegation_api.pages import (
     agents,
     assets,
     calls,
+    endings,
     findings,
     home,
     live,
@@ -32,6 +33,7 @@ from delegation_api.pages import (
 )
 from delegation_api.pages import approvals as page_approvals
 from delegation_api.pages import links as page_links
+from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_unknown_query
@@ -118,6 +120,8 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_questions,
         findings,
         revoke,
+        endings,
+        page_log,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
