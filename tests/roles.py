@@ -24,7 +24,7 @@ ROUTES = [
     ("GET", "/v1/exports/tasks.csv", {"operator", "reviewer"}), ("POST", "/v1/exports", {"operator", "reviewer"}), ("GET", "/v1/exports", {"operator", "reviewer"}),
     ("GET", "/v1/exports/x", {"operator", "reviewer"}), ("GET", "/v1/exports/x/file", {"operator", "reviewer"}), ("POST", "/v1/exports/x/cancel", {"operator", "reviewer"}),
     ("POST", "/v1/guardrails", {"operator", "reviewer"}), ("POST", "/v1/tighten", {"operator", "reviewer"}),
-    ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
+    ("GET", "/v1/revocations/x", {"operator", "reviewer"}), ("GET", "/v1/suspensions", {"operator", "reviewer"}), ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
     ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
     ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
     ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}), ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),

@@ -21,17 +21,20 @@ from delegation_api.pages import (
     agents,
     assets,
     calls,
+    endings,
     findings,
     home,
     live,
     login,
     maps,
+    overview,
     revoke,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
 from delegation_api.pages import exports as page_exports
 from delegation_api.pages import links as page_links
+from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_unknown_query
@@ -113,6 +116,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_links,
         calls,
         maps,
+        overview,
         timeline,
         live,
         page_approvals,
@@ -121,6 +125,8 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         findings,
         revoke,
         page_exports,
+        endings,
+        page_log,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question

@@ -11,6 +11,7 @@ from delegation.canonical import b64u
 from delegation.identity.principal import PREFIX, fingerprint
 from delegation.lineage.approval import ApprovalEntry
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal, Finding
 from delegation.lineage.handover import Handover
 from delegation.lineage.risk import Risk
@@ -178,6 +179,19 @@ def _risk(one: Risk) -> tuple[Cell, ...]:
     )
 
 
+def _ending(one: Revocation) -> tuple[Cell, ...]:
+    return (
+        one.epoch,
+        one.act,
+        one.subject.kind,
+        one.subject.id,
+        one.by,
+        one.reason,
+        one.at,
+        one.effective_at,
+    )
+
+
 def _approval(one: ApprovalEntry) -> tuple[Cell, ...]:
     bound = one.binding
     return (
@@ -254,6 +268,9 @@ TABLES: Final[dict[str, Table]] = {
             "expires_at",
         ),
         _risk,
+    ),
+    "endings": Table(
+        ("epoch", "act", "kind", "subject", "by", "reason", "at", "effective_at"), _ending
     ),
     "approvals": Table(
         (

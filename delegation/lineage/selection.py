@@ -50,6 +50,7 @@ VIEWS: Final[dict[str, View]] = {
     "agents": View(ROWS, ("at",), "registered agents"),
     "findings": View(ROWS, ("rule", "severity"), "findings"),
     "risks": View(ROWS, (), "risk scores"),
+    "endings": View(ROWS, ("at",), "revocations, suspensions and resumptions"),
     "approvals": View(ROWS, ("state", "task", "link"), "requests for approval"),
 }
 _OUTCOMES: Final = frozenset({"allowed", "denied", "waiting"})

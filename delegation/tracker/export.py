@@ -118,6 +118,8 @@ class _Gathering:
                 return self._timeline()
             case "approvals":
                 return self._approvals()
+            case "endings":
+                return self._ended()
             case _:
                 return self._questions()
 
@@ -274,6 +276,15 @@ class _Gathering:
         every = ApprovalFilter(task=task)
         total = len(found) if not asked.filters else sum(1 for _ in self._within(listed(every)))
         return self._made(len(found), total, found)
+
+    def _ended(self) -> Gathered:
+        def page(last: Revocation | None) -> Sequence[Revocation]:
+            after = 0 if last is None else last.epoch
+            return self.reader.feed(after=after, limit=PAGE, history=True).changes
+
+        every = self._within(_pages(page, to_the_end=True))
+        found = [one for one in every if not self.when.past or one.at <= self.when.at]
+        return self._made(len(found), len(found), found)
 
     def _timeline(self) -> Gathered:
         task = TaskId(self.wanted.task or "")

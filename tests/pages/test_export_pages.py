@@ -38,6 +38,7 @@ def test_every_view_leads_to_its_export_with_its_filters(world: World, browser: 
         f"/tasks/{task}/map?standing=active&find=a&at={world.at}": f"/exports?view=lineage&task={task}&standing=active&at={world.at}",
         f"/tasks/{task}/timeline": f"/exports?view=timeline&task={task}", f"/links/{link}": f"/exports?view=lineage&link={link}",
         "/decisions?allowed=false&tool=&code=x": "/exports?view=decisions&code=x&allowed=false", "/agents": "/exports?view=agents",
+        "/overview": "/exports?view=lineage", f"/tasks/{task}/overview": f"/exports?view=lineage&task={task}", "/endings": "/exports?view=endings",
         "/findings?severity=high": "/exports?view=findings&severity=high", "/risks": "/exports?view=risks", "/approvals": "/exports?view=approvals&state=pending",
     }.items():  # fmt: skip
         assert control(browser, path) == wanted

@@ -125,7 +125,7 @@ def test_a_tree_that_grew_is_revoked_whole_and_the_page_says_so(
     low = token.delegate(by=world.key("b"), to=world.key("late").public, grant=Grant())
     assert world.check(low, "late")
     done = browser.post(
-        "/revoke", place, {"kind": "link", "id": token.id, "shown": "1", "reason": ""}
+        "/revoke", place, {"kind": "link", "id": token.id, "shown": "1", "reason": "leaked"}
     )
     shown = seen(browser.get(done.headers["location"]))
     assert "1 link was made after the preview: it ended, too" in shown
@@ -142,7 +142,9 @@ def test_agents_keys_and_tasks_are_revoked_in_the_same_way(
     subject = {"agent": "boss", "key": key, "task": world.task.id}[kind]
     place = f"/{kind}s/{subject}/revoke"
     assert f"Revoke this {kind} and end 3 links?" in seen(browser.get(place))
-    done = browser.post("/revoke", place, {"kind": kind, "id": subject, "shown": "3"})
+    done = browser.post(
+        "/revoke", place, {"kind": kind, "id": subject, "shown": "3", "reason": "leaked"}
+    )
     assert "3 links ended" in seen(browser.get(done.headers["location"]))
     assert not world.check(token, "b")
 
@@ -154,9 +156,13 @@ def test_agents_keys_and_tasks_are_revoked_in_the_same_way(
         {"shown": "-1"},
         {"shown": "1" * 30},
         {"kind": "owner"},
+        {"kind": "tool"},
+        {"kind": "everything"},
         {"kind": ""},
         {"id": "lnk_none"},
         {"id": ""},
+        {"reason": ""},
+        {"reason": " "},
         {"reason": "x" * 501},
         {"reason": "a\x00b"},
     ],
@@ -166,7 +172,7 @@ def test_a_forged_or_broken_post_revokes_nothing(
 ) -> None:
     """Each refusal is a page with a status of its own, never a fault."""
     token, _ = busy(world)
-    given = {"kind": "link", "id": token.id, "shown": "1", "reason": ""} | fields
+    given = {"kind": "link", "id": token.id, "shown": "1", "reason": "leaked"} | fields
     answer = browser.post("/revoke", f"/links/{token.id}/revoke", given)
     assert answer.status_code in {404, 422}
     assert [one for one in world.tracker.revocations() if one.act == "revoke"] == []

@@ -98,6 +98,12 @@ def test_counts_are_those_of_the_listings(world: World) -> None:
     assert len(rows("findings")) == len(tracker.findings().open)
     assert len(rows("risks")) == len(tracker.risks(limit=200))
     assert len(rows("handovers")) == len(tracker.handovers())
+    assert [r[:4] for r in rows("endings")] == [
+        [str(one.epoch), one.act, *one.subject]
+        for one in tracker.feed(after=0, limit=100).changes
+        if one.act == "revoke"
+    ]
+    assert len(rows("endings")) == 1
     assert len(rows("lineage")) == 10
     assert len(rows("lineage", task=task)) == len(tracker.lineage(task).entry.links) == 5
     assert len(rows("timeline", task=task)) == 5 + 3 + 1

@@ -19,6 +19,8 @@ _VIEWS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
         ("/tasks", "tasks", ""),
         (f"/tasks/{_ID}", "lineage", "task"),
         (f"/tasks/{_ID}/map", "lineage", "task"),
+        ("/overview", "lineage", ""),
+        (f"/tasks/{_ID}/overview", "lineage", "task"),
         (f"/tasks/{_ID}/timeline", "timeline", "task"),
         ("/links", "links", ""),
         (f"/links/{_ID}(?:/reach|/unused)?", "lineage", "link"),
@@ -27,6 +29,7 @@ _VIEWS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
         ("/findings", "findings", ""),
         ("/risks", "risks", ""),
         ("/approvals", "approvals", ""),
+        ("/endings", "endings", ""),
     )
 )
 _ASSUMED: Final = {"approvals": {"state": "pending"}}  # what the page shows without being asked

@@ -16,6 +16,7 @@ from delegation.lineage.outline import LinkOutline, TaskOutline
 from delegation.lineage.timeline import Ending, Event, ending_of, subjects_of, timeline
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page, when
@@ -36,6 +37,7 @@ def task_timeline(
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
 ) -> Response:
     """Show what happened in a task."""
+    news = followed(tracker, task) if at is None else ""
     outline = tracker.outline(task, at=at)
     events = timeline(outline, decisions_of(tracker, task, at), endings_of(tracker, outline, at))
     shown = events[after : after + PAGE]
@@ -45,6 +47,7 @@ def task_timeline(
         "timeline.html",
         viewer,
         at=at,
+        followed=news,
         written=written,
         task=outline.task,
         events=list(enumerate(shown, start=after)),

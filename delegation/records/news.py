@@ -1,0 +1,42 @@
+"""What pages that stay open are told beside the numbers: answers to requests, and what time has ended."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, case, func, or_, select
+
+from delegation.authority.ids import TaskId
+from delegation.records.approval_tables import ACTS, APPROVALS
+from delegation.records.tables import LINKS, TASKS
+
+
+def answers(connection: Connection) -> int:
+    """Return how many answers were ever given to requests for approval; none is taken back."""
+    return int(connection.execute(select(func.count()).select_from(ACTS)).scalar_one())
+
+
+def expired(connection: Connection, task: TaskId | None, *, after: int, until: int) -> int:
+    """Return how many ends by time fall into (after, until].
+
+    Of one task: its links, itself, and its requests. Of the store: tasks and requests; its links are
+    too many to be looked through again and again, and each is told on its own task's pages.
+    """
+    requests = select(func.count()).where(
+        APPROVALS.c.state.in_(("pending", "granted")),
+        APPROVALS.c.expires_at > after,
+        APPROVALS.c.expires_at <= until,
+    )
+    called = TASKS.c.last_call_at
+    idle_at = case((called > TASKS.c.opened_at, called), else_=TASKS.c.opened_at) + TASKS.c.idle
+    tasks = select(func.count()).where(
+        TASKS.c.state == "open",
+        or_(
+            and_(TASKS.c.deadline > after, TASKS.c.deadline <= until),
+            and_(TASKS.c.idle.is_not(None), idle_at > after, idle_at <= until),
+        ),
+    )
+    if task is None:
+        return sum(connection.execute(query).scalar_one() for query in (requests, tasks))
+    ends = LINKS.c.expires_at
+    links = select(func.count()).where(LINKS.c.task == task, ends > after, ends <= until)
+    mine = (requests.where(APPROVALS.c.task == task), tasks.where(TASKS.c.id == task), links)
+    return sum(connection.execute(query).scalar_one() for query in mine)
