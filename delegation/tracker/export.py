@@ -130,8 +130,21 @@ class _Gathering:
         links = LinkFilter(task=scope)
         number = self.reader.count_links(links, at=self.when.at, past=self.when.past)
         self.bounds.refuse(number, self.bounds.links)
-        found: list[Cutting] = []
-        total = 0
+        if scope is not None:
+            found = list(self._cuttings(scope, number))
+            shown = sum(len(one.lineage.links) for one in found)
+            return self._made(shown, number, found)
+        shown = number
+        if self.wanted.filters or self.when.past:  # counted first, so as not to hold all at once
+            every = self._cuttings(None, number, tells=False)
+            shown = sum(len(one.lineage.links) for one in every)
+        return self._made(shown, number, self._cuttings(None, number))
+
+    def _cuttings(
+        self, scope: TaskId | None, number: int, *, tells: bool = True
+    ) -> Iterator[Cutting]:
+        """Yield what the filters leave of each task; one at a time is held."""
+        done = 0
         for task in self._task_ids(scope):
             outline = self.reader.outline(task, at=self.when.at, past=self.when.past)
             lineage = self.reader.lineage(task, at=self.when.at, past=self.when.past)
@@ -139,13 +152,11 @@ class _Gathering:
                 if scope is not None:
                     raise NotFoundError("task", task)
                 continue  # it was opened later
-            total += len(lineage.links)
             cut = cutting(lineage, outline, self.wanted)
             if cut is not None:
-                found.append(replace(cut, endings=self._endings(cut, outline)))
-            self.bounds.tell(total, number)
-        shown = sum(len(one.lineage.links) for one in found)
-        return self._made(shown, total, found)
+                yield replace(cut, endings=self._endings(cut, outline))
+            done += len(lineage.links)
+            self.bounds.tell(done if tells else 0, number)
 
     def _scope(self) -> TaskId | None:
         if self.wanted.task is not None:
