@@ -10,6 +10,7 @@ import pytest
 from browsing import Browser
 from world import World
 
+from delegation.canonical import b64u
 from delegation.lineage.selection import VIEWS
 
 
@@ -33,7 +34,9 @@ def test_every_view_leads_to_its_export_with_its_filters(world: World, browser: 
     """Path, filters and instant are those of the page; what the view does not have is left out."""
     task = world.task.id
     link = world.tracker.links()[0].id
+    key = b64u(world.key("a").public.key)
     for path, wanted in {
+        f"/keys/{key}": f"/exports?view=links&key=ed25519%3A{key}", f"/links/{link}/blast": f"/exports?view=lineage&link={link}",
         "/map": "/exports?view=lineage", "/tasks": "/exports?view=tasks", f"/tasks/{task}": f"/exports?view=lineage&task={task}",
         f"/tasks/{task}/map?standing=active&find=a&at={world.at}": f"/exports?view=lineage&task={task}&standing=active&at={world.at}",
         f"/tasks/{task}/timeline": f"/exports?view=timeline&task={task}", f"/links/{link}": f"/exports?view=lineage&link={link}",
