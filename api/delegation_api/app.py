@@ -28,6 +28,7 @@ from delegation_api.pages import (
     login,
     maps,
     overview,
+    owners,
     revoke,
     timeline,
 )
@@ -113,6 +114,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         calls,
         maps,
         overview,
+        owners,
         timeline,
         live,
         page_approvals,
