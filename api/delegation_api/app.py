@@ -28,6 +28,7 @@ from delegation_api.pages import (
     login,
     maps,
     revoke,
+    theme,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
@@ -120,6 +121,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         revoke,
         endings,
         page_log,
+        theme,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
