@@ -98,7 +98,7 @@ CLICKS: dict[str, tuple[list[str], str]] = {
     "who delegated what to whom": (["Who delegated what to whom?"], r"Who delegated what to whom.*planner"),
     "what could an agent do": (["Agents", "writer"], r"Could use 1 tool by 1 link"),
     "which path gave authority for a call": (["Decisions", "files.read"], r"The fourteen steps.*The chain it was judged on"),
-    "which caveat stopped it": (["mail.send"], r"denied at step 8: argument_refused at link 2.*refused here"),
+    "which caveat stopped it": (["mail.send"], r"denied at step 8: argument_refused at link 0.*refused here"),
     "how could it reach a tool": (["Agents", "mailer", "How could it reach a tool?", "mail.send"], r"It could, by 1 chain"),
     "why could it not": (["Agents", "mailer", "How could it reach a tool?", "files.read"], r"It could not\..*Why not"),
     "what did each link give up": (["Quarter close", "writer"], r"How it got this authority.*mail\.send"),
