@@ -30,6 +30,7 @@ from delegation_api.pages import (
     overview,
     owners,
     revoke,
+    theme,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
@@ -129,6 +130,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_exports,
         endings,
         page_log,
+        theme,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
