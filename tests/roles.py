@@ -15,7 +15,7 @@ ROUTES = [
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
     *(("GET", path, {"operator", "reviewer"}) for path in (
-        "/v1/handovers", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
+        "/v1/handovers", "/v1/owners", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
         "/v1/survivors", "/v1/decisions/x/account", "/v1/find",
     )), ("POST", "/v1/findings/x/dismiss", {"operator", "reviewer"}),
     ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),

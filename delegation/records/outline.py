@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from delegation.authority.catalogue import RESERVED_PREFIX
-from delegation.authority.ids import LinkId, TaskId
-from delegation.lineage.outline import STRENGTH, LinkOutline
+from delegation.lineage.outline import LinkOutline
 from delegation.records.approval_tables import APPROVALS
 from delegation.records.standing import (
     NOBODY,
     Registered,
     Standings,
     State,
-    ended_of,
+    ended_below,
     opener_states,
-    subjects_of,
 )
+from delegation.records.stems import Stem, StemShelf
 from delegation.records.tables import AGENT_KEYS, AGENTS, DECISIONS, LINKS
 
-_LINKS: Final = (
-    select(LINKS)
-    .where(LINKS.c.task == bindparam("of_task"), LINKS.c.at <= bindparam("last"))
-    .order_by(LINKS.c.sequence)
-)
 _AGENTS: Final = (
     select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner, AGENTS.c.recertify_by)
     .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
@@ -56,74 +50,98 @@ _WAITING: Final = (
     )
     .group_by(APPROVALS.c.link)
 )
+_NONE: Final = (0, 0)
 _EVER: Final = 2**62  # another replica's clock may be ahead of ours
-_EFFECTS: Final[dict[str, str]] = {}  # strongest effects by link id: an id is its payload's digest
-_MOST_EFFECTS: Final = 65_536
 
 
-def outlines(connection: Connection, task: Row[Any], *, at: int, past: bool) -> list[LinkOutline]:
+def outlines(
+    connection: Connection, shelf: StemShelf, task: Row[Any], *, at: int, past: bool
+) -> list[LinkOutline]:
     """Return outlines of a task's links, in recorded order.
 
     Args:
         connection: A snapshot.
+        shelf: What this process keeps of links.
         task: The task's row.
         at: The instant for which standing is computed, Unix seconds.
         past: Whether what was recorded after that second is left out.
     """
     asked: dict[str, Any] = {"of_task": task.id, "last": at if past else _EVER}
-    found: dict[str, Row[Any]] = {}
-    for row in connection.execute(_LINKS, asked):
-        # None whose parent was not recorded by then, whatever a replica's clock said.
-        if row.parent is None or row.parent in found:
-            found[row.id] = row
-    if not found:
+    stems = shelf.read(connection, task.id)
+    if past:
+        stems = _recorded_by(stems, at)
+    if not stems:
         return []
     agents = {
         row.key: Registered(row.agent, row.owner, row.recertify_by)
         for row in connection.execute(_AGENTS, asked)
     }
-    tasks = {task.id: task}
-    subjects = subjects_of(list(found.values()), agents, tasks)
+    ended = ended_below(connection, stems, agents, task, at)
     openers = opener_states(connection, [task], at=at)
-    standings = Standings(agents, tasks, ended_of(connection, subjects, at), at, openers)
-    counts = {(r.link, bool(r.allowed)): r.n for r in connection.execute(_COUNTS, asked)}
+    standings = Standings(agents, {task.id: task}, ended, at, openers)
+    counts: dict[str, tuple[int, int]] = {}  # denied, allowed
+    for r in connection.execute(_COUNTS, asked):
+        denied, allowed = counts.get(r.link, _NONE)
+        counts[r.link] = (denied, r.n) if r.allowed else (r.n, allowed)
     waiting = {r.link: r.n for r in connection.execute(_WAITING, {**asked, "now": at})}
     states: dict[str, State] = {}
+    drawn = shelf.drawn(task.id)
     result: list[LinkOutline] = []
-    for row in found.values():
+    for place, row in enumerate(stems):
         state = standings.state(row, states.get(row.parent) if row.parent else None)
         states[row.id] = state
         agent = agents.get(row.holder_key, NOBODY).name
-        is_registered = agent != "" and agent == row.holder_name
-        result.append(
-            LinkOutline(
-                id=LinkId(row.id),
-                task=TaskId(row.task),
-                parent=row.parent,
-                depth=row.depth,
-                holder_name=agent if is_registered else "",
-                claimed_name=row.holder_name,
-                holder_key=row.holder_key,
-                registered=is_registered,
-                effect=_strongest(row.id, row.payload),
-                expires_at=row.expires_at,
-                recorded_at=row.at,
-                standing=state.standing,
-                ended_by=state.ended_by,
-                allowed=counts.get((row.id, True), 0),
-                denied=counts.get((row.id, False), 0),
-                waiting=waiting.get(row.id, 0) if state.standing == "active" else 0,
-            )
-        )
+        name = agent if agent == row.holder_name else ""
+        number = counts.get(row.id, _NONE)
+        waits = waiting.get(row.id, 0) if waiting and state.standing == "active" else 0
+        before = drawn[place] if place < len(drawn) else None
+        if (
+            before is not None
+            and before.id == row.id
+            and before.recorded_at == row.at
+            and before.standing == state.standing
+            and before.ended_by == state.ended_by
+            and before.holder_name == name
+            and (before.denied, before.allowed) == number
+            and before.waiting == waits
+        ):
+            result.append(before)  # making thousands anew takes longer than seeing that they stand
+        else:
+            result.append(_outline(row, state, name, number, waits))
+    if not past:
+        shelf.keep_drawn(task.id, result)
     return result
 
 
-def _strongest(link: str, payload: bytes) -> str:
-    """Return the strongest effect of a recorded payload; it was verified before it was recorded."""
-    known = _EFFECTS.get(link)
-    if known is None:
-        if len(_EFFECTS) >= _MOST_EFFECTS:
-            _EFFECTS.clear()
-        effects = json.loads(payload)["grant"]["effects"]
-        known = _EFFECTS[link] = max(effects, key=STRENGTH.index, default=STRENGTH[0])
-    return known
+def _outline(
+    row: Stem, state: State, name: str, number: tuple[int, int], waits: int
+) -> LinkOutline:
+    return LinkOutline(
+        id=row.id,
+        task=row.task,
+        parent=row.parent,
+        depth=row.depth,
+        holder_name=name,
+        claimed_name=row.holder_name,
+        holder_key=row.holder_key,
+        registered=name != "",
+        effect=row.effect,
+        expires_at=row.expires_at,
+        recorded_at=row.at,
+        standing=state.standing,
+        ended_by=state.ended_by,
+        allowed=number[1],
+        denied=number[0],
+        waiting=waits,
+    )
+
+
+def _recorded_by(stems: Sequence[Stem], at: int) -> Sequence[Stem]:
+    """Return those that were recorded by then; none without its parent, whatever a clock said."""
+    seen: set[str] = set()
+    result: list[Stem] = []
+    for stem in stems:
+        if stem.at <= at and (stem.parent is None or stem.parent in seen):
+            seen.add(stem.id)
+            result.append(stem)
+    return result

@@ -227,7 +227,7 @@ class SqlReader(SqlQuestions, ApprovalRows):
         closed_at = row.closed_at
         if past and not (closed_at is not None and closed_at <= at):
             entry, closed_at = replace(entry, state="open"), None
-        drawn = outlines(self._connection, row, at=at, past=past)
+        drawn = outlines(self._connection, self._shelves.stems, row, at=at, past=past)
         return TaskOutline(entry, tuple(drawn), closed_at)
 
     def numbers(self) -> Mapping[str, int]:

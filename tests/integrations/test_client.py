@@ -130,7 +130,7 @@ def test_what_is_read_over_http_is_what_the_tracker_reads(service: Service) -> N
         ("decisions", (), {"code": "effect_not_granted", "allowed": False}),
     ]
     for name, given, filters in [
-        ("handovers", (), {}), ("could_do", ("a",), {"at": NOW}), ("reach", (token.id,), {}), ("ways", ("a", "files.read"), {}), ("blast", ("a",), {}),
+        ("handovers", (), {}), ("owners", (), {}), ("could_do", ("a",), {"at": NOW}), ("reach", (token.id,), {}), ("ways", ("a", "files.read"), {}), ("blast", ("a",), {}),
         ("unused", (token.id,), {}), ("findings", (), {}), ("risks", (), {"limit": 1}), ("compare", (), {"vs": NOW - 1}),
         ("survivors", ("link", token.id), {}), ("account", (made.id,), {}), ("find", ("Ticket",), {}),
     ]:  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -40,7 +39,6 @@ def agents(request: Request, viewer: ViewerDep, tracker: TrackerDep, at: AtDep) 
         at=at,
         agents=listed[:MOST],
         more=max(0, len(listed) - MOST),
-        owners=sorted(Counter(one["owner"] for one in listed).items())[:MOST],
         handovers=found[:MOST],
         extent=found.extent,
         hidden=max(0, len(found) - MOST),
