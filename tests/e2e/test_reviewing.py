@@ -103,7 +103,7 @@ CLICKS: dict[str, tuple[list[str], str]] = {
     "why could it not": (["Agents", "mailer", "How could it reach a tool?", "files.read"], r"It could not\..*Why not"),
     "what did each link give up": (["Quarter close", "writer"], r"How it got this authority.*mail\.send"),
     "blast radius": (["Agents", "mailer", "Blast radius"], r"A thief could call 1 tool"),
-    "granted and never used": (["Quarter close", "summariser", "Never used"], r"never used 1 of 3 tools"),
+    "granted and never used": (["Quarter close", "summariser", "What was never used?"], r"never used 1 of 3 tools"),
     "what is too broad": (["What is too broad, too long, too deep?"], r"Findings.*in \d+ links of open tasks"),
     "the riskiest link": (["Which link is the riskiest?"], r"effect x \(1 \+ sensitivity\)"),
     "what changed": (["What changed since yesterday?"], r"\d+ added, \d+ revoked"),
