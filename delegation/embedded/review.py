@@ -75,7 +75,7 @@ class Review:
             )
 
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
-        """Return a task's links and decisions, ready to be drawn.
+        """Return a task's links and decisions with those of the tasks below it, ready to be drawn.
 
         Raises:
             NotFoundError: There is no such task, or there was none then.
@@ -103,19 +103,21 @@ class Review:
             return found("task", task_id(task), reader.outline(task_id(task), **self._seen(at)))
 
     def news(self, task: TaskId | str, *, after: Cursor | None, limit: int = PAGE) -> News:
-        """Return what was recorded of a task since then; nothing but the newest cursor without one."""
+        """Return what was recorded of a task, and of those below it, since then.
+
+        Nothing but the newest cursor without one.
+        """
         with self._store.read() as reader:
             numbers = reader.numbers()
             newest = Cursor(numbers["link"], numbers["decision"], numbers["epoch"])
             if after is None:
                 return News(newest)
-            made = DecisionFilter(task=TaskId(task))
+            added = reader.links_after(TaskId(task), after.link, limit=limit)
+            made = reader.decisions_after(TaskId(task), after.decision, limit=limit)
             return News(
                 newest,
-                tuple(
-                    LinkId(i) for _, i in reader.links_after(TaskId(task), after.link, limit=limit)
-                ),
-                tuple(reader.decisions(made, after=after.decision, limit=limit)),
+                tuple(LinkId(name) for _, name in added),
+                tuple(made),
                 after.epoch != newest.epoch,
             )
 
@@ -165,6 +167,8 @@ class Review:
         self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
     ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children.
+
+        Links of the tasks that were opened under any of them hang below it as well.
 
         Raises:
             NotFoundError: There is no such link, or there was none then.

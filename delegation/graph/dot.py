@@ -15,6 +15,7 @@ from delegation.graph.model import (
     children_of,
     headline,
     narrowed,
+    opening,
     subline,
 )
 from delegation.graph.names import claim, clean, holder
@@ -69,7 +70,7 @@ def digraph(lineage: Lineage) -> graphviz.Digraph:
     roots, children = children_of(lineage.links)
     for number, link in enumerate(lineage.links):
         style = _STYLE[link.standing]
-        text = label(*_node(link))
+        text = label(*_node(link), opening(lineage, link))
         drawing.node(f"n{number}", label=text, style=style, peripheries=_border(link))
     parents = [("owner", number) for number in roots]
     parents += [(f"n{parent}", child) for parent, below in enumerate(children) for child in below]

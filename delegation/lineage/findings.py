@@ -271,7 +271,7 @@ def shared_key(survey: Survey) -> Iterator[Finding]:
 def overdue(survey: Survey) -> Iterator[Finding]:
     """Yield open tasks whose deadline has passed: nobody closed them."""
     for task in survey.known.tasks.values():
-        if task.state == "open" and survey.at >= task.deadline:
+        if task.state == "expired" and survey.at >= task.deadline:
             yield _of(
                 "overdue", "low", "task", task.id, task.id,
                 f"“{task.title}” was due at {instant(task.deadline)} and was never closed.",
@@ -285,8 +285,8 @@ def fast_growing(survey: Survey) -> Iterator[Finding]:
     since = survey.at - GROWTH_SECONDS
     fresh: Counter[str] = Counter()
     for link in survey.links:
-        if since < link.recorded_at <= survey.at and link.parent is not None:
-            fresh[link.parent] += 1
+        if since < link.recorded_at <= survey.at and link.above is not None:
+            fresh[link.above] += 1
     for link in _active(survey):
         count = fresh[link.id]
         if count >= GROWTH_LINKS:
@@ -306,8 +306,8 @@ def unused(survey: Survey) -> Iterator[Finding]:
     for link in reversed(survey.links):  # children come before their parents
         if any(use.allowed for use in survey.known.uses.get(link.id, ())) or link.id in used:
             used.add(link.id)
-            if link.parent is not None:
-                used.add(link.parent)
+            if link.above is not None:
+                used.add(link.above)
     for link in _active(survey):
         age = survey.at - max(link.recorded_at, link.grant.not_before)
         if link.id not in used and age >= IDLE_SECONDS:

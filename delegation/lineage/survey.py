@@ -72,9 +72,9 @@ class Ground:
     Args:
         is_open: Every link of a task that is open.
         also_open_at: With it, links of tasks that were open at this instant, Unix seconds.
-        task: Every link of this task.
-        link: This link and all below it.
-        keys: Links that these keys hold, and all below them.
+        task: Every link of this task and of the tasks opened below it.
+        link: This link and all below it, child tasks' links included.
+        keys: Links that these keys hold, and all below them likewise.
         whole: Whether every other link of the tasks so found comes along.
     """
 
@@ -115,15 +115,15 @@ class Survey:
         self.by_id = {link.id: link for link in self.links}
         self._children: dict[LinkId, list[LinkEntry]] = {}
         for link in self.links:
-            if link.parent is not None:
-                self._children.setdefault(link.parent, []).append(link)
+            if link.above is not None:
+                self._children.setdefault(link.above, []).append(link)
 
     def children(self, link: LinkId) -> tuple[LinkEntry, ...]:
-        """Return the links right below one."""
+        """Return the links right below one, roots of the child tasks opened under it included."""
         return tuple(self._children.get(link, ()))
 
     def below(self, link: LinkId) -> Iterator[LinkEntry]:
-        """Yield all links below one, parents before children."""
+        """Yield all links below one, parents before children, child tasks' included."""
         waiting = list(self._children.get(link, ()))
         while waiting:
             found = waiting.pop(0)

@@ -19,7 +19,8 @@ class Survival:
 
     Args:
         subject: What would be revoked.
-        ends: Active links that would end: those that it names and all below them.
+        ends: Active links that would end: those that it names and all below them, also in tasks
+            that were opened under them.
         survives: Active links of the same tasks that would go on.
         holders: Fingerprints of the holders that would lose a link.
         effects: Effects that end with them, the mildest first.
@@ -49,7 +50,7 @@ def survival(survey: Survey, subject: Subject) -> Survival:
     """
     under: dict[str, LinkEntry] = {}
     for link in survey.links:
-        if _is_named(survey, link, subject) or link.parent in under:
+        if _is_named(survey, link, subject) or link.above in under:
             under[link.id] = link
     ends = tuple(link for link in under.values() if link.standing == "active")
     tasks = tuple(sorted({link.task for link in under.values()}))

@@ -42,6 +42,7 @@ def task(
         viewer,
         at=at,
         task=entry.task,
+        below=entry.below,
         links=entry.links,
         calls=entry.calls,
         denied=sum(not call.allowed for call in entry.calls),

@@ -39,7 +39,11 @@ def task_timeline(
 ) -> Response:
     """Show what happened in a task."""
     outline = tracker.outline(task, at=at)
-    events = timeline(outline, decisions_of(tracker, task, at), endings_of(tracker, outline, at))
+    made = [
+        made for one in (outline.task, *outline.below) for made in decisions_of(tracker, one.id, at)
+    ]
+    made.sort(key=lambda decision: decision.sequence)
+    events = timeline(outline, made, endings_of(tracker, outline, at))
     shown = events[after : after + PAGE]
     written = request.query_params.get("at", "")
     return page(
@@ -74,7 +78,8 @@ def decisions_of(tracker: Tracker, task: str, at: int | None) -> list[DecisionEn
 
 def endings_of(tracker: Tracker, outline: TaskOutline, at: int | None) -> list[Ending]:
     """Return the revocations, made by then, of anything that a link of the task rests on."""
-    names = {outline.task.id: None} | {link.id: None for link in outline.links}
+    names: dict[str, None] = dict.fromkeys(one.id for one in (outline.task, *outline.below))
+    names |= dict.fromkeys(link.id for link in outline.links)
     subjects = [*map(str, names)]
     subjects += sorted({b64u(link.holder_key) for link in outline.links})
     subjects += sorted({link.holder_name for link in outline.links if link.holder_name})
@@ -96,7 +101,9 @@ def name(link: LinkOutline | None) -> str:
 def what(event: Event) -> str:
     """Return what happened, in words."""
     if event.lane == "issue":
-        return f"issued to {name(event.link)}"
+        opened = event.link is not None and event.link.under is not None
+        child = f", root of the child task {event.link.task}" if event.link and opened else ""
+        return f"issued to {name(event.link)}{child}"
     if event.lane == "delegate":
         return f"{name(event.parent)} delegated to {name(event.link)}"
     if event.ending is not None:
