@@ -74,6 +74,18 @@ class Review:
                 TaskFilter(owner, is_open), after=after, limit=limit, at=self._clock()
             )
 
+    def child_tasks(
+        self, task: TaskEntry | TaskId | str, *, at: int | None = None
+    ) -> Sequence[TaskEntry]:
+        """Return the tasks that agents opened below a task, parents before children.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        with self._store.read() as reader:
+            found("task", task_id(task), reader.task(task_id(task), at=self._clock()))
+            return reader.child_tasks(task_id(task), **self._seen(at))
+
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
         """Return a task's links and decisions with those of the tasks below it, ready to be drawn.
 

@@ -322,6 +322,20 @@ def unused(survey: Survey) -> Iterator[Finding]:
             )
 
 
+def handed_again(survey: Survey) -> Iterator[Finding]:
+    """Yield active links that renew a revoked one: they were seen after it was revoked."""
+    for link in _active(survey):
+        old = survey.by_id.get(survey.known.renews.get(link.id, link.id))
+        if old is not None and old.standing == "revoked" and old.ended_by == old.id:
+            yield _finding(
+                "handed_again",
+                "high",
+                link,
+                f"{called(link)} holds what was revoked with {old.id}, with a later end.",
+                "If it was not meant, revoke it, or what is above it: the delegator can make more.",
+            )
+
+
 Rule: TypeAlias = Callable[[Survey], Iterator[Finding]]
 RULES: Final[dict[str, Rule]] = {
     "long_lived": long_lived,
@@ -334,4 +348,5 @@ RULES: Final[dict[str, Rule]] = {
     "overdue": overdue,
     "fast_growing": fast_growing,
     "unused": unused,
+    "handed_again": handed_again,
 }

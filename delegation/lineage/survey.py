@@ -55,6 +55,7 @@ class Known:
         uses: Calls by leaf.
         spent: Units that were charged to each link's budget.
         agents: The registry.
+        renews: For a link that was made in place of another, which.
     """
 
     tasks: Mapping[TaskId, TaskEntry] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Known:
     uses: Mapping[LinkId, tuple[Use, ...]] = field(default_factory=dict)
     spent: Mapping[LinkId, Mapping[str, int]] = field(default_factory=dict)
     agents: tuple[Registered, ...] = ()
+    renews: Mapping[LinkId, LinkId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class Ground:
         task: Every link of this task and of the tasks opened below it.
         link: This link and all below it, child tasks' links included.
         keys: Links that these keys hold, and all below them likewise.
-        whole: Whether every other link of the tasks so found comes along.
+        whole: Whether every other link of the tasks so found comes along, and of the link its
+            line of renewals.
     """
 
     is_open: bool = False
@@ -138,6 +141,17 @@ class Survey:
             up.append(found)
             found = None if found.parent is None else self.by_id.get(found.parent)
         return tuple(reversed(up))
+
+    def line(self, link: LinkId) -> frozenset[LinkId]:
+        """Return a link with those that it renews and that renew it: they end together."""
+        found = {link}
+        count = 0
+        while count != len(found):
+            count = len(found)
+            for new, old in self.known.renews.items():
+                if new in found or old in found:
+                    found |= {new, old}
+        return frozenset(found)
 
     def pinned(self, link: LinkId) -> int | None:
         """Return the catalogue revision that a link's root pins, None when it is not known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from delegation.authority.ids import TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import b64u
 from delegation.judge.facts import Subject
 from delegation.lineage.blast import ORDER
@@ -19,8 +19,8 @@ class Survival:
 
     Args:
         subject: What would be revoked.
-        ends: Active links that would end: those that it names and all below them, also in tasks
-            that were opened under them.
+        ends: Active links that would end: those that it names, a link's line of renewals, and all
+            below them, also in tasks that were opened under them.
         survives: Active links of the same tasks that would go on.
         holders: Fingerprints of the holders that would lose a link.
         effects: Effects that end with them, the mildest first.
@@ -49,8 +49,9 @@ def survival(survey: Survey, subject: Subject) -> Survival:
         subject: A link, task, agent or key; a key as base64url of its 32 bytes.
     """
     under: dict[str, LinkEntry] = {}
+    line = survey.line(LinkId(subject.id)) if subject.kind == "link" else frozenset()
     for link in survey.links:
-        if _is_named(survey, link, subject) or link.above in under:
+        if link.id in line or _is_named(survey, link, subject) or link.above in under:
             under[link.id] = link
     ends = tuple(link for link in under.values() if link.standing == "active")
     tasks = tuple(sorted({link.task for link in under.values()}))
@@ -81,8 +82,6 @@ def survival(survey: Survey, subject: Subject) -> Survival:
 
 def _is_named(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
     match subject.kind:
-        case "link":
-            return link.id == subject.id
         case "task":
             return link.task == subject.id
         case "key":

@@ -15,6 +15,7 @@ from delegation.judge.facts import Subject
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.preview import Preview
 from delegation.records import links
+from delegation.records.renewals import line
 from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, TASKS
 
 MOST: Final = 2000  # links that one preview looks at
@@ -75,8 +76,8 @@ def _under(connection: Connection, subject: Subject, most: int) -> list[str]:
     if subject.kind in {"everything", "tool", "system"}:
         open_tasks = select(TASKS.c.id).where(TASKS.c.state == "open")
         return _ids(connection, LINKS.c.task.in_(open_tasks), most)
-    seeds = [subject.id]
-    if subject.kind != "link":
+    seeds = [subject.id, *line(connection, subject.id)][:most] if subject.kind == "link" else []
+    if not seeds:
         named = LINKS.c.task == subject.id if subject.kind == "task" else _held(subject)
         seeds = _ids(connection, named, most)
     return [*seeds, *links.below(connection, seeds, most - len(seeds))]

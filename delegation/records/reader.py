@@ -21,6 +21,7 @@ from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.records import (
     changes,
@@ -29,6 +30,7 @@ from delegation.records import (
     local,
     logins,
     mediation,
+    renewals,
     replicas,
     standing,
 )
@@ -49,7 +51,6 @@ from delegation.records.tables import (
     DECISIONS,
     LINKS,
     OUTCOMES,
-    RENEWALS,
     REVOCATIONS,
     TASKS,
     UNPROVEN,
@@ -296,10 +297,9 @@ class SqlReader(SqlLineage, SqlQuestions, ApprovalRows):
         """Return the newest call that a link, agent or key made."""
         return last_use(self._connection, subject)
 
-    def renewed(self, link: LinkId) -> LinkId | None:
-        """Return the link in whose place a link was made, or None."""
-        query = select(RENEWALS.c.renews).where(RENEWALS.c.link == link)
-        return self._connection.execute(query).scalar_one_or_none()
+    def renewal(self, link: LinkId) -> Renewal:
+        """Return which link a link was made in place of, and which in its own."""
+        return renewals.renewal_of(self._connection, link)
 
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""

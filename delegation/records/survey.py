@@ -13,6 +13,7 @@ from delegation.lineage.entry import TaskEntry
 from delegation.lineage.survey import Ground, Known, Registered, Survey, Use
 from delegation.records import links
 from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.renewals import line, renewals
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -65,6 +66,7 @@ def survey(
         uses=_uses(connection, ids, last),
         spent=_spent(connection, ids),
         agents=registered(connection, last),
+        renews=renewals(connection, ids),
     )
     catalogue = _catalogue(connection, shelves, at if past else None)
     return Survey(entries.values(), catalogue, at=at, known=known, is_complete=is_complete)
@@ -95,7 +97,11 @@ def _open_tasks(connection: Connection, *, at: int, most: int, past: bool) -> li
 
 def _wanted(connection: Connection, ground: Ground, *, at: int, most: int, past: bool) -> list[str]:
     until = at if past else None
-    found: dict[str, None] = {} if ground.link is None else {ground.link: None}
+    found: dict[str, None] = {}
+    if ground.link is not None:
+        found = dict.fromkeys(
+            [ground.link, *line(connection, ground.link)] if ground.whole else [ground.link]
+        )
     for key in ground.keys:
         found |= dict.fromkeys(_newest(connection, LINKS.c.holder_key == key, most, until))
     if ground.task is not None:

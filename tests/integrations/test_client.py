@@ -74,7 +74,6 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "replicas",
         "report",
         "frozen",
-        "renewed",
         "approval_asker",
         "approval_of",
         "approval_states",
