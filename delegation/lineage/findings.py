@@ -27,6 +27,18 @@ BROAD_EFFECTS: Final = 3
 GROWTH_LINKS: Final = 20
 GROWTH_SECONDS: Final = 3600
 IDLE_SECONDS: Final = 3600
+LIMITS: Final[dict[str, tuple[Severity, str]]] = {  # by code, see `judge.growth`
+    "growth_depth": ("medium", "A chain was to have more links than it may"),
+    "growth_parent": ("high", "One link was handed on more often than it may be"),
+    "growth_task": ("high", "The task was to have more links than it may"),
+    "growth_rate": ("high", "Links were made faster than they may be"),
+    "growth_tasks": ("high", "More child tasks were to be opened than may be"),
+    "tasks_too_deep": ("medium", "Child tasks were to nest deeper than they may"),
+    "rate_task": ("medium", "The task called faster than it may"),
+    "rate_holder": ("medium", "One holder called faster than it may"),
+    "rate_branch": ("medium", "One branch of the task called faster than it may"),
+    "circuit_open": ("high", "So many calls were denied that the circuit breaker opened"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +348,19 @@ def handed_again(survey: Survey) -> Iterator[Finding]:
             )
 
 
+def limit_reached(survey: Survey) -> Iterator[Finding]:
+    """Yield what limits of growth and pace refused within the last hour, by task and limit."""
+    for one in survey.known.stopped:
+        severity, words = LIMITS[one.code]
+        times = "once" if one.count == 1 else f"{one.count} times"
+        yield _of(
+            "limit_reached", severity, "task", one.task, one.task,
+            f"{words}: refused {times} within an hour with {one.code}.",
+            "Find out what fans out, repeats or fails; raise the limit only if it is meant.",
+            f"{one.code} {one.last_at // GROWTH_SECONDS}",
+        )  # fmt: skip
+
+
 Rule: TypeAlias = Callable[[Survey], Iterator[Finding]]
 RULES: Final[dict[str, Rule]] = {
     "long_lived": long_lived,
@@ -349,4 +374,5 @@ RULES: Final[dict[str, Rule]] = {
     "fast_growing": fast_growing,
     "unused": unused,
     "handed_again": handed_again,
+    "limit_reached": limit_reached,
 }

@@ -45,6 +45,23 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """Calls and openings of one task that a limit of growth or pace refused of late.
+
+    Args:
+        task: The task.
+        code: The denial's code.
+        count: How many, within the last hour.
+        last_at: When the last was refused, Unix seconds.
+    """
+
+    task: TaskId
+    code: str
+    count: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known beside the links themselves.
 
@@ -56,6 +73,7 @@ class Known:
         spent: Units that were charged to each link's budget.
         agents: The registry.
         renews: For a link that was made in place of another, which.
+        stopped: What limits of growth and pace refused within the last hour.
     """
 
     tasks: Mapping[TaskId, TaskEntry] = field(default_factory=dict)
@@ -65,6 +83,7 @@ class Known:
     spent: Mapping[LinkId, Mapping[str, int]] = field(default_factory=dict)
     agents: tuple[Registered, ...] = ()
     renews: Mapping[LinkId, LinkId] = field(default_factory=dict)
+    stopped: tuple[Stopped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from sqlalchemy import Connection, func, or_, select
 
 from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
 from delegation.authority.ids import LinkId, TaskId
+from delegation.judge.growth import CODES
 from delegation.lineage.entry import TaskEntry
-from delegation.lineage.survey import Ground, Known, Registered, Survey, Use
+from delegation.lineage.findings import GROWTH_SECONDS
+from delegation.lineage.survey import Ground, Known, Registered, Stopped, Survey, Use
 from delegation.records import links
 from delegation.records.flow_tables import RESOURCE_LABELS
 from delegation.records.renewals import line, renewals
@@ -67,6 +69,7 @@ def survey(
         spent=_spent(connection, ids),
         agents=registered(connection, last),
         renews=renewals(connection, ids),
+        stopped=_stopped(connection, tasks, at, last),
     )
     catalogue = _catalogue(connection, shelves, at if past else None)
     return Survey(entries.values(), catalogue, at=at, known=known, is_complete=is_complete)
@@ -185,6 +188,32 @@ def _uses(
     for (link, tool), (allowed, denied, at) in sorted(gathered.items()):
         found[link] = (*found.get(link, ()), Use(tool, allowed, denied, at))
     return found
+
+
+def _stopped(
+    connection: Connection, tasks: Sequence[TaskId], at: int, last: int
+) -> tuple[Stopped, ...]:
+    found: list[Stopped] = []
+    for part in _chunks(tasks):
+        query = (
+            select(
+                DECISIONS.c.task,
+                DECISIONS.c.code,
+                func.count().label("n"),
+                func.max(DECISIONS.c.at).label("last"),
+            )
+            .where(
+                DECISIONS.c.task.in_(part),
+                DECISIONS.c.code.in_(CODES),
+                DECISIONS.c.at > at - GROWTH_SECONDS,
+                DECISIONS.c.at <= last,
+            )
+            .group_by(DECISIONS.c.task, DECISIONS.c.code)
+            .order_by(DECISIONS.c.task, DECISIONS.c.code)
+        )
+        rows = connection.execute(query)
+        found += [Stopped(TaskId(row.task), row.code, row.n, row.last) for row in rows]
+    return tuple(found)
 
 
 def registered(connection: Connection, last: int) -> tuple[Registered, ...]:

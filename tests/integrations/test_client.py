@@ -67,6 +67,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "receipt",
         "reconcile",
         "writer_stats",
+        "waiting_approvals",
         "known_catalogue",
         "confirmed",
         "local_decisions",
