@@ -261,7 +261,7 @@ def _link(link: LinkOutline) -> list[str]:
         out.append('<path class="pen" transform="translate(10 44)" d="M3 13l1-4 7-7 3 3-7 7z"/>')
     out.append(f'<text class="small" x="38" y="55">{line}</text>')
     if link.under is not None:
-        out.append(_text("small", 38, 71, cut(f"child task {link.task}", _LINE)))
+        out.append(_text("small", 38, 71, cut(f"child task {link.task}", _LINE - 4)))
     if link.denied:
         out += [
             _mark("denied", WIDTH - 44, 42),

@@ -141,9 +141,12 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
         )
         log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
-        for root in dict.fromkeys(new.root for new in fresh.values()):
-            mine = [new for new in fresh.values() if new.root == root]
-            note_renewals(connection, root, [new.link for new in mine], at=mine[-1].at)
+        note_renewals(
+            connection,
+            [new.root for new in fresh.values()],
+            [new.link for new in fresh.values()],
+            at=max(new.at for new in fresh.values()),
+        )
     proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
     added = [
         _evidence_row(*item) for item in sorted(proofs.items(), key=_key) if item[0] not in seen

@@ -9,9 +9,9 @@ carry the authority past its revocation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, func, select
 
 from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import LinkId
@@ -19,57 +19,84 @@ from delegation.lineage.renewal import Renewal, is_renewal
 from delegation.records.database import upsert
 from delegation.records.tables import LINKS, RENEWALS
 
-_LOOKED_AT: Final = 64  # earlier links of the same parents and holders, the newest first
+_LOOKED_AT: Final = 8  # earlier links of one parent and holder, the newest first
 _CHUNK: Final = 400  # values in one IN list
 
 
-def note_renewals(connection: Connection, root: str, fresh: Sequence[Link], *, at: int) -> None:
+def note_renewals(
+    connection: Connection, roots: Iterable[str], fresh: Sequence[Link], *, at: int
+) -> None:
     """Record which of these links renew an earlier one.
+
+    Two statements for all of them, and one more where a parent is itself a renewal: this is done in
+    the transaction that decides.
 
     Args:
         connection: The transaction that has just recorded them.
-        root: Their root task.
+        roots: Their root tasks.
         fresh: Links that were recorded for the first time, parents before children.
         at: Unix seconds.
     """
     made = [link for link in fresh if link.parent is not None]
     if not made:
         return
-    parents = {str(link.parent) for link in made}
-    came_from = {parent: [parent, *_before(connection, parent)] for parent in sorted(parents)}
-    query = select(LINKS.c.payload).where(
-        LINKS.c.root == root,
-        LINKS.c.parent.in_(sorted({p for found in came_from.values() for p in found})),
-        LINKS.c.holder_key.in_({link.holder_key for link in made}),
-        LINKS.c.id.not_in([link.id for link in made]),
-    )
-    newest = query.order_by(LINKS.c.sequence.desc()).limit(_LOOKED_AT)
-    earlier = [parse_payload(p, root=False) for p in connection.execute(newest).scalars()]
+    came_from = _renewed_by_parents(connection, {str(link.parent) for link in made})
+    shards = sorted(set(roots))
+    parents = sorted({parent for found in came_from.values() for parent in found})
+    earlier: dict[tuple[str, bytes], list[Link]] = {}
+    for part in _parts(parents):
+        query = _newest_of(shards, part, made)
+        for payload in connection.execute(query).scalars():
+            old = parse_payload(payload, root=False)
+            earlier.setdefault((str(old.parent), old.holder_key), []).append(old)
     rows = []
     for link in made:
-        for old in earlier:
-            if (
-                old.parent in came_from[str(link.parent)]
-                and (old.holder_key, old.holder_name) == (link.holder_key, link.holder_name)
-                and is_renewal(link.grant, old.grant)
-            ):
-                rows.append({"link": link.id, "renews": old.id, "at": at})
-                break
-        earlier.insert(0, link)
-        # Its own children may renew those of the link that it renews: they are looked up next time.
+        candidates = (
+            old
+            for parent in came_from[str(link.parent)]
+            for old in earlier.get((parent, link.holder_key), ())
+            if old.holder_name == link.holder_name and is_renewal(link.grant, old.grant)
+        )
+        renewed = next(candidates, None)
+        if renewed is not None:
+            rows.append({"link": link.id, "renews": renewed.id, "at": at})
+        earlier.setdefault((str(link.parent), link.holder_key), []).insert(0, link)
     if rows:
         connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
 
 
-def _before(connection: Connection, link: str) -> list[str]:
-    """Return the links that a link renews, one after the other."""
-    found: list[str] = []
-    name: str | None = link
-    while name is not None and name not in found[:-1]:
-        query = select(RENEWALS.c.renews).where(RENEWALS.c.link == name)
-        name = connection.execute(query).scalar_one_or_none()
-        if name is not None:
-            found.append(name)
+def _newest_of(roots: Sequence[str], parents: Sequence[str], made: Sequence[Link]) -> Select[Any]:
+    """Return the query for the newest links of these parents to the holders of these links."""
+    of_one = func.row_number().over(
+        partition_by=(LINKS.c.parent, LINKS.c.holder_key), order_by=LINKS.c.sequence.desc()
+    )
+    ranked = (
+        select(LINKS.c.payload, LINKS.c.sequence, of_one.label("n"))
+        .where(
+            LINKS.c.root.in_(roots),
+            LINKS.c.parent.in_(parents),
+            LINKS.c.holder_key.in_({link.holder_key for link in made}),
+            LINKS.c.id.not_in([link.id for link in made]),
+        )
+        .subquery()
+    )
+    newest = select(ranked.c.payload).where(ranked.c.n <= _LOOKED_AT)
+    return newest.order_by(ranked.c.sequence.desc())
+
+
+def _renewed_by_parents(connection: Connection, parents: set[str]) -> dict[str, list[str]]:
+    """Return for each of these links itself and what it renews, the latest first."""
+    found = {parent: [parent] for parent in parents}
+    asked = {parent: parent for parent in parents}
+    while asked:
+        before = renewals(connection, sorted(set(asked.values())))
+        asked = {
+            parent: str(before[LinkId(last)])
+            for parent, last in asked.items()
+            if LinkId(last) in before and before[LinkId(last)] not in found[parent]
+        }
+        for parent, last in asked.items():
+            found[parent].append(last)
     return found
 
 
