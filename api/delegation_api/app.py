@@ -21,16 +21,20 @@ from delegation_api.pages import (
     agents,
     assets,
     calls,
+    endings,
     findings,
     home,
     live,
     login,
     maps,
+    overview,
+    owners,
     revoke,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
 from delegation_api.pages import links as page_links
+from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
 from delegation_api.paging import refuse_odd_request
@@ -109,6 +113,8 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_links,
         calls,
         maps,
+        overview,
+        owners,
         timeline,
         live,
         page_approvals,
@@ -116,6 +122,8 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_questions,
         findings,
         revoke,
+        endings,
+        page_log,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -55,6 +56,10 @@ class Process:
         while True:
             message: Message = await receive()
             if message["type"] == "lifespan.startup":
+                # What stands now stands for ever: a full collection need not walk it each time, or
+                # whoever asks meanwhile waits for that.
+                gc.collect()
+                gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 # What was accepted is written before the process ends.

@@ -14,6 +14,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.facts import EVERYTHING
 from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
@@ -106,6 +107,14 @@ class Standing(ABC):
     def renewal(self, link: LinkId | str) -> Renewal:
         """Return which link a link was made in place of, and which were made in its own."""
         return self._run(standing_calls.renewal(link))
+
+    def ending(self, epoch: int) -> Ending:
+        """Return what came of the change with this number: last allowance, who has confirmed."""
+        return self._run(standing_calls.ending(epoch))
+
+    def suspensions(self) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
+        return self._run(standing_calls.suspensions())
 
     def unfreeze(self, *, reason: str = "") -> Revocation:
         """End a freeze."""
@@ -232,6 +241,14 @@ class AsyncStanding(ABC):
     async def renewal(self, link: LinkId | str) -> Renewal:
         """Return which link a link was made in place of, and which were made in its own."""
         return await self._run(standing_calls.renewal(link))
+
+    async def ending(self, epoch: int) -> Ending:
+        """Return what came of the change with this number: last allowance, who has confirmed."""
+        return await self._run(standing_calls.ending(epoch))
+
+    async def suspensions(self) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
+        return await self._run(standing_calls.suspensions())
 
     async def unfreeze(self, *, reason: str = "") -> Revocation:
         """End a freeze."""

@@ -14,6 +14,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.lease import MAX_BOUND
 from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
@@ -21,6 +22,7 @@ from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.messages.standing import (
     read_change,
+    read_ending,
     read_feed,
     read_freeze,
     read_last_use,
@@ -102,6 +104,21 @@ def preview(kind: str, id: str) -> Call[Preview]:  # noqa: A002
     path = "/v1/suspensions" if kind == "everything" else "/v1/revocations"
     body = {"kind": kind, "id": id}
     return Call("POST", path, read_preview, body, {"preview": True}, is_repeatable=True)
+
+
+def ending(epoch: int) -> Call[Ending]:
+    """Return what came of the change with this number."""
+    return Call("GET", f"/v1/revocations/{epoch}", read_ending, is_repeatable=True)
+
+
+def suspensions() -> Call[Sequence[Revocation]]:
+    """Return the suspensions that hold, newest first."""
+    return Call(
+        "GET",
+        "/v1/suspensions",
+        lambda a: [read_change(one) for one in a["suspensions"]],
+        is_repeatable=True,
+    )
 
 
 def freeze(*, reason: str = "", wait: bool = True) -> Call[Freeze]:

@@ -15,7 +15,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.news import Cursor, News
 from delegation.lineage.outline import TaskOutline
-from delegation.tracker.work import Agent, DecisionDetail, Store
+from delegation.tracker.work import Agent, DecisionDetail, Reader, Store
 
 _T = TypeVar("_T")
 PAGE: Final = 100  # entries of a listing, unless told otherwise
@@ -105,6 +105,11 @@ class Review:
         with self._store.read() as reader:
             return found("link", link, reader.link(LinkId(link), **self._seen(at)))
 
+    def is_recorded(self, link: LinkId | str) -> bool:
+        """Return whether a link was ever seen here: one may be revoked before it is."""
+        with self._store.read() as reader:
+            return "\x00" not in link and reader.link_payload(LinkId(link)) is not None
+
     def outline(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> TaskOutline:
         """Return a task with outlines of its links: what a map needs of thousands of them.
 
@@ -119,24 +124,46 @@ class Review:
 
         Nothing but the newest cursor without one.
         """
+        name = TaskId(task)
         with self._store.read() as reader:
-            numbers = reader.numbers()
-            newest = Cursor(numbers["link"], numbers["decision"], numbers["epoch"])
+            newest = self._cursor(reader)
             if after is None:
                 return News(newest)
-            added = reader.links_after(TaskId(task), after.link, limit=limit)
-            made = reader.decisions_after(TaskId(task), after.decision, limit=limit)
+            added = reader.links_after(name, after.link, limit=limit)
+            made = reader.decisions_after(name, after.decision, limit=limit)
             return News(
                 newest,
-                tuple(LinkId(name) for _, name in added),
+                tuple(LinkId(link) for _, link in added),
                 tuple(made),
                 after.epoch != newest.epoch,
+                after.approval != newest.approval,
+                reader.expired(name, after=after.at, until=newest.at),
             )
+
+    def news_of_all(self, *, after: Cursor | None) -> News:
+        """Return what is new in the store since then, counted; only the newest cursor without one."""
+        with self._store.read() as reader:
+            newest = self._cursor(reader)
+            if after is None:
+                return News(newest)
+            return News(
+                newest,
+                revoked=after.epoch != newest.epoch,
+                approvals=after.approval != newest.approval,
+                expired=reader.expired(None, after=after.at, until=newest.at),
+                more_links=max(0, newest.link - after.link),
+                more_decisions=max(0, newest.decision - after.decision),
+            )
+
+    def _cursor(self, reader: Reader) -> Cursor:
+        numbers = reader.numbers()
+        told = numbers["approval"] + reader.answers()
+        return Cursor(numbers["link"], numbers["decision"], numbers["epoch"], told, self._clock())
 
     def numbers(self) -> Mapping[str, int]:
         """Return the numbers that only grow: whoever sees none of them move missed nothing."""
         with self._store.read() as reader:
-            return reader.numbers()
+            return {**reader.numbers(), "answers": reader.answers()}
 
     def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
         """Return the revocations of these ids of links, tasks, agents and keys, oldest first."""

@@ -10,8 +10,9 @@ from typing import Final, Literal, TypeAlias
 
 from delegation.authority.explain import instant
 from delegation.authority.ids import TaskId
-from delegation.lineage.ability import abilities, effects
+from delegation.lineage.ability import effects
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.names import hides, scripts, skeleton
 from delegation.lineage.survey import Survey, called
 
@@ -97,12 +98,14 @@ class Findings:
         dismissed: Findings that still hold and were dismissed, with their dismissals.
         links: How many links were looked at.
         is_complete: Whether those were all.
+        extent: How many were looked at, of how many; those above them are not counted.
     """
 
     open: tuple[Finding, ...]
     dismissed: tuple[tuple[Finding, Dismissal], ...]
     links: int
     is_complete: bool
+    extent: Extent = UNSAID
 
     def count(self, severity: Severity) -> int:
         """Return how many open findings have this severity."""
@@ -118,6 +121,7 @@ def sort_out(survey: Survey, dismissals: Iterable[Dismissal]) -> Findings:
         tuple((one, kept[one.id]) for one in found if one.id in kept),
         len(survey.links),
         survey.is_complete,
+        survey.extent,
     )
 
 
@@ -193,8 +197,8 @@ def deep(survey: Survey) -> Iterator[Finding]:
 def broad(survey: Survey) -> Iterator[Finding]:
     """Yield active links that reach ten tools, or three effects beyond read."""
     for link in _active(survey):
-        reached = abilities(survey, link)
-        tools = len({one.tool for one in reached})
+        reached = survey.reach(link)
+        tools = len({one.tool.name for one in reached})
         harmful = [effect for effect in effects(reached) if effect != "read"]
         if tools >= BROAD_TOOLS or len(harmful) >= BROAD_EFFECTS:
             words = f", with {', '.join(harmful)}" if harmful else ""
@@ -211,7 +215,7 @@ def broad(survey: Survey) -> Iterator[Finding]:
 def orphaned(survey: Survey) -> Iterator[Finding]:
     """Yield active links whose holder is unregistered, and whose delegator is none or is so too."""
     for link in _active(survey):
-        above = None if link.parent is None else survey.by_id.get(link.parent)
+        above = None if link.above is None else survey.by_id.get(link.above)
         if not link.registered and (above is None or not above.registered):
             who = "the service" if above is None else "a key that is unregistered, too"
             yield _finding(
@@ -323,7 +327,7 @@ def unused(survey: Survey) -> Iterator[Finding]:
     for link in _active(survey):
         age = survey.at - max(link.recorded_at, link.grant.not_before)
         if link.id not in used and age >= IDLE_SECONDS:
-            harmful = [e for e in effects(abilities(survey, link)) if e != "read"]
+            harmful = [e for e in effects(survey.reach(link)) if e != "read"]
             yield _finding(
                 "unused",
                 "medium" if harmful else "low",

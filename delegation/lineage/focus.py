@@ -149,8 +149,9 @@ def focus(forest: Sequence[TaskOutline], wanted: Wanted, *, most: int = MAX_NODE
     outcomes: dict[str, int] = {}
     for link in every:
         standings[link.standing] = standings.get(link.standing, 0) + 1
-        for outcome in outcomes_of(link):
-            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        if link.allowed or link.denied or link.waiting:
+            for outcome in outcomes_of(link):
+                outcomes[outcome] = outcomes.get(outcome, 0) + 1
     shown = sum(node.link is not None for node in nodes)
     kept = sum(tree.kept[len(forest) :])
     admitted = sum(map(wanted.admits, every))
@@ -162,7 +163,7 @@ def focus(forest: Sequence[TaskOutline], wanted: Wanted, *, most: int = MAX_NODE
         folded=kept - shown,
         filtered=len(every) - kept,
         context=kept - admitted,
-        unfit=sum(tree.is_pinned(n) for n in range(tree.tasks, len(tree.kept)) if n not in order),
+        unfit=sum(n not in order for n in tree.pinned()),
         standings=standings,
         outcomes=outcomes,
         depth=max((node.link.depth for node in nodes if node.link), default=-1),
@@ -177,7 +178,7 @@ class _Tree:
     wanted: Wanted
     links: list[LinkOutline | None]
     parents: list[int]  # -1 for a task
-    children: list[list[int]]  # that the filters leave
+    children: list[Sequence[int]]  # that the filters leave
     kept: list[bool]
     below: list[int]  # links in the subtree, without itself, filters aside
     hidden: list[int]  # children that are not drawn
@@ -215,10 +216,13 @@ class _Tree:
             below[parents[number]] += below[number] + 1
             if kept[number]:  # filters keep ancestors
                 kept[parents[number]] = True
-        children: list[list[int]] = [[] for _ in links]
+        families: dict[int, list[int]] = {}  # most links of a large forest hand nothing on
         for number in range(len(forest), count):
             if kept[number]:
-                children[parents[number]].append(number)
+                families.setdefault(parents[number], []).append(number)
+        children: list[Sequence[int]] = [()] * count
+        for number, family in families.items():
+            children[number] = family
         hidden = [len(found) for found in children]
         return cls(
             forest, wanted, links, parents, children, kept, below, hidden, index, path
@@ -229,15 +233,16 @@ class _Tree:
         """How many of the indices are tasks."""
         return len(self.forest)
 
-    def is_pinned(self, number: int) -> bool:
-        """Return whether a fold may not hide this link."""
-        link = self.links[number]
-        return (
-            link is not None
+    def pinned(self) -> list[int]:
+        """Return the links that a fold may not hide."""
+        return [
+            number
+            for number, link in enumerate(self.links)
+            if link is not None
+            and (link.denied or link.waiting)
             and self.kept[number]
-            and (link.denied > 0 or link.waiting > 0)
             and self.wanted.admits(link)
-        )
+        ]
 
     def open_what_is_wanted(self, most: int) -> None:
         """Choose what is drawn, the most important first."""
@@ -251,7 +256,7 @@ class _Tree:
             opened = self.index.get(name, -1)
             if opened >= 0 and self.kept[opened]:
                 self._show_all(self.children[opened], most)
-        pinned = [n for n in range(self.tasks, len(self.links)) if self.is_pinned(n)]
+        pinned = self.pinned()
         pinned.sort(key=lambda n: (-_of(self.links[n]).waiting, -_of(self.links[n]).denied, n))
         self._show_all(pinned, most)
         self._unfold_what_is_small(min(SOON, most))
@@ -334,27 +339,29 @@ class _Tree:
             stack += [n for n in reversed(self.children[number]) if n in self.shown]
         return tuple(out), place
 
-    def _bundle(self, number: int, place: int, tally: list[tuple[int, int, int, int]]) -> Node:
-        folded = [tally[n] for n in self.children[number] if n not in self.shown]
-        links, denied, can_write, waiting = (sum(column) for column in zip(*folded, strict=True))
+    def _bundle(self, number: int, place: int, tally: Sequence[Sequence[int]]) -> Node:
+        folded = [n for n in self.children[number] if n not in self.shown]
+        links, denied, can_write, waiting = (sum(column[n] for n in folded) for column in tally)
         whole = len(folded) == len(self.children[number])
         bundle = Bundle(len(folded), links, denied, can_write, waiting, whole)
         return Node(parent=place, bundle=bundle)
 
-    def _tallies(self) -> list[tuple[int, int, int, int]]:
-        """Return for each index the links, denied, writing and waiting ones of its subtree."""
-        counts = [[0, 0, 0, 0] for _ in self.links]
-        for number in range(len(self.links) - 1, self.tasks - 1, -1):
+    def _tallies(self) -> Sequence[Sequence[int]]:
+        """Return by index how many links, denied, writing and waiting ones each subtree has."""
+        count = len(self.links)
+        links, denied, writes, waits = ([0] * count for _ in range(4))
+        for number in range(count - 1, self.tasks - 1, -1):
             if self.kept[number]:
-                link = _of(self.links[number])
-                own, above = counts[number], counts[self.parents[number]]
-                own[0] += 1
-                own[1] += link.denied > 0
-                own[2] += link.can_write
-                own[3] += link.waiting > 0
-                for column in range(4):
-                    above[column] += own[column]
-        return [(links, denied, writes, waits) for links, denied, writes, waits in counts]
+                link, above = _of(self.links[number]), self.parents[number]
+                links[number] += 1
+                denied[number] += link.denied > 0
+                writes[number] += link.can_write
+                waits[number] += link.waiting > 0
+                links[above] += links[number]
+                denied[above] += denied[number]
+                writes[above] += writes[number]
+                waits[above] += waits[number]
+        return links, denied, writes, waits
 
 
 def _of(link: LinkOutline | None) -> LinkOutline:

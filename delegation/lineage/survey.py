@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
 from delegation.lineage.entry import LinkEntry, TaskEntry
+from delegation.lineage.extent import Extent
+from delegation.lineage.reach import Reach, reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Ground:
         task: Every link of this task and of the tasks opened below it.
         link: This link and all below it, child tasks' links included.
         keys: Links that these keys hold, and all below them likewise.
+        owner: With it, every link of open tasks of this owner.
         whole: Whether every other link of the tasks so found comes along, and of the link its
             line of renewals.
     """
@@ -105,6 +108,7 @@ class Ground:
     task: str | None = None
     link: str | None = None
     keys: tuple[bytes, ...] = ()
+    owner: str | None = None
     whole: bool = False
 
 
@@ -116,7 +120,7 @@ class Survey:
         catalogue: As it was then.
         at: The instant, Unix seconds.
         known: What is known beside them.
-        is_complete: Whether nothing that was asked for was left out for its number.
+        extent: How much of what was asked for was looked at; all of it if left out.
     """
 
     def __init__(
@@ -126,15 +130,17 @@ class Survey:
         *,
         at: int,
         known: Known | None = None,
-        is_complete: bool = True,
+        extent: Extent | None = None,
     ) -> None:
         """Index the links."""
         self.links = tuple(links)
         self.catalogue = catalogue
         self.at = at
         self.known = known or Known()
-        self.is_complete = is_complete
+        self.extent = extent or Extent(len(self.links), len(self.links))
+        self.is_complete = self.extent.is_complete
         self.by_id = {link.id: link for link in self.links}
+        self._reached: dict[LinkId, tuple[Reach, ...]] = {}
         self._children: dict[LinkId, list[LinkEntry]] = {}
         for link in self.links:
             if link.above is not None:
@@ -176,6 +182,13 @@ class Survey:
         """Return the catalogue revision that a link's root pins, None when it is not known."""
         chain = self.chain(link)
         return self.known.pins.get(chain[0].id) if chain else None
+
+    def reach(self, link: LinkEntry) -> tuple[Reach, ...]:
+        """Return what a link's grant reaches, whether it stands or not: several rules ask for it."""
+        found = self._reached.get(link.id)
+        if found is None:
+            found = self._reached[link.id] = reach(link.grant, self.catalogue, self.pinned(link.id))
+        return found
 
     def until(self, link: LinkEntry) -> int:
         """Return the first second at which a link no longer holds: its window's or its task's end."""

@@ -5,7 +5,7 @@ Two engines, one text of statements; what differs stands in `sqlite` and `postgr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -62,11 +62,12 @@ class Database:
                 yield chosen
 
     @contextmanager
-    def writing(self, *, alone: bool = False) -> Iterator[Connection]:
+    def writing(self, *, alone: bool | None = False) -> Iterator[Connection]:
         """Open a transaction that writes; committed at the end, rolled back when the block raises.
 
         Args:
-            alone: Whether it changes what stands, so that no call may be settled meanwhile.
+            alone: Whether it changes what stands, so that no call may be settled meanwhile; None if
+                it neither changes that nor settles, and passes the gate by.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
@@ -74,7 +75,8 @@ class Database:
         with self.turn_to_write(), translated(), self.engine.connect() as connection:
             chosen = self.to_write(connection)
             with chosen.begin():
-                self.take_gate(chosen, alone=alone)
+                if alone is not None:
+                    self.take_gate(chosen, alone=alone)
                 yield chosen
                 if not self.is_sqlite:
                     postgres.forget_warnings(chosen)
@@ -99,22 +101,32 @@ class Database:
             postgres.take_gate(connection, alone=alone)
 
     @contextmanager
-    def holding(self, number: int) -> Iterator[bool]:
-        """Hold a lock of the whole database while the block runs; yield whether it was free.
+    def holding(self, number: int) -> Iterator[Callable[[], None] | None]:
+        """Hold a lock of the whole database while the block runs, or yield None if it is taken.
 
-        PostgreSQL only. It belongs to a connection of its own, so a process that dies lets go of it.
+        PostgreSQL only. It belongs to a connection of its own, so a process that dies lets go of it;
+        one that stands still loses it, too, unless it says in time that it goes on. What is yielded
+        says so, and raises when the lock is lost: then somebody else may hold it.
 
         Args:
             number: Which lock.
+
+        Raises:
+            StoreUnavailableError: The database does not answer, or the lock was lost.
         """
         with translated(), self.engine.connect() as connection:
             chosen = connection.execution_options(isolation_level="AUTOCOMMIT")
             asked = f"SELECT pg_try_advisory_lock({number})"
-            is_held = bool(chosen.exec_driver_sql(asked).scalar_one())
+            if not chosen.exec_driver_sql(asked).scalar_one():
+                yield None
+                return
             try:
-                yield is_held
+                postgres.keep_alive(chosen)
+                yield lambda: _still(chosen)
             finally:
-                if is_held:
+                # Of a session that the server ended nothing is left to be given back.
+                if not chosen.invalidated:
+                    postgres.let_sleep(chosen)
                     chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
 
     @contextmanager
@@ -145,6 +157,16 @@ class Database:
     def close(self) -> None:
         """Release all connections."""
         self.engine.dispose()
+
+
+def _still(connection: Connection) -> None:
+    """Ask the session that holds a lock anything: one that the server ended does not answer.
+
+    Raises:
+        StoreUnavailableError: It did end.
+    """
+    with translated():
+        connection.exec_driver_sql("SELECT 1")
 
 
 def upsert(connection: Connection, table: Table) -> Any:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, Select, select
 from delegation.authority.ids import TaskId
 from delegation.lineage.entry import DecisionEntry, Lineage, TaskEntry
 from delegation.lineage.outline import TaskOutline
-from delegation.records import decisions, links
-from delegation.records.outline import outlines
+from delegation.records import decisions, links, news
+from delegation.records.outline import outlines_below
 from delegation.records.shelves import Shelves
 from delegation.records.tables import DECISIONS, LINKS, TASKS
 from delegation.records.task_entries import task_entries
@@ -60,7 +60,7 @@ class SqlLineage:
         closed_at = tree[0].closed_at
         if past and closed_at is not None and closed_at > at:
             closed_at = None
-        drawn = outlines(self._connection, tree, at=at, past=past)
+        drawn = outlines_below(self._connection, self._shelves.stems, tree, at=at, past=past)
         return TaskOutline(entry, tuple(drawn), closed_at, tuple(below))
 
     def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
@@ -78,6 +78,11 @@ class SqlLineage:
         names = [row.id for row in self._tree(task)]
         found = self._of(query.limit(limit), DECISIONS.c.task, names)
         return list(map(decisions.entry_of, found[:limit]))
+
+    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
+        """Return how many ends by time fall into (after, until]: at or below a task, or of all."""
+        names = None if task is None else [row.id for row in self._tree(task)]
+        return news.expired(self._connection, names, after=after, until=until)
 
     def _tree(self, task: str, *, until: int | None = None) -> list[Row[Any]]:
         """Return the rows of a task and of those below it, parents before children.

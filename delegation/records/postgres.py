@@ -11,16 +11,23 @@ import os
 import socket
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 
 from delegation.errors import ConfigurationError, MissingExtraError
 
 CONNECT_SECONDS: Final = 2
 STATEMENT_SECONDS: Final = 5  # also for waiting on locks
+# A process that stands still with the gate open keeps every revocation waiting: it loses its
+# transaction, and what it held, before those who wait give up.
+GATE_IDLE_SECONDS: Final = 3
+HOLD_SECONDS: Final = 5  # for which one that stands still keeps a lock of the whole database
 _POOL: Final = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 5.0, "pool_recycle": 1800}
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _GATE: Final = 0x64656C65  # one advisory lock of ours: "dele"
+_LIMIT: Final = text(
+    "SELECT set_config(name, :limit, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+)
 _WARNINGS: Final = "delegation.warnings"
 
 
@@ -64,7 +71,23 @@ def take_gate(connection: Connection, *, alone: bool) -> None:
     change it.
     """
     shared = "" if alone else "_shared"
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_GATE})")
+    idle = f"'idle_in_transaction_session_timeout', '{GATE_IDLE_SECONDS}s', true"
+    # The limit first, in the same round trip: it holds from the very lock on.
+    connection.exec_driver_sql(f"SELECT set_config({idle}), pg_advisory_xact_lock{shared}({_GATE})")
+
+
+def keep_alive(connection: Connection) -> None:
+    """Let the server end this session, and the locks it holds, when nothing is asked for so long.
+
+    A server before PostgreSQL 14 knows no such limit, and a process that stands still there keeps
+    its locks until it goes on.
+    """
+    connection.execute(_LIMIT, {"limit": f"{HOLD_SECONDS}s"})
+
+
+def let_sleep(connection: Connection) -> None:
+    """End that limit."""
+    connection.execute(_LIMIT, {"limit": "0"})
 
 
 def lift_deadlines(connection: Connection) -> None:

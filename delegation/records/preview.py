@@ -34,7 +34,7 @@ def preview(
         at: Unix seconds.
         most: How many links are looked at.
     """
-    named = _under(connection, subject, most + 1)
+    named = held_up(connection, subject, most + 1)
     ending = _active(connection, named[:most], at)
     if subject.kind in {"tool", "system"}:
         tools = [
@@ -71,7 +71,7 @@ def _ids(connection: Connection, wanted: ColumnElement[bool], most: int) -> list
     return list(connection.execute(query).scalars())
 
 
-def _under(connection: Connection, subject: Subject, most: int) -> list[str]:
+def held_up(connection: Connection, subject: Subject, most: int) -> list[str]:
     """Return the links that a subject holds up, and those below them, at most so many."""
     if subject.kind in {"everything", "tool", "system"}:
         open_tasks = select(TASKS.c.id).where(TASKS.c.state == "open")

@@ -10,7 +10,7 @@ database that was restored from an older backup contradicts the other two, and n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -82,12 +82,12 @@ class Publisher:
             StoreUnavailableError: The database does not answer.
             ConfigurationError: Files cannot be written; nothing that needs them was published.
         """
-        with self._alone() as is_ours:
-            if not is_ours:
+        with self._alone() as goes_on:
+            if goes_on is None:
                 return False
             try:
-                self._sequence()
-                self._publish(at)
+                self._sequence(goes_on)
+                self._publish(at, goes_on)
                 self._has_looked = True
             except LogStoppedError as error:
                 self._stop(error, at)
@@ -110,32 +110,40 @@ class Publisher:
         return state.head != self._published or (self._ring.serves("log") and size < state.size)
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Hold the sequencer's lock, if nobody else does: PostgreSQL frees a dead process's own."""
+    def _alone(self) -> Iterator[Callable[[], None] | None]:
+        """Hold the sequencer's lock, or yield None if somebody else does.
+
+        PostgreSQL frees a dead process's own, and after some seconds that of one that stands still.
+        What is yielded keeps the lock, and raises in a process that lost it while it stood still: what
+        it would sign then is no fork, but only who holds the lock says how far the log is.
+        """
         if self._database.is_sqlite:
             with self._lock:
-                yield True
+                yield lambda: None
             return
-        with self._database.holding(_SEQUENCER) as is_held:
-            yield is_held
+        with self._database.holding(_SEQUENCER) as goes_on:
+            yield goes_on
 
-    def _sequence(self) -> None:
+    def _sequence(self, goes_on: Callable[[], None]) -> None:
         while True:
+            goes_on()
             with self._database.writing() as connection:
                 if sequence(connection) == 0:
                     return
 
-    def _publish(self, at: int) -> None:
+    def _publish(self, at: int, goes_on: Callable[[], None]) -> None:
         kept = self._kept()
         with self._database.reading() as connection:
             log = SqlLog(connection)
             state = log.state()
             self._refuse_fork(log, state, kept)
             head = state.head
+            goes_on()
             if self._ring.serves("log") and (0 if head is None else head.size) < state.size:
                 head = self._sign(state, log.root(state.size))
             if head is not None:
-                self._write_tiles(log, head)
+                self._write_tiles(log, head, goes_on)
+        goes_on()
         if state.stopped:
             self._note("")
         if head is None:
@@ -208,12 +216,13 @@ class Publisher:
         origin = origin_of(self._ring.issuer, state.generation)
         return sign_checkpoint(origin, state.size, root, self._ring.active("log").seed)
 
-    def _write_tiles(self, log: SqlLog, head: Checkpoint) -> None:
+    def _write_tiles(self, log: SqlLog, head: Checkpoint, goes_on: Callable[[], None]) -> None:
         if self.folder is None:
             return
         held = self.folder.checkpoint.read()
         since = held.size if held is not None and held.origin == head.origin else 0
         for tile in tiles_of(head.size, since=since):
+            goes_on()
             self.folder.write_tile(tile, log.tile(tile, size=head.size))
 
     def _swap(self, old: Checkpoint | None, new: Checkpoint, at: int) -> bool:
@@ -297,8 +306,8 @@ class Publisher:
         For a database that lost what was signed. The old log's checkpoints stay what they are:
         evidence that something was lost.
         """
-        with self._alone() as is_ours, self._database.writing() as connection:
-            if not is_ours:
+        with self._alone() as goes_on, self._database.writing() as connection:
+            if goes_on is None:
                 raise LogStoppedError("another process is sequencing; stop the service first.")
             state = read_state(connection, locks=True)
             kept = [

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from delegation.authority.ids import DecisionId, TaskId
+from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
-from delegation.records import decisions
+from delegation.records import decisions, endings, news
 from delegation.records.database import upsert
 from delegation.records.people_tables import DISMISSALS
 from delegation.records.search import keys_of, search
@@ -57,6 +59,23 @@ class SqlQuestions:
     def search(self, text: str, *, limit: int) -> Sequence[Hit]:
         """Return what a text names, the exact ones first."""
         return search(self._connection, text, limit=limit)
+
+    def change_at(self, epoch: int) -> Revocation | None:
+        """Return the revocation, suspension or resumption with this number, or None."""
+        return endings.change_at(self._connection, epoch)
+
+    def effect(self, subject: Subject, *, epoch: int) -> tuple[DecisionEntry | None, int, bool]:
+        """Return what a change came to under its subject."""
+        catalogue = self._shelves.catalogue.newest(self._connection)
+        return endings.effect(self._connection, subject, catalogue, epoch=epoch)
+
+    def answers(self) -> int:
+        """Return how many answers were ever given to requests for approval."""
+        return news.answers(self._connection)
+
+    def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
+        return endings.suspensions(self._connection, at=at, limit=limit)
 
 
 def dismiss(connection: Connection, dismissal: Dismissal) -> Dismissal:

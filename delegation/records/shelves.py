@@ -9,6 +9,7 @@ from delegation.records.catalogue import CatalogueShelf
 from delegation.records.facts import RevokedShelf
 from delegation.records.openers import OpenerShelf
 from delegation.records.paused import PausedShelf
+from delegation.records.stems import StemShelf
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Shelves:
         revoked: All revocations up to an epoch.
         paused: All suspensions and later ends up to an epoch.
         openers: Chains on which child tasks stand.
+        stems: What of links never changes, for maps.
         limits: The service's own limits of every task.
         forgotten_at: Unix seconds of the last round of forgetting claims.
     """
@@ -28,5 +30,6 @@ class Shelves:
     revoked: RevokedShelf = field(default_factory=RevokedShelf)
     paused: PausedShelf = field(default_factory=PausedShelf)
     openers: OpenerShelf = field(default_factory=OpenerShelf)
+    stems: StemShelf = field(default_factory=StemShelf)
     limits: Limits = DEFAULTS
     forgotten_at: int = 0

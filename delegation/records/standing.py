@@ -16,6 +16,7 @@ from delegation.authority.ids import LinkId
 from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import LinkPath, Standing
+from delegation.records.numbers import read_numbers
 from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, REVOCATIONS, TASKS
 
 # One link's way up, without payloads; what stands beside each link comes with it.
@@ -47,6 +48,9 @@ _ENDED_POSTGRES: Final = (
     )
     .bindparams(bindparam("kinds", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
     .columns(REVOCATIONS.c.kind, REVOCATIONS.c.id, REVOCATIONS.c.act)
+)
+_ALL: Final = text(f"SELECT r.kind, r.id, r.act FROM revocation AS r WHERE {_ACTS}").columns(  # noqa: S608  # constants
+    REVOCATIONS.c.kind, REVOCATIONS.c.id, REVOCATIONS.c.act
 )
 _NESTED: Final = 16  # tasks on a way up, more than child tasks nest
 _key_text = lru_cache(maxsize=16_384)(b64u)  # asked again for each link below
@@ -115,11 +119,12 @@ class Standings:
     ) -> None:
         self.agents = agents
         self.tasks = tasks
-        self.ended = ended
         self.at = at
         self.openers = openers
+        self._ended = ended
+        self._kinds = {kind for kind, _ in ended}
 
-    def state(self, row: Row[Any], above: State | None) -> State:
+    def state(self, row: Any, above: State | None) -> State:
         """Return the row's standing: the first of its ancestors' ends, else its own."""
         task = self.tasks[row.task]
         if above is None and task.under is not None:  # the root of a child task
@@ -131,18 +136,9 @@ class Standings:
         owner = owner or (above.owner if above is not None else task.owner)
         if above is not None and above.standing == "revoked":
             return replace(above, owner=owner)
-        subjects = (
-            ("everything", EVERYTHING.id),
-            ("task", row.task),
-            ("owner", task.owner),
-            ("link", row.id),
-            ("key", _key_text(row.holder_key)),
-            ("agent", agent),
-            ("owner", answers),
-        )
-        for kind, identity in subjects:
-            if identity and self.ended.get((kind, identity)) == "revoke":
-                return State("revoked", identity, owner)
+        ended_by = self._ended_by("revoke", row, agent, answers)
+        if ended_by:
+            return State("revoked", ended_by, owner)
         if above is not None and above.standing not in {"active", "suspended"}:
             return replace(above, owner=owner)
         if task.state != "open" and (task.closed_at is None or task.closed_at <= self.at):
@@ -155,12 +151,32 @@ class Standings:
                 return State("expired", row.task, owner)
         if above is not None and above.standing == "suspended":
             return replace(above, owner=owner)
-        for kind, identity in subjects:
-            if identity and self.ended.get((kind, identity)) == "suspend":
-                return State("suspended", identity, owner)
+        ended_by = self._ended_by("suspend", row, agent, answers)
+        if ended_by:
+            return State("suspended", ended_by, owner)
         if recertify_by is not None and self.at >= recertify_by:
             return State("suspended", agent, owner)
+        if above is not None and above.owner == owner:
+            return above  # active, and the same in all else: thousands share one
         return State("active", "", owner)
+
+    def _ended_by(self, act: str, row: Any, agent: str, answers: str) -> str:
+        """Return the first of the row's subjects that is revoked, or suspended; else nothing."""
+        if not self._kinds:
+            return ""
+        subjects = (
+            ("everything", EVERYTHING.id),
+            ("task", row.task),
+            ("owner", self.tasks[row.task].owner),
+            ("link", row.id),
+            ("key", _key_text(row.holder_key) if "key" in self._kinds else ""),
+            ("agent", agent),
+            ("owner", answers),
+        )
+        for subject in subjects:
+            if subject[0] in self._kinds and subject[1] and self._ended.get(subject) == act:
+                return subject[1]
+        return ""
 
 
 def path(connection: Connection, link: str, *, at: int) -> LinkPath | None:
@@ -270,6 +286,22 @@ def subjects_of(
     return subjects
 
 
+def ended_below(
+    connection: Connection,
+    found: Sequence[Any],
+    agents: Mapping[bytes, Registered],
+    task: Any,
+    at: int,
+) -> Mapping[tuple[str, str], str]:
+    """Return at least those subjects of a task's links that were revoked or suspended then.
+
+    Where less was ever changed than there are links, reading all changes is the shorter way.
+    """
+    if read_numbers(connection)["epoch"] > len(found):
+        return ended_of(connection, subjects_of(found, agents, {task.id: task}), at)
+    return _folded((row.kind, row.id, row.act) for row in connection.execute(_ALL, {"at": at}))
+
+
 def ended_of(
     connection: Connection, subjects: set[tuple[str, str]], at: int
 ) -> dict[tuple[str, str], str]:
@@ -281,6 +313,11 @@ def ended_of(
         wanted = sorted(subjects)
         kinds, ids = [kind for kind, _ in wanted], [name for _, name in wanted]
         found = connection.execute(_ENDED_POSTGRES, {"kinds": kinds, "ids": ids, "at": at})
+    return _folded(found)
+
+
+def _folded(found: Iterable[Any]) -> dict[tuple[str, str], str]:
+    """Return what is left of changes in their order: revoking is final, a suspension may end."""
     ended: dict[tuple[str, str], str] = {}
     for kind, name, act in found:
         if ended.get((kind, name)) == "revoke":

@@ -75,7 +75,7 @@ class SqlStore:
             yield SqlReader(connection, self._shelves)
 
     @contextmanager
-    def write(self, *, alone: bool = False) -> Iterator[SqlWork]:
+    def write(self, *, alone: bool | None = False) -> Iterator[SqlWork]:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
         try:
             with self._database.writing(alone=alone) as connection:

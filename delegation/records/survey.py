@@ -11,6 +11,7 @@ from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.growth import CODES
 from delegation.lineage.entry import TaskEntry
+from delegation.lineage.extent import MOST_COUNTED, Extent
 from delegation.lineage.findings import GROWTH_SECONDS
 from delegation.lineage.survey import Ground, Known, Registered, Stopped, Survey, Use
 from delegation.records import links
@@ -46,7 +47,9 @@ def survey(
             are now: they keep no history.
     """
     wanted = _wanted(connection, ground, at=at, most=most + 1, past=past)
-    is_complete = len(wanted) <= most
+    extent = Extent(min(most, len(wanted)), len(wanted))
+    if len(wanted) > most:
+        extent = Extent(most, _total(connection, ground, at=at, past=past))
     rows = links.with_ancestors(connection, wanted[:most])
     entries = links.entries(connection, rows, at=at, past=past)
     ids = list(entries)
@@ -72,7 +75,11 @@ def survey(
         stopped=_stopped(connection, tasks, at, last),
     )
     catalogue = _catalogue(connection, shelves, at if past else None)
-    return Survey(entries.values(), catalogue, at=at, known=known, is_complete=is_complete)
+    return Survey(entries.values(), catalogue, at=at, known=known, extent=extent)
+
+
+def _total(connection: Connection, ground: Ground, *, at: int, past: bool) -> int:
+    return len(_wanted(connection, ground, at=at, most=MOST_COUNTED + 1, past=past))
 
 
 def _catalogue(connection: Connection, shelves: Shelves, at: int | None) -> Catalogue:
@@ -111,6 +118,9 @@ def _wanted(connection: Connection, ground: Ground, *, at: int, most: int, past:
         found |= dict.fromkeys(_newest(connection, LINKS.c.task == ground.task, most, until))
     found |= dict.fromkeys(links.below(connection, list(found), most - len(found), until=until))
     tasks: list[str] = []
+    if ground.owner is not None:
+        owned = select(TASKS.c.id).where(TASKS.c.owner == ground.owner, TASKS.c.state == "open")
+        tasks += connection.execute(owned.limit(most)).scalars()
     if ground.whole and found:
         names = list(found)
         for part in _chunks(names):

@@ -29,6 +29,9 @@ class LineageReader(Protocol):
     def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
         """Return (sequence, id) of links at or below a task recorded after that one, in order."""
 
+    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
+        """Return how many ends by time fall into (after, until]: at or below a task, or of all."""
+
     def decisions_after(
         self, task: TaskId, sequence: int, *, limit: int
     ) -> Sequence[DecisionEntry]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from delegation.authority.ids import DecisionId, TaskId
+from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
@@ -31,6 +33,22 @@ class QuestionReader(Protocol):
 
     def search(self, text: str, *, limit: int) -> Sequence[Hit]:
         """Return what a text names, the exact ones first."""
+
+    def change_at(self, epoch: int) -> Revocation | None:
+        """Return the revocation, suspension or resumption with this number, or None."""
+
+    def effect(self, subject: Subject, *, epoch: int) -> tuple[DecisionEntry | None, int, bool]:
+        """Return what a change came to under its subject.
+
+        That is the last call allowed before, how many step 10 has denied since, and whether all links
+        under it were looked at.
+        """
+
+    def answers(self) -> int:
+        """Return how many answers were ever given to requests for approval."""
+
+    def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
 
 
 class QuestionWork(Protocol):

@@ -360,11 +360,11 @@ class Store(LoggedStore, Protocol):
     def read(self) -> AbstractContextManager[Reader]:
         """Open a snapshot to read from."""
 
-    def write(self, *, alone: bool = False) -> AbstractContextManager[Work]:
+    def write(self, *, alone: bool | None = False) -> AbstractContextManager[Work]:
         """Open a transaction: committed when the block ends, rolled back when it raises.
 
         Args:
-            alone: Whether it changes what stands: no call is then settled while it runs.
+            alone: Whether it changes what stands, so that nothing is settled meanwhile; None: neither.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.

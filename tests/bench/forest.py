@@ -49,11 +49,13 @@ class Forest:
         deep: Leaves far below their root, for questions.
         middle: Links with many below them.
         names: A sample of all links, to be revoked.
+        tasks: Their tasks.
     """
 
     deep: tuple[LinkId, ...]
     middle: tuple[LinkId, ...]
     names: tuple[LinkId, ...]
+    tasks: tuple[TaskId, ...] = ()
 
 
 class _Templates:
@@ -100,7 +102,9 @@ def _id(payload: bytes) -> str:
     return "lnk_" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def load(tracker: Tracker, ceiling, count: int, *, at: int, seed: int = 7) -> Forest:
+def load(
+    tracker: Tracker, ceiling, count: int, *, at: int, seed: int = 7, most: int = A_TASK
+) -> Forest:
     """Load so many links into a store whose tables are migrated.
 
     Args:
@@ -109,11 +113,12 @@ def load(tracker: Tracker, ceiling, count: int, *, at: int, seed: int = 7) -> Fo
         count: Links.
         at: Unix seconds.
         seed: Of the forest's shape.
+        most: Links of one task.
     """
     chance, made = random.Random(seed), _Templates(tracker, ceiling)
     database = tracker._store._database
     ceiling_text = canonical.text_of(ceiling.to_json())
-    a_task = min(A_TASK, count)
+    a_task = min(most, count)
     tasks = [f"tsk_{secrets.token_urlsafe(16)[:22]}" for _ in range(max(1, count // a_task))]
     deep: list[tuple[int, str]] = []
     middle: list[str] = []
@@ -166,7 +171,8 @@ def load(tracker: Tracker, ceiling, count: int, *, at: int, seed: int = 7) -> Fo
     _analyse(database)
     chance.shuffle(deep)
     return Forest(
-        tuple(LinkId(link) for _, link in deep[:500]), tuple(map(LinkId, middle[:500])), tuple(map(LinkId, names))
+        tuple(LinkId(link) for _, link in deep[:500]), tuple(map(LinkId, middle[:500])), tuple(map(LinkId, names)),
+        tuple(map(TaskId, tasks)),
     )  # fmt: skip
 
 

@@ -68,7 +68,9 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio client of this project (wrk is not installed)"
 
 
-def run(url: str, bodies: Path, key: str, *, seconds: float, clients: int) -> Load:
+def run(
+    url: str, bodies: Path, key: str, *, seconds: float, clients: int, whole: bool = False
+) -> Load:
     """Send bodies until they or the seconds are used up.
 
     Args:
@@ -77,8 +79,9 @@ def run(url: str, bodies: Path, key: str, *, seconds: float, clients: int) -> Lo
         key: The Authorization header.
         seconds: At most so long.
         clients: Connections.
+        whole: Whether it ends with the last body; wrk would wait for the last second.
     """
-    if shutil.which("wrk"):
+    if shutil.which("wrk") and not whole:
         script = bodies.with_name("load.lua")
         script.write_text(_SCRIPT)
         command = [

@@ -27,7 +27,9 @@ _HEADINGS = {
     "per_second": "per second",
     "cpu_us": "CPU µs per call",
     "bytes": "bytes",
+    "nodes": "nodes",
     "megabytes": "MiB",
+    "overspent": "overspent",
     "ratio_to_floor": "ratio",
     "floor": "compared with",
     "reach": "to reach",
@@ -81,8 +83,13 @@ def targets(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         "depth",
         "links",
         "workers",
+        "clients",
         "median_us",
+        "p99_us",
+        "bytes",
+        "nodes",
         "megabytes",
+        "overspent",
         "ratio_to_floor",
         "reach",
         "met",
@@ -127,7 +134,7 @@ def render(page: str, results: Mapping[str, Any]) -> str:
 def plots(results: Mapping[str, Any]) -> dict[str, str]:
     """Return the plots by file name."""
     rows = results["rows"]
-    bounded = [r for r in rows if "reach" in r and "ratio_to_floor" in r and "us" not in r["reach"]]
+    bounded = [r for r in rows if "reach" in r and len(r["reach"].split()) == 2]  # ratios
     bars = [
         (
             f"{r['what']}, {r['subject']}" + (f", {r['depth']} links" if "depth" in r else ""),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Row:
         per_second: Calls in a second; the median of the rounds.
         cpu_us: Processor time of the serving processes for one call.
         bytes: Size on the wire.
+        nodes: What is drawn.
+        overspent: Units that were allowed beyond the ledger.
         megabytes: Resident memory, in units of 2**20 bytes.
         floor: The subject of the same run that `ratio_to_floor` compares with.
         ratio_to_floor: Time over the floor's time, rate over its rate, bytes over its bytes.
@@ -42,6 +46,8 @@ class Row:
     per_second: float | None = None
     cpu_us: float | None = None
     bytes: int | None = None
+    nodes: int | None = None
+    overspent: int | None = None
     megabytes: float | None = None
     floor: str | None = None
     ratio_to_floor: float | None = None
@@ -52,6 +58,24 @@ class Row:
     def to_json(self) -> dict[str, object]:
         """Return the row without what it does not have."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+_UNITS = {
+    "": ("ratio_to_floor", 1.0), "us": ("median_us", 1.0), "ms": ("median_us", 1000.0),
+    "MiB": ("megabytes", 1.0), "bytes": ("bytes", 1.0), "nodes": ("nodes", 1.0),
+    "overspent": ("overspent", 1.0),
+}  # fmt: skip
+
+
+def figure(reach: str, row: Mapping[str, Any]) -> float:
+    """Return what a bound such as `<= 2.0` (a ratio) or `<= 1000 ms` is about, in its unit."""
+    name, share = _UNITS["".join(reach.split()[2:])]
+    return float(row[name]) / share
+
+
+def bounded(row: Row, reach: str) -> Row:
+    """Return the row with what is to be reached and whether it was."""
+    return replace(row, reach=reach, met=is_met(reach, figure(reach, row.to_json())))
 
 
 def is_met(reach: str, value: float) -> bool:

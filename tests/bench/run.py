@@ -9,10 +9,24 @@ from pathlib import Path
 
 from postgres import Server
 
-from bench import durable, http_checks, in_process, lineage, memory, parts, peers
+from bench import (
+    contention,
+    durable,
+    http_checks,
+    in_process,
+    lineage,
+    log_append,
+    memory,
+    parts,
+    peers,
+    reviewer,
+    revocation,
+)
 from bench.row import Row
 
-FAMILIES = ("in_process", "durable", "http", "parts", "lineage", "memory")
+FAMILIES = (
+    "in_process", "durable", "http", "parts", "lineage", "memory", "revocation", "contention", "log", "reviewer",
+)  # fmt: skip
 
 
 class Mode(Enum):
@@ -45,6 +59,19 @@ _MEMORY = {
     Mode.QUICK: (50_000, 10_000, 500),
     Mode.FULL: (1_000_000, 100_000, 5000),
 }
+_CONTENTION = {
+    Mode.TINY: (30, 1, (2,)),
+    Mode.QUICK: (4000, 1, (1, 8, 32)),
+    Mode.FULL: (8000, 3, (1, 8, 32)),
+}
+_LOG = {
+    Mode.TINY: log_append.Plan(20, 20, 0.5, 1, 20, 8),
+    Mode.QUICK: log_append.Plan(2000, 100, 4, 2, 1000),
+    Mode.FULL: log_append.Plan(20_000, 200, 20, 5, 4000),
+}
+# Revocations, and further ones with a service stopped.
+_REVOCATION = {Mode.TINY: (2, 1), Mode.QUICK: (10, 2), Mode.FULL: (200, 20)}
+_REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
 
 def measured(
@@ -124,6 +151,30 @@ def _memory(mode: Mode, _: Path) -> list[Row]:
     return memory.rows(*_MEMORY[mode])
 
 
+def _contention(mode: Mode, folder: Path) -> list[Row]:
+    calls, rounds, siblings = _CONTENTION[mode]
+    with _stores(folder) as [stores]:
+        served = {"SQLite": (stores["SQLite"], 1), "PostgreSQL": (stores["PostgreSQL"], 2)}
+        return contention.rows(served, calls=calls, rounds=rounds, siblings=siblings)
+
+
+def _log(mode: Mode, folder: Path) -> list[Row]:
+    with _stores(folder) as [stores]:
+        return log_append.rows(stores, _LOG[mode])
+
+
+def _revocation(mode: Mode, folder: Path) -> list[Row]:
+    rounds, frozen = _REVOCATION[mode]
+    with _stores(folder) as [stores]:
+        return revocation.rows(stores, rounds=rounds, frozen=frozen)
+
+
+def _reviewer(mode: Mode, folder: Path) -> list[Row]:
+    links, starts = _REVIEWER[mode]
+    with _stores(folder) as [stores]:
+        return reviewer.rows(stores, links=links, rounds=_ROUNDS[mode], starts=starts)
+
+
 _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "in_process": _in_process,
     "durable": _durable,
@@ -131,4 +182,8 @@ _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "parts": _parts,
     "lineage": _lineage,
     "memory": _memory,
+    "contention": _contention,
+    "log": _log,
+    "revocation": _revocation,
+    "reviewer": _reviewer,
 }

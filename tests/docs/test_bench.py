@@ -20,7 +20,10 @@ def test_each_family_measures_something(family: str, tmp_path: Path) -> None:
     for row in rows:
         said = row.to_json()
         assert Row(**said) == row
-        figures = {"median_us", "per_second", "megabytes", "bytes", "ratio_to_floor", "skipped"}
+        figures = {
+            "median_us", "per_second", "megabytes", "bytes", "nodes", "overspent", "ratio_to_floor",
+            "skipped",
+        }  # fmt: skip
         assert said.keys() & figures, row
         assert ("reach" in said) == ("met" in said)
         if "ratio_to_floor" in said:

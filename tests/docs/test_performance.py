@@ -6,7 +6,7 @@ import json
 import re
 
 from bench import page
-from bench.row import is_met
+from bench.row import figure, is_met
 from bench.run import FAMILIES
 
 RESULTS = json.loads(page.RESULTS.read_text())
@@ -38,11 +38,7 @@ def test_what_was_missed_is_shown_as_missed() -> None:
     bounded = [row for row in RESULTS["rows"] if "reach" in row]
     assert len(bounded) > 10
     for row in bounded:
-        unit = row["reach"].split()[2:]
-        name = {"us": "median_us", "MiB": "megabytes"}.get(
-            unit[0] if unit else "", "ratio_to_floor"
-        )
-        assert row["met"] is is_met(row["reach"], row[name]), row
+        assert row["met"] is is_met(row["reach"], figure(row["reach"], row)), row
 
 
 def test_the_saved_run_is_a_whole_one() -> None:

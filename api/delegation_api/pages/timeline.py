@@ -18,6 +18,7 @@ from delegation.lineage.outline import LinkOutline, TaskOutline
 from delegation.lineage.timeline import Ending, Event, timeline
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page, when
@@ -38,6 +39,7 @@ def task_timeline(
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
 ) -> Response:
     """Show what happened in a task."""
+    news = followed(tracker, task) if at is None else ""
     outline = tracker.outline(task, at=at)
     made = [
         made for one in (outline.task, *outline.below) for made in decisions_of(tracker, one.id, at)
@@ -51,6 +53,7 @@ def task_timeline(
         "timeline.html",
         viewer,
         at=at,
+        followed=news,
         written=written,
         task=outline.task,
         events=list(enumerate(shown, start=after)),
