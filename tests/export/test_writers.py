@@ -79,7 +79,11 @@ def named(forest: tuple[Cutting, ...], name: str) -> tuple[Cutting, ...]:
 
 def said(form: str, name: str = "x", view: str = "lineage") -> Manifest:
     """Return a manifest whose filter is hostile, too."""
-    given = {"tool": name.replace("\x00", "").replace("\ud800", "")[:128] or "x"} if view == "decisions" else {}
+    given = (
+        {"tool": name.replace("\x00", "").replace("\ud800", "")[:128] or "x"}
+        if view == "decisions"
+        else {}
+    )
     return Manifest(Selection(view, form, **given), 1_800_000_000, 3, 5, 5, name)
 
 
