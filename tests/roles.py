@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ROUTES = [
-    ("GET", "/v1/tasks/x/map.json", {"operator", "reviewer"}),
+    ("GET", "/v1/tasks/x/map.json", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/children", {"operator", "reviewer"}),
     ("POST", "/v1/tasks", {"operator"}), ("GET", "/v1/tasks", {"operator", "reviewer"}), ("GET", "/v1/tasks/x", {"operator", "reviewer"}),
     ("POST", "/v1/tasks/x/close", {"operator"}), ("GET", "/v1/tasks/x/lineage", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/graph.svg", {"operator", "reviewer"}),
     ("POST", "/v1/agents", {"operator"}), ("GET", "/v1/agents", {"operator", "reviewer"}), ("POST", "/v1/tools", {"operator"}),
@@ -15,7 +15,7 @@ ROUTES = [
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
     *(("GET", path, {"operator", "reviewer"}) for path in (
-        "/v1/handovers", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
+        "/v1/handovers", "/v1/owners", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
         "/v1/survivors", "/v1/decisions/x/account", "/v1/find",
     )), ("POST", "/v1/findings/x/dismiss", {"operator", "reviewer"}),
     ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),

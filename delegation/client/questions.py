@@ -49,6 +49,10 @@ class Questions(ABC):
         """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
         return self._run(_counted("/v1/handovers", "handovers", task=task, at=at))
 
+    def owners(self, *, at: int | None = None) -> Counted[Answer]:
+        """Return who answers for which open tasks, registered agents and links."""
+        return self._run(_counted("/v1/owners", "owners", at=at))
+
     def could_do(self, holder: str, *, at: int | None = None) -> Answer:
         """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""
         return self._run(_ask("/v1/holders", holder=holder, at=at))
@@ -112,6 +116,10 @@ class AsyncQuestions(ABC):
     ) -> Counted[Answer]:
         """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
         return await self._run(_counted("/v1/handovers", "handovers", task=task, at=at))
+
+    async def owners(self, *, at: int | None = None) -> Counted[Answer]:
+        """Return who answers for which open tasks, registered agents and links."""
+        return await self._run(_counted("/v1/owners", "owners", at=at))
 
     async def could_do(self, holder: str, *, at: int | None = None) -> Answer:
         """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""

@@ -16,6 +16,7 @@ from delegation.lineage.compare import Comparison, compare
 from delegation.lineage.extent import Counted
 from delegation.lineage.findings import Dismissal, Findings
 from delegation.lineage.handover import Handover, handovers
+from delegation.lineage.owners import Owner, owners
 from delegation.lineage.pathway import Ways, ways
 from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.search import MAX_TEXT, Hit
@@ -46,6 +47,11 @@ class Questions(Review):
         ground = Ground(is_open=task is None, task=task and questions.no_nul("task", task))
         with self._store.read() as reader:
             return handovers(questions.survey_of(reader, ground, self._moment(at)))
+
+    def owners(self, *, at: int | None = None) -> Counted[Owner]:
+        """Return who answers for which open tasks, registered agents and links."""
+        with self._store.read() as reader:
+            return owners(questions.survey_of(reader, Ground(is_open=True), self._moment(at)))
 
     def could_do(self, holder: str, *, at: int | None = None) -> HolderAbility:
         """Return what a holder could do, link by link.

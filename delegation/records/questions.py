@@ -11,6 +11,7 @@ from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
+from delegation.lineage.rhythm import Rhythm
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
 from delegation.records import decisions, endings, news
@@ -73,9 +74,13 @@ class SqlQuestions:
         """Return how many answers were ever given to requests for approval."""
         return news.answers(self._connection)
 
-    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
-        """Return how many ends by time fall into (after, until]."""
-        return news.expired(self._connection, task, after=after, until=until)
+    def waiting(self, *, at: int) -> int:
+        """Return how many requests for approval wait now."""
+        return news.waiting(self._connection, at=at)
+
+    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
+        """Return how the newest decisions, of a task or of the store, came over time."""
+        return news.rhythm(self._connection, task, now=now)
 
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""

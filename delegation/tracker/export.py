@@ -127,8 +127,10 @@ class _Gathering:
 
     def _lineage(self) -> Gathered:
         scope = self._scope()
-        links = LinkFilter(task=scope)
-        number = self.reader.count_links(links, at=self.when.at, past=self.when.past)
+        number = sum(
+            self.reader.count_links(LinkFilter(task=one), at=self.when.at, past=self.when.past)
+            for one in self._with_children(scope)
+        )
         self.bounds.refuse(number, self.bounds.links)
         if scope is not None:
             found = list(self._cuttings(scope, number))
@@ -173,12 +175,26 @@ class _Gathering:
         if scope is not None:
             yield scope
             return
-        yield from (task.id for task in self._every_task(TaskFilter()))
+        # A child task is part of the task that it was opened in.
+        yield from (task.id for task in self._every_task(TaskFilter()) if task.parent is None)
+
+    def _with_children(self, task: TaskId | None) -> Iterator[TaskId | None]:
+        yield task
+        if task is not None:
+            below = self.reader.child_tasks(task, at=self.when.at, past=self.when.past)
+            yield from (one.id for one in below)
 
     def _every_task(self, wanted: TaskFilter) -> Iterator[TaskEntry]:
         def page(last: TaskEntry | None) -> Sequence[TaskEntry]:
             after = None if last is None else last.id
             return self.reader.tasks(wanted, after=after, limit=PAGE, at=self.when.at)
+
+        return _pages(page)
+
+    def _every_decision(self, wanted: DecisionFilter) -> Iterator[DecisionEntry]:
+        def page(last: DecisionEntry | None) -> Sequence[DecisionEntry]:
+            after = 0 if last is None else last.sequence
+            return self.reader.decisions(wanted, after=after, limit=PAGE)
 
         return _pages(page)
 
@@ -233,12 +249,7 @@ class _Gathering:
         scope = DecisionFilter(task=task, until=None if asked.at is None else asked.at + 1)
         shown = self.reader.count_decisions(wanted)
         self.bounds.refuse(shown, self.bounds.rows)
-
-        def page(last: DecisionEntry | None) -> Sequence[DecisionEntry]:
-            after = 0 if last is None else last.sequence
-            return self.reader.decisions(wanted, after=after, limit=PAGE)
-
-        found: Iterator[Any] = self._told(_pages(page), shown)
+        found: Iterator[Any] = self._told(self._every_decision(wanted), shown)
         if asked.form == "ocsf":
             found = self._called(found)
         return self._made(shown, self.reader.count_decisions(scope), found)
@@ -303,15 +314,12 @@ class _Gathering:
         if outline is None:
             raise NotFoundError("task", task)
         until = self.when.at + 1 if self.when.past else None
-        wanted = DecisionFilter(task=task, until=until)
-        number = self.reader.count_decisions(wanted) + len(outline.links)
+        tasks = [outline.task.id, *(one.id for one in outline.below)]
+        of_each = [DecisionFilter(task=one, until=until) for one in tasks]
+        number = sum(map(self.reader.count_decisions, of_each)) + len(outline.links)
         self.bounds.refuse(number, self.bounds.rows)
-
-        def page(last: DecisionEntry | None) -> Sequence[DecisionEntry]:
-            after = 0 if last is None else last.sequence
-            return self.reader.decisions(wanted, after=after, limit=PAGE)
-
-        made = list(self._told(_pages(page), number))
+        every = (one for wanted in of_each for one in self._every_decision(wanted))
+        made = sorted(self._told(every, number), key=lambda decision: decision.sequence)
         endings = [ending_of(change) for change in self._changes(outline)]
         events: Sequence[Event] = timeline(outline, made, endings)
         return self._made(len(events), len(events), enumerate(events, start=1))

@@ -10,6 +10,7 @@ from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
+from delegation.lineage.rhythm import Rhythm
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
 from delegation.tracker.export_work import ExportReader, ExportWork
@@ -48,11 +49,11 @@ class QuestionReader(ExportReader, Protocol):
     def answers(self) -> int:
         """Return how many answers were ever given to requests for approval."""
 
-    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
-        """Return how many links, tasks and requests of a task end by time in (after, until].
+    def waiting(self, *, at: int) -> int:
+        """Return how many requests for approval wait now."""
 
-        Without a task: how many tasks and requests of the store.
-        """
+    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
+        """Return how the newest decisions, of a task or of the store, came over time."""
 
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""

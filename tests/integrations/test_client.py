@@ -55,6 +55,8 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "exposure",
         "is_recorded",
         "news_of_all",
+        "waiting",
+        "rhythm",
         "outline",
         "news",
         "revocations_of",
@@ -70,6 +72,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "receipt",
         "reconcile",
         "writer_stats",
+        "waiting_approvals",
         "known_catalogue",
         "confirmed",
         "local_decisions",
@@ -77,7 +80,6 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "replicas",
         "report",
         "frozen",
-        "renewed",
         "approval_asker",
         "approval_of",
         "approval_states",
@@ -128,7 +130,7 @@ def test_what_is_read_over_http_is_what_the_tracker_reads(service: Service) -> N
         ("decisions", (), {"code": "effect_not_granted", "allowed": False}),
     ]
     for name, given, filters in [
-        ("handovers", (), {}), ("could_do", ("a",), {"at": NOW}), ("reach", (token.id,), {}), ("ways", ("a", "files.read"), {}), ("blast", ("a",), {}),
+        ("handovers", (), {}), ("owners", (), {}), ("could_do", ("a",), {"at": NOW}), ("reach", (token.id,), {}), ("ways", ("a", "files.read"), {}), ("blast", ("a",), {}),
         ("unused", (token.id,), {}), ("findings", (), {}), ("risks", (), {"limit": 1}), ("compare", (), {"vs": NOW - 1}),
         ("survivors", ("link", token.id), {}), ("account", (made.id,), {}), ("find", ("Ticket",), {}),
     ]:  # fmt: skip

@@ -29,7 +29,7 @@ def wide(world: World, many: int) -> str:
     return str(token.chain.links[0].id)
 
 
-PLACES = ["/", "/agents", "/risks", "/findings", "/path?from=boss&to=files.read", "/links/{root}/unused", "/agents/boss", "/agents/boss/blast", "/compare"]  # fmt: skip
+PLACES = ["/", "/agents", "/owners", "/risks", "/findings", "/path?from=boss&to=files.read", "/links/{root}/unused", "/agents/boss", "/agents/boss/blast", "/compare"]  # fmt: skip
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -50,7 +50,7 @@ def test_the_api_says_it_too(world: World, monkeypatch) -> None:
     key = world.tracker.create_api_key("reader", "reviewer")
     monkeypatch.setattr(questions, "MOST_LINKS", 4)
     for path in (
-        "/v1/handovers", "/v1/risks", "/v1/findings", "/v1/ways?holder=boss&tool=files.read", f"/v1/links/{root}/unused",
+        "/v1/handovers", "/v1/owners", "/v1/risks", "/v1/findings", "/v1/ways?holder=boss&tool=files.read", f"/v1/links/{root}/unused",
         "/v1/holders?holder=boss", "/v1/blast?holder=boss", "/v1/survivors?kind=agent&id=boss", "/v1/compare?vs=1",
     ):  # fmt: skip
         answer = browser.get(path, headers={"Authorization": f"Bearer {key}"})

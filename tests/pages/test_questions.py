@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 from browsing import Browser
-from world import DESK, NOW, World
+from world import DESK, NOW, READ, World
 
 from delegation import Access, Grant, email, may, text
 
@@ -309,3 +309,28 @@ def test_grants_with_limits_are_told_in_words(world: World, browser: Browser) ->
     shown = seen(browser.get(f"/links/{low.id}"))
     assert "body at most 9 long" in shown
     assert "to @acme.example" in shown
+
+
+def test_an_owner_answers_for_tasks_agents_and_links(world: World) -> None:
+    """The list, one owner's page with ways to revoke, the same in the past, and nobody unknown."""
+    world.tracker.add_agent("boss", owner="bo@acme.example", keys=[world.key("boss").public])
+    world.check(world.chain("boss", "a"), "a")
+    browser = Browser(world)
+    listed = browser.get("/owners").text
+    for name in ("bo@acme.example", "ana@acme.example"):
+        assert f'href="/owners?owner={name.replace("@", "%40")}"' in listed
+    mine = browser.get("/owners?owner=bo@acme.example").text
+    assert "Answers for 2 links that stand" in mine
+    assert "1 call allowed, 0 denied" in mine
+    assert "/revoke?kind=owner&amp;id=bo%40acme.example" in mine
+    theirs = browser.get("/owners?owner=ana@acme.example").text
+    assert "Answers for no link that stands" in theirs
+    assert f"/tasks/{world.task.id}" in theirs
+    assert "/revoke" not in browser.get(f"/owners?owner=bo@acme.example&at={world.at}").text
+    assert browser.get("/owners?owner=nobody").status_code == 404
+    old = world.tracker.open_task("Over", owner="cy", ceiling=Grant([READ], audience=[DESK]))
+    world.tracker.close_task(old)
+    over = browser.get("/owners?owner=cy").text
+    assert "Answers for no link that stands" in over
+    assert f"/tasks/{old.id}" in over
+    assert browser.get("/owners?owner=%00").status_code in {404, 422}

@@ -27,6 +27,13 @@ def handovers(tracker: TrackerDep, task: str | None = None, at: At = None) -> di
     return {"handovers": answer_json(found), "extent": answer_json(found.extent)}
 
 
+@router.get("/owners", dependencies=GATE)
+def owners(tracker: TrackerDep, at: At = None) -> dict[str, Any]:
+    """Return who answers for which open tasks, registered agents and links."""
+    found = tracker.owners(at=at)
+    return {"owners": answer_json(found), "extent": answer_json(found.extent)}
+
+
 @router.get("/holders", dependencies=GATE)
 def could_do(tracker: TrackerDep, holder: Name, at: At = None) -> Any:
     """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""
