@@ -211,7 +211,8 @@ def test_credentials_live_and_end_here_and_there(place, ask) -> None:
         assert used["allowed"] is True
         assert "allowed at" in run("last-use", "link", made["link"]).stdout
         run("renew", "lnk_" + "A" * 43, code=1)
-        run("agents", "rotate", "cli", *turned, code=1)
+        stranger = HolderKey.generate("x").public.text
+        run("agents", "rotate", "cli", "--old", stranger, "--new", second.public.text, code=1)
 
 
 def test_child_tasks_are_opened_and_listed_here_and_there(place, ask) -> None:

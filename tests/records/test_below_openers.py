@@ -159,6 +159,10 @@ def test_drawings_hang_child_tasks_beneath_their_openers(nested: Nested) -> None
         for task in (nested.first, nested.second):
             assert f"child task {task.id}" in plain
     assert "2 child tasks · 5 links" in view.as_text()
+    for above, child in ((nested.opener, nested.sub), (nested.leaf, nested.deep)):
+        assert f'data-parent="{above.id}" data-child="{child.id}"' in view.as_svg()
+    places = {link.id: f"n{number}" for number, link in enumerate(entry.links)}
+    assert f"{places[nested.opener.id]} -> {places[nested.sub.id]}" in view.as_dot()
     assert read_lineage(lineage_json(entry)) == entry
     # On its own map the child begins with its root.
     own = world.tracker.lineage(nested.first).entry
