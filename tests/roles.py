@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ROUTES = [
-    ("GET", "/v1/tasks/x/map.json", {"operator", "reviewer"}),
+    ("GET", "/v1/tasks/x/map.json", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/children", {"operator", "reviewer"}),
     ("POST", "/v1/tasks", {"operator"}), ("GET", "/v1/tasks", {"operator", "reviewer"}), ("GET", "/v1/tasks/x", {"operator", "reviewer"}),
     ("POST", "/v1/tasks/x/close", {"operator"}), ("GET", "/v1/tasks/x/lineage", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/graph.svg", {"operator", "reviewer"}),
     ("POST", "/v1/agents", {"operator"}), ("GET", "/v1/agents", {"operator", "reviewer"}), ("POST", "/v1/tools", {"operator"}),
@@ -15,14 +15,16 @@ ROUTES = [
     ("GET", "/v1/links/x/descendants", {"operator", "reviewer"}), ("GET", "/v1/decisions", {"operator", "reviewer"}), ("GET", "/v1/decisions/x", {"operator", "reviewer"}),
     ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", {"operator", "reviewer", "service"}),
     *(("GET", path, {"operator", "reviewer"}) for path in (
-        "/v1/handovers", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
+        "/v1/handovers", "/v1/owners", "/v1/holders", "/v1/links/x/reach", "/v1/links/x/unused", "/v1/ways", "/v1/blast", "/v1/findings", "/v1/risks", "/v1/compare",
         "/v1/survivors", "/v1/decisions/x/account", "/v1/find",
     )), ("POST", "/v1/findings/x/dismiss", {"operator", "reviewer"}),
     ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),
     ("POST", "/v1/approvals/x/wait", None), ("POST", "/v1/approvals/x/grant", {"approver"}), ("POST", "/v1/approvals/x/refuse", {"approver"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
+    ("GET", "/v1/exports/tasks.csv", {"operator", "reviewer"}), ("POST", "/v1/exports", {"operator", "reviewer"}), ("GET", "/v1/exports", {"operator", "reviewer"}),
+    ("GET", "/v1/exports/x", {"operator", "reviewer"}), ("GET", "/v1/exports/x/file", {"operator", "reviewer"}), ("POST", "/v1/exports/x/cancel", {"operator", "reviewer"}),
     ("POST", "/v1/guardrails", {"operator", "reviewer"}), ("POST", "/v1/tighten", {"operator", "reviewer"}),
-    ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
+    ("GET", "/v1/revocations/x", {"operator", "reviewer"}), ("GET", "/v1/suspensions", {"operator", "reviewer"}), ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
     ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),
     ("GET", "/v1/replicas", {"operator", "reviewer"}), ("POST", "/v1/decisions/report", {"operator", "service"}), ("GET", "/v1/local-decisions", {"operator", "reviewer"}),
     ("POST", "/v1/freeze", {"operator"}), ("POST", "/v1/unfreeze", {"operator"}), ("GET", "/v1/last-use", {"operator", "reviewer"}), ("POST", "/v1/agents/x/rotate", {"operator"}), ("POST", "/v1/links/x/renew", {"operator"}),

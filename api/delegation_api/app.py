@@ -21,23 +21,30 @@ from delegation_api.pages import (
     agents,
     assets,
     calls,
+    endings,
     findings,
     home,
     live,
     login,
     maps,
+    overview,
+    owners,
     revoke,
+    theme,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
+from delegation_api.pages import exports as page_exports
 from delegation_api.pages import links as page_links
+from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
-from delegation_api.paging import refuse_unknown_query
+from delegation_api.paging import refuse_odd_request
 from delegation_api.route_table import load_routes
 from delegation_api.routers import (
     approvals,
     desk,
+    exports,
     health,
     log,
     oversight,
@@ -80,6 +87,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     app.state.live = live.Hub(tracker)
+    app.state.exports = page_exports.Watched()
     app.state.waiting = Waiting(tracker)
     app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
     if app.state.webhooks.hooks:
@@ -99,8 +107,9 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         health,
         oversight,
         questions,
+        exports,
     ):
-        app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
+        app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     for part in (
         assets,
         login,
@@ -109,6 +118,8 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_links,
         calls,
         maps,
+        overview,
+        owners,
         timeline,
         live,
         page_approvals,
@@ -116,8 +127,12 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_questions,
         findings,
         revoke,
+        page_exports,
+        endings,
+        page_log,
+        theme,
     ):
-        app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
+        app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.client.calls import Call, part
+from delegation.lineage.extent import Counted, Extent
 
 T = TypeVar("T")
 Answer = dict[str, Any]
@@ -19,6 +20,14 @@ def _ask(path: str, **query: object) -> Call[Answer]:
 
 def _list(path: str, name: str, **query: object) -> Call[Sequence[Answer]]:
     return Call("GET", path, lambda a: list(a[name]), query=query, is_repeatable=True)
+
+
+def _counted(path: str, name: str, **query: object) -> Call[Counted[Answer]]:
+    def read(answer: Answer) -> Counted[Answer]:
+        seen = answer["extent"]
+        return Counted(answer[name], Extent(seen["looked"], seen["total"]))
+
+    return Call("GET", path, read, query=query, is_repeatable=True)
 
 
 def dismissal(finding: str, reason: str) -> Call[Answer]:
@@ -36,9 +45,13 @@ class Questions(ABC):
 
     def handovers(
         self, *, task: TaskId | str | None = None, at: int | None = None
-    ) -> Sequence[Answer]:
+    ) -> Counted[Answer]:
         """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
-        return self._run(_list("/v1/handovers", "handovers", task=task, at=at))
+        return self._run(_counted("/v1/handovers", "handovers", task=task, at=at))
+
+    def owners(self, *, at: int | None = None) -> Counted[Answer]:
+        """Return who answers for which open tasks, registered agents and links."""
+        return self._run(_counted("/v1/owners", "owners", at=at))
 
     def could_do(self, holder: str, *, at: int | None = None) -> Answer:
         """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""
@@ -68,9 +81,9 @@ class Questions(ABC):
         """Record that a finding was looked at and stands."""
         return self._run(dismissal(finding, reason))
 
-    def risks(self, *, limit: int = 20) -> Sequence[Answer]:
+    def risks(self, *, limit: int = 20) -> Counted[Answer]:
         """Return the riskiest links of open tasks, the highest score first."""
-        return self._run(_list("/v1/risks", "risks", limit=limit))
+        return self._run(_counted("/v1/risks", "risks", limit=limit))
 
     def compare(
         self, *, vs: int, at: int | None = None, task: TaskId | str | None = None
@@ -100,9 +113,13 @@ class AsyncQuestions(ABC):
 
     async def handovers(
         self, *, task: TaskId | str | None = None, at: int | None = None
-    ) -> Sequence[Answer]:
+    ) -> Counted[Answer]:
         """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
-        return await self._run(_list("/v1/handovers", "handovers", task=task, at=at))
+        return await self._run(_counted("/v1/handovers", "handovers", task=task, at=at))
+
+    async def owners(self, *, at: int | None = None) -> Counted[Answer]:
+        """Return who answers for which open tasks, registered agents and links."""
+        return await self._run(_counted("/v1/owners", "owners", at=at))
 
     async def could_do(self, holder: str, *, at: int | None = None) -> Answer:
         """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""
@@ -132,9 +149,9 @@ class AsyncQuestions(ABC):
         """Record that a finding was looked at and stands."""
         return await self._run(dismissal(finding, reason))
 
-    async def risks(self, *, limit: int = 20) -> Sequence[Answer]:
+    async def risks(self, *, limit: int = 20) -> Counted[Answer]:
         """Return the riskiest links of open tasks, the highest score first."""
-        return await self._run(_list("/v1/risks", "risks", limit=limit))
+        return await self._run(_counted("/v1/risks", "risks", limit=limit))
 
     async def compare(
         self, *, vs: int, at: int | None = None, task: TaskId | str | None = None

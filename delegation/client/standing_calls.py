@@ -14,16 +14,20 @@ from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.lease import MAX_BOUND
 from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.messages.standing import (
     read_change,
+    read_ending,
     read_feed,
     read_freeze,
     read_last_use,
     read_preview,
+    read_renewal,
     read_standing,
 )
 from delegation.tokens.token import Token
@@ -102,6 +106,21 @@ def preview(kind: str, id: str) -> Call[Preview]:  # noqa: A002
     return Call("POST", path, read_preview, body, {"preview": True}, is_repeatable=True)
 
 
+def ending(epoch: int) -> Call[Ending]:
+    """Return what came of the change with this number."""
+    return Call("GET", f"/v1/revocations/{epoch}", read_ending, is_repeatable=True)
+
+
+def suspensions() -> Call[Sequence[Revocation]]:
+    """Return the suspensions that hold, newest first."""
+    return Call(
+        "GET",
+        "/v1/suspensions",
+        lambda a: [read_change(one) for one in a["suspensions"]],
+        is_repeatable=True,
+    )
+
+
 def freeze(*, reason: str = "", wait: bool = True) -> Call[Freeze]:
     """Suspend everything."""
     body = {"reason": reason, "wait": wait}
@@ -126,6 +145,11 @@ def renew(root: LinkId | str, *, lasts: int | None = None, token_format: str) ->
     """Have a root issued in place of an earlier one; verified by whoever reads the token."""
     body = {"lasts": lasts, "format": token_format}
     return Call("POST", f"/v1/links/{part(root)}/renew", lambda a: str(a["token"]), body)
+
+
+def renewal(link: LinkId | str) -> Call[Renewal]:
+    """Return which link a link was made in place of, and which were made in its own."""
+    return Call("GET", f"/v1/links/{part(link)}", read_renewal, is_repeatable=True)
 
 
 def feed(*, after: int = 0, limit: int = 100, wait: float = 0) -> Call[Feed]:

@@ -13,8 +13,10 @@ from delegation.judge.facts import Subject, SubjectKind
 from delegation.lineage.ability import HolderAbility, LinkAbility, ability
 from delegation.lineage.blast import Blast, blast
 from delegation.lineage.compare import Comparison, compare
+from delegation.lineage.extent import Counted
 from delegation.lineage.findings import Dismissal, Findings
 from delegation.lineage.handover import Handover, handovers
+from delegation.lineage.owners import Owner, owners
 from delegation.lineage.pathway import Ways, ways
 from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.search import MAX_TEXT, Hit
@@ -23,7 +25,7 @@ from delegation.lineage.survey import Ground, Survey
 from delegation.lineage.survival import Survival
 from delegation.lineage.unused import Unused, unused
 from delegation.tracker import questions
-from delegation.tracker.questions import Moment
+from delegation.tracker.questions import Exposure, Moment
 
 FEW: Final = 20
 
@@ -40,11 +42,16 @@ class Questions(Review):
 
     def handovers(
         self, *, task: TaskId | str | None = None, at: int | None = None
-    ) -> Sequence[Handover]:
+    ) -> Counted[Handover]:
         """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
         ground = Ground(is_open=task is None, task=task and questions.no_nul("task", task))
         with self._store.read() as reader:
             return handovers(questions.survey_of(reader, ground, self._moment(at)))
+
+    def owners(self, *, at: int | None = None) -> Counted[Owner]:
+        """Return who answers for which open tasks, registered agents and links."""
+        with self._store.read() as reader:
+            return owners(questions.survey_of(reader, Ground(is_open=True), self._moment(at)))
 
     def could_do(self, holder: str, *, at: int | None = None) -> HolderAbility:
         """Return what a holder could do, link by link.
@@ -106,11 +113,16 @@ class Questions(Review):
         """Record that a finding stands; see `tracker.questions.dismiss`."""
         return questions.dismiss(self._store, finding, by=by, reason=reason, at=self._clock())
 
-    def risks(self, *, limit: int = FEW) -> Sequence[Risk]:
+    def risks(self, *, limit: int = FEW) -> Counted[Risk]:
         """Return the riskiest links of open tasks, the highest score first; see docs/findings.md."""
         with self._store.read() as reader:
             survey = questions.survey_of(reader, Ground(is_open=True), self._moment(None))
-        return ranked(survey)[:limit]
+        return Counted(ranked(survey)[:limit], survey.extent)
+
+    def exposure(self) -> Exposure:
+        """Return findings and the riskiest link with all above it, from one survey: a home page."""
+        with self._store.read() as reader:
+            return questions.exposure(reader, self._moment(None))
 
     def compare(
         self, *, vs: int, at: int | None = None, task: TaskId | str | None = None

@@ -15,7 +15,8 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.news import Cursor, News
 from delegation.lineage.outline import TaskOutline
-from delegation.tracker.work import Agent, DecisionDetail, Store
+from delegation.lineage.rhythm import Rhythm
+from delegation.tracker.work import Agent, DecisionDetail, Reader, Store
 
 _T = TypeVar("_T")
 PAGE: Final = 100  # entries of a listing, unless told otherwise
@@ -74,8 +75,20 @@ class Review:
                 TaskFilter(owner, is_open), after=after, limit=limit, at=self._clock()
             )
 
+    def child_tasks(
+        self, task: TaskEntry | TaskId | str, *, at: int | None = None
+    ) -> Sequence[TaskEntry]:
+        """Return the tasks that agents opened below a task, parents before children.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        with self._store.read() as reader:
+            found("task", task_id(task), reader.task(task_id(task), at=self._clock()))
+            return reader.child_tasks(task_id(task), **self._seen(at))
+
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
-        """Return a task's links and decisions, ready to be drawn.
+        """Return a task's links and decisions with those of the tasks below it, ready to be drawn.
 
         Raises:
             NotFoundError: There is no such task, or there was none then.
@@ -93,6 +106,11 @@ class Review:
         with self._store.read() as reader:
             return found("link", link, reader.link(LinkId(link), **self._seen(at)))
 
+    def is_recorded(self, link: LinkId | str) -> bool:
+        """Return whether a link was ever seen here: one may be revoked before it is."""
+        with self._store.read() as reader:
+            return "\x00" not in link and reader.link_payload(LinkId(link)) is not None
+
     def outline(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> TaskOutline:
         """Return a task with outlines of its links: what a map needs of thousands of them.
 
@@ -103,26 +121,60 @@ class Review:
             return found("task", task_id(task), reader.outline(task_id(task), **self._seen(at)))
 
     def news(self, task: TaskId | str, *, after: Cursor | None, limit: int = PAGE) -> News:
-        """Return what was recorded of a task since then; nothing but the newest cursor without one."""
+        """Return what was recorded of a task, and of those below it, since then.
+
+        Nothing but the newest cursor without one.
+        """
+        name = TaskId(task)
         with self._store.read() as reader:
-            numbers = reader.numbers()
-            newest = Cursor(numbers["link"], numbers["decision"], numbers["epoch"])
+            newest = self._cursor(reader)
             if after is None:
                 return News(newest)
-            made = DecisionFilter(task=TaskId(task))
+            added = reader.links_after(name, after.link, limit=limit)
+            made = reader.decisions_after(name, after.decision, limit=limit)
             return News(
                 newest,
-                tuple(
-                    LinkId(i) for _, i in reader.links_after(TaskId(task), after.link, limit=limit)
-                ),
-                tuple(reader.decisions(made, after=after.decision, limit=limit)),
+                tuple(LinkId(link) for _, link in added),
+                tuple(made),
                 after.epoch != newest.epoch,
+                after.approval != newest.approval,
+                reader.expired(name, after=after.at, until=newest.at),
             )
+
+    def news_of_all(self, *, after: Cursor | None) -> News:
+        """Return what is new in the store since then, counted; only the newest cursor without one."""
+        with self._store.read() as reader:
+            newest = self._cursor(reader)
+            if after is None:
+                return News(newest)
+            return News(
+                newest,
+                revoked=after.epoch != newest.epoch,
+                approvals=after.approval != newest.approval,
+                expired=reader.expired(None, after=after.at, until=newest.at),
+                more_links=max(0, newest.link - after.link),
+                more_decisions=max(0, newest.decision - after.decision),
+            )
+
+    def waiting(self) -> int:
+        """Return how many calls wait for approval now."""
+        with self._store.read() as reader:
+            return reader.waiting(at=self._clock())
+
+    def rhythm(self, *, task: TaskId | str | None = None) -> Rhythm:
+        """Return how the newest decisions came over time, up to now."""
+        with self._store.read() as reader:
+            return reader.rhythm(None if task is None else TaskId(task), now=self._clock())
+
+    def _cursor(self, reader: Reader) -> Cursor:
+        numbers = reader.numbers()
+        told = numbers["approval"] + reader.answers()
+        return Cursor(numbers["link"], numbers["decision"], numbers["epoch"], told, self._clock())
 
     def numbers(self) -> Mapping[str, int]:
         """Return the numbers that only grow: whoever sees none of them move missed nothing."""
         with self._store.read() as reader:
-            return reader.numbers()
+            return {**reader.numbers(), "answers": reader.answers()}
 
     def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
         """Return the revocations of these ids of links, tasks, agents and keys, oldest first."""
@@ -165,6 +217,8 @@ class Review:
         self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
     ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children.
+
+        Links of the tasks that were opened under any of them hang below it as well.
 
         Raises:
             NotFoundError: There is no such link, or there was none then.

@@ -12,13 +12,15 @@ from delegation.identity.principal import PublicKey
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.tokens.token import Token
-from delegation.tracker import agents, check, follow, freeze, renew, report, revoke
+from delegation.tracker import agents, check, ending, follow, freeze, renew, report, revoke
 from delegation.tracker.report import Report, ReportResult
 
 
@@ -80,6 +82,14 @@ class Standing(Review):
     def frozen(self, change: Revocation) -> Freeze:
         """Return what came of a freeze, with its receipt; see `tracker.freeze.frozen`."""
         return freeze.frozen(self._store, self._desk.ring, change)
+
+    def ending(self, epoch: int) -> Ending:
+        """Return what came of the change with this number; see `tracker.ending.ending`."""
+        return ending.ending(self._store, self._desk.ring, epoch, at=self._clock())
+
+    def suspensions(self) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
+        return ending.suspensions(self._store, at=self._clock())
 
     def unfreeze(self, *, by: str, reason: str = "") -> Revocation:
         """End a freeze.
@@ -144,10 +154,10 @@ class Standing(Review):
             at=self._clock(),
         )
 
-    def renewed(self, link: LinkId | str) -> LinkId | None:
-        """Return the root in whose place a root was issued, or None."""
+    def renewal(self, link: LinkId | str) -> Renewal:
+        """Return which link a link was made in place of, and which were made in its own."""
         with self._store.read() as reader:
-            return reader.renewed(LinkId(link))
+            return reader.renewal(LinkId(link))
 
     def _everywhere(self, done: Revocation, *, wait: bool) -> Revocation:
         if not wait:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from delegation.authority.explain import words
 from delegation.authority.grant import Grant
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.reach import Reach, reach, reachable_resources
+from delegation.lineage.extent import UNSAID, Extent
+from delegation.lineage.reach import Reach, reachable_resources
 from delegation.lineage.survey import Survey
 
 
@@ -66,6 +67,7 @@ class HolderAbility:
         links: Links that it holds, the newest last.
         at: The instant that is spoken of, Unix seconds.
         is_complete: Whether every link was looked at.
+        extent: How many were, of how many.
     """
 
     kind: str
@@ -77,6 +79,7 @@ class HolderAbility:
     links: tuple[LinkAbility, ...]
     at: int
     is_complete: bool
+    extent: Extent = UNSAID
 
 
 def ability(survey: Survey, link: LinkEntry) -> LinkAbility:
@@ -95,15 +98,14 @@ def ability(survey: Survey, link: LinkEntry) -> LinkAbility:
 
 def abilities(survey: Survey, link: LinkEntry) -> tuple[Ability, ...]:
     """Return what a link's grant reaches, whether it stands or not."""
-    reached = reach(link.grant, survey.catalogue, survey.pinned(link.id))
-    found = [_ability(link.grant, one) for one in reached]
+    found = [_ability(link.grant, one) for one in survey.reach(link)]
     return tuple(sorted(found, key=lambda one: (one.tool, one.place)))
 
 
-def effects(found: tuple[Ability, ...]) -> tuple[str, ...]:
+def effects(found: tuple[Reach, ...]) -> tuple[str, ...]:
     """Return the effects that are really reached, the mildest first."""
     order = ("read", "write", "delete", "admin", "actuate")
-    return tuple(sorted({one.effect for one in found}, key=order.index))
+    return tuple(sorted({one.tool.effect for one in found}, key=order.index))
 
 
 def _ability(grant: Grant, reached: Reach) -> Ability:

@@ -140,7 +140,10 @@ class ApprovalEntry:
     def summary(self) -> str:
         """Return what would be approved, in our words: nothing of it was written by an agent."""
         bound = self.binding
-        most = ", ".join(f"{amount} {unit}" for unit, amount in sorted(self.cost.items()))
+        most = ", ".join(
+            f"{amount} {'call' if amount == 1 and unit == 'calls' else unit}"
+            for unit, amount in sorted(self.cost.items())
+        )
         who = "" if self.link is None else f", held by key {self.link.holder_fingerprint}"
         until = instant(self.expires_at)
         return (

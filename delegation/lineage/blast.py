@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from delegation.authority.ids import LinkId, TaskId
 from delegation.lineage.ability import ability
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.survey import Survey
 
 ORDER = ("read", "write", "delete", "admin", "actuate")
@@ -53,6 +54,7 @@ class Blast:
         delegations: How many further links the thief could make below one another.
         until: First second at which nothing holds any more, Unix seconds; 0 when nothing does.
         outside: Tools that were used under these links and are not reachable any more.
+        extent: How many of these links, and those below, were looked at, of how many.
     """
 
     stolen: tuple[LinkId, ...]
@@ -65,6 +67,7 @@ class Blast:
     delegations: int
     until: int
     outside: tuple[str, ...]
+    extent: Extent = UNSAID
 
 
 def blast(survey: Survey, stolen: Iterable[LinkEntry]) -> Blast:
@@ -114,6 +117,7 @@ def blast(survey: Survey, stolen: Iterable[LinkEntry]) -> Blast:
         max((link.grant.delegations_left for link in active), default=0),
         max((one.until for one in could if one.abilities), default=0),
         tuple(sorted(tool for tool, (n, _) in used.items() if n and tool not in tools)),
+        survey.extent,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from delegation.lineage.ability import ability
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.survey import Survey
 
 
@@ -42,6 +43,7 @@ class Comparison:
         narrowed: Holders that lost tools and gained none.
         widened: Holders that gained tools.
         is_complete: Whether every link was looked at.
+        extent: How many were, of how many, at the later instant.
     """
 
     before: int
@@ -53,6 +55,7 @@ class Comparison:
     narrowed: tuple[Shift, ...]
     widened: tuple[Shift, ...]
     is_complete: bool
+    extent: Extent = UNSAID
 
 
 def compare(then: Survey, now: Survey) -> Comparison:
@@ -86,6 +89,7 @@ def compare(then: Survey, now: Survey) -> Comparison:
         tuple(one for one in shifts if not one.gained),
         tuple(one for one in shifts if one.gained),
         then.is_complete and now.is_complete,
+        now.extent,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from delegation.authority.ids import LinkId
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import Counted
 from delegation.lineage.survey import Survey, called
 
 
@@ -34,7 +35,7 @@ class Handover:
     until: int
 
 
-def handovers(survey: Survey) -> tuple[Handover, ...]:
+def handovers(survey: Survey) -> Counted[Handover]:
     """Return who delegated what to whom, aggregated, by delegator and holder.
 
     Holders are told apart by key and by name: two keys are never one holder, whatever they are
@@ -42,15 +43,17 @@ def handovers(survey: Survey) -> tuple[Handover, ...]:
     """
     groups: dict[tuple[str, str, bool, str, str], list[LinkEntry]] = {}
     for link in survey.links:
-        above = None if link.parent is None else survey.by_id[link.parent]
+        # The root of a child task comes from the agent that opened it.
+        above = None if link.above is None else survey.by_id.get(link.above)
         by = link.owner if above is None else called(above)
         mark = "" if above is None else above.holder_fingerprint
         key = (by, called(link), above is None, mark, link.holder_fingerprint)
         groups.setdefault(key, []).append(link)
-    return tuple(
+    rows = (
         _handover(survey, key[0], key[1], links, is_root=key[2])
         for key, links in sorted(groups.items())
     )
+    return Counted(rows, survey.extent)
 
 
 def _handover(

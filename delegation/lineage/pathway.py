@@ -11,6 +11,7 @@ from delegation.authority.grant import Grant
 from delegation.judge.capability import refuse_redefined
 from delegation.lineage.ability import Ability, ability
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.reach import reach
 from delegation.lineage.survey import Survey, called
 
@@ -69,12 +70,14 @@ class Ways:
         ways: Chains that reach it, the shortest first.
         obstacles: Held links that do not, with the reason.
         note: Why there can be none, when it is not a link's doing.
+        extent: How many of the holder's links, and those below, were looked at, of how many.
     """
 
     tool: str
     ways: tuple[Pathway, ...]
     obstacles: tuple[Obstacle, ...]
     note: str = ""
+    extent: Extent = UNSAID
 
 
 def ways(survey: Survey, held: Iterable[LinkEntry], tool: str) -> Ways:
@@ -90,9 +93,11 @@ def ways(survey: Survey, held: Iterable[LinkEntry], tool: str) -> Ways:
     """
     links = tuple(held)
     if survey.catalogue.tool(tool) is None:
-        return Ways(tool, (), (), f"There was no tool called {tool} in the catalogue.")
+        return Ways(
+            tool, (), (), f"There was no tool called {tool} in the catalogue.", survey.extent
+        )
     if not links:
-        return Ways(tool, (), (), "It holds no link.")
+        return Ways(tool, (), (), "It holds no link.", survey.extent)
     found: list[Pathway] = []
     obstacles: list[Obstacle] = []
     for link in links:
@@ -103,7 +108,7 @@ def ways(survey: Survey, held: Iterable[LinkEntry], tool: str) -> Ways:
         else:
             obstacles.append(_obstacle(survey, link, tool))
     found.sort(key=lambda way: (len(way.hops), way.hops[-1].link.id))
-    return Ways(tool, tuple(found), tuple(obstacles))
+    return Ways(tool, tuple(found), tuple(obstacles), "", survey.extent)
 
 
 def _hops(survey: Survey, leaf: LinkEntry, tool: str) -> tuple[Hop, ...]:

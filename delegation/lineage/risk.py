@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from delegation.lineage.ability import ability
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.survey import Survey
 
@@ -53,14 +52,14 @@ class Risk:
 
 def risk(survey: Survey, link: LinkEntry) -> Risk:
     """Return a link's risk; one that reaches nothing has the score 0."""
-    could = ability(survey, link)
-    found = could.abilities
-    seconds = max(0, could.until - survey.at)
+    stands = link.standing == "active" and link.grant.not_before <= survey.at
+    found = survey.reach(link) if stands else ()
+    seconds = max(0, survey.until(link) - survey.at)
     return Risk(
         link,
-        max((WEIGHTS[one.effect] for one in found), default=0),
+        max((WEIGHTS[one.tool.effect] for one in found), default=0),
         max((one.sensitivity for one in found), default=0),
-        min(MAX_TOOLS, len({one.tool for one in found})),
+        min(MAX_TOOLS, len({one.tool.name for one in found})),
         link.depth,
         min(MAX_HOURS, -(-seconds // 3600)),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
 from delegation.lineage.entry import LinkEntry, TaskEntry
+from delegation.lineage.extent import Extent
+from delegation.lineage.reach import Reach, reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,23 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """Calls and openings of one task that a limit of growth or pace refused of late.
+
+    Args:
+        task: The task.
+        code: The denial's code.
+        count: How many, within the last hour.
+        last_at: When the last was refused, Unix seconds.
+    """
+
+    task: TaskId
+    code: str
+    count: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known beside the links themselves.
 
@@ -55,6 +74,8 @@ class Known:
         uses: Calls by leaf.
         spent: Units that were charged to each link's budget.
         agents: The registry.
+        renews: For a link that was made in place of another, which.
+        stopped: What limits of growth and pace refused within the last hour.
     """
 
     tasks: Mapping[TaskId, TaskEntry] = field(default_factory=dict)
@@ -63,6 +84,8 @@ class Known:
     uses: Mapping[LinkId, tuple[Use, ...]] = field(default_factory=dict)
     spent: Mapping[LinkId, Mapping[str, int]] = field(default_factory=dict)
     agents: tuple[Registered, ...] = ()
+    renews: Mapping[LinkId, LinkId] = field(default_factory=dict)
+    stopped: tuple[Stopped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +95,12 @@ class Ground:
     Args:
         is_open: Every link of a task that is open.
         also_open_at: With it, links of tasks that were open at this instant, Unix seconds.
-        task: Every link of this task.
-        link: This link and all below it.
-        keys: Links that these keys hold, and all below them.
-        whole: Whether every other link of the tasks so found comes along.
+        task: Every link of this task and of the tasks opened below it.
+        link: This link and all below it, child tasks' links included.
+        keys: Links that these keys hold, and all below them likewise.
+        owner: With it, every link of open tasks of this owner.
+        whole: Whether every other link of the tasks so found comes along, and of the link its
+            line of renewals.
     """
 
     is_open: bool = False
@@ -83,6 +108,7 @@ class Ground:
     task: str | None = None
     link: str | None = None
     keys: tuple[bytes, ...] = ()
+    owner: str | None = None
     whole: bool = False
 
 
@@ -94,7 +120,7 @@ class Survey:
         catalogue: As it was then.
         at: The instant, Unix seconds.
         known: What is known beside them.
-        is_complete: Whether nothing that was asked for was left out for its number.
+        extent: How much of what was asked for was looked at; all of it if left out.
     """
 
     def __init__(
@@ -104,26 +130,28 @@ class Survey:
         *,
         at: int,
         known: Known | None = None,
-        is_complete: bool = True,
+        extent: Extent | None = None,
     ) -> None:
         """Index the links."""
         self.links = tuple(links)
         self.catalogue = catalogue
         self.at = at
         self.known = known or Known()
-        self.is_complete = is_complete
+        self.extent = extent or Extent(len(self.links), len(self.links))
+        self.is_complete = self.extent.is_complete
         self.by_id = {link.id: link for link in self.links}
+        self._reached: dict[LinkId, tuple[Reach, ...]] = {}
         self._children: dict[LinkId, list[LinkEntry]] = {}
         for link in self.links:
-            if link.parent is not None:
-                self._children.setdefault(link.parent, []).append(link)
+            if link.above is not None:
+                self._children.setdefault(link.above, []).append(link)
 
     def children(self, link: LinkId) -> tuple[LinkEntry, ...]:
-        """Return the links right below one."""
+        """Return the links right below one, roots of the child tasks opened under it included."""
         return tuple(self._children.get(link, ()))
 
     def below(self, link: LinkId) -> Iterator[LinkEntry]:
-        """Yield all links below one, parents before children."""
+        """Yield all links below one, parents before children, child tasks' included."""
         waiting = list(self._children.get(link, ()))
         while waiting:
             found = waiting.pop(0)
@@ -139,10 +167,28 @@ class Survey:
             found = None if found.parent is None else self.by_id.get(found.parent)
         return tuple(reversed(up))
 
+    def line(self, link: LinkId) -> frozenset[LinkId]:
+        """Return a link with those that it renews and that renew it: they end together."""
+        found = {link}
+        count = 0
+        while count != len(found):
+            count = len(found)
+            for new, old in self.known.renews.items():
+                if new in found or old in found:
+                    found |= {new, old}
+        return frozenset(found)
+
     def pinned(self, link: LinkId) -> int | None:
         """Return the catalogue revision that a link's root pins, None when it is not known."""
         chain = self.chain(link)
         return self.known.pins.get(chain[0].id) if chain else None
+
+    def reach(self, link: LinkEntry) -> tuple[Reach, ...]:
+        """Return what a link's grant reaches, whether it stands or not: several rules ask for it."""
+        found = self._reached.get(link.id)
+        if found is None:
+            found = self._reached[link.id] = reach(link.grant, self.catalogue, self.pinned(link.id))
+        return found
 
     def until(self, link: LinkEntry) -> int:
         """Return the first second at which a link no longer holds: its window's or its task's end."""

@@ -9,6 +9,7 @@ from delegation.authority.explain import Change, differences
 from delegation.authority.grant import Grant
 from delegation.lineage.ability import Ability, abilities
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.spelling import python_grant
 from delegation.lineage.survey import Survey
 
@@ -24,6 +25,8 @@ class Unused:
         narrower: The grant without them; None when nothing would be left out of it.
         changes: What that narrows.
         code: The narrower grant as Python; empty when there is none.
+        extent: How many links, this one and those below, were looked at, of how many: what another
+            one used is not known.
     """
 
     link: LinkEntry
@@ -32,6 +35,7 @@ class Unused:
     narrower: Grant | None
     changes: tuple[Change, ...]
     code: str
+    extent: Extent = UNSAID
 
 
 def unused(survey: Survey, link: LinkEntry) -> Unused:
@@ -64,6 +68,7 @@ def unused(survey: Survey, link: LinkEntry) -> Unused:
         narrower,
         () if narrower is None else differences(link.grant, narrower),
         "" if narrower is None else python_grant(narrower),
+        survey.extent,
     )
 
 

@@ -10,7 +10,9 @@ from delegation.authority.grant import Grant
 from delegation.canonical import Json, b64u
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.risk import FORMULA, Risk
+from delegation.messages.standing import change_json
 from delegation.messages.values import decision_entry_json, link_json, task_json
 
 
@@ -33,6 +35,8 @@ def answer_json(value: Any) -> Json:
             return decision_entry_json(value)
         case Grant():
             return value.to_json()
+        case Revocation():
+            return change_json(value)
         case Subject():
             return {"kind": value.kind, "id": value.id}
         case Mapping():

@@ -11,9 +11,11 @@ from delegation.errors import MalformedError
 from delegation.judge.facts import AgentFact, Subject, TaskFact
 from delegation.judge.lease import Barrier
 from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.messages.values import decision_entry_json, read_decision_entry
 
@@ -121,6 +123,41 @@ def read_freeze(body: Mapping[str, Any]) -> Freeze:
         )
     except (KeyError, TypeError) as error:
         raise MalformedError("A freeze", wanted="as the service writes it") from error
+
+
+def ending_json(found: Ending) -> dict[str, Json]:
+    """Return what came of a change as an answer carries it."""
+    last = found.last_allowance
+    return {
+        **change_json(found.change),
+        "last_allowance": None if last is None else decision_entry_json(last),
+        "refused_since": found.refused_since,
+        "holds": found.holds,
+        "is_complete": found.is_complete,
+        "newest": found.newest,
+        "receipt": found.receipt,
+    }
+
+
+def read_ending(body: Mapping[str, Any]) -> Ending:
+    """Return what came of a change, as an answer carries it.
+
+    Raises:
+        MalformedError: It carries nothing of the kind.
+    """
+    try:
+        last, receipt = body["last_allowance"], body["receipt"]
+        return Ending(
+            read_change(body),
+            None if last is None else read_decision_entry(last),
+            _whole(body["refused_since"]),
+            body["holds"] is True,
+            body["is_complete"] is True,
+            _whole(body["newest"]),
+            None if receipt is None else _text(receipt),
+        )
+    except (KeyError, TypeError) as error:
+        raise MalformedError("What came of a change", wanted="as the service writes it") from error
 
 
 def last_use_json(found: LastUse) -> dict[str, Json]:
@@ -260,3 +297,15 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def read_renewal(body: Mapping[str, Any]) -> Renewal:
+    """Return how a link stands in its line of renewals, from the link's own answer.
+
+    Raises:
+        MalformedError: It carries none.
+    """
+    try:
+        return Renewal(body["id"], body["renews"], tuple(body["renewed_by"]))
+    except (KeyError, TypeError) as error:
+        raise MalformedError("A link", wanted="as the service writes it") from error

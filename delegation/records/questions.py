@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from delegation.authority.ids import DecisionId, TaskId
+from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
+from delegation.lineage.rhythm import Rhythm
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
-from delegation.records import decisions
+from delegation.records import decisions, endings, news
 from delegation.records.database import upsert
 from delegation.records.people_tables import DISMISSALS
 from delegation.records.search import keys_of, search
@@ -57,6 +60,31 @@ class SqlQuestions:
     def search(self, text: str, *, limit: int) -> Sequence[Hit]:
         """Return what a text names, the exact ones first."""
         return search(self._connection, text, limit=limit)
+
+    def change_at(self, epoch: int) -> Revocation | None:
+        """Return the revocation, suspension or resumption with this number, or None."""
+        return endings.change_at(self._connection, epoch)
+
+    def effect(self, subject: Subject, *, epoch: int) -> tuple[DecisionEntry | None, int, bool]:
+        """Return what a change came to under its subject."""
+        catalogue = self._shelves.catalogue.newest(self._connection)
+        return endings.effect(self._connection, subject, catalogue, epoch=epoch)
+
+    def answers(self) -> int:
+        """Return how many answers were ever given to requests for approval."""
+        return news.answers(self._connection)
+
+    def waiting(self, *, at: int) -> int:
+        """Return how many requests for approval wait now."""
+        return news.waiting(self._connection, at=at)
+
+    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
+        """Return how the newest decisions, of a task or of the store, came over time."""
+        return news.rhythm(self._connection, task, now=now)
+
+    def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
+        return endings.suspensions(self._connection, at=at, limit=limit)
 
 
 def dismiss(connection: Connection, dismissal: Dismissal) -> Dismissal:

@@ -17,6 +17,7 @@ from rich.text import Text
 from delegation.embedded.location import memory_file
 from delegation.graph.names import clean
 from delegation.rehearsal.desk import Desk
+from delegation.rehearsal.open_ticket import leave_open
 from delegation.rehearsal.process import served
 from delegation.rehearsal.runs import Outcome, rehearse
 from delegation.rehearsal.whowhen import read_folder
@@ -131,7 +132,8 @@ def demo(folder: Path, *, as_json: bool = False) -> int:
 
     As JSON, attempts go to standard error and what came of them to standard output.
 
-    0 only if every harmful attempt was refused and every honest call went through.
+    0 only if every harmful attempt was refused, every honest call went through, and the call that needs
+    consent waits.
 
     Raises:
         ServiceError: The service did not start or answer.
@@ -149,13 +151,18 @@ def demo(folder: Path, *, as_json: bool = False) -> int:
         picture = folder / "graph.svg"
         picture.write_bytes(client.drawing(desk.task.id, "svg"))
         console.print(client.drawing(desk.task.id, "txt").decode(), markup=False, end="")
-    console.print(f"\nThe picture: {picture}   The store: {store}", markup=False)
+        left, asked = leave_open(client, desk.keys)
+    is_right = is_right and asked.approval is not None
+    console.print(f"\nLeft open: {left.title}, where a refund waits for consent", markup=False)
+    console.print(f"The picture: {picture}   The store: {store}", markup=False)
     console.print(
         "Open the same store: make serve   Look closer: delegation lineage " + desk.task.id
     )
     if as_json:
         report = {
             "task": desk.task.id,
+            "open_task": left.id,
+            "approval": asked.approval,
             "store": str(store),
             "picture": str(picture),
             "as_expected": is_right,

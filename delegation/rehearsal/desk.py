@@ -121,6 +121,11 @@ class Desk:
             proof = keys[name].prove(token, announcement(token.chain.origin.issuer))
             client.announce(token, proof)
 
+    @property
+    def keys(self) -> dict[str, HolderKey]:
+        """Return each member's key by the member's name."""
+        return {name: member.key for name, member in self._members.items()}
+
     def run(self) -> bool:
         """Run everything; return whether all honest calls passed and all harmful ones did not."""
         self._say("Honest work")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import b64u, unb64u
 from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import fingerprint
-from delegation.judge.facts import Subject
+from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.lineage.ability import HolderAbility, ability
+from delegation.lineage.ending import holding as holding_of
 from delegation.lineage.entry import DecisionEntry, LinkEntry
+from delegation.lineage.filter import TaskFilter
 from delegation.lineage.findings import Dismissal, Finding, Findings, sort_out
+from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.steps import Account, step_values
 from delegation.lineage.survey import Ground, Registered, Survey
 from delegation.lineage.survival import Survival, survival
@@ -133,6 +136,7 @@ def could_do(reader: Reader, holder: str, when: Moment) -> HolderAbility:
         tuple(ability(held.survey, link) for link in held.links),
         when.at,
         held.survey.is_complete,
+        held.survey.extent,
     )
 
 
@@ -141,10 +145,11 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
 
     Raises:
         MalformedError: The kind is another one, or the key is no key.
-        NotFoundError: There is no such link, task or agent; a key need not have been seen.
+        NotFoundError: There is no such link, task, agent, owner, tool or system; a key need not have
+            been seen.
     """
     no_nul(subject.kind, subject.id)
-    ground = Ground(whole=True)
+    ground = Ground(is_open=True)
     match subject.kind:
         case "link":
             if reader.link(LinkId(subject.id), at=when.at) is None:
@@ -162,9 +167,47 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
             ground = Ground(keys=agent.keys, whole=True)
         case "key":
             ground = Ground(keys=(unb64u(subject.id, what="id"),), whole=True)
+        case "owner":
+            ground = _of_owner(reader, subject.id, when)
+        case "tool" | "system":
+            tools = reader.catalogue().tools
+            named = {t.name if subject.kind == "tool" else t.system for t in tools} - {""}
+            if subject.id not in named:
+                raise NotFoundError(subject.kind, subject.id)
+        case "everything" if subject == EVERYTHING:
+            pass
         case _:
-            raise MalformedError("kind", wanted="link, task, agent or key")
-    return survival(survey_of(reader, ground, when), subject)
+            raise MalformedError("kind", wanted=f"one of {', '.join(get_args(SubjectKind))}")
+    ending = holding_of(reader.changes(subject), at=when.at)
+    return survival(survey_of(reader, ground, when), subject, ending)
+
+
+def _of_owner(reader: Reader, owner: str, when: Moment) -> Ground:
+    agents = survey_of(reader, Ground(), when).known.agents
+    keys = tuple(key for one in agents if one.owner == owner for key in one.keys)
+    is_known = any(one.owner == owner for one in agents) or reader.tasks(
+        TaskFilter(owner), after=None, limit=1, at=when.at
+    )
+    if not is_known:
+        raise NotFoundError("owner", owner)
+    return Ground(keys=keys, owner=owner, whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What to look at first: findings, and the riskiest link with its ancestors, root first."""
+
+    findings: Findings
+    top: Risk | None
+    path: tuple[LinkEntry, ...]
+
+
+def exposure(reader: Reader, when: Moment) -> Exposure:
+    """Return what to look at first in all open tasks, from one survey."""
+    survey = survey_of(reader, Ground(is_open=True), when)
+    top = next(iter(ranked(survey)), None)
+    path = () if top is None else survey.chain(top.link.id)
+    return Exposure(sort_out(survey, reader.dismissals()), top, path)
 
 
 def findings(reader: Reader, when: Moment) -> Findings:

@@ -160,7 +160,7 @@ def test_a_missing_ring_is_not_made_by_accident(store, tmp_path: Path) -> None:
 
 
 def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None:
-    """`demo`, then `serve`: both first keys are printed, and the reviewer's lists the demo's task."""
+    """`demo`, then `serve`: both first keys are printed, and the reviewer's lists the demo's tasks."""
     import os
     import signal
     import subprocess
@@ -192,7 +192,8 @@ def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None
             headers={"Authorization": f"Bearer {secret}"},
         )
         with urllib.request.urlopen(request, timeout=20) as answer:
-            assert [t["title"] for t in json.load(answer)["tasks"]] == ["Refund for ticket 4711"]
+            titles = [t["title"] for t in json.load(answer)["tasks"]]
+            assert titles == ["Refund for ticket 4712", "Refund for ticket 4711"]
     finally:
         served.send_signal(signal.SIGTERM)
         served.wait(20)

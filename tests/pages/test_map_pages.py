@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from html import unescape
 
@@ -12,6 +13,7 @@ from service import Service
 from world import NOW, World
 
 from delegation import Access
+from delegation_api.pages import overview
 from delegation_api.pages.assets import assets
 from delegation_api.pages.map_address import MAX_OPENED
 
@@ -128,6 +130,51 @@ def test_the_stores_map_groups_by_task(world: World, browser: Browser) -> None:
     assert f'href="/tasks/{world.task.id}/map?focus={other.id}"' in text
     assert f'href="/tasks/{first.id}/map?focus={leaf}"' in text
     assert browser.get(f"/map?at={NOW - 5}").status_code == 200
+
+
+def test_an_overview_draws_every_link_and_leads_to_the_map(world: World, browser: Browser) -> None:
+    """As many marks as links; the n-th leads to the map with the n-th recorded link selected."""
+    grown(world)
+    base = f"/tasks/{world.task.id}/overview"
+    links = world.tracker.outline(world.task).links
+    text = browser.get(base).text
+    said = json.loads(re.search(r'id="numbers">(.*?)</script>', text).group(1))
+    assert len(said["marks"]) == len(links) + 1
+    assert f"{len(links)} links, every one drawn." in text
+    for number, link in enumerate(links, start=1):
+        way = browser.get(f"{base}/{number}").headers["location"]
+        assert way == f"/tasks/{world.task.id}/map?focus={link.id}"
+    assert browser.get(f"{base}/0").headers["location"] == f"/tasks/{world.task.id}/map"
+    for wrong, status in (("99", 404), ("-1", 422), ("x", 422), ("9" * 30, 422)):
+        assert browser.get(f"{base}/{wrong}").status_code == status
+    assert browser.get("/tasks/tsk_none/overview").status_code == 404
+    assert browser.get(f"{base}?at={NOW - 5}").status_code == 404
+    assert browser.get(f"{base}/1?at={NOW}").headers["location"].endswith(f"&at={NOW}")
+
+
+def test_the_stores_overview_says_what_is_not_in_it(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tasks until there are many links; the rest is a page of its own, and nothing falls between."""
+    monkeypatch.setattr(overview, "MANY", 2)
+    for names in (["a"], ["b", "c"], []):  # the newest has no link, the oldest neither
+        world.at += 1
+        world.task = world.open()
+        if names:
+            world.check(world.chain("boss", *names), names[-1])
+    pages = ["/overview"]
+    while True:
+        text = unescape(browser.get(pages[-1]).text)
+        following = re.search(r'<a href="(/overview[^"]+)" rel="next">', text)
+        if not following:
+            break
+        pages.append(following.group(1))
+        assert "are not among them" in text
+    said = [
+        re.search(r"(\d+) links? in (\d+) tasks?", browser.get(path).text).groups()
+        for path in pages
+    ]
+    assert said == [("3", "2"), ("2", "1"), ("0", "1")]
 
 
 def test_a_timeline_tells_commit_order_and_claims(world: World, browser: Browser) -> None:

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 from browsing import Browser
-from world import DESK, NOW, World
+from world import DESK, NOW, READ, World
 
 from delegation import Access, Grant, email, may, text
 
@@ -125,7 +125,7 @@ def test_a_tree_that_grew_is_revoked_whole_and_the_page_says_so(
     low = token.delegate(by=world.key("b"), to=world.key("late").public, grant=Grant())
     assert world.check(low, "late")
     done = browser.post(
-        "/revoke", place, {"kind": "link", "id": token.id, "shown": "1", "reason": ""}
+        "/revoke", place, {"kind": "link", "id": token.id, "shown": "1", "reason": "leaked"}
     )
     shown = seen(browser.get(done.headers["location"]))
     assert "1 link was made after the preview: it ended, too" in shown
@@ -142,7 +142,9 @@ def test_agents_keys_and_tasks_are_revoked_in_the_same_way(
     subject = {"agent": "boss", "key": key, "task": world.task.id}[kind]
     place = f"/{kind}s/{subject}/revoke"
     assert f"Revoke this {kind} and end 3 links?" in seen(browser.get(place))
-    done = browser.post("/revoke", place, {"kind": kind, "id": subject, "shown": "3"})
+    done = browser.post(
+        "/revoke", place, {"kind": kind, "id": subject, "shown": "3", "reason": "leaked"}
+    )
     assert "3 links ended" in seen(browser.get(done.headers["location"]))
     assert not world.check(token, "b")
 
@@ -154,9 +156,13 @@ def test_agents_keys_and_tasks_are_revoked_in_the_same_way(
         {"shown": "-1"},
         {"shown": "1" * 30},
         {"kind": "owner"},
+        {"kind": "tool"},
+        {"kind": "everything"},
         {"kind": ""},
         {"id": "lnk_none"},
         {"id": ""},
+        {"reason": ""},
+        {"reason": " "},
         {"reason": "x" * 501},
         {"reason": "a\x00b"},
     ],
@@ -166,7 +172,7 @@ def test_a_forged_or_broken_post_revokes_nothing(
 ) -> None:
     """Each refusal is a page with a status of its own, never a fault."""
     token, _ = busy(world)
-    given = {"kind": "link", "id": token.id, "shown": "1", "reason": ""} | fields
+    given = {"kind": "link", "id": token.id, "shown": "1", "reason": "leaked"} | fields
     answer = browser.post("/revoke", f"/links/{token.id}/revoke", given)
     assert answer.status_code in {404, 422}
     assert [one for one in world.tracker.revocations() if one.act == "revoke"] == []
@@ -303,3 +309,28 @@ def test_grants_with_limits_are_told_in_words(world: World, browser: Browser) ->
     shown = seen(browser.get(f"/links/{low.id}"))
     assert "body at most 9 long" in shown
     assert "to @acme.example" in shown
+
+
+def test_an_owner_answers_for_tasks_agents_and_links(world: World) -> None:
+    """The list, one owner's page with ways to revoke, the same in the past, and nobody unknown."""
+    world.tracker.add_agent("boss", owner="bo@acme.example", keys=[world.key("boss").public])
+    world.check(world.chain("boss", "a"), "a")
+    browser = Browser(world)
+    listed = browser.get("/owners").text
+    for name in ("bo@acme.example", "ana@acme.example"):
+        assert f'href="/owners?owner={name.replace("@", "%40")}"' in listed
+    mine = browser.get("/owners?owner=bo@acme.example").text
+    assert "Answers for 2 links that stand" in mine
+    assert "1 call allowed, 0 denied" in mine
+    assert "/revoke?kind=owner&amp;id=bo%40acme.example" in mine
+    theirs = browser.get("/owners?owner=ana@acme.example").text
+    assert "Answers for no link that stands" in theirs
+    assert f"/tasks/{world.task.id}" in theirs
+    assert "/revoke" not in browser.get(f"/owners?owner=bo@acme.example&at={world.at}").text
+    assert browser.get("/owners?owner=nobody").status_code == 404
+    old = world.tracker.open_task("Over", owner="cy", ceiling=Grant([READ], audience=[DESK]))
+    world.tracker.close_task(old)
+    over = browser.get("/owners?owner=cy").text
+    assert "Answers for no link that stands" in over
+    assert f"/tasks/{old.id}" in over
+    assert browser.get("/owners?owner=%00").status_code in {404, 422}

@@ -85,9 +85,19 @@ def test_news_are_what_was_recorded_since(world: World) -> None:
 
 
 def test_a_cursor_is_read_as_it_is_written() -> None:
-    """Three numbers and nothing else."""
-    assert Cursor.read(str(Cursor(3, 0, 17))) == Cursor(3, 0, 17)
-    for text in ("", "1-2", "1-2-3-4", "-1-2-3", "1-2-x", "1 -2-3", "1-2-" + "9" * 17, "1-2-3\n"):
+    """Five numbers and nothing else."""
+    assert Cursor.read(str(Cursor(3, 0, 17, 2, 9))) == Cursor(3, 0, 17, 2, 9)
+    for text in (
+        "",
+        "1-2",
+        "1-2-3",
+        "1-2-3-4-5-6",
+        "-1-2-3-4-5",
+        "1-2-x-4-5",
+        "1 -2-3-4-5",
+        "1-2-3-4-" + "9" * 17,
+        "1-2-3-4-5\n",
+    ):
         with pytest.raises(MalformedError):
             Cursor.read(text)
 

@@ -7,6 +7,7 @@ from world import NOW, World, verdict
 
 from delegation import Grant, Tool, may
 from delegation.errors import MalformedError, NotFoundError
+from delegation.lineage.extent import Extent
 from delegation.tracker import questions
 
 
@@ -153,6 +154,43 @@ def test_what_is_left_out_for_its_number_is_said(world: World, monkeypatch) -> N
     assert found.links == len(token.chain.links)  # the newest link with all that is above it
     assert not world.tracker.survivors("task", world.task.id).is_complete
     assert not world.tracker.compare(vs=NOW - 5).is_complete
+    whole = len(token.chain.links)
+    boss = world.tracker.ways("boss", "files.read")
+    for answer in (
+        found, world.tracker.risks(), world.tracker.handovers(), boss, world.tracker.blast("boss"), world.tracker.could_do("boss"),
+        world.tracker.unused(token.chain.links[0].id), world.tracker.compare(vs=NOW - 5), world.tracker.survivors("task", world.task.id),
+    ):  # fmt: skip
+        assert (answer.extent.looked, answer.extent.total) == (1, whole)
+        assert not answer.extent.is_complete
+    monkeypatch.setattr(questions, "MOST_LINKS", whole)
+    assert world.tracker.risks().extent == Extent(whole, whole)
+    assert world.tracker.risks().extent.is_complete
+
+
+def test_so_many_that_they_are_not_even_counted(world: World, monkeypatch) -> None:
+    """Beyond the bound of counting, the answer says more than that, and no number of its own."""
+    busy(world)
+    monkeypatch.setattr(questions, "MOST_LINKS", 1)
+    monkeypatch.setattr("delegation.records.survey.MOST_COUNTED", 2)
+    monkeypatch.setattr("delegation.lineage.extent.MOST_COUNTED", 2)
+    extent = world.tracker.risks().extent
+    assert str(extent) == "the newest 1 of more than 2 links"
+    assert not extent.is_complete
+
+
+def test_what_to_look_at_first_comes_from_one_survey(world: World, monkeypatch) -> None:
+    """The same answers as asked one by one, with the links read once."""
+    token = busy(world)
+    first = world.tracker.exposure()
+    assert first.findings == world.tracker.findings()
+    assert first.top == world.tracker.risks(limit=1)[0]
+    assert list(first.path) == list(world.tracker.ancestors(first.top.link.id))
+    assert token.id in {one.id for one in world.tracker.links()}
+    asked = []
+    real = questions.survey_of
+    monkeypatch.setattr(questions, "survey_of", lambda *a: asked.append(a) or real(*a))
+    world.tracker.exposure()
+    assert len(asked) == 1
 
 
 def test_claims_that_run_in_circles_or_nowhere_are_told(world: World) -> None:
@@ -228,6 +266,9 @@ def test_what_revoking_would_end_is_what_it_ends(world: World) -> None:
         ("agent", "none"),
         ("agent", "a\x00"),
         ("link", "\x00"),
+        ("owner", "x"),
+        ("tool", "x"),
+        ("system", ""),
     ):
         with pytest.raises(NotFoundError):
             world.tracker.survivors(kind, id)
@@ -246,6 +287,6 @@ def test_what_revoking_would_end_is_what_it_ends(world: World) -> None:
     ):
         with pytest.raises(NotFoundError):
             ask()
-    for kind, id in (("owner", "x"), ("key", "!")):
+    for kind, id in (("everything", "x"), ("nothing", "x"), ("key", "!")):
         with pytest.raises(MalformedError):
             world.tracker.survivors(kind, id)

@@ -30,6 +30,16 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
         check=False,
     )
     assert "Refund for ticket 4711" in tasks.stdout
+    assert "Refund for ticket 4712" in tasks.stdout
+    waiting = subprocess.run(
+        [*run[:-1], "approvals", "list", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "ord-91" in waiting.stdout, waiting.stderr
     again = subprocess.run(
         run, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )

@@ -40,6 +40,7 @@ def agents(request: Request, viewer: ViewerDep, tracker: TrackerDep, at: AtDep) 
         agents=listed[:MOST],
         more=max(0, len(listed) - MOST),
         handovers=found[:MOST],
+        extent=found.extent,
         hidden=max(0, len(found) - MOST),
     )
 

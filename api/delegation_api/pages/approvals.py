@@ -14,6 +14,7 @@ from delegation.lineage.approval import ApprovalEntry
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.calls import spelled
 from delegation_api.pages.forms import form_of
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import LOOKERS, PersonDep, Viewer
 from delegation_api.pages.shell import HEADERS, page
@@ -33,12 +34,14 @@ def approvals(
 ) -> Response:
     """List requests in the order they were opened; those that wait unless another state is asked."""
     chosen: Any = state or None
+    events = followed(tracker)
     found = tracker.approvals(state=chosen, after=after, limit=PAGE)
     mark = following(found, PAGE, lambda entry: entry.sequence)
     return page(
         request,
         "approvals.html",
         viewer,
+        followed=events,
         entries=found,
         state=state,
         next=mark,
@@ -49,7 +52,8 @@ def approvals(
 @router.get("/approvals/{approval}")
 def approval(approval: str, request: Request, viewer: PersonDep, tracker: TrackerDep) -> Response:
     """Show exactly what one would consent to."""
-    return _shown(request, viewer, tracker.approval(approval))
+    events = followed(tracker)
+    return _shown(request, viewer, tracker.approval(approval), events=events)
 
 
 @router.post("/approvals/{approval}")
@@ -71,12 +75,13 @@ async def answer(
         await run_in_threadpool(deed, approval, by=viewer.key, reason=reason, binding=binding)
     except ConflictError as error:
         entry = await run_in_threadpool(tracker.approval, approval)
-        return _shown(request, viewer, entry, problem=str(error))
+        problem = str(error)
+        return await run_in_threadpool(_shown, request, viewer, entry, problem=problem)
     return RedirectResponse(f"/approvals/{approval}", 303, headers=dict(HEADERS))
 
 
 def _shown(
-    request: Request, viewer: Viewer, entry: ApprovalEntry, *, problem: str = ""
+    request: Request, viewer: Viewer, entry: ApprovalEntry, *, problem: str = "", events: str = ""
 ) -> Response:
     arguments = None if entry.arguments is None else spelled(dict(entry.arguments))
     return page(
@@ -89,6 +94,7 @@ def _shown(
         arguments=arguments,
         digest=b64u(entry.binding.digest()),
         problem=problem,
+        followed=events,
         looks=_looks(viewer),
     )
 

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation_api.auth import TrackerDep
+from delegation_api.pages.live import followed
+from delegation_api.pages.log import inclusion_of
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page
@@ -32,6 +34,7 @@ def decisions(  # its filters
     after: After = 0,
 ) -> Response:
     """List decisions in commit order."""
+    events = followed(tracker)
     given = {"task": task, "link": link, "tool": tool, "code": code}
     found = tracker.decisions(
         task=task or None,
@@ -45,7 +48,13 @@ def decisions(  # its filters
     mark = following(found, PAGE, lambda entry: entry.sequence)
     kept = {name: value for name, value in {**given, "allowed": allowed}.items() if value}
     further = None if mark is None else "/decisions?" + urlencode({**kept, "after": mark})
-    shown: dict[str, Any] = {**given, "allowed": allowed, "decisions": found, "next": further}
+    shown: dict[str, Any] = {
+        "followed": events,
+        **given,
+        "allowed": allowed,
+        "decisions": found,
+        "next": further,
+    }
     return page(request, "decisions.html", viewer, **shown)
 
 
@@ -65,6 +74,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         detail=detail,
         chain=chain,
         told=told,
+        logged=inclusion_of(tracker, decision),
         task=tracker.task(made.task) if made.task and chain else None,
         offered=spelled(denial.offered) if denial else "",
         allowed=spelled(denial.allowed) if denial else "",

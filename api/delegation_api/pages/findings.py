@@ -12,6 +12,7 @@ from delegation.lineage.findings import SEVERITIES
 from delegation.lineage.risk import FORMULA
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.forms import form_of
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import HEADERS, page
@@ -26,6 +27,7 @@ def findings(
     request: Request, viewer: ViewerDep, tracker: TrackerDep, rule: str = "", severity: str = ""
 ) -> Response:
     """Show open findings, the most severe first, and those that were dismissed."""
+    events = followed(tracker)
     found = tracker.findings()
     wanted = [
         one
@@ -37,7 +39,9 @@ def findings(
         request,
         "findings.html",
         viewer,
+        followed=events,
         found=found,
+        extent=found.extent,
         shown=wanted[:MOST],
         hidden=len(found.open) - len(wanted[:MOST]),
         counts=[(name, sum(one.rule == name for one in found.open)) for name in rules],
@@ -61,4 +65,4 @@ async def dismiss(
 def risks(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Show the riskiest links with the numbers that their scores are made of."""
     found = tracker.risks(limit=FEW)
-    return page(request, "risks.html", viewer, risks=found, formula=FORMULA)
+    return page(request, "risks.html", viewer, risks=found, extent=found.extent, formula=FORMULA)

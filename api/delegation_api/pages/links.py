@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page
@@ -21,6 +22,7 @@ def link(
     link: str, request: Request, viewer: ViewerDep, tracker: TrackerDep, at: AtDep
 ) -> Response:
     """Show one link."""
+    events = followed(tracker, tracker.link(link).task) if at is None else ""
     chain = tracker.ancestors(link, at=at)
     could = tracker.reach(link, at=at)
     entry = chain[-1]
@@ -30,9 +32,11 @@ def link(
         "link.html",
         viewer,
         at=at,
+        followed=events,
         link=entry,
         chain=chain,
         could=could,
+        renewal=tracker.renewal(link),
         task=tracker.task(entry.task),
         below=tracker.descendants(link, limit=FEW, at=at),
         calls=tracker.recent_decisions(link=link, until=until, limit=FEW),

@@ -1,4 +1,4 @@
-"""Events of a task as server-sent events, for pages that stay open.
+"""Events of a task or of the store as server-sent events, for pages that stay open.
 
 One poll for all of a process's pages asks the store for its numbers, so several workers need nothing
 between them, and an idle page holds neither a thread nor a connection to the database.
@@ -21,7 +21,7 @@ from delegation.errors import DelegationError
 from delegation.lineage.news import Cursor, News
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.route import PageRoute, refusal
-from delegation_api.pages.session import LOOKERS, ViewerDep, secret_of
+from delegation_api.pages.session import LOOKERS, PERSONS, PersonDep, ViewerDep, secret_of
 from delegation_api.pages.shell import HEADERS
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -68,8 +68,8 @@ class Hub:
         """Return whether another stream of this session is too many."""
         return self.open >= self._most or self._streams.get(secret, 0) >= MAX_OF_ONE
 
-    async def follow(self, task: str, secret: str, after: Cursor) -> AsyncIterator[bytes]:
-        """Yield a task's events until the session or the process ends.
+    async def follow(self, task: str | None, secret: str, after: Cursor) -> AsyncIterator[bytes]:
+        """Yield the events of a task, or of the store, until the session or the process ends.
 
         The session is asked for before anything is told: a stream may outlive a logout by a
         heartbeat, but tells nothing in it.
@@ -107,12 +107,20 @@ class Hub:
         except TimeoutError:
             return
 
-    def _news(self, task: str, secret: str, after: Cursor) -> News | None:
-        """Return what is new; None when nobody may be told any more."""
+    def _news(self, task: str | None, secret: str, after: Cursor) -> News | None:
+        """Return what is new; None when nobody may be told any more.
+
+        Approvers see requests for approval and nothing else, and are told of nothing else.
+        """
         key = self._tracker.session_key(secret)
-        if key is None or key.role not in LOOKERS:
+        if key is None or key.role not in (LOOKERS if task is not None else PERSONS):
             return None
-        return self._tracker.news(task, after=after, limit=MOST)
+        if task is not None:
+            return self._tracker.news(task, after=after, limit=MOST)
+        news = self._tracker.news_of_all(after=after)
+        if key.role in LOOKERS:
+            return news
+        return News(news.cursor, approvals=news.approvals, expired=news.expired)
 
     async def _watch(self) -> None:
         """Wake all streams whenever one of the store's numbers moved, and when the process ends."""
@@ -148,7 +156,10 @@ def _body(news: News) -> dict[str, object]:
         "decisions": [
             {"id": made.id, "link": made.link, "allowed": made.allowed} for made in news.decisions
         ],
+        "more": {"links": news.more_links, "decisions": news.more_decisions},
         "ended": news.revoked,
+        "approvals": news.approvals,
+        "expired": news.expired,
     }
 
 
@@ -158,29 +169,54 @@ def _event(kind: str, name: str, body: dict[str, object]) -> bytes:
     return f"{head}event: {kind}\ndata: {json.dumps(body)}\n\n".encode()
 
 
+After = Annotated[str, Query(max_length=96)]
+LastEvent = Annotated[str, Header(max_length=96)]
+
+
 @router.get("/tasks/{task}/events")
 async def events(
     task: str,
     request: Request,
     _: ViewerDep,
     tracker: TrackerDep,
-    after: Annotated[str, Query(max_length=64)] = "",
-    last_event_id: Annotated[str, Header(max_length=64)] = "",
+    after: After = "",
+    last_event_id: LastEvent = "",
 ) -> Response:
     """Follow a task."""
     await run_in_threadpool(tracker.task, task)  # 404 before a stream is begun
+    return await _stream(request, tracker, task, last_event_id or after)
+
+
+@router.get("/events")
+async def all_events(
+    request: Request,
+    _: PersonDep,
+    tracker: TrackerDep,
+    after: After = "",
+    last_event_id: LastEvent = "",
+) -> Response:
+    """Follow the store."""
+    return await _stream(request, tracker, None, last_event_id or after)
+
+
+async def _stream(request: Request, tracker: Tracker, task: str | None, given: str) -> Response:
     hub: Hub = request.app.state.live
     secret = secret_of(request)
     if hub.is_full(secret):
         return refusal(request, 503, "Too many pages are open.", "Load this page again later.")
-    given = last_event_id or after
     start = (
         Cursor.read(given)
         if given
-        else (await run_in_threadpool(tracker.news, task, after=None)).cursor
+        else (await run_in_threadpool(tracker.news_of_all, after=None)).cursor
     )
     return StreamingResponse(
         hub.follow(task, secret, start),
         headers={**HEADERS, "X-Accel-Buffering": "no"},
         media_type="text/event-stream",
     )
+
+
+def followed(tracker: Tracker, task: str | None = None) -> str:
+    """Return where a page's events are, from now on: to be asked before what the page shows is read."""
+    cursor = tracker.news_of_all(after=None).cursor
+    return f"{'' if task is None else f'/tasks/{task}'}/events?after={cursor}"

@@ -1,25 +1,30 @@
-"""Revoking in two steps: what would end and what would go on, then the deed, then what is gone."""
+"""Revoking, suspending and resuming in two steps: what it would come to, then the deed.
+
+The second step leads to the page of what came of it (`endings`).
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from delegation.errors import MalformedError
+from delegation.judge.facts import EVERYTHING, SubjectKind
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.forms import form_of
 from delegation_api.pages.route import PageRoute
-from delegation_api.pages.session import Viewer, ViewerDep
+from delegation_api.pages.session import Viewer, ViewerDep, ViewerGate
 from delegation_api.pages.shell import HEADERS, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MOST: Final = 200
-Kind = Literal["link", "task", "agent", "key"]
-Shown = Annotated[int | None, Query(ge=0, le=2**31)]
+Act = Literal["revoke", "suspend", "resume"]
+OperatorDep = Annotated[Viewer, Depends(ViewerGate(("operator",)))]
+Id = Annotated[str, Query(max_length=128)]
 
 
 @router.get("/revoke")
@@ -27,75 +32,133 @@ def preview(
     request: Request,
     viewer: ViewerDep,
     tracker: TrackerDep,
-    kind: Kind = "agent",
-    id: Annotated[str, Query(max_length=128)] = "",  # noqa: A002  # the word of the wire
-    holder: Annotated[str, Query(max_length=128)] = "",
-    shown: Shown = None,
+    kind: SubjectKind = "agent",
+    id: Id = "",  # noqa: A002  # the word of the wire
+    holder: Id = "",
 ) -> Response:
     """Show what revoking a subject would come to; reading it changes nothing."""
-    return _preview(request, viewer, tracker, kind, id or holder, shown)
+    return _preview(request, viewer, tracker, "revoke", kind, id or holder)
+
+
+@router.get("/suspend")
+def preview_suspension(
+    request: Request,
+    viewer: OperatorDep,
+    tracker: TrackerDep,
+    kind: SubjectKind = "everything",
+    id: Id = EVERYTHING.id,  # noqa: A002
+) -> Response:
+    """Show what suspending a subject would come to."""
+    return _preview(request, viewer, tracker, "suspend", kind, id)
+
+
+@router.get("/resume")
+def preview_resumption(
+    request: Request,
+    viewer: OperatorDep,
+    tracker: TrackerDep,
+    kind: SubjectKind = "everything",
+    id: Id = EVERYTHING.id,  # noqa: A002
+) -> Response:
+    """Show what ending a suspension would come to."""
+    return _preview(request, viewer, tracker, "resume", kind, id)
 
 
 @router.get("/links/{link}/revoke")
 def of_link(link: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Show what revoking a link would come to."""
-    return _preview(request, viewer, tracker, "link", link, None)
+    return _preview(request, viewer, tracker, "revoke", "link", link)
 
 
 @router.get("/tasks/{task}/revoke")
 def of_task(task: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Show what revoking a task would come to."""
-    return _preview(request, viewer, tracker, "task", task, None)
+    return _preview(request, viewer, tracker, "revoke", "task", task)
 
 
 @router.get("/agents/{name}/revoke")
 def of_agent(name: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Show what revoking an agent would come to."""
-    return _preview(request, viewer, tracker, "agent", name, None)
+    return _preview(request, viewer, tracker, "revoke", "agent", name)
 
 
 @router.get("/keys/{key}/revoke")
 def of_key(key: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Show what revoking a key would come to."""
-    return _preview(request, viewer, tracker, "key", key, None)
+    return _preview(request, viewer, tracker, "revoke", "key", key)
 
 
 def _preview(
-    request: Request, viewer: Viewer, tracker: Any, kind: str, subject: str, shown: int | None
+    request: Request, viewer: Viewer, tracker: Any, act: Act, kind: SubjectKind, subject: str
 ) -> Response:
+    if act == "revoke" and kind == "everything":
+        raise MalformedError("kind", wanted="another kind; everything is frozen by suspending it")
     found = tracker.survivors(kind, subject)
-    grown = max(0, len(found.gone) - shown) if shown is not None else 0
+    # What an ended subject holds down already would end for good, or stand again.
+    moved = found.gone if found.ending is not None else found.ends
     return page(
         request,
         "revoke.html",
         viewer,
+        act=act,
         kind=kind,
         id=subject,
         found=found,
-        ends=found.ends[:MOST],
+        moved=moved,
+        ends=moved[:MOST],
         survives=found.survives[:MOST],
-        gone=found.gone[:MOST],
-        shown=shown,
-        grown=grown,
+        acts=_acts(found, kind, viewer),
     )
+
+
+def _acts(found: Any, kind: str, viewer: Viewer) -> list[str]:
+    """Return what may be done to the subject as it stands, by this viewer."""
+    held = None if found.ending is None else found.ending.act
+    if held == "revoke":
+        return []
+    may_suspend = viewer.key.role == "operator"
+    return [
+        act
+        for act, is_open in (
+            ("revoke", kind != "everything"),
+            ("suspend", may_suspend and held is None),
+            ("resume", may_suspend and held is not None),
+        )
+        if is_open
+    ]
 
 
 @router.post("/revoke")
 async def revoke(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
     """Revoke a subject with all that is below it by now, and show what is gone.
 
-    Links that were made since the preview go, too: that is the safe direction. The page then says
+    Links that were made since the preview go, too: that is the safe direction. The next page says
     how many they were.
     """
+    return await _do(request, viewer, tracker, tracker.revoke)
+
+
+@router.post("/suspend")
+async def suspend(request: Request, viewer: OperatorDep, tracker: TrackerDep) -> Response:
+    """Suspend a subject with all that is below it, or everything."""
+    return await _do(request, viewer, tracker, tracker.suspend)
+
+
+@router.post("/resume")
+async def resume(request: Request, viewer: OperatorDep, tracker: TrackerDep) -> Response:
+    """End a suspension."""
+    return await _do(request, viewer, tracker, tracker.resume)
+
+
+async def _do(request: Request, viewer: Viewer, tracker: Any, deed: Any) -> Response:
     form = await form_of(request)
-    kind: Any = form.get("kind", "")  # the tracker refuses other kinds
-    subject = form.get("id", "")
-    shown = form.get("shown", "")
+    kind, subject = form.get("kind", ""), form.get("id", "")
+    shown, reason = form.get("shown", ""), form.get("reason", "")
     if not shown.isdecimal() or len(shown) > 9:  # noqa: PLR2004  # a count of links
         raise MalformedError("shown", wanted="the number of links that the page showed")
+    if not reason.strip():
+        raise MalformedError("reason", wanted="1 to 500 characters: somebody will read it")
     await run_in_threadpool(tracker.survivors, kind, subject)  # there must be one of that kind
-    await run_in_threadpool(
-        tracker.revoke, kind, subject, by=viewer.key.name, reason=form.get("reason", "")
-    )
-    place = "/revoke?" + urlencode({"kind": kind, "id": subject, "shown": shown})
+    done = await run_in_threadpool(deed, kind, subject, by=viewer.key.name, reason=reason)
+    place = f"/endings/{done.epoch}?" + urlencode({"shown": shown})
     return RedirectResponse(place, 303, headers=dict(HEADERS))

@@ -7,17 +7,16 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from delegation.canonical import b64u
 from delegation.embedded import Tracker
 from delegation.graph.map_words import claim_of, name_of
 from delegation.graph.names import clean
 from delegation.graph.timeline_svg import timeline_svg
-from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
-from delegation.lineage.timeline import Ending, Event, timeline
+from delegation.lineage.timeline import Ending, Event, ending_of, subjects_of, timeline
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
+from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
 from delegation_api.pages.shell import page, when
@@ -38,8 +37,13 @@ def task_timeline(
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
 ) -> Response:
     """Show what happened in a task."""
+    news = followed(tracker, task) if at is None else ""
     outline = tracker.outline(task, at=at)
-    events = timeline(outline, decisions_of(tracker, task, at), endings_of(tracker, outline, at))
+    made = [
+        made for one in (outline.task, *outline.below) for made in decisions_of(tracker, one.id, at)
+    ]
+    made.sort(key=lambda decision: decision.sequence)
+    events = timeline(outline, made, endings_of(tracker, outline, at))
     shown = events[after : after + PAGE]
     written = request.query_params.get("at", "")
     return page(
@@ -47,6 +51,7 @@ def task_timeline(
         "timeline.html",
         viewer,
         at=at,
+        followed=news,
         written=written,
         task=outline.task,
         events=list(enumerate(shown, start=after)),
@@ -74,16 +79,8 @@ def decisions_of(tracker: Tracker, task: str, at: int | None) -> list[DecisionEn
 
 def endings_of(tracker: Tracker, outline: TaskOutline, at: int | None) -> list[Ending]:
     """Return the revocations, made by then, of anything that a link of the task rests on."""
-    names = {outline.task.id: None} | {link.id: None for link in outline.links}
-    subjects = [*map(str, names)]
-    subjects += sorted({b64u(link.holder_key) for link in outline.links})
-    subjects += sorted({link.holder_name for link in outline.links if link.holder_name})
-    subjects += [outline.task.owner, EVERYTHING.id]
-    return [
-        Ending(r.epoch, r.subject.kind, r.subject.id, r.by, r.reason, r.at, r.act)
-        for r in tracker.revocations_of(subjects)
-        if at is None or r.at <= at
-    ]
+    changes = tracker.revocations_of(subjects_of(outline))
+    return [ending_of(change) for change in changes if at is None or change.at <= at]
 
 
 def name(link: LinkOutline | None) -> str:
@@ -96,7 +93,9 @@ def name(link: LinkOutline | None) -> str:
 def what(event: Event) -> str:
     """Return what happened, in words."""
     if event.lane == "issue":
-        return f"issued to {name(event.link)}"
+        opened = event.link is not None and event.link.under is not None
+        child = f", root of the child task {event.link.task}" if event.link and opened else ""
+        return f"issued to {name(event.link)}{child}"
     if event.lane == "delegate":
         return f"{name(event.parent)} delegated to {name(event.link)}"
     if event.ending is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
+from delegation.judge.facts import SubjectKind
 from delegation.lineage.search import MAX_TEXT
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import DismissBody
@@ -22,7 +23,15 @@ Name = Annotated[str, Query(min_length=1, max_length=128)]
 @router.get("/handovers", dependencies=GATE)
 def handovers(tracker: TrackerDep, task: str | None = None, at: At = None) -> dict[str, Any]:
     """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
-    return {"handovers": answer_json(tuple(tracker.handovers(task=task, at=at)))}
+    found = tracker.handovers(task=task, at=at)
+    return {"handovers": answer_json(found), "extent": answer_json(found.extent)}
+
+
+@router.get("/owners", dependencies=GATE)
+def owners(tracker: TrackerDep, at: At = None) -> dict[str, Any]:
+    """Return who answers for which open tasks, registered agents and links."""
+    found = tracker.owners(at=at)
+    return {"owners": answer_json(found), "extent": answer_json(found.extent)}
 
 
 @router.get("/holders", dependencies=GATE)
@@ -70,7 +79,8 @@ def dismiss(finding: str, body: DismissBody, caller: Reader, tracker: TrackerDep
 @router.get("/risks", dependencies=GATE)
 def risks(tracker: TrackerDep, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> dict[str, Any]:
     """Return the riskiest links of open tasks, the highest score first, with the formula."""
-    return {"risks": answer_json(tuple(tracker.risks(limit=limit)))}
+    found = tracker.risks(limit=limit)
+    return {"risks": answer_json(found), "extent": answer_json(found.extent)}
 
 
 @router.get("/compare", dependencies=GATE)
@@ -87,7 +97,7 @@ def compare(
 @router.get("/survivors", dependencies=GATE)
 def survivors(
     tracker: TrackerDep,
-    kind: Literal["link", "task", "agent", "key"],
+    kind: SubjectKind,
     id: Name,  # noqa: A002  # the word of the wire
 ) -> Any:
     """Return what revoking a subject would come to now; nothing is changed."""

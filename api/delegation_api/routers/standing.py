@@ -22,6 +22,7 @@ from delegation.messages.requests import (
 )
 from delegation.messages.standing import (
     change_json,
+    ending_json,
     feed_json,
     freeze_json,
     holder_of,
@@ -131,6 +132,18 @@ async def revocations(
         wait=min(wait, request.app.state.settings.max_wait),
     )
     return feed_json(found)
+
+
+@router.get("/revocations/{epoch}", dependencies=[Depends(needs(READERS))])
+def ending(epoch: int, tracker: TrackerDep) -> dict[str, Any]:
+    """Return what came of one change: the last call it left, what it refused, who has applied it."""
+    return ending_json(tracker.ending(epoch))
+
+
+@router.get("/suspensions", dependencies=[Depends(needs(READERS))])
+def suspensions(tracker: TrackerDep) -> dict[str, Any]:
+    """List the suspensions that hold, newest first."""
+    return {"suspensions": [change_json(one) for one in tracker.suspensions()]}
 
 
 @router.post("/replicas", status_code=201)

@@ -1,0 +1,81 @@
+"""Who answers for what: the accountable owners of tasks, of registered agents and of links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from delegation.authority.ids import LinkId, TaskId
+from delegation.lineage.entry import LinkEntry
+from delegation.lineage.extent import Counted
+from delegation.lineage.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What one human or service answers for.
+
+    Args:
+        name: The owner, as tasks and the registry name them.
+        agents: Registered agents of theirs, by name.
+        tasks: Tasks of theirs that the answer looked at.
+        links: Links that they answer for, in recorded order: held by an agent of theirs, or below
+            one by holders that nobody registered, or in their own task without any.
+        active: How many of those stand.
+        tools: Tool patterns of those that stand.
+        effects: Effects that those allow.
+        until: First second at which none of those holds any more; 0 when none stands.
+        allowed: Calls that were allowed with them as the leaf.
+        denied: Calls that were denied with them as the leaf.
+    """
+
+    name: str
+    agents: tuple[str, ...]
+    tasks: tuple[TaskId, ...]
+    links: tuple[LinkId, ...]
+    active: int
+    tools: tuple[str, ...]
+    effects: tuple[str, ...]
+    until: int
+    allowed: int
+    denied: int
+
+
+def owners(survey: Survey) -> Counted[Owner]:
+    """Return every owner of what was looked at and of the registry, by name.
+
+    Owners are compared as they are written: two spellings are two owners.
+    """
+    agents: dict[str, list[str]] = {}
+    for agent in survey.known.agents:
+        agents.setdefault(agent.owner, []).append(agent.name)
+    tasks: dict[str, list[TaskId]] = {}
+    for task in survey.known.tasks.values():
+        tasks.setdefault(task.owner, []).append(task.id)
+    links: dict[str, list[LinkEntry]] = {}
+    for link in survey.links:
+        links.setdefault(link.owner, []).append(link)
+    return Counted(
+        (
+            _owner(survey, name, agents.get(name, []), tasks.get(name, []), links.get(name, []))
+            for name in sorted(agents.keys() | tasks.keys() | links.keys())
+        ),
+        survey.extent,
+    )
+
+
+def _owner(
+    survey: Survey, name: str, agents: list[str], tasks: list[TaskId], links: list[LinkEntry]
+) -> Owner:
+    active = [link for link in links if link.standing == "active"]
+    return Owner(
+        name,
+        tuple(sorted(agents)),
+        tuple(sorted(tasks)),
+        tuple(link.id for link in links),
+        len(active),
+        tuple(sorted({c.tool.text for link in active for c in link.grant.capabilities})),
+        tuple(sorted({effect for link in active for effect in link.grant.effects})),
+        max((survey.until(link) for link in active), default=0),
+        sum(link.decisions.allowed for link in links),
+        sum(link.decisions.denied for link in links),
+    )
