@@ -12,6 +12,7 @@ from delegation.cli import (
     approvals,
     catalogue,
     doctor,
+    export,
     guardrails,
     keys,
     log,
@@ -41,6 +42,7 @@ app.command("doctor")(doctor.doctor)
 app.command("tasks")(review.tasks)
 app.command("lineage")(review.lineage)
 app.command("graph")(review.graph)
+app.command("export")(export.export)
 app.command("inspect")(tokens.inspect)
 app.command("check")(tokens.check)
 app.command("explain")(review.explain)

@@ -14,15 +14,18 @@ from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
+from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.export_job import ExportJob
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.selection import Selection
 from delegation.lineage.tightening import TightenKind
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey, DecisionDetail, Role
@@ -100,6 +103,21 @@ class Place(Protocol):
 
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         """Return a request; a service's key sees only how it stands."""
+
+    def export(self, asked: Selection) -> Exported:
+        """Return a view as a file."""
+
+    def ask_export(self, asked: Selection) -> ExportJob:
+        """Have a view made into a file beside the caller."""
+
+    def export_job(self, job: str) -> ExportJob:
+        """Return how far one's own job is."""
+
+    def export_file(self, job: str) -> Exported:
+        """Return the file of one's own finished job."""
+
+    def cancel_export(self, job: str) -> ExportJob:
+        """End one's own job, and forget its file."""
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         """Grant or refuse a request, as the person whose API key this is."""
@@ -191,6 +209,22 @@ class OnStore:
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         return self.tracker.approval(request)
 
+    def export(self, asked: Selection) -> Exported:
+        return self.tracker.export(asked.view, asked.form, **asked.given)
+
+    def ask_export(self, asked: Selection) -> ExportJob:
+        given: dict[str, Any] = {**asked.given}
+        return self.tracker.ask_export(asked.view, asked.form, **given)
+
+    def export_job(self, job: str) -> ExportJob:
+        return self.tracker.export_job(job)
+
+    def export_file(self, job: str) -> Exported:
+        return self.tracker.export_file(job)
+
+    def cancel_export(self, job: str) -> ExportJob:
+        return self.tracker.cancel_export(job)
+
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # Whoever holds the store is no approver yet: the person's own key says who answers.
         by = self.tracker.authenticate(secret)
@@ -279,6 +313,21 @@ class AtService:
 
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         return self.client.approval(request)
+
+    def export(self, asked: Selection) -> Exported:
+        return self.client.export(asked.view, asked.form, **asked.given)
+
+    def ask_export(self, asked: Selection) -> ExportJob:
+        return self.client.ask_export(asked.view, asked.form, **asked.given)
+
+    def export_job(self, job: str) -> ExportJob:
+        return self.client.export_job(job)
+
+    def export_file(self, job: str) -> Exported:
+        return self.client.export_file(job)
+
+    def cancel_export(self, job: str) -> ExportJob:
+        return self.client.cancel_export(job)
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # The client sends the same key from the environment.

@@ -13,9 +13,10 @@ from delegation.lineage.findings import Dismissal
 from delegation.lineage.rhythm import Rhythm
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
+from delegation.tracker.export_work import ExportReader, ExportWork
 
 
-class QuestionReader(Protocol):
+class QuestionReader(ExportReader, Protocol):
     """Questions over many links at once, answered from one snapshot."""
 
     def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
@@ -64,7 +65,7 @@ class QuestionReader(Protocol):
         """Return the suspensions that hold, newest first."""
 
 
-class QuestionWork(Protocol):
+class QuestionWork(ExportWork, Protocol):
     """What reviewers write besides revocations."""
 
     def dismiss(self, dismissal: Dismissal) -> Dismissal:

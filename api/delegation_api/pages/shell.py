@@ -19,6 +19,7 @@ from delegation.authority.explain import words
 from delegation.graph.names import clean
 from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
+from delegation_api.pages.export_address import export_address
 from delegation_api.pages.session import Viewer
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -141,6 +142,7 @@ def page(
         present=present_url(request),
         kept=[p for p in request.query_params.multi_items() if p[0] != "at"],
         has_map=serves(request, "/tasks/any/map"),
+        export=export_address(request),
         **context,
     )
     return Response(text, status, headers=dict(HEADERS), media_type="text/html; charset=utf-8")
