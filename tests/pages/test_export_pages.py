@@ -72,7 +72,9 @@ def test_a_past_instant_is_kept_through_the_form(world: World, browser: Browser)
     world.at += 100
     world.check(world.chain("boss", "z"), "z")
     address = f"/exports?view=decisions&at={world.at - 100}"
-    form = re.search(r'<form[^>]* action="/exports".*?</form>', browser.get(address).text, re.DOTALL)
+    form = re.search(
+        r'<form[^>]* action="/exports".*?</form>', browser.get(address).text, re.DOTALL
+    )
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form.group()))
     answer = browser.post("/exports", address, {**hidden, "form": "csv"})
     assert answer.text.count("\r\n") == 1 + 2
