@@ -21,6 +21,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.handover import handovers
 from delegation.lineage.outline import TaskOutline
+from delegation.lineage.owners import owners
 from delegation.lineage.risk import ranked
 from delegation.lineage.selection import Selection
 from delegation.lineage.survey import Ground
@@ -347,6 +348,10 @@ class _Gathering:
         if asked.view == "risks":
             risks = ranked(survey)
             return self._made(len(risks), len(risks), risks, is_complete=survey.is_complete)
+        if asked.view == "owners":
+            answering = owners(survey)
+            number = len(answering)
+            return self._made(number, number, answering, is_complete=survey.is_complete)
         if asked.task is not None and self.reader.task(TaskId(asked.task), at=self.when.at) is None:
             raise NotFoundError("task", asked.task)
         pairs = handovers(survey)

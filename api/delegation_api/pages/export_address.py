@@ -28,6 +28,7 @@ _VIEWS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
         ("/keys/([A-Za-z0-9_-]{43})(?:/blast)?", "links", "key"),
         ("/decisions", "decisions", ""),
         ("/agents", "agents", ""),
+        ("/owners", "owners", ""),
         ("/findings", "findings", ""),
         ("/risks", "risks", ""),
         ("/approvals", "approvals", ""),
