@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
+from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId, TaskId
 from delegation.errors import ExportTooLargeError, NotFoundError
 from delegation.identity.principal import PublicKey
@@ -170,7 +171,13 @@ class _Gathering:
         link = self.reader.link(name, at=self.when.at, past=self.when.past)
         if link is None:
             raise NotFoundError("link", name)
-        return link.task
+        scope = link.task
+        for _ in range(MAX_LINKS):  # its way up may begin in a task above
+            task = self.reader.task(scope, at=self.when.at)
+            if task is None or task.parent is None:
+                break
+            scope = task.parent
+        return scope
 
     def _task_ids(self, scope: TaskId | None) -> Iterator[TaskId]:
         if scope is not None:
