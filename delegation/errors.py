@@ -60,6 +60,24 @@ class ConflictError(CallerDataError):
     code: ClassVar[str] = "conflict"
 
 
+class ExportTooLargeError(CallerDataError):
+    """An export has more in it than may be made so; nothing of it was made.
+
+    Args:
+        number: How much it has, as far as it was counted.
+        most: How much it may have.
+        unit: Of what.
+    """
+
+    code: ClassVar[str] = "export_too_large"
+
+    def __init__(self, number: int, most: int, *, unit: str = "entries") -> None:
+        super().__init__(
+            f"The export has {number} {unit}; at most {most} are allowed.",
+            remedy="Narrow the filter, or ask for it as a job: POST /v1/exports.",
+        )
+
+
 class IdempotencyError(CallerDataError):
     """An idempotency key was used before for another request."""
 
@@ -140,6 +158,18 @@ class TooFastError(ForbiddenError):
         super().__init__(
             "This person answers more requests in a minute than anybody reads.",
             remedy="Read each request; go on in a minute.",
+        )
+
+
+class ExportsBusyError(ForbiddenError):
+    """A caller, or all callers together, have as many exports as are kept at once (429)."""
+
+    code: ClassVar[str] = "exports_busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There are as many exports as are made or kept at once.",
+            remedy="Cancel one that is not needed, or wait some minutes.",
         )
 
 
@@ -226,6 +256,12 @@ class RenderError(OutsideError):
     """An external drawing program is missing, failed or took too long."""
 
     code: ClassVar[str] = "render_failed"
+
+
+class ExportStoppedError(OutsideError):
+    """An export that was made beside its caller ended before it was done; it may be asked for again."""
+
+    code: ClassVar[str] = "export_stopped"
 
 
 class ServiceError(OutsideError):

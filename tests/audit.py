@@ -57,13 +57,23 @@ def _numbers_are_dense(connection: Connection, stored: Mapping[str, Any]) -> Non
 
 
 def _counters_are_exact(connection: Connection, stored: Mapping[str, Any]) -> None:
+    """Every allowed call is charged to its chain and ledger, and above a child task to its opener's."""
+    tasks = {r.id: (r.parent, r.under) for r in connection.execute(text("SELECT * FROM task"))}
+    parents = {r.id: r.parent for r in connection.execute(text("SELECT id, parent FROM link"))}
     spent: Counter[tuple[str, str, str]] = Counter()
     for row in stored.values():
         if row.allowed:
+            charged = [("link", link) for link in json.loads(row.links)]
+            task = row.task
+            while task is not None:
+                charged.append(("task", task))
+                task, link = tasks[task]
+                while link is not None:
+                    charged.append(("link", link))
+                    link = parents[link]
             for unit, amount in json.loads(row.cost).items():
-                spent["task", row.task, unit] += amount
-                for link in json.loads(row.links):
-                    spent["link", link, unit] += amount
+                for scope, name in charged:
+                    spent[scope, name, unit] += amount
     for row in connection.execute(text("SELECT * FROM counter")):
         assert row.used <= row.lim
         assert row.used == spent[row.scope, row.id, row.unit], "a charge without its decision"

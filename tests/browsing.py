@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2 as httpx
 from starlette.testclient import TestClient
 from world import World
 
@@ -47,3 +49,40 @@ class Browser:
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.get(page).text)
         fields = {**({"csrf": found.group(1)} if found else {}), **(data or {})}
         return self.http.post(path, data=fields, **kw)
+
+
+TABS = 150  # more than any page of these stores has stops
+
+
+@dataclass
+class Desk:
+    """A served store with a forest, requests for approval, and a key for each role."""
+
+    url: str
+    keys: dict[str, str]
+    task: str
+    names: dict[str, str]
+    requests: list[str]
+    cookies: dict[str, Any] = field(default_factory=dict)
+
+    def api(self, path: str, **body: Any) -> Any:
+        """Ask the service as its operator."""
+        headers = {"Authorization": f"Bearer {self.keys['operator']}"}
+        method = "POST" if body else "GET"
+        answer = httpx.request(method, self.url + path, headers=headers, json=body or None)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+
+def tab_to(page: Any, selector: str) -> None:
+    """Press Tab until what has the focus matches."""
+    for _ in range(TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"no Tab reaches {selector}")
+
+
+def main(page: Any) -> str:
+    """Return what the page says, in one line."""
+    return re.sub(r"\s+", " ", page.inner_text("main"))

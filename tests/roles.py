@@ -21,6 +21,8 @@ ROUTES = [
     ("GET", "/v1/approvals", {"operator", "reviewer", "service", "approver"}), ("GET", "/v1/approvals/x", {"operator", "reviewer", "service", "approver"}),
     ("POST", "/v1/approvals/x/wait", None), ("POST", "/v1/approvals/x/grant", {"approver"}), ("POST", "/v1/approvals/x/refuse", {"approver"}),
     ("POST", "/v1/decisions/x/outcome", {"operator", "service"}), ("GET", "/verify/nginx", {"service"}), ("GET", "/verify/forward", {"service"}),
+    ("GET", "/v1/exports/tasks.csv", {"operator", "reviewer"}), ("POST", "/v1/exports", {"operator", "reviewer"}), ("GET", "/v1/exports", {"operator", "reviewer"}),
+    ("GET", "/v1/exports/x", {"operator", "reviewer"}), ("GET", "/v1/exports/x/file", {"operator", "reviewer"}), ("POST", "/v1/exports/x/cancel", {"operator", "reviewer"}),
     ("POST", "/v1/guardrails", {"operator", "reviewer"}), ("POST", "/v1/tighten", {"operator", "reviewer"}),
     ("GET", "/v1/revocations/x", {"operator", "reviewer"}), ("GET", "/v1/suspensions", {"operator", "reviewer"}), ("POST", "/v1/suspensions", {"operator"}), ("POST", "/v1/resumptions", {"operator"}), ("POST", "/v1/standing", {"operator", "service"}),
     ("POST", "/v1/replicas", {"operator", "service"}), ("POST", "/v1/replicas/x/poll", {"operator", "service"}), ("DELETE", "/v1/replicas/x", {"operator", "service"}),

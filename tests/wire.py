@@ -25,7 +25,11 @@ def handler(service: Service, losses: list[int] | None = None, lose_answer: bool
             return httpx2.Response(lost, content=b"<html>proxy</html>")
         return httpx2.Response(
             sent.status_code,
-            headers={"content-type": sent.headers.get("content-type", "")},
+            headers={
+                name: sent.headers[name]
+                for name in ("content-type", "repr-digest", "delegation-export")
+                if name in sent.headers
+            },
             content=sent.content,
         )
 

@@ -30,9 +30,11 @@ from delegation_api.pages import (
     overview,
     owners,
     revoke,
+    theme,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
+from delegation_api.pages import exports as page_exports
 from delegation_api.pages import links as page_links
 from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
@@ -42,6 +44,7 @@ from delegation_api.route_table import load_routes
 from delegation_api.routers import (
     approvals,
     desk,
+    exports,
     health,
     log,
     oversight,
@@ -84,6 +87,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     app.state.metrics = Metrics(tracker)
     app.state.live = live.Hub(tracker)
+    app.state.exports = page_exports.Watched()
     app.state.waiting = Waiting(tracker)
     app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
     if app.state.webhooks.hooks:
@@ -103,6 +107,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         health,
         oversight,
         questions,
+        exports,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     for part in (
@@ -122,8 +127,10 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_questions,
         findings,
         revoke,
+        page_exports,
         endings,
         page_log,
+        theme,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question

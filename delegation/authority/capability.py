@@ -79,10 +79,10 @@ class Capability:
             if name not in self.arguments:
                 return Refusal(
                     "argument_not_granted",
-                    f"The argument {name} is not granted.",
+                    f'The argument "{name}" is not granted.',
                     f"arguments.{name}",
                     offered=arguments[name],
-                    remedy=f"Leave {name} out, or ask for a grant that names it.",
+                    remedy=f'Leave "{name}" out, or ask for a grant that names it.',
                 )
         for name, constraint in self.arguments.items():
             value = arguments.get(name, ABSENT)
@@ -90,11 +90,11 @@ class Capability:
                 offered = None if value is ABSENT else arguments[name]
                 return Refusal(
                     "argument_refused" if value is not ABSENT else "argument_missing",
-                    f"The argument {name} is outside its constraint.",
+                    f'The argument "{name}" is outside its constraint.',
                     f"arguments.{name}",
                     offered,
                     constraint.to_json(),
-                    f"Offer a value of {name} that the constraint admits.",
+                    f'Offer a value of "{name}" that the constraint admits.',
                 )
         for resource in resources:
             if not any(pattern.matches(resource) for pattern in self.resources):
@@ -133,7 +133,7 @@ class Capability:
             if held is None:
                 return Refusal(
                     "argument_added",
-                    f"The argument {name} is not held, so it may not be given.",
+                    f'The argument "{name}" is not held, so it may not be given.',
                     f"arguments.{name}",
                     constraint.to_json(),
                     remedy=f"Leave {name} out.",
@@ -152,7 +152,7 @@ class Capability:
             if name not in child.arguments and not held.admits(ABSENT):
                 return Refusal(
                     "argument_dropped",
-                    f"The argument {name} is constrained by the parent and missing in the child.",
+                    f'The argument "{name}" is constrained by the parent and missing in the child.',
                     f"arguments.{name}",
                     None,
                     held.to_json(),

@@ -141,7 +141,7 @@ class Tool:
             except NoCanonicalFormError as error:
                 return Refusal(
                     error.code,
-                    f"The argument {name} has no canonical form: {error}",
+                    f'The argument "{name}" has no canonical form: {error}',
                     f"arguments.{name}",
                     value,
                     argument.type.to_json(),
@@ -261,7 +261,7 @@ class Tool:
 def _unfillable(argument: str, why: str) -> Refusal:
     return Refusal(
         "resource_unfillable",
-        f"The argument {argument} {why}.",
+        f'The argument "{argument}" {why}.',
         f"arguments.{argument}",
         remedy=f"Send a {argument} that names one resource.",
     )

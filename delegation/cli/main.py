@@ -14,6 +14,7 @@ from delegation.cli import (
     catalogue,
     child_tasks,
     doctor,
+    export,
     guardrails,
     keys,
     links,
@@ -44,6 +45,7 @@ app.command("doctor")(doctor.doctor)
 app.command("tasks")(review.tasks)
 app.command("lineage")(review.lineage)
 app.command("graph")(review.graph)
+app.command("export")(export.export)
 app.command("inspect")(tokens.inspect)
 app.command("check")(tokens.check)
 app.command("explain")(review.explain)

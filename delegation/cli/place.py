@@ -15,6 +15,7 @@ from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
+from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
 from delegation.identity.principal import PublicKey
 from delegation.judge.approval_request import Verdict
@@ -22,9 +23,11 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.export_job import ExportJob
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.selection import Selection
 from delegation.lineage.tightening import TightenKind
 from delegation.lineage.usage import LastUse
 from delegation.messages.values import link_json, payload_json
@@ -129,6 +132,27 @@ class Place(ABC):
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         """Return a request; a service's key sees only how it stands."""
         return self.on.approval(request)
+
+    def export(self, asked: Selection) -> Exported:
+        """Return a view as a file."""
+        return self.on.export(asked.view, asked.form, **asked.given)
+
+    def ask_export(self, asked: Selection) -> ExportJob:
+        """Have a view made into a file beside the caller."""
+        given: dict[str, Any] = {**asked.given}
+        return self.on.ask_export(asked.view, asked.form, **given)
+
+    def export_job(self, job: str) -> ExportJob:
+        """Return how far one's own job is."""
+        return self.on.export_job(job)
+
+    def export_file(self, job: str) -> Exported:
+        """Return the file of one's own finished job."""
+        return self.on.export_file(job)
+
+    def cancel_export(self, job: str) -> ExportJob:
+        """End one's own job, and forget its file."""
+        return self.on.cancel_export(job)
 
     # What a store is told and a service knows: who asks.
 

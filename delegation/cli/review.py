@@ -114,13 +114,13 @@ def _drawn(entry: Lineage, form: str) -> bytes:
         return drawing.render(entry, cast("Picture", form))
     if form == "json":
         return canonical.encode(drawing.graph_json(entry)) + b"\n"
-    draw = {
-        "svg": drawing.svg,
-        "mmd": drawing.mermaid,
-        "dot": drawing.dot_source,
-        "txt": drawing.text_tree,
-    }[form]
-    return draw(entry).encode()
+    if form == "svg":
+        return drawing.svg(entry).encode()
+    if form == "mmd":
+        return drawing.mermaid(entry).encode()
+    if form == "dot":
+        return drawing.dot_source(entry).encode()
+    return drawing.text_tree(entry).encode()
 
 
 def explain(

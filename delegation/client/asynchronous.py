@@ -28,6 +28,7 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
+from delegation.client.exports import AsyncExportClient
 from delegation.client.log import AsyncLogClient
 from delegation.client.questions import AsyncQuestions
 from delegation.client.standing import AsyncStanding
@@ -50,7 +51,9 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncStanding, AsyncQuestions, AsyncLogClient, AsyncTasks, AsyncApprovals):
+class AsyncClient(
+    AsyncStanding, AsyncQuestions, AsyncLogClient, AsyncTasks, AsyncApprovals, AsyncExportClient
+):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:

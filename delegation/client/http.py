@@ -28,6 +28,7 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
+from delegation.client.exports import ExportClient
 from delegation.client.log import LogClient
 from delegation.client.questions import Questions
 from delegation.client.standing import Standing
@@ -50,7 +51,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client(Standing, Questions, LogClient, Tasks, Approvals):
+class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:

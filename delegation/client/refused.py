@@ -12,6 +12,8 @@ from delegation.errors import (
     ApproverRefusedError,
     ClockError,
     ConflictError,
+    ExportsBusyError,
+    ExportTooLargeError,
     ForbiddenError,
     IdempotencyError,
     MalformedError,
@@ -60,6 +62,18 @@ class RemoteConflictError(ServiceError, ConflictError):
     """What is recorded stands against it."""
 
     code = ConflictError.code
+
+
+class RemoteExportsBusyError(ServiceError, ExportsBusyError):
+    """There are as many exports as are made or kept at once."""
+
+    code = ExportsBusyError.code
+
+
+class RemoteExportTooLargeError(ServiceError, ExportTooLargeError):
+    """The export has more in it than may be made so."""
+
+    code = ExportTooLargeError.code
 
 
 class RemoteIdempotencyError(ServiceError, IdempotencyError):
@@ -114,6 +128,8 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
         RemoteTooFastError,
         RemoteNotFoundError,
         RemoteConflictError,
+        RemoteExportTooLargeError,
+        RemoteExportsBusyError,
         RemoteIdempotencyError,
         RemoteMalformedError,
         RemoteUnverifiedError,

@@ -15,6 +15,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.news import Cursor, News
 from delegation.lineage.outline import TaskOutline
+from delegation.lineage.rhythm import Rhythm
 from delegation.tracker.work import Agent, DecisionDetail, Reader, Store
 
 _T = TypeVar("_T")
@@ -154,6 +155,16 @@ class Review:
                 more_links=max(0, newest.link - after.link),
                 more_decisions=max(0, newest.decision - after.decision),
             )
+
+    def waiting(self) -> int:
+        """Return how many calls wait for approval now."""
+        with self._store.read() as reader:
+            return reader.waiting(at=self._clock())
+
+    def rhythm(self, *, task: TaskId | str | None = None) -> Rhythm:
+        """Return how the newest decisions came over time, up to now."""
+        with self._store.read() as reader:
+            return reader.rhythm(None if task is None else TaskId(task), now=self._clock())
 
     def _cursor(self, reader: Reader) -> Cursor:
         numbers = reader.numbers()

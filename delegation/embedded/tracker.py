@@ -21,6 +21,7 @@ from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u
 from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
+from delegation.embedded.exports import Exports
 from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
 from delegation.embedded.questions import Questions
@@ -50,7 +51,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Approvals, Standing, Questions, Oversight, Callers, LogReview):
+class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -145,6 +146,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, LogReview):
 
     def close(self) -> None:
         """Release the store's connections."""
+        self.end_exports()
         self._store.close()
 
     def health(self) -> None:

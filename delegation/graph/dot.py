@@ -7,6 +7,7 @@ the package's own mark is lost by any string operation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from delegation.errors import MissingExtraError
@@ -34,17 +35,27 @@ _STYLE: Final[dict[Standing, str]] = {
 }
 
 
-def dot_source(lineage: Lineage) -> str:
-    """Return the task's lineage as DOT source.
+def dot_source(*forest: Lineage, notes: Sequence[str] = ()) -> str:
+    """Return lineages as DOT source.
+
+    Args:
+        *forest: One task's, or several.
+        notes: Lines that say what it is, as comments and under the title.
 
     Raises:
         MissingExtraError: The extra `render` is not installed.
     """
-    return str(digraph(lineage).source)
+    # A backslash at a line's end would join the next line to the comment where cpp runs first.
+    said = "".join(f"// {clean(note, 400)}\n".replace("\\", "/") for note in notes)
+    return said + str(digraph(*forest, notes=notes).source)
 
 
-def digraph(lineage: Lineage) -> graphviz.Digraph:
-    """Return the task's lineage as the package's graph.
+def digraph(*forest: Lineage, notes: Sequence[str] = ()) -> graphviz.Digraph:
+    """Return lineages as the package's graph.
+
+    Args:
+        *forest: One task's, or several.
+        notes: Lines under the title.
 
     Raises:
         MissingExtraError: The extra `render` is not installed.
@@ -65,21 +76,28 @@ def digraph(lineage: Lineage) -> graphviz.Digraph:
         node_attr={"shape": "box", "fontname": "Helvetica", "fontsize": "11"},
         edge_attr={"fontname": "Helvetica", "fontsize": "9", "arrowsize": "0.6"},
     )
-    drawing.attr(label=label(headline(lineage), subline(lineage)))
-    drawing.node("owner", label=label(f"owner {clean(lineage.task.owner)}"), shape="oval")
-    roots, children = children_of(lineage.links)
-    for number, link in enumerate(lineage.links):
-        style = _STYLE[link.standing]
-        text = label(*_node(link), opening(lineage, link))
-        drawing.node(f"n{number}", label=text, style=style, peripheries=_border(link))
-    parents = [("owner", number) for number in roots]
-    parents += [(f"n{parent}", child) for parent, below in enumerate(children) for child in below]
-    for parent, child in parents:
-        link = lineage.links[child]
-        changes = narrowed(link)
-        more = [f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else []
-        text = label(*changes[:_SHOWN], *more)
-        drawing.edge(parent, f"n{child}", label=text, style=_STYLE[link.standing])
+    titles = [headline(forest[0]), subline(forest[0])] if len(forest) == 1 else []
+    drawing.attr(label=label(*titles, *notes))
+    first = 0
+    for tree, lineage in enumerate(forest):
+        owner = "owner" if tree == 0 else f"owner{tree}"
+        about = [headline(lineage), lineage.task.id] if len(forest) > 1 else []
+        said = label(f"owner {clean(lineage.task.owner)}", *about)
+        drawing.node(owner, label=said, shape="oval")
+        roots, children = children_of(lineage.links)
+        for number, link in enumerate(lineage.links, start=first):
+            style = _STYLE[link.standing]
+            text = label(*_node(link), opening(lineage, link))
+            drawing.node(f"n{number}", label=text, style=style, peripheries=_border(link))
+        parents = [(owner, number) for number in roots]
+        parents += [(f"n{first + up}", one) for up, below in enumerate(children) for one in below]
+        for parent, child in parents:
+            link = lineage.links[child]
+            changes = narrowed(link)
+            more = [f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else []
+            text = label(*changes[:_SHOWN], *more)
+            drawing.edge(parent, f"n{first + child}", label=text, style=_STYLE[link.standing])
+        first += len(lineage.links)
     return drawing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
 from delegation.errors import RenderError
@@ -19,12 +19,15 @@ MAX_MEMORY: Final = 1024**3  # bytes of the dot process
 _HINT: Final = "Install Graphviz (Debian: apt install graphviz), or use the built-in SVG."
 
 
-def render(lineage: Lineage, picture: Picture) -> bytes:
-    """Return the task's lineage drawn by `dot`.
+def render(
+    lineage: Lineage | Sequence[Lineage], picture: Picture, *, notes: Sequence[str] = ()
+) -> bytes:
+    """Return lineage drawn by `dot`.
 
     Args:
-        lineage: At most 1,000 links.
+        lineage: One task's, or several; at most 1,000 links.
         picture: `svg`, `png` or `pdf`.
+        notes: Lines under the title that say what it is.
 
     Raises:
         RenderError: `dot` is missing, fails or takes too long, or there are too many links.
@@ -32,7 +35,8 @@ def render(lineage: Lineage, picture: Picture) -> bytes:
     """
     if picture not in FORMATS:
         raise RenderError("The picture must be svg, png or pdf.")
-    if len(lineage.links) > MAX_NODES:
+    forest = (lineage,) if isinstance(lineage, Lineage) else tuple(lineage)
+    if sum(1 + len(one.links) for one in forest) > MAX_NODES + 1:
         raise RenderError(
             f"More than {MAX_NODES} links are not drawn by Graphviz.",
             remedy="Narrow the selection, or use the built-in SVG.",
@@ -40,7 +44,7 @@ def render(lineage: Lineage, picture: Picture) -> bytes:
     program = shutil.which("dot")
     if program is None:
         raise RenderError("Graphviz is not installed.", remedy=_HINT)
-    source = dot_source(lineage)
+    source = dot_source(*forest, notes=notes)
     try:
         # Fixed arguments, the source on standard input: nothing of a user reaches a command line.
         done = subprocess.run(  # noqa: S603

@@ -5,6 +5,7 @@ Escaping only quotes lets tags through (measured in Mermaid 11). Mermaid itself 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from delegation.graph.model import (
@@ -22,20 +23,32 @@ _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _SHOWN: Final = 4
 
 
-def mermaid(lineage: Lineage) -> str:
-    """Return the task's lineage as a left-to-right flowchart."""
-    owner = f"owner {clean(lineage.task.owner)}"
-    lines = [
-        "flowchart LR",
-        f'  owner(["{_lines(owner, headline(lineage), subline(lineage))}"])',
-    ]
-    roots, children = children_of(lineage.links)
-    for number, link in enumerate(lineage.links):
-        lines.append(f'  n{number}["{_label(link, opening(lineage, link))}"]')
-    lines += [f"  owner {_arrow(lineage.links[root])} n{root}" for root in roots]
-    for parent, below in enumerate(children):
-        lines += [f"  n{parent} {_arrow(lineage.links[child])} n{child}" for child in below]
+def mermaid(*forest: Lineage, notes: Sequence[str] = ()) -> str:
+    """Return lineages as a left-to-right flowchart.
+
+    Args:
+        *forest: One task's, or several.
+        notes: Comment lines that say what it is. Escaped too: Mermaid reads directives in comments.
+    """
+    lines = ["flowchart LR", *(f"  %% {_escaped(clean(note, 400))}" for note in notes)]
+    first = 0
+    for tree, lineage in enumerate(forest):
+        owner = "owner" if tree == 0 else f"owner{tree}"
+        lines += _tree(lineage, owner, first)
+        first += len(lineage.links)
     return "\n".join(lines) + "\n"
+
+
+def _tree(lineage: Lineage, owner: str, first: int) -> list[str]:
+    name = f"owner {clean(lineage.task.owner)}"
+    lines = [f'  {owner}(["{_lines(name, headline(lineage), subline(lineage))}"])']
+    roots, children = children_of(lineage.links)
+    for number, link in enumerate(lineage.links, start=first):
+        lines.append(f'  n{number}["{_label(link, opening(lineage, link))}"]')
+    lines += [f"  {owner} {_arrow(lineage.links[root])} n{first + root}" for root in roots]
+    for parent, below in enumerate(children, start=first):
+        lines += [f"  n{parent} {_arrow(lineage.links[one])} n{first + one}" for one in below]
+    return lines
 
 
 def _arrow(link: LinkEntry) -> str:

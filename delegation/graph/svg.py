@@ -86,6 +86,19 @@ _MARKS: Final[dict[str, str]] = {
 
 def svg(lineage: Lineage) -> str:
     """Return the task's lineage as one SVG document, dark or light as its reader prefers."""
+    return svg_part(lineage)[0]
+
+
+def svg_part(
+    lineage: Lineage, mark: str = "", top: float | None = None
+) -> tuple[str, float, float]:
+    """Return the drawing with its width and height, as a document or as a part of one.
+
+    Args:
+        lineage: The task's.
+        mark: Tells the ids of this part from those of others.
+        top: Where the part begins in the document around it; None for a document of its own.
+    """
     denied: dict[str, list[DecisionEntry]] = {}
     for decision in lineage.calls:
         if not decision.allowed and decision.link is not None:
@@ -99,13 +112,14 @@ def svg(lineage: Lineage) -> str:
     bottom = max((p.top + c.height for p, c in zip(places, cards, strict=True)), default=60.0)
     right = left + max((place.column for place in places), default=0) * _COLUMN + WIDTH
     width, height = max(right + _MARGIN, 900), _TOP + bottom + _BOTTOM
+    place = 'xmlns="http://www.w3.org/2000/svg"' if top is None else f'x="0" y="{top:g}"'
     out = [
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
-            f' viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="t d">'
+            f'<svg {place} width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+            f' role="img" aria-labelledby="t{mark} d{mark}">'
         ),
-        f'<title id="t">{_text(headline(lineage))}</title>',
-        f'<desc id="d">{_text(subline(lineage))}</desc>',
+        f'<title id="t{mark}">{_text(headline(lineage))}</title>',
+        f'<desc id="d{mark}">{_text(subline(lineage))}</desc>',
         f"<style>{_STYLE}</style>",
         f'<rect class="bg" width="{width:g}" height="{height:g}"/>',
         f'<text class="title" x="{_MARGIN}" y="42">{_text(cut(headline(lineage), 70))}</text>',
@@ -119,7 +133,7 @@ def svg(lineage: Lineage) -> str:
         out += _card(lineage, number, card, *spots[number])
     out += _legend(height - 24)
     out.append("</svg>")
-    return "\n".join(out) + "\n"
+    return "\n".join(out) + "\n", width, height
 
 
 def _text(text: str) -> str:

@@ -141,7 +141,7 @@ class ApprovalEntry:
         """Return what would be approved, in our words: nothing of it was written by an agent."""
         bound = self.binding
         most = ", ".join(
-            "1 call" if (unit, amount) == ("calls", 1) else f"{amount} {unit}"
+            f"{amount} {'call' if amount == 1 and unit == 'calls' else unit}"
             for unit, amount in sorted(self.cost.items())
         )
         who = "" if self.link is None else f", held by key {self.link.holder_fingerprint}"

@@ -123,7 +123,8 @@ def python_grant(grant: Grant, *, name: str = "grant") -> str:
         if field == "capabilities":
             spelled = [python_capability(capability) for capability in grant.capabilities]
             words |= _words(grant.capabilities)
-            lines += ["    [", *(f"        {one}," for one in spelled), "    ],"]
+            inner = ["    [", *(f"        {one}," for one in spelled), "    ],"]
+            lines += inner if spelled else ["    [],"]
         elif field in _STAGES and body[field]:
             read, module, imported = _STAGES[field]
             rules.append(f"from {module} import {imported}")

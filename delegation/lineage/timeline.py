@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from delegation.canonical import b64u
+from delegation.judge.facts import EVERYTHING
 from delegation.judge.standing import STEP
 from delegation.lineage.entry import DecisionEntry
-from delegation.lineage.feed import Act
+from delegation.lineage.feed import Act, Revocation
 from delegation.lineage.outline import LinkOutline, TaskOutline
 
 Lane: TypeAlias = Literal["issue", "delegate", "decide", "deny", "revoke", "close"]
@@ -130,3 +132,21 @@ def _between(
     if stopped:
         return min(stopped), 0
     return max((d.sequence for d in under if d.allowed), default=0), 2
+
+
+def subjects_of(outline: TaskOutline) -> list[str]:
+    """Return the ids of everything whose revocation ends a link at or below a task."""
+    names = {str(one.id): None for one in (outline.task, *outline.below)}
+    names |= {str(link.id): None for link in outline.links}
+    subjects = list(names)
+    subjects += sorted({b64u(link.holder_key) for link in outline.links})
+    subjects += sorted({link.holder_name for link in outline.links if link.holder_name})
+    return [*subjects, outline.task.owner, EVERYTHING.id]
+
+
+def ending_of(change: Revocation) -> Ending:
+    """Return a recorded change as a timeline shows it."""
+    subject = change.subject
+    return Ending(
+        change.epoch, subject.kind, subject.id, change.by, change.reason, change.at, change.act
+    )

@@ -2,7 +2,8 @@
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
 gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, rows
-of tasks, sums of histories, numbers. So none waits in a circle.
+of tasks, sums of histories, numbers. Counters and paces are made before any of them is locked. So
+none waits in a circle.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class _Round:
         self._record_links(facts)
         facts.open_histories(self._connection, queries, settles=True)
         facts.approvals = self._approvals = ApprovalBook.locked(self._connection, queries)
-        lock_counters(self._connection, queries, facts)
+        lock_counters(self._connection, queries, facts, self._shelves.existing)
         self._facts = facts
         for place, draft in self.proven.items():
             if place in self.outcomes:

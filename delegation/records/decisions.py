@@ -237,7 +237,13 @@ def filtered(
     wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
 ) -> Select[Any]:
     """Return the query for a listing of decisions; backwards with `newest`."""
-    query = select(DECISIONS).where(DECISIONS.c.sequence > after)
+    query = fitting(select(DECISIONS).where(DECISIONS.c.sequence > after), wanted)
+    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+    return query.order_by(order).limit(limit)
+
+
+def fitting(query: Select[Any], wanted: DecisionFilter) -> Select[Any]:
+    """Return a query for decisions, filtered."""
     for column, value in (
         (DECISIONS.c.task, wanted.task),
         (DECISIONS.c.link, wanted.link),
@@ -252,5 +258,4 @@ def filtered(
         query = query.where(DECISIONS.c.at >= wanted.since)
     if wanted.until is not None:
         query = query.where(DECISIONS.c.at < wanted.until)
-    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
-    return query.order_by(order).limit(limit)
+    return query

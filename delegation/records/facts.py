@@ -23,6 +23,7 @@ from delegation.judge.settle import Settlement
 from delegation.records.approvals import ApprovalBook
 from delegation.records.changes import AT_ONCE
 from delegation.records.database import upsert
+from delegation.records.existing import Existing
 from delegation.records.flow import Histories, open_histories
 from delegation.records.growth import Growth
 from delegation.records.openers import OpenerShelf
@@ -250,11 +251,13 @@ def counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts
     """Read the batch's counters without locking them; for plans, which charge nothing."""
     ledgers, limits = _counter_keys(queries, facts)
     _read_counters(connection, [*ledgers, *limits], facts, _COUNTED)
-    facts.turns = read_turns(connection, _paces(queries, facts), settles=False)
+    facts.turns = read_turns(connection, _paces(queries, facts), existing=None)
 
 
-def lock_counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
-    """Lock and read every counter that the batch may charge, in one order for all processes.
+def lock_counters(
+    connection: Connection, queries: Sequence[Query], facts: BatchFacts, existing: Existing
+) -> None:
+    """Make, lock and read every counter that the batch may charge, in one order for all processes.
 
     A link's counter is made here at its first use, with the limit that its signed grant states.
     """
@@ -262,31 +265,27 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
     wanted = [*ledgers, *limits]
     if not wanted:
         return
+    # Of a chain whose root was never issued here nothing is kept, not even a counter.
+    kept = {key: limit for key, limit in limits.items() if key.id in facts.recorded}
+    made = existing.unknown(kept)
+    _make_counters(connection, made, kept)
     _read_counters(connection, wanted, facts, _LOCKED)
-    _make_counters(connection, wanted, limits, facts)
-    facts.turns = read_turns(connection, _paces(queries, facts), settles=True)
+    gone = sorted(kept.keys() - facts.limits.keys())
+    if gone:  # of a database that was restored since
+        _make_counters(connection, gone, kept)
+        _read_counters(connection, wanted, facts, _LOCKED)
+    existing.found(kept.keys() - {*made, *gone})
+    facts.turns = read_turns(connection, _paces(queries, facts), existing=existing)
 
 
 def _make_counters(
-    connection: Connection,
-    wanted: Sequence[CounterKey],
-    limits: Mapping[CounterKey, int],
-    facts: BatchFacts,
+    connection: Connection, keys: Sequence[CounterKey], limits: Mapping[CounterKey, int]
 ) -> None:
-    missing = sorted(
-        (key.scope, key.id, key.unit, limit)
-        for key, limit in limits.items()
-        # Of a chain whose root was never issued here nothing is kept, not even a counter.
-        if key not in facts.limits and key.id in facts.recorded
-    )
-    if not missing:
-        return
-    names = ("scope", "id", "unit", "lim")
-    connection.execute(
-        upsert(connection, COUNTERS).on_conflict_do_nothing(),
-        [{**dict(zip(names, row, strict=True)), "used": 0} for row in missing],
-    )
-    _read_counters(connection, wanted, facts, _LOCKED)
+    if keys:
+        connection.execute(
+            upsert(connection, COUNTERS).on_conflict_do_nothing(),
+            [{**key._asdict(), "lim": limits[key], "used": 0} for key in keys],
+        )
 
 
 def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection, and_, case, func, or_, select
 
+from delegation.authority.ids import TaskId
+from delegation.lineage.rhythm import MOST, Rhythm
+from delegation.lineage.rhythm import rhythm as spread
 from delegation.records.approval_tables import ACTS, APPROVALS
-from delegation.records.tables import LINKS, TASKS
+from delegation.records.tables import DECISIONS, LINKS, TASKS
 
 _CHUNK: Final = 400  # values in one IN list
 
@@ -16,6 +20,21 @@ _CHUNK: Final = 400  # values in one IN list
 def answers(connection: Connection) -> int:
     """Return how many answers were ever given to requests for approval; none is taken back."""
     return int(connection.execute(select(func.count()).select_from(ACTS)).scalar_one())
+
+
+def waiting(connection: Connection, *, at: int) -> int:
+    """Return how many requests for approval wait now."""
+    query = select(func.count()).where(APPROVALS.c.state == "pending", APPROVALS.c.expires_at > at)
+    return int(connection.execute(query).scalar_one())
+
+
+def rhythm(connection: Connection, task: TaskId | None, *, now: int) -> Rhythm:
+    """Return how the newest decisions, of a task or of the store, came over time."""
+    query = select(DECISIONS.c.at, DECISIONS.c.allowed).order_by(DECISIONS.c.sequence.desc())
+    if task is not None:
+        query = query.where(DECISIONS.c.task == task)
+    found = [(row.at, bool(row.allowed)) for row in connection.execute(query.limit(MOST + 1))]
+    return replace(spread(found[:MOST], now=now), is_complete=len(found) <= MOST)
 
 
 def expired(connection: Connection, of: Sequence[str] | None, *, after: int, until: int) -> int:

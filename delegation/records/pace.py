@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from delegation.judge.pace import PaceKey
 from delegation.records.database import upsert
+from delegation.records.existing import Existing
 from delegation.records.flow_tables import PACES
 
 _READ: Final = (
@@ -25,28 +26,42 @@ _WRITE: Final = (
 
 
 def read_turns(
-    connection: Connection, keys: Sequence[PaceKey], *, settles: bool
+    connection: Connection, keys: Sequence[PaceKey], *, existing: Existing | None
 ) -> dict[tuple[str, str], int]:
     """Return the next turns of these paces, locked if calls are settled on them.
 
     Args:
         connection: A snapshot, or a transaction that writes.
         keys: The paces.
-        settles: Whether calls are settled, and not only planned.
+        existing: Rows known to be there, where calls are settled; None where they are only planned.
     """
     if not keys:
         return {}
     ids = list({key.id for key in keys})
-    statement = _LOCKED if settles else _READ
-    found = {(r.scope, r.id): r.turn for r in connection.execute(statement, {"ids": ids})}
-    missing = sorted(set(keys) - found.keys())
-    if missing and settles:
+    if existing is None:
+        return _turns(connection, _READ, ids)
+    wanted = set[tuple[str, str]](keys)
+    made = existing.unknown(wanted)
+    _make(connection, made)
+    found = _turns(connection, _LOCKED, ids)
+    gone = sorted(wanted - found.keys())
+    if gone:  # of a database that was restored since
+        _make(connection, gone)
+        found = _turns(connection, _LOCKED, ids)
+    existing.found(wanted - {*made, *gone})
+    return found
+
+
+def _turns(connection: Connection, statement: Any, ids: list[str]) -> dict[tuple[str, str], int]:
+    return {(r.scope, r.id): r.turn for r in connection.execute(statement, {"ids": ids})}
+
+
+def _make(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
+    if keys:
         connection.execute(
             upsert(connection, PACES).on_conflict_do_nothing(),
-            [{"scope": key.scope, "id": key.id, "turn": 0} for key in missing],
+            [{"scope": scope, "id": name, "turn": 0} for scope, name in keys],
         )
-        found = {(r.scope, r.id): r.turn for r in connection.execute(statement, {"ids": ids})}
-    return found
 
 
 def write_turns(connection: Connection, turns: Mapping[tuple[str, str], int]) -> None:

@@ -11,6 +11,7 @@ from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
+from delegation.lineage.rhythm import Rhythm
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
 from delegation.records import decisions, endings, news
@@ -72,6 +73,14 @@ class SqlQuestions:
     def answers(self) -> int:
         """Return how many answers were ever given to requests for approval."""
         return news.answers(self._connection)
+
+    def waiting(self, *, at: int) -> int:
+        """Return how many requests for approval wait now."""
+        return news.waiting(self._connection, at=at)
+
+    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
+        """Return how the newest decisions, of a task or of the store, came over time."""
+        return news.rhythm(self._connection, task, now=now)
 
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""

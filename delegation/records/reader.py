@@ -36,6 +36,7 @@ from delegation.records import (
 )
 from delegation.records.approval_rows import ApprovalRows
 from delegation.records.approvals import ApprovalBook
+from delegation.records.exporting import SqlExports, fitting
 from delegation.records.facts import counters, read_facts
 from delegation.records.lineage import SqlLineage
 from delegation.records.numbers import read_numbers
@@ -68,7 +69,7 @@ from delegation.tracker.work import (
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
-class SqlReader(SqlLineage, SqlQuestions, ApprovalRows):
+class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
     """See `tracker.work.Reader`, whose sentences hold here.
 
     Args:
@@ -164,15 +165,7 @@ class SqlReader(SqlLineage, SqlQuestions, ApprovalRows):
         self, wanted: LinkFilter, *, after: LinkId | None, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
         """Return links in the order they were recorded, filtered."""
-        query = select(LINKS.c.id).order_by(LINKS.c.sequence).limit(limit)
-        for column, value in (
-            (LINKS.c.task, wanted.task),
-            (LINKS.c.parent, wanted.parent),
-            (LINKS.c.holder_name, wanted.holder),
-            (LINKS.c.holder_key, wanted.key),
-        ):
-            if value is not None:
-                query = query.where(column == value)
+        query = fitting(select(LINKS.c.id).order_by(LINKS.c.sequence).limit(limit), wanted)
         if past:
             query = query.where(LINKS.c.at <= at)
         if after is not None:

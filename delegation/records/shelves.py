@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.catalogue import CatalogueShelf
+from delegation.records.existing import Existing
 from delegation.records.facts import RevokedShelf
 from delegation.records.openers import OpenerShelf
 from delegation.records.paused import PausedShelf
@@ -21,6 +22,7 @@ class Shelves:
         revoked: All revocations up to an epoch.
         paused: All suspensions and later ends up to an epoch.
         openers: Chains on which child tasks stand.
+        existing: Counters and paces that are there.
         stems: What of links never changes, for maps.
         limits: The service's own limits of every task.
         forgotten_at: Unix seconds of the last round of forgetting claims.
@@ -30,6 +32,7 @@ class Shelves:
     revoked: RevokedShelf = field(default_factory=RevokedShelf)
     paused: PausedShelf = field(default_factory=PausedShelf)
     openers: OpenerShelf = field(default_factory=OpenerShelf)
+    existing: Existing = field(default_factory=Existing)
     stems: StemShelf = field(default_factory=StemShelf)
     limits: Limits = DEFAULTS
     forgotten_at: int = 0

@@ -27,6 +27,7 @@ from delegation.records import changes, line_changes, local, logins, questions, 
 from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
+from delegation.records.export_jobs import ExportJobActs
 from delegation.records.flow import keep_history
 from delegation.records.flow_tables import RESOURCE_LABELS
 from delegation.records.growth import Growth
@@ -65,7 +66,7 @@ _COUNTS: Final = (
 MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
-class SqlWork(SqlReader, ApprovalActs):
+class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     """See `tracker.work.Work`, whose sentences hold here.
 
     Args:

@@ -10,11 +10,13 @@ from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
+from delegation.lineage.rhythm import Rhythm
 from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
+from delegation.tracker.export_work import ExportReader, ExportWork
 
 
-class QuestionReader(Protocol):
+class QuestionReader(ExportReader, Protocol):
     """Questions over many links at once, answered from one snapshot."""
 
     def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
@@ -47,11 +49,17 @@ class QuestionReader(Protocol):
     def answers(self) -> int:
         """Return how many answers were ever given to requests for approval."""
 
+    def waiting(self, *, at: int) -> int:
+        """Return how many requests for approval wait now."""
+
+    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
+        """Return how the newest decisions, of a task or of the store, came over time."""
+
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""
 
 
-class QuestionWork(Protocol):
+class QuestionWork(ExportWork, Protocol):
     """What reviewers write besides revocations."""
 
     def dismiss(self, dismissal: Dismissal) -> Dismissal:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from browsing import Desk
+from consent import approver, asked, pay, paying
 from forest import forest
 from serving import serving
 
@@ -117,6 +119,54 @@ def visit(chromium: Any, site: Site, session: Any) -> Iterator[Any]:
         context.add_cookies(session)
         try:
             one = Visit(context.new_page(), site.url)
+            yield one
+            assert one.bad == []
+        finally:
+            context.close()
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Serve the store."""
+    folder = tmp_path_factory.mktemp("desk")
+    world = forest(folder / "store.db")
+    tracker, task = world.tracker, str(world.task.id)
+    links = tracker.outline(world.task).links
+    names = {link.claimed_name: str(link.id) for link in links}
+    token = paying(world, names=("planner", "payer"))
+    requests = [asked(world, token, pay(world, order=f"o{n}"), by="payer") for n in range(3)]
+    secret = tracker.create_api_key(
+        "fay", "approver", person="fay@acme.example", approves_as=["finance"]
+    )
+    assert approver(world, "gil@acme.example", "finance")
+    tracker.close()
+    with serving(folder / "store.db", folder) as told:
+        keys = {**told["api_keys"], "fay": secret}
+        yield Desk(told["url"], keys, task, names, requests)
+
+
+@pytest.fixture
+def enter(chromium: Any, desk: Desk) -> Callable[..., Any]:
+    """Return a function that opens a page with a role's session; complaints fail the test."""
+
+    @contextmanager
+    def opened(role: str = "reviewer", **options: Any) -> Iterator[Visit]:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(15_000)
+        try:
+            if role not in desk.cookies:
+                first = chromium.new_context()
+                page = first.new_page()
+                page.goto(f"{desk.url}/login")
+                page.fill("#key", desk.keys[role])
+                page.click("main button")
+                page.wait_for_selector("header.top")
+                desk.cookies[role] = first.cookies()
+                first.close()
+            context.add_cookies(desk.cookies[role])
+            one = Visit(context.new_page(), desk.url)
             yield one
             assert one.bad == []
         finally:

@@ -359,6 +359,7 @@ def test_a_page_stops_following_when_the_session_ends(site, visit, chromium) -> 
     page.wait_for_selector("#live[data-open]", state="attached")
     other = context.new_page()
     other.goto(site.url)
-    other.click(".who button")
+    other.click("details.menu summary")
+    other.click("form[action='/logout'] button")
     page.wait_for_selector("#pulse:has-text('session ended')", timeout=20_000)
     context.close()

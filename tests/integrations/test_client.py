@@ -55,6 +55,8 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "exposure",
         "is_recorded",
         "news_of_all",
+        "waiting",
+        "rhythm",
         "outline",
         "news",
         "revocations_of",

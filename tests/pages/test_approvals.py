@@ -142,7 +142,7 @@ def test_reviewers_see_what_waits_and_do_not_answer(world: World, role: str) -> 
     """Home counts it, the page shows it without a form, and a post is refused."""
     request = asked(world, paying(world))
     browser = Browser(world, role=role)
-    assert "1 call waits" in browser.get("/").text
+    assert 'href="/approvals">1</a>' in browser.get("/").text
     place = f"/approvals/{request}"
     text = browser.get(place).text
     assert 'name="verdict"' not in text

@@ -15,7 +15,8 @@ MARKS = ("control", "human", "agent", "service", "tool")
 def themes() -> dict[str, dict[str, str]]:
     """Return the variables of both themes."""
     css = assets()["app.css"][1].decode()
-    light, dark = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    light = re.search(r":root \{(.*?)\}", css, re.DOTALL).group(1)
+    dark = re.search(r':root\[data-theme="dark"\] \{(.*?)\}', css, re.DOTALL).group(1)
     pair = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
     return {"light": dict(pair.findall(light)), "dark": dict(pair.findall(dark))}
 
@@ -45,3 +46,15 @@ def test_text_and_marks_stand_out(theme: str) -> None:
         assert contrast(colours["on-mark"], colours[name]) >= 4.5
     for ground in ("path-soft", "added", "removed"):
         assert contrast(colours["ink"], colours[ground]) >= 4.5
+
+
+def test_the_chosen_dark_is_the_systems_dark() -> None:
+    """Written twice, since CSS cannot say it once: whoever changes one changes the other."""
+    css = assets()["app.css"][1].decode()
+    pair = re.compile(r"--[a-z-]+: #[0-9a-f]{6}")
+    system, chosen = (
+        re.search(re.escape(start) + r" \{(.*?)\}", css, re.DOTALL).group(1)
+        for start in (':root:not([data-theme="light"])', ':root[data-theme="dark"]')
+    )
+    assert pair.findall(system) == pair.findall(chosen)
+    assert len(pair.findall(chosen)) >= 19

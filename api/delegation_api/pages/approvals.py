@@ -75,7 +75,8 @@ async def answer(
         await run_in_threadpool(deed, approval, by=viewer.key, reason=reason, binding=binding)
     except ConflictError as error:
         entry = await run_in_threadpool(tracker.approval, approval)
-        return _shown(request, viewer, entry, problem=str(error))
+        problem = str(error)
+        return await run_in_threadpool(_shown, request, viewer, entry, problem=problem)
     return RedirectResponse(f"/approvals/{approval}", 303, headers=dict(HEADERS))
 
 

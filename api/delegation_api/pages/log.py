@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,11 +29,13 @@ class Inclusion:
         index: Its place; None where no checkpoint covers it.
         size: Entries under the checkpoint that its path leads to.
         problem: Why the proof does not hold; empty if it does.
+        proof: The proof in lines of JSON, for whoever verifies it elsewhere.
     """
 
     index: int | None
     size: int = 0
     problem: str = ""
+    proof: tuple[str, ...] = ()
 
 
 def inclusion_of(tracker: Any, decision: str) -> Inclusion:
@@ -47,7 +50,8 @@ def inclusion_of(tracker: Any, decision: str) -> Inclusion:
         return Inclusion(proof.index, problem=str(error))
     size = int(proof.checkpoint.split("\n")[1])  # the form of a checkpoint that verified
     other = "" if leaf.id == decision else "Another record stands at that place."
-    return Inclusion(proof.index, size, other)
+    lines = json.dumps(proof.to_json(), indent=2).splitlines()
+    return Inclusion(proof.index, size, other, tuple(lines))
 
 
 @router.get("/log")

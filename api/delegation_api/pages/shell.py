@@ -17,10 +17,14 @@ from starlette.routing import Match
 from delegation import __version__
 from delegation.authority.explain import words
 from delegation.graph.names import clean
+from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
+from delegation_api.pages.export_address import export_address
 from delegation_api.pages.session import Viewer
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+THEME_COOKIE: Final = "delegation-theme"
+THEMES: Final = ("light", "dark")
 _MOST: Final = 4096  # characters of one text on a page
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
@@ -90,6 +94,12 @@ def present_url(request: Request) -> str:
     return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 
+def theme_of(request: Request) -> str:
+    """Return the theme that this browser chose; empty follows the system."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else ""
+
+
 def serves(request: Request, path: str) -> bool:
     """Return whether this application has a page: links lead to no other."""
     scope = {**request.scope, "method": "GET", "path": path, "root_path": ""}
@@ -99,6 +109,12 @@ def serves(request: Request, path: str) -> bool:
 _ENVIRONMENT.globals.update(holder_url=holder_url)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
 _ENVIRONMENT.filters.update(when=when, machine=machine, count=count, clean=clean, words=words)
+
+
+def prepare() -> None:
+    """Compile every template now rather than at somebody's first look at it."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
 
 
 def page(
@@ -118,12 +134,21 @@ def page(
         status: HTTP status.
         **context: What the template shows. All text is cleaned and escaped on output.
     """
+    tracker = request.app.state.tracker
+    if viewer is not None and "at" in context:
+        about = context.get("task") or context.get("link")
+        task = getattr(about, "task", None) or getattr(about, "id", None)
+        context["asof"] = asof(request, tracker, task, context["at"], (when, machine))
     text = _ENVIRONMENT.get_template(template).render(
         viewer=viewer,
+        waits=0 if viewer is None else tracker.waiting(),
         path=request.url.path,
+        theme=theme_of(request),
+        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         present=present_url(request),
         kept=[p for p in request.query_params.multi_items() if p[0] != "at"],
         has_map=serves(request, "/tasks/any/map"),
+        export=export_address(request),
         **context,
     )
     return Response(text, status, headers=dict(HEADERS), media_type="text/html; charset=utf-8")

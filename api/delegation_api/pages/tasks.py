@@ -16,6 +16,7 @@ from delegation_api.paging import following
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 50
+FEW: Final = 100  # calls shown beside the links; all of them are listed elsewhere
 
 
 @router.get("/tasks")
@@ -48,6 +49,7 @@ def task(
         task=entry.task,
         below=entry.below,
         links=entry.links,
-        calls=entry.calls,
+        calls=entry.calls[: -FEW - 1 : -1],
+        total=len(entry.calls),
         denied=sum(not call.allowed for call in entry.calls),
     )

@@ -7,15 +7,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from delegation.canonical import b64u
 from delegation.embedded import Tracker
 from delegation.graph.map_words import claim_of, name_of
 from delegation.graph.names import clean
 from delegation.graph.timeline_svg import timeline_svg
-from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
-from delegation.lineage.timeline import Ending, Event, timeline
+from delegation.lineage.timeline import Ending, Event, ending_of, subjects_of, timeline
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.live import followed
@@ -81,17 +79,8 @@ def decisions_of(tracker: Tracker, task: str, at: int | None) -> list[DecisionEn
 
 def endings_of(tracker: Tracker, outline: TaskOutline, at: int | None) -> list[Ending]:
     """Return the revocations, made by then, of anything that a link of the task rests on."""
-    names: dict[str, None] = dict.fromkeys(one.id for one in (outline.task, *outline.below))
-    names |= dict.fromkeys(link.id for link in outline.links)
-    subjects = [*map(str, names)]
-    subjects += sorted({b64u(link.holder_key) for link in outline.links})
-    subjects += sorted({link.holder_name for link in outline.links if link.holder_name})
-    subjects += [outline.task.owner, EVERYTHING.id]
-    return [
-        Ending(r.epoch, r.subject.kind, r.subject.id, r.by, r.reason, r.at, r.act)
-        for r in tracker.revocations_of(subjects)
-        if at is None or r.at <= at
-    ]
+    changes = tracker.revocations_of(subjects_of(outline))
+    return [ending_of(change) for change in changes if at is None or change.at <= at]
 
 
 def name(link: LinkOutline | None) -> str:

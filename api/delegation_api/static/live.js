@@ -89,6 +89,18 @@ async function renew() {
   }, Math.max(PAUSE, 4 * (performance.now() - begun)));
 }
 
+/** Look again by itself while the page waits for something that no event tells, for some minutes. */
+function again(left = 100) {
+  if (!left || !document.querySelector("[data-again]")) return;
+  setTimeout(() => {
+    if (!document.hidden) {
+      untold = joined(untold, { links: [], decisions: [], more: { links: 0, decisions: 0 }, approvals: false, ended: false, expired: 0, heard: true });
+      renew();
+    }
+    again(left - 1);
+  }, 2000);
+}
+
 /** Show the newest page in this one; what was typed stays. */
 function show() {
   const next = newest && newest.getElementById("main");
@@ -120,4 +132,5 @@ if (bar && bar.dataset.events) {
     },
   });
 }
+again();
 document.documentElement.dataset.ready = "1";

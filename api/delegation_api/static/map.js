@@ -47,6 +47,8 @@ document.addEventListener("click", (event) => {
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const address = link.getAttribute("href") || "";
   if (!address.startsWith(location.pathname + "?") && address !== location.pathname) return;
+  const at = (/** @type {string} */ query) => new URLSearchParams(query).get("at");
+  if (at(address.split("?")[1] || "") !== at(location.search)) return; // another instant is another page
   if (shown.dragged()) return event.preventDefault();
   event.preventDefault();
   const unfolds = link.classList.contains("bundle");

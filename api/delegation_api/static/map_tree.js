@@ -118,6 +118,10 @@ document.addEventListener("keydown", (event) => {
     case "f":
       document.dispatchEvent(new CustomEvent("map-fit"));
       break;
+    case "b": // what if it were stolen; only while the map has the focus (WCAG 2.1.4)
+      if (!node.id.startsWith("n-lnk_")) return;
+      location.assign(`/links/${node.id.slice(2)}/blast`);
+      break;
     default:
       return;
   }

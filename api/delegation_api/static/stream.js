@@ -60,6 +60,7 @@ export function said(news) {
     ...some(news.decisions.length + news.more.decisions, "decision"),
     ...(news.approvals ? ["a request for approval was asked or answered"] : []),
     ...(news.ended ? ["authority was ended or resumed"] : []),
+    ...(news.heard ? ["verifiers outside the store have confirmed"] : []),
     ...(news.expired ? [`${news.expired === 1 ? "1 end" : news.expired + " ends"} by time`] : []),
   ];
   const text = parts.join(", ");
@@ -76,5 +77,6 @@ export function joined(one, two) {
     approvals: one.approvals || two.approvals,
     ended: one.ended || two.ended,
     expired: one.expired + two.expired,
+    heard: one.heard || two.heard,
   };
 }

@@ -1,0 +1,204 @@
+"""Exports for people: choose a form for a view, and take the file with its digest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, StreamingResponse
+
+from delegation.embedded import Tracker
+from delegation.errors import DelegationError, MalformedError
+from delegation.export.forms import FORMS
+from delegation.lineage.export_job import ExportJob
+from delegation.lineage.selection import MAX_TEXT, VIEWS, Selection
+from delegation_api.auth import TrackerDep
+from delegation_api.export_answer import file_answer
+from delegation_api.pages.forms import form_of
+from delegation_api.pages.instant import AtDep, read_instant
+from delegation_api.pages.live import is_ending
+from delegation_api.pages.route import PageRoute, refusal
+from delegation_api.pages.session import FORM_FIELD, LOOKERS, ViewerDep, secret_of
+from delegation_api.pages.shell import HEADERS, page
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+MAX_STREAMS: Final = 32  # of one process; a page without one is renewed by itself
+LOOK_SECONDS: Final = 0.5
+Text = Annotated[str, Query(max_length=MAX_TEXT)]
+_OWN: Final = frozenset({"view", "form", FORM_FIELD, "how"})
+
+
+def filters(  # those that a view has
+    at: AtDep,
+    task: Text = "",
+    link: Text = "",
+    parent: Text = "",
+    holder: Text = "",
+    key: Text = "",
+    owner: Text = "",
+    is_open: Text = "",
+    tool: Text = "",
+    code: Text = "",
+    allowed: Text = "",
+    since: Text = "",
+    until: Text = "",
+    standing: Text = "",
+    outcome: Text = "",
+    rule: Text = "",
+    severity: Text = "",
+    state: Text = "",
+) -> dict[str, str]:
+    """Return the filters that a page's address names, as text."""
+    given: dict[str, Any] = dict(locals())
+    return {name: str(value) for name, value in given.items() if value not in ("", None)}
+
+
+FiltersDep = Annotated[dict[str, str], Depends(filters)]
+
+
+@router.get("/exports")
+def choose(
+    request: Request,
+    viewer: ViewerDep,
+    tracker: TrackerDep,
+    given: FiltersDep,
+    view: Text = "",
+) -> Response:
+    """Show what can be exported, and of one view in which forms."""
+    if view and view not in VIEWS:
+        raise MalformedError("The view", wanted=f"one of {', '.join(VIEWS)}")
+    asked = Selection.read(view, VIEWS[view].forms[0], given) if view else None
+    return page(
+        request,
+        "exports.html",
+        viewer,
+        asked=asked,
+        given=given,
+        what=VIEWS[view].what if view else "",
+        forms=[(name, FORMS[name]) for name in VIEWS[view].forms] if view else [],
+        jobs=tracker.export_jobs(by=viewer.key.name),
+        views=[(name, one, _way(name, one.filters, given)) for name, one in VIEWS.items()],
+    )
+
+
+@router.post("/exports")
+async def make(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
+    """Make an export: at once as the answer, or as a job with a page of its own."""
+    form = await form_of(request)
+    asked = _selection(form)
+    if form.get("how") != "job":
+        made = await run_in_threadpool(tracker.export, asked.view, asked.form, **asked.given)
+        return file_answer(made)
+    by = viewer.key.name
+    job = await run_in_threadpool(tracker.ask_export, asked.view, asked.form, by=by, **asked.given)
+    return RedirectResponse(f"/exports/{job.id}", 303, headers=dict(HEADERS))
+
+
+@router.get("/exports/{job}")
+def job(job: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
+    """Show how far a job is, or what it made."""
+    found = tracker.export_job(job, by=viewer.key.name)
+    said = dict(found.manifest) if found.manifest else {}
+    digest = found.digest.hex()
+    return page(
+        request,
+        "export_job.html",
+        viewer,
+        job=found,
+        what=VIEWS[found.selection.view].what,
+        said=[(name, spelled(value)) for name, value in said.items()],
+        digest=digest,
+        form=FORMS[found.selection.form],
+    )
+
+
+@router.post("/exports/{job}/cancel")
+async def cancel(job: str, viewer: ViewerDep, tracker: TrackerDep) -> Response:
+    """End a job, and forget its file."""
+    await run_in_threadpool(tracker.cancel_export, job, by=viewer.key.name)
+    return RedirectResponse(f"/exports/{job}", 303, headers=dict(HEADERS))
+
+
+@router.get("/exports/{job}/file")
+def file(job: str, viewer: ViewerDep, tracker: TrackerDep) -> Response:
+    """Return a job's file."""
+    return file_answer(tracker.export_file(job, by=viewer.key.name))
+
+
+@router.get("/exports/{job}/events")
+async def events(job: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
+    """Tell how far a job is until it is over."""
+    await run_in_threadpool(tracker.export_job, job, by=viewer.key.name)  # 404 before a stream
+    watched: Watched = request.app.state.exports
+    if watched.open >= MAX_STREAMS:
+        return refusal(request, 503, "Too many pages are open.", "Load this page again later.")
+    return StreamingResponse(
+        watched.follow(tracker, job, secret_of(request)),
+        headers={**HEADERS, "X-Accel-Buffering": "no"},
+        media_type="text/event-stream",
+    )
+
+
+class Watched:
+    """The open pages of one process that look at jobs."""
+
+    def __init__(self) -> None:
+        """Begin without pages."""
+        self.open = 0
+
+    async def follow(self, tracker: Tracker, job: str, secret: str) -> AsyncIterator[bytes]:
+        """Yield how far a job is until it, the session or the process ends."""
+        self.open += 1
+        try:
+            yield b"retry: 2000\n\n"
+            while not is_ending():
+                found = await run_in_threadpool(_look, tracker, job, secret)
+                if found is None:
+                    return
+                body = {"state": found.state, "done": found.done, "total": found.total}
+                kind = "progress" if found.is_active else "over"
+                yield f"event: {kind}\ndata: {json.dumps(body)}\n\n".encode()
+                if not found.is_active:
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
+        except DelegationError:  # the store went away: the browser asks again
+            return
+        finally:
+            self.open -= 1
+
+
+def _look(tracker: Tracker, job: str, secret: str) -> ExportJob | None:
+    """Return a job as its caller may see it; None when nobody may be told any more."""
+    key = tracker.session_key(secret)
+    if key is None or key.role not in LOOKERS:
+        return None
+    return tracker.export_job(job, by=key.name)
+
+
+def spelled(value: object) -> str:
+    """Return what a manifest says of one thing."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {spelled(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in (None, "") else str(value)
+
+
+def _selection(form: Mapping[str, str]) -> Selection:
+    at = read_instant(form.get("at", "")[:40])
+    written = {name: value for name, value in form.items() if name not in _OWN}
+    written["at"] = "" if at is None else str(at)
+    return Selection.read(form.get("view", ""), form.get("form", ""), written)
+
+
+def _way(view: str, known: tuple[str, ...], given: dict[str, str]) -> str:
+    """Return where another view is exported with those of the filters that it has; empty if nowhere."""
+    kept = {name: value for name, value in given.items() if name in known}
+    if view == "timeline" and "task" not in kept:
+        return ""
+    return "/exports?" + urlencode({"view": view, **kept})

@@ -1,0 +1,40 @@
+"""A finished export: its bytes, their digest, and what they are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Self
+
+from delegation.export.forms import file_name
+from delegation.export.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A finished export.
+
+    Args:
+        manifest: What it states of itself.
+        digest: SHA-256 of its bytes, 32 bytes.
+        data: Its bytes.
+    """
+
+    manifest: Manifest
+    digest: bytes
+    data: bytes
+
+    @classmethod
+    def of(cls, manifest: Manifest, data: bytes) -> Self:
+        """Return an export of these bytes."""
+        return cls(manifest, hashlib.sha256(data).digest(), data)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the bytes are those of the digest."""
+        return hashlib.sha256(self.data).digest() == self.digest
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return file_name(self.manifest.selection, self.manifest.at)

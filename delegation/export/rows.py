@@ -1,0 +1,82 @@
+"""Tables as CSV and JSON, a piece at a time.
+
+CSV by RFC 4180: a comment line would be a row to its readers, so the manifest stands beside it. A
+cell that a spreadsheet would take for a formula begins with an apostrophe; quoting alone does not help.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from delegation.canonical import Json
+from delegation.export.manifest import Manifest
+from delegation.export.table import Cell, Table
+from delegation.graph.names import clean
+
+MAX_CELL: Final = 4096  # characters
+# The wide ones too: some spreadsheets take them for the narrow ones.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def csv_rows(table: Table, entries: Iterable[Any]) -> Iterator[str]:
+    """Yield a table as CSV, its header first, a line at a time."""
+    yield _line(table.columns)
+    for entry in entries:
+        yield _line([_cell(cell) for cell in table.row(entry)])
+
+
+def json_rows(table: Table, entries: Iterable[Any], manifest: Manifest) -> Iterator[str]:
+    """Yield a table as one JSON object: `export`, and `rows` as objects by column."""
+    return listed(
+        "rows",
+        (dict(zip(table.columns, table.row(entry), strict=True)) for entry in entries),
+        manifest,
+    )
+
+
+def listed(name: str, items: Iterable[Any], manifest: Manifest) -> Iterator[str]:
+    """Yield one JSON object: `export` with the manifest, and the items under a name, one a line."""
+    yield f'{{"export":{_dumped(manifest.to_json())},\n"{name}":['
+    comma = "\n"
+    for item in items:
+        yield comma + _dumped(cleaned(item))
+        comma = ",\n"
+    yield "\n]}\n"
+
+
+def cleaned(value: Any) -> Json:
+    """Return JSON whose texts, names of members too, every reader can show."""
+    if isinstance(value, str):
+        return clean(value, MAX_CELL)
+    if isinstance(value, dict):
+        return {clean(str(name), MAX_CELL): cleaned(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(item) for item in value]
+    plain: Json = value
+    return plain
+
+
+def _dumped(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, int):
+        return str(cell)
+    # Of the text as it was sent: cleaning could take away what hides the sign.
+    text = clean(cell, MAX_CELL)
+    return f"'{text}" if text.startswith(_FORMULA) or cell.startswith(_FORMULA) else text
+
+
+def _line(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()
