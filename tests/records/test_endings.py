@@ -55,6 +55,7 @@ def test_a_change_tells_the_last_call_it_left_and_what_it_refused(world: World, 
     assert world.tracker.ending(back.epoch).change.act == "resume"
     assert world.tracker.suspensions() == []
     assert world.check(first, "a")
+    assert world.tracker.ending(done.epoch).last_allowance == told.last_allowance, "not a later one"
 
 
 def test_what_revoking_would_end_is_what_it_ends(world: World) -> None:
