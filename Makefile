@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
-.PHONY: help demo serve test bench soak lint format setup clean
+.PHONY: help demo serve test bench soak screens lint format setup clean
 .DEFAULT_GOAL := help
 
 # The public vectors and recorded runs, when they stand beside the checkout.
@@ -16,6 +16,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make bench  measure what docs/performance.md shows (QUICK=1: a minute or two, nothing saved)"
 	@echo "make soak   fail over three PostgreSQL, kill a replica, load for an hour (Debian, root)"
+	@echo "make screens  take the pictures of docs/reviewer-guide.md anew (Chromium)"
 	@echo "make lint   run ruff, mypy and the import contracts"
 
 setup:
@@ -40,6 +41,10 @@ bench: setup
 soak: setup
 	@bash .ci/system.sh soak
 	@PYTHONPATH=tests $(PYTHON) -m soak
+
+screens: setup
+	@bash .ci/system.sh
+	@PYTHONPATH=tests $(PYTHON) -m screens
 
 lint: setup
 	@$(PYTHON) -m ruff check .

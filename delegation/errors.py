@@ -247,7 +247,8 @@ class ClockError(StoreUnavailableError):
     def __init__(self) -> None:
         super().__init__(
             "The service's clock stands where proofs that were used could look fresh again.",
-            remedy="Set the clock right; `delegation doctor` shows both times.",
+            remedy="Set the clock right (`delegation doctor` shows both times). If the log stopped "
+            "when the service started, wait 65 seconds: `delegation log status` says why.",
         )
 
 

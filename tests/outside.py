@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 from delegation import Access, HolderKey, Token
 from delegation.client import AsyncClient
@@ -15,6 +20,51 @@ from delegation.integrations.boottime import boottime
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
 from delegation.judge.outside import LocalDecision
+
+_ROOT = Path(__file__).parents[1]
+BOUND = 1.0
+SEED = bytes(range(32))
+
+
+class Outside:
+    """One verifier process and what it said so far."""
+
+    def __init__(self, told: dict[str, str]) -> None:
+        env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, json.dumps(told)],
+            stdout=subprocess.PIPE, env=env, text=True,
+        )  # fmt: skip
+        self.said: list[dict] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+    def wait_for(self, wanted, what: str) -> None:
+        """Wait until it said something of the kind, in bounded time."""
+        for _ in range(600):
+            if any(wanted(one) for one in list(self.said)):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"never said: {what}; {self.said[-3:]}")
+
+    def acted(self) -> list[float]:
+        """Return the instants at which it acted on an allowance."""
+        return [one["acted"] for one in list(self.said) if one["acted"] is not None]
+
+    def end(self) -> None:
+        """End this process, and no other."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        self._reader.join(10)
+        self.process.stdout.close()
 
 
 async def run(told: dict) -> None:

@@ -95,6 +95,32 @@ class Server:
             "start",
         )
 
+    def follow(self) -> Server:
+        """Start another server that follows this one; from then on each COMMIT here waits for it."""
+        found = object.__new__(Server)
+        found._bin, found._user, found._names = self._bin, self._user, 0
+        found.folder = Path(tempfile.mkdtemp(prefix="delegation-pg-"))
+        found._home = found.folder / "home"
+        found._home.mkdir()
+        if os.geteuid() == 0:
+            found.folder.chmod(0o755)
+            shutil.chown(found._home, "nobody")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            found.port = probe.getsockname()[1]
+        source = f"host=127.0.0.1 port={self.port} user=postgres"
+        found._run(
+            "pg_basebackup", "-D", found._home / "data", "-R", "-X", "stream", "-c", "fast", "-d", source, "--no-sync",
+        )  # fmt: skip
+        found.start()
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.execute("SELECT pg_reload_conf()")
+        return found
+
+    def promote(self) -> None:
+        """Make a server that follows another one take writes; the other one does not hear of it."""
+        self._run("pg_ctl", "-D", self._home / "data", "-w", "promote")
+
     def stop(self, mode: str = "immediate") -> None:
         """Stop it: `immediate` is a crash, `fast` disconnects everybody."""
         self._run("pg_ctl", "-D", self._home / "data", "-w", "-m", mode, "stop", check=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ROUTES = [
-    ("GET", "/v1/tasks/x/map.json", {"operator", "reviewer"}),
+    ("GET", "/v1/tasks/x/map.json", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/children", {"operator", "reviewer"}),
     ("POST", "/v1/tasks", {"operator"}), ("GET", "/v1/tasks", {"operator", "reviewer"}), ("GET", "/v1/tasks/x", {"operator", "reviewer"}),
     ("POST", "/v1/tasks/x/close", {"operator"}), ("GET", "/v1/tasks/x/lineage", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/graph.svg", {"operator", "reviewer"}),
     ("POST", "/v1/agents", {"operator"}), ("GET", "/v1/agents", {"operator", "reviewer"}), ("POST", "/v1/tools", {"operator"}),

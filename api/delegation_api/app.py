@@ -39,7 +39,7 @@ from delegation_api.pages import links as page_links
 from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
-from delegation_api.paging import refuse_unknown_query
+from delegation_api.paging import refuse_odd_request
 from delegation_api.route_table import load_routes
 from delegation_api.routers import (
     approvals,
@@ -109,7 +109,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         questions,
         exports,
     ):
-        app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
+        app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     for part in (
         assets,
         login,
@@ -132,7 +132,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         page_log,
         theme,
     ):
-        app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
+        app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app

@@ -19,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from delegation.embedded import Tracker
+from delegation.errors import StoreUnavailableError
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"  # where several workers add up their counts
@@ -49,6 +50,8 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_WriterCollector(tracker))
+        self._store = _StoreCollector(tracker)
+        self._registry.register(self._store)
 
         self._series: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
@@ -67,6 +70,7 @@ class Metrics:
             return generate_latest(self._registry)
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it ships none
+        shared.register(self._store)  # of the store, whichever worker is asked
         return generate_latest(shared)
 
 
@@ -94,3 +98,36 @@ class _WriterCollector(Collector):
             waiting,
             *(CounterMetricFamily(f"delegation_writer_{n}", h, v) for n, h, v in counts),
         ]
+
+
+class _StoreCollector(Collector):
+    """What the store says of its log and of people, asked when Prometheus asks.
+
+    A store that does not answer leaves these out: the rest of the page must still be read then.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: to register it must not ask the store."""
+        return []
+
+    def collect(self) -> list[Metric]:
+        """Return the metrics of this moment."""
+        try:
+            log, waiting = self._tracker.log_status(), self._tracker.waiting_approvals()
+        except StoreUnavailableError:
+            return []
+        age = max(0, self._tracker.now() - log.signed_at) if log.signed_at else 0
+        gauges = (
+            ("log_entries", "Entries of the log that have a place.", log.size),
+            ("log_signed_entries", "Entries under the newest checkpoint.", log.signed),
+            ("log_waiting", "Records that have no place in the log yet.", log.waiting),
+            ("log_checkpoint_age_seconds", "Seconds since the newest checkpoint; 0 without one.",
+             age),
+            ("log_stopped", "1 when the log is stopped and nothing is signed.",
+             int(bool(log.stopped))),
+            ("approvals_waiting", "Requests for approval that wait for people.", waiting),
+        )  # fmt: skip
+        return [GaugeMetricFamily(f"delegation_{n}", h, v) for n, h, v in gauges]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Final, TypeVar
@@ -9,8 +10,10 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Query, Request
 from fastapi.dependencies.models import Dependant
 
-from delegation.errors import MalformedError
+from delegation.errors import MalformedError, NotFoundError
 
+MAX_IN_PATH: Final = 1024  # characters: names have 128, fingerprints and ids fewer
+_UNTOLD: Final = re.compile("[\x00\ud800-\udfff]")
 MAX_PAGE: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 After = Annotated[int, Query(ge=0, le=2**53)]
@@ -26,14 +29,20 @@ def following(page: Sequence[_Entry], limit: int, mark: Callable[[_Entry], _Mark
     return mark(page[-1]) if len(page) == limit else None
 
 
-async def refuse_unknown_query(request: Request) -> None:
-    """Refuse a parameter that the endpoint does not declare, or that comes twice.
+async def refuse_odd_request(request: Request) -> None:
+    """Refuse a parameter that the endpoint does not declare, that comes twice, or that is no text.
 
-    A filter that is spelled wrong would otherwise filter nothing, and its answer be believed.
+    A filter that is spelled wrong would otherwise filter nothing, and its answer be believed. A NUL
+    or half a surrogate pair is in nothing that was ever recorded, and PostgreSQL does not even read
+    it: asked for, it would look like a database that is gone.
 
     Raises:
-        MalformedError: There is one.
+        NotFoundError: The path names what cannot be recorded.
+        MalformedError: The query is of another form.
     """
+    for name, value in request.path_params.items():
+        if isinstance(value, str) and (len(value) > MAX_IN_PATH or _UNTOLD.search(value)):
+            raise NotFoundError(name, "of that form")
     route = request.scope.get("route")
     dependant = getattr(route, "dependant", None)
     known = set() if dependant is None else set(_declared(dependant))
@@ -41,6 +50,9 @@ async def refuse_unknown_query(request: Request) -> None:
     if sent.keys() - known or any(count > 1 for count in sent.values()):
         wanted = ", ".join(sorted(known)) or "none"
         raise MalformedError("The query", wanted=f"made of these parameters, each once: {wanted}")
+    for name, value in request.query_params.items():
+        if _UNTOLD.search(value):
+            raise MalformedError(name, wanted="text without NUL and without half a surrogate pair")
 
 
 def _declared(dependant: Dependant) -> Iterator[str]:

@@ -16,6 +16,7 @@ from delegation.embedded import Tracker, store_url
 from delegation.judge.limits import DEFAULTS
 from delegation_api import logs
 from delegation_api.app import create_service
+from delegation_api.pages.shell import prepare
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -56,6 +57,7 @@ class Process:
         while True:
             message: Message = await receive()
             if message["type"] == "lifespan.startup":
+                prepare()
                 # What stands now stands for ever: a full collection need not walk it each time, or
                 # whoever asks meanwhile waits for that.
                 gc.collect()

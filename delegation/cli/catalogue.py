@@ -74,6 +74,39 @@ def show(
         )
 
 
+@app.command("label")
+def label(
+    pattern: Annotated[str, typer.Argument(help="Of resources' names, such as db:crm/**.")],
+    labels: Annotated[list[str], typer.Argument(help="Labels that calls on them bring along.")],
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Declare labels of resources; a later declaration of the same pattern replaces them."""
+    with opened(store, url) as place:
+        revision = place.label_resources(pattern, labels)
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        say(f"{pattern}: {', '.join(labels)}; revision {revision}")
+
+
+@app.command("labels")
+def list_labels(
+    *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List the newest labels of each pattern of resources."""
+    with opened(store, url) as place:
+        found = place.catalogue().resources
+    newest = [found[pattern][-1] for pattern in sorted(found)]
+    if as_json:
+        print_json([{"revision": number, **entry.to_json()} for number, entry in newest])
+        return
+    rows = [(entry.pattern.text, ", ".join(entry.labels), number) for number, entry in newest]
+    print_table("Labels of resources", ("pattern", "labels", "revision"), rows)
+
+
 @app.command("import")
 def import_tools(
     source: Annotated[str, typer.Argument(help="File, or - for standard input.")],

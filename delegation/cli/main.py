@@ -9,12 +9,15 @@ import typer
 
 from delegation import __version__
 from delegation.cli import (
+    agents,
     approvals,
     catalogue,
+    child_tasks,
     doctor,
     export,
     guardrails,
     keys,
+    links,
     log,
     login,
     reconcile,
@@ -51,6 +54,10 @@ app.command("suspend")(standing.suspend)
 app.command("resume")(standing.resume)
 app.command("freeze")(standing.freeze)
 app.command("unfreeze")(standing.unfreeze)
+app.command("renew")(links.renew)
+app.command("last-use")(links.last_use)
+app.add_typer(agents.app, name="agents", help="Registered agents: listed, added, their keys.")
+app.add_typer(child_tasks.app, name="child-tasks", help="Tasks that agents open under links.")
 app.add_typer(approvals.app, name="approvals", help="Calls that wait for people's consent.")
 app.command("login-link")(login.login_link)
 app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be allowed to call.")

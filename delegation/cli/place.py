@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.canonical import Json
@@ -16,6 +17,7 @@ from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
 from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
+from delegation.identity.principal import PublicKey
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
@@ -27,48 +29,68 @@ from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
 from delegation.lineage.selection import Selection
 from delegation.lineage.tightening import TightenKind
+from delegation.lineage.usage import LastUse
 from delegation.messages.values import link_json, payload_json
-from delegation.tracker.work import ApiKey, DecisionDetail, Role
+from delegation.tokens.token import Token
+from delegation.tracker.open_child import Opening
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Role
 
 
-class Place(Protocol):
-    """What commands ask; the methods of `Tracker` and `Client`, with one form of answer."""
+@dataclass(frozen=True, slots=True)
+class Place(ABC):
+    """What commands ask. `Tracker` and `Client` have the same methods; what differs is abstract.
+
+    Args:
+        on: The store with its ring in this process, or the service.
+    """
+
+    on: Tracker | Client
 
     def tasks(self, limit: int) -> Sequence[TaskEntry]:
         """Return tasks, newest first."""
+        return self.on.tasks(limit=limit)
 
-    def lineage(self, task: str) -> Lineage:
-        """Return a task's links and decisions."""
+    def child_tasks(self, task: str) -> Sequence[TaskEntry]:
+        """Return the tasks that agents opened below a task."""
+        return self.on.child_tasks(task)
+
+    def open_child_task(self, token: str, proof: str, opening: Opening) -> tuple[TaskEntry, Token]:
+        """Open a task under a holder's link."""
+        return self.on.open_child_task(token, proof, opening)
 
     def link(self, link: str) -> LinkEntry:
         """Return a recorded link."""
-
-    def inspect(self, token: str) -> dict[str, Any]:
-        """Return what a token says, as `POST /v1/inspect` answers it."""
-
-    def check(self, token: str, proof: str | None, access: Json) -> Decision:
-        """Decide one call and record it."""
+        return self.on.link(link)
 
     def decision(self, decision: str) -> DecisionDetail:
         """Return one decision with everything that was kept of it."""
-
-    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        """End something and all below it, for good."""
-
-    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        """End something and all below it until it is resumed."""
-
-    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
-        """End a suspension."""
-
-    def freeze(self, reason: str, *, wait: bool) -> Freeze:
-        """Suspend everything."""
+        return self.on.decision(decision)
 
     def preview(self, kind: str, subject: str) -> Preview:
         """Return what would end with something, and what would go on."""
+        return self.on.preview(cast("SubjectKind", kind), subject)
+
+    def renew(self, link: str, lasts: int | None, token_format: str) -> Token:
+        """Have a root issued in place of an earlier one."""
+        return self.on.renew(link, lasts=lasts, format=token_format)
+
+    def last_use(self, kind: str, subject: str) -> LastUse:
+        """Return the newest call of a link, an agent or a key."""
+        return self.on.last_use(cast("SubjectKind", kind), subject)
+
+    def agents(self) -> Sequence[Agent]:
+        """Return all registered agents."""
+        return self.on.agents()
+
+    def add_agent(
+        self, name: str, owner: str, keys: Sequence[PublicKey], recertify_by: int | None
+    ) -> Agent:
+        """Register an agent, or vouch for it again."""
+        return self.on.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by)
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys."""
+        return self.on.api_keys()
 
     def create_api_key(
         self,
@@ -80,66 +102,118 @@ class Place(Protocol):
         approves_as: Sequence[str] = (),
     ) -> str:
         """Make an API key and return its secret."""
+        named = cast("Role", role)
+        return self.on.create_api_key(
+            name, named, audiences, person=person, approves_as=approves_as
+        )
 
     def revoke_api_key(self, name: str) -> None:
         """Withdraw an API key."""
+        self.on.revoke_api_key(name)
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
+        return self.on.catalogue()
 
     def add_tool(self, tool: Tool) -> int:
         """Record a definition and return the catalogue's revision."""
+        return self.on.add_tool(tool)
 
-    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
-        """Return what becomes of guardrails, as `POST /v1/guardrails` answers it."""
-
-    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
-        """Return proposals of narrower grants, as `POST /v1/tighten` answers it."""
+    def label_resources(self, pattern: str, labels: Sequence[str]) -> int:
+        """Declare labels of resources and return the catalogue's revision."""
+        return self.on.label_resources(pattern, labels)
 
     def approvals(
         self, state: ApprovalState | None, after: int, limit: int
     ) -> Sequence[ApprovalEntry | ApprovalStatus]:
         """Return requests for approval in the order they were opened."""
+        return self.on.approvals(state=state, after=after, limit=limit)
 
     def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
         """Return a request; a service's key sees only how it stands."""
+        return self.on.approval(request)
 
     def export(self, asked: Selection) -> Exported:
         """Return a view as a file."""
+        return self.on.export(asked.view, asked.form, **asked.given)
 
     def ask_export(self, asked: Selection) -> ExportJob:
         """Have a view made into a file beside the caller."""
+        given: dict[str, Any] = {**asked.given}
+        return self.on.ask_export(asked.view, asked.form, **given)
 
     def export_job(self, job: str) -> ExportJob:
         """Return how far one's own job is."""
+        return self.on.export_job(job)
 
     def export_file(self, job: str) -> Exported:
         """Return the file of one's own finished job."""
+        return self.on.export_file(job)
 
     def cancel_export(self, job: str) -> ExportJob:
         """End one's own job, and forget its file."""
+        return self.on.cancel_export(job)
 
+    # What a store is told and a service knows: who asks.
+
+    @abstractmethod
+    def lineage(self, task: str) -> Lineage:
+        """Return a task's links and decisions."""
+
+    @abstractmethod
+    def inspect(self, token: str) -> dict[str, Any]:
+        """Return what a token says, as `POST /v1/inspect` answers it."""
+
+    @abstractmethod
+    def check(self, token: str, proof: str | None, access: Json) -> Decision:
+        """Decide one call and record it."""
+
+    @abstractmethod
+    def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        """End something and all below it, for good."""
+
+    @abstractmethod
+    def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
+        """End something and all below it until it is resumed."""
+
+    @abstractmethod
+    def resume(self, kind: str, subject: str, reason: str) -> Revocation:
+        """End a suspension."""
+
+    @abstractmethod
+    def freeze(self, reason: str, *, wait: bool) -> Freeze:
+        """Suspend everything."""
+
+    @abstractmethod
+    def rotate_key(
+        self, name: str, old: PublicKey, new: PublicKey, effective_at: int | None
+    ) -> Revocation:
+        """Register an agent's new key and revoke its old one."""
+
+    @abstractmethod
+    def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
+        """Return what becomes of guardrails, as `POST /v1/guardrails` answers it."""
+
+    @abstractmethod
+    def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
+        """Return proposals of narrower grants, as `POST /v1/tighten` answers it."""
+
+    @abstractmethod
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         """Grant or refuse a request, as the person whose API key this is."""
 
 
 @dataclass(frozen=True, slots=True)
-class OnStore:
+class OnStore(Place):
     """A store and its ring, in this process."""
 
-    tracker: Tracker
-
-    def tasks(self, limit: int) -> Sequence[TaskEntry]:
-        return self.tracker.tasks(limit=limit)
+    on: Tracker
 
     def lineage(self, task: str) -> Lineage:
-        return self.tracker.lineage(task).entry
-
-    def link(self, link: str) -> LinkEntry:
-        return self.tracker.link(link)
+        return self.on.lineage(task).entry
 
     def inspect(self, token: str) -> dict[str, Any]:
-        found = self.tracker.inspect(token)
+        found = self.on.inspect(token)
         return {
             "format": found.token_format,
             "links": [payload_json(link) for link in found.links],
@@ -148,190 +222,85 @@ class OnStore:
         }
 
     def check(self, token: str, proof: str | None, access: Json) -> Decision:
-        return self.tracker.check(token, proof, access, client="command line")
-
-    def decision(self, decision: str) -> DecisionDetail:
-        return self.tracker.decision(decision)
+        return self.on.check(token, proof, access, client="command line")
 
     def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
         named = cast("SubjectKind", kind)
-        return self.tracker.revoke(named, subject, by=_by(), reason=reason, wait=wait)
+        return self.on.revoke(named, subject, by=_by(), reason=reason, wait=wait)
 
     def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
         named = cast("SubjectKind", kind)
-        return self.tracker.suspend(named, subject, by=_by(), reason=reason, wait=wait)
+        return self.on.suspend(named, subject, by=_by(), reason=reason, wait=wait)
 
     def resume(self, kind: str, subject: str, reason: str) -> Revocation:
-        return self.tracker.resume(cast("SubjectKind", kind), subject, by=_by(), reason=reason)
+        return self.on.resume(cast("SubjectKind", kind), subject, by=_by(), reason=reason)
 
     def freeze(self, reason: str, *, wait: bool) -> Freeze:
-        return self.tracker.freeze(by=_by(), reason=reason, wait=wait)
+        return self.on.freeze(by=_by(), reason=reason, wait=wait)
 
-    def preview(self, kind: str, subject: str) -> Preview:
-        return self.tracker.preview(cast("SubjectKind", kind), subject)
-
-    def api_keys(self) -> Sequence[ApiKey]:
-        return self.tracker.api_keys()
-
-    def create_api_key(
-        self,
-        name: str,
-        role: str,
-        audiences: Sequence[str],
-        *,
-        person: str = "",
-        approves_as: Sequence[str] = (),
-    ) -> str:
-        return self.tracker.create_api_key(
-            name, cast("Role", role), audiences, person=person, approves_as=approves_as
-        )
-
-    def revoke_api_key(self, name: str) -> None:
-        self.tracker.revoke_api_key(name)
-
-    def catalogue(self) -> Catalogue:
-        return self.tracker.catalogue()
-
-    def add_tool(self, tool: Tool) -> int:
-        return self.tracker.add_tool(tool)
+    def rotate_key(
+        self, name: str, old: PublicKey, new: PublicKey, effective_at: int | None
+    ) -> Revocation:
+        return self.on.rotate_key(name, old=old, new=new, by=_by(), effective_at=effective_at)
 
     def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
-        return assessment_json(self.tracker.assert_guardrails(rules, task=task, ended=ended))
+        return assessment_json(self.on.assert_guardrails(rules, task=task, ended=ended))
 
     def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
-        return [tightening_json(one) for one in self.tracker.tighten(kind, subject, **asked)]
-
-    def approvals(
-        self, state: ApprovalState | None, after: int, limit: int
-    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
-        return self.tracker.approvals(state=state, after=after, limit=limit)
-
-    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
-        return self.tracker.approval(request)
-
-    def export(self, asked: Selection) -> Exported:
-        return self.tracker.export(asked.view, asked.form, **asked.given)
-
-    def ask_export(self, asked: Selection) -> ExportJob:
-        given: dict[str, Any] = {**asked.given}
-        return self.tracker.ask_export(asked.view, asked.form, **given)
-
-    def export_job(self, job: str) -> ExportJob:
-        return self.tracker.export_job(job)
-
-    def export_file(self, job: str) -> Exported:
-        return self.tracker.export_file(job)
-
-    def cancel_export(self, job: str) -> ExportJob:
-        return self.tracker.cancel_export(job)
+        return [tightening_json(one) for one in self.on.tighten(kind, subject, **asked)]
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # Whoever holds the store is no approver yet: the person's own key says who answers.
-        by = self.tracker.authenticate(secret)
+        by = self.on.authenticate(secret)
         if by is None:
             raise UnauthenticatedError(
                 "There is no such API key.", remedy="Set DELEGATION_API_KEY to an approver's key."
             )
-        deeds = {"grant": self.tracker.grant_approval, "refuse": self.tracker.refuse_approval}
+        deeds = {"grant": self.on.grant_approval, "refuse": self.on.refuse_approval}
         return deeds[verdict](request, by=by, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
-class AtService:
+class AtService(Place):
     """A running service, called with the API key of the environment."""
 
-    client: Client
-
-    def tasks(self, limit: int) -> Sequence[TaskEntry]:
-        return self.client.tasks(limit=limit)
+    on: Client
 
     def lineage(self, task: str) -> Lineage:
-        return self.client.lineage(task)
-
-    def link(self, link: str) -> LinkEntry:
-        return self.client.link(link)
+        return self.on.lineage(task)
 
     def inspect(self, token: str) -> dict[str, Any]:
-        return as_written(self.client.inspect(token))
+        return as_written(self.on.inspect(token))
 
     def check(self, token: str, proof: str | None, access: Json) -> Decision:
-        return self.client.check(token, proof, access)
-
-    def decision(self, decision: str) -> DecisionDetail:
-        return self.client.decision(decision)
+        return self.on.check(token, proof, access)
 
     def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        return self.client.revoke(kind, subject, reason=reason, wait=wait)
+        return self.on.revoke(kind, subject, reason=reason, wait=wait)
 
     def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        return self.client.suspend(kind, subject, reason=reason, wait=wait)
+        return self.on.suspend(kind, subject, reason=reason, wait=wait)
 
     def resume(self, kind: str, subject: str, reason: str) -> Revocation:
-        return self.client.resume(kind, subject, reason=reason)
+        return self.on.resume(kind, subject, reason=reason)
 
     def freeze(self, reason: str, *, wait: bool) -> Freeze:
-        return self.client.freeze(reason=reason, wait=wait)
+        return self.on.freeze(reason=reason, wait=wait)
 
-    def preview(self, kind: str, subject: str) -> Preview:
-        return self.client.preview(kind, subject)
-
-    def api_keys(self) -> Sequence[ApiKey]:
-        return self.client.api_keys()
-
-    def create_api_key(
-        self,
-        name: str,
-        role: str,
-        audiences: Sequence[str],
-        *,
-        person: str = "",
-        approves_as: Sequence[str] = (),
-    ) -> str:
-        return self.client.create_api_key(
-            name, role, audiences, person=person, approves_as=approves_as
-        )
-
-    def revoke_api_key(self, name: str) -> None:
-        self.client.revoke_api_key(name)
-
-    def catalogue(self) -> Catalogue:
-        return self.client.catalogue()
-
-    def add_tool(self, tool: Tool) -> int:
-        return self.client.add_tool(tool)
+    def rotate_key(
+        self, name: str, old: PublicKey, new: PublicKey, effective_at: int | None
+    ) -> Revocation:
+        return self.on.rotate_key(name, old=old, new=new, effective_at=effective_at)
 
     def assert_guardrails(self, rules: str, task: str | None, *, ended: bool) -> dict[str, Any]:
-        return self.client.assert_guardrails(rules, task=task, ended=ended)
+        return self.on.assert_guardrails(rules, task=task, ended=ended)
 
     def tighten(self, kind: TightenKind, subject: str, **asked: Any) -> Sequence[dict[str, Any]]:
-        return self.client.tighten(kind, subject, **asked)
-
-    def approvals(
-        self, state: ApprovalState | None, after: int, limit: int
-    ) -> Sequence[ApprovalEntry | ApprovalStatus]:
-        return self.client.approvals(state=state, after=after, limit=limit)
-
-    def approval(self, request: str) -> ApprovalEntry | ApprovalStatus:
-        return self.client.approval(request)
-
-    def export(self, asked: Selection) -> Exported:
-        return self.client.export(asked.view, asked.form, **asked.given)
-
-    def ask_export(self, asked: Selection) -> ExportJob:
-        return self.client.ask_export(asked.view, asked.form, **asked.given)
-
-    def export_job(self, job: str) -> ExportJob:
-        return self.client.export_job(job)
-
-    def export_file(self, job: str) -> Exported:
-        return self.client.export_file(job)
-
-    def cancel_export(self, job: str) -> ExportJob:
-        return self.client.cancel_export(job)
+        return self.on.tighten(kind, subject, **asked)
 
     def answer(self, request: str, verdict: Verdict, reason: str, secret: str) -> ApprovalEntry:
         # The client sends the same key from the environment.
-        deeds = {"grant": self.client.grant_approval, "refuse": self.client.refuse_approval}
+        deeds = {"grant": self.on.grant_approval, "refuse": self.on.refuse_approval}
         return deeds[verdict](request, reason=reason)
 
 

@@ -39,7 +39,7 @@ def reconcile(
         fail("The log cannot be read.", "Name a readable file, or -.", code="malformed")
     # A store, always: a log of any length is not sent to a service.
     with source as lines, opened(store or default_store()) as place:
-        tracker = cast("OnStore", place).tracker
+        tracker = cast("OnStore", place).on
         try:
             found = tracker.reconcile(lines, skew=skew, since=since, until=until)
         except OSError:

@@ -137,7 +137,7 @@ def opened_store(store: str | None, *, log_dir: Path | None = None) -> Iterator[
         # A new ring would have another issuer, and no token issued so far would verify.
         fail(
             f"There is no key ring at {ring}.",
-            "Run `delegation serve` once, put the ring back, or set DELEGATION_RING.",
+            "Put the ring back, or set DELEGATION_RING.",
             code="key_file",
         )
     with Tracker.open(

@@ -40,9 +40,8 @@ def revoke(
     with opened(store, url) as place:
         if preview:
             _show(place.preview(kind, subject), as_json=as_json)
-            return
-        done = place.revoke(kind, subject, reason, wait=wait)
-    _say(done, "revoked", as_json=as_json)
+        else:
+            _say(place.revoke(kind, subject, reason, wait=wait), "revoked", as_json=as_json)
 
 
 def suspend(
@@ -60,9 +59,8 @@ def suspend(
     with opened(store, url) as place:
         if preview:
             _show(place.preview(kind, subject), as_json=as_json)
-            return
-        done = place.suspend(kind, subject, reason, wait=wait)
-    _say(done, "suspended", as_json=as_json)
+        else:
+            _say(place.suspend(kind, subject, reason, wait=wait), "suspended", as_json=as_json)
 
 
 def resume(
@@ -76,8 +74,7 @@ def resume(
 ) -> None:
     """End a suspension."""
     with opened(store, url) as place:
-        done = place.resume(kind, subject, reason)
-    _say(done, "resumed", as_json=as_json)
+        _say(place.resume(kind, subject, reason), "resumed", as_json=as_json)
 
 
 def freeze(
@@ -116,8 +113,7 @@ def unfreeze(
 ) -> None:
     """End a freeze."""
     with opened(store, url) as place:
-        done = place.resume(*EVERYTHING, reason)
-    _say(done, "resumed", as_json=as_json)
+        _say(place.resume(*EVERYTHING, reason), "resumed", as_json=as_json)
 
 
 def _say(done: Revocation, word: str, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.tokens.token import Token
 from delegation.tracker.report import ReportResult
@@ -102,6 +103,10 @@ class Standing(ABC):
         """Have a root issued in place of an earlier one; the answer is verified."""
         text = self._run(standing_calls.renew(root, lasts=lasts, token_format=format))
         return Token.read(text, self.public_ring())
+
+    def renewal(self, link: LinkId | str) -> Renewal:
+        """Return which link a link was made in place of, and which were made in its own."""
+        return self._run(standing_calls.renewal(link))
 
     def ending(self, epoch: int) -> Ending:
         """Return what came of the change with this number: last allowance, who has confirmed."""
@@ -232,6 +237,10 @@ class AsyncStanding(ABC):
         """Have a root issued in place of an earlier one; the answer is verified."""
         text = await self._run(standing_calls.renew(root, lasts=lasts, token_format=format))
         return Token.read(text, await self.public_ring())
+
+    async def renewal(self, link: LinkId | str) -> Renewal:
+        """Return which link a link was made in place of, and which were made in its own."""
+        return await self._run(standing_calls.renewal(link))
 
     async def ending(self, epoch: int) -> Ending:
         """Return what came of the change with this number: last allowance, who has confirmed."""

@@ -18,6 +18,7 @@ from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.messages.standing import (
     read_change,
@@ -26,6 +27,7 @@ from delegation.messages.standing import (
     read_freeze,
     read_last_use,
     read_preview,
+    read_renewal,
     read_standing,
 )
 from delegation.tokens.token import Token
@@ -143,6 +145,11 @@ def renew(root: LinkId | str, *, lasts: int | None = None, token_format: str) ->
     """Have a root issued in place of an earlier one; verified by whoever reads the token."""
     body = {"lasts": lasts, "format": token_format}
     return Call("POST", f"/v1/links/{part(root)}/renew", lambda a: str(a["token"]), body)
+
+
+def renewal(link: LinkId | str) -> Call[Renewal]:
+    """Return which link a link was made in place of, and which were made in its own."""
+    return Call("GET", f"/v1/links/{part(link)}", read_renewal, is_repeatable=True)
 
 
 def feed(*, after: int = 0, limit: int = 100, wait: float = 0) -> Call[Feed]:

@@ -56,6 +56,19 @@ def task(task: TaskId | str) -> Call[TaskEntry]:
     return Call("GET", f"/v1/tasks/{part(task)}", read_task, is_repeatable=True)
 
 
+def child_tasks(
+    task: TaskEntry | TaskId | str, *, at: int | None = None
+) -> Call[Sequence[TaskEntry]]:
+    """Return the tasks that agents opened below a task."""
+    return Call(
+        "GET",
+        f"/v1/tasks/{part(task_of(task))}/children",
+        lambda a: tuple(map(read_task, a["tasks"])),
+        query={"at": at},
+        is_repeatable=True,
+    )
+
+
 def tasks(
     *,
     owner: str | None = None,

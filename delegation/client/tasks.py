@@ -63,6 +63,12 @@ class Tasks:
         """Return a task."""
         return self._run(task_calls.task(task))
 
+    def child_tasks(
+        self, task: TaskEntry | TaskId | str, *, at: int | None = None
+    ) -> Sequence[TaskEntry]:
+        """Return the tasks that agents opened below a task, parents before children."""
+        return self._run(task_calls.child_tasks(task, at=at))
+
     def tasks(
         self,
         *,
@@ -125,6 +131,12 @@ class AsyncTasks:
     async def task(self, task: TaskId | str) -> TaskEntry:
         """Return a task."""
         return await self._run(task_calls.task(task))
+
+    async def child_tasks(
+        self, task: TaskEntry | TaskId | str, *, at: int | None = None
+    ) -> Sequence[TaskEntry]:
+        """Return the tasks that agents opened below a task, parents before children."""
+        return await self._run(task_calls.child_tasks(task, at=at))
 
     async def tasks(
         self,

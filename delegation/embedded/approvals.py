@@ -44,6 +44,11 @@ class Approvals(Review):
         self._desk = desk
         self._listeners: list[Listener] = []
 
+    def waiting_approvals(self) -> int:
+        """Return how many requests wait for people."""
+        with self._store.read() as reader:
+            return reader.waiting_approvals(at=self._clock())
+
     def approval(
         self, request: str, *, wait: float = 0, audiences: Sequence[str] | None = None
     ) -> ApprovalEntry:

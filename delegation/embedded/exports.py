@@ -10,7 +10,7 @@ from typing import Any, Final
 from delegation.canonical import b64u
 from delegation.embedded.export_runner import ExportRunner
 from delegation.embedded.review import Review
-from delegation.errors import ExportTooLargeError, NotFoundError
+from delegation.errors import ExportStoppedError, ExportTooLargeError, NotFoundError
 from delegation.export.exported import Exported
 from delegation.export.manifest import Manifest
 from delegation.export.writer import manifest_of, written
@@ -95,9 +95,13 @@ class Exports(Review, ABC):
         Raises:
             NotFoundError: There is none of this id, or it is another's.
             ConflictError: It is not done.
+            ExportStoppedError: What is kept is not what was made.
         """
         found, data = export_jobs.fetched(self._store, job, caller=by, at=self._clock())
-        return Exported(Manifest.from_json(found.manifest or {}), found.digest, data)
+        made = Exported(Manifest.from_json(found.manifest or {}), found.digest, data)
+        if not made.is_intact:
+            raise ExportStoppedError("The file is damaged.", remedy="Ask for the export again.")
+        return made
 
     def end_exports(self) -> None:
         """Stop what this process still makes."""

@@ -75,8 +75,20 @@ class Review:
                 TaskFilter(owner, is_open), after=after, limit=limit, at=self._clock()
             )
 
+    def child_tasks(
+        self, task: TaskEntry | TaskId | str, *, at: int | None = None
+    ) -> Sequence[TaskEntry]:
+        """Return the tasks that agents opened below a task, parents before children.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        with self._store.read() as reader:
+            found("task", task_id(task), reader.task(task_id(task), at=self._clock()))
+            return reader.child_tasks(task_id(task), **self._seen(at))
+
     def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
-        """Return a task's links and decisions, ready to be drawn.
+        """Return a task's links and decisions with those of the tasks below it, ready to be drawn.
 
         Raises:
             NotFoundError: There is no such task, or there was none then.
@@ -109,17 +121,21 @@ class Review:
             return found("task", task_id(task), reader.outline(task_id(task), **self._seen(at)))
 
     def news(self, task: TaskId | str, *, after: Cursor | None, limit: int = PAGE) -> News:
-        """Return what is new of a task since then; nothing but the newest cursor without one."""
+        """Return what was recorded of a task, and of those below it, since then.
+
+        Nothing but the newest cursor without one.
+        """
         name = TaskId(task)
         with self._store.read() as reader:
             newest = self._cursor(reader)
             if after is None:
                 return News(newest)
-            made = DecisionFilter(task=name)
+            added = reader.links_after(name, after.link, limit=limit)
+            made = reader.decisions_after(name, after.decision, limit=limit)
             return News(
                 newest,
-                tuple(LinkId(i) for _, i in reader.links_after(name, after.link, limit=limit)),
-                tuple(reader.decisions(made, after=after.decision, limit=limit)),
+                tuple(LinkId(link) for _, link in added),
+                tuple(made),
                 after.epoch != newest.epoch,
                 after.approval != newest.approval,
                 reader.expired(name, after=after.at, until=newest.at),
@@ -201,6 +217,8 @@ class Review:
         self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
     ) -> Sequence[LinkEntry]:
         """Return the links below a link, parents before children.
+
+        Links of the tasks that were opened under any of them hang below it as well.
 
         Raises:
             NotFoundError: There is no such link, or there was none then.

@@ -17,6 +17,7 @@ from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.tokens.token import Token
 from delegation.tracker import agents, check, ending, follow, freeze, renew, report, revoke
@@ -153,10 +154,10 @@ class Standing(Review):
             at=self._clock(),
         )
 
-    def renewed(self, link: LinkId | str) -> LinkId | None:
-        """Return the root in whose place a root was issued, or None."""
+    def renewal(self, link: LinkId | str) -> Renewal:
+        """Return which link a link was made in place of, and which were made in its own."""
         with self._store.read() as reader:
-            return reader.renewed(LinkId(link))
+            return reader.renewal(LinkId(link))
 
     def _everywhere(self, done: Revocation, *, wait: bool) -> Revocation:
         if not wait:

@@ -22,11 +22,11 @@ from delegation.canonical import Json, b64u
 from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
 from delegation.embedded.exports import Exports
-from delegation.embedded.location import memory_file
 from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
 from delegation.embedded.questions import Questions
 from delegation.embedded.review import task_id
+from delegation.embedded.ring import memory_of, ring_of
 from delegation.embedded.standing import Standing
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
@@ -117,17 +117,23 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
             StoreUnavailableError: The database does not answer.
-            KeyFileError: The file is readable by others, or holds no ring.
+            KeyFileError: The file is readable by others, holds no ring, or is not there although
+                the store was used with one.
         """
+        store = open_store(url, limits=limits)
         if ring is None and ring_file is not None:
-            ring = _ring_in(Path(ring_file), issuer)
+            try:
+                ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
+            except BaseException:
+                store.close()
+                raise
         return cls(
-            open_store(url, limits=limits),
+            store,
             ring or KeyRing.generate(issuer),
             clock=clock,
             bound=bound,
             log_dir=None if log_dir is None else Path(log_dir),
-            log_memory=_memory(log_memory, ring_file),
+            log_memory=memory_of(log_memory, ring_file),
         )
 
     def __enter__(self) -> Self:
@@ -377,20 +383,6 @@ def _now() -> int:
 
 def _new_id(prefix: str) -> str:
     return prefix + b64u(os.urandom(16))
-
-
-def _ring_in(file: Path, issuer: str) -> KeyRing:
-    if file.exists():
-        return KeyRing.load(file)
-    ring = KeyRing.generate(issuer)
-    ring.save(file)
-    return ring
-
-
-def _memory(given: Path | str | None, ring_file: Path | str | None) -> Path | None:
-    if given is not None:
-        return Path(given)
-    return None if ring_file is None else memory_file(ring_file)
 
 
 def _text(token: Token | str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final, cast
 from xml.sax.saxutils import escape
 
@@ -26,7 +26,7 @@ _STYLE: Final = (
 )
 
 
-def drawn(forest: Sequence[Lineage], manifest: Manifest) -> Iterator[bytes]:
+def drawn(forest: Iterable[Lineage], manifest: Manifest) -> Iterator[bytes]:
     """Yield a forest drawn in the manifest's form.
 
     Raises:
@@ -45,11 +45,11 @@ def drawn(forest: Sequence[Lineage], manifest: Manifest) -> Iterator[bytes]:
             yield "".join(f"# {note}\n" for note in notes).encode()
             yield from (b"\n" + text_tree(one).encode() for one in forest)
         case form:
-            data = render(forest, cast("Picture", form), notes=notes)
+            data = render(list(forest), cast("Picture", form), notes=notes)
             yield with_text(data, manifest.header()) if form == "png" else data
 
 
-def _svg(forest: Sequence[Lineage], manifest: Manifest) -> Iterator[str]:
+def _svg(forest: Iterable[Lineage], manifest: Manifest) -> Iterator[str]:
     """Yield one document: the notes above, then each task's drawing below the one before."""
     notes = manifest.lines()
     top = float(20 + _LINE * len(notes))

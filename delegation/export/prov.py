@@ -39,26 +39,31 @@ def prov_json(forest: Iterable[Cutting], manifest: Manifest) -> Iterator[str]:
     book.put("entity", "d:export", {"prov:type": _name("d:Export"), **about})
     for one in forest:
         book.task(one)
-    yield json.dumps(book.document(), ensure_ascii=True, sort_keys=True, indent=1) + "\n"
+    yield from book.document()
 
 
 class _Book:
-    """Records by kind and identifier; one that comes twice is one."""
+    """Records by kind and identifier, each as its text; one that comes twice is one."""
 
     def __init__(self) -> None:
-        self._records: dict[str, dict[str, _Values]] = {kind: {} for kind in _KINDS}
+        self._records: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
+        self._unnamed: set[str] = set()  # agents of whom only the key is known
 
     def put(self, kind: str, name: str, values: _Values) -> None:
-        self._records[kind][name] = {
-            n: cleaned(value) for n, value in values.items() if value not in (None, "")
-        }
+        said = {n: cleaned(value) for n, value in values.items() if value not in (None, "")}
+        self._records[kind][name] = json.dumps(said, ensure_ascii=True, sort_keys=True)
 
-    def document(self) -> dict[str, Json]:
-        found: dict[str, Json] = {"prefix": {"d": NAMESPACE}}
+    def document(self) -> Iterator[str]:
+        yield '{"prefix": ' + json.dumps({"d": NAMESPACE})
         for kind, records in self._records.items():
             if records:
-                found[kind] = {name: dict(values) for name, values in records.items()}
-        return found
+                yield f',\n"{kind}": {{'
+                comma = "\n"
+                for name in sorted(records):
+                    yield f"{comma}{json.dumps(name)}: {records[name]}"
+                    comma = ",\n"
+                yield "\n}"
+        yield "\n}\n"
 
     def task(self, one: Cutting) -> None:
         task = one.lineage.task
@@ -159,9 +164,10 @@ class _Book:
         label = link.holder_name if link.registered else ""
         said = f"key {link.holder_fingerprint}"
         values = _about("Holder", f"{label} {said}".strip(), d_fingerprint=link.holder_fingerprint)
-        known = self._records["agent"].get(name)
-        if known is None or (label and known["prov:label"] == said):
+        is_new = name not in self._records["agent"]
+        if is_new or (label and name in self._unnamed):
             self.put("agent", name, values)
+            (self._unnamed.discard if label else self._unnamed.add)(name)
         return name
 
     def _owner(self, owner: str) -> str:

@@ -18,7 +18,8 @@ from delegation.export.table import Cell, Table
 from delegation.graph.names import clean
 
 MAX_CELL: Final = 4096  # characters
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones too: some spreadsheets take them for the narrow ones.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_rows(table: Table, entries: Iterable[Any]) -> Iterator[str]:

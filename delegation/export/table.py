@@ -14,6 +14,7 @@ from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal, Finding
 from delegation.lineage.handover import Handover
+from delegation.lineage.owners import Owner
 from delegation.lineage.risk import Risk
 from delegation.lineage.timeline import Event
 from delegation.tracker.work import Agent
@@ -136,6 +137,21 @@ def _handover(one: Handover) -> tuple[Cell, ...]:
     )
 
 
+def _owner(one: Owner) -> tuple[Cell, ...]:
+    return (
+        one.name,
+        " ".join(one.agents),
+        len(one.tasks),
+        len(one.links),
+        one.active,
+        " ".join(one.tools),
+        " ".join(one.effects),
+        one.until or None,
+        one.allowed,
+        one.denied,
+    )
+
+
 def _agent(one: Agent) -> tuple[Cell, ...]:
     return (
         one.name,
@@ -251,6 +267,13 @@ TABLES: Final[dict[str, Table]] = {
     ),
     "handovers": Table(
         ("delegator", "holder", "root", "links", "active", "tools", "effects", "until"), _handover
+    ),
+    "owners": Table(
+        (
+            "owner", "agents", "tasks", "links", "active", "tools", "effects", "until", "allowed",
+            "denied",
+        ),
+        _owner,
     ),
     "agents": Table(
         ("name", "owner", "fingerprints", "keys", "registered_at", "recertify_by"), _agent

@@ -49,7 +49,7 @@ def written(found: Gathered, manifest: Manifest, issuer: str) -> Iterator[bytes]
     """
     wanted = manifest.selection
     if wanted.view == "lineage" and wanted.form in DRAWN and wanted.form != "graphml":
-        yield from drawn([one.lineage for one in found.entries], manifest)
+        yield from drawn((one.lineage for one in found.entries), manifest)
         return
     yield from (part.encode() for part in _texts(found, manifest, issuer))
 

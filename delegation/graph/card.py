@@ -56,17 +56,19 @@ class Card:
     is_heavy: bool
 
 
-def card_of(link: LinkEntry, denied: list[DecisionEntry]) -> Card:
+def card_of(link: LinkEntry, denied: list[DecisionEntry], opened: str = "") -> Card:
     """Return the card of a link.
 
     Args:
         link: The link.
         denied: The denied calls made with it as the leaf.
+        opened: For the root of a child task: which one, in words.
     """
     texts: list[tuple[str, Kind]] = [(cut(holder(link), _NAME_COLUMNS), "name")]
     who = f"key {link.holder_fingerprint}"
     said = claim(link)
     texts.append((cut(f"{said}  {who}" if said else who, _TEXT_COLUMNS), "muted"))
+    texts += [(cut(opened, _TEXT_COLUMNS), "muted")] if opened else []
     changes = [_short(change) for change in link.changes]
     shown = changes if len(changes) <= _CHANGES else changes[: _CHANGES - 1]
     texts += [(cut(change, _TEXT_COLUMNS), "change") for change in shown]

@@ -16,6 +16,7 @@ from delegation.graph.model import (
     children_of,
     headline,
     narrowed,
+    opening,
     subline,
 )
 from delegation.graph.names import claim, clean, holder
@@ -86,7 +87,7 @@ def digraph(*forest: Lineage, notes: Sequence[str] = ()) -> graphviz.Digraph:
         roots, children = children_of(lineage.links)
         for number, link in enumerate(lineage.links, start=first):
             style = _STYLE[link.standing]
-            text = label(*_node(link))
+            text = label(*_node(link), opening(lineage, link))
             drawing.node(f"n{number}", label=text, style=style, peripheries=_border(link))
         parents = [(owner, number) for number in roots]
         parents += [(f"n{first + up}", one) for up, below in enumerate(children) for one in below]

@@ -78,8 +78,10 @@ def _link(link: LinkOutline) -> dict[str, Json]:
         if link.registered
         else {"claimed": clean(link.claimed_name, _NAME)}
     )
+    opened: dict[str, Json] = {"opens": link.task} if link.under is not None else {}
     return {
         "id": link.id,
+        **opened,
         **name,
         "key": link.fingerprint,
         "effect": link.effect,

@@ -11,6 +11,7 @@ from delegation.lineage.focus import Focus, Node
 WIDTH: Final = 212  # of a link and a bundle
 OWNER_WIDTH: Final = 208
 HEIGHT: Final = 64
+OPENING: Final = 16  # that the root of a child task is higher: it names the task
 BUNDLE_HEIGHT: Final = 46
 COLUMN: Final = WIDTH + 46  # with the space in which edges bend
 MARGIN: Final = 16
@@ -62,7 +63,7 @@ def placed(shown: Focus) -> Places:
     for number, node in enumerate(shown.nodes):
         if node.parent is not None:
             children[node.parent].append(number)
-    heights = [float(BUNDLE_HEIGHT if node.bundle else HEIGHT) for node in shown.nodes]
+    heights = [_height(node) for node in shown.nodes]
     path = {n for n, node in enumerate(shown.nodes) if node.on_path}
     places = tidy(roots, children, heights, _GAP, path)
     spots = tuple(
@@ -72,6 +73,13 @@ def placed(shown: Focus) -> Places:
     columns = max((place.column for place in places), default=0) + 1
     bottom = max((spot.y + spot.height for spot in spots), default=TOP)
     return Places(spots, MARGIN * 2 + (columns - 1) * COLUMN + WIDTH, bottom + MARGIN, columns)
+
+
+def _height(node: Node) -> float:
+    if node.bundle is not None:
+        return float(BUNDLE_HEIGHT)
+    is_opening = node.link is not None and node.link.under is not None
+    return float(HEIGHT + OPENING if is_opening else HEIGHT)
 
 
 def _width(node: Node) -> float:

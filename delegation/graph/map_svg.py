@@ -15,6 +15,7 @@ from delegation.graph.map_places import (
     COLUMN,
     HEIGHT,
     MARGIN,
+    OPENING,
     OWNER_WIDTH,
     WIDTH,
     Places,
@@ -74,7 +75,7 @@ def map_svg(shown: Focus, ways: Ways, *, refused_at: str = "") -> str:
             'aria-label="Map of delegations">'
         ),
         '<g class="heads" aria-hidden="true">',
-        *_heads(places),
+        *_heads(shown, places),
         '</g><g class="trail" aria-hidden="true">',
         *_edges(shown, places, trail=True),
         '</g><g class="edges" aria-hidden="true">',
@@ -102,9 +103,12 @@ def key_of(shown: Focus, number: int) -> str:
     return f"more-{key_of(shown, node.parent or 0)}"
 
 
-def _heads(places: Places) -> Iterator[str]:
+def _heads(shown: Focus, places: Places) -> Iterator[str]:
+    # Links are counted from their own chain's root; below an opener a chain begins anew.
+    is_nested = any(node.link is not None and node.link.under is not None for node in shown.nodes)
     for column in range(places.columns):
-        word = "accountable owner" if column == 0 else f"link {column - 1}"
+        word = f"level {column}" if is_nested else f"link {column - 1}"
+        word = "accountable owner" if column == 0 else word
         yield f'<text x="{MARGIN + column * COLUMN:g}" y="22">{word}</text>'
 
 
@@ -234,8 +238,9 @@ def _body(node: Node, shown: Focus, ways: Ways) -> tuple[str, str, list[str]]:
 def _link(link: LinkOutline) -> list[str]:
     heavy = " heavy" if link.can_write else ""
     icon = " unnamed" if not link.registered else ""
+    height = HEIGHT if link.under is None else HEIGHT + OPENING
     out = [
-        f'<rect class="box{heavy}" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
+        f'<rect class="box{heavy}" width="{WIDTH}" height="{height}" rx="8"/>',
         f'<path class="icon{icon}" transform="translate(10 10)" d="{_HEXAGON}"/>',
         f'<text class="letter{icon}" x="20" y="24">{"A" if link.registered else "?"}</text>',
     ]
@@ -255,6 +260,8 @@ def _link(link: LinkOutline) -> list[str]:
     if heavy and link.standing == "active":
         out.append('<path class="pen" transform="translate(10 44)" d="M3 13l1-4 7-7 3 3-7 7z"/>')
     out.append(f'<text class="small" x="38" y="55">{line}</text>')
+    if link.under is not None:
+        out.append(_text("small", 38, 71, cut(f"child task {link.task}", _LINE - 4)))
     if link.denied:
         out += [
             _mark("denied", WIDTH - 44, 42),

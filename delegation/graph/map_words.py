@@ -63,6 +63,7 @@ def sentence(node: Node) -> str:
     parts = [
         " ".join(filter(None, (name_of(link), claim_of(link)))),
         f"key {link.fingerprint}",
+        f"root of the child task {link.task}" if link.under is not None else "",
         STANDING_WORDS[link.standing],
         "read only" if link.effect == "read" else f"up to {link.effect}",
         f"{many(link.allowed, 'call')} allowed" if link.allowed else "",

@@ -13,6 +13,7 @@ from delegation.graph.model import (
     children_of,
     headline,
     narrowed,
+    opening,
     subline,
 )
 from delegation.graph.names import claim, clean, holder
@@ -43,7 +44,7 @@ def _tree(lineage: Lineage, owner: str, first: int) -> list[str]:
     lines = [f'  {owner}(["{_lines(name, headline(lineage), subline(lineage))}"])']
     roots, children = children_of(lineage.links)
     for number, link in enumerate(lineage.links, start=first):
-        lines.append(f'  n{number}["{_label(link)}"]')
+        lines.append(f'  n{number}["{_label(link, opening(lineage, link))}"]')
     lines += [f"  {owner} {_arrow(lineage.links[root])} n{first + root}" for root in roots]
     for parent, below in enumerate(children, start=first):
         lines += [f"  n{parent} {_arrow(lineage.links[one])} n{first + one}" for one in below]
@@ -60,12 +61,13 @@ def _arrow(link: LinkEntry) -> str:
     return f'{line}|"{_lines(*shown)}"|' if shown else line
 
 
-def _label(link: LinkEntry) -> str:
+def _label(link: LinkEntry, opened: str) -> str:
     counts = link.decisions
     return _lines(
         holder(link),
         claim(link),
         link.holder_fingerprint,
+        opened,
         "" if link.standing == "active" else STANDING_WORDS[link.standing].upper(),
         "inferred" if link.inferred else "",
         f"{counts.allowed} allowed, {counts.denied} denied"

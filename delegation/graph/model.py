@@ -9,7 +9,7 @@ from delegation.authority.explain import instant
 from delegation.authority.ids import LinkId
 from delegation.canonical import Json
 from delegation.graph.names import claim, clean, holder
-from delegation.lineage.entry import Lineage, LinkEntry, Standing
+from delegation.lineage.entry import Lineage, LinkEntry, Standing, TaskEntry
 
 STANDING_WORDS: Final[dict[Standing, str]] = {
     "active": "active",
@@ -21,36 +21,47 @@ STANDING_WORDS: Final[dict[Standing, str]] = {
 
 
 def edges(lineage: Lineage) -> tuple[tuple[LinkId, LinkId], ...]:
-    """Return (parent, child) of every delegation between recorded links, in recorded order."""
+    """Return (link above, link) of all recorded links, in recorded order.
+
+    The root of a child task hangs below the link under which that was opened.
+    """
     known = {link.id for link in lineage.links}
     return tuple(
-        (link.parent, link.id)
+        (link.above, link.id)
         for link in lineage.links
-        if link.parent is not None and link.parent in known
+        if link.above is not None and link.above in known
     )
 
 
 def graph_json(lineage: Lineage) -> dict[str, Json]:
     """Return the lineage as nodes, edges and counts. Names are as recorded, not cleaned."""
     return {
-        "task": {
-            "id": lineage.task.id,
-            "title": lineage.task.title,
-            "owner": lineage.task.owner,
-            "state": lineage.task.state,
-            "opened_at": lineage.task.opened_at,
-            "deadline": lineage.task.deadline,
-            "inferred": lineage.task.inferred,
-        },
+        "task": _task(lineage.task),
+        "child_tasks": [
+            {**_task(task), "parent": task.parent, "under": task.under} for task in lineage.below
+        ],
         "counts": dict(counts(lineage)),
         "nodes": [_node(link) for link in lineage.links],
         "edges": [{"parent": parent, "child": child} for parent, child in edges(lineage)],
     }
 
 
+def _task(task: TaskEntry) -> dict[str, Json]:
+    return {
+        "id": task.id,
+        "title": task.title,
+        "owner": task.owner,
+        "state": task.state,
+        "opened_at": task.opened_at,
+        "deadline": task.deadline,
+        "inferred": task.inferred,
+    }
+
+
 def _node(link: LinkEntry) -> dict[str, Json]:
     return {
         "id": link.id,
+        "task": link.task,
         "parent": link.parent,
         "under": link.under,
         "depth": link.depth,
@@ -72,7 +83,7 @@ def _node(link: LinkEntry) -> dict[str, Json]:
 
 
 def counts(lineage: Lineage) -> tuple[tuple[str, int], ...]:
-    """Return the numbers that every drawing states, all over the same set: this task."""
+    """Return the numbers that every drawing states, all over the same set: this task and below."""
     return (
         ("links", len(lineage.links)),
         ("allowed", sum(decision.allowed for decision in lineage.calls)),
@@ -93,6 +104,7 @@ def subline(lineage: Lineage) -> str:
         task.id,
         f"owner {clean(task.owner)}",
         task.state,
+        *([_many(len(lineage.below), "child task")] if lineage.below else []),
         _many(numbers["links"], "link"),
         f"{_many(numbers['allowed'] + numbers['denied'], 'call')}, {numbers['denied']} denied",
     ]
@@ -103,6 +115,14 @@ def subline(lineage: Lineage) -> str:
 
 def _many(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def opening(lineage: Lineage, link: LinkEntry) -> str:
+    """Return which child task a link is the root of, in one line; nothing for any other link."""
+    for task in lineage.below if link.under is not None else ():
+        if task.id == link.task:
+            return f"child task {task.id} “{clean(task.title, 48)}”, {task.state}"
+    return ""
 
 
 def narrowed(link: LinkEntry) -> list[str]:
@@ -129,12 +149,12 @@ def summary(link: LinkEntry) -> str:
 def children_of(links: Sequence[LinkEntry]) -> tuple[list[int], list[list[int]]]:
     """Return the indices of roots, and for each link the indices of its children, in order.
 
-    A link whose parent is not among the links is drawn as a root: never lost.
+    A link above which none of the links is, is drawn as a root: never lost.
     """
     index = {link.id: number for number, link in enumerate(links)}
     roots: list[int] = []
     children: list[list[int]] = [[] for _ in links]
     for number, link in enumerate(links):
-        parent = index.get(link.parent) if link.parent is not None else None
+        parent = None if link.above is None else index.get(link.above)
         (roots if parent is None or parent >= number else children[parent]).append(number)
     return roots, children

@@ -71,8 +71,8 @@ def overview(forest: Sequence[TaskOutline]) -> Overview:
         marks.append(TASK)
         index = {link.id: root + n for n, link in enumerate(task.links, start=1)}
         for link in task.links:
-            # A link whose parent is not here hangs under its task: never lost.
-            parents.append(index.get(link.parent, root) if link.parent is not None else root)
+            # A link of which nothing above is here hangs under its task: never lost.
+            parents.append(index.get(link.above, root) if link.above is not None else root)
             marks.append(mark(link))
     children: list[list[int]] = [[] for _ in parents]
     for number, above in enumerate(parents):

@@ -16,6 +16,7 @@ from delegation.graph.model import (
     children_of,
     headline,
     narrowed,
+    opening,
     subline,
     summary,
 )
@@ -102,7 +103,9 @@ def svg_part(
     for decision in lineage.calls:
         if not decision.allowed and decision.link is not None:
             denied.setdefault(decision.link, []).append(decision)
-    cards = [card_of(link, denied.get(link.id, [])) for link in lineage.links]
+    cards = [
+        card_of(link, denied.get(link.id, []), opening(lineage, link)) for link in lineage.links
+    ]
     roots, children = children_of(lineage.links)
     places = tidy(roots, children, [card.height for card in cards], _GAP)
     left = _MARGIN + _OWNER + 70
@@ -126,8 +129,8 @@ def svg_part(
     middle = _owner_middle(roots, places, cards)
     out += _edges(lineage, roots, children, cards, spots, _TOP + middle)
     out += _owner(lineage, _TOP + middle)
-    for number, link in enumerate(lineage.links):
-        out += _card(number, link, cards[number], *spots[number])
+    for number, card in enumerate(cards):
+        out += _card(lineage, number, card, *spots[number])
     out += _legend(height - 24)
     out.append("</svg>")
     return "\n".join(out) + "\n", width, height
@@ -199,9 +202,10 @@ def _form(link: LinkEntry) -> str:
     return "refused" if link.decisions.denied else "active"
 
 
-def _card(number: int, link: LinkEntry, card: Card, x: float, y: float) -> Iterable[str]:
+def _card(lineage: Lineage, number: int, card: Card, x: float, y: float) -> Iterable[str]:
+    link = lineage.links[number]
     heavy = " heavy" if card.is_heavy else ""
-    full = ". ".join([summary(link), *narrowed(link)])
+    full = ". ".join(filter(None, (summary(link), opening(lineage, link), *narrowed(link))))
     yield f'<g class="{link.standing}" data-node={quoteattr(link.id)} data-number="{number}">'
     yield f"<title>{_text(clean(full, 900))}</title>"
     yield (

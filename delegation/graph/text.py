@@ -9,6 +9,7 @@ from delegation.graph.model import (
     children_of,
     headline,
     narrowed,
+    opening,
     subline,
 )
 from delegation.graph.names import claim, clean, cut, holder
@@ -20,7 +21,7 @@ _DENIALS: Final = 5  # denied calls listed under one link; the rest is counted
 
 
 def text_tree(lineage: Lineage) -> str:
-    """Return the task's lineage as a tree of lines.
+    """Return the task's lineage as a tree of lines, child tasks beneath their openers.
 
     Each link shows its holder, key fingerprint and standing, what it narrowed, how many calls were
     allowed and denied under it, and why calls were denied.
@@ -38,7 +39,9 @@ def text_tree(lineage: Lineage) -> str:
         below = indent + ("   " if is_last else "│  ")
         lines.append(cut(f"{indent}{'└─' if is_last else '├─'} {_head(link)}", _WIDTH))
         body = below + ("│  " if children[node] else "   ")
-        lines += [cut(f"{body}{line}", _WIDTH) for line in _body(link, denials.get(link.id, []))]
+        opened = [opening(lineage, link)] if link.under is not None else []
+        told = [*filter(None, opened), *_body(link, denials.get(link.id, []))]
+        lines += [cut(f"{body}{line}", _WIDTH) for line in told]
         last = children[node][-1] if children[node] else None
         stack += [(child, below, child == last) for child in reversed(children[node])]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,10 @@ from delegation.judge.limits import Limits
 
 STEP = 10
 WINDOW: Final = 60  # seconds; minutes of the clock, so at most twice a limit within any minute
+CODES: Final = (
+    "growth_depth", "growth_parent", "growth_task", "growth_rate", "growth_tasks", "tasks_too_deep",
+    "rate_task", "rate_holder", "rate_branch", "circuit_open",
+)  # fmt: skip
 BREAK_SECONDS: Final = 300  # how long a circuit breaker stays open
 _COUNTED: Final = range(7, 14)  # steps whose denials a breaker counts: proven, and no replay
 

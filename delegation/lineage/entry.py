@@ -70,6 +70,11 @@ class LinkEntry:
     decisions: Counts
     formats: tuple[str, ...]
 
+    @property
+    def above(self) -> LinkId | None:
+        """The link that this one hangs below: its parent, or for a child task's root the opener."""
+        return self.under if self.parent is None else self.parent
+
 
 @dataclass(frozen=True, slots=True)
 class LinkPath:
@@ -163,11 +168,19 @@ class TaskEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One task with its links, parents before children, and its decisions in commit order."""
+    """One task with what hangs below it: agents open child tasks under its links.
+
+    Args:
+        task: The task.
+        links: Its links and those of the tasks below it, parents before children.
+        decisions: Theirs as well, in commit order.
+        below: The tasks that were opened under links of it, and under links of those.
+    """
 
     task: TaskEntry
     links: tuple[LinkEntry, ...]
     decisions: tuple[DecisionEntry, ...]
+    below: tuple[TaskEntry, ...] = ()
 
     @property
     def calls(self) -> tuple[DecisionEntry, ...]:

@@ -28,6 +28,18 @@ BROAD_EFFECTS: Final = 3
 GROWTH_LINKS: Final = 20
 GROWTH_SECONDS: Final = 3600
 IDLE_SECONDS: Final = 3600
+LIMITS: Final[dict[str, tuple[Severity, str]]] = {  # by code, see `judge.growth`
+    "growth_depth": ("medium", "A chain was to have more links than it may"),
+    "growth_parent": ("high", "One link was handed on more often than it may be"),
+    "growth_task": ("high", "The task was to have more links than it may"),
+    "growth_rate": ("high", "Links were made faster than they may be"),
+    "growth_tasks": ("high", "More child tasks were to be opened than may be"),
+    "tasks_too_deep": ("medium", "Child tasks were to nest deeper than they may"),
+    "rate_task": ("medium", "The task called faster than it may"),
+    "rate_holder": ("medium", "One holder called faster than it may"),
+    "rate_branch": ("medium", "One branch of the task called faster than it may"),
+    "circuit_open": ("high", "So many calls were denied that the circuit breaker opened"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +215,7 @@ def broad(survey: Survey) -> Iterator[Finding]:
 def orphaned(survey: Survey) -> Iterator[Finding]:
     """Yield active links whose holder is unregistered, and whose delegator is none or is so too."""
     for link in _active(survey):
-        above = None if link.parent is None else survey.by_id.get(link.parent)
+        above = None if link.above is None else survey.by_id.get(link.above)
         if not link.registered and (above is None or not above.registered):
             who = "the service" if above is None else "a key that is unregistered, too"
             yield _finding(
@@ -275,7 +287,7 @@ def shared_key(survey: Survey) -> Iterator[Finding]:
 def overdue(survey: Survey) -> Iterator[Finding]:
     """Yield open tasks whose deadline has passed: nobody closed them."""
     for task in survey.known.tasks.values():
-        if task.state == "open" and survey.at >= task.deadline:
+        if task.state == "expired" and survey.at >= task.deadline:
             yield _of(
                 "overdue", "low", "task", task.id, task.id,
                 f"“{task.title}” was due at {instant(task.deadline)} and was never closed.",
@@ -289,8 +301,8 @@ def fast_growing(survey: Survey) -> Iterator[Finding]:
     since = survey.at - GROWTH_SECONDS
     fresh: Counter[str] = Counter()
     for link in survey.links:
-        if since < link.recorded_at <= survey.at and link.parent is not None:
-            fresh[link.parent] += 1
+        if since < link.recorded_at <= survey.at and link.above is not None:
+            fresh[link.above] += 1
     for link in _active(survey):
         count = fresh[link.id]
         if count >= GROWTH_LINKS:
@@ -310,8 +322,8 @@ def unused(survey: Survey) -> Iterator[Finding]:
     for link in reversed(survey.links):  # children come before their parents
         if any(use.allowed for use in survey.known.uses.get(link.id, ())) or link.id in used:
             used.add(link.id)
-            if link.parent is not None:
-                used.add(link.parent)
+            if link.above is not None:
+                used.add(link.above)
     for link in _active(survey):
         age = survey.at - max(link.recorded_at, link.grant.not_before)
         if link.id not in used and age >= IDLE_SECONDS:
@@ -326,6 +338,33 @@ def unused(survey: Survey) -> Iterator[Finding]:
             )
 
 
+def handed_again(survey: Survey) -> Iterator[Finding]:
+    """Yield active links that renew a revoked one: they were seen after it was revoked."""
+    for link in _active(survey):
+        old = survey.by_id.get(survey.known.renews.get(link.id, link.id))
+        if old is not None and old.standing == "revoked" and old.ended_by == old.id:
+            yield _finding(
+                "handed_again",
+                "high",
+                link,
+                f"{called(link)} holds what was revoked with {old.id}, with a later end.",
+                "If it was not meant, revoke it, or what is above it: the delegator can make more.",
+            )
+
+
+def limit_reached(survey: Survey) -> Iterator[Finding]:
+    """Yield what limits of growth and pace refused within the last hour, by task and limit."""
+    for one in survey.known.stopped:
+        severity, words = LIMITS[one.code]
+        times = "once" if one.count == 1 else f"{one.count} times"
+        yield _of(
+            "limit_reached", severity, "task", one.task, one.task,
+            f"{words}: refused {times} within an hour with {one.code}.",
+            "Find out what fans out, repeats or fails; raise the limit only if it is meant.",
+            f"{one.code} {one.last_at // GROWTH_SECONDS}",
+        )  # fmt: skip
+
+
 Rule: TypeAlias = Callable[[Survey], Iterator[Finding]]
 RULES: Final[dict[str, Rule]] = {
     "long_lived": long_lived,
@@ -338,4 +377,6 @@ RULES: Final[dict[str, Rule]] = {
     "overdue": overdue,
     "fast_growing": fast_growing,
     "unused": unused,
+    "handed_again": handed_again,
+    "limit_reached": limit_reached,
 }

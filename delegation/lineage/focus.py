@@ -196,8 +196,8 @@ class _Tree:
         for number, task in enumerate(forest):
             for link in task.links:
                 index[link.id] = len(links)
-                # A link whose parent is not here is drawn under its task: never lost.
-                above = index.get(link.parent, number) if link.parent is not None else number
+                # A link of which nothing above is here is drawn under its task: never lost.
+                above = index.get(link.above, number) if link.above is not None else number
                 parents.append(above)
                 links.append(link)
         count = len(links)

@@ -43,7 +43,8 @@ def handovers(survey: Survey) -> Counted[Handover]:
     """
     groups: dict[tuple[str, str, bool, str, str], list[LinkEntry]] = {}
     for link in survey.links:
-        above = None if link.parent is None else survey.by_id[link.parent]
+        # The root of a child task comes from the agent that opened it.
+        above = None if link.above is None else survey.by_id.get(link.above)
         by = link.owner if above is None else called(above)
         mark = "" if above is None else above.holder_fingerprint
         key = (by, called(link), above is None, mark, link.holder_fingerprint)

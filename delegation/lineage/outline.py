@@ -33,6 +33,7 @@ class LinkOutline:
         allowed: Calls allowed with it as the leaf.
         denied: Calls denied with it as the leaf.
         waiting: Requests with it as the leaf that wait for people.
+        under: For the root of a child task: the link under which that was opened.
     """
 
     id: LinkId
@@ -51,6 +52,12 @@ class LinkOutline:
     allowed: int = 0
     denied: int = 0
     waiting: int = 0
+    under: LinkId | None = None
+
+    @property
+    def above(self) -> LinkId | None:
+        """The link that this one hangs below: its parent, or for a child task's root the opener."""
+        return self.under if self.parent is None else self.parent
 
     @property
     def fingerprint(self) -> str:
@@ -65,14 +72,16 @@ class LinkOutline:
 
 @dataclass(frozen=True, slots=True)
 class TaskOutline:
-    """One task with all its links, parents before children.
+    """One task with all links at or below it, parents before children.
 
     Args:
         task: The task.
-        links: Its links in recorded order.
+        links: Its links and those of the tasks below it, in recorded order.
         closed_at: When it was closed, Unix seconds; None while it is open.
+        below: The tasks that were opened under links of it, and under links of those.
     """
 
     task: TaskEntry
     links: tuple[LinkOutline, ...]
     closed_at: int | None = None
+    below: tuple[TaskEntry, ...] = ()

@@ -47,6 +47,7 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "timeline": View(ROWS, ("task", "at"), "what happened in a task"),
     "handovers": View(ROWS, ("task", "at"), "who delegated what to whom, aggregated"),
+    "owners": View(ROWS, ("at",), "who answers for what"),
     "agents": View(ROWS, ("at",), "registered agents"),
     "findings": View(ROWS, ("rule", "severity"), "findings"),
     "risks": View(ROWS, (), "risk scores"),

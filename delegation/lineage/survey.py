@@ -47,6 +47,23 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """Calls and openings of one task that a limit of growth or pace refused of late.
+
+    Args:
+        task: The task.
+        code: The denial's code.
+        count: How many, within the last hour.
+        last_at: When the last was refused, Unix seconds.
+    """
+
+    task: TaskId
+    code: str
+    count: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known beside the links themselves.
 
@@ -57,6 +74,8 @@ class Known:
         uses: Calls by leaf.
         spent: Units that were charged to each link's budget.
         agents: The registry.
+        renews: For a link that was made in place of another, which.
+        stopped: What limits of growth and pace refused within the last hour.
     """
 
     tasks: Mapping[TaskId, TaskEntry] = field(default_factory=dict)
@@ -65,6 +84,8 @@ class Known:
     uses: Mapping[LinkId, tuple[Use, ...]] = field(default_factory=dict)
     spent: Mapping[LinkId, Mapping[str, int]] = field(default_factory=dict)
     agents: tuple[Registered, ...] = ()
+    renews: Mapping[LinkId, LinkId] = field(default_factory=dict)
+    stopped: tuple[Stopped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +95,12 @@ class Ground:
     Args:
         is_open: Every link of a task that is open.
         also_open_at: With it, links of tasks that were open at this instant, Unix seconds.
-        task: Every link of this task.
-        link: This link and all below it.
-        keys: Links that these keys hold, and all below them.
+        task: Every link of this task and of the tasks opened below it.
+        link: This link and all below it, child tasks' links included.
+        keys: Links that these keys hold, and all below them likewise.
         owner: With it, every link of open tasks of this owner.
-        whole: Whether every other link of the tasks so found comes along.
+        whole: Whether every other link of the tasks so found comes along, and of the link its
+            line of renewals.
     """
 
     is_open: bool = False
@@ -121,15 +143,15 @@ class Survey:
         self._reached: dict[LinkId, tuple[Reach, ...]] = {}
         self._children: dict[LinkId, list[LinkEntry]] = {}
         for link in self.links:
-            if link.parent is not None:
-                self._children.setdefault(link.parent, []).append(link)
+            if link.above is not None:
+                self._children.setdefault(link.above, []).append(link)
 
     def children(self, link: LinkId) -> tuple[LinkEntry, ...]:
-        """Return the links right below one."""
+        """Return the links right below one, roots of the child tasks opened under it included."""
         return tuple(self._children.get(link, ()))
 
     def below(self, link: LinkId) -> Iterator[LinkEntry]:
-        """Yield all links below one, parents before children."""
+        """Yield all links below one, parents before children, child tasks' included."""
         waiting = list(self._children.get(link, ()))
         while waiting:
             found = waiting.pop(0)
@@ -144,6 +166,17 @@ class Survey:
             up.append(found)
             found = None if found.parent is None else self.by_id.get(found.parent)
         return tuple(reversed(up))
+
+    def line(self, link: LinkId) -> frozenset[LinkId]:
+        """Return a link with those that it renews and that renew it: they end together."""
+        found = {link}
+        count = 0
+        while count != len(found):
+            count = len(found)
+            for new, old in self.known.renews.items():
+                if new in found or old in found:
+                    found |= {new, old}
+        return frozenset(found)
 
     def pinned(self, link: LinkId) -> int | None:
         """Return the catalogue revision that a link's root pins, None when it is not known."""

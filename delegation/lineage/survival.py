@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from delegation.authority.ids import TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING, Subject
 from delegation.lineage.blast import ORDER
@@ -21,8 +21,9 @@ class Survival:
 
     Args:
         subject: What would be revoked.
-        ends: Active links that would end: those that it names and all below them. Of a tool or a
-            system: those that grant it, and would go on without it.
+        ends: Active links that would end: those that it names, a link's line of renewals, and all
+            below them, also in tasks that were opened under them. Of a tool or a system: those that
+            grant it, and would go on without it.
         survives: Active links of the same tasks that would go on.
         holders: Fingerprints of the holders that would lose a link.
         effects: Effects that end with them, the mildest first.
@@ -58,8 +59,10 @@ def survival(survey: Survey, subject: Subject, ending: Revocation | None = None)
     """
     by_tool = subject.kind in {"tool", "system"}
     under: dict[str, LinkEntry] = {}
+    line = survey.line(LinkId(subject.id)) if subject.kind == "link" else frozenset()
     for link in survey.links:
-        if _is_named(survey, link, subject) or (not by_tool and link.parent in under):
+        is_below = not by_tool and link.above in under
+        if link.id in line or _is_named(survey, link, subject) or is_below:
             under[link.id] = link
     stand = tuple(link for link in under.values() if link.standing == "active")
     ends = () if by_tool and ending is not None else stand
@@ -104,8 +107,6 @@ def _grants(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
 
 def _is_named(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
     match subject.kind:
-        case "link":
-            return link.id == subject.id
         case "task":
             return link.task == subject.id
         case "key":

@@ -135,8 +135,9 @@ def _between(
 
 
 def subjects_of(outline: TaskOutline) -> list[str]:
-    """Return the ids of everything whose revocation ends a link of a task."""
-    names = {str(outline.task.id): None} | {str(link.id): None for link in outline.links}
+    """Return the ids of everything whose revocation ends a link at or below a task."""
+    names = {str(one.id): None for one in (outline.task, *outline.below)}
+    names |= {str(link.id): None for link in outline.links}
     subjects = list(names)
     subjects += sorted({b64u(link.holder_key) for link in outline.links})
     subjects += sorted({link.holder_name for link in outline.links if link.holder_name})

@@ -15,6 +15,7 @@ from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.messages.values import decision_entry_json, read_decision_entry
 
@@ -296,3 +297,15 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def read_renewal(body: Mapping[str, Any]) -> Renewal:
+    """Return how a link stands in its line of renewals, from the link's own answer.
+
+    Raises:
+        MalformedError: It carries none.
+    """
+    try:
+        return Renewal(body["id"], body["renews"], tuple(body["renewed_by"]))
+    except (KeyError, TypeError) as error:
+        raise MalformedError("A link", wanted="as the service writes it") from error

@@ -160,6 +160,7 @@ def lineage_json(lineage: Lineage) -> dict[str, Json]:
         "task": task_json(lineage.task),
         "links": [link_json(link) for link in lineage.links],
         "decisions": [decision_entry_json(entry) for entry in lineage.decisions],
+        "child_tasks": [task_json(task) for task in lineage.below],
     }
 
 
@@ -174,6 +175,7 @@ def read_lineage(body: Mapping[str, Any]) -> Lineage:
             read_task(body["task"]),
             tuple(map(read_link, body["links"])),
             tuple(map(read_decision_entry, body["decisions"])),
+            tuple(map(read_task, body["child_tasks"])),
         )
     except (KeyError, TypeError) as error:
         raise MalformedError("A lineage", wanted="as the service writes it") from error

@@ -83,6 +83,11 @@ class ApprovalRows:
             for row in rows
         ]
 
+    def waiting_approvals(self, *, at: int) -> int:
+        """Return how many requests wait for people."""
+        waiting = APPROVALS.c.state == "pending", APPROVALS.c.expires_at > at
+        return int(self._connection.execute(select(func.count()).where(*waiting)).scalar_one())
+
     def approval_states(self, requests: Sequence[str], *, at: int) -> Mapping[str, ApprovalState]:
         """Return how these requests stand, those that are known."""
         query = select(APPROVALS.c.id, APPROVALS.c.state, APPROVALS.c.expires_at)

@@ -18,6 +18,7 @@ from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import take_number
+from delegation.records.renewals import note_renewals
 from delegation.records.standing import (
     NOBODY,
     Registered,
@@ -60,7 +61,9 @@ _FORMATS: Final = (
     .order_by(EVIDENCE.c.format)
 )
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
+_EVER: Final = 2**62  # another replica's clock may be ahead of ours
 
+_NESTED: Final = 16  # tasks below one another, more than child tasks nest
 # Bounded by depth, so that a corrupted parent cycle cannot loop.
 _UP: Final = text(
     f"""WITH RECURSIVE up(id, parent, n) AS (
@@ -70,15 +73,17 @@ _UP: Final = text(
         WHERE up.n < {MAX_LINKS}
     ) SELECT DISTINCT id FROM up"""  # noqa: S608  # a constant bound, no input
 ).bindparams(bindparam("ids", expanding=True))
+# Each once, by its nearest seed: of two seeds one may hang below the other.
 _DOWN: Final = text(
-    f"""WITH RECURSIVE down(root, id, n) AS (
-        SELECT root, id, 0 FROM link WHERE id = :id
+    f"""WITH RECURSIVE down(root, id, sequence, n) AS (
+        SELECT root, id, sequence, 0 FROM link WHERE id IN :ids
         UNION ALL
-        SELECT l.root, l.id, down.n + 1 FROM link l
+        SELECT l.root, l.id, l.sequence, down.n + 1 FROM link l
         JOIN down ON l.root = down.root AND l.parent = down.id
-        WHERE down.n < {MAX_LINKS}
-    ) SELECT id FROM down WHERE n > 0 ORDER BY n LIMIT :most"""  # noqa: S608
-)
+        WHERE down.n < {MAX_LINKS} AND l.at <= :last
+    ) SELECT id FROM down WHERE n > 0 GROUP BY id, sequence
+    ORDER BY MIN(n), sequence LIMIT :most"""  # noqa: S608
+).bindparams(bindparam("ids", expanding=True))
 
 
 _AGENTS: Final = (
@@ -136,6 +141,12 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
         )
         log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
+        note_renewals(
+            connection,
+            [new.root for new in fresh.values()],
+            [new.link for new in fresh.values()],
+            at=max(new.at for new in fresh.values()),
+        )
     proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
     added = [
         _evidence_row(*item) for item in sorted(proofs.items(), key=_key) if item[0] not in seen
@@ -182,13 +193,13 @@ def _evidence_row(key: tuple[str, str], evidence: LinkEvidence) -> dict[str, Any
 
 
 def rows(connection: Connection, ids: Iterable[str]) -> list[LinkData]:
-    """Return the rows of these links, parents before children."""
+    """Return the rows of these links, parents before children, openers before child tasks."""
     wanted = list(dict.fromkeys(ids))
     found: list[LinkData] = []
     for start in range(0, len(wanted), _CHUNK):
         part = wanted[start : start + _CHUNK]
         found += connection.execute(select(LINKS).where(LINKS.c.id.in_(part))).all()
-    return sorted(found, key=lambda row: (row.depth, row.sequence))
+    return sorted(found, key=lambda row: row.sequence)  # none is recorded before what it hangs on
 
 
 def with_ancestors(connection: Connection, ids: Sequence[str]) -> list[LinkData]:
@@ -199,9 +210,53 @@ def with_ancestors(connection: Connection, ids: Sequence[str]) -> list[LinkData]
     return rows(connection, up)
 
 
-def below(connection: Connection, link: str, most: int) -> list[str]:
-    """Return the ids of the links below one, nearest first."""
-    return list(connection.execute(_DOWN, {"id": link, "most": most}).scalars())
+def below(
+    connection: Connection, seeds: Sequence[str], most: int, *, until: int | None = None
+) -> list[str]:
+    """Return the ids of the links below these, parents before children and the nearest first.
+
+    A child task hangs below the link under which it was opened, with all its links.
+
+    Args:
+        connection: A snapshot.
+        seeds: The links to begin at; they are not among the answer.
+        most: How many are looked for; where there are more, those farthest down are left out.
+        until: Only links that were recorded by then, Unix seconds.
+    """
+    if most <= 0:
+        return []
+    last = _EVER if until is None else until
+    known = dict.fromkeys(seeds)
+    found: list[str] = []
+    for part in _parts(known):
+        asked = {"ids": part, "last": last, "most": most + len(known)}
+        found += connection.execute(_DOWN, asked).scalars()
+    found = [link for link in dict.fromkeys(found) if link not in known][:most]
+    known |= dict.fromkeys(found)
+    fresh = list(known)
+    for _ in range(_NESTED):
+        if not fresh or len(found) >= most:
+            break
+        hung = opened_under(connection, fresh, most + len(known), until=last)
+        fresh = [link for link in hung if link not in known]
+        known |= dict.fromkeys(fresh)
+        found += fresh
+    return found[:most]
+
+
+def opened_under(
+    connection: Connection, openers: Sequence[str], most: int, *, until: int = _EVER
+) -> list[str]:
+    """Return the ids of the links of the tasks that were opened under these, in recorded order."""
+    tasks: list[str] = []
+    for part in _parts(openers):
+        tasks += connection.execute(select(TASKS.c.id).where(TASKS.c.under.in_(part))).scalars()
+    found: list[tuple[int, str]] = []
+    for part in _parts(tasks):
+        query = select(LINKS.c.sequence, LINKS.c.id).order_by(LINKS.c.sequence).limit(most)
+        query = query.where(LINKS.c.task.in_(part), LINKS.c.at <= until)
+        found += [(row.sequence, row.id) for row in connection.execute(query)]
+    return [link for _, link in sorted(found)[:most]]
 
 
 def entries(
@@ -223,7 +278,7 @@ def entries(
     states: dict[str, State] = {}
     result: dict[LinkId, LinkEntry] = {}
     for row in found:
-        above = states.get(row.parent) if row.parent else None
+        above = states.get(row.parent or context.tasks[row.task].under or "")
         state = states[row.id] = context.state(row, above)
         parent = result.get(row.parent) if row.parent else None
         result[row.id] = context.entry(row, state, parent)
@@ -245,7 +300,7 @@ class _Context(Standings):
     def __init__(
         self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
     ) -> None:
-        last = 2**62 if until is None else until  # another replica's clock may be ahead of ours
+        last = _EVER if until is None else until
         agents: dict[bytes, Registered] = {}
         for keys in _parts({row.holder_key for row in found}):
             for row in connection.execute(_AGENTS, {"keys": keys, "last": last}):
@@ -256,7 +311,9 @@ class _Context(Standings):
             for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
         }
         ended = ended_of(connection, subjects_of(found, agents, tasks), at)
-        openers = opener_states(connection, tasks.values(), at=at)
+        held = {row.id for row in found}
+        elsewhere = [task for task in tasks.values() if task.under not in held]
+        openers = opener_states(connection, elsewhere, at=at)
         super().__init__(agents, tasks, ended, at, openers)
         self.counts: dict[tuple[str, bool], int] = {}
         self.formats: dict[str, list[str]] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from sqlalchemy import Connection, and_, case, func, or_, select
 
@@ -11,6 +13,8 @@ from delegation.lineage.rhythm import MOST, Rhythm
 from delegation.lineage.rhythm import rhythm as spread
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.tables import DECISIONS, LINKS, TASKS
+
+_CHUNK: Final = 400  # values in one IN list
 
 
 def answers(connection: Connection) -> int:
@@ -33,11 +37,11 @@ def rhythm(connection: Connection, task: TaskId | None, *, now: int) -> Rhythm:
     return replace(spread(found[:MOST], now=now), is_complete=len(found) <= MOST)
 
 
-def expired(connection: Connection, task: TaskId | None, *, after: int, until: int) -> int:
+def expired(connection: Connection, of: Sequence[str] | None, *, after: int, until: int) -> int:
     """Return how many ends by time fall into (after, until].
 
-    Of one task: its links, itself, and its requests. Of the store: tasks and requests; its links are
-    too many to be looked through again and again, and each is told on its own task's pages.
+    Of some tasks: their links, themselves, and their requests. Of the store: tasks and requests; its
+    links are too many to be looked through again and again, and each is told on its own task's pages.
     """
     requests = select(func.count()).where(
         APPROVALS.c.state.in_(("pending", "granted")),
@@ -53,9 +57,17 @@ def expired(connection: Connection, task: TaskId | None, *, after: int, until: i
             and_(TASKS.c.idle.is_not(None), idle_at > after, idle_at <= until),
         ),
     )
-    if task is None:
+    if of is None:
         return sum(connection.execute(query).scalar_one() for query in (requests, tasks))
     ends = LINKS.c.expires_at
-    links = select(func.count()).where(LINKS.c.task == task, ends > after, ends <= until)
-    mine = (requests.where(APPROVALS.c.task == task), tasks.where(TASKS.c.id == task), links)
-    return sum(connection.execute(query).scalar_one() for query in mine)
+    links = select(func.count()).where(ends > after, ends <= until)
+    found = 0
+    for start in range(0, len(of), _CHUNK):
+        part = of[start : start + _CHUNK]
+        mine = (
+            requests.where(APPROVALS.c.task.in_(part)),
+            tasks.where(TASKS.c.id.in_(part)),
+            links.where(LINKS.c.task.in_(part)),
+        )
+        found += sum(connection.execute(query).scalar_one() for query in mine)
+    return found

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.ids import LinkId
 from delegation.lineage.outline import LinkOutline
 from delegation.records.approval_tables import APPROVALS
 from delegation.records.standing import (
@@ -52,6 +53,28 @@ _WAITING: Final = (
 )
 _NONE: Final = (0, 0)
 _EVER: Final = 2**62  # another replica's clock may be ahead of ours
+
+
+def outlines_below(
+    connection: Connection, shelf: StemShelf, tree: Sequence[Row[Any]], *, at: int, past: bool
+) -> list[LinkOutline]:
+    """Return outlines of the links of a task and of those below it, in recorded order.
+
+    Args:
+        connection: A snapshot.
+        shelf: What this process keeps of links.
+        tree: Rows of the task and of all tasks below it, parents before children.
+        at: The instant for which standing is computed, Unix seconds.
+        past: Whether what was recorded after that second is left out.
+    """
+    if len(tree) == 1:
+        return outlines(connection, shelf, tree[0], at=at, past=past)
+    found: list[tuple[int, LinkOutline]] = []
+    for task in tree:
+        drawn = outlines(connection, shelf, task, at=at, past=past)
+        places = {stem.id: stem.sequence for stem in shelf.read(connection, task.id)}
+        found += [(places[link.id], link) for link in drawn]
+    return [link for _, link in sorted(found, key=lambda item: item[0])]
 
 
 def outlines(
@@ -107,14 +130,15 @@ def outlines(
         ):
             result.append(before)  # making thousands anew takes longer than seeing that they stand
         else:
-            result.append(_outline(row, state, name, number, waits))
+            under = task.under if row.parent is None else None
+            result.append(_outline(row, state, name, number, waits, under))
     if not past:
         shelf.keep_drawn(task.id, result)
     return result
 
 
-def _outline(
-    row: Stem, state: State, name: str, number: tuple[int, int], waits: int
+def _outline(  # what an outline is made of
+    row: Stem, state: State, name: str, number: tuple[int, int], waits: int, under: str | None
 ) -> LinkOutline:
     return LinkOutline(
         id=row.id,
@@ -133,6 +157,7 @@ def _outline(
         allowed=number[1],
         denied=number[0],
         waiting=waits,
+        under=None if under is None else LinkId(under),
     )
 
 

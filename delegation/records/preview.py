@@ -15,6 +15,7 @@ from delegation.judge.facts import Subject
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.preview import Preview
 from delegation.records import links
+from delegation.records.renewals import line
 from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, TASKS
 
 MOST: Final = 2000  # links that one preview looks at
@@ -75,35 +76,11 @@ def held_up(connection: Connection, subject: Subject, most: int) -> list[str]:
     if subject.kind in {"everything", "tool", "system"}:
         open_tasks = select(TASKS.c.id).where(TASKS.c.state == "open")
         return _ids(connection, LINKS.c.task.in_(open_tasks), most)
-    if subject.kind == "task":
-        return _with_tasks_below(
-            connection, _ids(connection, LINKS.c.task == subject.id, most), most
-        )
-    is_link = subject.kind == "link"
-    seeds = [subject.id] if is_link else _ids(connection, _held(subject), most)
-    found = dict.fromkeys(seeds)
-    for seed in seeds:
-        if len(found) >= most:
-            break
-        found |= dict.fromkeys(links.below(connection, seed, most - len(found)))
-    return _with_tasks_below(connection, list(found)[:most], most)
-
-
-def _with_tasks_below(connection: Connection, found: list[str], most: int) -> list[str]:
-    """Return these links and those of the child tasks that were opened under any of them."""
-    known = dict.fromkeys(found)
-    fresh = found
-    while fresh and len(known) < most:
-        tasks: list[str] = []
-        for start in range(0, len(fresh), _CHUNK):
-            opened = select(TASKS.c.id).where(TASKS.c.under.in_(fresh[start : start + _CHUNK]))
-            tasks += connection.execute(opened).scalars()
-        held: list[str] = []
-        for start in range(0, len(tasks), _CHUNK):
-            held += _ids(connection, LINKS.c.task.in_(tasks[start : start + _CHUNK]), most)
-        fresh = [link for link in held if link not in known]
-        known |= dict.fromkeys(fresh)
-    return list(known)[:most]
+    seeds = [subject.id, *line(connection, subject.id)][:most] if subject.kind == "link" else []
+    if not seeds:
+        named = LINKS.c.task == subject.id if subject.kind == "task" else _held(subject)
+        seeds = _ids(connection, named, most)
+    return [*seeds, *links.below(connection, seeds, most - len(seeds))]
 
 
 def _held(subject: Subject) -> ColumnElement[bool]:

@@ -163,7 +163,8 @@ class Publisher:
         """
         found = []
         if self.memory is not None:
-            found.append((self.memory.read(), "a checkpoint that this key signed"))
+            what = f"a checkpoint that this key signed (in {self.memory.file.name})"
+            found.append((self.memory.read(), what))
         if self.folder is not None:
             found.append((self.folder.checkpoint.read(), "the folder's checkpoint"))
         return [(one, what) for one, what in found if one is not None]
@@ -190,6 +191,15 @@ class Publisher:
     ) -> None:
         if not signed.is_signed_by(self.keys(state.generation)):
             raise LogStoppedError(f"{what} is not signed by this log's key.", is_older=is_older)
+        if signed.size > state.size == 0:
+            # Most often nothing is lost: somebody made a new store beside an old one's files.
+            raise LogStoppedError(
+                f"the database is empty, and {what} covers {signed.size} entries. If this store is "
+                "meant to be new, stop the service and move that file, which is of an earlier "
+                "store, out of the way; for 65 seconds nothing is decided. Else the store was lost: "
+                "restore it.",
+                is_older=is_older,
+            )
         if signed.size > state.size:
             raise LogStoppedError(
                 f"the database has {state.size} entries, and {what} covers {signed.size}: it was "

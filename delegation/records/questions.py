@@ -82,10 +82,6 @@ class SqlQuestions:
         """Return how the newest decisions, of a task or of the store, came over time."""
         return news.rhythm(self._connection, task, now=now)
 
-    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
-        """Return how many ends by time fall into (after, until]."""
-        return news.expired(self._connection, task, after=after, until=until)
-
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""
         return endings.suspensions(self._connection, at=at, limit=limit)

@@ -15,13 +15,13 @@ from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, LinkPath, TaskEntry
+from delegation.lineage.entry import DecisionEntry, LinkEntry, LinkPath, TaskEntry
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
-from delegation.lineage.outline import TaskOutline
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 from delegation.records import (
     changes,
@@ -30,6 +30,7 @@ from delegation.records import (
     local,
     logins,
     mediation,
+    renewals,
     replicas,
     standing,
 )
@@ -37,8 +38,8 @@ from delegation.records.approval_rows import ApprovalRows
 from delegation.records.approvals import ApprovalBook
 from delegation.records.exporting import SqlExports, fitting
 from delegation.records.facts import counters, read_facts
+from delegation.records.lineage import SqlLineage
 from delegation.records.numbers import read_numbers
-from delegation.records.outline import outlines
 from delegation.records.people_tables import API_KEYS
 from delegation.records.preview import preview
 from delegation.records.questions import SqlQuestions
@@ -51,7 +52,6 @@ from delegation.records.tables import (
     DECISIONS,
     LINKS,
     OUTCOMES,
-    RENEWALS,
     REVOCATIONS,
     TASKS,
     UNPROVEN,
@@ -69,7 +69,7 @@ from delegation.tracker.work import (
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
-class SqlReader(SqlQuestions, SqlExports, ApprovalRows):
+class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
     """See `tracker.work.Reader`, whose sentences hold here.
 
     Args:
@@ -188,50 +188,14 @@ class SqlReader(SqlQuestions, SqlExports, ApprovalRows):
     def descendants(
         self, link: LinkId, *, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
-        """Return the links below a link, parents before children; empty if unknown."""
-        return self._entries(links.below(self._connection, link, limit), at=at, past=past)
-
-    def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
-        """Return a task with its links and decisions, or None."""
-        row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
-        if row is None or (past and row.opened_at > at):
-            return None
-        found = self._connection.execute(
-            select(LINKS).where(LINKS.c.task == task).order_by(LINKS.c.sequence)
-        ).all()
-        entries = links.entries(self._connection, found, at=at, past=past)
-        query = select(DECISIONS).where(DECISIONS.c.task == task).order_by(DECISIONS.c.sequence)
-        if past:
-            query = query.where(DECISIONS.c.at <= at)
-        made = self._connection.execute(query).all()
-        entry = self._task(row, at)
-        if past:
-            is_over = row.closed_at is not None and row.closed_at <= at
-            spent = decisions.spent(made, {unit for unit, _ in entry.spent})
-            entry = replace(entry, state=entry.state if is_over else "open", spent=spent)
-        return Lineage(entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)))
-
-    def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
-        """Return a task with outlines of its links, or None."""
-        row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
-        if row is None or (past and row.opened_at > at):
-            return None
-        entry = self._task(row, at)
-        closed_at = row.closed_at
-        if past and not (closed_at is not None and closed_at <= at):
-            entry, closed_at = replace(entry, state="open"), None
-        drawn = outlines(self._connection, self._shelves.stems, row, at=at, past=past)
-        return TaskOutline(entry, tuple(drawn), closed_at)
+        """Return the links below a link, child tasks' included; empty if unknown."""
+        until = at if past else None
+        found = links.below(self._connection, [link], limit, until=until)
+        return self._entries(found, at=at, past=past)
 
     def numbers(self) -> Mapping[str, int]:
         """Return how many links, decisions and revocations were ever recorded, and the like."""
         return read_numbers(self._connection)
-
-    def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
-        """Return (sequence, id) of a task's links recorded after that one, in order."""
-        query = select(LINKS.c.sequence, LINKS.c.id).order_by(LINKS.c.sequence).limit(limit)
-        query = query.where(LINKS.c.task == task, LINKS.c.sequence > sequence)
-        return [(row.sequence, row.id) for row in self._connection.execute(query)]
 
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
@@ -326,10 +290,9 @@ class SqlReader(SqlQuestions, SqlExports, ApprovalRows):
         """Return the newest call that a link, agent or key made."""
         return last_use(self._connection, subject)
 
-    def renewed(self, link: LinkId) -> LinkId | None:
-        """Return the link in whose place a link was made, or None."""
-        query = select(RENEWALS.c.renews).where(RENEWALS.c.link == link)
-        return self._connection.execute(query).scalar_one_or_none()
+    def renewal(self, link: LinkId) -> Renewal:
+        """Return which link a link was made in place of, and which in its own."""
+        return renewals.renewal_of(self._connection, link)
 
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
-from delegation import canonical
 from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
-from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
+from delegation.judge.growth import CODES
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.extent import MOST_COUNTED, Extent
-from delegation.lineage.survey import Ground, Known, Registered, Survey, Use
+from delegation.lineage.findings import GROWTH_SECONDS
+from delegation.lineage.survey import Ground, Known, Registered, Stopped, Survey, Use
 from delegation.records import links
+from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.renewals import line, renewals
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -26,6 +27,7 @@ from delegation.records.tables import (
     TASKS,
     TOOLS,
 )
+from delegation.records.task_entries import task_entries
 
 _CHUNK: Final = 400  # values in one IN list
 
@@ -58,7 +60,7 @@ def survey(
     if ground.task is not None:
         tasks = sorted({*tasks, TaskId(ground.task)})
     known = Known(
-        tasks=_tasks(connection, tasks, at=at, past=past),
+        tasks=_tasks(connection, shelves, tasks, at=at, past=past),
         keys={LinkId(row.id): row.holder_key for row in rows if row.id in entries},
         pins={
             LinkId(row.id): origin.catalogue
@@ -69,6 +71,8 @@ def survey(
         uses=_uses(connection, ids, last),
         spent=_spent(connection, ids),
         agents=registered(connection, last),
+        renews=renewals(connection, ids),
+        stopped=_stopped(connection, tasks, at, last),
     )
     catalogue = _catalogue(connection, shelves, at if past else None)
     return Survey(entries.values(), catalogue, at=at, known=known, extent=extent)
@@ -81,8 +85,12 @@ def _total(connection: Connection, ground: Ground, *, at: int, past: bool) -> in
 def _catalogue(connection: Connection, shelves: Shelves, at: int | None) -> Catalogue:
     if at is None:
         return shelves.catalogue.newest(connection)
-    newest = select(func.max(TOOLS.c.revision)).where(TOOLS.c.at <= at)
-    revision = connection.execute(newest).scalar_one() or 0
+    # A revision is of a tool or of resources' labels: the newest of either that was there by then.
+    newest = (
+        select(func.max(table.c.revision)).where(table.c.at <= at)
+        for table in (TOOLS, RESOURCE_LABELS)
+    )
+    revision = max(connection.execute(query).scalar_one() or 0 for query in newest)
     return shelves.catalogue.at(connection, revision)
 
 
@@ -98,16 +106,18 @@ def _open_tasks(connection: Connection, *, at: int, most: int, past: bool) -> li
 
 
 def _wanted(connection: Connection, ground: Ground, *, at: int, most: int, past: bool) -> list[str]:
+    until = at if past else None
     found: dict[str, None] = {}
     if ground.link is not None:
-        found |= dict.fromkeys([ground.link, *links.below(connection, ground.link, most)])
+        found = dict.fromkeys(
+            [ground.link, *line(connection, ground.link)] if ground.whole else [ground.link]
+        )
     for key in ground.keys:
-        held = _newest(connection, LINKS.c.holder_key == key, most, at if past else None)
-        found |= dict.fromkeys(held)
-        for link in held:
-            if len(found) < most:
-                found |= dict.fromkeys(links.below(connection, link, most - len(found)))
-    tasks: list[str] = [] if ground.task is None else [ground.task]
+        found |= dict.fromkeys(_newest(connection, LINKS.c.holder_key == key, most, until))
+    if ground.task is not None:
+        found |= dict.fromkeys(_newest(connection, LINKS.c.task == ground.task, most, until))
+    found |= dict.fromkeys(links.below(connection, list(found), most - len(found), until=until))
+    tasks: list[str] = []
     if ground.owner is not None:
         owned = select(TASKS.c.id).where(TASKS.c.owner == ground.owner, TASKS.c.state == "open")
         tasks += connection.execute(owned.limit(most)).scalars()
@@ -122,10 +132,7 @@ def _wanted(connection: Connection, ground: Ground, *, at: int, most: int, past:
         tasks += _open_tasks(connection, at=ground.also_open_at, most=most, past=True)
     for part in _chunks(sorted(set(tasks))):
         if len(found) < most:
-            rest = _newest(
-                connection, LINKS.c.task.in_(part), most - len(found), at if past else None
-            )
-            found |= dict.fromkeys(rest)
+            found |= dict.fromkeys(_newest(connection, LINKS.c.task.in_(part), most, until))
     return list(found)[:most]
 
 
@@ -142,45 +149,23 @@ def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _tasks(
-    connection: Connection, wanted: Sequence[TaskId], *, at: int, past: bool
+    connection: Connection, shelves: Shelves, wanted: Sequence[TaskId], *, at: int, past: bool
 ) -> dict[TaskId, TaskEntry]:
-    spent: dict[str, dict[str, int]] = {}
     found: dict[TaskId, TaskEntry] = {}
     for part in _chunks(wanted):
-        for row in connection.execute(_counters("task", COUNTERS.c.id, part)):
-            spent.setdefault(row.id, {})[row.unit] = row.used
-        for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(part))):
-            entry = TaskEntry(
-                id=TaskId(row.id),
-                title=row.title,
-                owner=row.owner,
-                state=row.state,
-                opened_at=row.opened_at,
-                deadline=row.deadline,
-                inferred=bool(row.inferred),
-                ceiling=Grant.from_json(canonical.parse(row.ceiling)),
-                under=row.under,
-                spent=tuple(sorted(spent.get(row.id, {}).items())),
-            )
-            is_over = row.closed_at is not None and row.closed_at <= at
-            if past and not is_over:
-                entry = replace(entry, state="open")
-            found[entry.id] = entry
+        rows = connection.execute(select(TASKS).where(TASKS.c.id.in_(part))).all()
+        entries = task_entries(connection, rows, at=at, defaults=shelves.limits, past=past)
+        found |= {entry.id: entry for entry in entries}
     return found
-
-
-def _counters(scope: str, column: Column[Any], ids: Sequence[str]) -> Any:
-    return (
-        select(COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.used)
-        .where(COUNTERS.c.scope == scope, column.in_(ids))
-        .order_by(COUNTERS.c.id, COUNTERS.c.unit)
-    )
 
 
 def _spent(connection: Connection, ids: Sequence[LinkId]) -> dict[LinkId, dict[str, int]]:
     found: dict[LinkId, dict[str, int]] = {}
     for part in _chunks(ids):
-        for row in connection.execute(_counters("link", COUNTERS.c.id, part)):
+        query = select(COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.used).where(
+            COUNTERS.c.scope == "link", COUNTERS.c.id.in_(part)
+        )
+        for row in connection.execute(query.order_by(COUNTERS.c.id, COUNTERS.c.unit)):
             found.setdefault(LinkId(row.id), {})[row.unit] = row.used
     return found
 
@@ -213,6 +198,32 @@ def _uses(
     for (link, tool), (allowed, denied, at) in sorted(gathered.items()):
         found[link] = (*found.get(link, ()), Use(tool, allowed, denied, at))
     return found
+
+
+def _stopped(
+    connection: Connection, tasks: Sequence[TaskId], at: int, last: int
+) -> tuple[Stopped, ...]:
+    found: list[Stopped] = []
+    for part in _chunks(tasks):
+        query = (
+            select(
+                DECISIONS.c.task,
+                DECISIONS.c.code,
+                func.count().label("n"),
+                func.max(DECISIONS.c.at).label("last"),
+            )
+            .where(
+                DECISIONS.c.task.in_(part),
+                DECISIONS.c.code.in_(CODES),
+                DECISIONS.c.at > at - GROWTH_SECONDS,
+                DECISIONS.c.at <= last,
+            )
+            .group_by(DECISIONS.c.task, DECISIONS.c.code)
+            .order_by(DECISIONS.c.task, DECISIONS.c.code)
+        )
+        rows = connection.execute(query)
+        found += [Stopped(TaskId(row.task), row.code, row.n, row.last) for row in rows]
+    return tuple(found)
 
 
 def registered(connection: Connection, last: int) -> tuple[Registered, ...]:

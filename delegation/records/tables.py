@@ -75,7 +75,7 @@ class TaskRow(Table, table=True):
     id: str = Field(primary_key=True)
     root: str = Field(index=True)
     parent: str | None = Field(default=None, foreign_key="task.id", index=True)
-    under: str | None = None
+    under: str | None = Field(default=None, index=True)
     title: str = Field(sa_type=Text)
     owner: str
     ceiling: str = Field(sa_type=Text)

@@ -23,7 +23,7 @@ from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
 from delegation.lineage.local import LocalEntry
-from delegation.records import changes, local, logins, questions, replicas
+from delegation.records import changes, line_changes, local, logins, questions, replicas
 from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
@@ -291,18 +291,18 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     ) -> Revocation:
         """Record a revocation, or return the one that holds as early already."""
         self._refuse_unknown(subject)
-        return changes.revoke(
+        return line_changes.revoke(
             self._connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
         )
 
     def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
         """Record a suspension, or return the one that holds."""
         self._refuse_unknown(subject)
-        return changes.suspend(self._connection, subject, by=by, reason=reason, at=at)
+        return line_changes.suspend(self._connection, subject, by=by, reason=reason, at=at)
 
     def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
         """Record that a suspension ends."""
-        return changes.resume(self._connection, subject, by=by, reason=reason, at=at)
+        return line_changes.resume(self._connection, subject, by=by, reason=reason, at=at)
 
     def _refuse_unknown(self, subject: Subject) -> None:
         # A key or link may be known to be stolen before it was ever seen here: links are made offline.

@@ -54,6 +54,9 @@ class ApprovalFilter:
 class ApprovalReader(Protocol):
     """Questions about requests, answered from one snapshot."""
 
+    def waiting_approvals(self, *, at: int) -> int:
+        """Return how many requests wait for people."""
+
     def approval(self, request: str, *, at: int) -> ApprovalEntry | None:
         """Return a request with its link, grant and acts, or None."""
 

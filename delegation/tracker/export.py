@@ -21,6 +21,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.handover import handovers
 from delegation.lineage.outline import TaskOutline
+from delegation.lineage.owners import owners
 from delegation.lineage.risk import ranked
 from delegation.lineage.selection import Selection
 from delegation.lineage.survey import Ground
@@ -127,11 +128,26 @@ class _Gathering:
 
     def _lineage(self) -> Gathered:
         scope = self._scope()
-        links = LinkFilter(task=scope)
-        number = self.reader.count_links(links, at=self.when.at, past=self.when.past)
+        number = sum(
+            self.reader.count_links(LinkFilter(task=one), at=self.when.at, past=self.when.past)
+            for one in self._with_children(scope)
+        )
         self.bounds.refuse(number, self.bounds.links)
-        found: list[Cutting] = []
-        total = 0
+        if scope is not None:
+            found = list(self._cuttings(scope, number))
+            shown = sum(len(one.lineage.links) for one in found)
+            return self._made(shown, number, found)
+        shown = number
+        if self.wanted.filters or self.when.past:  # counted first, so as not to hold all at once
+            every = self._cuttings(None, number, tells=False)
+            shown = sum(len(one.lineage.links) for one in every)
+        return self._made(shown, number, self._cuttings(None, number))
+
+    def _cuttings(
+        self, scope: TaskId | None, number: int, *, tells: bool = True
+    ) -> Iterator[Cutting]:
+        """Yield what the filters leave of each task; one at a time is held."""
+        done = 0
         for task in self._task_ids(scope):
             outline = self.reader.outline(task, at=self.when.at, past=self.when.past)
             lineage = self.reader.lineage(task, at=self.when.at, past=self.when.past)
@@ -139,13 +155,11 @@ class _Gathering:
                 if scope is not None:
                     raise NotFoundError("task", task)
                 continue  # it was opened later
-            total += len(lineage.links)
             cut = cutting(lineage, outline, self.wanted)
             if cut is not None:
-                found.append(replace(cut, endings=self._endings(cut, outline)))
-            self.bounds.tell(total, number)
-        shown = sum(len(one.lineage.links) for one in found)
-        return self._made(shown, total, found)
+                yield replace(cut, endings=self._endings(cut, outline))
+            done += len(lineage.links)
+            self.bounds.tell(done if tells else 0, number)
 
     def _scope(self) -> TaskId | None:
         if self.wanted.task is not None:
@@ -162,12 +176,26 @@ class _Gathering:
         if scope is not None:
             yield scope
             return
-        yield from (task.id for task in self._every_task(TaskFilter()))
+        # A child task is part of the task that it was opened in.
+        yield from (task.id for task in self._every_task(TaskFilter()) if task.parent is None)
+
+    def _with_children(self, task: TaskId | None) -> Iterator[TaskId | None]:
+        yield task
+        if task is not None:
+            below = self.reader.child_tasks(task, at=self.when.at, past=self.when.past)
+            yield from (one.id for one in below)
 
     def _every_task(self, wanted: TaskFilter) -> Iterator[TaskEntry]:
         def page(last: TaskEntry | None) -> Sequence[TaskEntry]:
             after = None if last is None else last.id
             return self.reader.tasks(wanted, after=after, limit=PAGE, at=self.when.at)
+
+        return _pages(page)
+
+    def _every_decision(self, wanted: DecisionFilter) -> Iterator[DecisionEntry]:
+        def page(last: DecisionEntry | None) -> Sequence[DecisionEntry]:
+            after = 0 if last is None else last.sequence
+            return self.reader.decisions(wanted, after=after, limit=PAGE)
 
         return _pages(page)
 
@@ -222,12 +250,7 @@ class _Gathering:
         scope = DecisionFilter(task=task, until=None if asked.at is None else asked.at + 1)
         shown = self.reader.count_decisions(wanted)
         self.bounds.refuse(shown, self.bounds.rows)
-
-        def page(last: DecisionEntry | None) -> Sequence[DecisionEntry]:
-            after = 0 if last is None else last.sequence
-            return self.reader.decisions(wanted, after=after, limit=PAGE)
-
-        found: Iterator[Any] = self._told(_pages(page), shown)
+        found: Iterator[Any] = self._told(self._every_decision(wanted), shown)
         if asked.form == "ocsf":
             found = self._called(found)
         return self._made(shown, self.reader.count_decisions(scope), found)
@@ -292,15 +315,12 @@ class _Gathering:
         if outline is None:
             raise NotFoundError("task", task)
         until = self.when.at + 1 if self.when.past else None
-        wanted = DecisionFilter(task=task, until=until)
-        number = self.reader.count_decisions(wanted) + len(outline.links)
+        tasks = [outline.task.id, *(one.id for one in outline.below)]
+        of_each = [DecisionFilter(task=one, until=until) for one in tasks]
+        number = sum(map(self.reader.count_decisions, of_each)) + len(outline.links)
         self.bounds.refuse(number, self.bounds.rows)
-
-        def page(last: DecisionEntry | None) -> Sequence[DecisionEntry]:
-            after = 0 if last is None else last.sequence
-            return self.reader.decisions(wanted, after=after, limit=PAGE)
-
-        made = list(self._told(_pages(page), number))
+        every = (one for wanted in of_each for one in self._every_decision(wanted))
+        made = sorted(self._told(every, number), key=lambda decision: decision.sequence)
         endings = [ending_of(change) for change in self._changes(outline)]
         events: Sequence[Event] = timeline(outline, made, endings)
         return self._made(len(events), len(events), enumerate(events, start=1))
@@ -328,6 +348,10 @@ class _Gathering:
         if asked.view == "risks":
             risks = ranked(survey)
             return self._made(len(risks), len(risks), risks, is_complete=survey.is_complete)
+        if asked.view == "owners":
+            answering = owners(survey)
+            number = len(answering)
+            return self._made(number, number, answering, is_complete=survey.is_complete)
         if asked.task is not None and self.reader.task(TaskId(asked.task), at=self.when.at) is None:
             raise NotFoundError("task", asked.task)
         pairs = handovers(survey)

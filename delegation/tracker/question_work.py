@@ -55,12 +55,6 @@ class QuestionReader(ExportReader, Protocol):
     def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
         """Return how the newest decisions, of a task or of the store, came over time."""
 
-    def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
-        """Return how many links, tasks and requests of a task end by time in (after, until].
-
-        Without a task: how many tasks and requests of the store.
-        """
-
     def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
         """Return the suspensions that hold, newest first."""
 

@@ -10,6 +10,7 @@ from delegation.authority.narrowing import refuse_wider
 from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
+from delegation.judge.facts import Subject
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
 from delegation.tracker.work import Store
@@ -21,7 +22,8 @@ def renew(  # what a renewal states
     """Issue a root for the holder and grant of an earlier one, with a later end; recorded as such.
 
     Only what stands is renewed: a revoked or suspended root, or one whose task is over, is not. The
-    old root stays as it is. Links below are made anew by their delegators, from the new root.
+    old root stays as it is; revoking either ends both. Links below are made anew by their
+    delegators, from the new root; that those renew earlier ones is told from their signatures.
 
     Args:
         store: Where it is recorded.
@@ -49,6 +51,9 @@ def renew(  # what a renewal states
             raise ConflictError("The task is over; nothing is issued outside an open task.")
         if entry.standing not in {"active", "expired"}:
             raise ConflictError("The link does not stand, so it is not renewed.")
+        if any(change.act == "revoke" for change in work.changes(Subject("link", root))):
+            # It stands until then; its renewal would stand for longer.
+            raise ConflictError("The link is revoked from an instant on, so it is not renewed.")
         earlier = parse_payload(payload, root=True)
         ends = task.ceiling.expires_at if lasts is None else at + lasts
         grant = Grant.from_json({**earlier.grant.to_json(), "not_before": at, "expires_at": ends})

@@ -15,6 +15,7 @@ from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
 
 
@@ -69,8 +70,8 @@ class StandingReader(Protocol):
             MalformedError: The subject is of another kind.
         """
 
-    def renewed(self, link: LinkId) -> LinkId | None:
-        """Return the link in whose place a link was made, or None."""
+    def renewal(self, link: LinkId) -> Renewal:
+        """Return which link a link was made in place of, and which were made in its own."""
 
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""
@@ -90,12 +91,14 @@ class StandingWork(Protocol):
     ) -> Revocation:
         """Record a revocation, or return the one that holds as early already.
 
+        With a link ends its line: what it renews and what renews it.
+
         Raises:
             NotFoundError: Nothing is recorded under that id; links and keys need not be.
         """
 
     def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a suspension, or return the one that holds.
+        """Record a suspension, or return the one that holds; of a link with its line.
 
         Raises:
             NotFoundError: Nothing is recorded under that id; links and keys need not be.
@@ -103,7 +106,7 @@ class StandingWork(Protocol):
         """
 
     def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record that a suspension ends.
+        """Record that a suspension ends, and those of the line that came with it.
 
         Raises:
             ConflictError: The subject is revoked, which is final, or is not suspended.

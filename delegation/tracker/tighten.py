@@ -57,7 +57,8 @@ def tighten(
 ) -> Sequence[Tightening]:
     """Return a proposal for a link, for each link that an agent holds, or for a task's ceiling.
 
-    Calls under a link count those of the links below it: they used its authority, too.
+    Calls under a link count those of the links below it, and of the tasks that were opened under
+    any of them: they used its authority, too.
 
     Args:
         store: Where use is recorded.
@@ -111,11 +112,24 @@ class _Reading:
         entry = self._reader.task(task, at=at)
         if entry is None:
             raise NotFoundError("task", task)
+        # A ceiling has one delegation more than the root that it is issued as.
         uses = [
-            # A ceiling has one delegation more than the root that it is issued as.
-            self._use(detail, 0, entry.ceiling, len(detail.decision.links))
+            self._use(detail, detail.decision.links[:1], entry.ceiling, len(detail.decision.links))
             for detail in self._details(DecisionFilter(task=task))
         ]
+        hung: dict[TaskId, tuple[tuple[LinkId, ...], int]] = {}  # the root above, links on the way
+        for child in self._reader.child_tasks(task, at=at):
+            way = None if child.under is None else self._reader.path(child.under, at=at)
+            if way is None or child.parent is None:
+                raise NotFoundError("link", str(child.under))
+            root, above = hung.get(child.parent, (way.links[:1], 0))
+            hung[child.id] = root, above + len(way.links)
+            uses += [
+                self._use(
+                    detail, root, entry.ceiling, hung[child.id][1] + len(detail.decision.links)
+                )
+                for detail in self._details(DecisionFilter(task=child.id))
+            ]
         return Tightening("task", task, "", self._propose(entry.ceiling, uses))
 
     def of_link(self, entry: LinkEntry, at: int) -> Tightening:
@@ -123,12 +137,17 @@ class _Reading:
         details = [
             detail
             for link in (entry, *below)
-            for detail in self._details(DecisionFilter(task=entry.task, link=link.id))
+            for detail in self._details(DecisionFilter(task=link.task, link=link.id))
         ]
         details.sort(key=lambda detail: detail.sequence)
+        # A call of a child task used the opener's authority, and what is above that: its own chain
+        # hangs below this one, and its root took a delegation like any link.
+        held = tuple(link.id for link in self._reader.ancestors(entry.id, at=at))
+        hung = {entry.id: 0}
+        for link in below:
+            hung[link.id] = hung.get(link.above or entry.id, 0) + 1
         uses = [
-            self._use(detail, entry.depth, None, len(detail.decision.links) - entry.depth - 1)
-            for detail in details
+            self._use(detail, held, None, hung[detail.decision.links[-1]]) for detail in details
         ]
         return Tightening("link", entry.id, entry.claimed_name, self._propose(entry.grant, uses))
 
@@ -153,9 +172,11 @@ class _Reading:
                 raise MalformedError("since", wanted=f"such that at most {MAX_USES} calls follow")
             yield from (d for d in page if not d.decision.tool.startswith(RESERVED_PREFIX))
 
-    def _use(self, detail: DecisionDetail, depth: int, ceiling: Grant | None, below: int) -> Use:
+    def _use(
+        self, detail: DecisionDetail, held: Sequence[LinkId], ceiling: Grant | None, below: int
+    ) -> Use:
         made = detail.decision
-        links = [self._link(link, n) for n, link in enumerate(made.links[: depth + 1])]
+        links = [self._link(link, n) for n, link in enumerate(held)]
         if ceiling is not None:
             links[-1] = replace(links[-1], grant=ceiling)
         access = None if detail.access is None else Access.from_json(dict(detail.access))

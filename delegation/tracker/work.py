@@ -22,7 +22,6 @@ from delegation.judge.facts import Facts, Query
 from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import (
     DecisionEntry,
-    Lineage,
     LinkEntry,
     LinkPath,
     TaskEntry,
@@ -31,10 +30,10 @@ from delegation.lineage.entry import (
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
-from delegation.lineage.outline import TaskOutline
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.approval_work import ApprovalReader, ApprovalWork
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.lineage_work import LineageReader
 from delegation.tracker.log import LoggedStore
 from delegation.tracker.new_task import NewTask
 from delegation.tracker.question_work import QuestionReader, QuestionWork
@@ -173,7 +172,7 @@ class WriterStats:
     failed: int = 0
 
 
-class Reader(StandingReader, ApprovalReader, QuestionReader, Protocol):
+class Reader(LineageReader, StandingReader, ApprovalReader, QuestionReader, Protocol):
     """Questions to the store, answered from one snapshot.
 
     `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
@@ -217,19 +216,10 @@ class Reader(StandingReader, ApprovalReader, QuestionReader, Protocol):
     def descendants(
         self, link: LinkId, *, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
-        """Return the links below a link, parents before children; empty if unknown."""
-
-    def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
-        """Return a task with its links and decisions, or None."""
-
-    def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
-        """Return a task with outlines of its links, or None."""
+        """Return the links below a link, child tasks' included, parents before children."""
 
     def numbers(self) -> Mapping[str, int]:
         """Return the numbers that only grow: `link`, `decision`, `epoch` and others."""
-
-    def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
-        """Return (sequence, id) of a task's links recorded after that one, in order."""
 
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False

@@ -15,6 +15,7 @@ from delegation.client import Client
 from delegation.errors import ConflictError, ForbiddenError, NotFoundError
 from delegation.identity.freeze import check_freeze
 from delegation.lineage.feed import Feed
+from delegation.lineage.renewal import Renewal
 from delegation_api.waiting import awaited_feed
 
 httpx2 = pytest.importorskip("httpx2")
@@ -80,7 +81,9 @@ def test_credentials_are_rotated_renewed_and_looked_after(service: Service) -> N
     fresh = operator.renew(root.id, lasts=50)
     assert world.check(fresh, "boss")
     found = service.ask("GET", f"/v1/links/{fresh.id}").json()
-    assert found["renews"] == root.id
+    assert (found["renews"], found["renewed_by"]) == (root.id, [])
+    assert operator.renewal(root.id) == Renewal(root.id, None, (fresh.id,))
+    assert operator.renewal(fresh.id) == world.tracker.renewal(fresh.id)
     assert operator.last_use("link", fresh.id).allowed
     with pytest.raises(NotFoundError):
         operator.renew("lnk_" + "A" * 43)

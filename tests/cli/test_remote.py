@@ -12,9 +12,11 @@ from serving import serving
 from typer.testing import CliRunner
 from world import World
 
+from delegation import Grant, HolderKey, Token
 from delegation.cli.main import app
 from delegation.cli.place import as_written
 from delegation.errors import ServiceError
+from delegation.tracker.open_child import Opening, opening_request
 
 RUN = CliRunner()
 
@@ -173,3 +175,73 @@ def test_an_inspection_of_another_form_is_no_inspection(answer: dict) -> None:
     assert as_written({**GOOD, "denial": DENIAL})
     with pytest.raises(ServiceError):
         as_written(answer)
+
+
+def test_credentials_live_and_end_here_and_there(place, ask) -> None:
+    """Agents add, list, rotate; renew; last-use: the same on a store and at a service."""
+    world, _, _ = place
+    old, new, third = (HolderKey.generate("cli") for _ in range(3))
+    world.at = int(time.time())
+    root = world.root("boss", expires_at=world.at + 400)
+    for run, first, second in ((ask[0], old, new), (ask[1], new, third)):
+        until = int(time.time()) + 900
+        name = ["agents", "add", "cli", "--owner", "ana@acme.example"]
+        run(*name, "--key", first.public.text, "--recertify-by", str(until))
+        (listed,) = [
+            one
+            for one in json.loads(run("agents", "list", "--json").stdout)
+            if one["name"] == "cli"
+        ]
+        assert listed["recertify_by"] == until
+        assert first.public.text in listed["keys"]
+        assert "cli" in run("agents", "list").stdout
+        turned = ["--old", first.public.text, "--new", second.public.text]
+        at = int(time.time()) + 300
+        done = json.loads(
+            run("agents", "rotate", "cli", *turned, "--effective-at", str(at), "--json").stdout
+        )
+        assert done["effective_at"] == at
+        made = json.loads(run("renew", root.id, "--lasts", "500", "--json").stdout)
+        assert world.tracker.renewal(made["link"]).renews == root.id
+        assert run("renew", root.id).stdout.startswith("dct.b1.")
+        assert "made no call" in run("last-use", "link", made["link"]).stdout
+        world.at = int(time.time())  # the renewed window begins at the service's clock
+        assert world.check(Token.read(made["token"], world.tracker.public_ring()), "boss")
+        used = json.loads(run("last-use", "link", made["link"], "--json").stdout)
+        assert used["allowed"] is True
+        assert "allowed at" in run("last-use", "link", made["link"]).stdout
+        run("renew", "lnk_" + "A" * 43, code=1)
+        stranger = HolderKey.generate("x").public.text
+        run("agents", "rotate", "cli", "--old", stranger, "--new", second.public.text, code=1)
+
+
+def test_child_tasks_are_opened_and_listed_here_and_there(place, ask) -> None:
+    """A file with token, proof and opening opens one; the list has it below its parent."""
+    world, folder, _ = place
+    token = world.chain("boss", "a")
+    for run in ask:
+        opening = Opening("Part", Grant(), world.key("sub").public, lasts=100)
+        access = opening_request(world.tracker.issuer, opening)
+        body = {"token": token.text, "opening": opening.to_json()}
+        proof = world.key("a").prove(token, access, at=int(time.time()))
+        (folder / "open.json").write_text(json.dumps({**body, "proof": proof}))
+        made = json.loads(run("child-tasks", "open", "open.json", "--json").stdout)
+        assert made["task"]["under"] == token.id
+        listed = json.loads(run("child-tasks", "list", world.task.id, "--json").stdout)
+        assert made["task"]["id"] in [one["id"] for one in listed]
+        assert made["task"]["id"][:12] in run("child-tasks", "list", world.task.id).stdout
+        run("child-tasks", "open", "open.json", code=1)  # the proof was used
+        (folder / "open.json").write_text(json.dumps(body))
+        run("child-tasks", "open", "open.json", code=1)
+        run("child-tasks", "list", "tsk_" + "A" * 22, code=1)
+
+
+def test_labels_of_resources_are_declared_and_listed_here_and_there(ask) -> None:
+    """A pattern gets labels in a new revision, and the list has the newest."""
+    for run, label in zip(ask, ("pii", "hr"), strict=True):
+        done = json.loads(run("catalogue", "label", "mail:acme/*", label, "--json").stdout)
+        assert done["revision"] > 0
+        (listed,) = json.loads(run("catalogue", "labels", "--json").stdout)
+        assert (listed["pattern"], listed["labels"]) == ("mail:acme/*", [label])
+        assert label in run("catalogue", "labels").stdout
+        run("catalogue", "label", "a**b", label, code=1)

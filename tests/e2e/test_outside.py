@@ -7,20 +7,16 @@ must have holds however slow the machine is.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from outside import BOUND, SEED, Outside
 from postgres import Server
-from proxies import ROOT, free_port, running
+from proxies import free_port, running
 from world import READ, TOOLS
 
 from delegation import Grant, HolderKey
@@ -30,50 +26,7 @@ from delegation.integrations.boottime import boottime
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
 
-BOUND = 1.0
 AUDIENCE = "https://tools.acme.example"
-SEED = bytes(range(32))
-
-
-class Outside:
-    """One verifier process and what it said so far."""
-
-    def __init__(self, told: dict[str, str]) -> None:
-        env = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/outside.py"), json.dumps(told)],
-            stdout=subprocess.PIPE, env=env, text=True,
-        )  # fmt: skip
-        self.said: list[dict] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self.process.stdout:
-            self.said.append(json.loads(line))
-
-    def wait_for(self, wanted, what: str) -> None:
-        """Wait until it said something of the kind, in bounded time."""
-        for _ in range(600):
-            if any(wanted(one) for one in list(self.said)):
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"never said: {what}; {self.said[-3:]}")
-
-    def acted(self) -> list[float]:
-        """Return the instants at which it acted on an allowance."""
-        return [one["acted"] for one in list(self.said) if one["acted"] is not None]
-
-    def end(self) -> None:
-        """End this process, and no other."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(10)
-        self._reader.join(10)
-        self.process.stdout.close()
 
 
 class Place:

@@ -40,7 +40,7 @@ def trees(world: FlowWorld) -> tuple[list[dict], list[list[str]]]:
     consent = ApprovalRule((tool_pattern("pay.approve"),), ("finance",), 1)
     kinds = [
         {"budget": {"calls": 45}, "flow": [PII]},
-        {"budget": {"calls": 200}},
+        {"budget": {"calls": 60}},
         {},
     ]
     limits = Limits(

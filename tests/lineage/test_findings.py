@@ -143,10 +143,10 @@ def test_shared_key() -> None:
 
 @pytest.mark.parametrize(
     ("deadline", "state", "said"),
-    [(NOW, "open", True), (NOW + 1, "open", False), (NOW, "completed", False)],
+    [(NOW, "expired", True), (NOW + 1, "open", False), (NOW, "completed", False)],
 )
 def test_overdue(deadline, state, said) -> None:
-    """A deadline that has come is overdue only while the task is open."""
+    """A deadline that has come is overdue only while nobody closed the task."""
     tree = Tree(task(deadline=deadline, state=state))
     assert rules(tree.survey()) == (["overdue"] if said else [])
 

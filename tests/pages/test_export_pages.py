@@ -10,6 +10,7 @@ import pytest
 from browsing import Browser
 from world import World
 
+from delegation.canonical import b64u
 from delegation.lineage.selection import VIEWS
 
 
@@ -33,7 +34,9 @@ def test_every_view_leads_to_its_export_with_its_filters(world: World, browser: 
     """Path, filters and instant are those of the page; what the view does not have is left out."""
     task = world.task.id
     link = world.tracker.links()[0].id
+    key = b64u(world.key("a").public.key)
     for path, wanted in {
+        f"/keys/{key}": f"/exports?view=links&key=ed25519%3A{key}", f"/links/{link}/blast": f"/exports?view=lineage&link={link}",
         "/map": "/exports?view=lineage", "/tasks": "/exports?view=tasks", f"/tasks/{task}": f"/exports?view=lineage&task={task}",
         f"/tasks/{task}/map?standing=active&find=a&at={world.at}": f"/exports?view=lineage&task={task}&standing=active&at={world.at}",
         f"/tasks/{task}/timeline": f"/exports?view=timeline&task={task}", f"/links/{link}": f"/exports?view=lineage&link={link}",
@@ -69,9 +72,10 @@ def test_a_past_instant_is_kept_through_the_form(world: World, browser: Browser)
     world.at += 100
     world.check(world.chain("boss", "z"), "z")
     address = f"/exports?view=decisions&at={world.at - 100}"
-    hidden = dict(
-        re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', browser.get(address).text)
+    form = re.search(
+        r'<form[^>]* action="/exports".*?</form>', browser.get(address).text, re.DOTALL
     )
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form.group()))
     answer = browser.post("/exports", address, {**hidden, "form": "csv"})
     assert answer.text.count("\r\n") == 1 + 2
 

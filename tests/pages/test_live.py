@@ -10,6 +10,7 @@ from typing import Any
 from browsing import Browser
 from world import World
 
+from delegation.judge.facts import Subject
 from delegation.lineage.news import Cursor
 from delegation_api.pages.live import MAX_OF_ONE, Hub
 
@@ -56,6 +57,25 @@ def test_a_page_is_told_of_links_decisions_and_ends(world: World) -> None:
         await stream.aclose()
         assert hub.open == 0
         assert hub._poller is None
+
+    asyncio.run(follow())
+
+
+def test_what_another_process_recorded_is_found_by_looking_not_by_chance(world: World) -> None:
+    """Nothing rings here: the store's numbers are looked at, and wake a stream long before its heartbeat."""
+    browser = Browser(world)
+    token = world.root()
+    start = world.tracker.news(world.task.id, after=None).cursor
+
+    async def follow() -> None:
+        hub = Hub(world.tracker, poll=0.01, heartbeat=10_000)
+        stream = hub.follow(world.task.id, secret_of(browser), start)
+        assert b"retry" in await anext(stream)
+        assert b"nothing new" in await anext(stream)
+        with world.tracker._store.write(alone=True) as work:
+            work.revoke(Subject("link", token.id), by="another process", reason="", at=world.at)
+        assert (await until(stream, "change"))["ended"]
+        await stream.aclose()
 
     asyncio.run(follow())
 

@@ -11,7 +11,13 @@ from world import NOW, World
 from delegation.embedded import Tracker
 from delegation.embedded import exports as faces
 from delegation.embedded.export_runner import TELL_SECONDS
-from delegation.errors import ConflictError, ExportsBusyError, MalformedError, NotFoundError
+from delegation.errors import (
+    ConflictError,
+    ExportsBusyError,
+    ExportStoppedError,
+    MalformedError,
+    NotFoundError,
+)
 from delegation.records.export_jobs import LEASE
 from delegation.records.export_tables import JOBS, PARTS
 from delegation.records.store import open_store
@@ -204,6 +210,16 @@ def test_why_a_job_failed_is_said(filed: World, monkeypatch) -> None:
     monkeypatch.setattr("delegation.tracker.export_jobs.MAX_BYTES", 10)
     failed = over(filed.tracker, filed.tracker.ask_export("tasks", "csv", by="ana"))
     assert (failed.state, failed.code) == ("failed", "export_too_large")
+
+
+def test_a_damaged_file_is_not_handed_out(filed: World) -> None:
+    """The store's bytes are held against the digest before anybody gets them."""
+    asked = filed.tracker.ask_export("tasks", "csv", by="ana")
+    over(filed.tracker, asked)
+    with filed.tracker._store._database.writing() as connection:
+        connection.execute(PARTS.update().values(data=b"x"))
+    with pytest.raises(ExportStoppedError):
+        filed.tracker.export_file(asked.id, by="ana")
 
 
 def test_a_job_that_takes_too_long_ends(held, monkeypatch) -> None:

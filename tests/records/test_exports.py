@@ -97,6 +97,7 @@ def test_counts_are_those_of_the_listings(world: World) -> None:
     assert len(rows("agents")) == 1
     assert len(rows("findings")) == len(tracker.findings().open)
     assert len(rows("risks")) == len(tracker.risks(limit=200))
+    assert [r[0] for r in rows("owners")] == [one.name for one in tracker.owners()]
     assert len(rows("handovers")) == len(tracker.handovers())
     assert [r[:4] for r in rows("endings")] == [
         [str(one.epoch), one.act, *one.subject]

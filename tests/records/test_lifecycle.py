@@ -134,8 +134,8 @@ def test_a_root_is_renewed_for_its_holder_within_its_task(world: World) -> None:
     assert world.check(fresh, "boss")
     assert fresh.grant.capabilities == root.grant.capabilities
     assert fresh.grant.expires_at == world.task.ceiling.expires_at
-    assert world.tracker.renewed(fresh.id) == root.id
-    assert world.tracker.renewed(root.id) is None
+    assert world.tracker.renewal(fresh.id).renews == root.id
+    assert world.tracker.renewal(root.id).renewed_by == (fresh.id,)
     assert world.tracker.renew(root.id, lasts=5).grant.expires_at == NOW + 105
     with pytest.raises(WiderThanParentError):
         world.tracker.renew(root.id, lasts=10_000)
@@ -150,12 +150,14 @@ def test_a_root_is_renewed_for_its_holder_within_its_task(world: World) -> None:
         world.tracker.renew(fresh.id)
     world.tracker.resume("key", world.key("boss").public.text[8:], by="t")
     world.tracker.revoke("link", root.id, by="t")
-    with pytest.raises(ConflictError):
-        world.tracker.renew(root.id)
-    assert world.tracker.renew(fresh.id)
+    for link in (root, fresh):  # they end together
+        with pytest.raises(ConflictError):
+            world.tracker.renew(link.id)
+    other = world.root()
+    assert world.tracker.renew(other.id)
     world.tracker.close_task(world.task)
     with pytest.raises(ConflictError):
-        world.tracker.renew(fresh.id)
+        world.tracker.renew(other.id)
 
 
 def test_last_use_is_the_newest_call_of_a_link_an_agent_or_a_key(world: World) -> None:

@@ -67,8 +67,8 @@ def test_the_past_is_what_it_was(world: World) -> None:
         links = [(e.claimed_name, e.holder_name, e.standing) for e in entry.links]
         return entry.task.state, dict(entry.task.spent)["calls"], len(entry.calls), links
 
-    assert seen(NOW) == ("open", 1, 1, [("boss", "", "active"), ("a", "", "active")])
-    assert seen(NOW + 10)[:3] == ("open", 2, 2)
+    assert seen(NOW) == ("active", 1, 1, [("boss", "", "active"), ("a", "", "active")])
+    assert seen(NOW + 10)[:3] == ("active", 2, 2)
     assert [link[2] for link in seen(NOW + 10)[3]] == ["active"] * 3
     assert [link[2] for link in seen(NOW + 20)[3]] == ["active", "revoked", "revoked"]
     assert seen(NOW + 30) == seen(None)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+from delegation.identity.principal import PREFIX
 from delegation.lineage.selection import VIEWS
 
 _ID: Final = "([A-Za-z0-9_-]{1,64})"
@@ -23,9 +24,11 @@ _VIEWS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
         (f"/tasks/{_ID}/overview", "lineage", "task"),
         (f"/tasks/{_ID}/timeline", "timeline", "task"),
         ("/links", "links", ""),
-        (f"/links/{_ID}(?:/reach|/unused)?", "lineage", "link"),
+        (f"/links/{_ID}(?:/reach|/unused|/blast)?", "lineage", "link"),
+        ("/keys/([A-Za-z0-9_-]{43})(?:/blast)?", "links", "key"),
         ("/decisions", "decisions", ""),
         ("/agents", "agents", ""),
+        ("/owners", "owners", ""),
         ("/findings", "findings", ""),
         ("/risks", "risks", ""),
         ("/approvals", "approvals", ""),
@@ -43,7 +46,7 @@ def export_address(request: Request) -> str:
             continue
         said = {**_ASSUMED.get(view, {}), **request.query_params}
         if named:
-            said[named] = found.group(1)
+            said[named] = (PREFIX if named == "key" else "") + found.group(1)
         kept = {name: said[name] for name in VIEWS[view].filters if said.get(name)}
         return "/exports?" + urlencode({"view": view, **kept})
     return ""

@@ -36,6 +36,7 @@ def link(
         link=entry,
         chain=chain,
         could=could,
+        renewal=tracker.renewal(link),
         task=tracker.task(entry.task),
         below=tracker.descendants(link, limit=FEW, at=at),
         calls=tracker.recent_decisions(link=link, until=until, limit=FEW),

@@ -111,15 +111,17 @@ def store_map(
     """Show the forest of the whole store, grouped by task, newest first."""
     listed = tracker.tasks(after=after, limit=GROUPS)
     forest: list[TaskOutline] = []
+    mark = following(listed, GROUPS, lambda task: task.id)
     for task in listed:
+        if task.parent is not None:  # it is drawn beneath its opener
+            continue
         try:
             forest.append(tracker.outline(task, at=at))
         except NotFoundError:  # there was none then
             continue
         if sum(len(outline.links) for outline in forest) > MANY:
+            mark = task.id if task.id != listed[-1].id else mark
             break
-    ended_early = bool(forest) and forest[-1].task.id != listed[-1].id and at is None
-    mark = forest[-1].task.id if ended_early else following(listed, GROUPS, lambda task: task.id)
     shown = focus(forest, wanted)
     tasks = tuple((node.link.id, node.link.task) for node in shown.nodes if node.link)
     address = StoreAddress("/map", wanted, request.query_params.get("at", ""), tasks)

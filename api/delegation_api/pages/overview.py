@@ -83,6 +83,8 @@ def outlines_of(
     read = links = 0
     for task in listed:
         read += 1
+        if task.parent is not None:  # it is drawn beneath its opener
+            continue
         try:
             forest.append(tracker.outline(task, at=at))
         except NotFoundError:  # there was none then

@@ -111,6 +111,12 @@ _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
 _ENVIRONMENT.filters.update(when=when, machine=machine, count=count, clean=clean, words=words)
 
 
+def prepare() -> None:
+    """Compile every template now rather than at somebody's first look at it."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
+
+
 def page(
     request: Request,
     template: str,

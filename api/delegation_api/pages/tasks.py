@@ -47,6 +47,7 @@ def task(
         at=at,
         followed=events,
         task=entry.task,
+        below=entry.below,
         links=entry.links,
         calls=entry.calls[: -FEW - 1 : -1],
         total=len(entry.calls),

@@ -39,7 +39,11 @@ def task_timeline(
     """Show what happened in a task."""
     news = followed(tracker, task) if at is None else ""
     outline = tracker.outline(task, at=at)
-    events = timeline(outline, decisions_of(tracker, task, at), endings_of(tracker, outline, at))
+    made = [
+        made for one in (outline.task, *outline.below) for made in decisions_of(tracker, one.id, at)
+    ]
+    made.sort(key=lambda decision: decision.sequence)
+    events = timeline(outline, made, endings_of(tracker, outline, at))
     shown = events[after : after + PAGE]
     written = request.query_params.get("at", "")
     return page(
@@ -89,7 +93,9 @@ def name(link: LinkOutline | None) -> str:
 def what(event: Event) -> str:
     """Return what happened, in words."""
     if event.lane == "issue":
-        return f"issued to {name(event.link)}"
+        opened = event.link is not None and event.link.under is not None
+        child = f", root of the child task {event.link.task}" if event.link and opened else ""
+        return f"issued to {name(event.link)}{child}"
     if event.lane == "delegate":
         return f"{name(event.parent)} delegated to {name(event.link)}"
     if event.ending is not None:

@@ -44,7 +44,9 @@ def list_links(  # its filters
 @router.get("/links/{link}")
 def get_link(link: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a link."""
-    return {**link_json(tracker.link(link, at=at)), "renews": tracker.renewed(link)}
+    found = tracker.renewal(link)
+    told = {"renews": found.renews, "renewed_by": list(found.renewed_by)}
+    return {**link_json(tracker.link(link, at=at)), **told}
 
 
 @router.get("/links/{link}/ancestors")

@@ -80,6 +80,12 @@ def get_task(task: str, tracker: TrackerDep) -> dict[str, Any]:
     return task_json(tracker.task(task))
 
 
+@router.get("/{task}/children", dependencies=[Depends(needs(READERS))])
+def child_tasks(task: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
+    """List the tasks that agents opened below a task, parents before children."""
+    return {"tasks": [task_json(found) for found in tracker.child_tasks(task, at=at)]}
+
+
 @router.post("/{task}/close", dependencies=[Depends(needs(OPERATOR))])
 def close_task(task: str, body: CloseTaskBody, tracker: TrackerDep) -> dict[str, Any]:
     """Close a task; all authority under it ends."""

@@ -1,0 +1,89 @@
+"""`delegation agents`: who is registered, with which keys, and until when somebody vouches for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from delegation.authority.explain import instant
+from delegation.cli.console import JsonOption, print_json, print_table, say
+from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.identity.principal import PublicKey, fingerprint
+from delegation.messages.registry import agent_json
+from delegation.messages.standing import change_json
+
+app = typer.Typer(no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The agent's name.")]
+
+
+@app.command("list")
+def list_agents(
+    *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List registered agents with their owners and the fingerprints of their keys."""
+    with opened(store, url) as place:
+        found = place.agents()
+    if as_json:
+        print_json([agent_json(agent) for agent in found])
+        return
+    rows = [
+        (
+            agent.name,
+            agent.owner,
+            ", ".join(map(fingerprint, agent.keys)),
+            "never" if agent.recertify_by is None else instant(agent.recertify_by),
+        )
+        for agent in found
+    ]
+    print_table("Agents", ("name", "owner", "keys", "recertify by"), rows)
+
+
+@app.command("add")
+def add(
+    name: Name,
+    *,
+    owner: Annotated[str, typer.Option(help="The accountable human or service.")],
+    key: Annotated[
+        list[str] | None, typer.Option(help="A holder key, ed25519:...; repeatable.")
+    ] = None,
+    recertify_by: Annotated[
+        int | None,
+        typer.Option(help="Unix seconds from which it is recognised no more until added again."),
+    ] = None,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register an agent, add keys to one, or vouch for it again until a later instant."""
+    keys = [PublicKey.from_text(name, text) for text in key or ()]
+    with opened(store, url) as place:
+        made = place.add_agent(name, owner, keys, recertify_by)
+    if as_json:
+        print_json(agent_json(made))
+    else:
+        say(f"agent {made.name} of {made.owner}")
+
+
+@app.command("rotate")
+def rotate(
+    name: Name,
+    *,
+    old: Annotated[str, typer.Option(help="The key that ends, ed25519:...")],
+    new: Annotated[str, typer.Option(help="The key in its place, ed25519:...")],
+    effective_at: Annotated[
+        int | None, typer.Option(help="Unix seconds at which the old one ends; else at once.")
+    ] = None,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register an agent's new key and revoke its old one, in one transaction."""
+    ended, begun = PublicKey.from_text(name, old), PublicKey.from_text(name, new)
+    with opened(store, url) as place:
+        done = place.rotate_key(name, ended, begun, effective_at)
+    if as_json:
+        print_json(change_json(done))
+    else:
+        ends = done.at if done.effective_at is None else done.effective_at
+        say(f"the old key of {name} ends at {instant(ends)}, epoch {done.epoch}")

@@ -1,0 +1,178 @@
+"""Lines of renewals: told from signatures, shown, and ended as one, whoever renewed a second before."""
+
+from __future__ import annotations
+
+import pytest
+from world import NOW, OWNER, World, verdict
+
+from delegation import Grant, HolderKey, anything, may
+from delegation.errors import ConflictError
+from delegation.lineage.renewal import is_renewal
+from delegation.tracker.revoke import revocation_request
+
+
+def handed(world: World, token, by: str, to: str, **fields):
+    """Hand a link on and let its holder make a call, so that it is recorded."""
+    made = token.delegate(by=world.key(by), to=world.key(to).public, grant=Grant(**fields))
+    assert world.check(made, to)
+    return made
+
+
+def test_a_child_link_renews_one_of_the_same_hands(world: World) -> None:
+    """Same delegator, same holder, same grant, a later end: that is what the signatures prove."""
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 50)
+    world.at = NOW + 40
+    new = handed(world, root, "boss", "a", expires_at=NOW + 90)
+    newer = handed(world, root, "boss", "a", expires_at=NOW + 130)
+    assert world.tracker.renewal(new.id).renews == old.id
+    assert world.tracker.renewal(newer.id).renews == new.id
+    assert world.tracker.renewal(old.id).renewed_by == (new.id,)
+    assert world.tracker.renewal(old.id).renews is None
+    for other in (
+        handed(world, root, "boss", "b", expires_at=NOW + 200),
+        handed(world, root, "boss", "a", expires_at=NOW + 130),
+        handed(world, root, "boss", "a", expires_at=NOW + 300, delegations_left=0),
+        handed(world, root, "boss", "a", expires_at=NOW + 20_000 // 100, budget={"calls": 3}),
+    ):
+        assert world.tracker.renewal(other.id).renews in {None, new.id}
+    assert world.tracker.renewal("lnk_" + "A" * 43).renews is None
+
+
+def test_a_link_below_a_renewed_link_renews_the_one_below_the_old(world: World) -> None:
+    """A whole chain made anew is a line at each of its links."""
+    root = world.root(expires_at=NOW + 60)
+    a = handed(world, root, "boss", "a")
+    b = handed(world, a, "a", "b")
+    world.at = NOW + 30
+    fresh = world.tracker.renew(root.id, lasts=100)
+    a2 = handed(world, fresh, "boss", "a")
+    b2 = handed(world, a2, "a", "b")
+    assert world.tracker.renewal(fresh.id).renews == root.id
+    assert world.tracker.renewal(a2.id).renews == a.id
+    assert world.tracker.renewal(b2.id).renews == b.id
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_revoking_one_link_of_a_line_ends_the_line(world: World, which: int) -> None:
+    """Renewing a second before revocation saves nothing, nor does keeping the old link."""
+    root = world.root()
+    ends = (NOW + 300, NOW + 400, NOW + 500)
+    line = [handed(world, root, "boss", "a", expires_at=end) for end in ends]
+    beside = handed(world, root, "boss", "b", expires_at=NOW + 300)
+    below = handed(world, line[2], "a", "c")
+    foretold = set(world.tracker.preview("link", line[which].id).links)
+    assert foretold == {*(link.id for link in line), below.id}
+    survival = world.tracker.survivors("link", line[which].id)
+    assert {link.id for link in survival.ends} == foretold
+    assert beside.id in {link.id for link in survival.survives}
+    done = world.tracker.revoke("link", line[which].id, by="op", reason="leaked")
+    assert done.subject.id == line[which].id
+    assert done.epoch == max(change.epoch for change in world.tracker.revocations())
+    for link, holder in (*((one, "a") for one in line), (below, "c")):
+        assert verdict(world.check(link, holder)) == (10, "link_revoked")
+        assert world.tracker.link(link.id).standing == "revoked"
+    assert world.check(beside, "b")
+    told = {c.subject.id: c.reason for c in world.tracker.revocations() if c.act == "revoke"}
+    assert told[line[which].id] == "leaked"
+    assert all(line[which].id in told[link.id] for link in line if link is not line[which])
+    again = world.tracker.revoke("link", line[which].id, by="op2")
+    assert again.epoch == done.epoch
+
+
+def test_a_renewed_root_ends_with_the_old_one(world: World) -> None:
+    """The service's own renewals are lines as well, and what is revoked is not renewed."""
+    root = world.root()
+    fresh = world.tracker.renew(root.id, lasts=400)
+    child = handed(world, fresh, "boss", "a")
+    world.tracker.revoke("link", root.id, by="op")
+    assert verdict(world.check(child, "a")) == (10, "link_revoked")
+    with pytest.raises(ConflictError):
+        world.tracker.renew(fresh.id)
+
+
+def test_what_ends_later_is_not_renewed_before(world: World) -> None:
+    """A revocation from an instant on reaches the line; a renewal in between would outlive it."""
+    root = world.root()
+    fresh = world.tracker.renew(root.id, lasts=400)
+    world.tracker.revoke("link", root.id, by="op", effective_at=NOW + 30)
+    assert world.check(fresh, "boss")
+    for link in (root, fresh):
+        with pytest.raises(ConflictError):
+            world.tracker.renew(link.id)
+    world.at = NOW + 30
+    assert verdict(world.check(fresh, "boss")) == (10, "link_revoked")
+
+
+def test_a_suspended_line_is_resumed_as_far_as_it_was_suspended_with_it(world: World) -> None:
+    """What somebody else suspended for another reason stays suspended."""
+    root = world.root()
+    ends = (NOW + 300, NOW + 400, NOW + 500)
+    first, second, third = (handed(world, root, "boss", "a", expires_at=end) for end in ends)
+    assert world.tracker.renewal(third.id).renews == second.id
+    world.tracker.suspend("link", third.id, by="op", reason="an own matter")
+    # Suspending one suspends the line, so let the others go first.
+    world.tracker.resume("link", third.id, by="op")
+    world.tracker.suspend("link", first.id, by="op")
+    for link in (first, second, third):
+        assert verdict(world.check(link, "a")) == (10, "link_suspended")
+    world.tracker.resume("link", second.id, by="op")
+    assert verdict(world.check(first, "a")) == (10, "link_suspended")
+    assert world.check(second, "a")
+    world.tracker.resume("link", first.id, by="op")
+    assert world.check(first, "a")
+    assert world.check(third, "a")
+
+
+def test_a_holder_who_cuts_a_link_cuts_its_line(world: World) -> None:
+    """Whoever is above one is above all: they have the same hands on their way up."""
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 300)
+    new = handed(world, root, "boss", "a", expires_at=NOW + 400)
+    access = revocation_request(world.tracker.issuer, old.id)
+    proof = world.key("boss").prove(root, access, at=world.at)
+    world.tracker.revoke_below(root, proof, old.id)
+    assert verdict(world.check(new, "a")) == (10, "link_revoked")
+
+
+def test_what_is_handed_again_after_a_revocation_is_found(world: World) -> None:
+    """A new link from its delegator is the remedy of a revocation; so it stands, and is pointed at."""
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 300)
+    kept = root.delegate(
+        by=world.key("boss"), to=world.key("a").public, grant=Grant(expires_at=NOW + 400)
+    )
+    world.tracker.revoke("link", old.id, by="op")
+    assert world.check(kept, "a")
+    (found,) = [one for one in world.tracker.findings().open if one.rule == "handed_again"]
+    assert (found.subject, found.severity) == (kept.id, "high")
+    assert old.id in found.message
+    world.tracker.revoke("link", kept.id, by="op")
+    assert not [one for one in world.tracker.findings().open if one.rule == "handed_again"]
+
+
+def test_a_grant_that_changed_in_anything_else_is_no_renewal() -> None:
+    """Only the window differs, and its end is later."""
+    held = Grant([may("x.y", a=anything())], audience=["x"], not_before=1, expires_at=50)
+    for fields, said in (
+        ({"expires_at": 51}, True), ({"expires_at": 51, "not_before": 9}, True), ({"expires_at": 50}, False), ({"expires_at": 49}, False),
+        ({"expires_at": 51, "audience": ["y"]}, False), ({"expires_at": 51, "delegations_left": 1}, False), ({"expires_at": 51, "budget": {"calls": 1}}, False),
+    ):  # fmt: skip
+        new = Grant.from_json({**held.to_json(), **fields})
+        assert is_renewal(new, held) is said
+
+
+def test_rotation_recertification_and_last_use_go_with_lines(world: World) -> None:
+    """A rotated key's links end whatever renewed them, and a link to the new key is another line."""
+    first, second = world.key("a"), HolderKey.generate("a")
+    world.tracker.add_agent("a", owner=OWNER, keys=[first.public], recertify_by=NOW + 500)
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 300)
+    new = handed(world, root, "boss", "a", expires_at=NOW + 400)
+    world.tracker.rotate_key("a", old=first.public, new=second.public, by="op")
+    for link in (old, new):
+        assert verdict(world.check(link, "a")) == (10, "key_revoked")
+    world.keys["a"] = second
+    third = handed(world, root, "boss", "a", expires_at=NOW + 450)
+    assert world.tracker.renewal(third.id).renews is None
+    assert world.tracker.last_use("link", third.id).allowed
