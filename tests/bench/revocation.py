@@ -34,6 +34,9 @@ FEED = "news at who waits for them on the feed"
 BARRIER = "answer to who waits until it holds everywhere"
 FROZEN = "the same, the service that a verifier polls stopped"
 _FLOOR = f"the bound of {BOUND:g} s"
+# Who waits is answered 1.2 bounds after the commit at the latest. A service that is stopped with a
+# transaction open keeps that commit waiting for three seconds, until PostgreSQL ends it.
+_REACH = {BARRIER: "<= 1.2", FROZEN: "<= 4.5"}
 _VERIFIERS = 2
 
 
@@ -105,7 +108,7 @@ def _rows(engine: str, services: int, seen: Seen) -> list[Row]:
             "revocation", what, engine, workers=services, median_us=rounded(statistics.median(times) * 1e6),
             p99_us=rounded(p99 * 1e6), floor=_FLOOR, ratio_to_floor=rounded(p99 / BOUND),
         )  # fmt: skip
-        found.append(bounded(row, "<= 1.2" if what in {BARRIER, FROZEN} else "<= 1.0"))
+        found.append(bounded(row, _REACH.get(what, "<= 1.0")))
     return found
 
 
@@ -155,11 +158,13 @@ async def _round(
 ) -> None:
     """Let calls run, revoke, and wait until nobody allows any more."""
     answered: list[float] = []
-    loops = [_verifying(one, held) for one in verifiers]
+    begun = [asyncio.Event() for _ in range(len(verifiers) + (stopped is None))]
+    loops = [_verifying(one, held, is_on) for one, is_on in zip(verifiers, begun, strict=False)]
     if stopped is None:
-        loops.append(_calling(caller, held, answered))
+        loops.append(_calling(caller, held, answered, begun[-1]))
     running = [asyncio.create_task(loop) for loop in loops]
-    await asyncio.sleep(0.3)
+    for is_on in begun:  # each is allowed something first
+        await asyncio.wait_for(is_on.wait(), 60)
     epoch = (await operator.feed(limit=1)).newest
     waiting = asyncio.create_task(_told(watcher, epoch)) if stopped is None else None
     await asyncio.sleep(0.05)
@@ -191,7 +196,9 @@ async def _round(
         seen.note(FEED, await waiting - sent)
 
 
-async def _verifying(verifier: InProcessVerifier, held: Held) -> tuple[float, int]:
+async def _verifying(
+    verifier: InProcessVerifier, held: Held, is_on: asyncio.Event
+) -> tuple[float, int]:
     """Have calls settled until one is denied; return when the last allowance was acted on."""
     last = 0.0
     while True:
@@ -200,23 +207,27 @@ async def _verifying(verifier: InProcessVerifier, held: Held) -> tuple[float, in
         except ServiceError:  # its keys were old, and the service that has new ones is stopped
             if last:
                 return last, 0
-            raise
+            continue
         now = boottime()
         denial = decision.denial
         if denial is None and decision.is_fresh(now):
             last = now
+            is_on.set()
         elif last and denial is not None and denial.code in {"link_revoked", "stale"}:
             return last, 0
         await asyncio.sleep(0.001)
 
 
-async def _calling(caller: AsyncClient, held: Held, answered: list[float]) -> tuple[float, int]:
+async def _calling(
+    caller: AsyncClient, held: Held, answered: list[float], is_on: asyncio.Event
+) -> tuple[float, int]:
     """Have calls checked by a service; return when the last was allowed, and how many too late."""
     last, late = 0.0, 0
     while True:
         begun = boottime()
         if await caller.check(held.token, held.prove(), ACCESS):
             last = boottime()
+            is_on.set()
             late += bool(answered) and begun > answered[0]
         elif last:
             return last, late

@@ -56,6 +56,7 @@ def test_both_clients_have_the_trackers_methods() -> None:
         "is_recorded",
         "news_of_all",
         "waiting",
+        "end_exports",
         "rhythm",
         "outline",
         "news",

@@ -350,7 +350,7 @@ def test_what_another_process_signed_meanwhile_is_not_signed_over(
 
     @contextmanager
     def kept_alone():
-        yield True
+        yield lambda: None
 
     monkeypatch.setattr(kept, "_swap", late)
     busy(filed)
