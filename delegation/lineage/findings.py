@@ -175,7 +175,7 @@ def long_lived(survey: Survey) -> Iterator[Finding]:
                 "long_lived",
                 "high" if lasts > VERY_LONG_SECONDS else "medium",
                 link,
-                f"{called(link)} holds it for {lasts // 3600} hours, "
+                f"{called(link)} holds it for {round(lasts / 3600)} hours, "
                 f"until {instant(survey.until(link))}.",
                 "Issue it for hours, and renew it while it is needed.",
             )
