@@ -17,8 +17,8 @@ from delegation.errors import DelegationError, ExportStoppedError
 from delegation.export.exported import Exported
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.selection import Selection
-from delegation.tracker.export import Bounds
 from delegation.tracker.export_jobs import KEEP_SECONDS, MAX_SECONDS
+from delegation.tracker.gathered import Bounds
 from delegation.tracker.work import Store
 
 AT_ONCE: Final = 2  # of one process; others wait their turn

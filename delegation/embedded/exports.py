@@ -17,7 +17,8 @@ from delegation.export.writer import manifest_of, written
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.selection import Selection
 from delegation.tracker import check, export_jobs
-from delegation.tracker.export import Bounds, gather
+from delegation.tracker.export import gather
+from delegation.tracker.gathered import Bounds
 from delegation.tracker.log import LogDesk
 from delegation.tracker.questions import Moment
 

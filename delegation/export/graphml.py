@@ -14,7 +14,7 @@ from delegation.lineage.cutting import Cutting
 from delegation.lineage.entry import LinkEntry, TaskEntry
 
 _NODE: Final[tuple[tuple[str, str], ...]] = (
-    ("kind", "string"), ("id", "string"), ("label", "string"), ("registered", "boolean"),
+    ("kind", "string"), ("id", "string"), ("task", "string"), ("label", "string"), ("registered", "boolean"),
     ("fingerprint", "string"), ("key", "string"), ("owner", "string"), ("state", "string"),
     ("ended_by", "string"), ("effects", "string"), ("depth", "int"), ("begins_at", "long"),
     ("ends_at", "long"), ("allowed", "long"), ("denied", "long"), ("context", "boolean"),
@@ -84,6 +84,7 @@ def _of_link(link: LinkEntry, one: Cutting) -> list[tuple[str, object]]:
     return [
         ("kind", "link"),
         ("id", link.id),
+        ("task", link.task),
         ("label", link.holder_name if link.registered else link.claimed_name),
         ("registered", link.registered),
         ("fingerprint", link.holder_fingerprint),

@@ -135,8 +135,8 @@ def _delegation(leaf: LinkEntry, issuer: str) -> dict[str, Any]:
         "expiration_time": leaf.grant.expires_at * 1000,
         "scopes": sorted({capability.tool.text for capability in leaf.grant.capabilities}),
     }
-    if leaf.parent is not None:
-        said["parent_uid"] = leaf.parent
+    if leaf.above is not None:  # for a child task's root: the link under which it was opened
+        said["parent_uid"] = leaf.above
     return said
 
 

@@ -66,23 +66,29 @@ class _Book:
         yield "\n}\n"
 
     def task(self, one: Cutting) -> None:
-        task = one.lineage.task
-        name = f"d:{task.id}"
-        values = _about("Task", task.title, d_state=task.state, d_deadline=task.deadline)
+        """Put a task with the tasks below it, its links and its decisions."""
         over = {} if one.closed_at is None else {"prov:endTime": _time(one.closed_at)}
-        self.put("activity", name, {"prov:startTime": _time(task.opened_at), **over, **values})
-        owner = self._owner(task.owner)
-        self._relate("wasAssociatedWith", {"prov:activity": name, "prov:agent": owner})
+        owner = self._task(one.lineage.task, over)
+        owners = {task.id: self._task(task, {}) for task in one.lineage.below}
         links = {link.id: link for link in one.lineage.links}
         for link in one.lineage.links:
-            above = None if link.parent is None else links.get(link.parent)
-            self._link(link, above, one, owner)
+            above = None if link.above is None else links.get(link.above)
+            self._link(link, above, one, owners.get(link.task, owner))
         known = {decision.id for decision in one.lineage.decisions}
         for decision in one.lineage.decisions:
             leaf = None if decision.link is None else links.get(decision.link)
-            self._decision(decision, task, leaf, one, known)
+            self._decision(decision, leaf, one, known)
         for ending in one.endings:
             self._ending(ending, one)
+
+    def _task(self, task: TaskEntry, over: _Values) -> str:
+        """Put a task, and return its owner."""
+        name = f"d:{task.id}"
+        values = _about("Task", task.title, d_state=task.state, d_deadline=task.deadline)
+        self.put("activity", name, {"prov:startTime": _time(task.opened_at), **over, **values})
+        owner = self._owner(task.owner)
+        self._relate("wasAssociatedWith", {"prov:activity": name, "prov:agent": owner})
+        return owner
 
     def _link(self, link: LinkEntry, above: LinkEntry | None, one: Cutting, owner: str) -> None:
         name, task = f"d:{link.id}", f"d:{link.task}"
@@ -103,20 +109,19 @@ class _Book:
         made = {"prov:entity": name, "prov:activity": task, "prov:time": _time(link.recorded_at)}
         self._relate("wasGeneratedBy", made)
         self._relate("wasAttributedTo", {"prov:entity": name, "prov:agent": delegator})
-        if link.parent is not None:
+        if link.above is not None:
             self._relate(
                 "wasDerivedFrom",
-                {"prov:generatedEntity": name, "prov:usedEntity": f"d:{link.parent}"},
+                {"prov:generatedEntity": name, "prov:usedEntity": f"d:{link.above}"},
             )
-            if above is None:  # recorded elsewhere: named, without anything being said of it
-                self.put("entity", f"d:{link.parent}", {"prov:type": _name("d:Link")})
+            if above is None:  # of another task: named, without anything being said of it
+                self.put("entity", f"d:{link.above}", {"prov:type": _name("d:Link")})
         acted = {"prov:delegate": holder, "prov:responsible": delegator, "prov:activity": task}
         self._relate("actedOnBehalfOf", acted)
 
     def _decision(
         self,
         made: DecisionEntry,
-        task: TaskEntry,
         leaf: LinkEntry | None,
         one: Cutting,
         known: AbstractSet[DecisionId],
@@ -129,7 +134,7 @@ class _Book:
             d_allowed=made.allowed,
             d_step=made.step,
             d_code=made.code,
-            d_task=task.id,
+            d_task=made.task,
         )
         times = {"prov:startTime": _time(made.at), "prov:endTime": _time(made.at)}
         self.put("activity", name, {**times, **values})

@@ -13,7 +13,7 @@ from delegation.export.rows import csv_rows, json_rows, listed
 from delegation.export.table import TABLES
 from delegation.graph.model import graph_json
 from delegation.lineage.selection import DRAWN, Selection
-from delegation.tracker.export import Gathered
+from delegation.tracker.gathered import Gathered
 
 
 def manifest_of(found: Gathered, wanted: Selection, checkpoint: str) -> Manifest:

@@ -54,13 +54,14 @@ def cutting(lineage: Lineage, outline: TaskOutline, wanted: Selection) -> Cuttin
     }
     if not admitted:
         return None
-    parents = {link.id: link.parent for link in lineage.links}
+    above_of = {link.id: link.above for link in lineage.links}
     kept: set[LinkId] = set()
     for one in admitted:
         above: LinkId | None = one
         while above is not None and above not in kept:
-            kept.add(above)
-            above = parents.get(above)
+            if above in above_of:
+                kept.add(above)
+            above = above_of.get(above)
     left = tuple(link for link in lineage.links if link.id in kept)
     made = tuple(d for d in lineage.decisions if d.link in kept)
     return Cutting(
@@ -76,15 +77,16 @@ def _near(lineage: Lineage, link: str | None) -> set[LinkId]:
     """Return a link's way up, itself, and all below it; every link if none is named."""
     if link is None:
         return {one.id for one in lineage.links}
-    parents = {one.id: one.parent for one in lineage.links}
+    above_of = {one.id: one.above for one in lineage.links}
     near: set[LinkId] = set()
-    above: LinkId | None = LinkId(link) if link in parents else None
+    above: LinkId | None = LinkId(link) if link in above_of else None
     below = {above} if above is not None else set()
     while above is not None and above not in near:
-        near.add(above)
-        above = parents.get(above)
+        if above in above_of:
+            near.add(above)
+        above = above_of.get(above)
     for one in lineage.links:  # parents before children
-        if one.parent in below:
+        if one.above in below:
             below.add(one.id)
     return near | below
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
+from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId, TaskId
-from delegation.errors import ExportTooLargeError, NotFoundError
+from delegation.errors import NotFoundError
 from delegation.identity.principal import PublicKey
 from delegation.lineage.approval import ApprovalState
 from delegation.lineage.called import Called, chain_of
@@ -28,58 +29,12 @@ from delegation.lineage.survey import Ground
 from delegation.lineage.timeline import Event, ending_of, subjects_of, timeline
 from delegation.tracker import questions
 from delegation.tracker.approval_work import ApprovalFilter
+from delegation.tracker.gathered import Bounds, Gathered
 from delegation.tracker.questions import Moment
 from delegation.tracker.work import Reader
 
 PAGE: Final = 500
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What an export is made of.
-
-    Args:
-        at: The instant that was looked at, Unix seconds.
-        epoch: The newest revocation that is known.
-        shown: How many links, rows or events it has.
-        total: How many there are in the scope: the task, or the store.
-        entries: They themselves, in order; for lineage its tasks. Read once, while the snapshot is
-            open.
-        is_complete: Whether all links of the scope were looked at.
-    """
-
-    at: int
-    epoch: int
-    shown: int
-    total: int
-    entries: Iterable[Any]
-    is_complete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much one export may be.
-
-    Args:
-        rows: Most rows of a listing, or events.
-        links: Most links of what is drawn, or is one document.
-        tell: Called now and then with how many entries were read, and of how many; what it raises
-            ends the reading.
-    """
-
-    rows: int
-    links: int
-    tell: Callable[[int, int], None] = lambda _done, _total: None
-
-    def refuse(self, number: int, most: int) -> None:
-        """Refuse what is too much.
-
-        Raises:
-            ExportTooLargeError: It is.
-        """
-        if number > most:
-            raise ExportTooLargeError(number, most)
 
 
 def gather(reader: Reader, wanted: Selection, when: Moment, bounds: Bounds) -> Gathered:
@@ -170,7 +125,13 @@ class _Gathering:
         link = self.reader.link(name, at=self.when.at, past=self.when.past)
         if link is None:
             raise NotFoundError("link", name)
-        return link.task
+        scope = link.task
+        for _ in range(MAX_LINKS):  # its way up may begin in a task above
+            task = self.reader.task(scope, at=self.when.at)
+            if task is None or task.parent is None:
+                break
+            scope = task.parent
+        return scope
 
     def _task_ids(self, scope: TaskId | None) -> Iterator[TaskId]:
         if scope is not None:

@@ -119,7 +119,7 @@ def test_refusals_have_their_codes(service: Service, monkeypatch) -> None:
 
 
 def _small():
-    from delegation.tracker.export import Bounds
+    from delegation.tracker.gathered import Bounds
 
     return Bounds(rows=1, links=1)
 

@@ -45,6 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     world.tracker._desk.ring.save(folder / "store.ring.json")
     links = world.tracker.outline(world.task).links
     names = {link.claimed_name: str(link.id) for link in links}
+    world.tracker._desk.ring.save(folder / "store.ring.json")  # a used store is not served without
     world.tracker.close()
     with serving(folder / "store.db", folder) as told:
         keys = told["api_keys"]
@@ -143,6 +144,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         "fay", "approver", person="fay@acme.example", approves_as=["finance"]
     )
     assert approver(world, "gil@acme.example", "finance")
+    tracker._desk.ring.save(folder / "store.ring.json")
     tracker.close()
     with serving(folder / "store.db", folder) as told:
         keys = {**told["api_keys"], "fay": secret}

@@ -27,7 +27,8 @@ from delegation.graph.model import graph_json
 from delegation.lineage.called import Called
 from delegation.lineage.cutting import Cutting
 from delegation.lineage.selection import VIEWS, Selection
-from delegation.tracker.export import Bounds, gather
+from delegation.tracker.export import gather
+from delegation.tracker.gathered import Bounds
 from delegation.tracker.questions import Moment
 
 HOSTILE = [

@@ -23,6 +23,7 @@ from delegation.records.export_tables import JOBS, PARTS
 from delegation.records.store import open_store
 from delegation.tracker import export as deed
 from delegation.tracker.export_jobs import KEEP_SECONDS, MOST, MOST_OF_ONE
+from delegation.tracker.gathered import Bounds
 
 ENOUGH = 60.0  # seconds after which a wait is given up
 
@@ -96,7 +97,7 @@ def test_a_job_may_be_larger_than_an_answer(filed: World, monkeypatch) -> None:
     token = filed.chain("boss", "a")
     for _ in range(6):
         filed.check(token, "a")
-    monkeypatch.setattr(faces, "AT_ONCE", deed.Bounds(rows=5, links=5))
+    monkeypatch.setattr(faces, "AT_ONCE", Bounds(rows=5, links=5))
     monkeypatch.setattr("delegation.embedded.export_runner.PART", 100)
     asked = filed.tracker.ask_export("decisions", "csv", by="ana")
     assert over(filed.tracker, asked).state == "done"

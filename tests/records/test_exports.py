@@ -8,9 +8,11 @@ import json
 import re
 
 import pytest
+from below import open_below
 from sqlalchemy import insert, select
 from world import NOW, World
 
+from delegation import Grant
 from delegation.embedded import Tracker
 from delegation.embedded.exports import AT_ONCE
 from delegation.errors import ExportTooLargeError, MalformedError, NotFoundError
@@ -230,3 +232,35 @@ def test_many_pages_are_one_export(world: World, monkeypatch) -> None:
     past = json.loads(world.tracker.export("links", "json", at=world.at).data)["rows"]
     assert [one["id"] for one in past] == links
     assert world.tracker.export("tasks", "csv").manifest.shown == 2
+
+
+def test_child_tasks_are_there_once_below_their_openers(world: World) -> None:
+    """Of the store and of the task above, every link is in each form once, below what it hangs under."""
+    opener = world.chain("boss", "a")
+    first, sub = open_below(world, opener, "a", "sub", lasts=900)
+    leaf = sub.delegate(by=world.key("sub"), to=world.key("leaf").public, grant=Grant())
+    assert world.check(leaf, "leaf")
+    tracker = world.tracker
+    above = {link.id: link.above for link in tracker.links()}
+    assert above[sub.id] == opener.id
+    for given in ({}, {"task": world.task.id}, {"link": leaf.id}, {"standing": "active"}):
+        for form in ("csv", "graphml", "prov", "json"):
+            made = tracker.export("lineage", form, **given)
+            assert (made.manifest.shown, made.manifest.total) == (4, 4), (form, given)
+            text = made.data.decode()
+            if form == "csv":
+                rows = list(csv.DictReader(io.StringIO(text, newline="")))
+                assert sorted(row["id"] for row in rows) == sorted(above)
+            if form == "prov":
+                raw = json.loads(text)
+                derived = {(r["prov:generatedEntity"], r["prov:usedEntity"]) for r in raw["wasDerivedFrom"].values()}  # fmt: skip
+                assert derived == {(f"d:{a}", f"d:{b}") for a, b in above.items() if b}
+                assert {f"d:{world.task.id}", f"d:{first.id}"} <= set(raw["activity"])
+            if form == "graphml":
+                assert text.count("<edge ") == 4
+                assert text.count('<data key="n_kind">task</data>') == 1
+                assert text.count(f'<data key="n_task">{first.id}</data>') == 2
+    (event,) = json.loads(tracker.export("decisions", "ocsf", tool="files.read").data)["events"]
+    assert event["delegation"]["parent_uid"] == sub.id
+    alone = tracker.export("lineage", "prov", task=first.id)
+    assert (alone.manifest.shown, alone.manifest.total) == (2, 2)
