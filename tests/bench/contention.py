@@ -112,11 +112,11 @@ class Desk:
         Raises:
             RuntimeError: More or less than the ledger was allowed.
         """
-        limit = max(1, calls // 8)
+        limit = max(1, calls // 20)
         family = self.family(count, limit)
         # Each is sent once, to the last: not for a time, as the rates are.
         bodies = self.bodies(family.held, 2 * limit)
-        load.run(self.server.url, bodies, self.key, seconds=30, clients=count, whole=True)
+        load.run(self.server.url, bodies, self.key, seconds=50, clients=count, whole=True)
         with self.tracker._store._database.reading() as connection:
             ask = connection.exec_driver_sql
             used = ask(

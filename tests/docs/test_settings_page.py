@@ -28,14 +28,13 @@ RUN = CliRunner()
 
 
 def test_a_wrong_store_or_ring_refuses_every_token(tmp_path: Path) -> None:
-    """Another store with a new ring; with the old ring; the old store with another ring."""
+    """Another store with a new ring; with the old ring; the old store with none does not start."""
     world = World(path=tmp_path / "a.db")
     world.tracker._desk.ring.save(tmp_path / "a.ring.json")
     token = world.chain("boss", "clerk")
     for store, ring, code in (
         ("b.db", "b.ring.json", "container_signature"),
         ("b.db", "a.ring.json", "catalogue_unknown"),
-        ("a.db", "c.ring.json", "container_signature"),
     ):
         with Tracker.open(
             f"sqlite:///{tmp_path / store}", ring_file=tmp_path / ring, clock=lambda: NOW
@@ -43,6 +42,8 @@ def test_a_wrong_store_or_ring_refuses_every_token(tmp_path: Path) -> None:
             access = world.access()
             denied = other.check(token, world.key("clerk").prove(token, access, at=NOW), access)
             assert verdict(denied)[1] == code
+    with pytest.raises(KeyFileError):
+        Tracker.open(f"sqlite:///{tmp_path / 'a.db'}", ring_file=tmp_path / "c.ring.json")
 
 
 def test_a_ring_that_others_read_refuses_to_start(tmp_path: Path) -> None:
