@@ -44,6 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     world = forest(folder / "store.db")
     links = world.tracker.outline(world.task).links
     names = {link.claimed_name: str(link.id) for link in links}
+    world.tracker._desk.ring.save(folder / "store.ring.json")
     world.tracker.close()
     with serving(folder / "store.db", folder) as told:
         keys = told["api_keys"]
