@@ -42,7 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Serve a forest."""
     folder = tmp_path_factory.mktemp("site")
     world = forest(folder / "store.db")
-    world.tracker._desk.ring.save(folder / "store.ring.json")
     links = world.tracker.outline(world.task).links
     names = {link.claimed_name: str(link.id) for link in links}
     world.tracker._desk.ring.save(folder / "store.ring.json")  # a used store is not served without

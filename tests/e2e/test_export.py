@@ -39,7 +39,7 @@ def test_at_once_by_keyboard(visit, site) -> None:
         page = one.goto(f"/tasks/{site.task}", ready=False)
         page.focus("text=Export…")
         page.keyboard.press("Enter")
-        page.wait_for_selector("legend")
+        page.wait_for_selector(".forms legend")
         page.focus('input[value="svg"]')
         page.keyboard.press("Space")
         with page.expect_download() as got:
