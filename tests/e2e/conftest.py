@@ -133,7 +133,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Serve the store."""
     folder = tmp_path_factory.mktemp("desk")
     world = forest(folder / "store.db")
-    world.tracker._desk.ring.save(folder / "store.ring.json")
     tracker, task = world.tracker, str(world.task.id)
     links = tracker.outline(world.task).links
     names = {link.claimed_name: str(link.id) for link in links}
@@ -143,7 +142,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         "fay", "approver", person="fay@acme.example", approves_as=["finance"]
     )
     assert approver(world, "gil@acme.example", "finance")
-    tracker._desk.ring.save(folder / "store.ring.json")
+    tracker._desk.ring.save(folder / "store.ring.json")  # a used store is not served without
     tracker.close()
     with serving(folder / "store.db", folder) as told:
         keys = {**told["api_keys"], "fay": secret}
