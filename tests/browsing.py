@@ -14,6 +14,11 @@ from delegation_api.app import create_app
 from delegation_api.settings import Settings
 
 
+def shape(path: str) -> str:
+    """Return what a page is, whatever it is about."""
+    return re.sub(r"[a-z]{3}_[A-Za-z0-9_-]{20,}|(?<=/keys/)[^/]+|(?<=/agents/)[^/]+|(?<=/endings/)\d+", "*", path.partition("?")[0])  # fmt: skip
+
+
 class Browser:
     """A browser at the pages of a world's service.
 

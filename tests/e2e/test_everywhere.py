@@ -7,12 +7,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from browsing import Desk, main, tab_to
-
-
-def shape(path: str) -> str:
-    """Return what a page is, whatever it is about."""
-    return re.sub(r"[a-z]{3}_[A-Za-z0-9_-]{20,}|(?<=/keys/)[^/]+|(?<=/agents/)[^/]+|(?<=/endings/)\d+", "*", path.partition("?")[0])  # fmt: skip
+from browsing import Desk, main, shape, tab_to
 
 
 def crawled(one: Any) -> dict[str, str]:
