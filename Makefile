@@ -30,7 +30,7 @@ serve: setup
 
 test: setup
 	@bash .ci/system.sh
-	@$(PYTHON) -m pytest -q -n 2 --dist worksteal
+	@$(PYTHON) -m pytest -q -n 3 --dist worksteal
 
 # Without its peer or its load generator, rows are skipped by name or another generator is named.
 bench: setup

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from world import World
 
+# Tests start hundreds of programs: each would compile the whole house anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 settings.register_profile(
     "house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -50,3 +54,8 @@ def needs_dot() -> str:
         say = pytest.fail if os.environ.get("CI") else pytest.skip
         say("the system package graphviz (dot) is missing")
     return str(program)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, a page of commands: at the end all others would wait for it."""
+    items.sort(key=lambda item: "test_every_marked_shell_block_runs" not in item.name)

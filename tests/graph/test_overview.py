@@ -15,7 +15,7 @@ from delegation.lineage.depths import by_depth
 from delegation.lineage.outline import TaskOutline
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(forest=st.lists(forests(), max_size=3))
 def test_every_link_is_drawn_once_under_its_parent(forest: list[TaskOutline]) -> None:
     """Marks are tasks and links in recorded order, each hanging under what its record says."""
@@ -36,7 +36,7 @@ def test_every_link_is_drawn_once_under_its_parent(forest: list[TaskOutline]) ->
             assert bool(said & WRITES) == one.can_write
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(forest=st.lists(forests(), max_size=3))
 def test_no_mark_lies_on_another(forest: list[TaskOutline]) -> None:
     """In one column two marks are at least a row apart, after rounding too."""
@@ -50,7 +50,7 @@ def test_no_mark_lies_on_another(forest: list[TaskOutline]) -> None:
         assert all(below - above >= ROW for above, below in itertools.pairwise(rows))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(forest=forests())
 def test_the_table_counts_every_link(forest: TaskOutline) -> None:
     """The table beside the drawing adds up to what is drawn."""

@@ -109,7 +109,7 @@ def play(of_task, of_b, of_c, calls) -> list[str]:
     return wrong
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(plays)
 def test_no_interleaving_breaks_a_rule(given_play) -> None:
     """Whatever three holders call in whatever order, each is judged as an independent oracle judges."""

@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections import Counter
 from html import unescape
+from typing import Any
 
 import pytest
 from browsing import Browser
@@ -27,17 +28,18 @@ def browser(world: World) -> Browser:
     return Browser(world)
 
 
-def paths(browser: Browser) -> list[str]:
-    """Return pages of the world, found by following links from the home page: at most three of a kind."""
-    found, waiting, kinds = [], ["/"], Counter()
+def linked(browser: Browser) -> dict[str, Any]:
+    """Return the world's pages by path, found by following links from home: at most three of a kind."""
+    found: dict[str, Any] = {}
+    waiting, kinds = ["/"], Counter()
     while waiting:
         path = waiting.pop()
         kind = re.sub(r"=[^&]*|(?<=/)(?:(?:lnk|tsk|dec)_[^/?]+|[^/?]{43}|[a-z2-7-]{14})", "*", path)
         if path in found or path.startswith("/static/") or kinds[kind] >= 3:
             continue
         kinds[kind] += 1
-        found.append(path)
-        waiting += [unescape(p) for p in re.findall(r'href="(/[^"#]*)', browser.get(path).text)]
+        found[path] = browser.get(path)
+        waiting += [unescape(p) for p in re.findall(r'href="(/[^"#]*)', found[path].text)]
     return found
 
 
@@ -49,12 +51,10 @@ def test_every_page_that_is_linked_is_there_under_a_strict_policy(
     world.check(token, "a")
     world.check(token, "a", world.access("ops.restart", host="h.example"))
     world.tracker.check("garbage", None, world.access())
-    seen = paths(browser)
-    assert {"/", "/tasks", "/decisions", f"/tasks/{world.task.id}", f"/links/{token.id}"} <= set(
-        seen
-    )
-    for path in seen:
-        answer = browser.get(path)
+    seen = linked(browser)
+    expected = {"/", "/tasks", "/decisions", f"/tasks/{world.task.id}", f"/links/{token.id}"}
+    assert expected <= seen.keys()
+    for path, answer in seen.items():
         assert answer.status_code == 200, path
         assert "script-src 'self'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
@@ -77,8 +77,8 @@ def test_a_hostile_name_is_text_on_every_page(world: World, browser: Browser, na
     token = world.chain("boss", "x")
     world.check(token, "x", world.access("mail.send", to="x@acme.example", body=name[:90]))
     world.check(token, "x", world.access("files.read", path="/" + name))
-    for path in paths(browser):
-        text = browser.get(path).text
+    for answer in linked(browser).values():
+        text = answer.text
         assert "<script>alert" not in text
         assert "<img src=x" not in text
         assert "<svg/onload" not in text
