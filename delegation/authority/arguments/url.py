@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
-from delegation.authority.arguments.host import canonical_host
+from delegation.authority.arguments.host import canonical_host, is_special_host
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -125,6 +125,11 @@ def parse_url(text: str, *, special: bool) -> UrlParts:
         raise NoCanonicalFormError("url_dot_segment", "its path has a dot segment")
     query = None if match["query"] is None else _escaped(match["query"], _QUERY)
     return UrlParts(scheme, host, port, path, query)
+
+
+def is_special_target(text: str) -> bool:
+    """Return whether a canonical URL or host is, or leads to, a special host."""
+    return is_special_host(parse_url(text, special=True).host if "://" in text else text)
 
 
 def _authority(text: str, scheme: str, *, special: bool) -> tuple[str, int]:
