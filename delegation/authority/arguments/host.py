@@ -22,8 +22,10 @@ from delegation.authority.arguments.argument_type import (
     refuse_type,
 )
 from delegation.authority.arguments.special_hosts import Address, is_special, is_special_name
-from delegation.canonical import Json
+from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
+from delegation.ignorable import odd_ignorable
+from delegation.lookalikes import MEANINGFUL
 
 MAX_HOST: Final = 253
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
@@ -139,6 +141,10 @@ def _canonical_name(text: str) -> str:
             name = idna.encode(text, uts46=False, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError, ValueError) as error:
             raise NoCanonicalFormError("host_form", "it is no host name") from error
+        if _by_idna_2003(text) not in {None, name}:
+            raise NoCanonicalFormError(
+                "host_form", "two versions of IDNA read it as two names", remedy="Send A-labels."
+            )
     for label in name.split("."):
         if _LABEL.fullmatch(label) is None:
             raise NoCanonicalFormError("host_form", "a label is empty or holds foreign characters")
@@ -149,11 +155,21 @@ def _canonical_name(text: str) -> str:
     return name
 
 
+def _by_idna_2003(text: str) -> str | None:
+    """Return the name that older clients ask for (`http.client`), or None where they refuse it."""
+    try:
+        return text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+
+
 def _refuse_odd_label(label: str) -> None:
     """Refuse an A-label that decodes to something whose A-label is another."""
     try:
-        again = idna.encode(idna.decode(label), uts46=False, std3_rules=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError, ValueError) as error:
+        shown = idna.decode(label)
+        again = idna.encode(shown, uts46=False, std3_rules=True).decode("ascii")
+        refuse_odd_text(shown, "An A-label")  # whatever this installation's IDNA tables assign
+    except (idna.IDNAError, UnicodeError, ValueError, MalformedError) as error:
         raise NoCanonicalFormError("host_form", "an A-label does not decode") from error
-    if again != label:
+    if again != label or MEANINGFUL.search(shown) or odd_ignorable(shown) is not None:
         raise NoCanonicalFormError("host_form", "an A-label has another spelling")
