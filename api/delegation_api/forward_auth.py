@@ -174,7 +174,7 @@ def read_call(
         for name, text in route.texts(target).items()
     }
     arguments.update(claimed)
-    plain = tool.canonicalise(arguments)
+    plain = tool.canonicalise(arguments, special={})  # whether the grant names such a host: step 8
     if isinstance(plain, dict) and not canonical.same(plain, arguments):
         return _not_canonical()
     proof = _one(headers, PROOF)

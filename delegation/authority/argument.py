@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from delegation.authority.arguments import ArgumentType, parse_type
+from delegation.authority.arguments import ArgumentType, SpecialHostError, parse_type
+from delegation.authority.arguments.composite import with_special
 from delegation.authority.fields import ARGUMENT_NAME, matching_text
 from delegation.canonical import Json
 
@@ -21,6 +22,28 @@ class Argument:
 
     type: ArgumentType
     required: bool = True
+
+    def read(self, name: str, value: Json, special: dict[str, str] | None) -> Json:
+        """Return a value's canonical form.
+
+        Args:
+            name: The argument's name.
+            value: As sent.
+            special: Where given, a special host is read too, and its refusal's code put here.
+
+        Raises:
+            NoCanonicalFormError: It has none.
+        """
+        try:
+            return self.type.canonicalise(value)
+        except SpecialHostError as error:
+            wider = with_special(self.type)
+            if (
+                special is None or wider == self.type
+            ):  # no constraint reaches into an e-mail address
+                raise
+            special[name] = error.code
+            return wider.canonicalise(value)
 
 
 def read_argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:

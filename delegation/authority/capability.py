@@ -61,7 +61,11 @@ class Capability:
         object.__setattr__(self, "arguments", frozen)
 
     def prohibits(
-        self, tool: str, arguments: Mapping[str, Json], resources: Iterable[str]
+        self,
+        tool: str,
+        arguments: Mapping[str, Json],
+        resources: Iterable[str],
+        special: Mapping[str, str] = MappingProxyType({}),
     ) -> Refusal | None:
         """Return why a call is refused, or None.
 
@@ -69,6 +73,8 @@ class Capability:
             tool: The tool's name.
             arguments: Canonical arguments; nothing else may be judged.
             resources: The resources that the tool's template makes of them.
+            special: The arguments that hold a special host, each with the code that refuses it:
+                such a host must be named exactly.
         """
         if not self.tool.matches(tool):
             return Refusal(
@@ -86,6 +92,16 @@ class Capability:
                 )
         for name, constraint in self.arguments.items():
             value = arguments.get(name, ABSENT)
+            if name in special and not constraint.names_special(value):
+                return Refusal(
+                    special[name],
+                    f'The argument "{name}" holds a host that only the inside of a network, cloud or '
+                    "machine answers, and this capability does not name it exactly.",
+                    f"arguments.{name}",
+                    arguments[name],
+                    constraint.to_json(),
+                    "Ask for a grant that names it exactly, with host or url.",
+                )
             if not constraint.admits(value):
                 offered = None if value is ABSENT else arguments[name]
                 return Refusal(

@@ -118,10 +118,13 @@ class Tool:
         kinds = (f"tool:{name}", f"effect:{effect}", f"system:{system}", f"domain:{domain}")
         object.__setattr__(self, "marks", tuple(sorted({*self.labels, *kinds})))
 
-    def canonicalise(self, arguments: Mapping[str, Json]) -> dict[str, Json] | Refusal:
+    def canonicalise(
+        self, arguments: Mapping[str, Json], special: dict[str, str] | None = None
+    ) -> dict[str, Json] | Refusal:
         """Return the arguments in canonical form, or why they have none.
 
-        Nothing but the result may be judged or executed.
+        Nothing but the result may be judged or executed. Where `special` is given, special hosts
+        are read too: each argument that holds one goes there, with the code that refuses it.
         """
         canonical: dict[str, Json] = {}
         for name, value in arguments.items():
@@ -137,7 +140,7 @@ class Tool:
                     "Leave it out.",
                 )
             try:
-                canonical[name] = argument.type.canonicalise(value)
+                canonical[name] = argument.read(name, value, special)
             except NoCanonicalFormError as error:
                 return Refusal(
                     error.code,

@@ -159,13 +159,14 @@ def _attributes(grant: Grant, access: Access, then: Tool, now: Tool) -> Refusal 
 
 
 def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
-    arguments = tool.canonicalise(access.arguments)
+    special: dict[str, str] = {}
+    arguments = tool.canonicalise(access.arguments, special)
     if isinstance(arguments, Refusal):
         return arguments
     resources = tool.resources_of(arguments)
     if isinstance(resources, Refusal):
         return resources
-    refusal = _admitting(grant, access.tool, arguments, resources)
+    refusal = _admitting(grant, access.tool, arguments, resources, special)
     if refusal is not None:
         return refusal
     cost = tool.cost_of(arguments)
@@ -229,12 +230,16 @@ def refuse_unfit(capability: Capability, tool: Tool) -> Refusal | None:
 
 
 def _admitting(
-    grant: Grant, tool: str, arguments: Mapping[str, Json], resources: tuple[str, ...]
+    grant: Grant,
+    tool: str,
+    arguments: Mapping[str, Json],
+    resources: tuple[str, ...],
+    special: Mapping[str, str],
 ) -> Refusal | None:
     """Return None if one capability admits the whole call; else the refusal that helps most."""
     first: tuple[int, Refusal] | None = None
     for index, capability in enumerate(grant.capabilities):
-        refusal = capability.prohibits(tool, arguments, resources)
+        refusal = capability.prohibits(tool, arguments, resources, special)
         if refusal is None:
             return None
         if refusal.code != "tool_not_granted" and first is None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from delegation.authority.arguments.argument_type import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.argument_type import (
+    ArgumentType,
+    NoCanonicalFormError,
+    SpecialHostError,
+)
 from delegation.authority.arguments.composite import ListType, ObjectType
 from delegation.authority.arguments.email import EmailType
 from delegation.authority.arguments.host import HostType
@@ -85,6 +89,7 @@ __all__ = [
     "ObjectType",
     "OpaqueType",
     "PathType",
+    "SpecialHostError",
     "TextType",
     "UrlType",
     "parse_type",

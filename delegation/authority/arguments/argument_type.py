@@ -21,6 +21,15 @@ class NoCanonicalFormError(CallerDataError):
         self.code = code  # type: ignore[misc]  # the cause's own code, fixed at birth
 
 
+class SpecialHostError(NoCanonicalFormError):
+    """A value names a host that only the inside of a network, cloud, cluster or machine answers."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(
+            code, message, remedy="Ask for a grant that names it exactly, with host or url."
+        )
+
+
 class ArgumentType(Protocol):
     """How one argument is read."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -12,6 +12,8 @@ from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     refuse_type,
 )
+from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.url import UrlType
 from delegation.authority.fields import ARGUMENT_NAME, integer, matching_text
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -48,6 +50,18 @@ class ListType:
         """Return the type's JSON."""
         body: dict[str, Json] = {"type": self.name, "of": self.of.to_json()}
         return body if self.max == MAX_ITEMS else {**body, "max": self.max}
+
+
+def with_special(of: ArgumentType) -> ArgumentType:
+    """Return the type that also reads special hosts, alone or in lists.
+
+    Whether a call may name one is for the grant to say (`Constraint.names_special`).
+    """
+    if isinstance(of, ListType):
+        return replace(of, of=with_special(of.of))
+    if isinstance(of, HostType | UrlType):
+        return replace(of, unsafe_special_addresses=True)
+    return of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Hosts: DNS names as A-labels and addresses in their one spelling; special ones are refused.
 
 An agent that may name a host may name `169.254.169.254`, `[::ffff:7f00:1]` or `0177.1`. Every
-spelling but the canonical one is refused, and so is every address that no agent should reach unless
-the tool's definition says `unsafe_special_addresses`. Not checked here: what a name resolves to; the
-service that connects must check the address it really uses (docs/threat-model.md).
+spelling but the canonical one is refused, and so is every host that no agent should reach
+(`special_hosts`), unless a grant names it exactly or the tool's definition says
+`unsafe_special_addresses`. Not checked here: what a name resolves to; the service that connects must
+check the address it really uses (docs/threat-model.md).
 """
 
 from __future__ import annotations
@@ -11,44 +12,25 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 import idna
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
-from delegation.canonical import Json
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    SpecialHostError,
+    refuse_type,
+)
+from delegation.authority.arguments.special_hosts import Address, is_special, is_special_name
+from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
-
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+from delegation.ignorable import odd_ignorable
+from delegation.lookalikes import MEANINGFUL
 
 MAX_HOST: Final = 253
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _OTHER_DOTS: Final = frozenset("\u3002\uff0e\uff61")  # IDNA reads them as dots
 _NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)  # inet_aton reads such labels
-# Names that resolve inside a network or nowhere. `example` is left out: it reaches nobody.
-_LOCAL_TEXT: Final = """
-        localhost local internal intranet private corp home lan localdomain arpa onion test invalid
-"""
-_LOCAL_TOPS: Final = frozenset(_LOCAL_TEXT.split())
-
-# IANA special-purpose registries (RFC 6890 and later entries), plus multicast and translation:
-# what is inside means the host itself, its neighbours, or another address in disguise.
-_SPECIAL_TEXT: Final = """
-        0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
-        192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24
-        198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
-        ::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64
-        2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10
-        fec0::/10 ff00::/8
-"""
-SPECIAL: Final[tuple[Network, ...]] = tuple(map(ipaddress.ip_network, _SPECIAL_TEXT.split()))
-_SPECIAL_RANGES: Final = {
-    version: tuple(
-        (int(n.network_address), int(n.broadcast_address)) for n in SPECIAL if n.version == version
-    )
-    for version in (4, 6)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +38,8 @@ class HostType:
     """A DNS name of at least two labels, or a public address.
 
     Args:
-        unsafe_special_addresses: Also admit loopback, link-local, private, shared, benchmarking,
-            documentation, translated and multicast addresses, and names of local networks.
+        unsafe_special_addresses: Also admit every special host (`special_hosts`), under whatever
+            constraint; without it, only those that a grant's `host` or `url` names exactly.
     """
 
     name: ClassVar[str] = "host"
@@ -95,9 +77,10 @@ def canonical_host(text: str, *, special: bool) -> str:
     if ":" in text or _is_numeric(text):
         return _canonical_address(text, special=special)
     name = _canonical_name(text)
-    labels = name.split(".")
-    if not special and (len(labels) == 1 or labels[-1] in _LOCAL_TOPS):
-        raise NoCanonicalFormError("host_local_name", "it is a name of a local network")
+    if not special and is_special_name(name):
+        raise SpecialHostError(
+            "host_local_name", "it is a name that only the inside of a network or machine answers"
+        )
     return name
 
 
@@ -117,6 +100,12 @@ def address_of(host: str) -> Address | None:
     return None
 
 
+def is_special_host(host: str) -> bool:
+    """Return whether a canonical host is one that no agent should reach unless it is named."""
+    address = address_of(host)
+    return is_special_name(host) if address is None else is_special(address)
+
+
 def _canonical_address(text: str, *, special: bool) -> str:
     try:
         address = ipaddress.ip_address(text)
@@ -128,7 +117,7 @@ def _canonical_address(text: str, *, special: bool) -> str:
     if is_mapped(address) or str(address) != text or "%" in text:
         raise NoCanonicalFormError("host_odd_address", "it is an address in an unusual spelling")
     if not special and is_special(address):
-        raise NoCanonicalFormError(
+        raise SpecialHostError(
             "host_special_address", "it is an address that no agent should reach"
         )
     return text
@@ -137,12 +126,6 @@ def _canonical_address(text: str, *, special: bool) -> str:
 def is_mapped(address: Address) -> bool:
     """Return whether an IPv6 address is an IPv4 address in disguise (`::ffff:1.1.1.1`)."""
     return address.version == 6 and address.ipv4_mapped is not None  # noqa: PLR2004  # IPv6
-
-
-def is_special(address: Address) -> bool:
-    """Return whether an address lies in a special-purpose range, or hides such an address."""
-    number = int(address)
-    return any(low <= number <= high for low, high in _SPECIAL_RANGES[address.version])
 
 
 def _canonical_name(text: str) -> str:
@@ -158,6 +141,10 @@ def _canonical_name(text: str) -> str:
             name = idna.encode(text, uts46=False, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError, ValueError) as error:
             raise NoCanonicalFormError("host_form", "it is no host name") from error
+        if _by_idna_2003(text) not in {None, name}:
+            raise NoCanonicalFormError(
+                "host_form", "two versions of IDNA read it as two names", remedy="Send A-labels."
+            )
     for label in name.split("."):
         if _LABEL.fullmatch(label) is None:
             raise NoCanonicalFormError("host_form", "a label is empty or holds foreign characters")
@@ -168,11 +155,21 @@ def _canonical_name(text: str) -> str:
     return name
 
 
+def _by_idna_2003(text: str) -> str | None:
+    """Return the name that older clients ask for (`http.client`), or None where they refuse it."""
+    try:
+        return text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+
+
 def _refuse_odd_label(label: str) -> None:
     """Refuse an A-label that decodes to something whose A-label is another."""
     try:
-        again = idna.encode(idna.decode(label), uts46=False, std3_rules=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError, ValueError) as error:
+        shown = idna.decode(label)
+        again = idna.encode(shown, uts46=False, std3_rules=True).decode("ascii")
+        refuse_odd_text(shown, "An A-label")  # whatever this installation's IDNA tables assign
+    except (idna.IDNAError, UnicodeError, ValueError, MalformedError) as error:
         raise NoCanonicalFormError("host_form", "an A-label does not decode") from error
-    if again != label:
+    if again != label or MEANINGFUL.search(shown) or odd_ignorable(shown) is not None:
         raise NoCanonicalFormError("host_form", "an A-label has another spelling")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
+from urllib.parse import unquote_to_bytes
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
-from delegation.authority.arguments.host import canonical_host
+from delegation.authority.arguments.host import canonical_host, is_special_host
+from delegation.authority.arguments.text import TextType
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.ignorable import odd_ignorable
+from delegation.lookalikes import read_as
 
 MAX_URL: Final = 2048
 MAX_PORT: Final = 65535
@@ -22,6 +26,8 @@ _PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 # RFC 3986 pchar, less `;` (path parameters), `\` is none; query adds / and ?.
 _PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
 _QUERY: Final = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_TEXT: Final = TextType(MAX_URL, multiline=False)
+_MEANINGFUL: Final = read_as("/\\.:;%*?\"'`<>|#@&=")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -121,10 +127,15 @@ def parse_url(text: str, *, special: bool) -> UrlParts:
     for segment in path[1:].split("/")[:-1]:
         if not segment:
             raise NoCanonicalFormError("url_empty_segment", "its path has an empty segment")
-    if any(segment in {".", ".."} for segment in path.split("/")):
+    if any(segment and not segment.strip(".") for segment in path.split("/")):
         raise NoCanonicalFormError("url_dot_segment", "its path has a dot segment")
     query = None if match["query"] is None else _escaped(match["query"], _QUERY)
     return UrlParts(scheme, host, port, path, query)
+
+
+def is_special_target(text: str) -> bool:
+    """Return whether a canonical URL or host is, or leads to, a special host."""
+    return is_special_host(parse_url(text, special=True).host if "://" in text else text)
 
 
 def _authority(text: str, scheme: str, *, special: bool) -> tuple[str, int]:
@@ -158,4 +169,19 @@ def _escaped(text: str, form: re.Pattern[str]) -> str:
             )
         return chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
 
-    return _ESCAPE.sub(spell, text)
+    spelled = _ESCAPE.sub(spell, text)
+    if "%" in spelled:
+        _refuse_odd_escapes(spelled)
+    return spelled
+
+
+def _refuse_odd_escapes(spelled: str) -> None:
+    """Refuse escapes that are no UTF-8, or that some reader takes for another character or none."""
+    try:
+        decoded = _TEXT.canonicalise(unquote_to_bytes(spelled).decode("utf-8"))
+    except (UnicodeDecodeError, NoCanonicalFormError) as error:
+        raise NoCanonicalFormError("url_escape_text", "its escapes are no plain UTF-8") from error
+    if _MEANINGFUL.search(str(decoded)) or odd_ignorable(str(decoded)) is not None:
+        raise NoCanonicalFormError(
+            "url_escape_text", "it escapes a character that some readers take for another or none"
+        )

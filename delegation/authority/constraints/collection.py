@@ -8,6 +8,7 @@ from itertools import islice
 from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments.url import is_special_target
 from delegation.authority.constraints.constraint import (
     ABSENT,
     MAX_PROBES,
@@ -33,6 +34,22 @@ class Each(Constraint):
     def admits(self, value: Value) -> bool:
         """Return whether it is a list of admitted items."""
         return type(value) is list and all(self.item.admits(item) for item in value)
+
+    def names_special(self, value: Value) -> bool:
+        """Return whether each item that is special is named, and each other one admitted."""
+        return type(value) is list and all(
+            self.item.names_special(item)
+            or (self.item.admits(item) and not (isinstance(item, str) and is_special_target(item)))
+            for item in value
+        )
+
+    def special_parts(self) -> tuple[Constraint, ...]:
+        """Return itself, if its items may be special: one list may hold several."""
+        return (self,) if self.item.special_parts() else ()
+
+    def holds_special(self, part: Constraint) -> bool:
+        """Return whether the other's items are within these."""
+        return isinstance(part, Each) and part.item.is_within(self.item)
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list of what the item's constraint fits."""

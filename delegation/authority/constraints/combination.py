@@ -33,6 +33,10 @@ class _Combination(Constraint):
         """Return whether every part fits the type."""
         return all(part.fits(of) for part in self.parts)
 
+    def special_parts(self) -> tuple[Constraint, ...]:
+        """Return those of all parts."""
+        return tuple(piece for part in self.parts for piece in part.special_parts())
+
     def members(self) -> tuple[Constraint, ...]:
         """Return the parts."""
         return self.parts
@@ -57,6 +61,16 @@ class AllOf(_Combination):
         """Return whether every part admits it."""
         return all(part.admits(value) for part in self.parts)
 
+    def names_special(self, value: Value) -> bool:
+        """Return whether every part admits it and one names it."""
+        return self.admits(value) and any(part.names_special(value) for part in self.parts)
+
+    def holds_special(self, part: Constraint) -> bool:
+        """Return whether one part names all that the other does, and no part refuses it."""
+        return all(part.is_covered(mine) for mine in self.parts) and any(
+            mine.holds_special(part) for mine in self.parts
+        )
+
     def finite(self) -> tuple[Json, ...] | None:
         """Return the values of a part that lists them, as far as all parts admit them."""
         for part in self.parts:
@@ -75,3 +89,11 @@ class AnyOf(_Combination):
     def admits(self, value: Value) -> bool:
         """Return whether one part admits it."""
         return any(part.admits(value) for part in self.parts)
+
+    def names_special(self, value: Value) -> bool:
+        """Return whether one part names it."""
+        return any(part.names_special(value) for part in self.parts)
+
+    def holds_special(self, part: Constraint) -> bool:
+        """Return whether one part admits and names all that the other does."""
+        return any(part.is_within(mine) for mine in self.parts)

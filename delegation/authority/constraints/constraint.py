@@ -1,7 +1,9 @@
 """What a constraint is: which canonical values it admits, and when it lies within another.
 
 `is_within` is sound for every pair of kinds: it is never true when a value exists that the child
-admits and the parent does not. Where inclusion is not proven it is refused.
+admits and the parent does not. Where inclusion is not proven it is refused. A special host
+(`arguments.special_hosts`) is admitted only where it is named exactly, so a child that names one
+which its parent only covers, by a suffix, a network or `any`, is wider than it.
 """
 
 from __future__ import annotations
@@ -73,27 +75,50 @@ class Constraint(ABC):
         """Return the constraints that this one is made of."""
         return ()
 
+    def names_special(self, value: Value) -> bool:
+        """Return whether a canonical value that holds a special host is admitted, for it is named.
+
+        Only `host` and `url` name one, alone, in combinations and for each item of a list: what
+        the text of another kind means depends on the argument's type, which a grant does not know.
+        """
+        return False
+
+    def special_parts(self) -> tuple[Constraint, ...]:
+        """Return what names special hosts in this: parts that together admit all of them."""
+        return ()
+
+    def holds_special(self, part: Constraint) -> bool:
+        """Return whether this names every special host that such a part names."""
+        return False
+
     def is_within(self, parent: Constraint) -> bool:
         """Return whether everything that this admits is admitted by the parent. Sound, not complete.
 
         Args:
             parent: The constraint on the same argument, one link above.
         """
+        return self == parent or (
+            self.is_covered(parent)
+            and all(parent.holds_special(part) for part in self.special_parts())
+        )
+
+    def is_covered(self, parent: Constraint) -> bool:
+        """Return whether every value that is not special is admitted by the parent too."""
         if parent.kind == "any" or self == parent:
             return True
         if parent.kind == "all":
-            return all(self.is_within(clause) for clause in parent.members())
+            return all(self.is_covered(clause) for clause in parent.members())
         if self.kind == "any_of":
-            return all(member.is_within(parent) for member in self.members())
+            return all(member.is_covered(parent) for member in self.members())
         values = self.finite()
         if values is not None:
             return all(parent.admits(value) for value in values)
         if self.kind == "absent":
             return parent.admits(ABSENT)
-        if self.kind == "all" and any(clause.is_within(parent) for clause in self.members()):
+        if self.kind == "all" and any(clause.is_covered(parent) for clause in self.members()):
             return True
         if parent.kind == "any_of":
-            return any(self.is_within(member) for member in parent.members())
+            return any(self.is_covered(member) for member in parent.members())
         return self.kind != "all" and self.lies_within(parent)
 
     def witness(self, parent: Constraint) -> Value | None:
@@ -105,6 +130,14 @@ class Constraint(ABC):
             value
             for value in _first([*self.probes(), *parent.probes()])
             if self.admits(value) and not parent.admits(value)
+        ]
+        found += [
+            value
+            for part in self.special_parts()
+            for value in part.probes()
+            if self.names_special(value)
+            and part.names_special(value)
+            and not parent.names_special(value)
         ]
         return min(found, key=_size, default=None)
 

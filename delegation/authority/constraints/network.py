@@ -9,7 +9,13 @@ from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.email import canonical_email
-from delegation.authority.arguments.host import Network, address_of, canonical_host, is_mapped
+from delegation.authority.arguments.host import (
+    address_of,
+    canonical_host,
+    is_mapped,
+    is_special_host,
+)
+from delegation.authority.arguments.special_hosts import Network
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.constraints.place import entries
 from delegation.canonical import Json
@@ -48,7 +54,8 @@ class HostNamed(Constraint):
     """A host that is one of these names, or below one that begins with `*.`.
 
     Args:
-        names: Canonical names or addresses; `*.acme.example` is one or more labels below it.
+        names: Canonical names or addresses; `*.acme.example` is one or more labels below it. A
+            special host is admitted only where it is one of the names.
     """
 
     kind: ClassVar[str] = "host"
@@ -62,6 +69,22 @@ class HostNamed(Constraint):
     def admits(self, value: Value) -> bool:
         """Return whether it is one of those hosts."""
         return isinstance(value, str) and any(name_matches(name, value) for name in self.names)
+
+    def names_special(self, value: Value) -> bool:
+        """Return whether it is one of the names: what is below `*.` is not named."""
+        return value in self.names
+
+    def special_parts(self) -> tuple[Constraint, ...]:
+        """Return each special name or address by itself."""
+        return tuple(
+            HostNamed((name,))
+            for name in self.names
+            if not name.startswith("*.") and is_special_host(name)
+        )
+
+    def holds_special(self, part: Constraint) -> bool:
+        """Return whether the part's names are among these."""
+        return isinstance(part, HostNamed) and set(part.names) <= set(self.names)
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a host's."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.host import is_special_host
 from delegation.authority.arguments.path import is_under, refuse_odd_path
 from delegation.authority.arguments.url import UrlParts, parse_url
 from delegation.authority.constraints.constraint import Constraint, Value
@@ -133,6 +134,20 @@ class UrlUnder(Constraint):
             and (self.query or parts.query is None)
             and any(_is_below(parts, top) for top in self._tops)
         )
+
+    def names_special(self, value: Value) -> bool:
+        """Return whether it is below one of the tops, since each names its host."""
+        return self.admits(value)
+
+    def special_parts(self) -> tuple[Constraint, ...]:
+        """Return each top whose host is special by itself."""
+        return tuple(
+            UrlUnder((top.text,), self.query) for top in self._tops if is_special_host(top.host)
+        )
+
+    def holds_special(self, part: Constraint) -> bool:
+        """Return whether the part's tops are below these."""
+        return part.lies_within(self)
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a URL's."""
