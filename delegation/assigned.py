@@ -4,13 +4,15 @@ Normalisation of an assigned code point never changes between Unicode versions; 
 one it may. A text that one verifier calls normal and another does not would be two payloads, so
 what was not assigned in 14.0 (the oldest table among the supported Pythons) is refused everywhere.
 Surrogates count as unassigned: they are no characters. Generated from Python 3.11's
-`unicodedata` (14.0.0); `tests/test_assigned.py` generates it again where that version is present.
+`unicodedata` (14.0.0); `tests/test_canonical.py` generates it again where that version is present.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+from delegation.code_points import character_class
 
 # Hexadecimal pairs: how many assigned code points to skip, how many unassigned ones follow.
 _RUNS: Final = (
@@ -52,18 +54,4 @@ _RUNS: Final = (
     "f0 fe10 fffe 2 fffe 2 "
 )
 
-
-def _ranges() -> list[tuple[int, int]]:
-    """Return the unassigned ranges, first and last code point inclusive."""
-    numbers = [int(word, 16) for word in _RUNS.split()]
-    ranges, start = [], 0
-    for skip, count in zip(numbers[::2], numbers[1::2], strict=True):
-        start += skip
-        ranges.append((start, start + count - 1))
-        start += count
-    return ranges
-
-
-UNASSIGNED: Final = re.compile(
-    "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in _ranges()) + "]"
-)
+UNASSIGNED: Final = re.compile(f"[{character_class(_RUNS)}]")
