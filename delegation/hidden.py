@@ -13,24 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Default_Ignorable_Code_Point of Unicode 14.0, and characters that a font draws blank.
-_UNSEEN: Final = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc\U00016fe4\U0001bca0-\U0001bca3\U0001d159"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+from delegation.ignorable import IGNORABLE, odd_ignorables
+
+# Blank in every font, or not drawn at all, though no ignorable code points.
+_BLANK: Final = "\u2028\u2029\u2800\ufff9-\ufffc\U00016fe4\U0001d159"
+_UNSEEN: Final = re.compile(f"{IGNORABLE.pattern[:-1]}{_BLANK}]")
+# Controls but for those of white space, and lone surrogates.
+_ODD: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{_BLANK}]")
+# Khmer, Thai, Lao and Burmese break lines at spaces without width.
+_SPACELESS: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]\u200b(?=[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])"
 )
-# What is looked at: also controls, lone surrogates, and marks, of which too many cover neighbours.
-_LOOKED_AT: Final = re.compile(
-    f"{_UNSEEN.pattern[:-1]}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
-)
-_MAX_MARKS: Final = 4
-_ENGLAND_SCOTLAND_WALES: Final = re.compile(
-    "\U0001f3f4[\U000e0067][\U000e0062](?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074"
-    "|\U000e0077\U000e006c\U000e0073)\U000e007f"
-)
-_KEYS: Final = frozenset("#*0123456789")  # drawn as keys of a telephone
-_VIRAMA: Final = 9  # the combining class of marks that take a vowel away and join
-_JOINERS: Final = "\u200c\u200d"
+_MAX_MARKS: Final = 4  # on one character
 _MAX_KINDS: Final = 8
 _TAGS: Final = range(0xE0020, 0xE007F)
 
@@ -82,15 +76,13 @@ def hidden_in(value: Any, where: str = "") -> Iterator[Hidden]:
 
 def hidden_characters(text: str) -> list[str]:
     """Return the characters of a text that are not seen, except where honest writing has them."""
-    if text.isascii() and (text.isprintable() or _LOOKED_AT.search(text) is None):
+    if text.isascii() and text.isprintable():
         return []
-    flags = {n for m in _ENGLAND_SCOTLAND_WALES.finditer(text) for n in range(m.start(), m.end())}
-    found = [
-        text[m.start()]
-        for m in _LOOKED_AT.finditer(text)
-        if m.start() not in flags and not _is_in_place(text, m.start())
-    ]
-    return found + list(_piled(text))
+    found = {match.start() for match in _ODD.finditer(text)}
+    if not text.isascii():
+        breaks = {m.start() + 1 for m in _SPACELESS.finditer(text)}
+        found |= set(odd_ignorables(text)) - breaks | set(_piled(text))
+    return [text[at] for at in sorted(found)]
 
 
 def _told(found: list[str], where: str) -> Hidden:
@@ -104,59 +96,10 @@ def _kind(character: str) -> str:
     return f"U+{ord(character):04X}" + (f" {name}" if name else "")
 
 
-def _piled(text: str) -> Iterator[str]:
-    """Yield marks beyond what one character of honest writing carries."""
+def _piled(text: str) -> Iterator[int]:
+    """Yield where marks stand beyond what one character of honest writing carries."""
     piled = 0
-    for character in text:
+    for at, character in enumerate(text):
         piled = piled + 1 if unicodedata.category(character) == "Mn" else 0
         if piled > _MAX_MARKS and not is_unseen(character):
-            yield character
-
-
-def _is_in_place(text: str, at: int) -> bool:
-    """Return whether an unseen character stands where honest writing has it."""
-    character = text[at]
-    before = text[at - 1] if at else ""
-    after = text[at + 1] if at + 1 < len(text) else ""
-    if not before:
-        return False
-    if character in "\ufe0e\ufe0f":  # says how an emoji is drawn
-        return after == "\u20e3" if before in _KEYS else _is_symbol(before)
-    if "\u180b" <= character <= "\u180d":
-        return "\u1820" <= before <= "\u18aa"
-    if character == "\u200b":  # where a line may be broken
-        return _breaks_without_space(before) and _breaks_without_space(after)
-    if character in _JOINERS:
-        return _joins(text, at, before, after)
-    return False
-
-
-def _joins(text: str, at: int, before: str, after: str) -> bool:
-    if not after:
-        return False
-    if _VIRAMA in {unicodedata.combining(before), unicodedata.combining(after)}:
-        return True
-    if text[at] == "\u200d" and _is_symbol(after):  # a sequence of emoji
-        return before == "\ufe0f" or _is_symbol(before)
-    return {unicodedata.bidirectional(c) for c in (_letter_before(text, at), after)} == {"AL"}
-
-
-def _letter_before(text: str, at: int) -> str:
-    """Return the letter before a place, without the marks that stand on it."""
-    while at and unicodedata.category(text[at - 1]) == "Mn":
-        at -= 1
-    return text[at - 1] if at else " "
-
-
-def _is_symbol(character: str) -> bool:
-    # Some are punctuation or letters, and some are newer than the tables of this Python.
-    of_emoji = character in "\u203c\u2049\u2139\u3030" or "\U0001f000" <= character <= "\U0001faff"
-    return of_emoji or unicodedata.category(character) in {"So", "Sk", "Sm"}
-
-
-def _breaks_without_space(character: str) -> bool:
-    return bool(character) and (
-        "\u0e00" <= character <= "\u0eff"
-        or "\u1000" <= character <= "\u109f"
-        or "\u1780" <= character <= "\u17ff"
-    )
+            yield at

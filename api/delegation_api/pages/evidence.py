@@ -44,12 +44,11 @@ def warning(found: Sequence[Hidden]) -> Markup:
         return Markup("")
     total = sum(one.count for one in found)
     said = Markup("; ").join(Markup("<bdi>{}</bdi>").format(shown_text(str(one))) for one in found)
-    form = (
-        '<p class="verdict hiding" role="note"><strong>This holds {} that {} not seen:</strong> {}. '
-        "They are marked below. Ask who wrote them, and why, before you believe what it says.</p>"
-    )
-    characters = "1 character" if total == 1 else f"{total:,} characters"
-    return Markup(form).format(characters, "is" if total == 1 else "are", said)
+    characters = "1 character that is" if total == 1 else f"{total:,} characters that are"
+    return Markup(
+        '<p class="verdict hiding" role="note"><strong>This holds {} not seen:</strong> {}. They are '
+        "marked below. Ask who wrote them, and why, before you believe what it says.</p>"
+    ).format(characters, said)
 
 
 def _inner(name: str) -> Iterable[Piece]:
@@ -63,7 +62,7 @@ def _frame(value: Any, name: str) -> Markup:
         "\n" in part.text or part.text == "\\n" for part in parts
     )
     scrolls = Markup(' tabindex="0" role="region" aria-label="{}, whole"').format(name)
-    return Markup("<pre{}>{}</pre>").format(scrolls if is_long else "", _strings(parts))
+    return Markup('<pre class="hostile"{}>{}</pre>').format(scrolls if is_long else "", _strings(parts))
 
 
 def _strings(parts: Iterable[Piece]) -> Markup:
