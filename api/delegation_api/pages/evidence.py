@@ -62,7 +62,9 @@ def _frame(value: Any, name: str) -> Markup:
         "\n" in part.text or part.text == "\\n" for part in parts
     )
     scrolls = Markup(' tabindex="0" role="region" aria-label="{}, whole"').format(name)
-    return Markup('<pre class="hostile"{}>{}</pre>').format(scrolls if is_long else "", _strings(parts))
+    return Markup('<pre class="hostile"{}>{}</pre>').format(
+        scrolls if is_long else "", _strings(parts)
+    )
 
 
 def _strings(parts: Iterable[Piece]) -> Markup:
