@@ -64,7 +64,7 @@ def shown(value: Any, *, lines: bool = False) -> str:
     return "".join(piece.text for piece in pieces(value, lines=lines, ltr=True))
 
 
-def shown_text(text: str, *, ltr: bool = False) -> str:
+def shown_text(text: str, *, ltr: bool = True) -> str:
     """Return a text whole, with escapes for what cannot be seen.
 
     It reads back as what stands inside a JSON string, once its quotes are escaped, too.

@@ -54,20 +54,20 @@ def report(code: str, message: str, remedy: str, *, as_json: bool, exit_code: in
         sys.stderr.write(json.dumps(body, ensure_ascii=True) + "\n")
         return exit_code
     err = Console(stderr=True, highlight=False, soft_wrap=True)
-    err.print(Text(_whole(message), style="bold"))
+    err.print(Text(shown_text(message), style="bold"))
     if remedy:
-        err.print(Text(_whole(remedy)))
+        err.print(Text(shown_text(remedy)))
     return exit_code
 
 
 def note(text: str) -> None:
     """Say something beside the result, on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(_whole(text)))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(shown_text(text)))
 
 
 def say(text: str) -> None:
     """Print one line of the result, whole, with escapes for what cannot be seen."""
-    _out().print(Text(_whole(text)))
+    _out().print(Text(shown_text(text)))
 
 
 def say_value(said: str, value: object) -> None:
@@ -82,11 +82,11 @@ def print_json(value: object) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table whose cells are hostile text."""
-    table = Table(title=Text(_whole(title)), title_justify="left")
+    table = Table(title=Text(shown_text(title)), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_whole(str(cell))) for cell in row))
+        table.add_row(*(Text(shown_text(str(cell))) for cell in row))
     _out().print(table)
 
 
@@ -113,10 +113,6 @@ def read_text(source: str) -> str:
     if len(data) > MAX_INPUT:
         fail(f"The file has more than {MAX_INPUT} bytes.", "Give less.", code="malformed")
     return text.strip()
-
-
-def _whole(text: str) -> str:
-    return shown_text(text, ltr=True)
 
 
 def _out() -> Console:

@@ -27,7 +27,9 @@ def evidence(value: Any) -> Markup:
     members = (
         Markup(
             '<div class="member"><p><code class="name">{}</code> <span class="muted">{}</span></p>{}</div>'
-        ).format(_marked(_inner(name)), size_of(member), _frame(member, shown_text(name)))
+        ).format(
+            _marked(_inner(name)), size_of(member), _frame(member, shown_text(name, ltr=False))
+        )
         for name, member in value.items()
     )
     return Markup('<div class="evidence object">{}</div>').format(Markup("").join(members))
@@ -43,7 +45,9 @@ def warning(found: Sequence[Hidden]) -> Markup:
     if not found:
         return Markup("")
     total = sum(one.count for one in found)
-    said = Markup("; ").join(Markup("<bdi>{}</bdi>").format(shown_text(str(one))) for one in found)
+    said = Markup("; ").join(
+        Markup("<bdi>{}</bdi>").format(shown_text(str(one), ltr=False)) for one in found
+    )
     characters = "1 character that is" if total == 1 else f"{total:,} characters that are"
     return Markup(
         '<p class="verdict hiding" role="note"><strong>This holds {} not seen:</strong> {}. They are '

@@ -43,7 +43,7 @@ HEADERS: Final[Mapping[str, str]] = {
 def _whole(value: Any) -> Any:
     """Return what a template prints: text whole, with escapes for what cannot be seen."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return shown_text(value)
+        return shown_text(value, ltr=False)
     return value
 
 
