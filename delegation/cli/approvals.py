@@ -20,15 +20,16 @@ from delegation.cli.console import (
     print_table,
     read_text,
     say,
+    say_value,
 )
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError, UnverifiedError
-from delegation.graph.names import clean
 from delegation.identity.approval import check_approval
 from delegation.identity.keyring import PublicRing
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.messages.approvals import approval_json, status_json
+from delegation.shown import size_of
 
 app = typer.Typer(no_args_is_help=True)
 STATES = ("pending", "granted", "refused", "used", "expired")
@@ -60,10 +61,11 @@ def list_requests(
         print_json([_json(one) for one in found])
         return
     rows = [
-        (s.id, s.state, s.tool, instant(s.expires_at))
-        for s in (one.status if isinstance(one, ApprovalEntry) else one for one in found)
+        (s.id, s.state, s.tool, instant(s.expires_at), _look(one))
+        for one in found
+        for s in [_status(one)]
     ]
-    print_table("Requests", ("request", "state", "tool", "until"), rows)
+    print_table("Requests", ("request", "state", "tool", "until", "look at"), rows)
 
 
 @app.command("show")
@@ -149,7 +151,7 @@ def verify(
         return
     say(f"{said.id} is signed by {public.issuer}.")
     for name, value in stated.items():
-        say(f"  {name}: {_one_line(value)}")
+        say_value(f"  {name}: ", value)
 
 
 def _answer(
@@ -170,23 +172,49 @@ def _answer(
         say(f"{entry.id} is {entry.state}.")
 
 
+def _status(found: ApprovalEntry | ApprovalStatus) -> ApprovalStatus:
+    return found.status if isinstance(found, ApprovalEntry) else found
+
+
+def _look(found: ApprovalEntry | ApprovalStatus) -> str:
+    """Return what an approver must not overlook in a list."""
+    if not isinstance(found, ApprovalEntry):
+        return ""
+    count = sum(one.count for one in found.hidden)
+    return "; ".join(
+        words
+        for words in (
+            "refused before" if found.refused_before else "",
+            f"{count} not seen" if count else "",
+        )
+        if words
+    )
+
+
 def _json(found: ApprovalEntry | ApprovalStatus) -> dict[str, Json]:
     return approval_json(found) if isinstance(found, ApprovalEntry) else status_json(found)
 
 
 def _say(entry: ApprovalEntry) -> None:
     say(f"{entry.id}: {entry.state}")
+    for found in entry.hidden:
+        say(f"! Characters that are not seen: {found}")
+    for earlier in entry.refused_before:
+        say(
+            f"! The same call was refused before: {instant(earlier.at)} by {earlier.person}, request "
+            f"{earlier.request} under {earlier.link}: {earlier.reason}"
+        )
     say(f"Would be approved: {entry.summary()}")
     for rule in entry.rules:
         tools = " ".join(tool.text for tool in rule.tools)
         say(f"Needed: {rule.quorum} of {', '.join(rule.approvers)} for {tools}")
-    say(f"Resources: {_one_line([*entry.resources])}")
+    say_value("Resources: ", list(entry.resources))
     say(f"Opened by {entry.opened_by} at {instant(entry.opened_at)}, task {entry.task}")
     if entry.link is not None:
         say(f"Under link {entry.link.depth} ({entry.link.standing}), which narrowed:")
         for change in entry.link.changes:
-            say(f"  {change}", 300)
-        say(f"  grant: {_one_line(entry.link.grant.to_json())}", 4000)
+            say(f"  {change}")
+        say_value("  grant: ", entry.link.grant.to_json())
     for act in entry.acts:
         dead = "" if act.counts else " (the key was withdrawn: does not count)"
         say(f"{instant(act.at)} {act.person} {act.verdict}: {act.reason}{dead}")
@@ -196,13 +224,8 @@ def _say(entry: ApprovalEntry) -> None:
     if entry.arguments is None:
         say("| arguments were erased")
     for name, value in (entry.arguments or {}).items():
-        say(f"| {clean(name)} = {_one_line(value)}", 4000)
-    say(f"| purpose: {entry.purpose}", 300)
+        say_value(f"| {name} ({size_of(value)}) = ", value)
+    say_value("| purpose: ", entry.purpose)
     say(f"| claimed cause: {entry.claimed_cause or 'none'}")
     if entry.link is not None:
-        say(f"| holder calls itself: {entry.link.claimed_name}")
-
-
-def _one_line(value: Json) -> str:
-    """Return JSON on one line in ASCII: a value cannot reverse, hide or forge a line."""
-    return canonical.text_of(value).encode("ascii", "backslashreplace").decode()
+        say_value("| holder calls itself: ", entry.link.claimed_name)

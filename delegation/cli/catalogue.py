@@ -189,7 +189,7 @@ def _say_change(one: Redefinition) -> None:
     mark = {"added": "+", "changed": "~", "same": "="}[one.kind]
     say(f"{mark} {one.tool.name}  {one.tool.effect}")
     for change in one.changes:
-        say(f"    {change.field}: {_shown(change.before)} -> {_shown(change.after)}", 500)
+        say(f"    {change.field}: {_shown(change.before)} -> {_shown(change.after)}")
     if one.refuses_issued:
         say("    tokens issued before this revision are refused for this tool")
 

@@ -38,7 +38,7 @@ def open_child(
         print_json({"task": task_json(task), "token": root.text})
         return
     say(f"task {task.id} under {task.under}, until {instant(task.deadline)}")
-    say(root.text, limit=100_000)
+    say(root.text)
 
 
 @app.command("list")

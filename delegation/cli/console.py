@@ -1,4 +1,4 @@
-"""Printing: hostile text is cleaned and never read as markup; errors are one sentence and a remedy."""
+"""Printing: text is shown whole and never read as markup; errors are one sentence and a remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from delegation.graph.names import clean
+from delegation.shown import shown, shown_text
 
 FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
 MAX_INPUT: Final = 8 * 1024 * 1024  # bytes of a file or of standard input
@@ -50,24 +50,29 @@ def fail(
 def report(code: str, message: str, remedy: str, *, as_json: bool, exit_code: int) -> int:
     """Write an error to standard error and return the exit code."""
     if as_json:
-        body = {"code": code, "message": clean(message, 500), "remedy": clean(remedy, 500)}
+        body = {"code": code, "message": message, "remedy": remedy}
         sys.stderr.write(json.dumps(body, ensure_ascii=True) + "\n")
         return exit_code
     err = Console(stderr=True, highlight=False, soft_wrap=True)
-    err.print(Text(clean(message, 500), style="bold"))
+    err.print(Text(shown_text(message), style="bold"))
     if remedy:
-        err.print(Text(clean(remedy, 500)))
+        err.print(Text(shown_text(remedy)))
     return exit_code
 
 
 def note(text: str) -> None:
     """Say something beside the result, on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(clean(text, 500)))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(shown_text(text)))
 
 
-def say(text: str, limit: int = 2000) -> None:
-    """Print one line of the result."""
-    _out().print(Text(clean(text, limit)))
+def say(text: str) -> None:
+    """Print one line of the result, whole, with escapes for what cannot be seen."""
+    _out().print(Text(shown_text(text)))
+
+
+def say_value(said: str, value: object) -> None:
+    """Print a JSON value whole, as JSON, after words of ours."""
+    _out().print(Text(said + shown(value)))
 
 
 def print_json(value: object) -> None:
@@ -77,11 +82,11 @@ def print_json(value: object) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table whose cells are hostile text."""
-    table = Table(title=Text(clean(title)), title_justify="left")
+    table = Table(title=Text(shown_text(title)), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean(str(cell), 200)) for cell in row))
+        table.add_row(*(Text(shown_text(str(cell))) for cell in row))
     _out().print(table)
 
 

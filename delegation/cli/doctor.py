@@ -96,9 +96,9 @@ def _print(found: Iterable[Finding]) -> None:
     count = {"ok": 0, "warn": 0, "wrong": 0}
     for finding in found:
         count[finding.level] += 1
-        say(f"{marks[finding.level]} {finding.check}: {finding.what}", 500)
+        say(f"{marks[finding.level]} {finding.check}: {finding.what}")
         if finding.why:
-            say(f"        why: {finding.why}", 500)
+            say(f"        why: {finding.why}")
         if finding.remedy:
-            say(f"        do:  {finding.remedy}", 500)
+            say(f"        do:  {finding.remedy}")
     say(f"{count['wrong']} wrong, {count['warn']} to look at, {count['ok']} ok")

@@ -29,7 +29,7 @@ def renew(
     if as_json:
         print_json({"token": token.text, "link": token.id, "renews": link})
     else:
-        say(token.text, limit=100_000)
+        say(token.text)
 
 
 def last_use(

@@ -18,14 +18,16 @@ from delegation.cli.console import (
     print_table,
     print_text,
     say,
+    say_value,
 )
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.graph.engine import Picture
-from delegation.graph.names import clean
+from delegation.hidden import hidden_in
 from delegation.judge.decision import Denial
 from delegation.lineage.entry import Lineage
 from delegation.messages.values import lineage_json, link_json, task_json
 from delegation.messages.verdict import decision_detail_json
+from delegation.shown import size_of
 
 FORMATS = ("txt", "svg", "mmd", "dot", "json", "png", "pdf")
 
@@ -143,11 +145,17 @@ def explain(
     say(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}")
     for link in links:
         name = link.holder_name or f"unnamed, called {link.claimed_name}"
-        say(f"{'  ' * link.depth}{clean(name)} {link.holder_fingerprint} ({link.standing})")
+        say(f"{'  ' * link.depth}{name} {link.holder_fingerprint} ({link.standing})")
     rows = [(step.number, step.name, step.outcome.replace("_", " ")) for step in made.steps]
     print_table("Steps", ("step", "name", "outcome"), rows)
     if made.denial is not None:
         _say_why(made.denial)
+    for found in hidden_in(dict(detail.access or {})):
+        say(f"! Characters that are not seen: {found}")
+    if detail.access:
+        say_value("as sent: ", dict(detail.access))
+    for name, value in made.arguments.items():
+        say_value(f"argument {name} ({size_of(value)}) = ", value)
 
 
 def _say_why(denial: Denial) -> None:
@@ -156,10 +164,10 @@ def _say_why(denial: Denial) -> None:
         ("code", denial.code),
         ("caveat", denial.caveat),
         ("link", denial.link),
-        ("offered", denial.offered),
-        ("allowed", denial.allowed),
         ("remedy", denial.remedy),
     ):
-        if value not in (None, ""):
-            shown = value if isinstance(value, str) else canonical.encode(value).decode()
-            say(f"{word:>8}: {shown}", 500)
+        if value:
+            say(f"{word:>8}: {value}")
+    for word, offer in (("offered", denial.offered), ("allowed", denial.allowed)):
+        if offer is not None:
+            say_value(f"{word:>8}: ", offer)

@@ -101,7 +101,7 @@ def freeze(
     say(f"last call allowed: {allowed}")
     _say_barrier(found.change.barrier)
     if found.receipt is not None:
-        say(f"receipt: {found.receipt}", limit=20_000)
+        say(f"receipt: {found.receipt}")
 
 
 def unfreeze(

@@ -9,9 +9,9 @@ from xml.sax.saxutils import escape
 from delegation.canonical import b64u
 from delegation.export.manifest import Manifest
 from delegation.graph.model import children_of, narrowed
-from delegation.graph.names import clean
 from delegation.lineage.cutting import Cutting
 from delegation.lineage.entry import LinkEntry, TaskEntry
+from delegation.shown import shown_text
 
 _NODE: Final[tuple[tuple[str, str], ...]] = (
     ("kind", "string"), ("id", "string"), ("task", "string"), ("label", "string"), ("registered", "boolean"),
@@ -32,7 +32,7 @@ def graphml(forest: Iterable[Cutting], manifest: Manifest) -> Iterator[str]:
     """Yield a forest as one GraphML document."""
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-    yield f"<desc>{_text('; '.join(manifest.lines()), 2000)}</desc>\n"
+    yield f"<desc>{_text('; '.join(manifest.lines()))}</desc>\n"
     for kind, names in (("graph", _GRAPH), ("node", _NODE), ("edge", _EDGE)):
         for name, form in names:
             yield (
@@ -105,7 +105,7 @@ def _of_link(link: LinkEntry, one: Cutting) -> list[tuple[str, object]]:
 
 def _data(mark: str, values: Iterable[tuple[str, object]]) -> str:
     return "".join(
-        f'<data key="{mark}_{name}">{_text(_plain(value), 4096)}</data>'
+        f'<data key="{mark}_{name}">{_text(_plain(value))}</data>'
         for name, value in values
         if value not in (None, "")
     )
@@ -115,5 +115,5 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _text(text: str, limit: int) -> str:
-    return escape(clean(text, limit))
+def _text(text: str) -> str:
+    return escape(shown_text(text, ltr=False))

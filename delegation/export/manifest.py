@@ -50,15 +50,15 @@ class Manifest:
         return {
             "view": asked.view,
             "form": asked.form,
-            "task": None if asked.task is None else clean(asked.task, _SHORT),
-            "filter": {n: _plain(value) for n, value in asked.filters.items()},
+            "task": asked.task,
+            "filter": dict(asked.filters),
             "at": self.at,
             "epoch": self.epoch,
             "shown": self.shown,
             "total": self.total,
             "complete": self.is_complete,
             "version": self.version,
-            "checkpoint": clean(self.checkpoint, 400),
+            "checkpoint": self.checkpoint,
         }
 
     @classmethod
@@ -101,10 +101,6 @@ class Manifest:
             f"log checkpoint: {clean(self.checkpoint, _SHORT) or 'none'}",
             f"delegation {self.version}",
         )
-
-
-def _plain(value: str | int | bool) -> Json:  # noqa: FBT001  # one of a filter's values
-    return clean(value, _SHORT) if isinstance(value, str) else value
 
 
 def _said(value: str | int | bool) -> str:  # noqa: FBT001  # likewise

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from delegation.authority.grant import Effect
 from delegation.export.manifest import Manifest
-from delegation.export.rows import MAX_CELL, listed
-from delegation.graph.names import clean
+from delegation.export.rows import listed
 from delegation.lineage.called import Called
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 
@@ -69,7 +68,7 @@ def event(call: Called, issuer: str, version: str) -> dict[str, Any]:
             "uid": made.id,
             "sequence": made.sequence,
         },
-        "api": {"operation": clean(made.tool, MAX_CELL) or "unknown"},
+        "api": {"operation": made.tool or "unknown"},
         "actor": _actor(made, leaf),
         "src_endpoint": _endpoint(leaf),
         "unmapped": _unmapped(call),
@@ -118,7 +117,7 @@ def _endpoint(leaf: LinkEntry | None) -> dict[str, Any]:
 
 
 def _agent(leaf: LinkEntry) -> dict[str, Any]:
-    uid = clean(leaf.holder_name, MAX_CELL) if leaf.registered else ""
+    uid = leaf.holder_name if leaf.registered else ""
     return {
         "uid": uid or leaf.holder_fingerprint,
         "name": _name(leaf),
@@ -142,5 +141,5 @@ def _delegation(leaf: LinkEntry, issuer: str) -> dict[str, Any]:
 
 def _name(leaf: LinkEntry) -> str:
     """Return what the holder is called, as far as the registry says; never the delegator's claim."""
-    name = clean(leaf.holder_name, MAX_CELL) if leaf.registered else ""
+    name = leaf.holder_name if leaf.registered else ""
     return name or f"unnamed {leaf.holder_fingerprint}"

@@ -16,8 +16,6 @@ from typing import Final, TypeAlias
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json, b64u
 from delegation.export.manifest import Manifest
-from delegation.export.rows import cleaned
-from delegation.graph.names import clean
 from delegation.lineage.cutting import Cutting
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
@@ -35,7 +33,7 @@ def prov_json(forest: Iterable[Cutting], manifest: Manifest) -> Iterator[str]:
     """Yield a forest as one PROV-JSON document, in a canonical order."""
     book = _Book()
     about = {f"d:{name}": value for name, value in manifest.to_json().items() if name != "filter"}
-    about["d:filter"] = json.dumps(cleaned(manifest.to_json()["filter"]), sort_keys=True)
+    about["d:filter"] = json.dumps(manifest.to_json()["filter"], sort_keys=True)
     book.put("entity", "d:export", {"prov:type": _name("d:Export"), **about})
     for one in forest:
         book.task(one)
@@ -50,7 +48,7 @@ class _Book:
         self._unnamed: set[str] = set()  # agents of whom only the key is known
 
     def put(self, kind: str, name: str, values: _Values) -> None:
-        said = {n: cleaned(value) for n, value in values.items() if value not in (None, "")}
+        said = {n: value for n, value in values.items() if value not in (None, "")}
         self._records[kind][name] = json.dumps(said, ensure_ascii=True, sort_keys=True)
 
     def document(self) -> Iterator[str]:
@@ -183,13 +181,13 @@ class _Book:
 
     def _relate(self, kind: str, values: _Values) -> None:
         # Named by what it says, so that the same one is one, whatever came before it.
-        said = json.dumps([kind, cleaned(values)], sort_keys=True).encode()
+        said = json.dumps([kind, values], sort_keys=True).encode()
         self.put(kind, f"_:{hashlib.sha256(said).hexdigest()[:32]}", values)
 
 
 def _about(kind: str, label: str, **values: Json) -> _Values:
     named = {name.replace("_", ":", 1): value for name, value in values.items()}
-    return {"prov:type": _name(f"d:{kind}"), "prov:label": clean(label, 200), **named}
+    return {"prov:type": _name(f"d:{kind}"), "prov:label": label, **named}
 
 
 def _name(name: str) -> Json:

@@ -2,6 +2,8 @@
 
 CSV by RFC 4180: a comment line would be a row to its readers, so the manifest stands beside it. A
 cell that a spreadsheet would take for a formula begins with an apostrophe; quoting alone does not help.
+Both are evidence and hold every text whole: JSON in ASCII, CSV with the escapes of `delegation.shown`
+for what cannot be seen.
 """
 
 from __future__ import annotations
@@ -9,17 +11,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from delegation.canonical import Json
 from delegation.export.manifest import Manifest
 from delegation.export.table import Cell, Table
-from delegation.graph.names import clean
+from delegation.shown import shown_text
 
-MAX_CELL: Final = 4096  # characters
-# The wide ones too: some spreadsheets take them for the narrow ones.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# The wide ones too: some spreadsheets take them for the narrow ones. After apostrophes as well, so
+# that the one in front is ours whenever there is one.
+_FORMULA: Final = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 def csv_rows(table: Table, entries: Iterable[Any]) -> Iterator[str]:
@@ -43,24 +45,12 @@ def listed(name: str, items: Iterable[Any], manifest: Manifest) -> Iterator[str]
     yield f'{{"export":{_dumped(manifest.to_json())},\n"{name}":['
     comma = "\n"
     for item in items:
-        yield comma + _dumped(cleaned(item))
+        yield comma + _dumped(item)
         comma = ",\n"
     yield "\n]}\n"
 
 
-def cleaned(value: Any) -> Json:
-    """Return JSON whose texts, names of members too, every reader can show."""
-    if isinstance(value, str):
-        return clean(value, MAX_CELL)
-    if isinstance(value, dict):
-        return {clean(str(name), MAX_CELL): cleaned(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [cleaned(item) for item in value]
-    plain: Json = value
-    return plain
-
-
-def _dumped(value: Json) -> str:
+def _dumped(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
@@ -71,9 +61,8 @@ def _cell(cell: Cell) -> str:
         return "true" if cell else "false"
     if isinstance(cell, int):
         return str(cell)
-    # Of the text as it was sent: cleaning could take away what hides the sign.
-    text = clean(cell, MAX_CELL)
-    return f"'{text}" if text.startswith(_FORMULA) or cell.startswith(_FORMULA) else text
+    text = shown_text(cell, ltr=False)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -12,7 +12,8 @@ from delegation.identity.principal import PREFIX, fingerprint
 from delegation.lineage.approval import ApprovalEntry
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
-from delegation.lineage.findings import Dismissal, Finding
+from delegation.lineage.finding import Finding
+from delegation.lineage.findings import Dismissal
 from delegation.lineage.handover import Handover
 from delegation.lineage.owners import Owner
 from delegation.lineage.risk import Risk

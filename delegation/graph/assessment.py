@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.graph.names import clean
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails import Assessment, Violation
 from delegation.lineage.spelling import python_grant
+from delegation.shown import shown_text
 
-_NAME: Final = 200
-_LINE: Final = 4096  # a line of code is not cut: it is there to be pasted
 Told: TypeAlias = Assessment | Mapping[str, Any]
 
 
@@ -85,21 +83,21 @@ def assessment_text(told: Told) -> str:
 
 
 def _verdict(verdict: Mapping[str, Any]) -> str:
-    looked_at, name = int(verdict["links"]), clean(verdict["name"], _NAME)
+    looked_at, name = int(verdict["links"]), shown_text(verdict["name"])
     if verdict["holds"]:
         return f"{'holds' if looked_at else 'idle':>6}  {name} ({looked_at} links)"
-    why = f" {clean(verdict['why'], _LINE)}" if verdict["why"] else ""
+    why = f" {shown_text(verdict['why'])}" if verdict["why"] else ""
     return f"BROKEN  {name} ({int(verdict['broken'])} of {looked_at} links){why}"
 
 
 def _violation(violation: Mapping[str, Any]) -> Iterator[str]:
-    yield clean(violation["message"], _LINE)
+    yield shown_text(violation["message"])
     yield from map(_link, violation["chain"])
     if violation["other"]:
         yield "and in the same task:"
         yield from map(_link, violation["other"])
-    field = f", in {clean(violation['field'], _NAME)}" if violation["field"] else ""
-    yield f"Link to narrow: {clean(violation['link'])}{field}."
+    field = f", in {shown_text(violation['field'])}" if violation["field"] else ""
+    yield f"Link to narrow: {shown_text(violation['link'])}{field}."
     if violation["narrower"] is None:
         yield "No narrower grant would keep the rule by itself: revoke the link."
         return
@@ -110,10 +108,10 @@ def _violation(violation: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _link(link: Mapping[str, Any]) -> str:
-    name = clean(link["holder_name"])
-    shown = name or f"unnamed called “{clean(link['claimed_name'], 48)}”"
+    name = shown_text(link["holder_name"])
+    shown = name or f"unnamed called “{shown_text(link['claimed_name'])}”"
     indent = "  " * (int(link["depth"]) + 1)
-    return f"{indent}{clean(link['id'])} {shown} {clean(link['holder_fingerprint'])}"
+    return f"{indent}{shown_text(link['id'])} {shown} {shown_text(link['holder_fingerprint'])}"
 
 
 def junit(told: Told, *, suite: str = "guardrails") -> str:
@@ -140,7 +138,7 @@ def junit(told: Told, *, suite: str = "guardrails") -> str:
         else:
             first = verdict["violations"][0]["message"]
             body = "\n".join(
-                _xml(line) for one in verdict["violations"] for line in _violation(one)
+                escape(line) for one in verdict["violations"] for line in _violation(one)
             )
             cases.append(
                 f'{place}><failure type="{_xml(verdict["kind"])}" message="{_xml(first)}">'
@@ -151,4 +149,4 @@ def junit(told: Told, *, suite: str = "guardrails") -> str:
 
 
 def _xml(text: str) -> str:
-    return escape(clean(text, _LINE))
+    return escape(shown_text(text))

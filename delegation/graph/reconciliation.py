@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from delegation.canonical import Json
-from delegation.graph.names import clean
 from delegation.lineage.mediation import BYPASSES, Reconciliation
+from delegation.shown import shown_text
 
 
 def reconciliation_text(found: Reconciliation) -> str:
@@ -17,8 +17,8 @@ def reconciliation_text(found: Reconciliation) -> str:
         lines.append(f"{mark} {count:>6}  {kind.replace('_', ' ')}")
     for one in found.findings:
         place = f"line {one.line}" if one.line else "no line"
-        named = " ".join(filter(None, (one.decision, clean(one.tool))))
-        lines.append(f"{place}: {one.kind.replace('_', ' ')}: {named} {clean(one.message, 300)}")
+        named = " ".join(filter(None, (one.decision, shown_text(one.tool))))
+        lines.append(f"{place}: {one.kind.replace('_', ' ')}: {named} {shown_text(one.message)}")
     listed = len(found.findings)
     rest = sum(found.counts.values()) - listed
     if rest:

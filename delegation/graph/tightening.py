@@ -11,9 +11,9 @@ from delegation.authority.explain import differences, instant
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.graph.names import clean
 from delegation.lineage.spelling import python_grant
 from delegation.lineage.tightening import Proposal, Tightening
+from delegation.shown import shown_text
 
 GrantForm: TypeAlias = Literal["python", "toml", "json"]
 _SHOWN: Final = 50  # refused calls that are listed in words; JSON has all
@@ -34,22 +34,22 @@ def tightening_text(told: Tightening | Mapping[str, Any], form: GrantForm = "pyt
 
 
 def _lines(body: Mapping[str, Any], form: GrantForm) -> Iterator[str]:
-    holder = f" of {clean(body['holder'])}" if body["holder"] else ""
-    yield f"# {clean(body['kind'])} {clean(body['id'])}{holder}"
-    yield f"# {clean(body['evidence'], 500)}"
+    holder = f" of {shown_text(body['holder'])}" if body["holder"] else ""
+    yield f"# {shown_text(body['kind'])} {shown_text(body['id'])}{holder}"
+    yield f"# {shown_text(body['evidence'])}"
     refused = body["refused"]
     for one in refused[:_SHOWN]:
         words = (one["decision"], f"{one['tool']},", one["code"], one["caveat"])
-        yield f"#   refused: {' '.join(map(clean, words))}"
+        yield f"#   refused: {' '.join(map(shown_text, words))}"
     if len(refused) > _SHOWN:
         yield f"#   and {len(refused) - _SHOWN} more"
     if body["grant"] is None:
-        yield f"# Nothing is proposed: {clean(body['note'], 500)}"
+        yield f"# Nothing is proposed: {shown_text(body['note'])}"
         return
     grant = Grant.from_json(body["grant"])
     changes = differences(Grant.from_json(body["held"]), grant)
     for change in changes:
-        yield f"# {clean(str(change), 200)}"
+        yield f"# {shown_text(str(change))}"
     if not changes:
         yield "# Recorded use speaks for all that is held."
     # Spelled here, whoever answered: code that came from elsewhere is not printed to be pasted.

@@ -10,6 +10,7 @@ from delegation.authority.approval import ApprovalRule
 from delegation.authority.explain import instant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
+from delegation.hidden import Hidden, hidden_in
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.entry import LinkEntry
@@ -39,6 +40,32 @@ class ApprovalAct:
     reason: str
     at: int
     counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRefusal:
+    """That people refused the same call before: same tool and canonical arguments, in the same tree of tasks.
+
+    A refusal ends the request of one link. Whoever asks again under another link asks people anew,
+    who must know.
+
+    Args:
+        request: The request that was refused.
+        link: The leaf that it was about.
+        task: Its task.
+        audience: Where the call was to be executed.
+        person: Who refused it.
+        reason: Why, in their words.
+        at: When, Unix seconds.
+    """
+
+    request: str
+    link: LinkId
+    task: TaskId
+    audience: str
+    person: str
+    reason: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,7 @@ class ApprovalEntry:
         statement: The signed approval; empty until it was granted.
         ended_at: When it was granted, refused or used.
         used_by: The decision that used it up.
+        refused_before: Refusals of the same call under other links or terms, the newest first.
     """
 
     id: str
@@ -115,6 +143,18 @@ class ApprovalEntry:
     statement: str = ""
     ended_at: int | None = None
     used_by: DecisionId | None = None
+    refused_before: tuple[EarlierRefusal, ...] = ()
+
+    @property
+    def hidden(self) -> tuple[Hidden, ...]:
+        """What cannot be seen in the texts that agents wrote, text by text."""
+        return (
+            *hidden_in(dict(self.arguments or {})),
+            *hidden_in(self.purpose, "the purpose"),
+            *hidden_in(self.claimed_cause, "the cause"),
+            *hidden_in(list(self.resources), "the resources"),
+            *hidden_in("" if self.link is None else self.link.claimed_name, "the holder's name"),
+        )
 
     @property
     def is_over(self) -> bool:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from delegation.authority.explain import instant
-from delegation.authority.ids import TaskId
 from delegation.lineage.ability import effects
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.extent import UNSAID, Extent
+from delegation.lineage.finding import SEVERITIES, Finding, Severity, finding, of_link
+from delegation.lineage.hidden_text import hidden_text
 from delegation.lineage.names import hides, scripts, skeleton
 from delegation.lineage.survey import Survey, called
-
-Severity: TypeAlias = Literal["high", "medium", "low"]
-SubjectOf: TypeAlias = Literal["link", "task", "key"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("high", "medium", "low")
 
 LONG_SECONDS: Final = 24 * 3600
 VERY_LONG_SECONDS: Final = 7 * 24 * 3600
@@ -40,32 +36,6 @@ LIMITS: Final[dict[str, tuple[Severity, str]]] = {  # by code, see `judge.growth
     "rate_branch": ("medium", "One branch of the task called faster than it may"),
     "circuit_open": ("high", "So many calls were denied that the circuit breaker opened"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to look at.
-
-    Args:
-        id: Names the rule, the subject and the facts: other facts make another finding, so that a
-            dismissal never covers what nobody has seen.
-        rule: The rule's name, a heading of docs/findings.md.
-        severity: `high`, `medium` or `low`.
-        kind: What the subject is.
-        subject: Its id; for a key its fingerprint.
-        task: The task, None where several are concerned.
-        message: One sentence in our words, with the numbers; names in it are hostile text.
-        remedy: What to do, one sentence.
-    """
-
-    id: str
-    rule: str
-    severity: Severity
-    kind: SubjectOf
-    subject: str
-    task: TaskId | None
-    message: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,32 +106,6 @@ def find(survey: Survey) -> tuple[Finding, ...]:
     )
 
 
-def _finding(
-    rule: str,
-    severity: Severity,
-    link: LinkEntry,
-    message: str,
-    remedy: str,
-    basis: object = "",
-) -> Finding:
-    return _of(rule, severity, "link", link.id, link.task, message, remedy, basis)
-
-
-def _of(
-    rule: str,
-    severity: Severity,
-    kind: SubjectOf,
-    subject: str,
-    task: TaskId | None,
-    message: str,
-    remedy: str,
-    basis: object,
-) -> Finding:
-    text = "\0".join((rule, kind, subject, str(basis)))
-    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
-    return Finding(f"fnd_{digest}", rule, severity, kind, subject, task, message, remedy)
-
-
 def _active(survey: Survey) -> Iterator[LinkEntry]:
     return (link for link in survey.links if link.standing == "active")
 
@@ -171,7 +115,7 @@ def long_lived(survey: Survey) -> Iterator[Finding]:
     for link in _active(survey):
         lasts = survey.until(link) - max(link.grant.not_before, link.recorded_at)
         if lasts > LONG_SECONDS:
-            yield _finding(
+            yield of_link(
                 "long_lived",
                 "high" if lasts > VERY_LONG_SECONDS else "medium",
                 link,
@@ -185,7 +129,7 @@ def deep(survey: Survey) -> Iterator[Finding]:
     """Yield active links at depth 4 or more: five holders or more share the answer for a call."""
     for link in _active(survey):
         if link.depth >= DEEP:
-            yield _finding(
+            yield of_link(
                 "deep",
                 "medium",
                 link,
@@ -202,7 +146,7 @@ def broad(survey: Survey) -> Iterator[Finding]:
         harmful = [effect for effect in effects(reached) if effect != "read"]
         if tools >= BROAD_TOOLS or len(harmful) >= BROAD_EFFECTS:
             words = f", with {', '.join(harmful)}" if harmful else ""
-            yield _finding(
+            yield of_link(
                 "broad",
                 "high" if harmful and tools >= BROAD_TOOLS else "medium",
                 link,
@@ -218,7 +162,7 @@ def orphaned(survey: Survey) -> Iterator[Finding]:
         above = None if link.above is None else survey.by_id.get(link.above)
         if not link.registered and (above is None or not above.registered):
             who = "the service" if above is None else "a key that is unregistered, too"
-            yield _finding(
+            yield of_link(
                 "orphaned",
                 "low",
                 link,
@@ -239,7 +183,7 @@ def look_alike(survey: Survey) -> Iterator[Finding]:
         others = known[skeleton(link.claimed_name)] - {link.claimed_name}
         if others and skeleton(link.claimed_name) and not link.registered:
             name = min(others)
-            yield _finding(
+            yield of_link(
                 "look_alike",
                 "high",
                 link,
@@ -255,7 +199,7 @@ def mixed_script(survey: Survey) -> Iterator[Finding]:
         found = scripts(link.claimed_name)
         if len(found) > 1 or hides(link.claimed_name):
             what = f"mixes {' and '.join(found)}" if len(found) > 1 else "has marks that hide"
-            yield _finding(
+            yield of_link(
                 "mixed_script",
                 "medium",
                 link,
@@ -276,7 +220,7 @@ def shared_key(survey: Survey) -> Iterator[Finding]:
     for key, found in sorted(names.items()):
         if len(found) > 1:
             shown = ", ".join(f"“{name}”" for name in sorted(found)[:5])
-            yield _of(
+            yield finding(
                 "shared_key", "high", "key", prints[key], None,
                 f"The key {prints[key]} holds links under {len(found)} names: {shown}.",
                 "Give each agent a key of its own; a shared key cannot be told apart or revoked alone.",
@@ -288,7 +232,7 @@ def overdue(survey: Survey) -> Iterator[Finding]:
     """Yield open tasks whose deadline has passed: nobody closed them."""
     for task in survey.known.tasks.values():
         if task.state == "expired" and survey.at >= task.deadline:
-            yield _of(
+            yield finding(
                 "overdue", "low", "task", task.id, task.id,
                 f"“{task.title}” was due at {instant(task.deadline)} and was never closed.",
                 f"Ask {task.owner} what became of it, and close it.",
@@ -306,7 +250,7 @@ def fast_growing(survey: Survey) -> Iterator[Finding]:
     for link in _active(survey):
         count = fresh[link.id]
         if count >= GROWTH_LINKS:
-            yield _finding(
+            yield of_link(
                 "fast_growing",
                 "high",
                 link,
@@ -328,7 +272,7 @@ def unused(survey: Survey) -> Iterator[Finding]:
         age = survey.at - max(link.recorded_at, link.grant.not_before)
         if link.id not in used and age >= IDLE_SECONDS:
             harmful = [e for e in effects(survey.reach(link)) if e != "read"]
-            yield _finding(
+            yield of_link(
                 "unused",
                 "medium" if harmful else "low",
                 link,
@@ -343,7 +287,7 @@ def handed_again(survey: Survey) -> Iterator[Finding]:
     for link in _active(survey):
         old = survey.by_id.get(survey.known.renews.get(link.id, link.id))
         if old is not None and old.standing == "revoked" and old.ended_by == old.id:
-            yield _finding(
+            yield of_link(
                 "handed_again",
                 "high",
                 link,
@@ -357,7 +301,7 @@ def limit_reached(survey: Survey) -> Iterator[Finding]:
     for one in survey.known.stopped:
         severity, words = LIMITS[one.code]
         times = "once" if one.count == 1 else f"{one.count} times"
-        yield _of(
+        yield finding(
             "limit_reached", severity, "task", one.task, one.task,
             f"{words}: refused {times} within an hour with {one.code}.",
             "Find out what fans out, repeats or fails; raise the limit only if it is meant.",
@@ -379,4 +323,5 @@ RULES: Final[dict[str, Rule]] = {
     "unused": unused,
     "handed_again": handed_again,
     "limit_reached": limit_reached,
+    "hidden_text": hidden_text,
 }

@@ -10,7 +10,7 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.lineage.approval import ApprovalState
 from delegation.lineage.entry import Standing
-from delegation.lineage.findings import SEVERITIES
+from delegation.lineage.finding import SEVERITIES
 
 DRAWN: Final = ("svg", "png", "pdf", "dot", "mmd", "txt", "graphml")
 ROWS: Final = ("csv", "json")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.hidden import Hidden
 from delegation.lineage.entry import LinkEntry, TaskEntry
 from delegation.lineage.extent import Extent
 from delegation.lineage.reach import Reach, reach
@@ -64,6 +65,25 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Hiding:
+    """A call of late in which characters are not seen.
+
+    Args:
+        decision: What was decided about it.
+        link: The leaf.
+        tool: The tool.
+        matters: Whether it was allowed, or people were asked to consent to it.
+        found: What is not seen, and where.
+    """
+
+    decision: DecisionId
+    link: LinkId
+    tool: str
+    matters: bool
+    found: tuple[Hidden, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known beside the links themselves.
 
@@ -76,6 +96,7 @@ class Known:
         agents: The registry.
         renews: For a link that was made in place of another, which.
         stopped: What limits of growth and pace refused within the last hour.
+        hiding: Calls within the last hour that hold characters which are not seen, the newest 1,000.
     """
 
     tasks: Mapping[TaskId, TaskEntry] = field(default_factory=dict)
@@ -86,6 +107,7 @@ class Known:
     agents: tuple[Registered, ...] = ()
     renews: Mapping[LinkId, LinkId] = field(default_factory=dict)
     stopped: tuple[Stopped, ...] = ()
+    hiding: tuple[Hiding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.errors import MalformedError
+from delegation.hidden import Hidden
 from delegation.identity.approval import Binding
-from delegation.lineage.approval import ApprovalAct, ApprovalEntry, ApprovalStatus
+from delegation.lineage.approval import (
+    ApprovalAct,
+    ApprovalEntry,
+    ApprovalStatus,
+    EarlierRefusal,
+)
 from delegation.messages.values import link_json, read_link
+
+
+def hidden_json(found: Iterable[Hidden]) -> list[Json]:
+    """Return what is not seen in a value's texts: where, how much of what, and what it spells."""
+    return [
+        {
+            "where": one.where,
+            "count": one.count,
+            "kinds": list(one.kinds),
+            "spells": one.spells or None,
+        }
+        for one in found
+    ]
 
 
 def status_json(status: ApprovalStatus) -> dict[str, Json]:
@@ -74,6 +93,19 @@ def approval_json(entry: ApprovalEntry) -> dict[str, Json]:
             "purpose": entry.purpose,
             "claimed_cause": entry.claimed_cause,
         },
+        "hidden": hidden_json(entry.hidden),
+        "refused_before": [
+            {
+                "request": one.request,
+                "link": one.link,
+                "task": one.task,
+                "audience": one.audience,
+                "person": one.person,
+                "reason": one.reason,
+                "at": one.at,
+            }
+            for one in entry.refused_before
+        ],
         "under": None if entry.link is None else link_json(entry.link),
         "acts": [
             {
@@ -122,6 +154,7 @@ def read_approval(body: Mapping[str, Any]) -> ApprovalEntry:
             statement=body["statement"] or "",
             ended_at=body["ended_at"],
             used_by=body["used_by"],
+            refused_before=tuple(EarlierRefusal(**one) for one in body["refused_before"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedError("A request", wanted="as the service writes it") from error

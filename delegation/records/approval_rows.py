@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -21,6 +22,7 @@ from delegation.records import links
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.approvals import living_acts, lock
 from delegation.records.people_tables import API_KEYS
+from delegation.records.refused_before import refused_before
 from delegation.records.standing import path
 from delegation.records.tables import TASKS
 from delegation.tracker.approval_work import ApprovalFilter, NewAct
@@ -78,8 +80,12 @@ class ApprovalRows:
             )
             for act in self._connection.execute(acts):
                 said.setdefault(act.approval, []).append(_act(act))
+        before = refused_before(self._connection, rows)
         return [
-            _entry(row, entries.get(LinkId(row.link)), tuple(said.get(row.id, ())), at)
+            replace(
+                _entry(row, entries.get(LinkId(row.link)), tuple(said.get(row.id, ())), at),
+                refused_before=before.get(row.id, ()),
+            )
             for row in rows
         ]
 

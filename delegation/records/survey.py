@@ -16,6 +16,7 @@ from delegation.lineage.findings import GROWTH_SECONDS
 from delegation.lineage.survey import Ground, Known, Registered, Stopped, Survey, Use
 from delegation.records import links
 from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.hiding import hiding
 from delegation.records.renewals import line, renewals
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
@@ -73,6 +74,11 @@ def survey(
         agents=registered(connection, last),
         renews=renewals(connection, ids),
         stopped=_stopped(connection, tasks, at, last),
+        hiding=tuple(
+            call
+            for part in _chunks(tasks)
+            for call in hiding(connection, part, since=at - GROWTH_SECONDS, until=last)
+        ),
     )
     catalogue = _catalogue(connection, shelves, at if past else None)
     return Survey(entries.values(), catalogue, at=at, known=known, extent=extent)

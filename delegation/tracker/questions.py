@@ -17,7 +17,8 @@ from delegation.lineage.ability import HolderAbility, ability
 from delegation.lineage.ending import holding as holding_of
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 from delegation.lineage.filter import TaskFilter
-from delegation.lineage.findings import Dismissal, Finding, Findings, sort_out
+from delegation.lineage.finding import Finding
+from delegation.lineage.findings import Dismissal, Findings, sort_out
 from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.steps import Account, step_values
 from delegation.lineage.survey import Ground, Registered, Survey

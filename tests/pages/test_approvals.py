@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from browsing import Browser
 from consent import asked, pay, paying, rule
+from reading import read_evidence
 from world import World
 
 
@@ -34,7 +35,8 @@ def test_an_approver_consents_to_exactly_what_was_shown(world: World) -> None:
     for shown in (
         "pay.refund",
         "300 usd_cents",
-        "&#34;order&#34;: &#34;o1&#34;",
+        '<code class="name">order</code>',
+        '<bdi class="string">o1</bdi>',
         "1 of finance",
         "amount 1 … 500",
         "1 call, 300 usd_cents",
@@ -178,8 +180,7 @@ def test_what_an_agent_wrote_is_inert_and_set_apart(world: World, text: str) -> 
     assert "<script>alert" not in shown
     assert "<form action=//evil" not in shown
     assert "\u202e" not in shown
-    frame = re.search(r'<pre class="hostile">(.*?)</pre>', shown, re.DOTALL).group(1)
-    assert "x@acme.example" in unescape(frame)
+    assert read_evidence(shown)[0] == {"to": "x@acme.example", "body": text}
 
 
 @pytest.mark.parametrize(

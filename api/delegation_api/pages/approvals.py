@@ -12,7 +12,6 @@ from delegation.canonical import b64u
 from delegation.errors import ConflictError, MalformedError
 from delegation.lineage.approval import ApprovalEntry
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.calls import spelled
 from delegation_api.pages.forms import form_of
 from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute
@@ -83,7 +82,6 @@ async def answer(
 def _shown(
     request: Request, viewer: Viewer, entry: ApprovalEntry, *, problem: str = "", events: str = ""
 ) -> Response:
-    arguments = None if entry.arguments is None else spelled(dict(entry.arguments))
     return page(
         request,
         "approval.html",
@@ -91,7 +89,7 @@ def _shown(
         status=409 if problem else 200,
         entry=entry,
         link=entry.link,
-        arguments=arguments,
+        arguments=None if entry.arguments is None else dict(entry.arguments),
         digest=b64u(entry.binding.digest()),
         problem=problem,
         followed=events,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
+from delegation.hidden import hidden_in
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
 from delegation_api.pages.log import inclusion_of
@@ -65,7 +65,6 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
     made = detail.decision
     told = tracker.account(decision)
     chain = told.chain  # of a chain whose root was never issued here nothing is recorded
-    denial = made.denial
     return page(
         request,
         "decision.html",
@@ -76,13 +75,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         told=told,
         logged=inclusion_of(tracker, decision),
         task=tracker.task(made.task) if made.task and chain else None,
-        offered=spelled(denial.offered) if denial else "",
-        allowed=spelled(denial.allowed) if denial else "",
-        access=spelled(dict(detail.access)) if detail.access else "",
-        arguments=spelled(dict(made.arguments)) if made.arguments else "",
+        access=dict(detail.access) if detail.access else {},
+        arguments=dict(made.arguments),
+        hides=list(hidden_in(dict(detail.access or {}))),
     )
-
-
-def spelled(value: Any) -> list[str]:
-    """Return JSON in lines, each to be cleaned and escaped by itself."""
-    return json.dumps(value, indent=2, ensure_ascii=False).splitlines()

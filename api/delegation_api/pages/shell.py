@@ -1,4 +1,4 @@
-"""Rendering a page: templates, cleaned text, and the headers under which a browser reads it."""
+"""Rendering a page: templates, text shown whole, and the headers under which a browser reads it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.routing import Match
 
 from delegation import __version__
 from delegation.authority.explain import words
-from delegation.graph.names import clean
+from delegation.shown import shown_text, size_of
 from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
+from delegation_api.pages.evidence import evidence, evidence_text, warning
 from delegation_api.pages.export_address import export_address
 from delegation_api.pages.session import Viewer
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 THEME_COOKIE: Final = "delegation-theme"
 THEMES: Final = ("light", "dark")
-_MOST: Final = 4096  # characters of one text on a page
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -40,11 +40,16 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-def _cleaned(value: Any) -> Any:
-    """Return what a template prints: text of agents without marks that hide or reverse it."""
+def _whole(value: Any) -> Any:
+    """Return what a template prints: text whole, with escapes for what cannot be seen."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return clean(value, _MOST)
+        return shown_text(value, ltr=False)
     return value
+
+
+def exact(value: object) -> Markup:
+    """Return a text as it is, for an attribute that is sent back: what is shown would be another."""
+    return escape(value)
 
 
 def when(at: int) -> str:
@@ -66,7 +71,7 @@ _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
     undefined=StrictUndefined,
-    finalize=_cleaned,
+    finalize=_whole,
     trim_blocks=True,
     lstrip_blocks=True,
 )
@@ -108,7 +113,8 @@ def serves(request: Request, path: str) -> bool:
 
 _ENVIRONMENT.globals.update(holder_url=holder_url)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
-_ENVIRONMENT.filters.update(when=when, machine=machine, count=count, clean=clean, words=words)
+_ENVIRONMENT.filters.update(when=when, machine=machine, count=count, words=words, exact=exact)
+_ENVIRONMENT.filters.update(evidence=evidence, whole=evidence_text, size=size_of, warning=warning)
 
 
 def prepare() -> None:
@@ -132,7 +138,7 @@ def page(
         template: File of the templates' folder.
         viewer: Who looks; None on pages before the login.
         status: HTTP status.
-        **context: What the template shows. All text is cleaned and escaped on output.
+        **context: What the template shows. All text is shown whole and escaped on output.
     """
     tracker = request.app.state.tracker
     if viewer is not None and "at" in context:
