@@ -25,11 +25,12 @@ class Called(NamedTuple):
 
     Args:
         tool: The tool's name.
-        system: The system that the catalogue gives it; empty for none.
+        systems: Every system that the catalogue gave it, from the revision that the root pins to the
+            present one: what was ended under a definition does not return with the next.
     """
 
     tool: str
-    system: str
+    systems: tuple[str, ...] = ()
 
 
 def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -> Denial | None:
@@ -39,7 +40,7 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
 
     Args:
         chain: The verified chain.
-        called: Tool and system.
+        called: Tool and systems.
         facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
@@ -83,8 +84,8 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
             if refusal is not None:
                 return Denial.at(STEP, refusal, link=link.id)
     refusal = refuse_ended("tool", called.tool, facts, at)
-    if refusal is None and called.system:
-        refusal = refuse_ended("system", called.system, facts, at)
+    for system in called.systems:
+        refusal = refusal or refuse_ended("system", system, facts, at)
     return None if refusal is None else Denial.at(STEP, refusal)
 
 
