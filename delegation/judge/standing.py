@@ -14,7 +14,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
-from delegation.judge.facts import Facts
+from delegation.judge.facts import Facts, Subject
 
 STEP = 10
 _key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
@@ -118,6 +118,10 @@ def _of_link(chain: Chain, depth: int, facts: Facts, at: int) -> Refusal | None:
     link = chain.links[depth]
     ended = refuse_ended("link", link.id, facts, at)
     ended = ended or refuse_ended("key", _key_text(link.holder_key), facts, at)
+    first = facts.lines.get(link.id) if facts.lines else None
+    if ended is None and first is not None and Subject("link", first) in facts.suspended:
+        # Renewed offline while the line is suspended: nobody has suspended this very link yet.
+        ended = refuse_ended("link", first, facts, at)
     if ended is not None:
         return ended
     agent = facts.agents_by_key.get(link.holder_key)

@@ -17,7 +17,7 @@ from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import LinkId
 from delegation.lineage.renewal import Renewal, is_renewal
 from delegation.records.database import upsert
-from delegation.records.tables import LINKS, RENEWALS
+from delegation.records.tables import LINKS, RENEWALS, REVOCATIONS
 
 _LOOKED_AT: Final = 8  # earlier links of one parent and holder, the newest first
 _CHUNK: Final = 400  # values in one IN list
@@ -63,10 +63,12 @@ def note_renewals(
         earlier.setdefault((str(link.parent), link.holder_key), []).insert(0, link)
     if not rows:
         return
-    lines = lines_of(connection, {str(row["renews"]) for row in rows})
+    earlier = {str(row["renews"]) for row in rows}
+    lines, gone = lines_of(connection, earlier), _revoked(connection, earlier, at)
     for row in rows:
-        renews = str(row["renews"])
-        row["line"] = lines[str(row["link"])] = lines.get(renews, renews)
+        link, renews = str(row["link"]), str(row["renews"])
+        # What is handed out again after a revocation is new authority, and begins a line of its own.
+        row["line"] = lines[link] = link if renews in gone else lines.get(renews, renews)
     connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
 
 
@@ -118,6 +120,20 @@ def lines_of(connection: Connection, links: Iterable[str]) -> dict[str, str]:
     for part in _parts(sorted(set(links))):
         query = select(RENEWALS.c.link, RENEWALS.c.line).where(RENEWALS.c.link.in_(part))
         found.update({row.link: row.line for row in connection.execute(query)})
+    return found
+
+
+def _revoked(connection: Connection, links: set[str], at: int) -> set[str]:
+    """Return those of these links that are revoked themselves."""
+    found: set[str] = set()
+    for part in _parts(sorted(links)):
+        query = select(REVOCATIONS.c.id).where(
+            REVOCATIONS.c.kind == "link",
+            REVOCATIONS.c.id.in_(part),
+            REVOCATIONS.c.act == "revoke",
+            REVOCATIONS.c.effective_at <= at,
+        )
+        found.update(connection.execute(query).scalars())
     return found
 
 

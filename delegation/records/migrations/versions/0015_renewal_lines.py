@@ -59,7 +59,5 @@ def _share(connection: sa.Connection, lines: dict[str, str]) -> None:
 
 def downgrade() -> None:
     """Take back."""
-    with op.batch_alter_table("renewal", schema=None) as batch_op:
-        batch_op.drop_column("line")
-    with op.batch_alter_table("link", schema=None) as batch_op:
-        batch_op.drop_column("epoch")
+    op.drop_column("renewal", "line")
+    op.drop_column("link", "epoch")
