@@ -78,13 +78,14 @@ class RevokedShelf:
             connection: The transaction.
             epoch: The newest revocation that it sees.
             settles: Whether it holds the gate. A snapshot that is older than the shelf gets what is
-                revoked since, too; under the gate, an older number is a restored database.
+                revoked since, too; under the gate, an older number is a restored database, which has
+                forgotten what this process has not.
         """
         with self._lock:
             if epoch < self._epoch and not settles:
                 return self._subjects
-            if epoch < self._epoch:  # nothing that was read still counts
-                self._epoch, self._subjects = 0, set()
+            if epoch < self._epoch:  # read anew; what was revoked once stays so in this process
+                self._epoch = 0
             if epoch > self._epoch:
                 found = connection.execute(_NEWER, {"after": self._epoch, "upto": epoch})
                 newer = {Subject(row.kind, row.id) for row in found}

@@ -63,12 +63,12 @@ def note_renewals(
         earlier.setdefault((str(link.parent), link.holder_key), []).insert(0, link)
     if not rows:
         return
-    earlier = {str(row["renews"]) for row in rows}
-    lines, gone = lines_of(connection, earlier), _revoked(connection, earlier, at)
+    before = {str(row["renews"]) for row in rows}
+    lines, gone = lines_of(connection, before), _revoked(connection, before, at)
     for row in rows:
-        link, renews = str(row["link"]), str(row["renews"])
+        name, renews = str(row["link"]), str(row["renews"])
         # What is handed out again after a revocation is new authority, and begins a line of its own.
-        row["line"] = lines[link] = link if renews in gone else lines.get(renews, renews)
+        row["line"] = lines[name] = name if renews in gone else lines.get(renews, renews)
     connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
 
 
