@@ -36,6 +36,12 @@ def memory_file(ring: str | Path) -> Path:
     return file.with_name(f"{file.name}.signed")
 
 
+def endings_file(ring: str | Path) -> Path:
+    """Return where is kept what was ended, out of reach of a database's backup: beside the ring."""
+    file = Path(ring)
+    return file.with_name(f"{file.name}.ended")
+
+
 def shown(place: str | Path) -> str:
     """Return a store's place without the password that its URL may hold."""
     url = store_url(place)

@@ -24,6 +24,7 @@ from delegation.embedded.callers import Callers
 from delegation.embedded.exports import Exports
 from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
+from delegation.embedded.location import endings_file
 from delegation.embedded.questions import Questions
 from delegation.embedded.review import task_id
 from delegation.embedded.ring import memory_of, ring_of
@@ -119,14 +120,17 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
             StoreUnavailableError: The database does not answer.
             KeyFileError: The file is readable by others, holds no ring, or is not there although
                 the store was used with one.
+            ConfigurationError: What was ended before cannot be read from the file beside the ring.
         """
         store = open_store(url, limits=limits)
-        if ring is None and ring_file is not None:
-            try:
+        try:
+            if ring is None and ring_file is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
-            except BaseException:
-                store.close()
-                raise
+            if ring_file is not None:
+                store.keep_endings(endings_file(ring_file), at=(clock or _now)())
+        except BaseException:
+            store.close()
+            raise
         return cls(
             store,
             ring or KeyRing.generate(issuer),

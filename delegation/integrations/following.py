@@ -172,7 +172,9 @@ class Follower:
             self.polls += 1
             feed = answer.feed
             if feed.epoch < self.epoch:
-                self._forget()  # the database was restored: nothing that was read still counts
+                # The database was restored: all is read anew, but what was ended is not forgotten.
+                self.lease, self.epoch, self._is_caught_up = None, 0, False
+                self._roots.clear()
                 continue
             self._apply(feed)
             if feed.epoch < feed.newest:

@@ -134,7 +134,7 @@ class LocalDesk:
             return Elsewhere("stale")
         at = int(self._clock())
         facts = follower.facts(standing)
-        called = Called(call.access.tool, call.clearance.system)
+        called = Called(call.access.tool, call.clearance.systems)
         denial = deny_behind(at_least_epoch, facts)
         if denial is not None:
             return Elsewhere("behind")

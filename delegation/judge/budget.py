@@ -33,7 +33,8 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
     """Return what the call charges, on the ledger and on every link that bounds a unit.
 
     A parent's counter is charged for its children's calls too, so it bounds their sum although
-    each child's own limit may be as high. A cost in a unit that the task's ledger does not name is
+    each child's own limit may be as high. A link and what renews it have one counter: a renewal is
+    more time, not more to spend. A cost in a unit that the task's ledger does not name is
     denied: money without a ceiling was granted by nobody. A link's budget only bounds and never
     stands in for the ledger, else a holder would delegate to itself with a budget of its own making.
 
@@ -71,7 +72,7 @@ def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge,
             limit = link.grant.budget.get(unit)
             if limit is None:
                 continue
-            used = facts.used.get(key := CounterKey("link", link.id, unit), 0)
+            used = facts.used.get(key := CounterKey("link", facts.line(link.id), unit), 0)
             if used + amount > limit:
                 return _denial(chain, depth, unit, amount, limit - used)
             charges.append(Charge(key, amount, limit))
@@ -94,7 +95,7 @@ def _above(
         for link in opener.links:
             limit = link.grant.budget.get(unit)
             if limit is not None:
-                yield CounterKey("link", link.id, unit), limit
+                yield CounterKey("link", facts.line(link.id), unit), limit
 
 
 def _denial(chain: Chain, depth: int | None, unit: str, amount: int, left: int) -> Denial:

@@ -29,7 +29,7 @@ class Clearance:
         cost: By unit, in minor units, without `calls`.
         marks: What it brings into the task's history, see `authority.term`.
         unknown: Terms of the chain's flow rules that the catalogue does not know.
-        system: The system that the tool acts on; empty for none.
+        systems: The systems that the tool acts on, by any definition from the pinned to the present.
         reserved: Units of `cost` that are the holder's most, since only the service will know.
     """
 
@@ -38,7 +38,7 @@ class Clearance:
     cost: Mapping[str, int]
     marks: tuple[str, ...] = ()
     unknown: frozenset[str] = frozenset()
-    system: str = ""
+    systems: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
 
 
@@ -104,7 +104,8 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
     if not labels <= set(marks):
         marks = tuple(sorted(labels.union(marks)))
     unknown = unknown_terms(chain, catalogue) if is_ruled(chain) else frozenset()
-    return replace(called, marks=marks, unknown=unknown)
+    systems = catalogue.systems_of(access.tool, pinned)
+    return replace(called, marks=marks, unknown=unknown, systems=systems)
 
 
 def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
@@ -194,7 +195,7 @@ def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
                 f"Sign a proof with max_cost for {unit}.",
             )
         cost[unit] = access.max_cost[unit]
-    return Clearance(arguments, resources, cost, system=tool.system, reserved=tool.settled_units)
+    return Clearance(arguments, resources, cost, reserved=tool.settled_units)
 
 
 def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:

@@ -132,6 +132,7 @@ class Facts:
         ledgers: Limits of the ledgers of the tasks above.
         refused: Links of the chain that may not be recorded, because a limit of growth is reached.
         turns: Next turns by pace, see `judge.pace`.
+        lines: For a link that renews another, the first link of that line; it names their counters.
     """
 
     tasks: tuple[TaskFact, ...]
@@ -151,3 +152,8 @@ class Facts:
     ledgers: Mapping[CounterKey, int] = field(default_factory=dict)
     refused: Mapping[LinkId, Refusal] = field(default_factory=dict)
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict)
+
+    def line(self, link: str) -> str:
+        """Return the first link of a link's line of renewals: itself where it renews none."""
+        return self.lines.get(link, link)

@@ -110,7 +110,7 @@ def _denial(  # what a request stands on
     late = refuse_outside_time(chain.leaf.grant, at)
     if late is not None:
         return Denial.at(7, late, **place)  # type: ignore[arg-type]  # by name
-    denial = deny_without_standing(chain, Called(access.tool, ""), facts, at)
+    denial = deny_without_standing(chain, Called(access.tool), facts, at)
     denial = denial or deny_growth(chain, facts, at)
     if denial is not None:
         return denial

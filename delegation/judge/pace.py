@@ -7,6 +7,7 @@ comes too early if that lies further ahead than a burst reaches. Only allowed ca
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
@@ -17,6 +18,7 @@ from delegation.judge.facts import TaskFact
 
 STEP = 12
 MICRO: Final = 1_000_000
+NO_LINES: Final[Mapping[str, str]] = MappingProxyType({})
 Scope: TypeAlias = Literal["task", "holder", "branch"]
 
 
@@ -41,8 +43,16 @@ class Pace(NamedTuple):
     burst: int
 
 
-def paces_of(chain: Chain, tasks: tuple[TaskFact, ...]) -> tuple[Pace, ...]:
-    """Return every pace that a call under this chain must keep; none where no limit is set."""
+def paces_of(
+    chain: Chain, tasks: tuple[TaskFact, ...], lines: Mapping[str, str] = NO_LINES
+) -> tuple[Pace, ...]:
+    """Return every pace that a call under this chain must keep; none where no limit is set.
+
+    Args:
+        chain: The verified chain.
+        tasks: Its task and those above.
+        lines: For a link that renews another, the first of that line: they keep one pace.
+    """
     found: list[Pace] = []
     for task in tasks:
         rate = task.limits.calls_per_minute
@@ -58,7 +68,10 @@ def paces_of(chain: Chain, tasks: tuple[TaskFact, ...]) -> tuple[Pace, ...]:
     rate = limits.branch_calls_per_minute
     if rate is not None:
         burst = limits.burst or rate
-        found += [Pace(PaceKey("branch", link.id), rate, burst) for link in chain.links[1:]]
+        found += [
+            Pace(PaceKey("branch", lines.get(link.id, link.id)), rate, burst)
+            for link in chain.links[1:]
+        ]
     return tuple(found)
 
 

@@ -28,8 +28,8 @@ def settle_repeat(
     if not first.allowed:
         return None
     cleared = judged.outcome
-    system = "" if isinstance(cleared, Denial) else cleared.system
-    denial = deny_without_standing(judged.chain, Called(judged.access.tool, system), facts, at)
+    systems = () if isinstance(cleared, Denial) else cleared.systems
+    denial = deny_without_standing(judged.chain, Called(judged.access.tool, systems), facts, at)
     if denial is None and at >= first.valid_until:
         refusal = Refusal(
             "answer_expired",

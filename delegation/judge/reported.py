@@ -122,7 +122,7 @@ def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Deni
             "not_settled_here", "Only the service could settle such a call.", "", reason
         )
         return Denial.at(STEP, alone)
-    called = Called(judged.access.tool, judged.outcome.system)
+    called = Called(judged.access.tool, judged.outcome.systems)
     denials = [deny_without_standing(judged.chain, called, known, reported.at) for known in then]
     denial = denials[0] if all(denials) else None
     # Of growth only what refuses its links: whether a breaker was open then is not known.

@@ -98,7 +98,7 @@ def settle(
             remedy="Sign a new proof for each call.",
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
-    called = Called(judged.access.tool, clearance.system)
+    called = Called(judged.access.tool, clearance.systems)
     denial = (
         deny_behind(at_least_epoch, facts)
         or deny_without_standing(judged.chain, called, facts, at)
@@ -113,7 +113,7 @@ def settle(
     charges = charge(judged.chain, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
-    turns = take_turns(paces_of(judged.chain, facts.tasks), facts.turns, at)
+    turns = take_turns(paces_of(judged.chain, facts.tasks, facts.lines), facts.turns, at)
     if isinstance(turns, Denial):
         return deny(judged, facts, turns, decision, at)
     ruling = judge_approval(

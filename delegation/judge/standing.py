@@ -14,7 +14,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
-from delegation.judge.facts import Facts
+from delegation.judge.facts import Facts, Subject
 
 STEP = 10
 _key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
@@ -25,11 +25,12 @@ class Called(NamedTuple):
 
     Args:
         tool: The tool's name.
-        system: The system that the catalogue gives it; empty for none.
+        systems: Every system that the catalogue gave it, from the revision that the root pins to the
+            present one: what was ended under a definition does not return with the next.
     """
 
     tool: str
-    system: str
+    systems: tuple[str, ...] = ()
 
 
 def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -> Denial | None:
@@ -39,7 +40,7 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
 
     Args:
         chain: The verified chain.
-        called: Tool and system.
+        called: Tool and systems.
         facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
@@ -83,8 +84,8 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
             if refusal is not None:
                 return Denial.at(STEP, refusal, link=link.id)
     refusal = refuse_ended("tool", called.tool, facts, at)
-    if refusal is None and called.system:
-        refusal = refuse_ended("system", called.system, facts, at)
+    for system in called.systems:
+        refusal = refusal or refuse_ended("system", system, facts, at)
     return None if refusal is None else Denial.at(STEP, refusal)
 
 
@@ -117,6 +118,10 @@ def _of_link(chain: Chain, depth: int, facts: Facts, at: int) -> Refusal | None:
     link = chain.links[depth]
     ended = refuse_ended("link", link.id, facts, at)
     ended = ended or refuse_ended("key", _key_text(link.holder_key), facts, at)
+    first = facts.lines.get(link.id) if facts.lines else None
+    if ended is None and first is not None and Subject("link", first) in facts.suspended:
+        # Renewed offline while the line is suspended: nobody has suspended this very link yet.
+        ended = refuse_ended("link", first, facts, at)
     if ended is not None:
         return ended
     agent = facts.agents_by_key.get(link.holder_key)

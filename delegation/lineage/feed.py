@@ -44,7 +44,7 @@ class Feed:
     Args:
         changes: Those that are there, at most as many as were asked for.
         epoch: Up to here nothing is missing; lower than what was asked after when the database was
-            restored, so that all that was read before counts no more.
+            restored, so that all is read anew.
         newest: The newest epoch.
         catalogue: The newest catalogue revision.
     """

@@ -98,9 +98,8 @@ def survival(survey: Survey, subject: Subject, ending: Revocation | None = None)
 
 def _grants(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
     return any(
-        capability.tool.matches(tool.name)
-        for tool in survey.catalogue.tools
-        if subject.id == (tool.name if subject.kind == "tool" else tool.system)
+        capability.tool.matches(tool)
+        for tool in survey.catalogue.tools_of(*subject)
         for capability in link.grant.capabilities
     )
 

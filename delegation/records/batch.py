@@ -28,6 +28,7 @@ from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
 from delegation.records.pace import write_turns
+from delegation.records.renewals import lines_of
 from delegation.records.reservation import keep_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
@@ -278,6 +279,9 @@ class _Round:
         admitted = facts.growth.admit(self._connection, unseen, limits)
         recorded = record_links(self._connection, [*known, *admitted])
         facts.recorded = {**facts.recorded, **recorded}
+        if admitted:
+            made = lines_of(self._connection, [one.link.id for one in admitted])
+            facts.lines = {**facts.lines, **made}
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""

@@ -62,10 +62,8 @@ def _places(
     match subject.kind:
         case "everything":
             return iter([true()]), True
-        case "tool":
-            return iter([DECISIONS.c.tool == subject.id]), True
-        case "system":
-            tools = sorted({t.name for t in catalogue.tools if t.system == subject.id})
+        case "tool" | "system":
+            tools = catalogue.tools_of(*subject)
             return (DECISIONS.c.tool.in_(part) for part in _parts(tools)), True
     named = held_up(connection, subject, MOST + 1)
     return (DECISIONS.c.link.in_(part) for part in _parts(named[:MOST])), len(named) <= MOST

@@ -29,11 +29,13 @@ from delegation.records.growth import Growth
 from delegation.records.openers import OpenerShelf
 from delegation.records.pace import read_turns
 from delegation.records.paused import Paused, PausedShelf
-from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, REVOCATIONS
+from delegation.records.tables import AGENT_KEYS, AGENTS, COUNTERS, LINKS, RENEWALS, REVOCATIONS
 from delegation.records.tasks import TaskRowFact, read_tasks, task_chain
 
-_ROOTS: Final = select(LINKS.c.id, LINKS.c.task).where(
-    LINKS.c.id.in_(bindparam("ids", expanding=True))
+_RECORDED: Final = (
+    select(LINKS.c.id, LINKS.c.task, RENEWALS.c.line)
+    .outerjoin(RENEWALS, RENEWALS.c.link == LINKS.c.id)
+    .where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
 )
 _BY_KEY: Final = (
     select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner, AGENTS.c.recertify_by)
@@ -76,13 +78,14 @@ class RevokedShelf:
             connection: The transaction.
             epoch: The newest revocation that it sees.
             settles: Whether it holds the gate. A snapshot that is older than the shelf gets what is
-                revoked since, too; under the gate, an older number is a restored database.
+                revoked since, too; under the gate, an older number is a restored database, which has
+                forgotten what this process has not.
         """
         with self._lock:
             if epoch < self._epoch and not settles:
                 return self._subjects
-            if epoch < self._epoch:  # nothing that was read still counts
-                self._epoch, self._subjects = 0, set()
+            if epoch < self._epoch:  # read anew; what was revoked once stays so in this process
+                self._epoch = 0
             if epoch > self._epoch:
                 found = connection.execute(_NEWER, {"after": self._epoch, "upto": epoch})
                 newer = {Subject(row.kind, row.id) for row in found}
@@ -112,6 +115,7 @@ class BatchFacts:
         openers: Chains of the links under which child tasks were opened.
         growth: What the batch adds to its tasks.
         turns: Next turns by pace.
+        lines: The first link of the line of renewals, for each recorded link that renews another.
     """
 
     epoch: int
@@ -130,6 +134,7 @@ class BatchFacts:
     growth: Growth = field(default_factory=Growth)
     turns: dict[tuple[str, str], int] = field(default_factory=dict)
     turned: dict[tuple[str, str], int] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
         """Return the facts of one call as they stand after the calls before it."""
@@ -161,6 +166,7 @@ class BatchFacts:
             ledgers=self.limits,
             refused=self.growth.refused,
             turns=self.turns,
+            lines=self.lines,
         )
 
     def is_root_recorded(self, query: Query) -> bool:
@@ -217,18 +223,17 @@ def read_facts(
     by_key, by_name = read_agents(
         connection, (k.holder_key for k in links), (k.holder_name for k in links)
     )
+    recorded = connection.execute(_RECORDED, {"ids": list({k.id for k in links})}).all()
     return BatchFacts(
         epoch=epoch,
         revoked=shelf.upto(connection, epoch, settles=settles),
         paused=paused.upto(connection, epoch, settles=settles),
         tasks=tasks,
         openers=above,
-        recorded={
-            row.id: row.task
-            for row in connection.execute(_ROOTS, {"ids": list({k.id for k in links})})
-        },
+        recorded={row.id: row.task for row in recorded},
         by_key=by_key,
         by_name=by_name,
+        lines={row.id: row.line for row in recorded if row.line is not None},
     )
 
 
@@ -249,7 +254,7 @@ def read_agents(
 
 def counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
     """Read the batch's counters without locking them; for plans, which charge nothing."""
-    ledgers, limits = _counter_keys(queries, facts)
+    ledgers, limits, _ = _counter_keys(queries, facts)
     _read_counters(connection, [*ledgers, *limits], facts, _COUNTED)
     facts.turns = read_turns(connection, _paces(queries, facts), existing=None)
 
@@ -259,14 +264,13 @@ def lock_counters(
 ) -> None:
     """Make, lock and read every counter that the batch may charge, in one order for all processes.
 
-    A link's counter is made here at its first use, with the limit that its signed grant states.
+    A link's counter is made here at its first use, with the limit that its signed grant states. A
+    link and what renews it have one, the first one's.
     """
-    ledgers, limits = _counter_keys(queries, facts)
+    ledgers, limits, kept = _counter_keys(queries, facts)
     wanted = [*ledgers, *limits]
     if not wanted:
         return
-    # Of a chain whose root was never issued here nothing is kept, not even a counter.
-    kept = {key: limit for key, limit in limits.items() if key.id in facts.recorded}
     made = existing.unknown(kept)
     _make_counters(connection, made, kept)
     _read_counters(connection, wanted, facts, _LOCKED)
@@ -299,15 +303,21 @@ def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:
         for pace in paces_of(
             query.chain,
             task_chain(facts.tasks, query.chain.origin.task, facts.growth, query.at),
+            facts.lines,
         )
     ]
 
 
 def _counter_keys(
     queries: Sequence[Query], facts: BatchFacts
-) -> tuple[set[CounterKey], dict[CounterKey, int]]:
-    """Return the ledgers' counters, and the links' with their limits, openers' among them."""
+) -> tuple[set[CounterKey], dict[CounterKey, int], dict[CounterKey, int]]:
+    """Return the ledgers' counters, the links' with their limits, and those of recorded links.
+
+    Openers' are among them. Of a chain whose root was never issued here nothing is kept, not even a
+    counter.
+    """
     limits: dict[CounterKey, int] = {}
+    kept: dict[CounterKey, int] = {}
     ledgers: set[CounterKey] = set()
     standing_on: dict[str, tuple[tuple[TaskFact, ...], tuple[Chain, ...]]] = {}
     for query in queries:
@@ -321,8 +331,11 @@ def _counter_keys(
             for link in (link for chain in (query.chain, *above) for link in chain.links):
                 limit = link.grant.budget.get(unit)
                 if limit is not None:
-                    limits[CounterKey("link", link.id, unit)] = limit
-    return ledgers, limits
+                    key = CounterKey("link", facts.lines.get(link.id, link.id), unit)
+                    limits[key] = limit
+                    if link.id in facts.recorded:
+                        kept[key] = limit
+    return ledgers, limits, kept
 
 
 def _read_counters(

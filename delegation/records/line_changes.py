@@ -1,17 +1,27 @@
-"""Changes of what stands, with the line of renewals that a link belongs to."""
+"""Changes of what stands, with what goes together: the line of a link, the spellings of an owner.
+
+Each suspension is one row of its own subject; those that come with it name it, and only its own end
+lifts them. Where two of a line are suspended for themselves, both must be resumed.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
+from delegation.errors import ConflictError
 from delegation.judge.facts import Subject
+from delegation.lineage.ending import holding
 from delegation.lineage.feed import Revocation
 from delegation.records import changes
-from delegation.records.renewals import held_in_line
+from delegation.records.renewals import held_in_line, line, lines_of
+from delegation.records.tables import AGENTS, TASKS
 
 _REASON: Final = 500  # characters, as `tracker.revoke` admits them
+_WITH: Final = {"link": "in one line of renewals with", "owner": "spelled otherwise than"}
+_CAUSE: Final = re.compile(rf"(?:{'|'.join(_WITH.values())}) ([^\s:]+(?:[:][^\s:]+)*):")
 
 
 def revoke(  # what a change consists of
@@ -23,13 +33,16 @@ def revoke(  # what a change consists of
     at: int,
     effective_at: int | None = None,
 ) -> Revocation:
-    """Record a revocation of a subject, and of its line if it is a link; see `changes.revoke`.
+    """Record a revocation of a subject and of what goes with it; see `changes.revoke`.
 
-    The line goes first, so that whoever has applied the answer's epoch has applied all of it.
+    The others go first, so that whoever has applied the answer's epoch has applied all of it. What
+    holds as early already is not repeated: what was handed out anew since is another matter.
     """
-    if not any(change.act == "revoke" for change in changes.of(connection, subject)):
+    begins = at if effective_at is None else max(at, effective_at)
+    known = changes.of(connection, subject)
+    if not any(one.act == "revoke" and one.effective_at <= begins for one in known):
         told = _told(subject, reason)
-        for other in _line(connection, subject, at):
+        for other in _held(connection, subject, at):
             changes.revoke(connection, other, by=by, reason=told, at=at, effective_at=effective_at)
     return changes.revoke(
         connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
@@ -39,41 +52,96 @@ def revoke(  # what a change consists of
 def suspend(
     connection: Connection, subject: Subject, *, by: str, reason: str, at: int
 ) -> Revocation:
-    """Record a suspension of a subject, and of its line if it is a link; see `changes.suspend`.
+    """Record a suspension of a subject and of what goes with it; see `changes.suspend`.
 
     Raises:
         ConflictError: The subject is revoked, which is final.
     """
-    for other in _line(connection, subject, at):
-        if not any(change.act == "revoke" for change in changes.of(connection, other)):
-            told = _told(subject, reason)
-            changes.suspend(connection, other, by=by, reason=told, at=at)
+    # The first of a line is suspended though its window be over: by it what renews the line later,
+    # offline, is known to be suspended too.
+    first = lines_of(connection, [subject.id]) if subject.kind == "link" else {}
+    others = dict.fromkeys(_held(connection, subject, at))
+    others |= {Subject("link", name): None for name in first.values()}
+    for other in others:
+        if _holding(connection, other, at) is None:
+            changes.suspend(connection, other, by=by, reason=_told(subject, reason), at=at)
+    held = _holding(connection, subject, at)
+    if held is not None and held.act == "suspend" and _cause(held) is not None:
+        # It came with another so far. This is one of its own, and outlasts the end of that.
+        return changes.tell(connection, "suspend", subject, by=by, reason=reason, at=at)
     return changes.suspend(connection, subject, by=by, reason=reason, at=at)
 
 
 def resume(
     connection: Connection, subject: Subject, *, by: str, reason: str, at: int
 ) -> Revocation:
-    """Record that a suspension ends, and what was suspended of its line with it.
+    """Record that a suspension ends, and of what goes with it what was suspended by it.
 
-    What another suspension of the line's other links stopped stays stopped.
+    What another suspension of the same line stops stays stopped: then the answer is a suspension,
+    whose reason names the one that is left.
 
     Raises:
-        ConflictError: The subject is revoked, which is final, or is not suspended.
+        ConflictError: The subject is revoked, which is final, or is not suspended, or is suspended
+            with another one, which is to be resumed instead.
     """
-    done = changes.resume(connection, subject, by=by, reason=reason, at=at)
-    for other in _line(connection, subject, at):
-        latest = changes.of(connection, other)[-1:]
-        if latest and latest[0].act == "suspend" and latest[0].reason.startswith(_told(subject)):
-            changes.resume(connection, other, by=by, reason=_told(subject, reason), at=at)
-    return done
+    held = _holding(connection, subject, at)
+    cause = None if held is None or held.act != "suspend" else _cause(held)
+    if cause is not None and _is_own(_holding(connection, Subject(subject.kind, cause), at)):
+        raise ConflictError(f"It is suspended with {cause}: resume that one.")
+    others = [(one, _holding(connection, one, at)) for one in _together(connection, subject)]
+    left = next((one for one, change in others if _is_own(change)), None)
+    for other, change in others:
+        if change is not None and change.act == "suspend" and _cause(change) == subject.id:
+            _end(connection, other, left, by=by, reason=_told(subject, reason), at=at)
+    return _end(connection, subject, left, by=by, reason=reason, at=at)
 
 
-def _line(connection: Connection, subject: Subject, at: int) -> list[Subject]:
+def _end(
+    connection: Connection, subject: Subject, left: Subject | None, *, by: str, reason: str, at: int
+) -> Revocation:
+    if left is None:
+        return changes.resume(connection, subject, by=by, reason=reason, at=at)
+    return changes.tell(connection, "suspend", subject, by=by, reason=_told(left, reason), at=at)
+
+
+def _together(connection: Connection, subject: Subject) -> list[Subject]:
+    """Return what is ended with a subject: the others of a link's line, an owner's other spellings."""
+    match subject.kind:
+        case "link":
+            return [Subject("link", name) for name in line(connection, subject.id)]
+        case "owner":
+            return [Subject("owner", name) for name in _spellings(connection, subject.id)]
+    return []
+
+
+def _held(connection: Connection, subject: Subject, at: int) -> list[Subject]:
     if subject.kind != "link":
-        return []
-    return [Subject("link", link) for link in held_in_line(connection, subject.id, at=at)]
+        return _together(connection, subject)
+    return [Subject("link", name) for name in held_in_line(connection, subject.id, at=at)]
+
+
+def _spellings(connection: Connection, owner: str) -> list[str]:
+    """Return how else an owner is spelled here: an address is one whatever its capitals."""
+    found: set[str] = set()
+    for column in (AGENTS.c.owner, TASKS.c.owner):
+        query = select(column).where(func.lower(column) == owner.lower(), column != owner)
+        found.update(connection.execute(query.distinct()).scalars())
+    return sorted(found)
+
+
+def _holding(connection: Connection, subject: Subject, at: int) -> Revocation | None:
+    return holding(changes.of(connection, subject), at=at)
+
+
+def _is_own(change: Revocation | None) -> bool:
+    return change is not None and change.act == "suspend" and _cause(change) is None
+
+
+def _cause(change: Revocation) -> str | None:
+    """Return what a suspension came with, None if it is one for itself."""
+    found = _CAUSE.match(change.reason)
+    return None if found is None else found[1]
 
 
 def _told(subject: Subject, reason: str = "") -> str:
-    return f"in one line of renewals with {subject.id}: {reason}"[:_REASON].rstrip()
+    return f"{_WITH.get(subject.kind, '')} {subject.id}: {reason}"[:_REASON].strip()

@@ -17,7 +17,7 @@ from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
-from delegation.records.numbers import take_number
+from delegation.records.numbers import read_numbers, take_number
 from delegation.records.renewals import note_renewals
 from delegation.records.standing import (
     NOBODY,
@@ -135,9 +135,10 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
     if fresh:
         # Their row of numbers stays locked, so that links appear in the order of their numbers.
         first = take_number(connection, "link", len(fresh))
+        epoch = read_numbers(connection)["epoch"]
         connection.execute(
             upsert(connection, LINKS).on_conflict_do_nothing(),
-            [_link_row(new, n) for n, new in enumerate(fresh.values(), start=first)],
+            [_link_row(new, n, epoch) for n, new in enumerate(fresh.values(), start=first)],
         )
         log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
@@ -160,7 +161,7 @@ def _key(item: tuple[tuple[str, str], object]) -> tuple[str, str]:
     return item[0]
 
 
-def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
+def _link_row(new: RecordedLink, sequence: int, epoch: int) -> dict[str, Any]:
     return {
         "root": new.root,
         "id": new.link.id,
@@ -173,6 +174,7 @@ def _link_row(new: RecordedLink, sequence: int) -> dict[str, Any]:
         "expires_at": new.link.grant.expires_at,
         "payload": new.link.payload,
         "at": new.at,
+        "epoch": epoch,
     }
 
 

@@ -95,7 +95,7 @@ def facts_at(
     Args:
         connection: A transaction.
         chain: The verified chain.
-        called: Tool and system.
+        called: Tool and systems.
         at: Unix seconds.
         defaults: The service's own limits.
     """
@@ -108,7 +108,7 @@ def facts_at(
     subjects: set[tuple[str, str]] = {
         (EVERYTHING.kind, EVERYTHING.id),
         ("tool", called.tool),
-        ("system", called.system),
+        *(("system", system) for system in called.systems),
     }
     for link in chain.links:
         subjects |= {("link", link.id), ("key", b64u(link.holder_key))}

@@ -46,8 +46,8 @@ class PausedShelf:
         with self._lock:
             if epoch < self._epoch and not settles:
                 return self._held
-            if epoch < self._epoch:  # a restored database: nothing that was read still counts
-                self._epoch, self._held = 0, Paused()
+            if epoch < self._epoch:  # a restored database: read anew, on top of what was ended
+                self._epoch = 0
             if epoch > self._epoch:
                 rows = connection.execute(_NEWER, {"after": self._epoch, "upto": epoch}).all()
                 if rows:

@@ -37,11 +37,7 @@ def preview(
     named = held_up(connection, subject, most + 1)
     ending = _active(connection, named[:most], at)
     if subject.kind in {"tool", "system"}:
-        tools = [
-            tool.name
-            for tool in catalogue.tools
-            if subject.id == (tool.name if subject.kind == "tool" else tool.system)
-        ]
+        tools = catalogue.tools_of(*subject)
         ending = [entry for entry in ending if _grants(entry, tools)]
     tasks = sorted({entry.task for entry in ending})
     beside = _ids(connection, LINKS.c.task.in_(tasks[:_CHUNK]), most) if tasks else []

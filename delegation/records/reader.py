@@ -294,6 +294,10 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         """Return which link a link was made in place of, and which in its own."""
         return renewals.renewal_of(self._connection, link)
 
+    def line(self, link: LinkId) -> Sequence[LinkId]:
+        """Return the other links of a link's line of renewals."""
+        return [LinkId(name) for name in renewals.line(self._connection, link)]
+
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""
         return replicas.all_of(self._connection)

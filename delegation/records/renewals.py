@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import LinkId
 from delegation.lineage.renewal import Renewal, is_renewal
 from delegation.records.database import upsert
-from delegation.records.tables import LINKS, RENEWALS
+from delegation.records.tables import LINKS, RENEWALS, REVOCATIONS
 
 _LOOKED_AT: Final = 8  # earlier links of one parent and holder, the newest first
 _CHUNK: Final = 400  # values in one IN list
@@ -49,7 +49,7 @@ def note_renewals(
         for payload in connection.execute(query).scalars():
             old = parse_payload(payload, root=False)
             earlier.setdefault((str(old.parent), old.holder_key), []).append(old)
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for link in made:
         candidates = (
             old
@@ -59,10 +59,17 @@ def note_renewals(
         )
         renewed = next(candidates, None)
         if renewed is not None:
-            rows.append({"link": link.id, "renews": renewed.id, "at": at})
+            rows.append({"link": link.id, "renews": str(renewed.id), "at": at})
         earlier.setdefault((str(link.parent), link.holder_key), []).insert(0, link)
-    if rows:
-        connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
+    if not rows:
+        return
+    before = {str(row["renews"]) for row in rows}
+    lines, gone = lines_of(connection, before), _revoked(connection, before, at)
+    for row in rows:
+        name, renews = str(row["link"]), str(row["renews"])
+        # What is handed out again after a revocation is new authority, and begins a line of its own.
+        row["line"] = lines[name] = name if renews in gone else lines.get(renews, renews)
+    connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
 
 
 def _newest_of(roots: Sequence[str], parents: Sequence[str], made: Sequence[Link]) -> Select[Any]:
@@ -97,6 +104,36 @@ def _renewed_by_parents(connection: Connection, parents: set[str]) -> dict[str, 
         }
         for parent, last in asked.items():
             found[parent].append(last)
+    return found
+
+
+def note_renewal(connection: Connection, link: str, renews: str, *, at: int) -> None:
+    """Record that a root was made in place of another."""
+    row = {"link": link, "renews": renews, "at": at}
+    row["line"] = lines_of(connection, [renews]).get(renews, renews)
+    connection.execute(insert(RENEWALS), row)
+
+
+def lines_of(connection: Connection, links: Iterable[str]) -> dict[str, str]:
+    """Return for each of these links that renews another the first link of its line."""
+    found: dict[str, str] = {}
+    for part in _parts(sorted(set(links))):
+        query = select(RENEWALS.c.link, RENEWALS.c.line).where(RENEWALS.c.link.in_(part))
+        found.update({row.link: row.line for row in connection.execute(query)})
+    return found
+
+
+def _revoked(connection: Connection, links: set[str], at: int) -> set[str]:
+    """Return those of these links that are revoked themselves."""
+    found: set[str] = set()
+    for part in _parts(sorted(links)):
+        query = select(REVOCATIONS.c.id).where(
+            REVOCATIONS.c.kind == "link",
+            REVOCATIONS.c.id.in_(part),
+            REVOCATIONS.c.act == "revoke",
+            REVOCATIONS.c.effective_at <= at,
+        )
+        found.update(connection.execute(query).scalars())
     return found
 
 

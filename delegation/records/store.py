@@ -17,6 +17,7 @@ from delegation.records.bell import Bell
 from delegation.records.database import Database
 from delegation.records.erasing import erase_before
 from delegation.records.keeper import Keeper
+from delegation.records.kept_endings import KeptEndings
 from delegation.records.log_desk import SqlLogDesk
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
@@ -62,6 +63,24 @@ class SqlStore:
         self._bell = Bell(database)
         self.writer = DecisionWriter(database, self._shelves)
         self._keepers: list[Keeper] = []
+        self._kept: KeptEndings | None = None
+
+    def keep_endings(self, file: Path, *, at: int) -> int:
+        """Keep what is ended in a file from now on, and tell the database what it has forgotten.
+
+        Args:
+            file: Beside the key ring, where no restored database reaches.
+            at: Unix seconds.
+
+        Returns:
+            How many changes were told again: none, unless the database is older than the file.
+
+        Raises:
+            ConfigurationError: The file cannot be read.
+            StoreUnavailableError: The database does not answer.
+        """
+        self._kept = KeptEndings(self._database, file)
+        return self._kept.restore(at=at)
 
     @property
     def is_sqlite(self) -> bool:
@@ -84,6 +103,8 @@ class SqlStore:
             self._shelves.catalogue.forget()
             raise
         if alone:
+            if self._kept is not None:
+                self._kept.keep()
             self._bell.ring()
 
     def catalogue_hint(self) -> Catalogue:

@@ -17,7 +17,7 @@ from delegation.lineage.survey import Ground, Known, Registered, Stopped, Survey
 from delegation.records import links
 from delegation.records.flow_tables import RESOURCE_LABELS
 from delegation.records.hiding import hiding
-from delegation.records.renewals import line, renewals
+from delegation.records.renewals import line, lines_of, renewals
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -166,14 +166,15 @@ def _tasks(
 
 
 def _spent(connection: Connection, ids: Sequence[LinkId]) -> dict[LinkId, dict[str, int]]:
-    found: dict[LinkId, dict[str, int]] = {}
-    for part in _chunks(ids):
+    used: dict[str, dict[str, int]] = {}
+    lines = lines_of(connection, ids)  # what renews a link spends what that had
+    for part in _chunks(sorted({lines.get(link, link) for link in ids})):
         query = select(COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.used).where(
             COUNTERS.c.scope == "link", COUNTERS.c.id.in_(part)
         )
         for row in connection.execute(query.order_by(COUNTERS.c.id, COUNTERS.c.unit)):
-            found.setdefault(LinkId(row.id), {})[row.unit] = row.used
-    return found
+            used.setdefault(row.id, {})[row.unit] = row.used
+    return {link: used[line] for link in ids if (line := lines.get(link, link)) in used}
 
 
 def _uses(

@@ -112,7 +112,10 @@ class CounterRow(Table, table=True):
 
 
 class LinkRow(Table, table=True):
-    """One delegation. `sequence` is the order in which links were recorded."""
+    """One delegation. `sequence` is the order in which links were recorded.
+
+    `epoch` is the newest change of what stood then; not known of links that are older than the column.
+    """
 
     __tablename__ = "link"
     __table_args__ = (
@@ -131,6 +134,7 @@ class LinkRow(Table, table=True):
     expires_at: int = Field(sa_type=BigInteger)
     payload: bytes = Field(sa_type=LargeBinary)
     at: int = Field(sa_type=BigInteger)
+    epoch: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class LinkEvidenceRow(Table, table=True):
@@ -255,11 +259,15 @@ class LocalDecisionRow(Table, table=True):
 
 
 class RenewalRow(Table, table=True):
-    """A link that was made in place of another, for the same holder and grant."""
+    """A link that was made in place of another, for the same holder and grant.
+
+    `line` is the first link of all that renew one another: what they may spend, they share.
+    """
 
     __tablename__ = "renewal"
     link: str = Field(primary_key=True, foreign_key="link.id")
     renews: str = Field(foreign_key="link.id", index=True)
+    line: str
     at: int = Field(sa_type=BigInteger)
 
 

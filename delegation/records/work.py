@@ -35,6 +35,7 @@ from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.people_tables import API_KEYS
 from delegation.records.reader import SqlReader
+from delegation.records.renewals import note_renewal
 from delegation.records.reservation import settle_reservations
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
@@ -44,7 +45,6 @@ from delegation.records.tables import (
     COUNTERS,
     DECISIONS,
     OUTCOMES,
-    RENEWALS,
     TASKS,
     TOOLS,
 )
@@ -321,8 +321,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def _is_known(self, subject: Subject) -> bool:
         if subject.kind in {"tool", "system"}:
-            tools = self.catalogue().tools
-            return subject.id in {t.name if subject.kind == "tool" else t.system for t in tools}
+            return bool(self.catalogue().tools_of(*subject))
         columns = {
             "task": (TASKS.c.id,),
             "agent": (AGENTS.c.name,),
@@ -344,8 +343,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def record_renewal(self, link: LinkId, *, renews: LinkId, at: int) -> None:
         """Record that a recorded link was made in place of another."""
-        row = {"link": link, "renews": renews, "at": at}
-        self._connection.execute(insert(RENEWALS), row)
+        note_renewal(self._connection, link, renews, at=at)
 
     def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
         """Record where a decision of this transaction was really made."""

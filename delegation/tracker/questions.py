@@ -171,9 +171,7 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
         case "owner":
             ground = _of_owner(reader, subject.id, when)
         case "tool" | "system":
-            tools = reader.catalogue().tools
-            named = {t.name if subject.kind == "tool" else t.system for t in tools} - {""}
-            if subject.id not in named:
+            if not reader.catalogue().tools_of(*subject):
                 raise NotFoundError(subject.kind, subject.id)
         case "everything" if subject == EVERYTHING:
             pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delegation.authority.chain import LINK_ID, Origin, parse_payload
+from delegation.authority.chain import LINK_ID, Link, Origin, parse_payload
 from delegation.authority.fields import matching_text
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
@@ -13,7 +13,7 @@ from delegation.identity.principal import PublicKey
 from delegation.judge.facts import Subject
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
-from delegation.tracker.work import Store
+from delegation.tracker.work import Store, Work
 
 
 def renew(  # what a renewal states
@@ -21,15 +21,19 @@ def renew(  # what a renewal states
 ) -> Token:
     """Issue a root for the holder and grant of an earlier one, with a later end; recorded as such.
 
-    Only what stands is renewed: a revoked or suspended root, or one whose task is over, is not. The
-    old root stays as it is; revoking either ends both. Links below are made anew by their
-    delegators, from the new root; that those renew earlier ones is told from their signatures.
+    A renewal is more time and nothing else: it speaks of the same catalogue revision, spends from
+    the same budget, and lasts as long as what it renews unless told otherwise, at most to the end of
+    the task's ceiling. Only what stands is renewed: where any link of the line is or will be revoked,
+    or is suspended, or the task is over, none is. The old root stays as it is; revoking either ends
+    both. Links below are made anew by their delegators, from the new root; that those renew earlier
+    ones is told from their signatures.
 
     Args:
         store: Where it is recorded.
         ring: The service's keys.
         root: The earlier root; it may have expired.
-        lasts: Seconds until the new root's end; None lasts as long as the task's ceiling.
+        lasts: Seconds until the new root's end; None lasts as long as the earlier root did, or to the
+            end of the task's ceiling where that comes first.
         token_format: `biscuit` or `macaroon`.
         at: Unix seconds.
 
@@ -51,21 +55,41 @@ def renew(  # what a renewal states
             raise ConflictError("The task is over; nothing is issued outside an open task.")
         if entry.standing not in {"active", "expired"}:
             raise ConflictError("The link does not stand, so it is not renewed.")
-        if any(change.act == "revoke" for change in work.changes(Subject("link", root))):
-            # It stands until then; its renewal would stand for longer.
-            raise ConflictError("The link is revoked from an instant on, so it is not renewed.")
+        _refuse_ended(work, root)
         earlier = parse_payload(payload, root=True)
-        ends = task.ceiling.expires_at if lasts is None else at + lasts
-        grant = Grant.from_json({**earlier.grant.to_json(), "not_before": at, "expires_at": ends})
+        held = earlier.grant
+        begins = max(at, held.not_before)  # what has not begun does not begin earlier
+        until = min(begins + held.expires_at - held.not_before, task.ceiling.expires_at)
+        ends = until if lasts is None else at + lasts
+        grant = Grant.from_json({**held.to_json(), "not_before": begins, "expires_at": ends})
         refusal = refuse_wider(grant, task.ceiling)
         if refusal is not None:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
-        pinned = work.catalogue().revision if task.pinned is None else task.pinned
-        origin = Origin(ring.issuer, entry.task, task.under, pinned)
+        # Pinned anew, a tool that was redefined since, or whose system was ended, would come back.
+        origin = Origin(ring.issuer, entry.task, task.under, _pinned(earlier))
         holder = PublicKey(earlier.holder_name, earlier.holder_key)
         token = issue_token(ring, origin, to=holder, grant=grant, token_format=token_format)
         work.record_root(token.chain, token.evidence, at=at)
         work.record_renewal(token.chain.root.id, renews=root, at=at)
     return token
+
+
+def _refuse_ended(work: Work, root: LinkId) -> None:
+    """Refuse to renew what was ended at any link of its line, or will be.
+
+    An expired link hides its suspension, and a line may have been ended at a link that is over.
+    """
+    for link in (root, *work.line(root)):
+        changes = work.changes(Subject("link", link))
+        if any(change.act == "revoke" for change in changes):
+            raise ConflictError("The link, or one of its line, is revoked, so it is not renewed.")
+        if changes and changes[-1].act == "suspend":
+            raise ConflictError("The link, or one of its line, is suspended, so it is not renewed.")
+
+
+def _pinned(root: Link) -> int:
+    if root.origin is None:
+        raise AssertionError(root.id)  # it was parsed as a root
+    return root.origin.catalogue

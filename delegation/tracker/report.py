@@ -145,9 +145,9 @@ def _record(  # what a report consists of
             return ReportResult(one.decision, refused="conflict")
         return ReportResult(one.decision, conflict=known.local.conflict_code or "")
     judged, verified = prepared.judged, prepared.verified
-    system = "" if isinstance(judged.outcome, Denial) else judged.outcome.system
+    systems = () if isinstance(judged.outcome, Denial) else judged.outcome.systems
     # Clocks count whole seconds, and the verifier's may differ a little: in doubt no conflict.
-    called = Called(judged.access.tool, system)
+    called = Called(judged.access.tool, systems)
     then = (
         work.facts_at(judged.chain, called, at=one.at - math.ceil(bound) - 1),
         work.facts_at(judged.chain, called, at=one.at),

@@ -73,6 +73,9 @@ class StandingReader(Protocol):
     def renewal(self, link: LinkId) -> Renewal:
         """Return which link a link was made in place of, and which were made in its own."""
 
+    def line(self, link: LinkId) -> Sequence[LinkId]:
+        """Return the other links of a link's line of renewals, before and after it."""
+
     def replicas(self) -> Sequence[ReplicaEntry]:
         """Return all registered verifiers outside the store, by name."""
 

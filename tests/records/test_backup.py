@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from logs import audited, busy, codes, reopened, with_files
-from world import World
+from world import World, verdict
 
-from delegation.errors import ClockError, LogStoppedError
+from delegation.embedded import Tracker
+from delegation.errors import ClockError, ConfigurationError, LogStoppedError
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
 
 
@@ -196,3 +197,79 @@ def test_tools_exist(server) -> None:
     """The wheel with PostgreSQL has its backup tools, so nothing above was skipped."""
     done = subprocess.run([server._bin / "pg_dump", "--version"], capture_output=True, check=False)
     assert done.returncode == 0
+
+
+def by_its_ring(world: World, url: str, folder: Path) -> World:
+    """Open a store by the file of its ring, beside which is kept what was ended."""
+    file = folder / "s.ring.json"
+    if not file.exists():
+        world.tracker._desk.ring.save(file)
+    world.tracker.close()
+    again = World.__new__(World)
+    again.url, again.path, again.at, again.keys = url, None, world.at, world.keys
+    again.task = world.task
+    again.tracker = Tracker.open(url, ring_file=file, clock=lambda: again.at)
+    return again
+
+
+def test_an_older_backup_brings_nothing_back_that_was_ended(
+    backups: Backups, url: str, tmp_path: Path
+) -> None:
+    """What was ended after the backup is told again when the store is opened; what was resumed is not."""
+    again = by_its_ring(World(url=url), url, tmp_path)
+    names = ("kept", "link", "task", "away", "later", "back")
+    tokens = {}
+    for name in names:
+        again.task = again.open()
+        tokens[name] = again.root(name)
+    tracker = again.tracker
+    tracker.suspend("link", tokens["back"].id, by="op", reason="for a look")
+    tracker.update_log()
+    backups.make()
+    tracker.revoke("link", tokens["link"].id, by="op", reason="leaked")
+    tracker.suspend("link", tokens["away"].id, by="op")
+    tracker.revoke("link", tokens["later"].id, by="op", effective_at=again.at + 500)
+    tracker.resume("link", tokens["back"].id, by="op")
+    tracker.close_task(tokens["task"].task)
+    newest = tracker.numbers()["epoch"]
+    tracker.close()
+    backups.restore()
+
+    more = by_its_ring(again, url, tmp_path)
+    more.at += 200  # proofs from before the backup are stale by now
+    codes_now = {name: verdict(more.check(token, name)) for name, token in tokens.items()}
+    assert codes_now == {
+        "kept": None, "link": (10, "link_revoked"), "task": (10, "task_closed"),
+        "away": (10, "link_suspended"), "later": None, "back": None,
+    }  # fmt: skip
+    assert more.tracker.numbers()["epoch"] > newest, "no number is given out twice"
+    more.at += 300
+    assert verdict(more.check(tokens["later"], "later")) == (10, "link_revoked")
+    told = {change.subject.id: change.reason for change in more.tracker.revocations()}
+    assert told[tokens["link"].id] == "leaked"
+    more.tracker.resume("link", tokens["away"].id, by="op")
+    assert more.check(tokens["away"], "away")
+    last = more
+    for _ in range(2):  # opened again, there is nothing left to tell
+        last = by_its_ring(last, url, tmp_path)
+        assert verdict(last.check(tokens["link"], "link")) == (10, "link_revoked")
+        assert last.check(tokens["away"], "away")
+        last.at += 1
+    last.tracker.close()
+
+
+def test_what_cannot_be_read_of_what_was_ended_keeps_the_store_shut(
+    url: str, tmp_path: Path
+) -> None:
+    """A torn last line was never answered; anything else unreadable is no reason to forget."""
+    world = by_its_ring(World(url=url), url, tmp_path)
+    world.tracker.revoke("link", world.root().id, by="op")
+    world.tracker.close()
+    (file,) = tmp_path.glob("*.ended")
+    whole = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(whole + b"[1,2")
+    by_its_ring(world, url, tmp_path).tracker.close()
+    file.write_bytes(whole + b"nonsense\n")
+    with pytest.raises(ConfigurationError, match=file.name):
+        by_its_ring(world, url, tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from world import NOW, OWNER, World, verdict
 
-from delegation import Grant, HolderKey, anything, may
+from delegation import Grant, HolderKey, Tool, anything, may
 from delegation.errors import ConflictError
 from delegation.lineage.renewal import is_renewal
 from delegation.tracker.revoke import revocation_request
@@ -104,24 +104,46 @@ def test_what_ends_later_is_not_renewed_before(world: World) -> None:
     assert verdict(world.check(fresh, "boss")) == (10, "link_revoked")
 
 
-def test_a_suspended_line_is_resumed_as_far_as_it_was_suspended_with_it(world: World) -> None:
-    """What somebody else suspended for another reason stays suspended."""
+def test_a_suspended_line_is_resumed_with_what_suspended_it(world: World) -> None:
+    """What came with a suspension ends with that one; what somebody else suspended stays suspended."""
     root = world.root()
     ends = (NOW + 300, NOW + 400, NOW + 500)
     first, second, third = (handed(world, root, "boss", "a", expires_at=end) for end in ends)
-    assert world.tracker.renewal(third.id).renews == second.id
-    world.tracker.suspend("link", third.id, by="op", reason="an own matter")
-    # Suspending one suspends the line, so let the others go first.
-    world.tracker.resume("link", third.id, by="op")
-    world.tracker.suspend("link", first.id, by="op")
-    for link in (first, second, third):
-        assert verdict(world.check(link, "a")) == (10, "link_suspended")
-    world.tracker.resume("link", second.id, by="op")
-    assert verdict(world.check(first, "a")) == (10, "link_suspended")
-    assert world.check(second, "a")
-    world.tracker.resume("link", first.id, by="op")
-    assert world.check(first, "a")
-    assert world.check(third, "a")
+    tracker = world.tracker
+
+    def refused() -> list[bool]:
+        return [not world.check(link, "a") for link in (first, second, third)]
+
+    tracker.suspend("link", first.id, by="op")
+    assert refused() == [True, True, True]
+    with pytest.raises(ConflictError, match=first.id):
+        tracker.resume("link", second.id, by="op")
+    own = tracker.suspend("link", third.id, by="op2", reason="an own matter")
+    left = tracker.resume("link", first.id, by="op")
+    assert (left.act, third.id in left.reason) == ("suspend", True)
+    assert refused() == [True, True, True], "the line is suspended at its third link"
+    assert [c.epoch for c in tracker.suspensions() if c.subject.id == third.id] == [own.epoch]
+    tracker.resume("link", third.id, by="op2")
+    assert refused() == [False, False, False]
+    tracker.suspend("link", third.id, by="op2")
+    tracker.suspend("link", first.id, by="op")
+    tracker.resume("link", third.id, by="op2")
+    assert refused() == [True, True, True]
+    tracker.resume("link", first.id, by="op")
+    assert refused() == [False, False, False]
+
+
+def test_a_line_ends_as_early_as_its_earliest_revocation(world: World) -> None:
+    """Revoked for later, then at once: the whole line goes at once; a repeat ends nothing new."""
+    root = world.root()
+    old, new = (handed(world, root, "boss", "a", expires_at=NOW + end) for end in (300, 400))
+    world.tracker.revoke("link", old.id, by="op", effective_at=NOW + 100)
+    assert world.check(new, "a")
+    done = world.tracker.revoke("link", old.id, by="op")
+    assert verdict(world.check(new, "a")) == (10, "link_revoked")
+    again = handed(world, root, "boss", "a", expires_at=NOW + 500)
+    assert world.tracker.revoke("link", old.id, by="op").epoch == done.epoch
+    assert world.check(again, "a")
 
 
 def test_a_holder_who_cuts_a_link_cuts_its_line(world: World) -> None:
@@ -176,3 +198,91 @@ def test_rotation_recertification_and_last_use_go_with_lines(world: World) -> No
     third = handed(world, root, "boss", "a", expires_at=NOW + 450)
     assert world.tracker.renewal(third.id).renews is None
     assert world.tracker.last_use("link", third.id).allowed
+
+
+def test_what_renews_a_suspended_link_waits_with_it(world: World) -> None:
+    """The delegator renews offline while the link is suspended: resumed with it, revoked with it."""
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 300)
+    newer, kept = (
+        root.delegate(
+            by=world.key("boss"), to=world.key("a").public, grant=Grant(expires_at=NOW + end)
+        )
+        for end in (400, 500)
+    )
+    world.tracker.suspend("link", old.id, by="op")
+    assert verdict(world.check(newer, "a")) == (10, "link_suspended")
+    world.tracker.resume("link", old.id, by="op")
+    assert world.check(newer, "a")
+    world.tracker.suspend("link", newer.id, by="op")
+    assert verdict(world.check(kept, "a")) == (10, "link_suspended")
+    world.tracker.revoke("link", old.id, by="op")
+    for link in (old, newer, kept):
+        assert verdict(world.check(link, "a")) == (10, "link_revoked")
+    again = handed(world, root, "boss", "a", expires_at=NOW + 600)
+    assert world.check(again, "a"), "a new link is what a revocation asks for"
+
+
+def test_a_suspension_that_is_over_a_window_is_not_renewed_away(world: World) -> None:
+    """An expired root hides its suspension, and an older root the revocation of its renewal."""
+    root = world.root(expires_at=NOW + 50)
+    world.tracker.suspend("link", root.id, by="op")
+    world.at = NOW + 60
+    with pytest.raises(ConflictError):
+        world.tracker.renew(root.id)
+    world.tracker.resume("link", root.id, by="op")
+    fresh = world.tracker.renew(root.id)
+    world.tracker.revoke("link", fresh.id, by="op")
+    with pytest.raises(ConflictError):
+        world.tracker.renew(root.id)
+
+
+def test_a_line_of_renewals_has_one_budget(world: World) -> None:
+    """Calls and money, of roots and of links below, whoever spends first; a new grant has its own."""
+    root = world.root(budget={"calls": 4, "usd_cents": 500})
+    second = world.tracker.renew(root.id)
+    third = world.tracker.renew(second.id)
+    assert third.grant.budget == root.grant.budget
+    for link in (root, second, third, second):
+        assert world.check(link, "boss")
+    for link in (root, second, third, world.tracker.renew(third.id)):
+        assert verdict(world.check(link, "boss")) == (12, "budget_spent")
+    other = world.root(budget={"calls": 4})
+    assert world.check(other, "boss")
+    old, new = (
+        other.delegate(
+            by=world.key("boss"), to=world.key("a").public,
+            grant=Grant(budget={"calls": 1}, expires_at=NOW + end),
+        )
+        for end in (300, 400)
+    )  # fmt: skip
+    assert world.check(old, "a")
+    assert verdict(world.check(new, "a")) == (12, "budget_spent")
+    found = world.tracker.findings()
+    assert found is not None
+
+
+def test_a_renewal_lasts_as_long_as_its_root_and_no_longer_than_agreed(world: World) -> None:
+    """Three renewals of sixty seconds last sixty seconds each; the last ends with the ceiling."""
+    link = world.root(expires_at=NOW + 60)
+    ends = []
+    for _ in range(3):
+        world.at += 50
+        link = world.tracker.renew(link.id)
+        ends.append(link.grant.expires_at)
+    assert ends == [NOW + 110, NOW + 160, NOW + 210]
+    world.at = world.task.ceiling.expires_at - 10
+    late = world.tracker.renew(link.id)
+    assert late.grant.expires_at == world.task.ceiling.expires_at
+    later = world.root(not_before=world.at + 5, expires_at=world.at + 9)
+    fresh = world.tracker.renew(later.id)
+    assert (fresh.grant.not_before, fresh.grant.expires_at) == (world.at + 5, world.at + 9)
+
+
+def test_a_renewal_speaks_of_the_same_catalogue(world: World) -> None:
+    """Redefined since, a tool is refused under the root, and so it is under its renewal."""
+    root = world.root()
+    world.tracker.add_tool(Tool("files.read", effect="read", arguments={"path": "text"}))
+    fresh = world.tracker.renew(root.id)
+    assert fresh.chain.origin.catalogue == root.chain.origin.catalogue
+    assert verdict(world.check(fresh, "boss")) == verdict(world.check(root, "boss"))
