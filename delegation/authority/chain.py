@@ -200,6 +200,16 @@ class Chain:
         return self.links[-1]
 
     @property
+    def depth(self) -> int:
+        """The leaf's place, 0 for a root."""
+        return len(self.links) - 1
+
+    @property
+    def ids(self) -> tuple[LinkId, ...]:
+        """Its links' ids, root first, as a record names them."""
+        return tuple(link.id for link in self.links)
+
+    @property
     def origin(self) -> Origin:
         """The root's own fields: issuer, task, opener's link, catalogue revision."""
         origin = self.root.origin

@@ -29,6 +29,7 @@ from delegation.integrations.following import Follower
 from delegation.integrations.spool import Entry, Spool, SpoolError, SpoolFullError
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
+from delegation.judge.line import Line
 from delegation.judge.outside import LocalDecision, why_not_outside
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
 from delegation.tokens.verifier import VerifiedToken
@@ -138,7 +139,7 @@ class LocalDesk:
         denial = deny_behind(at_least_epoch, facts)
         if denial is not None:
             return Elsewhere("behind")
-        denial = deny_without_standing(chain, called, facts, at)
+        denial = deny_without_standing(Line(chain), called, facts, at)
         if denial is not None:
             return denial
         remaining = lease.fresh_until - self._boot_clock()

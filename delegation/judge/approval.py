@@ -25,12 +25,15 @@ from delegation.judge.approval_request import Act, Needed, NewRequest, RequestFa
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts
+from delegation.judge.line import Line
 
 STEP = 13
 REQUEST_SECONDS: Final = 3600  # how long people are asked; what nobody answers is not granted
 APPROVAL_SECONDS: Final = 600  # how long consent lasts: people consent to a call now, not some day
 MAX_OPEN_PER_LINK: Final = 16  # a hijacked agent must not bury the one request that matters
-MAX_OPEN_PER_TASK: Final = 64  # a holder makes itself new links as it likes, so the task is bounded
+MAX_OPEN_PER_TASK: Final = (
+    64  # a holder makes itself links and tasks as it likes: the root is bound
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def needed_consent(
 
 def judge_approval(
     needed: Needed | None,
-    chain: Chain,
+    line: Line,
     access: Access,
     clearance: Clearance,
     facts: Facts,
@@ -97,7 +100,7 @@ def judge_approval(
 
     Args:
         needed: The consent that it needs, None for none.
-        chain: The verified chain.
+        line: The verified chain, with those of the openers above its task.
         access: The call.
         clearance: The call in canonical form.
         facts: What the store knows, read in the deciding transaction.
@@ -106,16 +109,18 @@ def judge_approval(
     """
     if needed is None:
         return NOT_NEEDED
-    known = facts.approval.request
+    known, refused = facts.approval.request, facts.approval.refused
     if known is not None and known.state == "refused":
-        refused = Refusal(
+        refused = known.id
+    if refused is not None:
+        refusal = Refusal(
             "approval_refused",
-            "Somebody who was asked refused this call.",
+            "Somebody who was asked refused this call, to this link or to one above it.",
             remedy="Do not ask again; do something else, or ask for another link.",
         )
-        return _denied(needed, chain, known.id, refused)
+        return _denied(needed, line, refused, refusal)
     if known is not None and known.state == "granted":
-        holders = holders_of(chain, facts)
+        holders = holders_of(line, facts)
         if _counts(known, needed, holders, at):
             return Ruling(None, known.id, uses=True)
     if not signs(needed.keys):
@@ -124,28 +129,29 @@ def judge_approval(
             "The call needs approval, and this service has no key to sign one.",
             remedy="Add a key with `delegation keys rotate approval`, and start the service again.",
         )
-        return _denied(needed, chain, None, off)
+        return _denied(needed, line, None, off)
     wanted = Refusal(
         "approval_needed",
         "The call needs the consent of people, who were asked.",
         remedy="Wait until the request that `approval` names is granted, then prove the call anew.",
     )
     if known is not None and known.state == "pending" and at < known.expires_at:
-        return _denied(needed, chain, known.id, wanted)
+        return _denied(needed, line, known.id, wanted)
     if facts.approval.open_of_link >= MAX_OPEN_PER_LINK or (
         facts.approval.open_of_task >= MAX_OPEN_PER_TASK
     ):
         full = Refusal(
             "approval_requests_full",
-            "Too many requests of this link or task wait for people.",
+            "Too many requests of this link, or under this root task, wait for people.",
             remedy="Wait until some are answered, and ask for less.",
         )
-        return _denied(needed, chain, None, full)
+        return _denied(needed, line, None, full)
+    ends = (task.deadline for task in facts.tasks)
     request = NewRequest(
         id="apr_" + decision.removeprefix("dec_"),
         binding=needed.binding,
         rules=needed.rules,
-        task=chain.origin.task,
+        task=line.task,
         arguments=clearance.arguments,
         purpose=access.purpose,
         cause=access.cause,
@@ -153,9 +159,9 @@ def judge_approval(
         resources=clearance.resources,
         opened_by=decision,
         at=at,
-        expires_at=min(at + REQUEST_SECONDS, chain.leaf.grant.expires_at, facts.tasks[0].deadline),
+        expires_at=min(at + REQUEST_SECONDS, line.chain.leaf.grant.expires_at, *ends),
     )
-    return replace(_denied(needed, chain, request.id, wanted), opens=request)
+    return replace(_denied(needed, line, request.id, wanted), opens=request)
 
 
 def signs(keys: PublicRing) -> bool:
@@ -181,15 +187,15 @@ def is_reached(
     )
 
 
-def holders_of(chain: Chain, facts: Facts) -> frozenset[str]:
-    """Return the lower-case names of all who own or operate something on the chain.
+def holders_of(line: Line, facts: Facts) -> frozenset[str]:
+    """Return the lower-case names of all who own or operate something on the line.
 
-    Owners of its tasks, and of its registered agents; those agents themselves. Of a child task the
-    chain of whoever opened it counts too. Unregistered keys stand under their delegator's owner,
-    who is one of these. A name that a delegator merely claims does not count, else an agent would
-    call a helper by an approver's name to keep that one out.
+    Owners of its tasks, and of its registered agents; those agents themselves. Unregistered
+    keys stand under their delegator's owner, who is one of these. A name that a delegator merely
+    claims does not count, else an agent would call a helper by an approver's name to keep that one
+    out.
     """
-    keys = {link.holder_key for held in (chain, *facts.above) for link in held.links}
+    keys = {link.holder_key for link in line.links}
     agents = [agent for key, agent in facts.agents_by_key.items() if key in keys]
     names: Iterable[str] = (
         *(task.owner for task in facts.tasks),
@@ -215,11 +221,11 @@ def _counts(request: RequestFact, needed: Needed, holders: AbstractSet[str], at:
     return is_reached(needed.rules, acts, holders)
 
 
-def _denied(needed: Needed, chain: Chain, request: str | None, refusal: Refusal) -> Ruling:
-    """Return a denial that names the first link, root first, whose rule asks for consent."""
+def _denied(needed: Needed, line: Line, request: str | None, refusal: Refusal) -> Ruling:
+    """Return a denial that names the first link, top first, whose rule asks for consent."""
     rules: list[Json] = [rule.to_json() for rule in needed.rules[:8]]
-    for depth, link in enumerate(chain.links):
-        for index, rule in enumerate(link.grant.needs_approval):
+    for place in line.places:
+        for index, rule in enumerate(place.link.grant.needs_approval):
             if rule.asks_about(needed.binding.tool):
                 placed = replace(
                     refusal,
@@ -227,5 +233,5 @@ def _denied(needed: Needed, chain: Chain, request: str | None, refusal: Refusal)
                     offered=needed.binding.tool,
                     allowed=rules,
                 )
-                return Ruling(Denial.at(STEP, placed, link=link.id, depth=depth), request)
+                return Ruling(line.denied(STEP, placed, place), request)
     raise AssertionError  # the leaf has such a rule, else nothing would be needed

@@ -71,11 +71,13 @@ class ApprovalFacts:
 
     Args:
         request: The newest request about exactly this call, None if nobody was ever asked.
+        refused: The request about this call that was refused to a link above, None for none.
         open_of_link: Requests of the leaf that wait for people.
-        open_of_task: Requests of the task that wait for people.
+        open_of_task: Requests of the root task and its child tasks that wait for people.
     """
 
     request: RequestFact | None = None
+    refused: str | None = None
     open_of_link: int = 0
     open_of_task: int = 0
 

@@ -1,14 +1,14 @@
-"""Step 12, budget: every link of the chain and the task's ledger must afford the call."""
+"""Step 12, budget: every link of the line and each task's ledger must afford the call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from delegation.authority.chain import Chain
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
 from delegation.judge.facts import CounterKey, Facts
+from delegation.judge.line import Line
 
 STEP = 12
 CALLS = "calls"
@@ -29,78 +29,63 @@ class Charge:
     limit: int
 
 
-def charge(chain: Chain, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, ...] | Denial:
-    """Return what the call charges, on the ledger and on every link that bounds a unit.
+def charge(line: Line, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, ...] | Denial:
+    """Return what the call charges: on each ledger and on every link of its line that bounds a unit.
 
     A parent's counter is charged for its children's calls too, so it bounds their sum although
-    each child's own limit may be as high. A link and what renews it have one counter: a renewal is
-    more time, not more to spend. A cost in a unit that the task's ledger does not name is
-    denied: money without a ceiling was granted by nobody. A link's budget only bounds and never
-    stands in for the ledger, else a holder would delegate to itself with a budget of its own making.
+    each child's own limit may be as high; a child task spends what its opener has. A link and what
+    renews it have one counter: a renewal is more time, not more to spend. A cost in a unit that one
+    of the ledgers does not name is denied: money without a ceiling was granted by nobody. A link's
+    budget only bounds and never stands in for the ledger, else a holder would delegate to itself
+    with a budget of its own making.
 
     Args:
-        chain: The verified chain.
+        line: The verified chain, with those of the openers above its task.
         cost: Units by name, `calls` included.
         facts: What the store knows, read in the deciding transaction.
     """
     charges: list[Charge] = []
-    task = chain.origin.task
+    tasks = [task.id for task in reversed(facts.tasks)]  # top first, as the line is walked
     for unit, amount in cost.items():
-        # A child task spends what its opener has: each link of the opener's chain and each ledger
-        # above is charged too.
-        above = [CounterKey("task", one.id, unit) for one in facts.tasks[1:]]
-        named = unit in facts.ledger and all(key in facts.ledgers for key in above)
-        if unit != CALLS and amount > 0 and not named:
-            return Denial.at(
-                STEP,
-                Refusal(
-                    "budget_not_named",
-                    f"The call costs {unit}, and the task's ceiling budgets none.",
-                    f"budget.{unit}",
-                    amount,
-                    None,
-                    f"Open the task with a ceiling that budgets {unit}.",
-                ),
-            )
-        limit = facts.ledger.get(unit)
-        if limit is not None:
-            used = facts.used.get(key := CounterKey("task", task, unit), 0)
-            if used + amount > limit:
-                return _denial(chain, None, unit, amount, limit - used)
-            charges.append(Charge(key, amount, limit))
-        for depth, link in enumerate(chain.links):
-            limit = link.grant.budget.get(unit)
-            if limit is None:
+        ledgers = [(task, CounterKey("task", task, unit)) for task in tasks]
+        unnamed = [task for task, key in ledgers if key not in facts.limits]
+        if unit != CALLS and amount > 0 and unnamed:
+            return Denial.at(STEP, line.limited(_unnamed(unit, amount), unnamed[0]))
+        for task, key in ledgers:
+            most = facts.limits.get(key)
+            if most is None:
                 continue
-            used = facts.used.get(key := CounterKey("link", facts.line(link.id), unit), 0)
-            if used + amount > limit:
-                return _denial(chain, depth, unit, amount, limit - used)
-            charges.append(Charge(key, amount, limit))
-        for key, most in _above(above, facts, unit):
-            used = facts.used.get(key, 0)
-            if used + amount > most:
-                return _denial(chain, None, unit, amount, most - used)
+            left = most - facts.used.get(key, 0)
+            if amount > left:
+                return Denial.at(
+                    STEP, line.limited(_spent("task's ledger", unit, amount, left), task)
+                )
+            charges.append(Charge(key, amount, most))
+        for place in line.places:
+            most = place.link.grant.budget.get(unit)
+            if most is None:
+                continue
+            key = CounterKey("link", facts.line(place.link.id), unit)
+            left = most - facts.used.get(key, 0)
+            if amount > left:
+                return line.denied(STEP, _spent("link's budget", unit, amount, left), place)
             charges.append(Charge(key, amount, most))
     return tuple(charges)
 
 
-def _above(
-    ledgers: Sequence[CounterKey], facts: Facts, unit: str
-) -> Iterator[tuple[CounterKey, int]]:
-    """Yield the counters above a child task that bound a unit, with their limits."""
-    for key in ledgers:
-        if key in facts.ledgers:
-            yield key, facts.ledgers[key]
-    for opener in facts.above:
-        for link in opener.links:
-            limit = link.grant.budget.get(unit)
-            if limit is not None:
-                yield CounterKey("link", facts.line(link.id), unit), limit
+def _unnamed(unit: str, amount: int) -> Refusal:
+    return Refusal(
+        "budget_not_named",
+        f"The call costs {unit}, and the task's ceiling budgets none.",
+        f"budget.{unit}",
+        amount,
+        None,
+        f"Open the task with a ceiling that budgets {unit}.",
+    )
 
 
-def _denial(chain: Chain, depth: int | None, unit: str, amount: int, left: int) -> Denial:
-    whose = "ledger of the task, or what its opener holds," if depth is None else "link's budget"
-    refusal = Refusal(
+def _spent(whose: str, unit: str, amount: int, left: int) -> Refusal:
+    return Refusal(
         "budget_spent",
         f"The {whose} has too few {unit} left.",
         f"budget.{unit}",
@@ -108,6 +93,3 @@ def _denial(chain: Chain, depth: int | None, unit: str, amount: int, left: int) 
         max(left, 0),
         f"Ask for a task or link with more {unit}.",
     )
-    if depth is None:
-        return Denial.at(STEP, refusal)
-    return Denial.at(STEP, refusal, link=chain.links[depth].id, depth=depth)

@@ -14,7 +14,8 @@ from delegation.authority.narrowing import purpose_is_within
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
-from delegation.judge.flow import is_ruled, unknown_terms
+from delegation.judge.flow import unknown_terms
+from delegation.judge.line import Line
 
 STEP = 8
 
@@ -103,7 +104,7 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
     labels = catalogue.labels_of(called.resources, pinned)
     if not labels <= set(marks):
         marks = tuple(sorted(labels.union(marks)))
-    unknown = unknown_terms(chain, catalogue) if is_ruled(chain) else frozenset()
+    unknown = unknown_terms(Line(chain), catalogue)
     systems = catalogue.systems_of(access.tool, pinned)
     return replace(called, marks=marks, unknown=unknown, systems=systems)
 

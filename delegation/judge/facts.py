@@ -118,18 +118,17 @@ class Facts:
         revoked: What is revoked; at least those subjects that the call touches.
         suspended: What is suspended, likewise.
         ends: What is revoked from an instant on, Unix seconds, likewise.
-        agents_by_key: The registered agent of each holder key on the chain that has one.
-        agents_by_name: The registered agent of each claimed name on the chain that has one.
+        agents_by_key: The registered agent of each holder key on the line that has one.
+        agents_by_name: The registered agent of each claimed name on the line that has one.
         used: Units used so far, by counter; a counter without a row has used nothing.
-        ledger: The task's own limits, by unit.
+        limits: Limits of the ledgers and budgets on the line, by counter.
         is_nonce_used: Whether (leaf holder, jti) was consumed before.
         epoch: Number of the newest change of what stands.
         approval: What is known about consent to this very call.
         history: What the root task's calls were; None where it is not known, or not asked for
-            because no link of the chain carries a flow rule.
+            because no link of the line carries a flow rule.
         above: For a child task the opener's chain, then the one under which that task was opened,
             nearest first.
-        ledgers: Limits of the ledgers of the tasks above.
         refused: Links of the chain that may not be recorded, because a limit of growth is reached.
         turns: Next turns by pace, see `judge.pace`.
         lines: For a link that renews another, the first link of that line; it names their counters.
@@ -145,11 +144,10 @@ class Facts:
     agents_by_key: Mapping[bytes, AgentFact] = field(default_factory=dict)
     agents_by_name: Mapping[str, AgentFact] = field(default_factory=dict)
     used: Mapping[CounterKey, int] = field(default_factory=dict)
-    ledger: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[CounterKey, int] = field(default_factory=dict)
     approval: ApprovalFacts = NO_APPROVALS
     history: History | None = None
     above: tuple[Chain, ...] = ()
-    ledgers: Mapping[CounterKey, int] = field(default_factory=dict)
     refused: Mapping[LinkId, Refusal] = field(default_factory=dict)
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
     lines: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.chain import Chain
 from delegation.authority.flow import AfterNever, Apart, AtMost, FlowRule
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
@@ -15,6 +14,7 @@ from delegation.canonical import Json
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts
 from delegation.judge.history import Actor, History, Trace
+from delegation.judge.line import Line
 
 STEP = 11
 _EFFECTS: Final = {
@@ -27,29 +27,29 @@ _EFFECTS: Final = {
 _DIFFERENT: Final = {"systems": "system:", "domains": "domain:", "tools": "tool:"}
 
 
-def is_ruled(chain: Chain) -> bool:
+def is_ruled(line: Line) -> bool:
     """Return whether any link carries a flow rule, so that the task's history must be known."""
-    return any(link.grant.flow for link in chain.links)
+    return any(link.grant.flow for link in line.links)
 
 
-def unknown_terms(chain: Chain, catalogue: Catalogue) -> frozenset[str]:
-    """Return the terms of the chain's flow rules that no definition of the catalogue ever was."""
+def unknown_terms(line: Line, catalogue: Catalogue) -> frozenset[str]:
+    """Return the terms of the line's flow rules that no definition of the catalogue ever was."""
     return frozenset(
         term
-        for link in chain.links
+        for link in line.links
         for rule in link.grant.flow
         for term in rule.terms()
         if not catalogue.knows(term)
     )
 
 
-def trace_of(chain: Chain, marks: tuple[str, ...], facts: Facts) -> Trace:
+def trace_of(line: Line, marks: tuple[str, ...], facts: Facts) -> Trace:
     """Return what a call leaves in its task's history if it is allowed.
 
     An unregistered key counts as the nearest registered agent above it: else a holder would hand
-    half of its authority to a second key of its own and count as two.
+    half of its authority to a second key of its own, or open a child task to it, and count as two.
     """
-    for link in reversed(chain.links):
+    for link in reversed(tuple(line.links)):
         agent = facts.agents_by_key.get(link.holder_key)
         if agent is not None:
             return Trace(marks, Actor(agent.name, agent.owner))
@@ -57,23 +57,23 @@ def trace_of(chain: Chain, marks: tuple[str, ...], facts: Facts) -> Trace:
 
 
 def deny_against_flow(
-    chain: Chain, trace: Trace, facts: Facts, unknown: frozenset[str]
+    line: Line, trace: Trace, facts: Facts, unknown: frozenset[str]
 ) -> Denial | None:
-    """Return the denial of a call that a flow rule of its chain refuses, root first, or None.
+    """Return the denial of a call that a flow rule of its line refuses, top first, or None.
 
     Not checked here: that a child kept its parent's rules (step 5).
 
     Args:
-        chain: The verified chain.
+        line: The verified chain, with those of the openers above its task.
         trace: What the call is, and who makes it.
         facts: What the store knows, the root task's history among it.
-        unknown: Terms of the chain's rules that the catalogue does not know.
+        unknown: Terms of the line's rules that the catalogue does not know.
     """
-    for depth, link in enumerate(chain.links):
-        for index, rule in enumerate(link.grant.flow):
+    for place in line.places:
+        for index, rule in enumerate(place.link.grant.flow):
             refusal = _refusal(rule, f"flow[{index}]", trace, facts.history, unknown)
             if refusal is not None:
-                return Denial.at(STEP, refusal, link=link.id, depth=depth)
+                return line.denied(STEP, refusal, place)
     return None
 
 

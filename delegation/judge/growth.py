@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from delegation.authority.chain import Chain
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.limits import Limits
+from delegation.judge.line import MAX_LINE, Line
 
 STEP = 10
 WINDOW: Final = 60  # seconds; minutes of the clock, so at most twice a limit within any minute
@@ -26,14 +26,15 @@ def refuse_link(
     """Return why a link that was never seen before may not be recorded, or None.
 
     Args:
-        limits: Those of its task.
-        depth: Its place in its chain, 0 for a root.
-        siblings: Links that its parent has already.
-        in_task: Links that its task has already.
+        limits: Those of its task, or of a task above.
+        depth: Links from that task's root down to it, child tasks' included; 0 for that root.
+        siblings: Links that its parent has already, and tasks opened under that.
+        in_task: Links that the task and its child tasks have already.
         in_minute: Those of them that were first seen in this minute.
     """
-    if limits.depth is not None and depth >= limits.depth:
-        return _refusal("growth_depth", "links in one chain", depth, limits.depth)
+    deepest = MAX_LINE if limits.depth is None else min(limits.depth, MAX_LINE)
+    if depth >= deepest:
+        return _refusal("growth_depth", "links in one chain", depth, deepest)
     if depth and limits.links_per_parent is not None and siblings >= limits.links_per_parent:
         return _refusal("growth_parent", "links of one parent", siblings, limits.links_per_parent)
     if limits.links_per_task is not None and in_task >= limits.links_per_task:
@@ -54,15 +55,16 @@ def _refusal(code: str, what: str, present: int, most: int) -> Refusal:
     )
 
 
-def deny_growth(chain: Chain, facts: Facts, at: int) -> Denial | None:
+def deny_growth(line: Line, facts: Facts, at: int) -> Denial | None:
     """Return the denial of a call whose links may not be recorded, or whose task is stopped."""
-    for depth, link in enumerate(chain.links if facts.refused else ()):
-        refusal = facts.refused.get(link.id)
+    for place in line.places if facts.refused else ():
+        refusal = facts.refused.get(place.link.id)
         if refusal is not None:
-            return Denial.at(STEP, refusal, link=link.id, depth=depth)
+            return Denial.at(STEP, refusal, link=place.link.id, depth=place.depth)
     for task in facts.tasks:
         if at < task.broken_until:
-            return Denial.at(STEP, _broken(task), link=chain.root.id, depth=0)
+            refusal = line.limited(_broken(task), task.id)
+            return Denial.at(STEP, refusal, link=line.chain.root.id, depth=0)
     return None
 
 

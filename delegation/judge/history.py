@@ -13,7 +13,7 @@ class Actor(NamedTuple):
     """Who made a call, as far as anybody answers for it.
 
     Args:
-        agent: The registered agent that is nearest on the chain, the holder itself first; empty
+        agent: The registered agent that is nearest on the line of authority, the holder itself first; empty
             where none is registered.
         owner: That agent's owner, else the task's.
     """

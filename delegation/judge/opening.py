@@ -6,6 +6,7 @@ where announcing only shows it, so the opener's time and standing are looked at 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from delegation.authority.access import Access
@@ -17,8 +18,9 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.errors import WiderThanParentError
 from delegation.judge.decision import Decision, Denial, Step, trail
-from delegation.judge.facts import Facts
+from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.growth import deny_growth
+from delegation.judge.line import Line, limit_above
 from delegation.judge.settle import RECORD_STEP, Settlement
 from delegation.judge.standing import Called, deny_without_standing
 from delegation.judge.window import refuse_outside_time
@@ -61,6 +63,7 @@ def settle_opening(
     *,
     ceiling: Grant | Refusal,
     opened: int,
+    crowded: Refusal | None,
     decision: DecisionId,
     at: int,
 ) -> Settlement:
@@ -72,10 +75,12 @@ def settle_opening(
         facts: What the store knows, read in the transaction that will open it.
         ceiling: The child task's, complete, or why it is refused.
         opened: Tasks under the same root so far.
+        crowded: Why no further root may hang on the opener's link, or None.
         decision: Id for the record.
         at: Unix seconds.
     """
-    denial = _denial(chain, access, facts, ceiling, opened, at)
+    denial = _denial(Line(chain, facts.above), access, facts, ceiling, at)
+    denial = denial or _deny_one_more(chain, facts.tasks, opened, crowded)
     steps = [s if s.number <= 6 else Step(s.number, "not_reached") for s in trail(None)]  # noqa: PLR2004
     failed = RECORD_STEP if denial is None else denial.step
     steps[failed - 1] = Step(failed, "passed" if denial is None else "failed")
@@ -85,7 +90,7 @@ def settle_opening(
         denial=denial,
         tool=access.tool,
         task=chain.origin.task,
-        links=tuple(link.id for link in chain.links),
+        links=chain.ids,
         holder=b64u(chain.leaf.holder_key),
         arguments=access.arguments if denial is None else {},
         valid_until=at if denial is None else 0,
@@ -96,9 +101,9 @@ def settle_opening(
 
 
 def _denial(  # what a request stands on
-    chain: Chain, access: Access, facts: Facts, ceiling: Grant | Refusal, opened: int, at: int
+    line: Line, access: Access, facts: Facts, ceiling: Grant | Refusal, at: int
 ) -> Denial | None:
-    place = {"link": chain.leaf.id, "depth": len(chain.links) - 1}
+    leaf, depth = line.chain.leaf, line.chain.depth
     if facts.is_nonce_used:
         replayed = Refusal(
             "replayed",
@@ -107,34 +112,46 @@ def _denial(  # what a request stands on
             remedy="Sign a new proof for each request.",
         )
         return Denial.at(RECORD_STEP, replayed)
-    late = refuse_outside_time(chain.leaf.grant, at)
+    late = refuse_outside_time(leaf.grant, at)
     if late is not None:
-        return Denial.at(7, late, **place)  # type: ignore[arg-type]  # by name
-    denial = deny_without_standing(chain, Called(access.tool), facts, at)
-    denial = denial or deny_growth(chain, facts, at)
+        return Denial.at(7, late, link=leaf.id, depth=depth)
+    denial = deny_without_standing(line, Called(access.tool), facts, at)
+    denial = denial or deny_growth(line, facts, at)
     if denial is not None:
         return denial
     if isinstance(ceiling, Refusal):
-        return Denial.at(5, ceiling, **place)  # type: ignore[arg-type]
-    most = facts.tasks[0].limits.tasks
-    if len(facts.tasks) > MAX_NESTING:
+        return Denial.at(5, ceiling, link=leaf.id, depth=depth)
+    return None
+
+
+def _deny_one_more(
+    chain: Chain, tasks: Sequence[TaskFact], opened: int, crowded: Refusal | None
+) -> Denial | None:
+    """Return the denial of one task more: how deep, how many, how many links."""
+    if len(tasks) > MAX_NESTING:
         refusal = Refusal(
             "tasks_too_deep",
             "Child tasks nest no deeper.",
             "task",
-            len(facts.tasks),
+            len(tasks),
             MAX_NESTING,
             "Delegate a link instead of opening a task.",
         )
         return Denial.at(10, refusal)
-    if most is not None and opened > most:
-        refusal = Refusal(
-            "growth_tasks",
-            "The root task may have no more child tasks.",
-            "limits",
-            opened,
-            most,
-            "Find out why it grows; an operator opens another task with higher limits.",
-        )
-        return Denial.at(10, refusal)
+    # Each task's own limit counts all tasks under the root, those of its parents too.
+    for task in tasks:
+        most = task.limits.tasks
+        if most is not None and opened > most:
+            refusal = Refusal(
+                "growth_tasks",
+                "The root task may have no more child tasks.",
+                "limits",
+                opened,
+                most,
+                "Find out why it grows; an operator opens another task with higher limits.",
+            )
+            is_own = task.id == chain.origin.task
+            return Denial.at(10, refusal if is_own else limit_above(refusal, task.id))
+    if crowded is not None:
+        return Denial.at(10, crowded, link=chain.leaf.id, depth=chain.depth)
     return None

@@ -12,6 +12,7 @@ from delegation.authority.term import is_label
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision
 from delegation.judge.facts import AgentFact, Facts, Subject, TaskFact
+from delegation.judge.line import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def why_not_outside(
         return "format"
     if needs_service:
         return needs_service[0]
-    for link in chain.links:
+    if chain.origin.under is not None:
+        return "child_task"  # it stands on its opener's chain and spends from it; neither is here
+    for link in Line(chain).links:
         if link.grant.budget:
             return "budget"
         if link.grant.flow:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from delegation.authority.chain import Chain
+from delegation.authority.ids import TaskId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.facts import TaskFact
+from delegation.judge.line import Line
 
 STEP = 12
 MICRO: Final = 1_000_000
@@ -23,10 +24,18 @@ Scope: TypeAlias = Literal["task", "holder", "branch"]
 
 
 class PaceKey(NamedTuple):
-    """Names what keeps a pace: a task, a holder in a task, or a link with all below it."""
+    """Names what keeps a pace: a task, a holder in a task, or a link with all below it.
+
+    Its id begins with the task that sets the limit: a link below keeps those of each task above it.
+    """
 
     scope: Scope
     id: str
+
+    @property
+    def task(self) -> TaskId:
+        """The task that sets the limit."""
+        return TaskId(self.id.partition("/")[0])
 
 
 class Pace(NamedTuple):
@@ -44,44 +53,48 @@ class Pace(NamedTuple):
 
 
 def paces_of(
-    chain: Chain, tasks: tuple[TaskFact, ...], lines: Mapping[str, str] = NO_LINES
+    line: Line, tasks: tuple[TaskFact, ...], lines: Mapping[str, str] = NO_LINES
 ) -> tuple[Pace, ...]:
-    """Return every pace that a call under this chain must keep; none where no limit is set.
+    """Return every pace that a call on this line must keep; none where no limit is set.
 
     Args:
-        chain: The verified chain.
-        tasks: Its task and those above.
+        line: The verified chain, with those of the openers above its task.
+        tasks: Its task and those above it, nearest first.
         lines: For a link that renews another, the first of that line: they keep one pace.
     """
     found: list[Pace] = []
     for task in tasks:
-        rate = task.limits.calls_per_minute
+        limits = task.limits
+        if not limits.is_paced:
+            continue
+        rate = limits.calls_per_minute
         if rate is not None:
-            found.append(Pace(PaceKey("task", task.id), rate, task.limits.burst or rate))
-    limits = tasks[0].limits if tasks else None
-    if limits is None:
-        return ()
-    rate = limits.holder_calls_per_minute
-    if rate is not None:
-        key = PaceKey("holder", f"{tasks[0].id}/{b64u(chain.leaf.holder_key)}")
-        found.append(Pace(key, rate, limits.burst or rate))
-    rate = limits.branch_calls_per_minute
-    if rate is not None:
-        burst = limits.burst or rate
-        found += [
-            Pace(PaceKey("branch", lines.get(link.id, link.id)), rate, burst)
-            for link in chain.links[1:]
-        ]
+            found.append(Pace(PaceKey("task", task.id), rate, limits.burst or rate))
+        rate = limits.holder_calls_per_minute
+        if rate is not None:
+            key = PaceKey("holder", f"{task.id}/{b64u(line.chain.leaf.holder_key)}")
+            found.append(Pace(key, rate, limits.burst or rate))
+        rate = limits.branch_calls_per_minute
+        if rate is not None:
+            found += [
+                Pace(
+                    PaceKey("branch", f"{task.id}/{lines.get(link.id, link.id)}"),
+                    rate,
+                    limits.burst or rate,
+                )
+                for link in line.below(task.id)[1:]
+            ]
     return tuple(found)
 
 
 def take_turns(
-    paces: tuple[Pace, ...], turns: Mapping[tuple[str, str], int], at: int
+    line: Line, paces: tuple[Pace, ...], turns: Mapping[tuple[str, str], int], at: int
 ) -> dict[tuple[str, str], int] | Denial:
     """Return the next turn of each pace once this call was made, or why it comes too early.
 
     Args:
-        paces: Those that the call must keep.
+        line: The line of the call.
+        paces: Those that it must keep.
         turns: Their next turns so far, in microseconds of Unix time; one without a row has none.
         at: The service's clock, Unix seconds.
     """
@@ -91,7 +104,7 @@ def take_turns(
         interval = 60 * MICRO // rate
         turn = max(turns.get(key, 0), now)
         if turn - now > (burst - 1) * interval:
-            return Denial.at(STEP, _early(key.scope, rate))
+            return Denial.at(STEP, line.limited(_early(key.scope, rate), key.task))
         taken[key] = turn + interval
     return taken
 

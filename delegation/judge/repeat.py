@@ -6,6 +6,7 @@ from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Decision, Denial
 from delegation.judge.facts import Facts
+from delegation.judge.line import Line
 from delegation.judge.settle import RECORD_STEP, Judged, Settlement, deny
 from delegation.judge.standing import Called, deny_without_standing
 
@@ -29,7 +30,8 @@ def settle_repeat(
         return None
     cleared = judged.outcome
     systems = () if isinstance(cleared, Denial) else cleared.systems
-    denial = deny_without_standing(judged.chain, Called(judged.access.tool, systems), facts, at)
+    line = Line(judged.chain, facts.above)
+    denial = deny_without_standing(line, Called(judged.access.tool, systems), facts, at)
     if denial is None and at >= first.valid_until:
         refusal = Refusal(
             "answer_expired",

@@ -16,6 +16,7 @@ from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import trace_of
 from delegation.judge.growth import deny_growth
+from delegation.judge.line import Line
 from delegation.judge.outside import why_not_outside
 from delegation.judge.settle import RECORD_STEP, Judged, Settlement
 from delegation.judge.standing import STEP, Called, deny_without_standing
@@ -69,7 +70,7 @@ def settle_reported(
         denial=_denial(reported.denied),
         tool=judged.access.tool,
         task=chain.origin.task,
-        links=tuple(link.id for link in chain.links),
+        links=chain.ids,
         holder=b64u(chain.leaf.holder_key),
         claimed_cause=judged.access.cause,
         steps=trail(None if reported.denied is None else STEP),
@@ -95,7 +96,7 @@ def settle_reported(
     if isinstance(cleared, Denial) or not now.tasks:
         # What it was is not known, so that no flow rule of its task can be judged any more.
         return Settlement(made, (), (), now.epoch), _conflict(reported, now, then)
-    trace = trace_of(chain, cleared.marks, now)
+    trace = trace_of(Line(chain, now.above), cleared.marks, now)
     settlement = Settlement(made, (), cleared.resources, now.epoch, trace=trace)
     return settlement, _conflict(reported, now, then)
 
@@ -123,7 +124,10 @@ def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Deni
         )
         return Denial.at(STEP, alone)
     called = Called(judged.access.tool, judged.outcome.systems)
-    denials = [deny_without_standing(judged.chain, called, known, reported.at) for known in then]
+    denials = [
+        deny_without_standing(Line(judged.chain, known.above), called, known, reported.at)
+        for known in then
+    ]
     denial = denials[0] if all(denials) else None
     # Of growth only what refuses its links: whether a breaker was open then is not known.
-    return denial or deny_growth(judged.chain, replace(now, tasks=()), reported.at)
+    return denial or deny_growth(Line(judged.chain, now.above), replace(now, tasks=()), reported.at)

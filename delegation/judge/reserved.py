@@ -50,7 +50,7 @@ def settle_reserved(  # what a record needs
         denial=denial,
         tool=access.tool,
         task=chain.origin.task,
-        links=tuple(link.id for link in chain.links),
+        links=chain.ids,
         holder=b64u(chain.leaf.holder_key),
         arguments=access.arguments if denial is None else {},
         valid_until=at if denial is None else 0,
@@ -77,8 +77,8 @@ def _refusal(
             "task",
             remedy="Ask the issuer for a root from an open task.",
         )
-    for link in chain.links:
-        too_many = facts.refused.get(link.id)
+    for name in chain.ids if facts.refused else ():
+        too_many = facts.refused.get(name)
         if too_many is not None:
             return too_many
     if "link" in access.arguments and chain.leaf.id not in ancestors:

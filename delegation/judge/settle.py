@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from delegation.authority.access import Access
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
+from delegation.judge.above import clear_above
 from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
 from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
@@ -19,6 +21,7 @@ from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_against_flow, trace_of
 from delegation.judge.growth import deny_growth
 from delegation.judge.history import Trace
+from delegation.judge.line import Line
 from delegation.judge.pace import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
@@ -36,6 +39,7 @@ class Judged:
         access: The call, as the proof covers it.
         nonce: The proof's jti.
         outcome: Its clearance, or the denial that steps 7 to 9 gave.
+        catalogue: The definitions that it was judged by.
         needed: The consent of people that it needs, None for none.
     """
 
@@ -43,6 +47,7 @@ class Judged:
     access: Access
     nonce: bytes
     outcome: Clearance | Denial
+    catalogue: Catalogue
     needed: Needed | None = None
 
 
@@ -98,37 +103,42 @@ def settle(
             remedy="Sign a new proof for each call.",
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
+    line = Line(judged.chain, facts.above)
     called = Called(judged.access.tool, clearance.systems)
     denial = (
         deny_behind(at_least_epoch, facts)
-        or deny_without_standing(judged.chain, called, facts, at)
-        or deny_growth(judged.chain, facts, at)
+        or deny_without_standing(line, called, facts, at)
+        or deny_growth(line, facts, at)
     )
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
-    trace = trace_of(judged.chain, clearance.marks, facts)
-    denial = deny_against_flow(judged.chain, trace, facts, clearance.unknown)
+    unknown = clear_above(line, judged.access, judged.catalogue, at)
+    if isinstance(unknown, Denial):
+        return deny(judged, facts, unknown, decision, at)
+    trace = trace_of(line, clearance.marks, facts)
+    denial = deny_against_flow(line, trace, facts, clearance.unknown | unknown)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
-    charges = charge(judged.chain, cost, facts)
+    charges = charge(line, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
-    turns = take_turns(paces_of(judged.chain, facts.tasks, facts.lines), facts.turns, at)
+    turns = take_turns(line, paces_of(line, facts.tasks, facts.lines), facts.turns, at)
     if isinstance(turns, Denial):
         return deny(judged, facts, turns, decision, at)
     ruling = judge_approval(
-        judged.needed, judged.chain, judged.access, clearance, facts, decision=decision, at=at
+        judged.needed, line, judged.access, clearance, facts, decision=decision, at=at
     )
     if ruling.denial is not None:
         return deny(judged, facts, ruling.denial, decision, at, ruling=ruling)
-    until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, facts.tasks[0].deadline)
+    ends = (task.deadline for task in facts.tasks)
+    until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, *ends)
     allowed = Decision(
         id=decision,
         at=at,
         denial=None,
         tool=judged.access.tool,
         task=judged.chain.origin.task,
-        links=tuple(link.id for link in judged.chain.links),
+        links=judged.chain.ids,
         holder=b64u(judged.chain.leaf.holder_key),
         arguments=clearance.arguments,
         cost=cost,
@@ -168,7 +178,7 @@ def deny(  # what a record needs
         denial=denial,
         tool=judged.access.tool,
         task=judged.chain.origin.task,
-        links=tuple(link.id for link in judged.chain.links),
+        links=judged.chain.ids,
         holder=b64u(judged.chain.leaf.holder_key),
         steps=trail(denial.step, passed_to=passed_to),
         claimed_cause=judged.access.cause,

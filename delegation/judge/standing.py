@@ -9,12 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from delegation.authority.chain import Chain
+from delegation.authority.chain import Chain, Link
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
-from delegation.judge.facts import Facts, Subject
+from delegation.judge.facts import Facts, Subject, TaskFact
+from delegation.judge.line import Line
 
 STEP = 10
 _key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
@@ -33,17 +34,18 @@ class Called(NamedTuple):
     systems: tuple[str, ...] = ()
 
 
-def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -> Denial | None:
+def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> Denial | None:
     """Return the denial of a call of which something no longer stands, root first, or None.
 
     Not checked here: expiry of grants (step 7).
 
     Args:
-        chain: The verified chain.
+        line: The verified chain, with those of the openers above its task.
         called: Tool and systems.
         facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
+    chain = line.chain
     frozen = refuse_frozen(facts)
     if frozen is not None:
         return Denial.at(STEP, frozen)
@@ -54,7 +56,8 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
             "This root was not recorded when it was issued: it may be forged with a stolen key.",
             "Ask the issuer for a root from an open task.",
         )
-    if not facts.tasks or facts.tasks[0].id != chain.origin.task:
+    # A child task stands on its opener's chain: without it as little is known as without the task.
+    if not line.is_whole or not facts.tasks or facts.tasks[0].id != line.task:
         return _root_denial(
             chain, "task_unknown", "The task is not known here.", "Open a task, then issue a root."
         )
@@ -63,26 +66,14 @@ def deny_without_standing(chain: Chain, called: Called, facts: Facts, at: int) -
         refusal = refusal or refuse_ended("owner", task.owner, facts, at)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
-        if not task.is_open:
-            return _root_denial(chain, "task_closed", "The task is closed.", "Open a new task.")
-        if at >= task.deadline:
-            return _root_denial(
-                chain, "task_expired", "The task's deadline has passed.", "Open a new task."
-            )
-        if task.idle_at is not None and at >= task.idle_at:
-            return _root_denial(
-                chain, "task_idle", "The task has been idle for too long.", "Open a new task."
-            )
-    for depth, link in enumerate(chain.links):
-        refusal = _of_link(chain, depth, facts, at)
+        refusal = _over(task, at)
         if refusal is not None:
-            return Denial.at(STEP, refusal, link=link.id, depth=depth)
-    # A child task stands on the chain of whoever opened it, and on the one above that.
-    for opener in facts.above:
-        for depth, link in enumerate(opener.links):
-            refusal = _of_link(opener, depth, facts, at)
-            if refusal is not None:
-                return Denial.at(STEP, refusal, link=link.id)
+            over = line.limited(refusal, task.id)
+            return Denial.at(STEP, over, link=chain.root.id, depth=0)
+    for place in line.places:
+        refusal = _of_link(place.link, facts, at)
+        if refusal is not None:
+            return line.denied(STEP, refusal, place)
     refusal = refuse_ended("tool", called.tool, facts, at)
     for system in called.systems:
         refusal = refusal or refuse_ended("system", system, facts, at)
@@ -114,8 +105,19 @@ def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
     return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
 
 
-def _of_link(chain: Chain, depth: int, facts: Facts, at: int) -> Refusal | None:
-    link = chain.links[depth]
+def _over(task: TaskFact, at: int) -> Refusal | None:
+    if not task.is_open:
+        code, message = "task_closed", "The task is closed."
+    elif at >= task.deadline:
+        code, message = "task_expired", "The task's deadline has passed."
+    elif task.idle_at is not None and at >= task.idle_at:
+        code, message = "task_idle", "The task has been idle for too long."
+    else:
+        return None
+    return Refusal(code, message, "task", task.id, None, "Open a new task.")
+
+
+def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
     ended = refuse_ended("link", link.id, facts, at)
     ended = ended or refuse_ended("key", _key_text(link.holder_key), facts, at)
     first = facts.lines.get(link.id) if facts.lines else None

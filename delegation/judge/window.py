@@ -35,7 +35,7 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
         )
     if refusal is None:
         return None
-    return Denial.at(STEP, refusal, link=chain.leaf.id, depth=len(chain.links) - 1)
+    return Denial.at(STEP, refusal, link=chain.leaf.id, depth=chain.depth)
 
 
 def refuse_outside_time(grant: Grant, at: int) -> Refusal | None:

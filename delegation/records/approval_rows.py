@@ -126,10 +126,10 @@ class ApprovalActs(ApprovalRows):
     """See `tracker.approval_work.ApprovalWork`, whose sentences hold here."""
 
     def lock_approval(self, request: str, *, person: str) -> None:
-        """Let nobody else open, answer or use approvals of its task, nor act as this person."""
-        query = select(APPROVALS.c.task).where(APPROVALS.c.id == request)
-        task = self._connection.execute(query).scalar_one_or_none()
-        lock(self._connection, [f"person {person.lower()}", *([task] if task else [])])
+        """Let nobody else open, answer or use approvals of its root task, nor act as this person."""
+        query = select(TASKS.c.root).join(APPROVALS, APPROVALS.c.task == TASKS.c.id)
+        root = self._connection.execute(query.where(APPROVALS.c.id == request)).scalar_one_or_none()
+        lock(self._connection, [f"person {person.lower()}", *([root] if root else [])])
 
     def acts_since(self, person: str, *, at: int) -> int:
         """Return how often a person acted at this second or later."""

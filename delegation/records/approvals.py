@@ -1,19 +1,21 @@
 """Approvals inside a batch: what is known about consent, requests that are opened, consent that is used.
 
-A task's approvals are locked before they are read: two processes that meet the same call open one
-request, and of two that would use the same approval one wins.
+A root task's approvals, child tasks' included, are locked before they are read: two processes that
+meet the same call open one request, and of two that would use the same approval one wins.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from delegation import canonical
 from delegation.errors import StoreUnavailableError
+from delegation.identity.approval import Binding
 from delegation.judge.approval_request import (
     NO_APPROVALS,
     Act,
@@ -22,10 +24,12 @@ from delegation.judge.approval_request import (
     RequestFact,
 )
 from delegation.judge.facts import Query
+from delegation.judge.line import Line
 from delegation.judge.settle import Settlement
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.numbers import take_number
 from delegation.records.people_tables import API_KEYS
+from delegation.records.tables import TASKS
 
 _CLASS: Final = 0x61707276  # one class of advisory locks of ours: "aprv"
 _NEWEST: Final = (
@@ -36,10 +40,14 @@ _NEWEST: Final = (
 _BY_SEQUENCE: Final = select(APPROVALS).where(
     APPROVALS.c.sequence.in_(bindparam("sequences", expanding=True))
 )
-_OPEN: Final = select(APPROVALS.c.task, APPROVALS.c.link, APPROVALS.c.expires_at).where(
-    APPROVALS.c.task.in_(bindparam("tasks", expanding=True)),
-    APPROVALS.c.state == "pending",
-    APPROVALS.c.expires_at > bindparam("after"),
+_OPEN: Final = (
+    select(TASKS.c.root, APPROVALS.c.link, APPROVALS.c.expires_at)
+    .join(TASKS, TASKS.c.id == APPROVALS.c.task)
+    .where(
+        TASKS.c.root.in_(bindparam("roots", expanding=True)),
+        APPROVALS.c.state == "pending",
+        APPROVALS.c.expires_at > bindparam("after"),
+    )
 )
 _ACTS: Final = (
     select(ACTS)
@@ -55,7 +63,7 @@ _USE: Final = (
 
 
 def lock(connection: Connection, names: Iterable[str]) -> None:
-    """Let nobody else open, answer or use approvals of these tasks or persons until COMMIT.
+    """Let nobody else open, answer or use approvals of these root tasks or persons until COMMIT.
 
     SQLite has one writer anyway. One order for all processes, so that none waits in a circle.
     """
@@ -90,24 +98,39 @@ class ApprovalBook:
     def __init__(self) -> None:
         """Begin with nothing known, which denies whatever needs consent."""
         self._newest: dict[bytes, RequestFact] = {}
-        self._open: list[tuple[str, str, int]] = []  # task, link, expires_at
+        self._above: dict[bytes, tuple[bytes, ...]] = {}
+        self._roots: Mapping[str, str] = {}
+        self._open: list[tuple[str, str, int]] = []  # root task, link, expires_at
         self._opened: list[NewRequest] = []
         self._used: list[tuple[str, str, int]] = []  # request, decision, at
 
     @classmethod
-    def locked(cls, connection: Connection, queries: Sequence[Query]) -> Self:
+    def locked(
+        cls, connection: Connection, asked: Sequence[tuple[Query, Line]], roots: Mapping[str, str]
+    ) -> Self:
         """Lock and read what the calls of a batch need; nothing where none needs consent."""
-        tasks = {q.chain.origin.task for q in queries if q.approval is not None}
-        lock(connection, tasks)
-        return cls.read(connection, queries)
+        lock(connection, {roots.get(line.task, line.task) for _, line in asked})
+        return cls.read(connection, asked, roots)
 
     @classmethod
-    def read(cls, connection: Connection, queries: Sequence[Query]) -> Self:
-        """Read without locking; for plans, which open and use nothing."""
+    def read(
+        cls, connection: Connection, asked: Sequence[tuple[Query, Line]], roots: Mapping[str, str]
+    ) -> Self:
+        """Read without locking; for plans, which open and use nothing.
+
+        Args:
+            connection: A snapshot, or a transaction that writes.
+            asked: The calls that need consent, with their lines.
+            roots: The root of each task that is known.
+        """
         book = cls()
-        bindings = {q.approval.digest() for q in queries if q.approval is not None}
-        if not bindings:
+        book._roots = roots
+        for query, line in asked:
+            if query.approval is not None:
+                book._above[query.approval.digest()] = _to_links_above(query.approval, line)
+        if not book._above:
             return book
+        bindings = {*book._above, *(digest for above in book._above.values() for digest in above)}
         newest = connection.execute(_NEWEST, {"bindings": list(bindings)}).all()
         found = connection.execute(_BY_SEQUENCE, {"sequences": [r.sequence for r in newest]}).all()
         acts = living_acts(connection, [row.id for row in found if row.state == "granted"])
@@ -115,13 +138,12 @@ class ApprovalBook:
             book._newest[bytes(row.binding)] = RequestFact(
                 row.id, row.state, row.expires_at, row.statement, acts.get(row.id, ())
             )
-        asking = [q for q in queries if q.approval is not None]
         waiting = {
-            "tasks": list({q.chain.origin.task for q in asking}),
-            "after": min(q.at for q in asking),
+            "roots": list({roots.get(line.task, line.task) for _, line in asked}),
+            "after": min(query.at for query, _ in asked),
         }
         book._open = [
-            (row.task, row.link, row.expires_at) for row in connection.execute(_OPEN, waiting)
+            (row.root, row.link, row.expires_at) for row in connection.execute(_OPEN, waiting)
         ]
         return book
 
@@ -129,12 +151,16 @@ class ApprovalBook:
         """Return what is known about consent to one call, after the calls before it."""
         if query.approval is None:
             return NO_APPROVALS
+        asked = query.approval.digest()
         task, link = query.chain.origin.task, query.chain.leaf.id
-        waiting = [(t, k) for t, k, until in self._open if until > query.at]
+        root = self._roots.get(task, task)
+        waiting = [(r, k) for r, k, until in self._open if until > query.at]
+        above = (self._newest.get(digest) for digest in self._above.get(asked, ()))
         return ApprovalFacts(
-            self._newest.get(query.approval.digest()),
+            self._newest.get(asked),
+            next((one.id for one in above if one is not None and one.state == "refused"), None),
             sum(1 for _, of_link in waiting if of_link == link),
-            sum(1 for of_task, _ in waiting if of_task == task),
+            sum(1 for of_root, _ in waiting if of_root == root),
         )
 
     def note(self, settlement: Settlement) -> None:
@@ -143,7 +169,8 @@ class ApprovalBook:
         if ruling.opens is not None:
             opened = ruling.opens
             self._opened.append(opened)
-            self._open.append((opened.task, opened.binding.link, opened.expires_at))
+            root = self._roots.get(opened.task, opened.task)
+            self._open.append((root, opened.binding.link, opened.expires_at))
             self._newest[opened.binding.digest()] = RequestFact(
                 opened.id, "pending", opened.expires_at
             )
@@ -168,6 +195,13 @@ class ApprovalBook:
             first = take_number(connection, "approval", len(self._opened))
             rows = [_row(new, n) for n, new in enumerate(self._opened, start=first)]
             connection.execute(insert(APPROVALS), rows)
+
+
+def _to_links_above(binding: Binding, line: Line) -> tuple[bytes, ...]:
+    """Return what the same call would be bound by under each link above: its refusal counts here."""
+    return tuple(
+        replace(binding, link=link.id).digest() for link in line.links if link.id != binding.link
+    )
 
 
 def _row(new: NewRequest, sequence: int) -> dict[str, Any]:

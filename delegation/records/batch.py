@@ -149,7 +149,9 @@ class _Round:
         )
         self._record_links(facts)
         facts.open_histories(self._connection, queries, settles=True)
-        facts.approvals = self._approvals = ApprovalBook.locked(self._connection, queries)
+        asked = [(query, facts.line(query)) for query in queries if query.approval is not None]
+        roots = {task: row.root for task, row in facts.tasks.items()}
+        facts.approvals = self._approvals = ApprovalBook.locked(self._connection, asked, roots)
         lock_counters(self._connection, queries, facts, self._shelves.existing)
         self._facts = facts
         for place, draft in self.proven.items():
@@ -273,14 +275,18 @@ class _Round:
             for depth, (link, proof) in enumerate(zip(chain.links, evidence, strict=True)):
                 found = RecordedLink(task, depth, draft.at, link, proof, root)
                 new.setdefault((link.id, proof.format), found)
-        known = [one for one in new.values() if one.link.id in facts.recorded]
-        unseen = [one for one in new.values() if one.link.id not in facts.recorded]
-        limits = {task: row.limits for task, row in facts.tasks.items()}
-        admitted = facts.growth.admit(self._connection, unseen, limits)
-        recorded = record_links(self._connection, [*known, *admitted])
+        unseen = {
+            one.link.id: facts.newcomer(one)
+            for one in new.values()
+            if one.link.id not in facts.recorded
+        }
+        fresh = [one for one in unseen.values() if one.bounds]
+        admitted = facts.growth.admit(self._connection, fresh)
+        held = admitted | facts.recorded.keys()
+        recorded = record_links(self._connection, [o for o in new.values() if o.link.id in held])
         facts.recorded = {**facts.recorded, **recorded}
         if admitted:
-            made = lines_of(self._connection, [one.link.id for one in admitted])
+            made = lines_of(self._connection, sorted(admitted))
             facts.lines = {**facts.lines, **made}
 
     def finish(self, counts: Counts) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 from delegation.authority.chain import Chain
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
 from delegation.judge.limits import Limits
+from delegation.judge.line import Line
 from delegation.judge.pace import PaceKey, paces_of
 from delegation.judge.settle import Settlement
 from delegation.records.approvals import ApprovalBook
@@ -25,7 +26,8 @@ from delegation.records.changes import AT_ONCE
 from delegation.records.database import upsert
 from delegation.records.existing import Existing
 from delegation.records.flow import Histories, open_histories
-from delegation.records.growth import Growth
+from delegation.records.growth import Growth, Newcomer, bounds_of
+from delegation.records.links import RecordedLink
 from delegation.records.openers import OpenerShelf
 from delegation.records.pace import read_turns
 from delegation.records.paused import Paused, PausedShelf
@@ -140,11 +142,6 @@ class BatchFacts:
         """Return the facts of one call as they stand after the calls before it."""
         chain = query.chain
         task = chain.origin.task
-        ledger = {}
-        for unit in query.units:
-            limit = self.limits.get(CounterKey("task", task, unit))
-            if limit is not None:
-                ledger[unit] = limit
         tasks = task_chain(self.tasks, task, self.growth, query.at)
         above = self.above(tasks)
         return Facts(
@@ -159,15 +156,26 @@ class BatchFacts:
             agents_by_key=self.by_key,
             agents_by_name=self.by_name,
             used=self.used,
-            ledger=ledger,
+            limits=self.limits,
             approval=self.approvals.of(query),
             history=self.histories.of(task),
             above=above or (),
-            ledgers=self.limits,
             refused=self.growth.refused,
             turns=self.turns,
             lines=self.lines,
         )
+
+    def line(self, query: Query) -> Line:
+        """Return the line of a call: not whole where an opener's chain is not known."""
+        tasks = task_chain(self.tasks, query.chain.origin.task, self.growth, query.at)
+        return Line(query.chain, self.above(tasks) or ())
+
+    def newcomer(self, found: RecordedLink) -> Newcomer:
+        """Return a link that may be recorded as growth asks about it."""
+        tasks = task_chain(self.tasks, found.task, self.growth, found.at)
+        bounds = bounds_of(found.task, tasks, self.above(tasks) or ())
+        parent = found.link.parent if found.depth else self.tasks[found.task].under
+        return Newcomer(found.link.id, parent, found.depth, found.root, found.at, bounds)
 
     def is_root_recorded(self, query: Query) -> bool:
         """Return whether this very root was recorded when it was issued, for this very task."""
@@ -201,7 +209,8 @@ class BatchFacts:
     ) -> None:
         """Lock and read the histories of the calls' root tasks, once the tasks are known."""
         roots = {task: row.root for task, row in self.tasks.items()}
-        self.histories = open_histories(connection, queries, roots, settles=settles)
+        asked = [self.line(query) for query in queries if query.units]
+        self.histories = open_histories(connection, asked, roots, settles=settles)
 
 
 def read_facts(
@@ -301,7 +310,7 @@ def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:
         for query in queries
         if query.units
         for pace in paces_of(
-            query.chain,
+            facts.line(query),
             task_chain(facts.tasks, query.chain.origin.task, facts.growth, query.at),
             facts.lines,
         )
@@ -328,7 +337,7 @@ def _counter_keys(
         tasks, above = standing_on[task]
         for unit in query.units:
             ledgers.update(CounterKey("task", one.id, unit) for one in tasks)
-            for link in (link for chain in (query.chain, *above) for link in chain.links):
+            for link in Line(query.chain, above).links:
                 limit = link.grant.budget.get(unit)
                 if limit is not None:
                     key = CounterKey("link", facts.lines.get(link.id, link.id), unit)

@@ -22,9 +22,9 @@ from delegation import canonical
 from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json
-from delegation.judge.facts import Query
 from delegation.judge.flow import is_ruled
 from delegation.judge.history import Actor, History, Seen, Trace
+from delegation.judge.line import Line
 from delegation.records.database import upsert
 from delegation.records.flow_tables import FLOW_HISTORIES, FLOW_SEEN
 
@@ -140,22 +140,22 @@ class Histories:
 
 
 def open_histories(
-    connection: Connection, queries: Sequence[Query], roots: Mapping[str, str], *, settles: bool
+    connection: Connection, lines: Sequence[Line], roots: Mapping[str, str], *, settles: bool
 ) -> Histories:
     """Return the histories that a batch needs.
 
     Args:
         connection: A transaction that writes, with the gate taken; or a snapshot.
-        queries: The calls; requests to the service itself, which charge nothing, leave no history.
+        lines: Those of the calls; requests to the service itself leave no history.
         roots: The root of each task that is known.
         settles: Whether the calls are settled, and not only planned.
     """
     found = Histories(roots)
-    asked = [(roots.get(q.chain.origin.task), q) for q in queries if q.units]
+    asked = [(roots.get(line.task), line) for line in lines]
     every = {root for root, _ in asked if root is not None}
     if not every:
         return found
-    ruled = {root for root, q in asked if root is not None and is_ruled(q.chain)}
+    ruled = {root for root, line in asked if root is not None and is_ruled(line)}
     if settles and connection.dialect.name == "postgresql":
         _lock(connection, every, ruled)
     found.read(connection, every, ruled)

@@ -1,7 +1,8 @@
 """How tasks grow and fail: links admitted before they are recorded, and what batches leave behind.
 
 New links are recorded by one process at a time (their row of numbers is locked), so what is counted
-after that lock is exact. The counts stand in the task's row, which is written last and in one order.
+after that lock is exact. The counts stand in the rows of their task and of each task above, so that
+a task's count has its child tasks in it; rows are written last and in one order.
 """
 
 from __future__ import annotations
@@ -10,30 +11,41 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
 
 from delegation import canonical
+from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Decision
+from delegation.judge.facts import TaskFact
 from delegation.judge.growth import BREAK_SECONDS, WINDOW, counts_as_denial, refuse_link
 from delegation.judge.limits import MAX_LIMIT, Limits
-from delegation.records.links import RecordedLink
+from delegation.judge.line import heights, limit_above
 from delegation.records.numbers import take_number
 from delegation.records.tables import LINKS, TASKS
 
 _COUNTS: Final = select(TASKS.c.id, TASKS.c.links, TASKS.c.link_minute, TASKS.c.minute_links).where(
     TASKS.c.id.in_(bindparam("ids", expanding=True))
 )
+_RECORDED: Final = select(LINKS.c.id).where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
 _SIBLINGS: Final = (
-    select(LINKS.c.parent, func.count().label("n"))
+    select(LINKS.c.parent.label("parent"), func.count().label("n"))
     .where(
         LINKS.c.root.in_(bindparam("roots", expanding=True)),
         LINKS.c.parent.in_(bindparam("parents", expanding=True)),
     )
     .group_by(LINKS.c.parent)
+)
+_OPENED: Final = (
+    select(TASKS.c.under.label("parent"), func.count().label("n"))
+    .where(
+        TASKS.c.under.in_(bindparam("parents", expanding=True)),
+        TASKS.c.id.not_in(bindparam("but", expanding=True)),
+    )
+    .group_by(TASKS.c.under)
 )
 _DENIED: Final = case(
     (TASKS.c.denial_minute == bindparam("minute"), TASKS.c.denials), else_=0
@@ -71,6 +83,46 @@ def limits_of(text: str | None, defaults: Limits) -> Limits:
     return defaults if text is None else Limits.from_json(canonical.parse(text)).within(defaults)
 
 
+class Bound(NamedTuple):
+    """One task on the line of a new link, whose limits that link must keep.
+
+    Args:
+        task: The task.
+        limits: Its limits.
+        above: Links from that task's root down to the root of the new link's own task, which is not
+            counted; 0 for that task itself.
+    """
+
+    task: str
+    limits: Limits
+    above: int
+
+
+class Newcomer(NamedTuple):
+    """A link that is not recorded yet, as far as growth asks.
+
+    Args:
+        id: The link.
+        parent: The link above it, or the one under which its task was opened; None for neither.
+        depth: Its place in its own chain.
+        root: The root task.
+        at: When it is first seen, Unix seconds.
+        bounds: Its task and those above, nearest first.
+    """
+
+    id: LinkId
+    parent: str | None
+    depth: int
+    root: str
+    at: int
+    bounds: tuple[Bound, ...]
+
+    @property
+    def task(self) -> str:
+        """Its task."""
+        return self.bounds[0].task
+
+
 @dataclass(slots=True)
 class _Change:
     """What a batch changes in one task's row."""
@@ -91,49 +143,58 @@ class Growth:
         self.refused: dict[LinkId, Refusal] = {}
         self._changes: dict[str, _Change] = {}
 
-    def admit(
-        self, connection: Connection, found: Sequence[RecordedLink], limits: Mapping[str, Limits]
-    ) -> list[RecordedLink]:
+    def admit(self, connection: Connection, found: Sequence[Newcomer]) -> set[LinkId]:
         """Return those links that may be recorded; of the others say why not.
+
+        A link counts in its task and in each task above, so that child tasks grow within what their
+        openers' tasks may; a task that was opened under a link counts as one delegated from it.
 
         Args:
             connection: A transaction that writes, with the gate taken.
             found: Links that are not recorded yet, parents before children.
-            limits: Those of each task.
         """
-        fresh = {new.link.id: new for new in found}
-        if not fresh:
-            return []
+        if not found:
+            return set()
         take_number(connection, "link", 0)  # locked: nobody else records links until COMMIT
-        tasks = {new.task for new in fresh.values()}
+        tasks = {bound.task for new in found for bound in new.bounds}
         rows = {row.id: row for row in connection.execute(_COUNTS, {"ids": list(tasks)})}
-        parents = [new.link.parent for new in fresh.values() if new.link.parent is not None]
-        roots = [new.root for new in fresh.values()]
-        siblings: Counter[str] = Counter()
-        if parents:
-            asked = {"roots": list(set(roots)), "parents": list(set(parents))}
-            siblings.update({row.parent: row.n for row in connection.execute(_SIBLINGS, asked)})
-        admitted: list[RecordedLink] = []
-        for new in fresh.values():
-            parent, row, minute = new.link.parent, rows[new.task], new.at // WINDOW
-            change = self._changes.setdefault(new.task, _Change(limits=limits[new.task]))
-            if parent in self.refused:
+        siblings = _siblings(connection, found)
+        # Seen first by another process, and recorded before this one came to the lock.
+        asked = {"ids": [new.id for new in found]}
+        admitted = {LinkId(name) for name in connection.execute(_RECORDED, asked).scalars()}
+        for new in found:
+            if new.id in admitted:
+                continue
+            if new.parent in self.refused:
                 continue  # its chain is denied at the link above
+            refusal = self._refusal(new, rows, siblings[new.parent or ""])
+            if refusal is not None:
+                self.refused[new.id] = refusal
+                continue
+            admitted.add(new.id)
+            siblings[new.parent or ""] += 1
+            for bound in new.bounds:
+                change = self._changes.setdefault(bound.task, _Change(limits=bound.limits))
+                change.more += 1
+                change.seen = new.at // WINDOW
+        return admitted
+
+    def _refusal(self, new: Newcomer, rows: Mapping[str, Any], siblings: int) -> Refusal | None:
+        minute = new.at // WINDOW
+        for bound in new.bounds:
+            row, change = rows.get(bound.task), self._changes.get(bound.task)
+            more = 0 if change is None else change.more
+            in_minute = row.minute_links if row is not None and row.link_minute == minute else 0
             refusal = refuse_link(
-                limits[new.task],
-                depth=new.depth,
-                siblings=siblings[parent or ""],
-                in_task=row.links + change.more,
-                in_minute=change.more + (row.minute_links if row.link_minute == minute else 0),
+                bound.limits,
+                depth=new.depth + bound.above,
+                siblings=siblings,
+                in_task=more + (0 if row is None else row.links),
+                in_minute=more + in_minute,
             )
             if refusal is not None:
-                self.refused[new.link.id] = refusal
-                continue
-            admitted.append(new)
-            change.more += 1
-            change.seen = minute
-            siblings[parent or ""] += 1
-        return admitted
+                return refusal if bound.task == new.task else limit_above(refusal, bound.task)
+        return None
 
     def decided(self, decision: Decision, tasks: Sequence[tuple[str, Limits, bool]]) -> None:
         """Note what a decision changes: when a task last called, and what its breaker counts.
@@ -180,3 +241,31 @@ class Growth:
         ]
         if rows:
             connection.execute(_WRITE, rows)
+
+
+def bounds_of(task: str, tasks: Sequence[TaskFact], above: Sequence[Chain]) -> tuple[Bound, ...]:
+    """Return the bounds of new links of a task; none where the tasks above are not known whole.
+
+    Args:
+        task: The task.
+        tasks: It and those above, nearest first.
+        above: The chains under which they were opened, nearest first.
+    """
+    if not tasks or tasks[0].id != task or len(tasks) != len(above) + 1:
+        return ()
+    found = zip(tasks, heights(above), strict=True)
+    return tuple(Bound(one.id, one.limits, height) for one, height in found)
+
+
+def _siblings(connection: Connection, found: Sequence[Newcomer]) -> Counter[str]:
+    """Return what hangs on the newcomers' parents already: links, and tasks opened under them."""
+    parents = list({new.parent for new in found if new.parent is not None})
+    counted: Counter[str] = Counter()
+    if parents:
+        asked = {"roots": list({new.root for new in found}), "parents": parents}
+        counted.update({row.parent: row.n for row in connection.execute(_SIBLINGS, asked)})
+        # A root's own task is recorded before it.
+        own = [new.task for new in found if new.depth == 0] or [""]
+        opened = connection.execute(_OPENED, {"parents": parents, "but": own})
+        counted.update({row.parent: row.n for row in opened})
+    return counted

@@ -101,7 +101,9 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         )
         found.open_histories(self._connection, [query], settles=False)
         counters(self._connection, [query], found)
-        found.approvals = ApprovalBook.read(self._connection, [query])
+        asked = [] if query.approval is None else [(query, found.line(query))]
+        roots = {task: row.root for task, row in found.tasks.items()}
+        found.approvals = ApprovalBook.read(self._connection, asked, roots)
         return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId, *, at: int) -> TaskEntry | None:

@@ -12,6 +12,7 @@ from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError, NotFoundError
@@ -19,6 +20,7 @@ from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
 from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.lease import ReplicaEntry
+from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
@@ -30,13 +32,13 @@ from delegation.records.database import upsert
 from delegation.records.export_jobs import ExportJobActs
 from delegation.records.flow import keep_history
 from delegation.records.flow_tables import RESOURCE_LABELS
-from delegation.records.growth import Growth
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.people_tables import API_KEYS
 from delegation.records.reader import SqlReader
 from delegation.records.renewals import note_renewal
 from delegation.records.reservation import settle_reservations
+from delegation.records.roots import admit_root, refuse_child
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -48,7 +50,6 @@ from delegation.records.tables import (
     TASKS,
     TOOLS,
 )
-from delegation.records.tasks import read_tasks
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
 from delegation.tracker.new_task import NewTask
@@ -213,13 +214,15 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         """Record a root as it is issued, with its evidence."""
         task = chain.origin.task
         root = RecordedLink(task, 0, at, chain.root, evidence[0], self._root_of(task))
-        growth = Growth()
-        rows = read_tasks(self._connection, [task], self._shelves.limits)
-        growth.admit(self._connection, [root], {task: rows[task].limits})
+        growth = admit_root(self._connection, self._shelves, root)
         if growth.refused:
             raise ConflictError("The task may have no more links.")
         record_links(self._connection, [root])
         growth.write(self._connection)
+
+    def refuse_child(self, chain: Chain, limits: Limits | None, *, at: int) -> Refusal | None:
+        """Return why the root of a child task may not hang on this chain's leaf, or None."""
+        return refuse_child(self._connection, self._shelves, chain, limits, at=at)
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction: a batch of one."""

@@ -110,7 +110,7 @@ def judge(
     needed = None
     if chain.leaf.grant.needs_approval and not isinstance(outcome, Denial):
         needed = needed_consent(chain, access, outcome, catalogue, ring)
-    return Judged(chain, access, verified.proof.jti, outcome, needed)
+    return Judged(chain, access, verified.proof.jti, outcome, catalogue, needed)
 
 
 def check(  # what a call consists of

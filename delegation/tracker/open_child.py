@@ -138,11 +138,19 @@ def open_child(
     # Alone: how many tasks there are must not change while it is counted.
     with desk.store.write(alone=True) as work:
         opened = work.tasks_below_root(chain.origin.task)
+        crowded = work.refuse_child(chain, opening.limits, at=at)
         decision = DecisionId(desk.new_id("dec_"))
 
         def settle(facts: Facts) -> Settlement:
             return settle_opening(
-                chain, access, facts, ceiling=ceiling, opened=opened, decision=decision, at=at
+                chain,
+                access,
+                facts,
+                ceiling=ceiling,
+                opened=opened,
+                crowded=crowded,
+                decision=decision,
+                at=at,
             )
 
         draft = Draft(

@@ -91,7 +91,7 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
             needed = needed_consent(chain, access, outcome, catalogue, desk.ring)
         binding = None if needed is None else needed.binding
         facts = reader.facts(Query(chain, b"", units, at, binding))
-    judged = Judged(chain, access, b"", outcome, needed)
+    judged = Judged(chain, access, b"", outcome, catalogue, needed)
     settled = settle(judged, facts, decision=DecisionId(""), at=at)
     would = settled.decision
     if settled.ruling.opens is not None:

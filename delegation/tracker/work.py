@@ -15,10 +15,12 @@ from typing import Literal, Protocol, TypeAlias
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
+from delegation.judge.limits import Limits
 from delegation.judge.reservation import Reservation
 from delegation.lineage.entry import (
     DecisionEntry,
@@ -300,6 +302,15 @@ class Work(Reader, StandingWork, ApprovalWork, QuestionWork, Protocol):
 
     def tasks_below_root(self, task: TaskId) -> int:
         """Return how many tasks have this task's root, it and its root included."""
+
+    def refuse_child(self, chain: Chain, limits: Limits | None, *, at: int) -> Refusal | None:
+        """Return why the root of a child task may not hang on this chain's leaf, or None.
+
+        Args:
+            chain: The opener's chain.
+            limits: The child task's own limits, where its opener sets any.
+            at: Unix seconds.
+        """
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""

@@ -1,0 +1,115 @@
+"""The line of authority: a chain with the chains of the openers above its task.
+
+What is refused under a link is refused in every child task opened under it, however deep and by
+however many. So no rule of steps 10 to 13 is given a chain: it is given a line and walks that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from delegation.authority.chain import MAX_LINKS, Chain, Link
+from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.refusal import Refusal
+from delegation.judge.decision import Denial
+
+MAX_LINE: Final = MAX_LINKS  # a line is no longer than one chain may be: a task is no way around
+
+
+class Place(NamedTuple):
+    """One link on a line.
+
+    Args:
+        link: The link.
+        depth: Its place in its own chain, 0 for a root.
+        task: The task of that chain.
+    """
+
+    link: Link
+    depth: int
+    task: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A chain, with the chains under which its task and the tasks above were opened.
+
+    Args:
+        chain: The verified chain.
+        above: The opener's chain, then the one under which that task was opened, nearest first.
+    """
+
+    chain: Chain
+    above: tuple[Chain, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each task on it is followed by the very link under which it was opened."""
+        leaves: tuple[LinkId | None, ...] = (*(one.leaf.id for one in self.above), None)
+        unders = (one.origin.under for one in (self.chain, *self.above))
+        return all(under == leaf for under, leaf in zip(unders, leaves, strict=True))
+
+    @property
+    def task(self) -> TaskId:
+        """The task of its own chain."""
+        return self.chain.origin.task
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """Every link on it: the top task's root first, its own leaf last."""
+        for chain in (*reversed(self.above), self.chain):
+            task = chain.origin.task
+            for depth, link in enumerate(chain.links):
+                yield Place(link, depth, task)
+
+    @property
+    def links(self) -> Iterator[Link]:
+        """The same without their places."""
+        return (place.link for place in self.places)
+
+    def below(self, task: TaskId) -> tuple[Link, ...]:
+        """Return the links from a task's root down to the leaf, that root first."""
+        found: list[Link] = []
+        for chain in (self.chain, *self.above):
+            found[:0] = chain.links
+            if chain.origin.task == task:
+                break
+        return tuple(found)
+
+    def denied(self, step: int, refusal: Refusal, place: Place) -> Denial:
+        """Return the denial by a link on it: its depth where the caller holds it, else its task."""
+        if place.task == self.task:
+            return Denial.at(step, refusal, link=place.link.id, depth=place.depth)
+        words = f"set on link {place.link.id} of task {place.task}, above this task."
+        return Denial.at(step, _with(refusal, words), link=place.link.id)
+
+    def limited(self, refusal: Refusal, task: TaskId) -> Refusal:
+        """Return a refusal by a limit of a task on it, which it names where it is one above."""
+        if task == self.task:
+            return refusal
+        return limit_above(refusal, task)
+
+
+def above_task(denial: Denial, task: TaskId) -> Denial:
+    """Return the denial by a chain above a call's task, as that call gets it."""
+    words = f"on the line above, in task {task}."
+    return replace(denial, depth=None, message=f"{denial.message} That is {words}")
+
+
+def limit_above(refusal: Refusal, task: str) -> Refusal:
+    """Return the refusal by a limit of a task above, which it names."""
+    return _with(refusal, f"set on task {task}, above this task.")
+
+
+def heights(chains: Sequence[Chain]) -> tuple[int, ...]:
+    """Return how many links of these chains, nearest first, stand above a root at each task."""
+    found = [0]
+    for chain in chains:
+        found.append(found[-1] + len(chain.links))
+    return tuple(found)
+
+
+def _with(refusal: Refusal, words: str) -> Refusal:
+    return replace(refusal, message=f"{refusal.message} That is {words}")
