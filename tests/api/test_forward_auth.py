@@ -166,6 +166,37 @@ def test_what_a_client_adds_or_leaves_out_is_refused(edge: Mounted, change, stat
     assert (answer.status_code, answer.headers["x-deny-reason"]) == (status, code)
 
 
+@pytest.mark.parametrize("mode", ["nginx", "forward"])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("X_HTTP_Method_Override", "method_override"), ("x-http_method-override", "method_override"),
+        ("X.HTTP.Method.Override", "method_override"), ("X_HTTP_Method", "method_override"), ("X-Method_Override", "method_override"),
+        ("X_Original_URL", "method_override"), ("X_REWRITE_URL", "method_override"), ("X-Original-Path", "method_override"),
+        ("X-Rewrite-Anything", "method_override"), ("HTTP-Method-Override", "method_override"),
+        ("X_Original_URI", "method_override"), ("X_Forwarded_Uri", "method_override"), ("X_Forwarded_Method", "method_override"),
+        ("X_Forwarded_For", "header_ambiguous"), ("X_Script_Name", "header_ambiguous"), ("X_Forwarded_Host", "header_ambiguous"),
+        ("Content_Type", "header_ambiguous"), ("Transfer_Encoding", "header_ambiguous"), ("Delegation_Receipt", "header_ambiguous"),
+        ("X_Agent_Chain", "header_ambiguous"), ("X.Capability.Token", "header_ambiguous"), ("Delegation_Proof", "header_ambiguous"),
+    ],
+)  # fmt: skip
+def test_no_spelling_of_an_override_passes(edge: Mounted, mode: str, name: str, code: str) -> None:
+    """Whatever some reader behind takes for the same header is the same header here."""
+    answer = edge.ask("GET", "/files/a", {**edge.signed(reads()), name: "DELETE"}, mode)
+    assert (answer.status_code, answer.headers["x-deny-reason"]) == (403, code)
+
+
+def test_what_a_proxy_states_plainly_passes(edge: Mounted) -> None:
+    """It is the proxy's to write; other headers of the service's own as well."""
+    stated = {
+        "X-Forwarded-For": "10.0.0.1",
+        "X-Real-IP": "10.0.0.1",
+        "Mcp-Method": "tools/call",
+        "client_id": "7",
+    }
+    assert edge.ask("GET", "/files/a", {**edge.signed(reads()), **stated}).status_code == 200
+
+
 @pytest.mark.parametrize("name", ["X-Capability-Token", "Delegation-Proof", "Delegation-Proxy-Key"])
 def test_a_header_that_stands_twice_counts_as_none(edge: Mounted, name: str) -> None:
     """Two values are two readings."""
