@@ -22,8 +22,10 @@ from world import PAY, READ, SEND, TOOLS
 
 from delegation import Access, Grant, HolderKey, Token
 from delegation.embedded import Tracker
+from delegation.integrations.request_headers import OVERRIDES, STATED_BY_PROXIES
 
 ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "docs/deploy"
 PAGE = (ROOT / "docs/deploy/proxies.md").read_text()
 AUDIENCE = "https://tools.acme.example"
 ISSUER = "https://authority.acme.example"
@@ -34,6 +36,29 @@ def block(language: str) -> str:
     found = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert len(found) == 1
     return found[0]
+
+
+# What each writes itself, over whatever a client sent: the page sets it for nginx.
+WRITTEN = {
+    "nginx": {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"},
+    "caddy": set(),
+    "traefik": {
+        "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-forwarded-server", "x-real-ip",
+    },
+}  # fmt: skip
+STRIPS = {"nginx": "strip.nginx.conf", "caddy": "strip.caddyfile", "traefik": "strip.traefik.yaml"}
+
+
+def strip_file(name: str) -> str:
+    """Return the file by which a proxy takes from a request what nobody judged; see `__main__` below."""
+    names = [n.title() for n in sorted((OVERRIDES | STATED_BY_PROXIES) - WRITTEN[name])]
+    head = "# Made from delegation/integrations/request_headers.py: headers by which a service reads another request.\n"
+    if name == "nginx":
+        return head + "".join(f'proxy_set_header {n} "";\n' for n in names)
+    if name == "caddy":
+        return head + "".join(f"request_header -{n}\n" for n in names)
+    lines = "".join(f'          {n}: ""\n' for n in names)
+    return f"{head}http:\n  middlewares:\n    foreign:\n      headers:\n        customRequestHeaders:\n{lines}"
 
 
 def free_port() -> int:
@@ -123,10 +148,17 @@ class Place:
         proof = self.holder.prove(self.token, access)
         return {"X-Capability-Token": self.token.text, "Delegation-Proof": proof}
 
-    def send(self, method: str, target: str, headers: dict[str, str], body: bytes | None = None):
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes | None = None,
+        port: int = 0,
+    ):
         """Send a request through the proxy; return status, headers, body and what reached the upstream."""
         before = len(self.upstream.seen)
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=20)
         connection.request(method, target, body=body, headers=headers)
         answer = connection.getresponse()
         content = answer.read()
@@ -160,6 +192,7 @@ def nginx(place: Place, program: str, text: str) -> list[str]:
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     text = text.replace("dk_of_this_mount", place.key)
+    shutil.copy(DEPLOY / STRIPS["nginx"], folder)
     (folder / "nginx.conf").write_text(
         f"daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;\n"
         f"events {{}}\nhttp {{\naccess_log off;\n{paths}{text}}}\n"
@@ -170,20 +203,51 @@ def nginx(place: Place, program: str, text: str) -> list[str]:
 def caddy(place: Place, program: str, text: str) -> list[str]:
     """Write what Caddy needs around the page's block."""
     file = place.folder / "Caddyfile"
+    shutil.copy(DEPLOY / STRIPS["caddy"], place.folder)
     file.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + text)
     return [program, "run", "--config", str(file), "--adapter", "caddyfile"]
 
 
 def traefik(place: Place, program: str, text: str) -> list[str]:
     """Write what Traefik is started with, and the page's block as its file of routes."""
-    routes, start = place.folder / "dynamic.yaml", place.folder / "traefik.yaml"
-    routes.write_text(text.replace("dk_of_this_mount", place.key))
+    routes, start = place.folder / "dynamic", place.folder / "traefik.yaml"
+    routes.mkdir()
+    shutil.copy(DEPLOY / STRIPS["traefik"], routes)
+    (routes / "routes.yaml").write_text(text.replace("dk_of_this_mount", place.key))
     start.write_text(
         f"entryPoints: {{web: {{address: '127.0.0.1:{place.port}'}}}}\n"
-        f"providers: {{file: {{filename: '{routes}', watch: false}}}}\n"
+        f"providers: {{file: {{directory: '{routes}', watch: false}}}}\n"
         "global: {checkNewVersion: false, sendAnonymousUsage: false}\nlog: {level: ERROR}\n"
     )
     return [program, f"--configFile={start}"]
+
+
+def program_of(name: str) -> str:
+    """Return where a proxy is installed, or skip by the name of what is missing."""
+    beside = f"/usr/sbin:/usr/local/sbin:{Path(sys.executable).parent}"
+    program = shutil.which(name) or shutil.which(name, path=beside)
+    if program is None:
+        pytest.skip(f"the system program {name} is missing")
+    return program
+
+
+@contextmanager
+def in_front(name: str, folder: Path, behind: int) -> Iterator[int]:
+    """Run a proxy that knows nothing of us in front of a port, and return its own."""
+    port = free_port()
+    place = Place(folder, name, None, None, None, None, "", port)  # type: ignore[arg-type]  # only for its folder
+    text = {
+        # What a careless operator writes: everything passes, underscores too.
+        "nginx": f"server {{ listen 127.0.0.1:{port}; underscores_in_headers on; ignore_invalid_headers off; "
+        "large_client_header_buffers 4 32k; "
+        f"location / {{ proxy_pass http://127.0.0.1:{behind}; proxy_set_header Host 127.0.0.1:{behind}; }} }}",
+        "caddy": f"http://127.0.0.1:{port} {{\n\treverse_proxy 127.0.0.1:{behind} {{\n"
+        f"\t\theader_up Host 127.0.0.1:{behind}\n\t}}\n}}\n",
+    }[name]
+    command = PROXIES[name][2](place, program_of(name), text)
+    home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    with running(command, port, folder / "outer.log", **home):
+        yield port
 
 
 # Name of the program: language of the page's block, the port that is written in it, how it is started.
@@ -197,10 +261,7 @@ PROXIES = {
 @contextmanager
 def placed(name: str, folder: Path) -> Iterator[Place]:
     """Run service, upstream and proxy, or skip by the name of the program that is missing."""
-    beside = f"/usr/sbin:/usr/local/sbin:{Path(sys.executable).parent}"
-    program = shutil.which(name) or shutil.which(name, path=beside)
-    if program is None:
-        pytest.skip(f"the system program {name} is missing")
+    program = program_of(name)
     language, listens, write = PROXIES[name]
     (folder / "routes.toml").write_text(block("toml"))
     boss, holder = HolderKey.generate("boss"), HolderKey.generate("agent")
@@ -243,3 +304,8 @@ def placed(name: str, folder: Path) -> Iterator[Place]:
                 break
             time.sleep(0.05)
         yield place
+
+
+if __name__ == "__main__":
+    for proxy, file_name in STRIPS.items():
+        (DEPLOY / file_name).write_text(strip_file(proxy))

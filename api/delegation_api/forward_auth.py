@@ -22,6 +22,7 @@ from delegation.canonical import Json
 from delegation.embedded import Tracker
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.request_headers import refusal_of
 from delegation.integrations.target import read_target
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.statement import read_statement
@@ -36,10 +37,6 @@ ARGUMENTS: Final = "delegation-arguments"
 MAX_ARGUMENTS: Final = 4096  # bytes of JSON; what is larger does not belong in a header
 NONE: Final = "none"  # Caddy sends its own placeholder text upstream where a header is missing
 _REASON: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
-# With these some frameworks serve another method or path than the one that was decided on.
-_OVERRIDES: Final = (
-    "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url",
-)  # fmt: skip
 _CHALLENGE: Final = {"WWW-Authenticate": 'Delegation realm="delegation"'}
 
 
@@ -152,8 +149,11 @@ def read_call(
     method, raw = _one(headers, convention.method), _one(headers, convention.target)
     if method is None or raw is None or METHOD.fullmatch(method) is None:
         return Refusal("proxy_headers", "The proxy does not show one method and one path.")
-    if any(name in headers for name in _OVERRIDES):
-        return Refusal("method_override", "The request asks to be read as another one.")
+    refusal = refusal_of(
+        (name for name, _ in headers.items()), own=(convention.method, convention.target)
+    )
+    if refusal is not None:
+        return refusal
     mount = mounts.get(caller.audiences[0]) if len(caller.audiences) == 1 else None
     if mount is None:
         return _undeclared()

@@ -10,7 +10,18 @@ from delegation.errors import (
     ConfigurationError,
 )
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
+from delegation.integrations.handler_inputs import (
+    AUTHORIZATION,
+    HandlerInput,
+    handler_inputs,
+    listed_routes,
+)
 from delegation.integrations.observe import Observer
+from delegation.integrations.request_headers import (
+    NEVER_SHOWN,
+    is_override,
+    is_overriding_parameter,
+)
 from delegation.integrations.routes import Route, Routes
 from delegation.integrations.tool_log import ToolLog
 
@@ -25,6 +36,13 @@ class Guard:
             draft of tools and grants (`observed.draft()`), which never enters lineage.
         clock: Unix seconds.
         tool_log: Where each executed call is written down, for `delegation reconcile`.
+        passes: Headers that the application is shown although nobody judges them, such as
+            `X-Request-ID`, or `X-Forwarded-For` where a proxy of yours writes it. All others are
+            removed, except those that only say how to answer.
+        hosts: Host headers under which the service is reached; empty looks at none.
+
+    Raises:
+        ConfigurationError: The mode is another, or a header would be passed that never is.
     """
 
     def __init__(
@@ -35,6 +53,8 @@ class Guard:
         mode: str = "enforce",
         clock: Callable[[], float] = time.time,
         tool_log: ToolLog | None = None,
+        passes: Iterable[str] = (),
+        hosts: Iterable[str] = (),
     ) -> None:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
@@ -43,8 +63,11 @@ class Guard:
         self._audience = audience
         self._clock = clock
         self._tool_log = tool_log
+        self._passes = _passing(passes)
+        self._hosts = frozenset(host.lower() for host in hosts)
         self._declared: list[Route] = []
         self._open: set[tuple[str, str]] = set()
+        self._passes_at: dict[tuple[str, str], frozenset[str]] = {}
         self.observed = Observer() if mode == "observe" else None
 
     def route(
@@ -56,17 +79,45 @@ class Guard:
         query: Iterable[str] = (),
         body: Iterable[str] = (),
         kinds: dict[str, str] | None = None,
+        passes: Iterable[str] = (),
     ) -> None:
         """Declare that a route is a tool; see `Route`.
 
+        Args:
+            method: HTTP method.
+            path: Template of the path.
+            tool: Name of the tool.
+            query: Arguments that come from the query.
+            body: Arguments that are members of the JSON body.
+            kinds: How arguments of path and query are read where they are not text.
+            passes: Headers that this handler is shown although nobody judges them.
+
         Raises:
             MalformedError: A field has another form.
+            ConfigurationError: A header would be passed that never is, or an argument has a name
+                that makes some readers take the request for another method's.
         """
-        self._declared.append(Route(method, path, tool, tuple(query), tuple(body), kinds or {}))
+        route = Route(method, path, tool, tuple(query), tuple(body), kinds or {})
+        for name in (*route.query, *route.body):
+            if is_overriding_parameter(name):
+                raise ConfigurationError(
+                    f"The argument {name} is read as another method by some frameworks.",
+                    remedy="Give the argument another name.",
+                )
+        self._passes_at[method, path] = _passing(passes)
+        self._declared.append(route)
 
-    def open(self, method: str, path: str) -> None:
-        """Declare that a route is open to everybody and passes unjudged, such as a health check."""
+    def open(self, method: str, path: str, *, passes: Iterable[str] = ()) -> None:
+        """Declare that a route is open to everybody and passes unjudged, such as a health check.
+
+        Args:
+            method: HTTP method.
+            path: The path itself, without placeholders.
+            passes: Headers that the handler reads from the raw request. What it declares to
+                FastAPI is found and passes by itself.
+        """
         self._open.add((method, path))
+        self._passes_at[method, path] = _passing(passes, is_open=True)
 
     def routes(self) -> Routes:
         """Return all declared routes."""
@@ -81,11 +132,16 @@ class Guard:
 
         Raises:
             ConfigurationError: A route of the application is not declared, or one that is declared
-                is not there.
+                is not there, or a handler reads what no argument states.
             MalformedError: Two declared routes could match one request.
         """
+        passed = {place: self._passes | names for place, names in self._passes_at.items()}
         if self.observed is None:
-            self._refuse_undeclared(app)
+            listed = listed_routes(app)
+            if listed is not None:
+                self._refuse_undeclared(app, listed)
+                passed |= self._read_by_open(listed, passed)
+            self._refuse_open_beside_judged()
         return Guarded(
             app,
             self.routes(),
@@ -94,17 +150,16 @@ class Guard:
             self._clock,
             self.observed,
             tool_log=self._tool_log,
+            passed=passed,
+            hosts=self._hosts,
         )
 
-    def _refuse_undeclared(self, app: Any) -> None:
-        listed = getattr(app, "routes", None)
-        if listed is None:
-            return
+    def _refuse_undeclared(self, app: Any, listed: list[Any]) -> None:
         known = {(r.method, r.path) for r in self._declared} | self._open
         there: set[tuple[str, str]] = set()
         for route in listed:
             methods = getattr(route, "methods", None)
-            path = str(getattr(route, "path", "?"))
+            path = str(getattr(route, "path", None) or "?")
             # Mounts and sockets have no methods: what is behind them cannot be looked through.
             there |= {(m, path) for m in (methods or {"ANY"}) if not (m == "HEAD" and methods)}
         schema = {
@@ -113,12 +168,7 @@ class Guard:
             if path
         } | {("GET", getattr(app, "swagger_ui_oauth2_redirect_url", None) or "")}
         missing = sorted(f"{m} {p}" for m, p in there - known - schema)
-        unmapped = sorted(_unmapped(listed, self._declared))
-        if unmapped:
-            raise ConfigurationError(
-                f"Handlers read inputs that no argument states: {', '.join(unmapped)}.",
-                remedy="Declare them as arguments of the tool, or stop reading them.",
-            )
+        self._refuse_unmapped(listed)
         if missing:
             raise ConfigurationError(
                 f"Routes without a declared tool: {', '.join(missing)}.",
@@ -131,21 +181,76 @@ class Guard:
                 remedy="Declare routes by the application's own templates.",
             )
 
-
-def _unmapped(listed: Iterable[Any], declared: Iterable[Route]) -> Iterable[str]:
-    """Return inputs of FastAPI's handlers that their route does not declare; bodies at run time."""
-    known = {(route.method, route.path): route for route in declared}
-    for listing in listed:
-        dependant = getattr(listing, "dependant", None)
-        for method in getattr(listing, "methods", None) or ():
-            route = known.get((method, str(getattr(listing, "path", ""))))
-            if route is None or dependant is None:
+    def _refuse_unmapped(self, listed: list[Any]) -> None:
+        known = {(route.method, route.path): route for route in self._declared}
+        unmapped: set[str] = set()
+        for place, listing in _by_place(listed):
+            if place not in known:
                 continue
-            waiting = [dependant]
-            while waiting:
-                inner = waiting.pop()
-                waiting += inner.dependencies
-                for place, names in (("header", ()), ("cookie", ()), ("query", route.query)):
-                    for parameter in getattr(inner, f"{place}_params"):
-                        if parameter.alias not in names:
-                            yield f"{place} {parameter.alias} of {method} {route.path}"
+            passed = self._passes | self._passes_at[place]
+            for one in handler_inputs(listing):
+                if one == HandlerInput("header", AUTHORIZATION):
+                    raise ConfigurationError(
+                        f"{' '.join(place)} reads the Authorization header, which carries the "
+                        "agent's token and never reaches a handler behind a guard.",
+                        remedy="Take the dependency out: the guard has verified who calls; "
+                        "decision_of(request) has the chain. Or take the key from another header "
+                        "that the route passes.",
+                    )
+                header = "cookie" if one.place == "cookie" else one.name.lower()
+                is_passed = one.place in {"header", "cookie"} and header in passed
+                if not is_passed and not (one.place == "query" and one.name in known[place].query):
+                    unmapped.add(f"{one.place} {one.name} of {' '.join(place)}")
+        if unmapped:
+            raise ConfigurationError(
+                f"Handlers read inputs that no argument states: {', '.join(sorted(unmapped))}.",
+                remedy="Declare parameters as arguments of the tool. Stop reading headers and "
+                "cookies, or let them through unjudged: guard.route(..., passes=[...]).",
+            )
+
+    def _read_by_open(
+        self, listed: list[Any], passed: dict[tuple[str, str], frozenset[str]]
+    ) -> dict[tuple[str, str], frozenset[str]]:
+        """Return what open routes are shown: what they declare is theirs to read, as it always was."""
+        return {
+            place: passed[place] | _passing(
+                ("cookie" if one.place == "cookie" else one.name for one in handler_inputs(listing)
+                 if one.place in {"header", "cookie"}),
+                is_open=True,
+            )
+            for place, listing in _by_place(listed) if place in self._open
+        }  # fmt: skip
+
+    def _refuse_open_beside_judged(self) -> None:
+        """Refuse an open POST on a judged path: a form's member could make it the judged method."""
+        for method, path in sorted(self._open):
+            for route in self._declared:
+                if method == "POST" and route.matched(path[1:].split("/")) is not None:
+                    raise ConfigurationError(
+                        f"POST {path} is open, and {route.method} {route.path} is judged.",
+                        remedy="Judge both: frameworks serve a POST as another method if its "
+                        "body says so.",
+                    )
+
+
+def _by_place(listed: Iterable[Any]) -> Iterable[tuple[tuple[str, str], Any]]:
+    for listing in listed:
+        for method in getattr(listing, "methods", None) or ():
+            yield (method, str(getattr(listing, "path", None) or "")), listing
+
+
+def _passing(names: Iterable[str], *, is_open: bool = False) -> frozenset[str]:
+    """Return names in lower case, as servers hand them on.
+
+    Raises:
+        ConfigurationError: One of them never passes.
+    """
+    found = frozenset(name.lower() for name in names)
+    never = NEVER_SHOWN if is_open else NEVER_SHOWN | {AUTHORIZATION}
+    for name in sorted(found):
+        if is_override(name) or name in never:
+            raise ConfigurationError(
+                f"The header {name} never reaches an application behind a guard.",
+                remedy="Name headers that say nothing of method, path, credentials or connection.",
+            )
+    return found

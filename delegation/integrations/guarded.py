@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
-from urllib.parse import unquote
 
 from delegation.authority.access import Access
 from delegation.canonical import Json
@@ -26,7 +24,16 @@ from delegation.errors import (
 )
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.boottime import boottime
+from delegation.integrations.judged_request import (
+    JudgedRequest,
+    Receive,
+    Refused,
+    RootedPath,
+    Scope,
+    opened,
+)
 from delegation.integrations.observe import Observer
+from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
@@ -34,14 +41,11 @@ from delegation.judge.outside import LocalDecision
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _FAULTS: Final = 500  # from this status on the handler failed
 MAX_BODY: Final = 64 * 1024  # bytes; an access is no larger
-_REMOVED: Final = frozenset({b"authorization", b"delegation-proof", b"content-length"})
 _LOG: Final = logging.getLogger("delegation.guard")
 
 
@@ -61,25 +65,6 @@ class OverHttp(Protocol):
         """Have one call decided and recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
-    """A request that does not reach its handler.
-
-    Args:
-        status: 401 missing or unprovable, 403 denied, 404 undeclared, 4xx malformed, 503 undecided.
-        code: Stable code.
-        detail: One sentence.
-        decision: The record, where there is one.
-        approval: The request that people were sent, for the agent to wait for.
-    """
-
-    status: int
-    code: str
-    detail: str
-    decision: str = ""
-    approval: str = ""
-
-
 class Guarded:
     """An application behind a guard; made by `Guard.protect`."""
 
@@ -93,6 +78,8 @@ class Guarded:
         observer: Observer | None,
         *,
         tool_log: ToolLog | None = None,
+        passed: Mapping[tuple[str, str], frozenset[str]],
+        hosts: frozenset[str] = frozenset(),
     ) -> None:
         """Stand in front of an application."""
         self._app = app
@@ -102,6 +89,8 @@ class Guarded:
         self._clock = clock
         self._observer = observer
         self._tool_log = tool_log
+        self._passed = passed
+        self._hosts = hosts
         self._published = json.dumps(routes.to_json()).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,28 +105,27 @@ class Guarded:
             # No proof covers what will be said on a socket.
             await send({"type": "websocket.close", "code": 1008})
             return
-        raw = _raw_path(scope)
-        if (scope["method"], raw) == ("GET", WELL_KNOWN):
-            await _answer(send, 200, self._published, [])
-            return
-        if (scope["method"], raw) in self._open:
-            await self._app(scope, receive, send)
-            return
         try:
-            route, decision = await self._decide(scope, raw, receive)
+            path = RootedPath.of(scope, getattr(self._app, "root_path", ""))
+            place = (scope["method"], path.raw)
+            if place == ("GET", WELL_KNOWN):
+                await _answer(send, 200, self._published, [])
+                return
+            self._refuse_other_readings(scope)
+            if place in self._open:
+                await self._app(
+                    opened(scope, path.whole(path.raw), self._passed[place]), receive, send
+                )
+                return
+            route, decision = await self._decide(scope, path.raw, receive)
+            request = JudgedRequest.of(route, decision, path)
         except Refused as refused:
             await _refuse(send, refused)
             return
-        try:
-            path, query, body = route.rewritten(decision.arguments)
-        except MalformedError as error:
-            code = "arguments_not_carried"
-            await _refuse(send, Refused(400, code, str(error), decision.id))
-            return
         await self._execute(
             decision,
-            _rewritten(scope, path, query, body if route.body else None, decision),
-            _replay(body if route.body else None, receive),
+            request.scope(scope, self._passed[route.method, route.path]),
+            request.replay(receive),
             _named(send, decision),
         )
 
@@ -170,6 +158,18 @@ class Guarded:
                 _LOG.error(
                     "the tool log lacks %s: %s", decision.id, error.strerror
                 )  # a traceback says no more
+
+    def _refuse_other_readings(self, scope: Scope) -> None:
+        """Refuse what some reader inside takes for another request, on open routes as well."""
+        names = [name.decode("latin-1") for name, _ in scope["headers"]]
+        refusal = refusal_of(names)
+        if refusal is not None:
+            raise Refused(400, refusal.code, refusal.message)
+        if has_overriding_parameter(scope["query_string"].decode("latin-1")):
+            raise Refused(400, "method_override", "The request asks to be read as another one.")
+        host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"")
+        if self._hosts and host.decode("latin-1").lower() not in self._hosts:
+            raise Refused(400, "host_undeclared", "The service is not declared for this host.")
 
     async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
         query = scope["query_string"].decode("ascii", "replace")
@@ -240,17 +240,12 @@ def decision_of(scope_or_request: Any) -> Decision:
     return found
 
 
-def _raw_path(scope: Scope) -> str:
-    raw = scope.get("raw_path") or scope["path"].encode()
-    return bytes(raw).partition(b"?")[0].decode("ascii", "replace")
-
-
 def _credentials(scope: Scope) -> tuple[str, str]:
     """Return token and proof; each exactly once, so that no two readers see two."""
     found: dict[bytes, list[bytes]] = {b"authorization": [], b"delegation-proof": []}
     for name, value in scope["headers"]:
-        if name in found:
-            found[name].append(value)
+        if name.lower() in found:
+            found[name.lower()].append(value)
     (authorization, proof) = found.values()
     if len(authorization) != 1 or len(proof) != 1:
         raise Refused(401, "credentials_missing", "Send one token and one proof.")
@@ -271,38 +266,6 @@ async def _read(receive: Receive) -> bytes:
             raise Refused(413, "body_too_large", f"A body has at most {MAX_BODY} bytes.")
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def _rewritten(
-    scope: Scope, path: str, query: str, body: dict[str, Json] | None, decision: Decision
-) -> Scope:
-    headers = [(k, v) for k, v in scope["headers"] if k not in _REMOVED]
-    if body is not None:
-        headers = [(k, v) for k, v in headers if k not in {b"content-type", b"transfer-encoding"}]
-        size = str(len(json.dumps(body, ensure_ascii=False).encode())).encode()
-        headers += [(b"content-type", b"application/json"), (b"content-length", size)]
-    return {
-        **scope,
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": headers,
-        "state": {**scope.get("state", {}), "delegation_decision": decision},
-    }
-
-
-def _replay(body: dict[str, Json] | None, receive: Receive) -> Receive:
-    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
-    sent = False
-
-    async def replay() -> MutableMapping[str, Any]:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": content, "more_body": False}
-
-    return replay
 
 
 def _named(send: Send, decision: Decision) -> Send:

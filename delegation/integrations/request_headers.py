@@ -1,0 +1,149 @@
+"""Names the headers by which a request is read as another one, for guard, proxies and their pages.
+
+One list and one comparison. An override is refused wherever it is sent. What a proxy states is
+believed only where the operator says that a proxy of theirs writes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import unquote_plus
+
+from delegation.authority.refusal import Refusal
+
+# By these some framework, server or platform takes another method, path or host than it was sent.
+OVERRIDES: Final = frozenset({
+    "http-method-override", "method-override", "x-http-method", "x-http-method-override",
+    "x-forwarded-method", "x-forwarded-request-method", "x-method", "x-method-override",
+    "x-original-method", "x-request-method", "x-tunnel-method",
+    "base-url", "path-info", "request-uri", "x-forwarded-path", "x-forwarded-uri",
+    "x-forwarded-url", "x-http-destinationurl", "x-original-path", "x-original-request-uri",
+    "x-original-uri", "x-original-url", "x-path-info", "x-request-path", "x-request-uri",
+    "x-request-url", "x-rewrite-path", "x-rewrite-uri", "x-rewrite-url",
+    "x-host-override", "x-http-host-override",
+})  # fmt: skip
+# Members of the kind that nobody listed have one of these words in their names.
+_OVERRIDING_WORDS: Final = frozenset({"original", "override", "overwrite", "rewrite"})
+# In these a proxy tells the server behind it of client, scheme, host, prefix and identity.
+STATED_BY_PROXIES: Final = frozenset({
+    "cf-connecting-ip", "cf-connecting-ipv6", "cf-visitor", "client-cert", "client-cert-chain",
+    "client-ip", "fastly-client-ip", "forwarded", "front-end-https", "proxy", "proxy-client-ip",
+    "remote-addr", "remote-user", "script-name", "ssl-client-cert", "true-client-ip",
+    "wl-proxy-client-ip", "wl-proxy-ssl", "x-appengine-user-ip", "x-arr-ssl",
+    "x-auth-request-email", "x-auth-request-groups", "x-auth-request-preferred-username",
+    "x-auth-request-user", "x-authenticated-user", "x-azure-clientip", "x-azure-socketip",
+    "x-client-cert", "x-client-ip", "x-cluster-client-ip", "x-envoy-external-address",
+    "x-envoy-original-method", "x-envoy-original-path", "x-external-prefix", "x-forwarded",
+    "x-forwarded-access-token", "x-forwarded-by", "x-forwarded-client-cert", "x-forwarded-email",
+    "x-forwarded-for", "x-forwarded-groups", "x-forwarded-host", "x-forwarded-port",
+    "x-forwarded-preferred-username", "x-forwarded-prefix", "x-forwarded-proto",
+    "x-forwarded-protocol", "x-forwarded-scheme", "x-forwarded-script-name", "x-forwarded-server",
+    "x-forwarded-ssl", "x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info",
+    "x-forwarded-user", "x-goog-authenticated-user-email", "x-goog-authenticated-user-id",
+    "x-host", "x-ingress-path", "x-ms-client-principal", "x-ms-client-principal-id",
+    "x-ms-client-principal-idp", "x-ms-client-principal-name", "x-original-forwarded-for",
+    "x-original-host", "x-original-proto", "x-original-remote-addr", "x-path-prefix",
+    "x-proxyuser-ip", "x-real-ip", "x-remote-addr", "x-remote-ip", "x-remote-user", "x-scheme",
+    "x-script-name", "x-ssl-client-cert", "x-url-scheme", "x-waws-unencoded-url",
+    "x-webauth-user",
+})  # fmt: skip
+# Parameters of a query, and members of a form, that mean the same as an overriding header.
+PARAMETERS: Final = frozenset({
+    "-httpmethod", "-http-method", "-method", "--method", "http-method-override",
+    "method-override", "x-http-method", "x-http-method-override", "x-method-override",
+})  # fmt: skip
+# Headers of ours, each of which counts in one spelling only.
+OWN: Final = frozenset({
+    "delegation-arguments", "delegation-decision", "delegation-proof", "delegation-proxy-key",
+    "delegation-receipt", "x-agent-chain", "x-capability-token",
+})  # fmt: skip
+# What an application behind a guard is shown of a request although nobody judged it: how to spell
+# the answer, when to spare it, and which trace it belongs to.
+SHOWN: Final = frozenset({
+    "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control",
+    "content-length", "content-type", "host", "if-match", "if-modified-since", "if-none-match",
+    "if-range", "if-unmodified-since", "range", "traceparent", "tracestate", "user-agent",
+})  # fmt: skip
+# The guard's own, and what holds for one connection only.
+NEVER_SHOWN: Final = frozenset({
+    "connection", "content-encoding", "delegation-arguments", "delegation-proof", "expect",
+    "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
+_SINGLE: Final = frozenset({
+    "content-encoding", "content-length", "content-type", "host", "transfer-encoding",
+})  # fmt: skip
+_ONE_SPELLING: Final = STATED_BY_PROXIES | NEVER_SHOWN | _SINGLE | OWN | {"authorization"}
+_ODD: Final = re.compile(r"[^a-z0-9]")
+
+
+def folded(name: str) -> str:
+    """Return a header's name as the most forgiving reader compares it.
+
+    Upper and lower case are one, and whatever is no letter or digit is `-`: CGI and WSGI make
+    `X-A`, `X_A` and, in older servers, `X.A` one variable.
+    """
+    return _ODD.sub("-", name.strip().casefold())
+
+
+def is_override(name: str) -> bool:
+    """Return whether some reader takes this header for another method, path or host."""
+    plain = folded(name)
+    if plain in STATED_BY_PROXIES:
+        return False
+    return plain in OVERRIDES or not _OVERRIDING_WORDS.isdisjoint(plain.split("-"))
+
+
+def is_overriding_parameter(name: str) -> bool:
+    """Return whether some reader takes this parameter or form member for another method.
+
+    `method` itself is a usual name and no override; `_method` is one.
+    """
+    return folded(name) in PARAMETERS
+
+
+def refusal_of(names: Iterable[str], *, own: Iterable[str] = ()) -> Refusal | None:
+    """Return why a request with these headers has more than one reading, or None.
+
+    Not looked at: values. What proxies state passes in its plain spelling; whoever calls this
+    removes it, or trusts the proxy that wrote it.
+
+    Args:
+        names: Names as they were sent, repeated as often as they were.
+        own: Overrides that the caller's own proxy writes, in lower case.
+    """
+    counted = Counter(name.strip().lower() for name in names)
+    mine = frozenset(own)
+    spellings: dict[str, str] = {}
+    for name, times in counted.items():
+        if name not in mine and is_override(name):
+            return Refusal(
+                "method_override",
+                "The request asks to be read as another one.",
+                remedy="Send the method and the path that you mean, without override headers.",
+            )
+        plain = folded(name)
+        is_odd = name != plain and plain in _ONE_SPELLING
+        if spellings.setdefault(plain, name) != name or is_odd or (times > 1 and plain in _SINGLE):
+            return Refusal(
+                "header_ambiguous",
+                "A header stands there twice, or in a spelling that some readers take for another.",
+                remedy="Send each header once, with hyphens.",
+            )
+    if {"content-length", "transfer-encoding"} <= counted.keys():
+        return Refusal(
+            "header_ambiguous",
+            "The request states two lengths of its body.",
+            remedy="Send Content-Length or Transfer-Encoding, not both.",
+        )
+    return None
+
+
+def has_overriding_parameter(query: str) -> bool:
+    """Return whether a raw query has a parameter that some reader takes for another method."""
+    return any(
+        is_overriding_parameter(unquote_plus(part.partition("=")[0]))
+        for part in re.split("[&;]", query)
+    )
