@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp
 
 from delegation import __version__
 from delegation.embedded import Tracker
@@ -140,7 +139,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
 
 def create_service(
     tracker: Tracker, settings: Settings | None = None, tracing: Tracing | None = None
-) -> ASGIApp:
+) -> Observing:
     """Return the whole service as `delegation serve` runs it.
 
     Args:

@@ -49,6 +49,12 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._refused = Counter(
+            "delegation_port_refused",
+            "Connections ended by a bound of the port, by which.",
+            ("kind",),
+            registry=self._registry,
+        )
         self._registry.register(_WriterCollector(tracker))
         self._store = _StoreCollector(tracker)
         self._registry.register(self._store)
@@ -63,6 +69,10 @@ class Metrics:
             series = self._series.setdefault((route, status), made)
         series[0].inc()
         series[1].observe(seconds)
+
+    def refuse(self, kind: str) -> None:
+        """Count one connection that a bound of the port ended."""
+        self._refused.labels(kind).inc()
 
     def text(self) -> bytes:
         """Return the exposition format."""

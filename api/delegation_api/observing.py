@@ -35,7 +35,7 @@ class Observing:
     ) -> None:
         """Wrap an application."""
         self._app = app
-        self._metrics = metrics
+        self.metrics = metrics
         self._tracing = tracing
         self._log_all = log_all
 
@@ -62,7 +62,7 @@ class Observing:
             finally:
                 taken = time.perf_counter() - begun
                 route = _route(scope)
-                self._metrics.note(route, status, taken)
+                self.metrics.note(route, status, taken)
                 if span is not None:
                     span.set_attribute("http.route", route)
                     span.set_attribute("http.response.status_code", status)

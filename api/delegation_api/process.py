@@ -10,13 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from delegation.embedded import Tracker, store_url
 from delegation.judge.limits import DEFAULTS
 from delegation_api import logs
 from delegation_api.app import create_service
+from delegation_api.client_address import Trusted
+from delegation_api.connections import Connections, PortBounds
 from delegation_api.pages.shell import prepare
+from delegation_api.port import STATE
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 
@@ -47,7 +50,10 @@ class Process:
             )
         )
         self.tracker.keep_log(retain_days=settings.retain_days)
-        self._app: ASGIApp = create_service(self.tracker, settings, tracing)
+        self._app = create_service(self.tracker, settings, tracing)
+        self._connections = Connections(
+            PortBounds.of(settings), Trusted(settings.trusted_proxies), self._app.metrics
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, or the server's own start and end."""
@@ -57,6 +63,7 @@ class Process:
         while True:
             message: Message = await receive()
             if message["type"] == "lifespan.startup":
+                scope["state"][STATE] = self._connections
                 prepare()
                 # What stands now stands for ever: a full collection need not walk it each time, or
                 # whoever asks meanwhile waits for that.

@@ -11,10 +11,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from delegation.errors import MalformedError
+from delegation.errors import ConfigurationError, MalformedError
 from delegation.judge.lease import BOUND, MAX_BOUND
 from delegation.judge.limits import DEFAULTS
 from delegation.tracker.retention import MIN_DAYS
+from delegation_api.client_address import Trusted
 
 
 class Settings(BaseSettings):
@@ -29,7 +30,16 @@ class Settings(BaseSettings):
         workers: Processes; more than one needs PostgreSQL.
         max_body: Largest request body, in bytes.
         body_seconds: Seconds in which a body must have arrived.
-        max_connections: Connections of one worker; more are answered 503.
+        head_seconds: Seconds in which a request's head must have arrived.
+        send_seconds: Seconds in which a client must have taken 16 KiB of an answer that waits.
+        max_target: Longest request target, in bytes.
+        max_head: Largest request head, in bytes.
+        max_headers: Most header fields of a request.
+        max_connections: Connections of one worker; for more, those that ask nothing are ended.
+        max_per_client: Connections of one address, or requests at once of one that a proxy names.
+        trusted_proxies: Addresses and networks of proxies whose X-Forwarded-For counts.
+        question_seconds: Seconds that a question may take.
+        max_questions: Questions of one worker that may take longer than a second at once.
         log_level: Least level that is logged.
         log_format: `json` for machines, `text` for people.
         log_requests: Whether each request is logged; failures always are.
@@ -54,7 +64,16 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     max_body: int = Field(default=256 * 1024, ge=1024, le=16 * 1024 * 1024)
     body_seconds: float = Field(default=10.0, gt=0, le=300)
+    head_seconds: float = Field(default=10.0, gt=0, le=300)
+    send_seconds: float = Field(default=20.0, gt=0, le=3600)
+    max_target: int = Field(default=16 * 1024, ge=256, le=1024 * 1024)
+    max_head: int = Field(default=128 * 1024, ge=1024, le=1024 * 1024)
+    max_headers: int = Field(default=100, ge=8, le=10_000)
     max_connections: int = Field(default=1024, ge=1, le=65535)
+    max_per_client: int = Field(default=256, ge=1, le=65535)
+    trusted_proxies: str = "127.0.0.1,::1"
+    question_seconds: float = Field(default=30.0, gt=0, le=3600)
+    max_questions: int = Field(default=8, ge=1, le=1024)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
@@ -74,6 +93,15 @@ class Settings(BaseSettings):
         if 0 < days < MIN_DAYS:
             raise ValueError(f"0, or at least {MIN_DAYS}")  # pydantic makes its own error of it
         return days
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        try:
+            Trusted(text)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return text
 
     @field_validator("limits")
     @classmethod

@@ -107,13 +107,16 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     """Run one process, or a parent of several that share the listening socket."""
     import uvicorn  # noqa: PLC0415  # an extra
 
+    from delegation_api.port import Port  # noqa: PLC0415
     from delegation_api.process import Process  # noqa: PLC0415
 
     options: dict[str, Any] = {
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "limit_concurrency": settings.max_connections,
+        "http": Port,
+        "ws": "none",
+        "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_graceful_shutdown": 10,
         "lifespan": "on",
     }

@@ -1,0 +1,181 @@
+"""The connections of one worker: how many may be held, by whom, and for how long without a word.
+
+What is cut first is what costs nobody an answer: who has not finished asking, then who asks nothing
+at the moment. A request that was wholly received is never cut for somebody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from delegation_api.client_address import Trusted
+from delegation_api.metrics import Metrics
+from delegation_api.settings import Settings
+
+_LOG: Final = logging.getLogger("delegation.port")
+SWEEP_SECONDS: Final = 0.5
+TAKEN_BYTES: Final = 16 * 1024  # what a reader takes in `send_seconds`, or it is no reader
+RESERVED_FILES: Final = 128  # descriptors for the database, logs and our own sockets
+_AT_ONCE: Final = 32  # one part in so many is cut together, so that a flood costs few passes
+
+
+@dataclass(frozen=True, slots=True)
+class PortBounds:
+    """What one connection, one client and all together may take.
+
+    Args:
+        head_seconds: Seconds from accept, or the first byte after an answer, to the last header byte.
+        body_seconds: Seconds from there to the last byte of the body.
+        send_seconds: Seconds in which a client must take at least 16 KiB of what waits for it.
+        max_target: Bytes of a request's target.
+        max_head: Bytes of its whole head.
+        max_headers: Header fields in it.
+        max_body: Bytes of its body.
+        max_connections: Connections at once.
+        max_per_client: Connections or, behind a proxy, requests at once of one client.
+    """
+
+    head_seconds: float
+    body_seconds: float
+    send_seconds: float
+    max_target: int
+    max_head: int
+    max_headers: int
+    max_body: int
+    max_connections: int
+    max_per_client: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> PortBounds:
+        """Return the bounds in settings, with no more connections than this process may open."""
+        return cls(
+            max_connections=affordable(settings.max_connections),
+            **{
+                name: getattr(settings, name) for name in cls.__slots__ if name != "max_connections"
+            },
+        )
+
+
+def affordable(wanted: int) -> int:
+    """Return how many connections there are descriptors for, after asking for as many as allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = wanted + RESERVED_FILES
+    if soft != resource.RLIM_INFINITY and soft < need:
+        soft = need if hard == resource.RLIM_INFINITY else min(need, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= need:
+        return wanted
+    most = max(1, soft - RESERVED_FILES)
+    _LOG.warning("only %d connections: this process may open %d files", most, soft)
+    return most
+
+
+class Held(Protocol):
+    """A connection, as far as it is counted."""
+
+    address: str  # as it is counted; empty for a trusted proxy
+    since: float  # since when it is in its present state
+    awaits: str  # `head`, `body`, `answer` or `idle`
+    closing: bool
+
+    def cut(self, kind: str) -> None:
+        """End it now, without an answer."""
+
+    def look(self, now: float) -> None:
+        """End it if its time is up."""
+
+
+_CUT_FIRST: Final = {"head": 0, "body": 1, "idle": 2}
+
+
+class Connections:
+    """All connections of one worker.
+
+    Args:
+        bounds: What they may take.
+        trusted: Proxies, whose own address is never counted.
+        metrics: Where refusals are counted.
+    """
+
+    def __init__(self, bounds: PortBounds, trusted: Trusted, metrics: Metrics) -> None:
+        """Begin with none."""
+        self.bounds = bounds
+        self.trusted = trusted
+        self._metrics = metrics
+        self._held: dict[Held, None] = {}
+        self._by_address: Counter[str] = Counter()
+        self._asking: Counter[str] = Counter()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def refused(self, kind: str) -> None:
+        """Count a refusal."""
+        self._metrics.refuse(kind)
+
+    def enter(self, one: Held) -> str:
+        """Take a connection; return how it is to be refused, once it has asked, empty if not."""
+        self._held[one] = None
+        if self._sweeper is None:
+            self._sweep()
+        refusal = ""
+        if one.address:
+            self._by_address[one.address] += 1
+            if self._by_address[one.address] > self.bounds.max_per_client:
+                refusal = self._make_room(
+                    one, "client", [h for h in self._held if h.address == one.address]
+                )
+        if not refusal and len(self._held) > self.bounds.max_connections:
+            refusal = self._make_room(one, "connections", self._heaviest())
+        return refusal
+
+    def leave(self, one: Held) -> None:
+        """Forget a connection."""
+        if self._held.pop(one, True) is None and one.address:
+            _less(self._by_address, one.address)
+
+    def begin(self, client: str) -> bool:
+        """Count a request of a client that a proxy names; return whether it is one too many."""
+        self._asking[client] += 1
+        return self._asking[client] > self.bounds.max_per_client
+
+    def end(self, client: str) -> None:
+        """Forget a request of such a client."""
+        _less(self._asking, client)
+
+    def _make_room(self, one: Held, kind: str, among: list[Held]) -> str:
+        """Cut who can be cut at least cost; return the kind of refusal if nobody can."""
+        free = [h for h in among if h is not one and h.awaits in _CUT_FIRST and not h.closing]
+        free.sort(key=lambda h: (_CUT_FIRST[h.awaits], h.since))
+        for victim in free[: max(1, len(among) // _AT_ONCE)] if free else ():
+            victim.cut(kind)
+        return "" if free else kind
+
+    def _heaviest(self) -> list[Held]:
+        """Return the connections that can be cut of the address with the most of them."""
+        groups: dict[str, list[Held]] = {}
+        for held in self._held:
+            if held.awaits in _CUT_FIRST and not held.closing:
+                groups.setdefault(held.address, []).append(held)
+        own = [group for address, group in groups.items() if address]
+        # A proxy's connections carry many clients: they go when no others are left.
+        return max(own or groups.values(), key=len, default=[])
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for held in list(self._held):
+            held.look(now)
+        self._sweeper = None
+        if self._held:
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def _less(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if counts[name] <= 0:
+        del counts[name]

@@ -1,0 +1,282 @@
+"""What stands at the port: uvicorn's own reader of HTTP, with bounds on everything that a client sends.
+
+uvicorn takes a protocol class as `http=`; this one is its httptools protocol, which counts and keeps
+time. It decides nothing about requests that are within their bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from delegation_api.client_address import counted
+from delegation_api.connections import TAKEN_BYTES, Connections
+from delegation_api.problems import MEDIA_TYPE
+
+STATE: Final = "connections"  # where the worker's `Connections` stand in uvicorn's own state
+MAX_PIPELINED: Final = 32  # requests that wait behind one that is being answered
+_LINGER_BYTES: Final = 1024 * 1024  # what is still read, and dropped, so that a refusal arrives
+_LINGER_SECONDS: Final = 2.0
+_GRACE: Final = 1.0  # the application answers a slow body itself, if it reads it at all
+_SPARE: Final = 64 * 1024  # a read's worth: bytes are counted as they come, in pieces
+_FAILURES: Final = logging.getLogger("delegation.port.failures")
+_FAILURES.setLevel(logging.ERROR)
+
+_REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
+    "target": (414, "target_too_long", "The request's target is too long."),
+    "head": (431, "head_too_large", "The request's header fields are too large, or too many."),
+    "slow": (408, "head_too_slow", "The request's head did not arrive in time."),
+    "body": (413, "body_too_large", "The request's body is too large."),
+    "malformed": (400, "not_http", "This is no well-formed HTTP/1.1 request."),
+    "client": (429, "client_too_many", "This client has too many requests or connections open."),
+    "connections": (503, "too_many_connections", "Every connection is in use."),
+}
+
+
+class Port(HttpToolsProtocol):
+    """One connection, within the bounds of `Connections`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Begin before the first byte; the arguments are uvicorn's."""
+        super().__init__(*args, **options)
+        self._all: Connections = self.app_state[STATE]
+        self._bounds = self._all.bounds
+        self._most_body = 2 * self._bounds.max_body + self._bounds.max_head + _SPARE
+        # Whoever sends what is no HTTP must not fill the log; failures are still logged.
+        self.logger = _FAILURES
+        self.address = ""
+        self.awaits = "head"
+        self.since = 0.0
+        self.closing = False
+        self._is_proxy = False
+        self._answering: RequestResponseCycle | None = None
+        self._refusal = ""  # of a connection too many, said once it has asked
+        self._head = self._body = self._fields = self._dropped = 0
+        self._clients: deque[str] = deque()
+        self._unsent = 0
+        self._unsent_since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count a connection; its head's time begins."""
+        super().connection_made(transport)
+        host = self.client[0] if self.client else ""
+        self._is_proxy = self._all.trusted.trusts(host)
+        self.address = "" if self._is_proxy else counted(host)
+        self._wait_for("head")
+        self._refusal = self._all.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self.closing = True
+        self._all.leave(self)
+        while self._clients:
+            self._end_request()
+        self._end_answer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what came and pass it on."""
+        if self.closing:
+            self._dropped += len(data)
+            if self._dropped > _LINGER_BYTES:
+                self.transport.abort()
+            return
+        if self.awaits == "idle":
+            self._wait_for("head")
+        if self.awaits == "head":
+            self._head += len(data)
+        else:
+            self._body += len(data)
+        super().data_received(data)
+        if self.closing:
+            return
+        if self.awaits == "head":
+            if self._head > self._bounds.max_head:
+                self._refuse("head")
+        elif self._body > self._most_body:
+            self._refuse("body")  # in chunks, most of it what frames them; or behind a request
+
+    def on_message_begin(self) -> None:
+        """Begin a request, perhaps behind one that is being answered."""
+        if self.closing:
+            return
+        super().on_message_begin()
+        self._fields = 0
+        if self.awaits == "answer":
+            return  # pipelined: it is counted by its callbacks, and reading stops at its headers
+        self._wait_for("head")
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        if self.closing:
+            return
+        super().on_url(url)
+        if len(self.url) > self._bounds.max_target:
+            self._refuse("target")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field, of the head or behind a body in chunks."""
+        self._fields += 1
+        if self._fields <= self._bounds.max_headers and not self.closing:
+            super().on_header(name, value)
+        elif not self.closing:
+            self._refuse("head")
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, unless the head is out of its bounds or there are too many already."""
+        if self.closing:
+            return
+        size = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size + len(self.url) > self._bounds.max_head:
+            self._refuse("head")
+        elif self._refusal or len(self.pipeline) >= MAX_PIPELINED:
+            self._refuse(self._refusal or "client")
+        elif self._begin_request():
+            self._refuse("client")
+        else:
+            self._head = 0
+            if self.awaits != "answer":
+                self._wait_for("body")
+            super().on_headers_complete()
+            if self.parser.should_upgrade() and self.cycle is not None:
+                self.cycle.keep_alive = False  # nothing here is spoken but HTTP/1.1
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin to answer; in a pipeline that is not always the newest request."""
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _end_answer(self) -> None:
+        """Have what answers know that its client is gone, and nothing behind it begin."""
+        self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
+    def _begin_request(self) -> bool:
+        """Count a request for the client that a proxy names; return whether it is one too many."""
+        client = self._all.trusted.named(self.headers) if self._is_proxy else ""
+        self._clients.append(client)
+        return bool(client) and self._all.begin(client)
+
+    def _end_request(self) -> None:
+        client = self._clients.popleft()
+        if client:
+            self._all.end(client)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self.closing:
+            return
+        super().on_body(body)
+        if len(self.cycle.body) > self._bounds.max_body + _SPARE:
+            self._refuse("body")  # nobody reads it: the request waits, or its answer needs none
+
+    def on_message_complete(self) -> None:
+        """Wait for the answer: whoever sent all of it is not cut off."""
+        if self.closing:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._wait_for("idle")
+        else:
+            self._wait_for("answer")
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        if self._clients:
+            self._end_request()
+        if self.closing:
+            return
+        super().on_response_complete()
+        if self.awaits != "answer":
+            return
+        if self.cycle.response_complete:
+            self._wait_for("idle")
+        elif self.cycle.more_body and not self.pipeline:
+            self._wait_for("body")  # of the next request, whose turn it is
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; what is not well formed is said nowhere but in a count."""
+        del msg
+        if not self.closing:
+            self._refuse("malformed")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: the request is answered as if it had not asked."""
+
+    def _wait_for(self, what: str) -> None:
+        self.awaits = what
+        self.since = time.monotonic()
+        if what == "head":
+            self._head = 0
+        self._body = 0
+
+    def look(self, now: float) -> None:
+        """End the connection if what is waited for did not come in time."""
+        waited = now - self.since
+        if self.closing:
+            if waited > _LINGER_SECONDS:
+                self.transport.abort()
+        elif self.awaits == "head" and waited > self._bounds.head_seconds:
+            self._refuse("slow")
+        elif self.awaits == "body" and waited > self._bounds.body_seconds + _GRACE:
+            self.cut("slow")
+        else:
+            self._look_at_reader(now)
+
+    def _look_at_reader(self, now: float) -> None:
+        """End the connection if its answer is not taken."""
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent:
+            self._unsent_since = 0.0
+        elif not self._unsent_since:
+            self._unsent, self._unsent_since = unsent, now
+        elif now - self._unsent_since > self._bounds.send_seconds:
+            if unsent > max(0, self._unsent - TAKEN_BYTES):
+                self.cut("unread")
+            self._unsent, self._unsent_since = unsent, now
+
+    def cut(self, kind: str) -> None:
+        """End the connection now, without an answer."""
+        self.closing = True
+        self._all.refused(kind)
+        self._all.leave(self)
+        self._end_answer()
+        self.transport.abort()
+
+    def _refuse(self, kind: str) -> None:
+        """Answer with a refusal and end the connection; nothing that follows is looked at."""
+        answering = self._answering
+        if answering and answering.response_started and not answering.response_complete:
+            self.cut(
+                kind
+            )  # an answer is on its way: another in its midst would be taken for its own
+            return
+        self.closing = True
+        self._all.refused(kind)
+        self._wait_for(self.awaits)
+        self._end_answer()
+        status, code, detail = _REFUSALS[kind]
+        body = json.dumps({"type": "about:blank", "status": status, "code": code, "detail": detail})
+        retry = b"retry-after: 1\r\n" if status in {429, 503} else b""
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: " + MEDIA_TYPE.encode() + b"\r\ncontent-length: "
+            + str(len(body)).encode() + b"\r\n" + retry + b"connection: close\r\n\r\n" + body.encode()
+        )  # fmt: skip
+        if self.transport.can_write_eof():
+            self.flow.resume_reading()
+            self.transport.write_eof()  # what still comes is dropped for a moment: else a reset
+        else:  # overtakes the answer
+            self.transport.close()
