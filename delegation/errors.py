@@ -222,21 +222,39 @@ class OutsideError(DelegationError):
 
 
 class StoreUnavailableError(OutsideError):
-    """The database is locked, gone or full; nothing was written, and the call is refused (503)."""
+    """The database is locked, gone or full; nothing was written, and the call is refused (503).
+
+    Args:
+        message: One sentence.
+        remedy: What helps.
+        is_undone: Whether the failure passes by itself and nothing of the attempt is left, so that the
+            same may be done again at once.
+    """
 
     code: ClassVar[str] = "store_unavailable"
 
+    def __init__(self, message: str, *, remedy: str = "", is_undone: bool = False) -> None:
+        super().__init__(message, remedy=remedy)
+        self.is_undone = is_undone
+
 
 class UnknownOutcomeError(StoreUnavailableError):
-    """Nobody knows whether the decision was recorded; it must not be acted on."""
+    """Nobody knows whether it was recorded; a decision of which this is said must not be acted on.
+
+    Args:
+        what: What was to be recorded.
+        remedy: How to find out.
+    """
 
     code: ClassVar[str] = "outcome_unknown"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "It is not known whether the decision was recorded.",
-            remedy="Repeat the request with the same idempotency key.",
-        )
+    def __init__(
+        self,
+        what: str = "decision",
+        *,
+        remedy: str = "Repeat the request with the same idempotency key.",
+    ) -> None:
+        super().__init__(f"It is not known whether the {what} was recorded.", remedy=remedy)
 
 
 class ClockError(StoreUnavailableError):

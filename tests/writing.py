@@ -34,9 +34,9 @@ def held_back(world: World, monkeypatch) -> threading.Event:
     gate = threading.Event()
     inner = writer.DecisionWriter._write
 
-    def waiting(self, drafts, counts):
+    def waiting(self, *batch):
         gate.wait(10)
-        return inner(self, drafts, counts)
+        return inner(self, *batch)
 
     monkeypatch.setattr(writer.DecisionWriter, "_write", waiting)
     return gate
@@ -50,11 +50,11 @@ class Faults:
         inner = writer.DecisionWriter._attempt
         self.before = self.after = 0
 
-        def attempt(this, name, drafts, counts):
+        def attempt(this, *batch):
             if chance.random() < before:
                 self.before += 1
                 raise OperationalError("lost", None, Exception("connection lost"))
-            outcomes = inner(this, name, drafts, counts)
+            outcomes = inner(this, *batch)
             if chance.random() < after:
                 self.after += 1
                 raise writer._DoubtfulError

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
+from delegation.tracker.patience import SECONDS
 from delegation.tracker.work import ApiKey, Role
 
 OPERATOR: Final[tuple[Role, ...]] = ("operator",)
@@ -26,7 +27,7 @@ APPROVERS: Final[tuple[Role, ...]] = ("approver",)
 ASKERS: Final[tuple[Role, ...]] = ("operator", "service", "reviewer", "approver")
 
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
-LOOK_UP_SECONDS: Final = 8.0  # a frozen database answers nothing, not even its own deadline
+LOOK_UP_SECONDS: Final = SECONDS  # a frozen database answers nothing, not even its own deadline
 MAX_KEYS: Final = 1024
 # The client's Authorization passes through a proxy untouched, so the proxy's own key has its header.
 PROXY_KEY: Final = "delegation-proxy-key"

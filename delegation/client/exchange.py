@@ -14,7 +14,9 @@ except ImportError as error:
     raise MissingExtraError("client", "The HTTP client") from error
 
 T = TypeVar("T")
-TIMEOUT: Final = 10.0  # seconds for one attempt, unless told otherwise
+TIMEOUT: Final = (
+    20.0  # seconds for one attempt, unless told otherwise: above what the service takes
+)
 ATTEMPTS: Final = 3
 _ANSWER_BYTES: Final = 64 * 1024 * 1024
 _PASSING: Final = frozenset({0, 502, 503, 504})  # 0: no answer came

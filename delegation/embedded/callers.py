@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from delegation.canonical import b64u
 from delegation.errors import NotFoundError
 from delegation.tracker import api_keys, logins
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import ApiKey, Role, Store
 
 
@@ -99,6 +100,7 @@ class Callers:
         """End a session."""
         logins.log_out(self._store, session, at=self._clock())
 
+    @tried_again
     def revoke_api_key(self, name: str) -> None:
         """Withdraw an API key.
 

@@ -19,6 +19,7 @@ from delegation.lineage.export_job import ExportJob
 from delegation.lineage.selection import Selection
 from delegation.tracker.export_jobs import KEEP_SECONDS, MAX_SECONDS
 from delegation.tracker.gathered import Bounds
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import Store
 
 AT_ONCE: Final = 2  # of one process; others wait their turn
@@ -103,6 +104,7 @@ class ExportRunner:
             if run.thread is not None:
                 run.thread.join(JOIN_SECONDS)
 
+    @tried_again
     def tell(self) -> None:
         """Record how far each job is; one that nobody wants any more is stopped."""
         with self._lock:
@@ -166,12 +168,20 @@ class ExportRunner:
                 digest=made.digest,
                 size=len(made.data),
             )
+        self._record(ended)
+
+    @tried_again
+    def _record(self, ended: ExportJob) -> None:
         with self._store.write() as work:
             work.end_export(ended)
 
     def _keep(self, run: _Run, data: bytes) -> None:
         for number, start in enumerate(range(0, len(data), PART)):
-            with self._store.write() as work:
-                wanted = work.add_export_part(run.job.id, number, data[start : start + PART])
+            wanted = self._add_part(run.job.id, number, data[start : start + PART])
             if not wanted or run.stop.is_set():
                 raise _UnwantedError
+
+    @tried_again
+    def _add_part(self, job: str, number: int, data: bytes) -> bool:
+        with self._store.write() as work:
+            return work.add_export_part(job, number, data)

@@ -42,6 +42,7 @@ from delegation.tokens.token import Token
 from delegation.tracker import agents, announce, check, inspect, issue, outcome, tasks
 from delegation.tracker.announced import announced_text
 from delegation.tracker.open_child import Opening, open_child
+from delegation.tracker.patience import tried_again
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     Agent,
@@ -172,6 +173,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
 
     # Catalogue and agents
 
+    @tried_again
     def add_tool(self, tool: Tool) -> int:
         """Record a tool's definition and return the catalogue's revision.
 
@@ -182,6 +184,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
             work.catalogue().with_tool(tool)
             return work.add_tool(tool, at=self._clock())
 
+    @tried_again
     def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
         """Declare labels of resources and return the catalogue's revision.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.identity.proof import nonces_are_known
@@ -31,7 +31,7 @@ from delegation.records.pace import write_turns
 from delegation.records.renewals import lines_of
 from delegation.records.reservation import keep_reservations
 from delegation.records.shelves import Shelves
-from delegation.records.tables import BATCHES, COUNTERS, DECISIONS, UNPROVEN
+from delegation.records.tables import COUNTERS, DECISIONS, UNPROVEN
 from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
 
 Outcome: TypeAlias = Decision | Exception
@@ -46,21 +46,7 @@ _CHARGE: Final = (
     )
     .values(used=COUNTERS.c.used + bindparam("amount"))
 )
-_MARK: Final = text(
-    "INSERT INTO batch (id, attempt, at) VALUES (:id, 1, :at)"
-    " ON CONFLICT (id) DO UPDATE SET attempt = batch.attempt + 1 RETURNING attempt"
-).columns(BATCHES.c.attempt)
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
-
-
-def mark(connection: Connection, batch: str, at: int) -> bool:
-    """Write the batch's marker and return whether an earlier attempt was committed after all.
-
-    It writes on a second attempt too: under synchronous replication a COMMIT without a write of its
-    own would come back before the standby has what the first attempt left in doubt.
-    """
-    marked = connection.execute(_MARK, {"id": batch, "at": at})
-    return bool(marked.scalar_one() > 1)
 
 
 def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcome]:

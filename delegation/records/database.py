@@ -1,23 +1,33 @@
 """The database behind the store: snapshots, transactions that write, errors kept inside.
 
-Two engines, one text of statements; what differs stands in `sqlite` and `postgres`.
+Two engines, one text of statements; what differs stands in `sqlite` and `postgres`. A transaction that
+could not begin is begun again within its caller's time; one whose COMMIT was cut off is looked up by
+its marker; one that was undone later says so, and `tracker.patience` lets its command run again.
 """
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import RLock
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, RootTransaction, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from delegation.errors import ConfigurationError, StoreUnavailableError
+from delegation.errors import ConfigurationError, StoreUnavailableError, UnknownOutcomeError
 from delegation.records import postgres, sqlite
+from delegation.records.marker import mark
+from delegation.records.turn import Queue, Turn
+from delegation.tracker.patience import Patience
+
+_LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
 
 
 class Database:
@@ -46,7 +56,9 @@ class Database:
         self.is_sqlite = backend == "sqlite"
         self.is_memory = self.is_sqlite and sqlite.is_memory(parsed)
         self.engine: Engine = (sqlite if self.is_sqlite else postgres).make_engine(parsed)
-        self._lock = RLock()
+        self._turn = Turn()
+        is_file = self.is_sqlite and not self.is_memory and not parsed.query
+        self._queue = Queue(Path(str(parsed.database))) if is_file else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -55,41 +67,151 @@ class Database:
         Raises:
             StoreUnavailableError: The database does not answer.
         """
-        # In memory there is one connection for everybody, so readers take turns with writers.
-        with self._turn(taken=self.is_memory), translated(), self.engine.connect() as connection:
+        with ExitStack() as held:
+            # In memory there is one connection for everybody, so readers take turns with writers.
+            self._take_turn(held, Patience(), taken=self.is_memory)
+            connection = held.enter_context(self._connected(Patience()))
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
-            with chosen.begin():
+            with translated(), chosen.begin():
                 yield chosen
 
     @contextmanager
-    def writing(self, *, alone: bool | None = False) -> Iterator[Connection]:
+    def writing(
+        self, *, alone: bool | None = False, is_marked: bool = True
+    ) -> Iterator[Connection]:
         """Open a transaction that writes; committed at the end, rolled back when the block raises.
 
         Args:
             alone: Whether it changes what stands, so that no call may be settled meanwhile; None if
                 it neither changes that nor settles, and passes the gate by.
+            is_marked: Whether its COMMIT can be looked up when the answer to it is lost.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
+            UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
         """
-        with self.turn_to_write(), translated(), self.engine.connect() as connection:
-            chosen = self.to_write(connection)
-            with chosen.begin():
-                if alone is not None:
-                    self.take_gate(chosen, alone=alone)
-                yield chosen
+        patience = Patience()
+        name = f"txn_{secrets.token_hex(16)}" if is_marked and not self.is_sqlite else ""
+        with ExitStack() as held:
+            connection, transaction = self._begun(held, patience, name=name, alone=alone)
+            with translated():
+                try:
+                    yield connection
+                except BaseException:
+                    transaction.rollback()
+                    raise
                 if not self.is_sqlite:
-                    postgres.forget_warnings(chosen)
-            if not self.is_sqlite and postgres.warned(chosen):
-                # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
-                raise StoreUnavailableError(
-                    "It is not known whether the change reached a standby.",
-                    remedy="Repeat the request; if it persists, look at the replication.",
-                )
+                    postgres.forget_warnings(connection)
+            self._commit(connection, transaction, name, patience)
 
-    def turn_to_write(self) -> Any:
-        """Return a context in which no other thread of this process writes, where that matters."""
-        return self._turn(taken=self.is_sqlite)
+    def _begun(
+        self, held: ExitStack, patience: Patience, *, name: str, alone: bool | None
+    ) -> tuple[Connection, RootTransaction]:
+        """Begin, as often as the caller's time allows: nothing was written yet."""
+        while True:
+            try:
+                with ExitStack() as tried, translated():
+                    self.take_turn(tried, patience)
+                    connection = self.to_write(tried.enter_context(self.engine.connect()))
+                    transaction = self.begin(connection, patience)
+                    if name:
+                        mark(connection, name, int(time.time()))
+                    if alone is not None:
+                        self.take_gate(connection, alone=alone)
+                    held.push(tried.pop_all())
+                    return connection, transaction
+            except StoreUnavailableError as error:
+                if alone and postgres.had_no_turn(getattr(error.__cause__, "orig", None)):
+                    self._clear_the_way()
+                if not error.is_undone or not patience.pause():
+                    raise
+
+    def _clear_the_way(self) -> None:
+        with translated(), self.engine.connect() as connection:
+            postgres.clear_the_way(connection.execution_options(isolation_level="AUTOCOMMIT"))
+
+    def _commit(
+        self, connection: Connection, transaction: RootTransaction, name: str, patience: Patience
+    ) -> None:
+        """End the transaction; when it is not known whether it did, find out."""
+        try:
+            transaction.commit()
+        except SQLAlchemyError as error:
+            if not name:
+                raise refusal_of(is_undone=False) from error
+            self._look_up(name, patience)
+        else:
+            # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
+            if not self.is_sqlite and postgres.warned(connection):
+                self._look_up(name, patience)
+
+    def _look_up(self, name: str, patience: Patience) -> None:
+        """Return once a transaction is known to be committed, and to be where its COMMIT waits for.
+
+        Raises:
+            StoreUnavailableError: It is known to be undone.
+            UnknownOutcomeError: Nobody answers.
+        """
+        while name:
+            try:
+                with self.engine.connect() as connection, connection.begin() as look:
+                    if not mark(connection, name, int(time.time())):
+                        look.rollback()  # else the next look would take this one for it
+                        raise StoreUnavailableError(
+                            "The connection was lost; nothing was changed.",
+                            remedy="Try again.",
+                            is_undone=True,
+                        )
+                    postgres.forget_warnings(connection)
+                    look.commit()
+                    if not postgres.warned(connection):
+                        return
+            except SQLAlchemyError:
+                pass
+            if not patience.pause():
+                break
+        raise UnknownOutcomeError("change", remedy=_LOOK_FIRST)
+
+    @contextmanager
+    def _connected(self, patience: Patience) -> Iterator[Connection]:
+        """Return a connection, asked for as often as the caller's time allows."""
+        while True:
+            try:
+                with translated():
+                    connection = self.engine.connect()
+                break
+            except StoreUnavailableError as error:
+                if not error.is_undone or not patience.pause():
+                    raise
+        with connection:
+            yield connection
+
+    def take_turn(self, held: ExitStack, patience: Patience) -> None:
+        """Let no other thread of this process write, where that matters, until the stack closes.
+
+        Raises:
+            StoreUnavailableError: The turn did not come within the caller's time.
+        """
+        self._take_turn(held, patience, taken=self.is_sqlite)
+
+    def _take_turn(self, held: ExitStack, patience: Patience, *, taken: bool) -> None:
+        if taken:
+            if not self._turn.acquire(patience.left):
+                raise _busy()
+            held.callback(self._turn.release)
+
+    def begin(self, connection: Connection, patience: Patience) -> RootTransaction:
+        """Begin a transaction that writes, after those who came first.
+
+        Raises:
+            StoreUnavailableError: Its place in the queue did not come within the caller's time.
+        """
+        if self._queue is None:
+            return connection.begin()
+        with self._queue.place(patience.left) as is_first:
+            if not is_first:
+                raise _busy()
+            return connection.begin()
 
     def to_write(self, connection: Connection) -> Connection:
         """Return the connection, ready for a transaction that writes."""
@@ -129,20 +251,6 @@ class Database:
                     postgres.let_sleep(chosen)
                     chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
 
-    @contextmanager
-    def _turn(self, *, taken: bool) -> Iterator[None]:
-        if not taken:
-            yield
-            return
-        if not self._lock.acquire(timeout=sqlite.BUSY_SECONDS):
-            raise StoreUnavailableError(
-                "The store is busy.", remedy="Try again; if it persists, look at the load."
-            )
-        try:
-            yield
-        finally:
-            self._lock.release()
-
     def refuse_unless_durable(self) -> None:
         """Refuse a server that acknowledges what it may lose.
 
@@ -157,6 +265,16 @@ class Database:
     def close(self) -> None:
         """Release all connections."""
         self.engine.dispose()
+        if self._queue is not None:
+            self._queue.close()
+
+
+def _busy() -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "The store is busy.",
+        remedy="Try again; if it persists, look at the load.",
+        is_undone=True,
+    )
 
 
 def _still(connection: Connection) -> None:
@@ -189,11 +307,35 @@ def described(error: BaseException) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn whatever the database raises, at COMMIT too, into a refusal that says nothing of it."""
+    """Turn whatever the database raises before COMMIT into a refusal that says nothing of it."""
     try:
         yield
     except SQLAlchemyError as error:
-        raise StoreUnavailableError(
-            "The store could not be read or written; nothing was changed.",
-            remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",
-        ) from error
+        raise refusal_of(is_undone=is_undone(error)) from error
+
+
+def refusal_of(*, is_undone: bool) -> StoreUnavailableError:
+    """Return the refusal for a database's error, of which nothing is told: it quotes rows.
+
+    Args:
+        is_undone: Whether the same may be done again at once.
+    """
+    return StoreUnavailableError(
+        "The store could not be read or written; nothing was changed.",
+        remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",
+        is_undone=is_undone,
+    )
+
+
+def is_undone(error: BaseException) -> bool:
+    """Return whether an error before COMMIT passes by itself; nothing is left of what was begun.
+
+    A database that refuses a row, is full or takes no connection does not pass by itself.
+    """
+    if isinstance(error, NoConnectionError):  # all connections of this process are taken
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    slow = type(error.orig).__name__ == "ConnectionTimeout"
+    is_known = sqlite.is_undone(error.orig) or postgres.is_undone(error.orig)
+    return slow or is_known or error.connection_invalidated

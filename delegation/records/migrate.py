@@ -94,7 +94,7 @@ def _run(database: Database, deed: str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     try:
-        with database.writing() as connection:
+        with database.writing(is_marked=False) as connection:
             if not database.is_sqlite:  # a large table takes longer than a call may
                 postgres.lift_deadlines(connection)
             config.attributes["connection"] = connection

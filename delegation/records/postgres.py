@@ -16,18 +16,32 @@ from sqlalchemy.engine import URL
 
 from delegation.errors import ConfigurationError, MissingExtraError
 
-CONNECT_SECONDS: Final = 2
+CONNECT_SECONDS: Final = 5  # libpq's own bound, for each address; a busy server is slow to fork
 STATEMENT_SECONDS: Final = 5  # also for waiting on locks
-# A process that stands still with the gate open keeps every revocation waiting: it loses its
-# transaction, and what it held, before those who wait give up.
-GATE_IDLE_SECONDS: Final = 3
-HOLD_SECONDS: Final = 5  # for which one that stands still keeps a lock of the whole database
+# A process that stands still with a transaction open keeps others waiting. From here it looks like one
+# that gets no processor, and ending that one's transaction costs it an attempt. So the server waits
+# longer than a busy process takes, and who changes what stands ends a session that is idle and in its
+# way earlier; a live process is told that its transaction is undone, and tries again.
+IDLE_SECONDS: Final = 10
+IN_THE_WAY_SECONDS: Final = 3
+HOLD_SECONDS: Final = 10  # for which one that stands still keeps a lock of the whole database
 _POOL: Final = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 5.0, "pool_recycle": 1800}
+# Serialization, deadlock, lock not to be had, deadline of a statement, ended while idle, ended by an
+# administrator or a shutdown, no connection to be had: each rolls back what was begun.
+_UNDONE: Final = frozenset({"40001", "40P01", "55P03", "57014", "25P03", "57P01", "57P05", "53300"})
+_NO_TURN: Final = "55P03"
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _GATE: Final = 0x64656C65  # one advisory lock of ours: "dele"
 _LIMIT: Final = text(
     "SELECT set_config(name, :limit, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 )
+_IN_THE_WAY: Final = f"""
+SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = {_GATE} AND l.objsubid = 1
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND a.state = 'idle in transaction' AND a.usename = current_user
+AND clock_timestamp() - a.state_change > interval '{IN_THE_WAY_SECONDS} seconds'
+"""  # noqa: S608  # constants
 _WARNINGS: Final = "delegation.warnings"
 
 
@@ -49,7 +63,7 @@ def make_engine(url: URL) -> Engine:
             "application_name": "delegation",
             "tcp_user_timeout": milliseconds,
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
-            f"-c idle_in_transaction_session_timeout={2 * milliseconds}",
+            f"-c idle_in_transaction_session_timeout={1000 * IDLE_SECONDS}",
         },
         hide_parameters=True,  # errors are logged, arguments of calls are not
         **_POOL,
@@ -70,10 +84,40 @@ def take_gate(connection: Connection, *, alone: bool) -> None:
     it alone. An advisory lock queues fairly, where sharers of a row's lock can starve who waits to
     change it.
     """
-    shared = "" if alone else "_shared"
-    idle = f"'idle_in_transaction_session_timeout', '{GATE_IDLE_SECONDS}s', true"
-    # The limit first, in the same round trip: it holds from the very lock on.
-    connection.exec_driver_sql(f"SELECT set_config({idle}), pg_advisory_xact_lock{shared}({_GATE})")
+    if not alone:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_GATE})")
+        return
+    # In one round trip, from left to right: each limit holds from there on.
+    limit = "set_config('lock_timeout', '{}s', true)".format
+    connection.exec_driver_sql(
+        f"SELECT {limit(IN_THE_WAY_SECONDS)}, pg_advisory_xact_lock({_GATE}), {limit(STATEMENT_SECONDS)}"
+    )
+
+
+def clear_the_way(connection: Connection) -> int:
+    """End sessions that hold the gate, ask nothing and are in the way; return how many.
+
+    The server knows which session waits for its client, and since when: a session that works is never
+    ended, however long it takes. Sessions of another database role are left to the server's own limit.
+
+    Args:
+        connection: One that holds nothing.
+    """
+    found = connection.exec_driver_sql(_IN_THE_WAY).scalars()
+    return sum(1 for ended in found if ended)
+
+
+def is_undone(error: BaseException | None) -> bool:
+    """Return whether a driver's error passes by itself and says that nothing is left of the attempt.
+
+    Only for errors of statements before COMMIT.
+    """
+    return getattr(error, "sqlstate", None) in _UNDONE
+
+
+def had_no_turn(error: BaseException | None) -> bool:
+    """Return whether a driver's error says that others held a lock for too long."""
+    return getattr(error, "sqlstate", None) == _NO_TURN
 
 
 def keep_alive(connection: Connection) -> None:

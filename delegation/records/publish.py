@@ -27,6 +27,7 @@ from delegation.records.log_files import Kept, LogFolder
 from delegation.records.log_tables import STATE
 from delegation.records.numbers import raise_number
 from delegation.records.sequencer import sequence
+from delegation.tracker.patience import tried_again
 from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of, sign_checkpoint
 from delegation.transparency.merkle import EMPTY_ROOT
 from delegation.transparency.tile import tiles_of
@@ -127,9 +128,13 @@ class Publisher:
     def _sequence(self, goes_on: Callable[[], None]) -> None:
         while True:
             goes_on()
-            with self._database.writing() as connection:
-                if sequence(connection) == 0:
-                    return
+            if self._step() == 0:
+                return
+
+    @tried_again
+    def _step(self) -> int:
+        with self._database.writing() as connection:
+            return sequence(connection)
 
     def _publish(self, at: int, goes_on: Callable[[], None]) -> None:
         kept = self._kept()
@@ -225,6 +230,7 @@ class Publisher:
             goes_on()
             self.folder.write_tile(tile, log.tile(tile, size=head.size))
 
+    @tried_again
     def _swap(self, old: Checkpoint | None, new: Checkpoint, at: int) -> bool:
         """Store the new head if the old one is still there; return whether it was."""
         with self._database.writing() as connection:
@@ -235,11 +241,13 @@ class Publisher:
             connection.execute(update(STATE).values(**values))
             return True
 
+    @tried_again
     def _note(self, why: str) -> None:
         """Record why the log stopped, or that it goes on."""
         with self._database.writing() as connection:
             connection.execute(update(STATE).values(stopped=why))
 
+    @tried_again
     def _stop(self, stopped: LogStoppedError, at: int, *, anew: bool = False) -> None:
         """Record why the log stopped, and let no proof pass that may have been used before.
 

@@ -2,22 +2,34 @@
 
 Readers begin deferred and see one snapshot; writers begin IMMEDIATE, because a transaction that
 reads first and writes later fails at once when another wrote in between, whatever the busy time-out.
+Who waits for the write lock asks for it every few milliseconds: SQLite's own way asks ten times a
+second, and whoever writes all the time has it again by then.
 """
 
 from __future__ import annotations
 
+import random
+import time
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-BUSY_SECONDS: Final = 5.0  # how long a call waits for another's transaction before it is refused
+# How long one attempt waits for another's transaction. Who waits longer asks again: see
+# `tracker.patience`. Readers wait only for a file that is being recovered or rewritten.
+BUSY_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.002
+_IMMEDIATE: Final = "BEGIN IMMEDIATE"
+_CHANCE: Final = random.SystemRandom()
+_BUSY: Final = f"busy_timeout={int(BUSY_SECONDS * 1000)}"
+_UNDONE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+    _BUSY,
 )
 
 
@@ -43,7 +55,7 @@ def make_engine(url: URL) -> Engine:
 
 def to_write(connection: Connection) -> Connection:
     """Return the connection, whose next transaction takes the write lock at its start."""
-    return connection.execution_options(begin="BEGIN IMMEDIATE")
+    return connection.execution_options(begin=_IMMEDIATE)
 
 
 def _on_connect(connection: Any, _record: object) -> None:  # the driver's own type
@@ -55,4 +67,31 @@ def _on_connect(connection: Any, _record: object) -> None:  # the driver's own t
 
 
 def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    begin = connection.get_execution_options().get("begin", "BEGIN")
+    if begin != _IMMEDIATE:
+        connection.exec_driver_sql(begin)
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        _take_write_lock(connection)
+    finally:
+        driver.execute(f"PRAGMA {_BUSY}")
+
+
+def _take_write_lock(connection: Connection) -> None:
+    ends = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql(_IMMEDIATE)
+        except OperationalError as error:
+            if not is_undone(error.orig) or time.monotonic() >= ends:
+                raise
+        else:
+            return
+        time.sleep(_LOOK_SECONDS * (0.5 + _CHANCE.random()))
+
+
+def is_undone(error: BaseException | None) -> bool:
+    """Return whether a driver's error says that another transaction was in the way, and no more."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_UNDONE)

@@ -26,6 +26,7 @@ from delegation.records.unproven import UnprovenGate
 from delegation.records.work import SqlWork
 from delegation.records.writer import DecisionWriter
 from delegation.tracker.draft import AnyDraft
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import WriterStats
 
 
@@ -143,6 +144,7 @@ class SqlStore:
         """Do a chore in a thread; see `tracker.work.Store.keep`."""
         self._keepers.append(Keeper(name, seconds, chore, at_end=at_end))
 
+    @tried_again
     def erase(self, *, before: int, most: int) -> int:
         """Erase what may be erased; see `tracker.retention.ErasingStore.erase`."""
         with self._database.writing() as connection:

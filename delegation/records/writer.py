@@ -2,7 +2,8 @@
 
 No timer: it takes what is there as soon as it is free, so batches grow by themselves under load.
 An answer leaves only after COMMIT. A COMMIT in doubt is repeated under the same batch id, whose
-marker tells whether it had happened; nothing is charged twice and nothing is believed unrecorded.
+marker tells whether it had happened; nothing is charged twice and nothing is believed unrecorded. A
+batch that is known to be undone is tried again while the first of its callers still waits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Condition, Event, Thread, current_thread
 from typing import Final
 
@@ -22,17 +23,21 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from delegation.errors import DelegationError, StoreUnavailableError, UnknownOutcomeError
 from delegation.judge.decision import Decision
 from delegation.records import postgres
-from delegation.records.batch import Counts, Outcome, id_of, mark, read_back, settle_batch
+from delegation.records.batch import Counts, Outcome, id_of, read_back, settle_batch
 from delegation.records.claims import close_off, forget_old
-from delegation.records.database import Database, described
+from delegation.records.database import Database, described, is_undone
+from delegation.records.marker import mark
 from delegation.records.shelves import Shelves
 from delegation.tracker.draft import AnyDraft, Draft
+from delegation.tracker.patience import SECONDS, Patience
 from delegation.tracker.work import WriterStats
 
 CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
 MOST: Final = 512  # drafts in one batch
-TRIES: Final = 4  # attempts at a batch whose COMMIT is in doubt
-DEADLINE: Final = 8.0  # seconds for all of them
+TRIES: Final = 4  # attempts at a batch whose connection was lost, or whose COMMIT is in doubt
+DEADLINE: Final = 8.0  # seconds for all of them, and for which one statement may go unanswered
+ANSWER_SECONDS: Final = SECONDS - 2  # from a call to the last attempt at it: its caller still waits
+FORGET_SECONDS: Final = 0.5  # how long forgetting waits for its turn: nobody's answer is in it
 FORGET_EVERY: Final = 10  # seconds of the service's clock between two rounds of forgetting
 WATCH_SECONDS: Final = 1.0  # between two looks whether a batch hangs
 COUNT_SECONDS: Final = 1.0  # how long mere counts may wait for a batch to travel with
@@ -41,6 +46,10 @@ _LOG: Final = logging.getLogger("delegation.records")
 
 class _DoubtfulError(Exception):
     """The batch may or may not be committed."""
+
+
+class _LostError(Exception):
+    """The connection was lost before COMMIT was sent, or could not be had: nothing is committed."""
 
 
 class DecisionWriter:
@@ -56,7 +65,7 @@ class DecisionWriter:
         self.stats = WriterStats()
         self._database = database
         self._shelves = shelves
-        self._queue: deque[tuple[AnyDraft, Future[Decision]]] = deque()
+        self._queue: deque[tuple[AnyDraft, Future[Decision], float]] = deque()
         self._counts: Counter[tuple[int, str]] = Counter()
         self._wake = Condition()
         self._thread: Thread | None = None
@@ -75,7 +84,7 @@ class DecisionWriter:
         pending: Future[Decision] = Future()
         with self._wake:
             self._refuse_if_unable()
-            self._queue.append((draft, pending))
+            self._queue.append((draft, pending, time.monotonic()))
             self._begin()
             self._wake.notify()
         return pending
@@ -91,6 +100,7 @@ class DecisionWriter:
 
     @property
     def _hangs(self) -> bool:
+        # Of one attempt, once it has its turn: who waits for others to write does not hang.
         since = self._busy_since
         return since > 0 and time.monotonic() - since > DEADLINE
 
@@ -150,10 +160,13 @@ class DecisionWriter:
                     return
                 waiting = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
                 counts, self._counts = self._counts, Counter()
-            begun = self._busy_since = time.monotonic()
-            drafts = [draft for draft, _ in waiting]
+            begun = time.monotonic()
+            drafts = [draft for draft, *_ in waiting]
+            patience = Patience(
+                min((came for *_, came in waiting), default=begun) + ANSWER_SECONDS - begun
+            )
             try:
-                outcomes = self._write(drafts, counts)
+                outcomes = self._write(drafts, counts, patience)
             except Exception as error:  # noqa: BLE001  # the loop must go on; nobody is left waiting
                 outcomes = [_refusal(error)] * len(drafts)
                 self.stats.failed += len(drafts)
@@ -162,7 +175,7 @@ class DecisionWriter:
                 self.stats.drafts += len(drafts)
             self._busy_since, self._driver = 0.0, None
             self.stats.seconds += time.monotonic() - begun
-            for (_, pending), outcome in zip(waiting, outcomes, strict=True):
+            for (_, pending, _), outcome in zip(waiting, outcomes, strict=True):
                 _resolve(pending, outcome)
             self._forget(max((draft.at for draft in drafts if isinstance(draft, Draft)), default=0))
 
@@ -172,7 +185,6 @@ class DecisionWriter:
         if not at or self._closed.is_set() or abs(at - self._shelves.forgotten_at) < FORGET_EVERY:
             return
         self._shelves.forgotten_at = at
-        self._busy_since = time.monotonic()
         try:
             # Alone: a process whose clock is behind must not win a nonce while it is being forgotten.
             with self._begun(alone=True) as connection:
@@ -186,19 +198,23 @@ class DecisionWriter:
     @contextmanager
     def _begun(self, *, alone: bool) -> Iterator[Connection]:
         """Open a transaction that the watch can cut, holding the gate alone or not at all."""
-        database = self._database
-        with database.turn_to_write(), database.engine.connect() as connection:
-            chosen = database.to_write(connection)
+        database, patience = self._database, Patience(FORGET_SECONDS)
+        with ExitStack() as held:
+            database.take_turn(held, patience)
+            self._busy_since = time.monotonic()
+            chosen = database.to_write(held.enter_context(database.engine.connect()))
             self._driver = chosen.connection.driver_connection
-            with chosen.begin():
+            with database.begin(chosen, patience):
                 if alone:
                     database.take_gate(chosen, alone=True)
                 yield chosen
 
-    def _write(self, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
+    def _write(
+        self, drafts: Sequence[AnyDraft], counts: Counts, patience: Patience
+    ) -> Sequence[Outcome]:
         """Write a batch; alone, one by one, if its neighbours' rows are refused by the database."""
         try:
-            return self._commit(drafts, counts)
+            return self._commit(drafts, counts, patience)
         except DBAPIError as error:
             if len(drafts) < 2 or _is_outage(error):  # noqa: PLR2004  # nothing to divide
                 raise
@@ -206,37 +222,49 @@ class DecisionWriter:
             outcomes: list[Outcome] = []
             for draft in drafts:
                 try:
-                    outcomes += self._commit([draft], {})
+                    outcomes += self._commit([draft], {}, patience)
                 except SQLAlchemyError as alone:
                     outcomes.append(_refusal(alone))
             return outcomes
 
-    def _commit(self, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
+    def _commit(
+        self, drafts: Sequence[AnyDraft], counts: Counts, patience: Patience
+    ) -> Sequence[Outcome]:
         # Named by its first call, whose id was drawn before the first attempt; never reused.
         batch = id_of(drafts[0]) if drafts else ""
-        ends = time.monotonic() + DEADLINE
-        in_doubt = False
-        for attempt in range(TRIES):
-            if attempt:
-                self.stats.retries += 1
-                time.sleep(min(0.05 * 4**attempt, max(0.0, ends - time.monotonic())))
+        lost, ends, in_doubt = 0, time.monotonic() + DEADLINE, False
+        while True:
             try:
-                return self._attempt(batch, drafts, counts)
-            except (_DoubtfulError, SQLAlchemyError) as doubt:
+                return self._attempt(batch, drafts, counts, patience)
+            except (_DoubtfulError, _LostError, SQLAlchemyError) as error:
                 # Once a COMMIT was in doubt, no later failure makes it certain that nothing is there.
-                in_doubt = in_doubt or isinstance(doubt, _DoubtfulError)
-                if not in_doubt:
+                in_doubt = in_doubt or isinstance(error, _DoubtfulError)
+                if in_doubt or isinstance(error, _LostError):
+                    lost += 1
+                    again = lost < TRIES and time.monotonic() < ends
+                    if again:
+                        time.sleep(min(0.05 * 4**lost, max(0.0, ends - time.monotonic())))
+                else:
+                    again = is_undone(error) and patience.pause()
+                if not again:
+                    if in_doubt:
+                        raise UnknownOutcomeError from error
                     raise
-                if attempt + 1 == TRIES or time.monotonic() >= ends:
-                    raise UnknownOutcomeError from doubt
-        raise AssertionError  # the loop returns or raises
+                self.stats.retries += 1
 
-    def _attempt(self, batch: str, drafts: Sequence[AnyDraft], counts: Counts) -> Sequence[Outcome]:
+    def _attempt(
+        self, batch: str, drafts: Sequence[AnyDraft], counts: Counts, patience: Patience
+    ) -> Sequence[Outcome]:
         database = self._database
-        with database.turn_to_write(), _doubting_lost_connections(database) as connection:
+        with ExitStack() as held:
+            self._busy_since = 0.0
+            database.take_turn(held, patience)
+            self._busy_since = time.monotonic()
+            connection = held.enter_context(_telling_lost_connections(database))
             chosen = database.to_write(connection)
             self._driver = chosen.connection.driver_connection
-            transaction = chosen.begin()
+            transaction = database.begin(chosen, patience)
+            self._busy_since = time.monotonic()
             try:
                 at = max((_at(draft) for draft in drafts), default=0)
                 if drafts and mark(chosen, batch, at):
@@ -244,6 +272,7 @@ class DecisionWriter:
                     outcomes: Sequence[Outcome] = read_back(chosen, drafts)
                 else:
                     database.take_gate(chosen, alone=False)
+                    self._busy_since = time.monotonic()
                     outcomes = settle_batch(chosen, drafts, self._shelves, counts)
             except BaseException:
                 transaction.rollback()
@@ -261,8 +290,8 @@ class DecisionWriter:
             return outcomes
 
 
-class _doubting_lost_connections:  # noqa: N801  # reads as what it does
-    """A connection whose loss is a doubt rather than a failure: the batch is tried again."""
+class _telling_lost_connections:  # noqa: N801  # reads as what it does
+    """A connection whose loss is no refusal of a row: the batch is tried again as it is."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -272,16 +301,16 @@ class _doubting_lost_connections:  # noqa: N801  # reads as what it does
         try:
             self._connection = self._database.engine.connect()
         except DBAPIError as error:
-            if self._database.is_sqlite:
+            if self._database.is_sqlite or is_undone(error):
                 raise
-            raise _DoubtfulError from error
+            raise _LostError from error
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._connection is not None:
             self._connection.close()
         if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise _DoubtfulError from error
+            raise _LostError from error
 
 
 def _is_outage(error: DBAPIError) -> bool:

@@ -13,12 +13,14 @@ from delegation.errors import ConflictError, MalformedError
 from delegation.identity.keyring import KeyRing
 from delegation.judge.facts import Subject
 from delegation.lineage.feed import Revocation
+from delegation.tracker.patience import tried_again
 from delegation.tracker.tasks import MAX_LASTS, OWNER
 from delegation.tracker.work import Agent, Store
 
 MAX_CERTIFIED: Final = 400 * 24 * 3600  # seconds; to vouch for ever is to vouch for nothing
 
 
+@tried_again
 def add_agent(  # what a registration states
     store: Store,
     ring: KeyRing,
@@ -63,6 +65,7 @@ def add_agent(  # what a registration states
         return next(a for a in work.agents() if a.name == name)
 
 
+@tried_again
 def rotate_key(  # what a rotation states
     store: Store,
     ring: KeyRing,

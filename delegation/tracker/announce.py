@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from delegation.authority.access import Access
+from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
 from delegation.errors import AuthorityError
 from delegation.lineage.entry import LinkEntry
 from delegation.tracker.check import Desk
+from delegation.tracker.patience import tried_again
 from delegation.tracker.reserved import open_reserved
 
 TOOL = "delegation.announce"
@@ -36,11 +38,17 @@ def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
         StoreUnavailableError: It could not be recorded.
     """
     verified = open_reserved(desk, token, proof, announcement(desk.ring.issuer), at=at)
-    leaf: LinkId = verified.chain.leaf.id
-    with desk.store.write() as work:
-        expires_at = min(link.grant.expires_at for link in verified.chain.links)
-        work.keep_announced(token, leaf, expires_at=expires_at)
-        entry = work.link(leaf, at=at)
+    entry = _kept(desk, token, verified.chain, at=at)
     if entry is None:
         raise AuthorityError("The link is not recorded.")
     return entry
+
+
+@tried_again
+def _kept(desk: Desk, token: str, chain: Chain, *, at: int) -> LinkEntry | None:
+    """Keep the text and return the leaf; on its own, since the proof is spent by now."""
+    leaf: LinkId = chain.leaf.id
+    with desk.store.write() as work:
+        expires_at = min(link.grant.expires_at for link in chain.links)
+        work.keep_announced(token, leaf, expires_at=expires_at)
+        return work.link(leaf, at=at)

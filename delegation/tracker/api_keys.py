@@ -10,6 +10,7 @@ from typing import Final
 from delegation.authority.approval import APPROVER
 from delegation.authority.fields import AUDIENCE, matching_text
 from delegation.errors import MalformedError
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import ApiKey, Role, Store
 
 PREFIX: Final = "dk_"  # so that scanners find a leaked one
@@ -19,6 +20,7 @@ ROLES: Final = re.compile("operator|service|reviewer|approver")
 MAX_ROLES: Final = 32  # of one person in approval rules
 
 
+@tried_again
 def create_api_key(  # what a key is bound to
     store: Store,
     name: str,

@@ -31,6 +31,7 @@ from delegation.tokens.failed import Failed
 from delegation.tokens.verifier import verify
 from delegation.tracker.approval_work import NewAct
 from delegation.tracker.check import Desk
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import ApiKey, Work
 
 TOOL: Final = "delegation.approval"
@@ -38,6 +39,7 @@ REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,500}")
 MAX_ACTS_PER_MINUTE: Final = 20  # of one person: more than anybody reads
 
 
+@tried_again
 def answer(
     desk: Desk,
     request: str,

@@ -32,10 +32,11 @@ from delegation.tokens.failed import Failed
 from delegation.tokens.links import Cache
 from delegation.tokens.verifier import Verified, verify
 from delegation.tracker.draft import Draft, Repeatable, UnprovenDraft
+from delegation.tracker.patience import SECONDS
 from delegation.tracker.work import Store
 
 NewId = Callable[[str], str]
-WAIT_SECONDS: Final = 15.0  # above what the writer itself takes to give up
+WAIT_SECONDS: Final = SECONDS  # above what the writer itself takes to give up
 _KEY: Final = re.compile(r"[!-~]{1,128}")
 
 

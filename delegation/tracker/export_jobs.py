@@ -12,6 +12,7 @@ from typing import Final
 from delegation.errors import ConflictError, ExportsBusyError, NotFoundError
 from delegation.lineage.export_job import ACTIVE, ExportJob
 from delegation.lineage.selection import Selection
+from delegation.tracker.patience import tried_again
 from delegation.tracker.questions import no_nul
 from delegation.tracker.work import Reader, Store
 
@@ -22,6 +23,7 @@ KEEP_SECONDS: Final = 900  # that a file is kept
 MAX_BYTES: Final = 64 * 1024 * 1024  # of one file
 
 
+@tried_again
 def ask(
     store: Store, wanted: Selection, *, caller: str, at: int, new_id: Callable[[str], str]
 ) -> ExportJob:
@@ -70,6 +72,7 @@ def listed(store: Store, *, caller: str, at: int) -> Sequence[ExportJob]:
         return reader.export_jobs(caller=caller, at=at)
 
 
+@tried_again
 def cancel(store: Store, job: str, *, caller: str, at: int) -> ExportJob:
     """End a job, and forget its file if there is one; a job that ended otherwise stays as it is.
 

@@ -13,6 +13,7 @@ from delegation.errors import MalformedError, NotFoundError
 from delegation.judge.lease import WAIT_SHARE, Barrier, ReplicaEntry, barrier
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import Store
 
 MAX_PAGE: Final = 1000
@@ -22,6 +23,7 @@ _MAX_EPOCH: Final = 2**53
 _REPLICA: Final = re.compile(r"rep_[A-Za-z0-9_-]{22}")
 
 
+@tried_again
 def register(store: Store, *, by: str, at: int, new_id: Callable[[str], str]) -> ReplicaEntry:
     """Register a verifier outside the store; it has no lease until its first poll.
 
@@ -44,6 +46,7 @@ def register(store: Store, *, by: str, at: int, new_id: Callable[[str], str]) ->
     return replica
 
 
+@tried_again
 def poll(  # what a poll says
     store: Store,
     name: str,
@@ -84,6 +87,7 @@ def poll(  # what a poll says
         return work.feed(after=applied, limit=limit, history=history)
 
 
+@tried_again
 def leave(store: Store, name: str, *, by: str) -> None:
     """Forget a verifier that has stopped allowing anything.
 

@@ -11,9 +11,11 @@ from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import Store
 
 
+@tried_again
 def issue(  # what a root link states
     store: Store,
     ring: KeyRing,

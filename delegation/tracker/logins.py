@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from delegation.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import ApiKey, Login, Store
 
 TICKET: Final = re.compile(r"lt_[A-Za-z0-9_-]{43}")
@@ -25,6 +26,7 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
+@tried_again
 def create_ticket(store: Store, api_key: str, *, secret: str, at: int) -> Login:
     """Record a ticket for an API key, to be sent to a person as a link.
 
@@ -48,6 +50,7 @@ def create_ticket(store: Store, api_key: str, *, secret: str, at: int) -> Login:
     return ticket
 
 
+@tried_again
 def log_in(store: Store, ticket: str, *, secret: str, at: int) -> ApiKey:
     """Spend a ticket for a session.
 
@@ -74,6 +77,7 @@ def log_in(store: Store, ticket: str, *, secret: str, at: int) -> ApiKey:
     return key
 
 
+@tried_again
 def begin_session(store: Store, key: ApiKey, *, secret: str, at: int) -> None:
     """Record a session of an API key that was just authenticated.
 
@@ -94,6 +98,7 @@ def session_key(store: Store, secret: str, *, at: int) -> ApiKey | None:
     return None if key is None or key.is_revoked else key
 
 
+@tried_again
 def log_out(store: Store, secret: str, *, at: int) -> None:
     """End a session; one that is not there is over already."""
     with store.write() as work:

@@ -25,6 +25,7 @@ from delegation.tokens.token import Token
 from delegation.tracker.check import Desk
 from delegation.tracker.draft import Draft
 from delegation.tracker.new_task import NewTask
+from delegation.tracker.patience import tried_again
 from delegation.tracker.reserved import raise_denial, verify_reserved
 from delegation.tracker.tasks import MAX_LASTS, TITLE
 from delegation.tracker.work import Work
@@ -107,6 +108,7 @@ def opening_request(issuer: str, opening: Opening) -> Access:
     return Access(TOOL, opening.to_json(), audience=issuer)
 
 
+@tried_again
 def open_child(
     desk: Desk, token: str, proof: str, opening: Opening, *, at: int
 ) -> tuple[TaskEntry, Token]:

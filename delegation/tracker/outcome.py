@@ -6,12 +6,14 @@ import re
 from typing import Final
 
 from delegation.authority.fields import matching_text, units
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import OutcomeReport, Store
 
 _STATE: Final = re.compile("executed|failed|not_executed")
 _DETAIL: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
 
 
+@tried_again
 def report_outcome(store: Store, report: OutcomeReport) -> None:
     """Record what became of an allowed call; repeating the same report changes nothing.
 

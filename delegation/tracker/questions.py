@@ -23,6 +23,7 @@ from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.steps import Account, step_values
 from delegation.lineage.survey import Ground, Registered, Survey
 from delegation.lineage.survival import Survival, survival
+from delegation.tracker.patience import tried_again
 from delegation.tracker.revoke import BY, REASON
 from delegation.tracker.work import DecisionDetail, Reader, Store
 
@@ -214,6 +215,7 @@ def findings(reader: Reader, when: Moment) -> Findings:
     return sort_out(survey_of(reader, Ground(is_open=True), when), reader.dismissals())
 
 
+@tried_again
 def dismiss(store: Store, finding: str, *, by: str, reason: str, at: int) -> Dismissal:
     """Record that a finding was looked at and stands; other facts make another finding.
 

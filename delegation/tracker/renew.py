@@ -13,9 +13,11 @@ from delegation.identity.principal import PublicKey
 from delegation.judge.facts import Subject
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import Store, Work
 
 
+@tried_again
 def renew(  # what a renewal states
     store: Store, ring: KeyRing, root: LinkId, *, lasts: int | None, token_format: str, at: int
 ) -> Token:

@@ -20,6 +20,7 @@ from delegation.judge.standing import Called
 from delegation.lineage.local import LocalEntry
 from delegation.tracker.check import Desk, Prepared, deny_unproven, prepare, settled
 from delegation.tracker.draft import Draft
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import Work
 
 MOST: Final = 100  # reports in one request
@@ -103,10 +104,17 @@ def report(  # what a report consists of
             settled(deny_unproven(desk, found, one.access, decision, at=at, client=by))
             results.append(ReportResult(one.decision, refused=found.code))
             continue
-        # A transaction for each: numbers are taken last in every one, or two would wait in a circle.
-        with desk.store.write() as work:
-            results.append(_record(work, one, found, by=by, at=at, bound=bound))
+        results.append(_recorded(desk, one, found, by=by, at=at, bound=bound))
     return results
+
+
+@tried_again
+def _recorded(  # what a report consists of
+    desk: Desk, one: Report, found: Prepared, *, by: str, at: int, bound: float
+) -> ReportResult:
+    # A transaction for each: numbers are taken last in every one, or two would wait in a circle.
+    with desk.store.write() as work:
+        return _record(work, one, found, by=by, at=at, bound=bound)
 
 
 def _prepared(

@@ -16,6 +16,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.preview import Preview
 from delegation.lineage.usage import LastUse
 from delegation.tracker.check import Desk
+from delegation.tracker.patience import tried_again
 from delegation.tracker.reserved import draft_of, raise_denial, verify_reserved
 from delegation.tracker.tasks import MAX_LASTS
 from delegation.tracker.work import Store
@@ -27,6 +28,7 @@ REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
 BY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 
 
+@tried_again
 def revoke(  # what a revocation states
     store: Store,
     subject: Subject,
@@ -65,6 +67,7 @@ def revoke(  # what a revocation states
         return work.revoke(subject, by=by, reason=reason, at=at, effective_at=effective_at)
 
 
+@tried_again
 def suspend(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
     """Record a suspension: as a revocation, but an operator may end it.
 
@@ -89,6 +92,7 @@ def suspend(store: Store, subject: Subject, *, by: str, reason: str, at: int) ->
         return work.suspend(subject, by=by, reason=reason, at=at)
 
 
+@tried_again
 def resume(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
     """Record that a suspension ends.
 
@@ -143,6 +147,7 @@ def revocation_request(issuer: str, link: LinkId) -> Access:
     return Access(TOOL, {"link": link}, audience=issuer)
 
 
+@tried_again
 def revoke_below(desk: Desk, token: str, proof: str, link: LinkId, *, at: int) -> Revocation:
     """Cut a link strictly below the holder's own. Any holder may; the issuer is not asked.
 

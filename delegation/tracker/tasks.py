@@ -16,6 +16,7 @@ from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 from delegation.tracker.new_task import NewTask
+from delegation.tracker.patience import tried_again
 from delegation.tracker.work import Store
 
 _LOG: Final = logging.getLogger("delegation.tracker")
@@ -26,6 +27,7 @@ OWNER: Final = re.compile(r"[A-Za-z0-9._@+:/-]{1,128}")
 OVER: Final = frozenset({"completed", "failed", "aborted"})
 
 
+@tried_again
 def open_task(  # what a task is fixed by
     store: Store,
     title: str,
@@ -129,6 +131,7 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
     return ceiling.filled_from(defaults)
 
 
+@tried_again
 def close_task(store: Store, task: TaskId, state: TaskState, *, at: int) -> TaskEntry:
     """Close a task with its child tasks; no later transaction allows a call under any of them.
 
