@@ -39,7 +39,7 @@ def members(runs: str) -> list[str]:
 
 LOOKALIKES = sorted({c for t in (_COMPATIBILITY, _BEST_FIT) for runs in t.values() for c in members(runs)})  # fmt: skip
 FITTED = sorted(map(chr, unicode_tables.read_best_fit(unicode_tables.BEST_FIT.read_text("ascii"))))
-HIDDEN = members(_IGNORABLE)[:120] + ["\U000e0001", "\U000e0041", "\U000e0100"]
+HIDDEN = [*members(_IGNORABLE)[:120], "\U000e0001", "\U000e0041", "\U000e0100"]
 SPACES = [" ", "\xa0", "\u2007", "\u3000", "\u1680", "\x85", "\t", "\n", "\r", "\x0b"]
 WORDS = """
     a b x Z 7 data etc passwd .. . ... .git con NUL aux.txt COM1 com\xb9 lpt\u2079 \xd1UL C\u03a9N C: c: x: ::$DATA

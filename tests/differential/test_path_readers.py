@@ -28,7 +28,7 @@ from delegation.ignorable import IGNORABLE
 UNDER = path("/data")
 # As Microsoft states them ("Naming Files, Paths, and Namespaces"), whatever the extension.
 RESERVED = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\xb9\xb2\xb3]) *([.:]|\Z)", re.I
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\xb9\xb2\xb3]) *([.:]|\Z)", re.IGNORECASE
 )
 
 
