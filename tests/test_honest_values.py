@@ -85,3 +85,18 @@ def test_names_in_other_scripts_are_paths() -> None:
     # Zero-width spaces between Khmer words, two joiners in a row, letters that are not NFC.
     assert set(odd.values()) <= {"ignorable_character", "text_not_normal"}
     assert len(odd) <= len(found) / 50
+
+
+def test_every_emoji_that_terminals_know_is_part_of_a_path() -> None:
+    """Families, professions, flags and keycaps of the emoji table that comes with rich."""
+    from rich._emoji_codes import EMOJI
+
+    refused = {
+        name: reason("path", f"/data/{emoji}.png")
+        for name, emoji in EMOJI.items()
+        if not set('*?"<>|~$`') & set(emoji) and reason("path", f"/data/{emoji}.png") is not None
+    }
+    print(f"{len(refused)} of {len(EMOJI)} refused", *refused.items(), sep="\n")
+    assert sum("\u200d" in emoji for emoji in EMOJI.values()) >= 500
+    # A question mark by NFKC, and so a wildcard.
+    assert set(refused) == {"exclamation_question_mark", "interrobang"}
