@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -17,6 +18,8 @@ from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
 
 MAX_ENTRIES: Final = 64
+# Some clients (yarl) send these as the characters that they are: another path than was granted.
+_ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
 
 
@@ -112,6 +115,8 @@ class UrlUnder(Constraint):
                 raise MalformedError("url under", wanted="URLs without query or trailing slash")
             if parts.text != text:
                 raise MalformedError("url under", wanted="canonical URLs")
+            if _ESCAPED_PLAIN.search(parts.path):
+                raise MalformedError("url under", wanted="!$&'()*+,:=@ written without escapes")
             tops.append(parts)
         object.__setattr__(self, "_tops", tuple(tops))
 
