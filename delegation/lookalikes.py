@@ -40,6 +40,7 @@ _COMPATIBILITY: Final = {
     "@": "fe6b 1 b4 1",
     "&": "fe60 1 a5 1",
     "=": "207c 1 f 1 9e7 3 d3ef 1 b6 1",
+    "$": "fe69 1 9a 1",
 }
 # And those that, or whose NFKC if it is one character, some Windows code page fits to it.
 _BEST_FIT: Final = {
@@ -52,13 +53,38 @@ _BEST_FIT: Final = {
     '"': "2ba 1 53 1 2d0e 2 cee3 1",
 }
 
+# Letters and digits of Windows' device names: what some code page fits to them, in either case.
+_FITTED: Final = {
+    "A": "aa 1 15 7 19 7 19 6 c7 2 f 2 1d1 1 fb6f 1 1f 1",
+    "C": "a2 1 6 1 1d 1 1f 1 1e 8 1ff4 1 2a 1 ddf5 1 1f 1",
+    "L": "a3 1 95 6 2 2 57 1 1f77 2 10b 1 2f4 1 43 3 d9d1 1 1f 1",
+    "M": "2133 1 ddf9 1 1f 1",
+    "N": "d1 1 1f 1 51 6 1f36 1 95 1 113 1 dd04 1 1f 1",
+    "O": "ba 1 17 5 1 1 19 5 1 1 53 8 4b 3 2f 2 17 4 1bb 1 1d8a 1 505 2 d8f3 1 1f 1",
+    "P": "3c0 1 1ce6 1 70 2 de16 1 1f 1",
+    "R": "ae 1 a5 6 1fc1 3 de14 1 1f 1",
+    "T": "de 1 1f 1 63 6 43 1 2 1 1e9 1 2b 1 2167 1 37 3 d9cd 1 1f 1",
+    "U": "d9 4 1c 4 6b c 3b 2 22 a fd58 1 1f 1",
+    "X": "ff38 1 1f 1",
+    "0": "660 1 1a1f 2 549 1 d 1 62 1 d8d3 1",
+    "1": "b9 1 2 2 5a3 1 1a1f 1 de8f 1",
+    "2": "b2 1 5af 1 1a1f 1 de8f 1",
+    "3": "b3 1 a 1 5a4 1 1a1f 1 de8f 1",
+    "4": "664 1 1a0f 1 f 1 de8f 1",
+    "5": "665 1 1a0f 1 f 1 de8f 1",
+    "6": "666 1 1a0f 1 f 1 de8f 1",
+    "7": "667 1 1a0f 1 f 1 de8f 1",
+    "8": "668 1 1a0f 1 f 1 195 1 dcf9 1",
+    "9": "669 1 1a1f 1 de8f 1",
+}
+
 
 @cache
 def read_as(characters: str) -> re.Pattern[str]:
     r"""Return what finds the characters beyond ASCII that a reader may take for one of these.
 
     Args:
-        characters: Some of ``/ \ . : ; % * ? " ' ` < > | # @ & =``. Best fits are looked at for
+        characters: Some of ``/ \ . : ; % * ? " ' ` < > | # @ & = $``. Best fits are looked at for
             those that mean something in a Windows path (``/ \ : % * ? "``), NFKC for all.
 
     Raises:
@@ -71,3 +97,15 @@ def read_as(characters: str) -> re.Pattern[str]:
 
 MEANINGFUL: Final = read_as("/\\.:;%*?\"'`<>|")
 """Finds what is read as a separator, dot, colon, percent sign, wildcard, quote or redirection."""
+
+
+def fits(character: str) -> str:
+    """Return what some Windows code page fits to this letter or digit, as the inside of brackets.
+
+    Args:
+        character: An upper-case letter or a digit of a device's name, such as `C`.
+
+    Raises:
+        KeyError: Another character.
+    """
+    return character_class(_FITTED[character])

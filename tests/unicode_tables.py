@@ -119,10 +119,15 @@ def compatibility_readings(characters: str) -> set[int]:
     }
 
 
+def best_fits(characters: str) -> set[int]:
+    """Return the code points beyond ASCII that some Windows code page fits to one of these."""
+    fits = read_best_fit(BEST_FIT.read_text("ascii"))
+    return {point for point, fit in fits.items() if not set(characters).isdisjoint(fit)}
+
+
 def best_fit_readings(characters: str) -> set[int]:
     """Return the code points that, or whose one-character NFKC, some code page fits to one of these."""
-    fits = read_best_fit(BEST_FIT.read_text("ascii"))
-    found = {point for point, fit in fits.items() if not set(characters).isdisjoint(fit)}
+    found = best_fits(characters)
     return found | {
         point
         for point, form in compatibility_forms().items()
@@ -135,9 +140,11 @@ def main() -> None:
     if sys.argv[1:2] == ["best-fit"]:
         BEST_FIT.write_text(extract_best_fit(Path(sys.argv[2])), "ascii")
         return
-    for character in "/\\.:;%*?\"'`<>|#@&=":
+    for character in "/\\.:;%*?\"'`<>|#@&=$":
         print(repr(character), "NFKC", runs(compatibility_readings(character)))
         print(repr(character), "best fit", runs(best_fit_readings(character)))
+    for letter in "ACLMNOPRTUX0123456789":
+        print(letter, "fitted", runs(best_fits(letter + letter.lower())))
     for name, pattern in PROPERTIES.items():
         print(name, runs(unicode_14(pattern)))
 

@@ -12,10 +12,10 @@ from delegation.canonical import Json
 
 MAX_EMAIL: Final = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
 _MAX_LOCAL: Final = 64
-# RFC 5322 dot-atom, less the characters that relays read as routing: % and !
-_LOCAL: Final = re.compile(
-    r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*", re.ASCII
-)
+# RFC 5322 dot-atom, less what another reader acts on: % and ! route, ? makes encoded words and, with
+# #, ends a mailto URL, * is a wildcard, and ` $ | { } run or expand in shells and mail servers.
+# Nor at the beginning - (an option of sendmail), / and ~ (files that servers deliver to).
+_LOCAL: Final = re.compile(r"(?![-/~])[A-Za-z0-9&'+/=^_~-]+(\.[A-Za-z0-9&'+/=^_~-]+)*", re.ASCII)
 _SEVERAL: Final = re.compile(r"[,;<>\s()\"\[\]\\:]")
 
 
@@ -48,7 +48,10 @@ def canonical_email(value: str) -> str:
         raise NoCanonicalFormError("email_several", "it is not exactly one bare mailbox")
     local, _, domain = value.partition("@")
     if len(local) > _MAX_LOCAL or _LOCAL.fullmatch(local) is None:
-        raise NoCanonicalFormError("email_local_part", "its local part is no plain ASCII dot-atom")
+        raise NoCanonicalFormError(
+            "email_local_part",
+            "its local part is no plain ASCII dot-atom, or one that mail programs act on",
+        )
     host = canonical_host(domain, special=False)
     if address_of(host) is not None:
         raise NoCanonicalFormError("email_domain", "its domain is an address")

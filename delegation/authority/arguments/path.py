@@ -1,25 +1,39 @@
 """Paths: absolute POSIX paths of whole, plain segments.
 
 Nothing is resolved: a text that would need it (dot segments, doubled slashes, escapes, backslashes)
-is refused, since the system behind may resolve it differently from us.
+is refused, since the system behind may resolve it differently from us. So is what only another
+reader resolves: one that normalises to NFKC or fits to a code page, a Windows one that knows drives,
+streams and devices, one that drops what is drawn as nothing, a shell that expands a pattern.
+Not refused, since it names the same place to all of them: another case, another normal form.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.arguments.text import TextType
 from delegation.canonical import Json
+from delegation.ignorable import odd_ignorable
+from delegation.lookalikes import MEANINGFUL, fits, read_as
 
 MAX_PATH: Final = 4096  # characters, as PATH_MAX
 _TEXT: Final = TextType(MAX_PATH, multiline=False)
 _FOREIGN: Final = re.compile(r"[\\%;*?\"<>|~$`]")
-_DRIVE: Final = re.compile(r"/?[A-Za-z]:", re.ASCII)
-# Compatibility forms that some systems fold to a dot or a slash.
-_LOOKS_LIKE_DOT: Final = frozenset("\u2024\u2025\u2026\ufe52\uff0e\uff0f\u2044\u2215\u29f8")
+# Brace expansion, and the patterns that match `..` in shells that let a dot be written.
+_EXPANDED: Final = re.compile(r"\{.*(?:,|\.\.).*\}|/\.[@+!]?[(\[]")
+# Windows takes the first character for a drive, and what follows one colon for a stream. More
+# colons name a stream's type, and every type there is holds a dollar sign.
+_DRIVE_OR_STREAM: Final = re.compile(r"/(?:.?:|[^/:]*:[^/:]*(?:/|\Z)|[^/]*:(?:/|\Z))")
+# Reserved in every folder, whatever the case and the extension: COM0 to COM9, LPT0 to LPT9, and
+# their superscript digits, by the same rule as full-width ones.
+_PORTS: Final = (f"{port}{number}" for port in ("COM", "LPT") for number in range(10))
+_DEVICES: Final = ("CON", "PRN", "AUX", "NUL", *_PORTS)
+_DEVICE: Final = re.compile(rf"/(?:{'|'.join(_DEVICES)}) *(?:[.:/]|\Z)", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,7 @@ def refuse_odd_path(value: str) -> None:
         return
     if "%" in value:
         raise NoCanonicalFormError("path_escape", "it holds percent escapes")
-    if _FOREIGN.search(value) or _DRIVE.match(value) or not _LOOKS_LIKE_DOT.isdisjoint(value):
+    if _FOREIGN.search(value) or _is_read_otherwise(value):
         raise NoCanonicalFormError(
             "path_foreign_character", "it holds characters that some systems read as something else"
         )
@@ -62,10 +76,39 @@ def refuse_odd_path(value: str) -> None:
             raise NoCanonicalFormError("path_empty_segment", "it has an empty segment or ends in /")
         if segment in {".", ".."}:
             raise NoCanonicalFormError("path_dot_segment", "it has a dot segment")
-        if segment[-1] in ". " or segment[0] == " ":
+        if segment[-1] == "." or segment[-1].isspace() or segment[0].isspace():
             raise NoCanonicalFormError(
                 "path_trailing_dot", "a segment begins with a space or ends with a dot or space"
             )
+    if _names_device(value):
+        raise NoCanonicalFormError("path_device", "a segment names a device on Windows")
+    if odd_ignorable(value) is not None:
+        raise NoCanonicalFormError(
+            "ignorable_character", "it holds a character that is shown as nothing"
+        )
+
+
+def _is_read_otherwise(value: str) -> bool:
+    if (":" in value and _DRIVE_OR_STREAM.search(value)) or _EXPANDED.search(value):
+        return True
+    # The dollar sign beside the rest, since a stream's type needs one.
+    return not value.isascii() and bool(MEANINGFUL.search(value) or read_as("$").search(value))
+
+
+def _names_device(value: str) -> bool:
+    if _DEVICE.search(value):
+        return True
+    if value.isascii():
+        return False
+    normal = unicodedata.normalize("NFKC", value)
+    return any(_fitted_device().search(text) for text in (value, normal))
+
+
+@cache
+def _fitted_device() -> re.Pattern[str]:
+    r"""Return what finds devices in letters that a code page fits to theirs, such as `\xd1UL`."""
+    names = ("".join(f"[{c}{c.lower()}{fits(c)}]" for c in name) for name in _DEVICES)
+    return re.compile(rf"/(?:{'|'.join(names)}) *(?:[.:/]|\Z)")
 
 
 def is_under(path: str, top: str) -> bool:

@@ -16,11 +16,16 @@ from delegation.authority.fields import closed_object, list_of
 from delegation.authority.pattern import segments_match, segments_within
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
+from delegation.ignorable import odd_ignorable
+from delegation.lookalikes import read_as
 
 MAX_ENTRIES: Final = 64
 # Some clients (yarl) send these as the characters that they are: another path than was granted.
 _ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
+# What another reader of a text takes for a slash or a dot: escapes, backslashes, segments of dots
+# and spaces, which Windows trims.
+_OTHER_SEGMENTS: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\|(?:\A|/)[. ]+(?:/|\Z)")
 
 
 def entries(kind: str, texts: Iterable[object]) -> tuple[str, ...]:
@@ -218,12 +223,14 @@ class Glob(Constraint):
         object.__setattr__(self, "_segments", tuple(split))
 
     def admits(self, value: Value) -> bool:
-        """Return whether it matches a pattern; dot segments never do."""
-        if not isinstance(value, str):
+        """Return whether it matches a pattern; what others split elsewhere never does."""
+        if not isinstance(value, str) or _OTHER_SEGMENTS.search(value):
+            return False
+        if not value.isascii() and (
+            read_as("/\\.%").search(value) or odd_ignorable(value) is not None
+        ):
             return False
         segments = value.split("/")
-        if "." in segments or ".." in segments:
-            return False
         return any(segments_match(pattern, segments) for pattern in self._segments)
 
     def fits(self, of: ArgumentType) -> bool:
