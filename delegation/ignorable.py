@@ -90,8 +90,8 @@ def _scan() -> re.Pattern[str]:
         | [{after}][{between}]*\u200c(?=[{between}]*[{before}])
         # A joiner that shapes a letter which would stand alone, as in Persian dates.
         | [{after}][{between}]*\u200d(?![{between}]*[{before}])
-        # The Unicode Standard, section 12.2: a joiner before the virama of a letter.
-        | [^\W\d_]\u200d(?=[{virama}])
+        # The Unicode Standard, section 12.2: a joiner before an Indic letter's virama.
+        | [\u0900-\u0dff]\u200d(?=[{virama}])
         # UTS #37, StandardizedVariants: a selector after an ideograph or a Mongolian letter,
         # and the separator between Mongolian letters.
         | [{ideograph}][\ufe00-\ufe02\U000e0100-\U000e01ef]
