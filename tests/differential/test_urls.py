@@ -10,6 +10,7 @@ from collections import Counter
 from functools import cache
 from random import Random
 
+import pytest
 import url_readers as readers
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from delegation import all_of, text, url
 from delegation.authority.arguments import NoCanonicalFormError, parse_type
 from delegation.authority.arguments.url import parse_url
+from delegation.errors import MalformedError
 
 LONG = os.environ.get("DELEGATION_LONG") == "1"
 SETTINGS = settings(
@@ -27,7 +29,7 @@ URL = parse_type({"type": "url", "schemes": ["https", "http"], "unsafe_special_a
 CONSTRAINTS = [
     url("https://api.acme.example/v1"), url("https://api.acme.example/v1", query=True), url("http://api.acme.example:8080/v1/b%C3%BC", query=True),
     url("https://[2606:4700::1111]/v1", query=True), url("https://1.1.1.1/v1"), url("https://xn--bcher-kva.example/v1", query=True),
-    url("http://localhost:8080/v1"), all_of(url("https://api.acme.example/v1", query=True), text(max=2000)),
+    url("http://localhost:8080/v1"), url("https://api.acme.example/v1/a:b@c=d&e+f", "https://api.acme.example/v1/a,b(c)!"), all_of(url("https://api.acme.example/v1", query=True), text(max=2000)),
 ]  # fmt: skip
 
 # The edges of the grammar. What stands first in each list is plain, so that enough is admitted.
@@ -219,3 +221,12 @@ def test_no_parser_reads_an_admitted_url_outside_its_constraint():
     law()
     assert counted.total() > (900_000 if LONG else 5_000)
     assert counted[True] > counted.total() / 40  # the law is about something
+
+
+def test_a_constraint_writes_plainly_what_some_client_sends_plainly():
+    """`/v1%3Ax` is `/v1:x` where yarl asks for it: another path than the constraint names."""
+    assert readers.read_url("yarl", "https://api.acme.example/v1%3Ax").path == "/v1:x"
+    for character in "!$&'()*+,:=@":
+        with pytest.raises(MalformedError):
+            url(f"https://api.acme.example/v1%{ord(character):02X}x")
+        assert url(f"https://api.acme.example/v1{character}x")

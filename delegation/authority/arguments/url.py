@@ -127,7 +127,7 @@ def parse_url(text: str, *, special: bool) -> UrlParts:
     for segment in path[1:].split("/")[:-1]:
         if not segment:
             raise NoCanonicalFormError("url_empty_segment", "its path has an empty segment")
-    if any(segment and not segment.strip(".") for segment in path.split("/")):
+    if any(segment in {".", ".."} for segment in path.split("/")):
         raise NoCanonicalFormError("url_dot_segment", "its path has a dot segment")
     query = None if match["query"] is None else _escaped(match["query"], _QUERY)
     return UrlParts(scheme, host, port, path, query)

@@ -20,6 +20,8 @@ from delegation.ignorable import odd_ignorable
 from delegation.lookalikes import read_as
 
 MAX_ENTRIES: Final = 64
+# Some clients (yarl) send these as the characters that they are: another path than was granted.
+_ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
 # What another reader of a text takes for a slash or a dot: escapes, backslashes, segments of dots
 # and spaces, which Windows trims.
@@ -118,6 +120,8 @@ class UrlUnder(Constraint):
                 raise MalformedError("url under", wanted="URLs without query or trailing slash")
             if parts.text != text:
                 raise MalformedError("url under", wanted="canonical URLs")
+            if _ESCAPED_PLAIN.search(parts.path):
+                raise MalformedError("url under", wanted="!$&'()*+,:=@ written without escapes")
             tops.append(parts)
         object.__setattr__(self, "_tops", tuple(tops))
 
