@@ -50,7 +50,7 @@ class _Frames(HTMLParser):
 def read_evidence(html: str) -> list[Any]:
     """Return the values that a page shows as evidence, in its order."""
     parser = _Frames()
-    parser.feed(html)
+    parser.feed(str(html))  # a `Markup` would escape what the parser takes apart
     parser.close()
     return [_value(is_object, frames) for is_object, frames in parser.found]
 
