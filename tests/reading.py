@@ -1,10 +1,24 @@
-"""Reads values back from what people are shown: from a page's HTML, and from text."""
+"""Hostile texts, and values read back from what people are shown: from a page's HTML, and from text."""
 
 from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
 from typing import Any
+
+from hypothesis import strategies as st
+
+ANY = st.characters(exclude_categories=[])
+HARD = st.sampled_from([*'a\\"\n\t e<&', *map(chr, (0, 0x1B, 0x7F, 0xA0, 0xAD, 0x301, 0x5D0, 0x64B, 0x1100, 0x1161, 0x11A8, 0x200B, 0x200D, 0x202E, 0x2028,
+    0x2066, 0x212B, 0x3164, 0xD800, 0xDC00, 0xE000, 0xFE0F, 0xFFFC, 0x1F469, 0x1D159, 0xE0041, 0xE01EF, 0x10FFFF))])  # fmt: skip
+
+
+def joined(text: str) -> str:
+    """Return a text as Python reads it from JSON: no two surrogates in it make a pair."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+TEXTS = (st.text(ANY, max_size=30) | st.text(HARD, max_size=30)).map(joined)
 
 
 def read_text(text: str) -> str:
@@ -50,7 +64,7 @@ class _Frames(HTMLParser):
 def read_evidence(html: str) -> list[Any]:
     """Return the values that a page shows as evidence, in its order."""
     parser = _Frames()
-    parser.feed(html)
+    parser.feed(str(html))  # a `Markup` would escape what the parser takes apart
     parser.close()
     return [_value(is_object, frames) for is_object, frames in parser.found]
 

@@ -8,10 +8,12 @@ from typing import Any
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.hidden import hidden_in
 from delegation.judge.decision import Decision, Denial, Step
 from delegation.judge.facts import CounterKey
 from delegation.judge.reservation import Reservation
 from delegation.lineage.local import LocalEntry
+from delegation.messages.approvals import hidden_json
 from delegation.tracker.work import DecisionDetail, OutcomeReport
 
 
@@ -58,6 +60,7 @@ def decision_detail_json(detail: DecisionDetail) -> dict[str, Json]:
         **detail.decision.to_json(),
         "sequence": detail.sequence,
         "access": None if detail.access is None else dict(detail.access),
+        "hidden": hidden_json(hidden_in(dict(detail.access or {}))),
         "epoch": detail.epoch,
         "catalogue": detail.catalogue,
         "outcome": None

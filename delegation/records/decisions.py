@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -38,7 +38,7 @@ _INSERT_POSTGRES: Final = text(
     f" SELECT {_NAMES} FROM json_populate_recordset(NULL::decision, CAST(:rows AS json))"
 )
 _SALT_BYTES: Final = 16
-_MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value; the access has the whole
+_MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value of a call that nobody proved
 
 
 # What a decision's row holds where arguments, salt and proof were erased; digests and leaf stay.
@@ -67,8 +67,12 @@ def _ids_text(links: tuple[str, ...]) -> str:
     return _text([*links])
 
 
-def _shown(value: Json) -> Json:
+def _short(value: Json) -> Json:
     return value if len(canonical.encode(value)) <= _MAX_DETAIL else None
+
+
+def _detail(denial: Denial | None, cut: Callable[[Json], Json] = lambda value: value) -> str:
+    return _text([cut(denial.offered), cut(denial.allowed)]) if denial else "[]"
 
 
 def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> dict[str, Any]:
@@ -91,7 +95,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "denied_link": denial.link if denial else None,
         "denied_depth": denial.depth if denial else None,
         "caveat": denial.caveat if denial else "",
-        "detail": _text([_shown(denial.offered), _shown(denial.allowed)]) if denial else "[]",
+        "detail": _detail(denial, _short),
         "remedy": denial.remedy if denial else "",
         "cost": _text(dict(decision.cost)),
         "reserved": " ".join(decision.reserved),
@@ -129,6 +133,7 @@ def proven_row(
         "audience": access.audience,
         "purpose": access.purpose,
         "resources": _text([*settlement.resources]),
+        "detail": _detail(decision.denial),  # whole: it is the evidence of the denial
         "trace": None if settlement.trace is None else flow.text_of(settlement.trace),
         "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent.encode()),
         "access": access.encoded.decode(),

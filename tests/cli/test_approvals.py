@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from consent import asked, paying, rule
+from consent import approver, asked, paying, rule
 from typer.testing import CliRunner
 from world import World
 
@@ -80,3 +80,28 @@ def test_what_agents_wrote_is_set_apart_and_cannot_forge_a_line(world: World) ->
     assert "nobody" not in ours
     assert all(line.startswith("| ") for line in theirs.strip().splitlines())
     assert not {"\u202e", "\u2028", "\x1b"} & set(shown)
+
+
+def test_what_is_shown_on_a_terminal_is_whole_and_says_what_is_not_seen(world: World) -> None:
+    """The end of a long body, escapes for what is unseen or read from the right, and earlier refusals."""
+    world.task = world.open(needs_approval=[rule("mail.*")])
+    body = "5\u05d0\u200b " * 24 + "end"
+    token = world.chain("boss", "a")
+    call = world.access("mail.send", to="x@acme.example", body=body)
+    first = asked(world, token, call)
+    by = approver(world, "bo@acme.example", "finance")
+    world.tracker.refuse_approval(first, by=by, reason="no\u2060 way")
+    request = asked(world, world.chain("boss", "c"), call, "c")
+    out = run("approvals", "show", request)[1]
+    assert not {"\u05d0", "\u200b", "\u2060"} & set(out)
+    line = next(one for one in out.splitlines() if one.startswith("| body"))
+    assert json.loads(line.partition(" = ")[2]) == body
+    assert "Characters that are not seen: 24 in body" in out
+    assert "refused before: 2" in out
+    assert "no\\u2060 way" in out
+    listed = json.loads(run("approvals", "list", "--state", "pending", "--json")[1])
+    assert listed[0]["refused_before"][0]["request"] == first
+    assert "refused before" in " ".join(run("approvals", "list")[1].split())
+    said = run("explain", world.tracker.approval(request).opened_by)[1]
+    line = next(one for one in said.splitlines() if one.startswith("as sent: "))
+    assert json.loads(line.partition(": ")[2])["arguments"]["body"] == body
