@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from delegation.authority.explain import instant
 from delegation.graph.names import clean
+from delegation.lineage.feed import Revocation
 
 FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
 MAX_INPUT: Final = 8 * 1024 * 1024  # bytes of a file or of standard input
@@ -68,6 +70,13 @@ def note(text: str) -> None:
 def say(text: str, limit: int = 2000) -> None:
     """Print one line of the result."""
     _out().print(Text(clean(text, limit)))
+
+
+def told_ending(change: Revocation) -> str:
+    """Return in words what ends a subject, since when and by whom."""
+    word = "revoked" if change.act == "revoke" else "suspended"
+    subject = f"{change.subject.kind} {change.subject.id}"
+    return f"{subject} is {word} from {instant(change.effective_at)} on, by {change.by}"
 
 
 def print_json(value: object) -> None:

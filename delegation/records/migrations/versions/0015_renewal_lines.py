@@ -25,12 +25,12 @@ def upgrade() -> None:
     renews = {row.link: row.renews for row in connection.execute(sa.select(_RENEWAL))}
     lines = {link: _first(link, renews) for link in renews}
     for link, line in lines.items():
-        connection.execute(
-            sa.update(_RENEWAL).where(_RENEWAL.c.link == link).values(line=line)
-        )
+        connection.execute(sa.update(_RENEWAL).where(_RENEWAL.c.link == link).values(line=line))
     _share(connection, lines)
     with op.batch_alter_table("renewal", schema=None) as batch_op:
-        batch_op.alter_column("line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False)
+        batch_op.alter_column(
+            "line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False
+        )
 
 
 def _first(link: str, renews: dict[str, str]) -> str:
