@@ -22,6 +22,7 @@ from delegation.judge.growth import BREAK_SECONDS, WINDOW, counts_as_denial, ref
 from delegation.judge.limits import MAX_LIMIT, Limits
 from delegation.records.links import RecordedLink
 from delegation.records.numbers import take_number
+from delegation.records.renewals import whole_lines
 from delegation.records.tables import LINKS, TASKS
 
 _COUNTS: Final = select(TASKS.c.id, TASKS.c.links, TASKS.c.link_minute, TASKS.c.minute_links).where(
@@ -110,9 +111,13 @@ class Growth:
         parents = [new.link.parent for new in fresh.values() if new.link.parent is not None]
         roots = [new.root for new in fresh.values()]
         siblings: Counter[str] = Counter()
+        lines: Mapping[str, str] = {}
         if parents:
-            asked = {"roots": list(set(roots)), "parents": list(set(parents))}
-            siblings.update({row.parent: row.n for row in connection.execute(_SIBLINGS, asked)})
+            # A renewal is no second parent: what hangs below any link of a line is counted together.
+            lines = whole_lines(connection, parents)
+            asked = {"roots": list(set(roots)), "parents": list({*parents, *lines})}
+            for row in connection.execute(_SIBLINGS, asked):
+                siblings[lines.get(row.parent, row.parent)] += row.n
         admitted: list[RecordedLink] = []
         for new in fresh.values():
             parent, row, minute = new.link.parent, rows[new.task], new.at // WINDOW
@@ -122,7 +127,7 @@ class Growth:
             refusal = refuse_link(
                 limits[new.task],
                 depth=new.depth,
-                siblings=siblings[parent or ""],
+                siblings=siblings[lines.get(parent or "", parent or "")],
                 in_task=row.links + change.more,
                 in_minute=change.more + (row.minute_links if row.link_minute == minute else 0),
             )
@@ -132,7 +137,7 @@ class Growth:
             admitted.append(new)
             change.more += 1
             change.seen = minute
-            siblings[parent or ""] += 1
+            siblings[lines.get(parent or "", parent or "")] += 1
         return admitted
 
     def decided(self, decision: Decision, tasks: Sequence[tuple[str, Limits, bool]]) -> None:

@@ -31,6 +31,7 @@ def upgrade() -> None:
         batch_op.alter_column(
             "line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False
         )
+    op.create_index(op.f("ix_renewal_line"), "renewal", ["line"], unique=False)
 
 
 def _first(link: str, renews: dict[str, str]) -> str:
@@ -59,5 +60,6 @@ def _share(connection: sa.Connection, lines: dict[str, str]) -> None:
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_index(op.f("ix_renewal_line"), table_name="renewal")
     op.drop_column("renewal", "line")
     op.drop_column("link", "epoch")
