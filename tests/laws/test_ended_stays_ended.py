@@ -10,6 +10,7 @@ import itertools
 import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +43,11 @@ def server():
 def tool(system: str = "crm", sensitivity: int = 0) -> Tool:
     """Return the tool under one of its definitions."""
     return Tool(
-        "crm.read", effect="read", system=system, sensitivity=sensitivity, arguments={"id": "opaque"}
+        "crm.read",
+        effect="read",
+        system=system,
+        sensitivity=sensitivity,
+        arguments={"id": "opaque"},
     )
 
 
@@ -88,7 +93,9 @@ class Play:
             "Law", owner="ana@acme.example", ceiling=ceiling, lasts=100_000
         )
         self.root = self.world.tracker.issue(
-            self.world.task, to=self.world.key("boss").public, grant=Grant(expires_at=START + 50_000)
+            self.world.task,
+            to=self.world.key("boss").public,
+            grant=Grant(expires_at=START + 50_000),
         )
         self.handed = self.hand(50_000 - 1)
         self.child, self.under = open_below(self.world, self.handed, "a", "c")
@@ -292,14 +299,12 @@ COUNT = {"sqlite": 1500 if MANY else 15, "postgres": 400 if MANY else 3}
 
 def check_law(play: Play, acts: list[tuple], backup: Backup | None) -> None:
     """Play the acts, and after each compare what is refused with what the oracle owes."""
-    for number, (act, *given) in enumerate(acts):
-        if backup is not None and number == 0:
-            backup.make()
-        try:
-            getattr(play, act)(*given)
-        except DelegationError:
-            continue  # refused, so nothing was undone
-        said(play, f"{act} {given}")
+    if backup is not None:
+        backup.make()
+    for act, *words in acts:
+        with suppress(DelegationError):  # what is refused undoes nothing, or the next line says so
+            getattr(play, act)(*words)
+        said(play, f"{act} {words}")
     if backup is not None:
         backup.restore()
         said(play, "restored")

@@ -44,7 +44,9 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
         names={
             "owner": sorted(owners)[:MOST],
             "tool": sorted(catalogue.history)[:MOST],
-            "system": sorted({s for t in catalogue.history for s in catalogue.systems_of(t)})[:MOST],
+            "system": sorted({s for t in catalogue.history for s in catalogue.systems_of(t)})[
+                :MOST
+            ],
         },
     )
 
