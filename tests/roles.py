@@ -7,7 +7,7 @@ ROUTES = [
     ("POST", "/v1/tasks", {"operator"}), ("GET", "/v1/tasks", {"operator", "reviewer"}), ("GET", "/v1/tasks/x", {"operator", "reviewer"}),
     ("POST", "/v1/tasks/x/close", {"operator"}), ("GET", "/v1/tasks/x/lineage", {"operator", "reviewer"}), ("GET", "/v1/tasks/x/graph.svg", {"operator", "reviewer"}),
     ("POST", "/v1/agents", {"operator"}), ("GET", "/v1/agents", {"operator", "reviewer"}), ("POST", "/v1/tools", {"operator"}),
-    ("GET", "/v1/tools", {"operator", "reviewer", "service"}), ("POST", "/v1/tokens", {"operator"}), ("GET", "/v1/keys/public", None),
+    ("GET", "/v1/tools/ended", {"operator", "reviewer"}), ("GET", "/v1/tools", {"operator", "reviewer", "service"}), ("POST", "/v1/tokens", {"operator"}), ("GET", "/v1/keys/public", None),
     ("POST", "/v1/api-keys", {"operator"}), ("GET", "/v1/api-keys", {"operator"}), ("DELETE", "/v1/api-keys/x", {"operator"}),
     ("POST", "/v1/check", {"operator", "service"}), ("POST", "/v1/links", None), ("POST", "/v1/inspect", {"operator", "reviewer"}),
     ("POST", "/v1/revocations", {"operator", "reviewer"}), ("POST", "/v1/revocations/below", None), ("GET", "/v1/revocations", {"operator", "reviewer", "service"}),

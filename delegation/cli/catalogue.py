@@ -23,9 +23,12 @@ from delegation.cli.console import (
     print_table,
     read_text,
     say,
+    told_ending,
 )
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError, NotFoundError
+from delegation.lineage.ending import ended_of
+from delegation.messages.standing import change_json
 
 app = typer.Typer(no_args_is_help=True)
 FORMS = ("json", "toml", "openapi")
@@ -127,13 +130,16 @@ def import_tools(
     """Record the tools of a list (JSON, TOML) or of an OpenAPI document, and show what changed.
 
     An unknown field, or an operation that no definition can state, is refused, and then nothing is
-    recorded. Look at effects, labels, sensitivity and cost: no OpenAPI document states them.
+    recorded. Look at effects, labels, sensitivity and cost: no OpenAPI document states them. Tools and
+    systems that are revoked or suspended are named: a definition brings back nothing that was ended.
     """
     text = read_text(source)
     found = read_tools(text, _form(source, form, text), prefix=prefix, system=system)
     with opened(store, url) as place:
         before = place.catalogue()
         changed = redefinitions(before, found.tools)
+        told = place.ended_tools()
+        ended = {one.tool.name: ended_of(before, one.tool, told) for one in changed}
         if found.skipped and not (partial or dry_run):
             _say_skipped(found)
             fail(
@@ -150,13 +156,18 @@ def import_tools(
             {
                 "dry_run": dry_run,
                 "revision": revision,
-                "tools": [one.to_json() for one in changed],
+                "tools": [
+                    {**one.to_json(), "ended": [change_json(end) for end in ended[one.tool.name]]}
+                    for one in changed
+                ],
                 "skipped": [{"operation": what, "why": why} for what, why in found.skipped],
             }
         )
         return
     for one in changed:
         _say_change(one)
+        for end in ended[one.tool.name]:
+            say(f"    {told_ending(end)}; calls under tokens that were issued before stay refused")
     _say_skipped(found)
     count = {kind: sum(c.kind == kind for c in changed) for kind in ("added", "changed", "same")}
     done = "would be" if dry_run else "are"

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from delegation.authority.explain import instant
+from delegation.lineage.feed import Revocation
 from delegation.shown import shown, shown_text
 
 FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
@@ -73,6 +75,13 @@ def say(text: str) -> None:
 def say_value(said: str, value: object) -> None:
     """Print a JSON value whole, as JSON, after words of ours."""
     _out().print(Text(said + shown(value)))
+
+
+def told_ending(change: Revocation) -> str:
+    """Return in words what ends a subject, since when and by whom."""
+    word = "revoked" if change.act == "revoke" else "suspended"
+    subject = f"{change.subject.kind} {change.subject.id}"
+    return f"{subject} is {word} from {instant(change.effective_at)} on, by {change.by}"
 
 
 def print_json(value: object) -> None:

@@ -7,16 +7,17 @@ from typing import Annotated
 import typer
 
 from delegation.authority.explain import instant
-from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.console import JsonOption, note, print_json, say, told_ending
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.messages.standing import last_use_json
+from delegation.messages.standing import change_json, last_use_json
 
 
 def renew(
     link: Annotated[str, typer.Argument(help="Id of the root that ends, lnk_...")],
     *,
     lasts: Annotated[
-        int | None, typer.Option(help="Seconds until the new end; else the task's.")
+        int | None,
+        typer.Option(help="Seconds until the new end; else as long as the earlier root."),
     ] = None,
     token_format: Annotated[str, typer.Option("--format", help="biscuit or macaroon.")] = "biscuit",
     store: StoreOption = None,
@@ -26,10 +27,14 @@ def renew(
     """Issue a root in place of an earlier one and print its token. What does not stand is refused."""
     with opened(store, url) as place:
         token = place.renew(link, lasts, token_format)
+        before = place.ended_before(token.id)
     if as_json:
-        print_json({"token": token.text, "link": token.id, "renews": link})
-    else:
-        say(token.text)
+        ended = [change_json(change) for change in before]
+        print_json({"token": token.text, "link": token.id, "renews": link, "ended_before": ended})
+        return
+    for change in before:
+        note(f"comes after: {told_ending(change)}")
+    say(token.text)
 
 
 def last_use(

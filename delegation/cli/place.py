@@ -115,6 +115,14 @@ class Place(ABC):
         """Return all tools with all their revisions."""
         return self.on.catalogue()
 
+    def ended_tools(self) -> Sequence[Revocation]:
+        """Return what is ended of tools and systems."""
+        return self.on.ended_tools()
+
+    def ended_before(self, link: str) -> Sequence[Revocation]:
+        """Return what was ended of all that a link touches when it was recorded."""
+        return self.on.ended_before(link)
+
     def add_tool(self, tool: Tool) -> int:
         """Record a definition and return the catalogue's revision."""
         return self.on.add_tool(tool)

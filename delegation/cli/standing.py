@@ -120,6 +120,8 @@ def _say(done: Revocation, word: str, *, as_json: bool) -> None:
     if as_json:
         print_json(change_json(done))
         return
+    if word == "resumed" and done.act == "suspend":
+        word = f"still suspended ({done.reason}):"
     say(f"{word} {done.subject.kind} {done.subject.id}, epoch {done.epoch}")
     _say_barrier(done.barrier)
 

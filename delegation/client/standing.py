@@ -108,6 +108,14 @@ class Standing(ABC):
         """Return which link a link was made in place of, and which were made in its own."""
         return self._run(standing_calls.renewal(link))
 
+    def ended_before(self, link: LinkId | str) -> Sequence[Revocation]:
+        """Return what was ended of all that a link touches when it was recorded, oldest first."""
+        return self._run(standing_calls.ended_before(link))
+
+    def ended_tools(self) -> Sequence[Revocation]:
+        """Return of each tool and system that is ended, or will be, the change that ends it."""
+        return self._run(standing_calls.ended_tools())
+
     def ending(self, epoch: int) -> Ending:
         """Return what came of the change with this number: last allowance, who has confirmed."""
         return self._run(standing_calls.ending(epoch))
@@ -241,6 +249,14 @@ class AsyncStanding(ABC):
     async def renewal(self, link: LinkId | str) -> Renewal:
         """Return which link a link was made in place of, and which were made in its own."""
         return await self._run(standing_calls.renewal(link))
+
+    async def ended_before(self, link: LinkId | str) -> Sequence[Revocation]:
+        """Return what was ended of all that a link touches when it was recorded, oldest first."""
+        return await self._run(standing_calls.ended_before(link))
+
+    async def ended_tools(self) -> Sequence[Revocation]:
+        """Return of each tool and system that is ended, or will be, the change that ends it."""
+        return await self._run(standing_calls.ended_tools())
 
     async def ending(self, epoch: int) -> Ending:
         """Return what came of the change with this number: last allowance, who has confirmed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +150,20 @@ def renew(root: LinkId | str, *, lasts: int | None = None, token_format: str) ->
 def renewal(link: LinkId | str) -> Call[Renewal]:
     """Return which link a link was made in place of, and which were made in its own."""
     return Call("GET", f"/v1/links/{part(link)}", read_renewal, is_repeatable=True)
+
+
+def ended_before(link: LinkId | str) -> Call[Sequence[Revocation]]:
+    """Return what was ended of all that a link touches when it was recorded, oldest first."""
+    return Call("GET", f"/v1/links/{part(link)}", _ended("ended_before"), is_repeatable=True)
+
+
+def ended_tools() -> Call[Sequence[Revocation]]:
+    """Return of each tool and system that is ended, or will be, the change that ends it."""
+    return Call("GET", "/v1/tools/ended", _ended("ended"), is_repeatable=True)
+
+
+def _ended(name: str) -> Callable[[Mapping[str, Any]], Sequence[Revocation]]:
+    return lambda answer: [read_change(one) for one in answer[name]]
 
 
 def feed(*, after: int = 0, limit: int = 100, wait: float = 0) -> Call[Feed]:

@@ -159,6 +159,20 @@ class Standing(Review):
         with self._store.read() as reader:
             return reader.renewal(LinkId(link))
 
+    def ended_before(self, link: LinkId | str) -> Sequence[Revocation]:
+        """Return what was ended of all that a link touches when it was recorded, oldest first.
+
+        Earlier links of its holder in its task, the holder's key, agent and owner, the task and its
+        owner, tools and systems: what is granted anew is new authority, and names what it follows.
+        """
+        with self._store.read() as reader:
+            return reader.ended_before(LinkId(link))
+
+    def ended_tools(self) -> Sequence[Revocation]:
+        """Return of each tool and system that is ended, or will be, the change that ends it."""
+        with self._store.read() as reader:
+            return reader.ended_tools()
+
     def _everywhere(self, done: Revocation, *, wait: bool) -> Revocation:
         if not wait:
             return done

@@ -22,9 +22,9 @@ from delegation.canonical import Json, b64u
 from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
 from delegation.embedded.exports import Exports
+from delegation.embedded.location import endings_file
 from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
-from delegation.embedded.location import endings_file
 from delegation.embedded.questions import Questions
 from delegation.embedded.review import task_id
 from delegation.embedded.ring import memory_of, ring_of

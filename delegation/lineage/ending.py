@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from delegation.authority.catalogue import Catalogue, Tool
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 
@@ -48,3 +49,18 @@ def holding(changes: Sequence[Revocation], *, at: int) -> Revocation | None:
             return change
         held = change if change.act == "suspend" else None
     return held
+
+
+def ended_of(
+    catalogue: Catalogue, tool: Tool, ended: Iterable[Revocation]
+) -> tuple[Revocation, ...]:
+    """Return what is ended of a definition: the tool, and every system that it names or ever named.
+
+    Args:
+        catalogue: What is recorded; the definition may be among it or not.
+        tool: The definition.
+        ended: The changes that end tools and systems.
+    """
+    named = {("tool", tool.name), ("system", tool.system)}
+    named |= {("system", system) for system in catalogue.systems_of(tool.name)}
+    return tuple(change for change in ended if change.subject in named)

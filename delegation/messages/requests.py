@@ -171,7 +171,9 @@ class RotateBody(Body):
 class RenewBody(Body):
     """A root in place of an earlier one."""
 
-    lasts: int | None = Field(default=None, ge=1, description="Seconds; null: as the ceiling.")
+    lasts: int | None = Field(
+        default=None, ge=1, description="Seconds; null: as long as the earlier root."
+    )
     format: Literal["biscuit", "macaroon"] = "biscuit"
 
 

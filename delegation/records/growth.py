@@ -25,6 +25,7 @@ from delegation.judge.growth import BREAK_SECONDS, WINDOW, counts_as_denial, ref
 from delegation.judge.limits import MAX_LIMIT, Limits
 from delegation.judge.line import heights, limit_above
 from delegation.records.numbers import take_number
+from delegation.records.renewals import whole_lines
 from delegation.records.tables import LINKS, TASKS
 
 _COUNTS: Final = select(TASKS.c.id, TASKS.c.links, TASKS.c.link_minute, TASKS.c.minute_links).where(
@@ -158,21 +159,22 @@ class Growth:
         take_number(connection, "link", 0)  # locked: nobody else records links until COMMIT
         tasks = {bound.task for new in found for bound in new.bounds}
         rows = {row.id: row for row in connection.execute(_COUNTS, {"ids": list(tasks)})}
-        siblings = _siblings(connection, found)
+        lines, siblings = _siblings(connection, found)
         # Seen first by another process, and recorded before this one came to the lock.
         asked = {"ids": [new.id for new in found]}
         admitted = {LinkId(name) for name in connection.execute(_RECORDED, asked).scalars()}
         for new in found:
             if new.id in admitted:
                 continue
+            parent = lines.get(new.parent or "", new.parent or "")
             if new.parent in self.refused:
                 continue  # its chain is denied at the link above
-            refusal = self._refusal(new, rows, siblings[new.parent or ""])
+            refusal = self._refusal(new, rows, siblings[parent])
             if refusal is not None:
                 self.refused[new.id] = refusal
                 continue
             admitted.add(new.id)
-            siblings[new.parent or ""] += 1
+            siblings[parent] += 1
             for bound in new.bounds:
                 change = self._changes.setdefault(bound.task, _Change(limits=bound.limits))
                 change.more += 1
@@ -257,15 +259,27 @@ def bounds_of(task: str, tasks: Sequence[TaskFact], above: Sequence[Chain]) -> t
     return tuple(Bound(one.id, one.limits, height) for one, height in found)
 
 
-def _siblings(connection: Connection, found: Sequence[Newcomer]) -> Counter[str]:
-    """Return what hangs on the newcomers' parents already: links, and tasks opened under them."""
+def _siblings(
+    connection: Connection, found: Sequence[Newcomer]
+) -> tuple[Mapping[str, str], Counter[str]]:
+    """Return what hangs on the newcomers' parents already: links, and tasks opened under them.
+
+    A renewal is no second parent: what hangs below any link of its line is counted together, under
+    the first of that line. The other answer names that first link, for each link of such a line.
+    """
     parents = list({new.parent for new in found if new.parent is not None})
     counted: Counter[str] = Counter()
+    lines: Mapping[str, str] = {}
     if parents:
-        asked = {"roots": list({new.root for new in found}), "parents": parents}
-        counted.update({row.parent: row.n for row in connection.execute(_SIBLINGS, asked)})
+        lines = whole_lines(connection, parents)
+        whole = list({*parents, *lines})
+        asked = {"roots": list({new.root for new in found}), "parents": whole}
         # A root's own task is recorded before it.
         own = [new.task for new in found if new.depth == 0] or [""]
-        opened = connection.execute(_OPENED, {"parents": parents, "but": own})
-        counted.update({row.parent: row.n for row in opened})
-    return counted
+        hanging = (
+            *connection.execute(_SIBLINGS, asked),
+            *connection.execute(_OPENED, {"parents": whole, "but": own}),
+        )
+        for row in hanging:
+            counted[lines.get(row.parent, row.parent)] += row.n
+    return lines, counted

@@ -1,5 +1,7 @@
-"""What was ended, kept in a file beside the key ring: a database that is restored from an older backup
-has forgotten revocations that people rely on, and learns them again when it is opened.
+"""What was ended, kept in a file beside the key ring, out of reach of a database's backups.
+
+A database that is restored from an older backup has forgotten revocations that people rely on, and
+learns them again when it is opened.
 
 One line for each change of what stands, in the order of their numbers, appended after COMMIT and before
 the answer. The file says more than the database only after a restore. Lines of other stores are passed
@@ -111,7 +113,9 @@ class KeptEndings:
     def _tell_again(self, at: int) -> int:
         with self._database.writing(alone=True) as connection:
             # Several processes append: each change once, in the order of their numbers.
-            known = dict.fromkeys(line.change for line in self._lines() if line.store == self._store)
+            known = dict.fromkeys(
+                line.change for line in self._lines() if line.store == self._store
+            )
             lines = sorted(known, key=lambda change: change.epoch)
             lost = [change for change in lines if not _has(connection, change)]
             # Their numbers are not given out again: who has applied them asks for what came after.

@@ -17,7 +17,7 @@ from delegation.lineage.ending import holding
 from delegation.lineage.feed import Revocation
 from delegation.records import changes
 from delegation.records.renewals import held_in_line, line, lines_of
-from delegation.records.tables import AGENTS, TASKS
+from delegation.records.tables import AGENTS, REVOCATIONS, TASKS
 
 _REASON: Final = 500  # characters, as `tracker.revoke` admits them
 _WITH: Final = {"link": "in one line of renewals with", "owner": "spelled otherwise than"}
@@ -94,6 +94,22 @@ def resume(
         if change is not None and change.act == "suspend" and _cause(change) == subject.id:
             _end(connection, other, left, by=by, reason=_told(subject, reason), at=at)
     return _end(connection, subject, left, by=by, reason=reason, at=at)
+
+
+def refuse_respelled(connection: Connection, owner: str, *, at: int) -> None:
+    """Refuse an owner who is ended here under another spelling.
+
+    Raises:
+        ConflictError: An owner is, whose name differs in capitals alone.
+    """
+    query = select(REVOCATIONS.c.id).where(
+        REVOCATIONS.c.kind == "owner",
+        REVOCATIONS.c.id != owner,
+        func.lower(REVOCATIONS.c.id) == owner.lower(),
+    )
+    for name in connection.execute(query.distinct()).scalars():
+        if _holding(connection, Subject("owner", name), at) is not None:
+            raise ConflictError(f"This owner is known here as {name}, and is revoked or suspended.")
 
 
 def _end(

@@ -26,6 +26,7 @@ from delegation.lineage.usage import LastUse
 from delegation.records import (
     changes,
     decisions,
+    ended_before,
     links,
     local,
     logins,
@@ -295,6 +296,14 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
     def renewal(self, link: LinkId) -> Renewal:
         """Return which link a link was made in place of, and which in its own."""
         return renewals.renewal_of(self._connection, link)
+
+    def ended_before(self, link: LinkId) -> Sequence[Revocation]:
+        """Return what was ended of all that a link touches when it was recorded, oldest first."""
+        return ended_before.ended_before(self._connection, link, self.catalogue())
+
+    def ended_tools(self) -> Sequence[Revocation]:
+        """Return of each tool and system that is ended, or will be, the change that ends it."""
+        return ended_before.ended_tools(self._connection)
 
     def line(self, link: LinkId) -> Sequence[LinkId]:
         """Return the other links of a link's line of renewals."""

@@ -123,6 +123,17 @@ def lines_of(connection: Connection, links: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def whole_lines(connection: Connection, links: Iterable[str]) -> dict[str, str]:
+    """Return each link of the lines to which these links belong, with the first link of its line."""
+    asked = list(links)
+    found = lines_of(connection, asked)
+    heads = {found.get(link, link) for link in asked}
+    for part in _parts(sorted(heads)):
+        query = select(RENEWALS.c.link, RENEWALS.c.line).where(RENEWALS.c.line.in_(part))
+        found.update({row.link: row.line for row in connection.execute(query)})
+    return found | {head: head for head in heads}
+
+
 def _revoked(connection: Connection, links: set[str], at: int) -> set[str]:
     """Return those of these links that are revoked themselves."""
     found: set[str] = set()

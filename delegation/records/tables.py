@@ -267,7 +267,7 @@ class RenewalRow(Table, table=True):
     __tablename__ = "renewal"
     link: str = Field(primary_key=True, foreign_key="link.id")
     renews: str = Field(foreign_key="link.id", index=True)
-    line: str
+    line: str = Field(index=True)
     at: int = Field(sa_type=BigInteger)
 
 

@@ -107,6 +107,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def add_agent(self, agent: Agent) -> None:
         """Register an agent, or add keys to one with the same owner."""
+        line_changes.refuse_respelled(self._connection, agent.owner, at=agent.registered_at)
         owner = self._connection.execute(
             select(AGENTS.c.owner).where(AGENTS.c.name == agent.name)
         ).scalar_one_or_none()
@@ -145,6 +146,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def open_task(self, task: NewTask) -> None:
         """Record a task with its ledger."""
+        line_changes.refuse_respelled(self._connection, task.owner, at=task.opened_at)
         parent = None if task.under is None else task.under.origin.task
         self._connection.execute(
             insert(TASKS),

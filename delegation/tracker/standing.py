@@ -73,6 +73,12 @@ class StandingReader(Protocol):
     def renewal(self, link: LinkId) -> Renewal:
         """Return which link a link was made in place of, and which were made in its own."""
 
+    def ended_before(self, link: LinkId) -> Sequence[Revocation]:
+        """Return what was ended of all that a link touches when it was recorded, oldest first."""
+
+    def ended_tools(self) -> Sequence[Revocation]:
+        """Return of each tool and system that is ended, or will be, the change that ends it."""
+
     def line(self, link: LinkId) -> Sequence[LinkId]:
         """Return the other links of a link's line of renewals, before and after it."""
 

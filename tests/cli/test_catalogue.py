@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-from world import World
+from world import World, verdict
 
-from delegation import Tool
+from delegation import Access, Grant, Tool, anything, may
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.redefinition import redefinitions
 from delegation.authority.tool_list import read_tools
@@ -186,3 +186,53 @@ def test_a_tool_that_is_there_is_held_against_its_newest_definition() -> None:
     old, new = Tool("a.b", effect="read"), Tool("a.b", effect="write")
     both = Catalogue().with_tool(old).with_tool(new)
     assert [r.kind for r in redefinitions(both, [old, new])] == ["changed", "same"]
+
+
+CONTACTS = {
+    "openapi": "3.0.3",
+    "paths": {
+        "/contacts/{id}": {
+            "get": {
+                "operationId": "read_contact",
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True,
+                     "schema": {"type": "string", "format": "uuid"}},
+                ],
+            }
+        }
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("act", ["revoke", "suspend"])
+def test_an_import_names_what_is_ended_and_brings_nothing_back(store: World, act: str) -> None:
+    """Imported without its system, a tool of an ended system stays refused; the import says so."""
+    Path("c.json").write_text(json.dumps(CONTACTS))
+    imported = ("catalogue", "import", "c.json", "--prefix", "crm")
+    assert RUN.invoke(app, [*imported, "--system", "crm"]).exit_code == 0
+    call = Access("crm.read_contact", {"id": "7"}, "crm")
+    task = store.tracker.open_task(
+        "Look", owner="ana@acme.example", ceiling=Grant([may(call.tool, id=anything())], audience=["crm"])
+    )  # fmt: skip
+    token = store.tracker.issue(task, to=store.key("boss").public)
+    assert store.check(token, "boss", call)
+    assert RUN.invoke(app, [act, "system", "crm"]).exit_code == 0
+    ended = (10, "system_revoked" if act == "revoke" else "system_suspended")
+    assert verdict(store.check(token, "boss", call)) == ended
+    for dry in (["--dry-run"], []):
+        shown = RUN.invoke(app, [*imported, *dry])
+        assert f"system crm is {'revoked' if act == 'revoke' else 'suspended'}" in shown.stdout
+        assert verdict(store.check(token, "boss", call)) == ended
+    told = json.loads(RUN.invoke(app, [*imported, "--system", "else", "--json"]).stdout)
+    ((one,),) = ([tool["ended"] for tool in told["tools"]],)
+    assert [(end["kind"], end["id"], end["act"]) for end in one] == [("system", "crm", act)]
+    assert verdict(store.check(token, "boss", call)) == ended
+    # A new grant under the present definition is new authority, and names what it follows.
+    fresh = store.tracker.issue(task, to=store.key("boss").public)
+    assert store.check(fresh, "boss", call)
+    before = store.tracker.ended_before(fresh.id)
+    assert [(end.act, *end.subject) for end in before] == [(act, "system", "crm")]
+    assert store.tracker.ended_before(token.id) == []
+    if act == "suspend":
+        assert RUN.invoke(app, ["resume", "system", "crm"]).exit_code == 0
+        assert store.check(token, "boss", call)

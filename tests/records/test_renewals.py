@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from world import NOW, OWNER, World, verdict
+from world import DESK, NOW, OWNER, READ, World, verdict
 
 from delegation import Grant, HolderKey, Tool, anything, may
+from delegation.embedded import Tracker
 from delegation.errors import ConflictError
+from delegation.judge.limits import Limits
 from delegation.lineage.renewal import is_renewal
 from delegation.tracker.revoke import revocation_request
 
@@ -286,3 +290,59 @@ def test_a_renewal_speaks_of_the_same_catalogue(world: World) -> None:
     fresh = world.tracker.renew(root.id)
     assert fresh.chain.origin.catalogue == root.chain.origin.catalogue
     assert verdict(world.check(fresh, "boss")) == verdict(world.check(root, "boss"))
+
+
+def test_renewals_that_are_spent_at_once_spend_one_budget(filed: World, url: str) -> None:
+    """Two processes' trackers, four links of a line, each call by its own thread: six of six and no more."""
+    world = filed
+    line = [world.root(budget={"calls": 6})]
+    line += [world.tracker.renew(line[0].id) for _ in range(3)]
+    line.append(world.tracker.renew(line[-1].id))
+    other = Tracker.open(url, ring=world.tracker._desk.ring, clock=lambda: world.at)
+
+    def spend(n: int) -> bool:
+        token, access = line[n % len(line)], world.access()
+        proof = world.key("boss").prove(token, access, at=world.at)
+        return bool((other if n % 2 else world.tracker).check(token, proof, access))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(spend, range(24))) == 6
+    other.close()
+
+
+def test_what_hangs_below_a_line_is_counted_together(world: World) -> None:
+    """A renewed link is no second parent, and its branch keeps one pace."""
+    limits = Limits(links_per_parent=2, branch_calls_per_minute=2)
+    ceiling = Grant([READ], audience=[DESK], purpose="desk", delegations_left=3)
+    world.task = world.tracker.open_task("T", owner=OWNER, ceiling=ceiling, limits=limits)
+    root = world.root()
+    fresh = world.tracker.renew(root.id)
+    assert handed(world, root, "boss", "a", expires_at=NOW + 100)
+    assert handed(world, fresh, "boss", "b", expires_at=NOW + 100)
+    third = fresh.delegate(by=world.key("boss"), to=world.key("c").public, grant=Grant())
+    assert verdict(world.check(third, "c")) == (10, "growth_parent")
+    world.task = world.tracker.open_task("T", owner=OWNER, ceiling=ceiling, limits=limits)
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 100)
+    new = handed(world, root, "boss", "a", expires_at=NOW + 200)
+    for link in (old, new):
+        assert verdict(world.check(link, "a")) == (12, "rate_branch")
+
+
+def test_an_owner_ends_in_every_spelling(world: World) -> None:
+    """Capitals make no other person: neither beside the one who was ended, nor after it."""
+    token = world.root()
+    loud = world.tracker.open_task(
+        "T", owner="ANA@Acme.example", ceiling=Grant([READ], audience=[DESK], purpose="desk")
+    )
+    other = world.tracker.issue(loud, to=world.key("boss").public)
+    world.tracker.suspend("owner", OWNER, by="op")
+    for link in (token, other):
+        assert verdict(world.check(link, "boss")) == (10, "owner_suspended")
+    with pytest.raises(ConflictError, match="revoked or suspended"):
+        world.tracker.open_task("T", owner="Ana@acme.example", ceiling=Grant([READ]))
+    with pytest.raises(ConflictError, match="revoked or suspended"):
+        world.tracker.add_agent("z", owner="aNa@acme.example", keys=[world.key("z").public])
+    world.tracker.resume("owner", OWNER, by="op")
+    for link in (token, other):
+        assert world.check(link, "boss")

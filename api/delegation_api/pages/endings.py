@@ -27,7 +27,7 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
     newest = tracker.numbers()["epoch"]
     feed = tracker.feed(after=max(0, newest - BACK), limit=BACK)
     changes = [one for one in reversed(feed.changes) if one.act in NAMED]
-    tools = tracker.catalogue().tools
+    catalogue = tracker.catalogue()
     owners = {one.owner for one in tracker.agents()}
     owners |= {one.owner for one in tracker.tasks(is_open=True, limit=MOST)}
     suspended = tracker.suspensions()
@@ -43,8 +43,10 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
         is_whole=newest <= BACK and len(changes) <= MOST,
         names={
             "owner": sorted(owners)[:MOST],
-            "tool": sorted({tool.name for tool in tools})[:MOST],
-            "system": sorted({tool.system for tool in tools if tool.system})[:MOST],
+            "tool": sorted(catalogue.history)[:MOST],
+            "system": sorted({s for t in catalogue.history for s in catalogue.systems_of(t)})[
+                :MOST
+            ],
         },
     )
 

@@ -37,6 +37,7 @@ def link(
         chain=chain,
         could=could,
         renewal=tracker.renewal(link),
+        ended_before=tracker.ended_before(link),
         task=tracker.task(entry.task),
         below=tracker.descendants(link, limit=FEW, at=at),
         calls=tracker.recent_decisions(link=link, until=until, limit=FEW),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from delegation.identity.principal import PublicKey
+from delegation.messages.standing import change_json
 from delegation.messages.values import decision_entry_json, link_json
 from delegation.messages.verdict import decision_detail_json
 from delegation_api.auth import READERS, TrackerDep, needs
@@ -46,7 +47,8 @@ def get_link(link: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a link."""
     found = tracker.renewal(link)
     told = {"renews": found.renews, "renewed_by": list(found.renewed_by)}
-    return {**link_json(tracker.link(link, at=at)), **told}
+    before = [change_json(change) for change in tracker.ended_before(link)]
+    return {**link_json(tracker.link(link, at=at)), **told, "ended_before": before}
 
 
 @router.get("/links/{link}/ancestors")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
 from delegation.identity.principal import PublicKey
+from delegation.lineage.ending import ended_of
 from delegation.messages.registry import agent_json, api_key_json
 from delegation.messages.requests import (
     AgentBody,
@@ -21,6 +22,7 @@ from delegation.messages.requests import (
 )
 from delegation.messages.standing import change_json
 from delegation.messages.values import catalogue_json
+from delegation.tokens.token import Token
 from delegation.tracker.work import ApiKey
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, TrackerDep, needs
 
@@ -62,7 +64,19 @@ def list_agents(tracker: TrackerDep) -> dict[str, Any]:
 @router.post("/tools", status_code=201, dependencies=[Depends(needs(OPERATOR))])
 def add_tool(body: ToolBody, tracker: TrackerDep) -> dict[str, Any]:
     """Record a tool's definition as a new catalogue revision."""
-    return {"revision": tracker.add_tool(Tool.from_json(body.tool))}
+    tool = Tool.from_json(body.tool)
+    return {"revision": tracker.add_tool(tool), "ended": _ended(tracker, tool)}
+
+
+@router.get("/tools/ended", dependencies=[Depends(needs(READERS))])
+def ended_tools(tracker: TrackerDep) -> dict[str, Any]:
+    """List the tools and systems that are ended, or will be, each with the change that ends it."""
+    return {"ended": [change_json(change) for change in tracker.ended_tools()]}
+
+
+def _ended(tracker: TrackerDep, tool: Tool) -> list[dict[str, Any]]:
+    found = ended_of(tracker.catalogue(), tool, tracker.ended_tools())
+    return [change_json(change) for change in found]
 
 
 @router.get("/tools", dependencies=[Depends(needs(EVERYONE))])
@@ -86,14 +100,19 @@ def issue(body: IssueBody, tracker: TrackerDep) -> dict[str, Any]:
         grant=Grant.from_json(body.grant, partial=True),
         format=body.format,
     )
-    return {"token": token.text, "link": token.id, "task": token.task}
+    return {"token": token.text, "link": token.id, "task": token.task, **_before(tracker, token)}
 
 
 @router.post("/links/{link}/renew", status_code=201, dependencies=[Depends(needs(OPERATOR))])
 def renew(link: str, body: RenewBody, tracker: TrackerDep) -> dict[str, Any]:
     """Issue a root in place of an earlier one, for the same holder and grant."""
     token = tracker.renew(link, lasts=body.lasts, format=body.format)
-    return {"token": token.text, "link": token.id, "task": token.task, "renews": link}
+    made = {"token": token.text, "link": token.id, "task": token.task, "renews": link}
+    return {**made, **_before(tracker, token)}
+
+
+def _before(tracker: TrackerDep, token: Token) -> dict[str, Any]:
+    return {"ended_before": [change_json(change) for change in tracker.ended_before(token.id)]}
 
 
 @router.get("/keys/public", dependencies=[Depends(needs(()))])

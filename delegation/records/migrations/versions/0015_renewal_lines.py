@@ -25,12 +25,13 @@ def upgrade() -> None:
     renews = {row.link: row.renews for row in connection.execute(sa.select(_RENEWAL))}
     lines = {link: _first(link, renews) for link in renews}
     for link, line in lines.items():
-        connection.execute(
-            sa.update(_RENEWAL).where(_RENEWAL.c.link == link).values(line=line)
-        )
+        connection.execute(sa.update(_RENEWAL).where(_RENEWAL.c.link == link).values(line=line))
     _share(connection, lines)
     with op.batch_alter_table("renewal", schema=None) as batch_op:
-        batch_op.alter_column("line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False)
+        batch_op.alter_column(
+            "line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False
+        )
+    op.create_index(op.f("ix_renewal_line"), "renewal", ["line"], unique=False)
 
 
 def _first(link: str, renews: dict[str, str]) -> str:
@@ -59,5 +60,6 @@ def _share(connection: sa.Connection, lines: dict[str, str]) -> None:
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_index(op.f("ix_renewal_line"), table_name="renewal")
     op.drop_column("renewal", "line")
     op.drop_column("link", "epoch")
