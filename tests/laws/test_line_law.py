@@ -274,29 +274,16 @@ def test_what_a_link_may_not_a_child_task_may_not(stage, way, given_play) -> Non
     assert stage.play(given_play, way) == []
 
 
-@pytest.mark.parametrize("way", ["links", "tasks"])
 @pytest.mark.parametrize("rule", PLANTED)
-def test_each_rule_and_limit_holds_both_ways(stage, rule, way) -> None:
-    """One play for each by name: with a link below, with a child task below."""
-    assert stage.play(PLANTED[rule], way) == []
-
-
-def test_the_oracle_refuses_something_in_each_planted_play() -> None:
-    """A play in which nothing is refused would hold whatever the rules do."""
-    silent = []
-    found = Stage("sqlite://")
-    for rule, planted in PLANTED.items():
-        found.refused = 0
-        found.play(planted, "links")
-        if not found.refused:
-            silent.append(rule)
-    found.tracker.close()
-    assert silent == []
+def test_each_rule_and_limit_holds_in_child_tasks(stage, rule) -> None:
+    """One play for each by name, in which something is refused: silent ones would hold anything."""
+    before = stage.refused
+    assert stage.play(PLANTED[rule], "tasks") == []
+    assert stage.refused > before
 
 
 BLIND = [
     "apart by owner",
-    "budget",
     "branch_calls_per_minute",
     "standing",
     "links_per_task",
