@@ -106,3 +106,51 @@ def test_statuses_are_decided_in_one_place() -> None:
     """No router knows an HTTP status but the success it declares."""
     for file in (ROOT / "api" / "delegation_api" / "routers").glob("*.py"):
         assert not re.search(r"HTTPException|status_code=[345]", file.read_text()), file
+
+
+RULE_ROOMS = [
+    *sorted((ROOT / "delegation" / "judge").glob("*.py")),
+    *(
+        ROOT / "delegation" / "records" / f"{name}.py"
+        for name in ("approvals", "facts", "flow", "growth", "pace", "roots")
+    ),
+]
+# What stands in a token's bytes alone, and what has been taken from a line; everything else that walks
+# a chain's own links does not see what stands above its task.
+OWN_LINKS = {
+    "capability._first_refusing": "step 8 asks the token's own bytes; `above` asks the chains above",
+    "capability._unfit_link": "the same",
+    "capability.judge_capability": "the same",
+}
+# A rule that is given facts is given a line; these make one, or answer requests that no rule is about.
+OWN_CHAIN = {
+    "opening.settle_opening": "makes the line",
+    "opening._deny_one_more": "names the leaf in what it denies",
+    "reserved.settle_reserved": "showing a link or cutting one below is no call",
+    "reserved._refusal": "asks only which of its own new links may be recorded",
+}
+
+
+@pytest.mark.parametrize("file", RULE_ROOMS, ids=lambda f: f"{f.parent.name}/{f.name}")
+def test_rules_walk_the_line_and_no_chain(file: Path) -> None:
+    """What is refused under a link is refused in every child task: nobody decides on a chain alone."""
+    offenders = []
+    for function in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        name = f"{file.stem}.{function.name}"
+        given = {
+            ast.unparse(a.annotation)
+            for a in function.args.args + function.args.kwonlyargs
+            if a.annotation
+        }
+        if {"Facts", "Chain"} <= given and name not in OWN_CHAIN:
+            offenders.append(f"{name} is given facts with a chain")
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and node.attr == "links":
+                walked = ast.unparse(node.value)
+                is_line = walked == "line" or walked.startswith("Line(")
+                is_record = walked in {"row", "TASKS.c", "self", "made"}  # counts, lists of ids
+                if not (is_line or is_record or name in OWN_LINKS or file.stem == "line"):
+                    offenders.append(f"{name} walks {walked}.links")
+    assert offenders == []

@@ -228,7 +228,7 @@ def read_facts(
     tasks = read_tasks(connection, {query.chain.origin.task for query in queries}, limits)
     above = openers.read(connection, {t.under for t in tasks.values() if t.under is not None})
     chains = [*(query.chain for query in queries), *above.values()]
-    links = [link for chain in chains for link in chain.links]
+    links = [link for chain in chains for link in Line(chain).links]
     by_key, by_name = read_agents(
         connection, (k.holder_key for k in links), (k.holder_name for k in links)
     )

@@ -304,13 +304,7 @@ class Work(Reader, StandingWork, ApprovalWork, QuestionWork, Protocol):
         """Return how many tasks have this task's root, it and its root included."""
 
     def refuse_child(self, chain: Chain, limits: Limits | None, *, at: int) -> Refusal | None:
-        """Return why the root of a child task may not hang on this chain's leaf, or None.
-
-        Args:
-            chain: The opener's chain.
-            limits: The child task's own limits, where its opener sets any.
-            at: Unix seconds.
-        """
+        """Return why the root of a child task with these limits may not hang on a leaf, or None."""
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction."""

@@ -18,6 +18,7 @@ from delegation.judge.approval import is_reached, judge_approval, needed_consent
 from delegation.judge.approval_request import Act, ApprovalFacts, RequestFact
 from delegation.judge.capability import Clearance, judge_capability
 from delegation.judge.facts import Facts, TaskFact
+from delegation.judge.line import Line
 
 RING = KeyRing(ISSUER, [RingKey("approval", 1, "active", 0, b"a" * 32), RingKey("service", 2, "active", 0, b"s" * 32)])  # fmt: skip
 REQUEST = "apr_" + "r" * 22
@@ -93,7 +94,7 @@ def test_consent_is_what_the_words_say(case: dict) -> None:
         approval=ApprovalFacts(request),
     )
     ruling = judge_approval(
-        needed, chain, CALL, clearance, known, decision=DecisionId("dec_" + "d" * 22), at=NOW
+        needed, Line(chain), CALL, clearance, known, decision=DecisionId("dec_" + "d" * 22), at=NOW
     )
     assert (ruling.denial is None) == is_owed(case)
     assert ruling.uses == (ruling.denial is None and needed is not None)
