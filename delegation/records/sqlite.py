@@ -6,6 +6,9 @@ reads first and writes later fails at once when another wrote in between, whatev
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -13,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
 BUSY_SECONDS: Final = 5.0  # how long a call waits for another's transaction before it is refused
+BESIDE: Final = ("-wal", "-shm", "-journal")  # files that SQLite makes beside its own
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -36,6 +40,7 @@ def make_engine(url: URL) -> Engine:
     if is_memory(url):
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)
+    event.listen(engine, "do_connect", _before_connect)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
@@ -44,6 +49,33 @@ def make_engine(url: URL) -> Engine:
 def to_write(connection: Connection) -> Connection:
     """Return the connection, whose next transaction takes the write lock at its start."""
     return connection.execution_options(begin="BEGIN IMMEDIATE")
+
+
+def keep_private(file: str) -> None:
+    """Let only its owner read a store: a new file is made so, and one that is wider is narrowed.
+
+    SQLite gives its journal, WAL and shared memory the mode of the database file. Another user's
+    files are left as they are; `delegation doctor` says so.
+
+    Args:
+        file: The database's file.
+    """
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    # By name, not by descriptor: closing one lets go of the locks that this process has on the file.
+    for name in (file, *(f"{file}{ending}" for ending in BESIDE)):
+        with contextlib.suppress(OSError):
+            found = os.stat(name)  # noqa: PTH116  # beside chmod
+            is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+            if is_ours and found.st_mode & 0o077:
+                os.chmod(name, stat.S_IMODE(found.st_mode) & 0o700)  # noqa: PTH101  # a name
+
+
+def _before_connect(_dialect: object, _record: object, names: Any, options: Any) -> None:
+    if names and not options.get("uri") and names[0] != ":memory:":
+        keep_private(str(names[0]))
 
 
 def _on_connect(connection: Any, _record: object) -> None:  # the driver's own type
