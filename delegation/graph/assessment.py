@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.graph.names import clean
+from delegation.graph.names import clean, folded
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails import Assessment, Violation
 from delegation.lineage.spelling import python_grant
@@ -110,8 +110,8 @@ def _violation(violation: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _link(link: Mapping[str, Any]) -> str:
-    name = clean(link["holder_name"])
-    shown = name or f"unnamed called “{clean(link['claimed_name'], 48)}”"
+    name = folded(link["holder_name"])
+    shown = name or f"unnamed called “{folded(link['claimed_name'], 48)}”"
     indent = "  " * (int(link["depth"]) + 1)
     return f"{indent}{clean(link['id'])} {shown} {clean(link['holder_fingerprint'])}"
 

@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.routing import Match
 
 from delegation import __version__
 from delegation.authority.explain import words
-from delegation.graph.names import clean
+from delegation.graph.names import MAX_WHOLE, clean, folded
 from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
 from delegation_api.pages.export_address import export_address
@@ -50,6 +50,15 @@ def _cleaned(value: Any) -> Any:
 def when(at: int) -> str:
     """Return an instant as people read it, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def named(name: str) -> Markup:
+    """Return a name as a page shows it: a long one folded in the middle, whole on its title."""
+    shown = folded(name)
+    whole = clean(name, MAX_WHOLE)
+    if shown == whole:
+        return escape(shown)
+    return Markup('<span title="{}">{}</span>').format(whole, shown)
 
 
 def machine(at: int) -> str:
@@ -109,6 +118,7 @@ def serves(request: Request, path: str) -> bool:
 _ENVIRONMENT.globals.update(holder_url=holder_url)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
 _ENVIRONMENT.filters.update(when=when, machine=machine, count=count, clean=clean, words=words)
+_ENVIRONMENT.filters.update(fold=folded, name=named)
 
 
 def prepare() -> None:
