@@ -12,7 +12,7 @@ from fastapi.dependencies.models import Dependant
 
 from delegation.errors import MalformedError, NotFoundError
 
-MAX_IN_PATH: Final = 1024  # characters: names have 128, fingerprints and ids fewer
+MAX_IN_PATH: Final = 2048  # characters; names of agents are as long
 _UNTOLD: Final = re.compile("[\x00\ud800-\udfff]")
 MAX_PAGE: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]

@@ -9,6 +9,7 @@ import typer
 from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, print_json, print_table, say
 from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.graph.names import folded
 from delegation.identity.principal import PublicKey, fingerprint
 from delegation.messages.registry import agent_json
 from delegation.messages.standing import change_json
@@ -29,7 +30,7 @@ def list_agents(
         return
     rows = [
         (
-            agent.name,
+            folded(agent.name),
             agent.owner,
             ", ".join(map(fingerprint, agent.keys)),
             "never" if agent.recertify_by is None else instant(agent.recertify_by),

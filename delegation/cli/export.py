@@ -13,6 +13,7 @@ import typer
 from delegation.canonical import Json
 from delegation.cli.console import USAGE, JsonOption, fail, note, print_json, say
 from delegation.cli.place import Place
+from delegation.cli.private_file import write_private
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import DelegationError, MalformedError
 from delegation.export.exported import Exported
@@ -103,8 +104,8 @@ def _filters(wanted: list[str] | None) -> dict[str, str]:
 def _written(out: Path, made: Exported, said: dict[str, Json]) -> Path:
     beside = Path(f"{out}.manifest.json")
     try:
-        out.write_bytes(made.data)
-        beside.write_text(json.dumps(said, indent=2, ensure_ascii=True) + "\n", encoding="ascii")
+        write_private(out, made.data)
+        write_private(beside, (json.dumps(said, indent=2, ensure_ascii=True) + "\n").encode())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "its name"
         fail(f"The export cannot be written: {why}.", "Name another file.")

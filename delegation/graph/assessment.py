@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
+from delegation.graph.names import folded
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails import Assessment, Violation
 from delegation.lineage.spelling import python_grant
@@ -108,8 +109,8 @@ def _violation(violation: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _link(link: Mapping[str, Any]) -> str:
-    name = shown_text(link["holder_name"])
-    shown = name or f"unnamed called “{shown_text(link['claimed_name'])}”"
+    name = folded(shown_text(link["holder_name"]))
+    shown = name or f"unnamed called “{folded(shown_text(link['claimed_name']), 48)}”"
     indent = "  " * (int(link["depth"]) + 1)
     return f"{indent}{shown_text(link['id'])} {shown} {shown_text(link['holder_fingerprint'])}"
 

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from delegation.authority.explain import Change, instant
 from delegation.graph.model import STANDING_WORDS
-from delegation.graph.names import claim, clean, cut, holder, width
+from delegation.graph.names import claim, clean, cut, folded, holder, width
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 
 WIDTH: Final = 316
@@ -64,7 +64,7 @@ def card_of(link: LinkEntry, denied: list[DecisionEntry], opened: str = "") -> C
         denied: The denied calls made with it as the leaf.
         opened: For the root of a child task: which one, in words.
     """
-    texts: list[tuple[str, Kind]] = [(cut(holder(link), _NAME_COLUMNS), "name")]
+    texts: list[tuple[str, Kind]] = [(cut(_name(link), _NAME_COLUMNS), "name")]
     who = f"key {link.holder_fingerprint}"
     said = claim(link)
     texts.append((cut(f"{said}  {who}" if said else who, _TEXT_COLUMNS), "muted"))
@@ -85,6 +85,11 @@ def card_of(link: LinkEntry, denied: list[DecisionEntry], opened: str = "") -> C
     effect = max(link.grant.effects, key=_STRENGTH.index, default="nothing")
     heavy = not set(link.grant.effects) <= READ_ONLY
     return Card(tuple(lines), top - LINE + PAD, effect, heavy)
+
+
+def _name(link: LinkEntry) -> str:
+    """Return the holder's name, folded where it is wider than a card."""
+    return folded(link.holder_name, _NAME_COLUMNS) if link.registered else holder(link)
 
 
 def _short(change: Change) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from delegation.canonical import Json
 from delegation.graph.map_places import placed
-from delegation.graph.names import clean
+from delegation.graph.names import clean, folded
 from delegation.lineage.focus import Bundle, Focus, Node
 from delegation.lineage.outline import LinkOutline
 
@@ -74,9 +74,9 @@ def _bundle(bundle: Bundle) -> dict[str, Json]:
 
 def _link(link: LinkOutline) -> dict[str, Json]:
     name: dict[str, Json] = (
-        {"holder": clean(link.holder_name, _NAME)}
+        {"holder": folded(link.holder_name, _NAME)}
         if link.registered
-        else {"claimed": clean(link.claimed_name, _NAME)}
+        else {"claimed": folded(link.claimed_name, _NAME)}
     )
     opened: dict[str, Json] = {"opens": link.task} if link.under is not None else {}
     return {

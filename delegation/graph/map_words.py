@@ -6,7 +6,7 @@ from typing import Final
 
 from delegation.authority.explain import instant
 from delegation.graph.model import STANDING_WORDS
-from delegation.graph.names import clean
+from delegation.graph.names import clean, folded
 from delegation.lineage.focus import Bundle, Node
 from delegation.lineage.outline import LinkOutline
 
@@ -20,12 +20,12 @@ def many(number: int, word: str) -> str:
 
 def name_of(link: LinkOutline) -> str:
     """Return a link's holder's registered name, else that it has none."""
-    return clean(link.holder_name, _NAME) if link.registered else "unnamed"
+    return folded(link.holder_name, _NAME) if link.registered else "unnamed"
 
 
 def claim_of(link: LinkOutline) -> str:
     """Return the delegator's word for an unregistered holder, marked as a claim; else nothing."""
-    return "" if link.registered else f"called “{clean(link.claimed_name, _NAME)}”"
+    return "" if link.registered else f"called “{folded(link.claimed_name, _NAME)}”"
 
 
 def calls_of(link: LinkOutline) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from delegation.authority.explain import instant
 from delegation.authority.ids import LinkId
 from delegation.canonical import Json
-from delegation.graph.names import claim, clean, holder
+from delegation.graph.names import MAX_WHOLE, claim, clean, holder
 from delegation.lineage.entry import Lineage, LinkEntry, Standing, TaskEntry
 
 STANDING_WORDS: Final[dict[Standing, str]] = {
@@ -132,7 +132,9 @@ def narrowed(link: LinkEntry) -> list[str]:
 
 def summary(link: LinkEntry) -> str:
     """Return everything about a link as one sentence, for readers who do not see the picture."""
-    name = " ".join(filter(None, (holder(link), claim(link))))
+    # Whole here, folded in the picture.
+    named = clean(link.holder_name, MAX_WHOLE) if link.registered else holder(link)
+    name = " ".join(filter(None, (named, claim(link))))
     ended = (
         f" by {link.ended_by}"
         if link.ended_by and link.standing in {"revoked", "suspended"}

@@ -6,12 +6,15 @@ look-alike names apart; the key's fingerprint is always drawn beside the name fo
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import unicodedata
 from typing import Final
 
 from delegation.lineage.entry import LinkEntry
 
 MAX_TEXT: Final = 80
+MAX_WHOLE: Final = 2048  # characters of the longest name of an agent
 _MAX_MARKS: Final = 2  # combining marks on one character; more are piled up to cover neighbours
 # Marks that reverse or hide text, and characters that are blank although "printable".
 _INVISIBLE: Final = dict.fromkeys(
@@ -51,14 +54,32 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return shown if len(shown) <= limit and len(text) <= 4 * limit else shown[: limit - 1] + "…"
 
 
+def folded(name: str, limit: int = MAX_TEXT) -> str:
+    """Return a name as `clean` does, one that is longer by both ends with its digest between.
+
+    The ends of SPIFFE ids and ARNs are often alike; the digest tells two apart that differ between.
+
+    Args:
+        name: Anything.
+        limit: Most characters, at least 16.
+    """
+    whole = clean(name, MAX_WHOLE)
+    if len(whole) <= limit:
+        return whole
+    digest = base64.b32encode(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:5])
+    mark = f"…{digest.decode().lower()}…"
+    tail = (limit - len(mark)) // 2
+    return f"{whole[: limit - len(mark) - tail]}{mark}{whole[-tail:]}"
+
+
 def holder(link: LinkEntry) -> str:
     """Return what a link's holder is called: its registered name, else that it has none."""
-    return clean(link.holder_name) if link.registered else "unnamed"
+    return folded(link.holder_name) if link.registered else "unnamed"
 
 
 def claim(link: LinkEntry) -> str:
     """Return the delegator's word for an unregistered holder, marked as a claim; else nothing."""
-    return "" if link.registered else f"called “{clean(link.claimed_name, 48)}”"
+    return "" if link.registered else f"called “{folded(link.claimed_name, 48)}”"
 
 
 def width(text: str) -> int:

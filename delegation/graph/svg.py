@@ -207,7 +207,7 @@ def _card(lineage: Lineage, number: int, card: Card, x: float, y: float) -> Iter
     heavy = " heavy" if card.is_heavy else ""
     full = ". ".join(filter(None, (summary(link), opening(lineage, link), *narrowed(link))))
     yield f'<g class="{link.standing}" data-node={quoteattr(link.id)} data-number="{number}">'
-    yield f"<title>{_text(clean(full, 900))}</title>"
+    yield f"<title>{_text(clean(full, 3000))}</title>"
     yield (
         f'<rect class="card{heavy}" x="{x:g}" y="{y:g}" width="{WIDTH}" '
         f'height="{card.height:g}" rx="9"/>'

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 
 from delegation import canonical, ed25519
-from delegation.authority.chain import NAME
+from delegation.authority.agent_name import AGENT_NAME, WANTED
 from delegation.authority.fields import matching_text
 from delegation.errors import MalformedError
 
@@ -30,7 +30,7 @@ class PublicKey:
     key: bytes
 
     def __post_init__(self) -> None:
-        matching_text("name", self.name, NAME, "1 to 80 characters without control characters")
+        matching_text("name", self.name, AGENT_NAME, WANTED)
         if not ed25519.is_usable_encoding(self.key):
             raise MalformedError("key", wanted="a usable Ed25519 public key of 32 bytes")
 

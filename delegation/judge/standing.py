@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import Chain, Link
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
@@ -130,7 +131,7 @@ def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
     named = facts.agents_by_name.get(link.holder_name)
     # Both directions: a registered key under a foreign name, and a registered name over a foreign
     # key, which is how a forged lineage makes an innocent agent look like the one who acted.
-    if (agent is not None and agent.name != link.holder_name) or (
+    if (agent is not None and claim_of(agent.name) != link.holder_name) or (
         named is not None and (agent is None or agent.name != named.name)
     ):
         return Refusal(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Found: TypeAlias = Literal["agent", "key", "task", "link", "decision"]
-MAX_TEXT: Final = 128
+MAX_TEXT: Final = 2048  # characters; names of agents are as long
 MIN_TEXT: Final = 2
 
 

@@ -14,7 +14,7 @@ from delegation.lineage.finding import SEVERITIES
 
 DRAWN: Final = ("svg", "png", "pdf", "dot", "mmd", "txt", "graphml")
 ROWS: Final = ("csv", "json")
-MAX_TEXT: Final = 128
+MAX_TEXT: Final = 2048  # characters; names of agents are as long
 
 
 @dataclass(frozen=True, slots=True)

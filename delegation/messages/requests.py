@@ -47,7 +47,7 @@ class CloseTaskBody(Body):
 class AgentBody(Body):
     """Register an agent."""
 
-    name: str = Field(max_length=80)
+    name: str = Field(max_length=2048)
     owner: str = Field(max_length=128)
     keys: list[str] = Field(min_length=1, max_length=64, description="ed25519:<base64url>")
     recertify_by: int | None = Field(
@@ -128,7 +128,7 @@ class RevokeBody(Body):
     """End a subject and everything below it, for good."""
 
     kind: Literal["link", "task", "agent", "key", "owner", "tool", "system"]
-    id: str = Field(max_length=128)
+    id: str = Field(max_length=2048)
     reason: str = Field(default="", max_length=500)
     effective_at: int | None = Field(
         default=None, description="Unix seconds from which it holds; null: at once."
@@ -142,7 +142,7 @@ class SuspendBody(Body):
     """End a subject and everything below it until it is resumed; everything is `*`: a freeze."""
 
     kind: Literal["link", "task", "agent", "key", "owner", "tool", "system", "everything"]
-    id: str = Field(max_length=128)
+    id: str = Field(max_length=2048)
     reason: str = Field(default="", max_length=500)
     wait: bool = Field(
         default=False, description="Answer when every registered verifier has applied it."
@@ -181,7 +181,7 @@ class ResumeBody(Body):
     """End a suspension."""
 
     kind: Literal["link", "task", "agent", "key", "owner", "tool", "system", "everything"]
-    id: str = Field(max_length=128)
+    id: str = Field(max_length=2048)
     reason: str = Field(default="", max_length=500)
 
 
@@ -255,7 +255,7 @@ class TightenBody(Body):
     """Ask for narrower grants that recorded use speaks for."""
 
     kind: Literal["link", "agent", "task"]
-    id: str = Field(max_length=128)
+    id: str = Field(max_length=2048)
     since: int | None = Field(default=None, ge=0, le=2**53, description="Unix seconds.")
     minimum: int = Field(default=10, ge=0, le=2**31)
     ignore: int = Field(default=0, ge=0, le=2**31)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, func, select
 
+from delegation.authority.agent_name import claim_of
 from delegation.authority.ids import LinkId
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.filter import DecisionFilter, LinkFilter
@@ -53,7 +54,7 @@ def fitting(query: _Query, wanted: LinkFilter) -> _Query:
     for column, value in (
         (LINKS.c.task, wanted.task),
         (LINKS.c.parent, wanted.parent),
-        (LINKS.c.holder_name, wanted.holder),
+        (LINKS.c.holder_name, None if wanted.holder is None else claim_of(wanted.holder)),
         (LINKS.c.holder_key, wanted.key),
     ):
         if value is not None:

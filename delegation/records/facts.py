@@ -44,9 +44,9 @@ _BY_KEY: Final = (
     .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
     .where(AGENT_KEYS.c.key.in_(bindparam("keys", expanding=True)))
 )
-_BY_NAME: Final = select(AGENTS.c.name, AGENTS.c.owner, AGENTS.c.recertify_by).where(
-    AGENTS.c.name.in_(bindparam("names", expanding=True))
-)
+_BY_NAME: Final = select(
+    AGENTS.c.claim, AGENTS.c.name, AGENTS.c.owner, AGENTS.c.recertify_by
+).where(AGENTS.c.claim.in_(bindparam("names", expanding=True)))
 _NEWER: Final = (
     select(REVOCATIONS.c.kind, REVOCATIONS.c.id)
     .where(
@@ -255,7 +255,7 @@ def read_agents(
         for row in connection.execute(_BY_KEY, {"keys": list(set(keys))})
     }
     by_name = {
-        row.name: AgentFact(row.name, row.owner, row.recertify_by)
+        row.claim: AgentFact(row.name, row.owner, row.recertify_by)
         for row in connection.execute(_BY_NAME, {"names": list(set(names))})
     }
     return by_key, by_name

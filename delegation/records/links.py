@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
+from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS, Link, parse_payload
 from delegation.authority.explain import differences
@@ -330,7 +331,7 @@ class _Context(Standings):
         link = parsed(row.payload, root=row.parent is None)
         task = self.tasks[row.task]
         agent = self.agents.get(row.holder_key, NOBODY).name
-        is_registered = agent != "" and agent == row.holder_name
+        is_registered = agent != "" and claim_of(agent) == row.holder_name
         return LinkEntry(
             id=LinkId(row.id),
             task=TaskId(row.task),

@@ -142,10 +142,12 @@ def _agents_at(
         .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
         .where(AGENT_KEYS.c.key.in_(keys), AGENT_KEYS.c.at <= at)
     )
-    named = select(AGENTS.c.name, AGENTS.c.owner).where(AGENTS.c.name.in_(names), AGENTS.c.at <= at)
+    named = select(AGENTS.c.name, AGENTS.c.owner, AGENTS.c.claim).where(
+        AGENTS.c.claim.in_(names), AGENTS.c.at <= at
+    )
     return (
         {bytes(r.key): AgentFact(r.agent, r.owner) for r in connection.execute(held)},
-        {r.name: AgentFact(r.name, r.owner) for r in connection.execute(named)},
+        {r.claim: AgentFact(r.name, r.owner) for r in connection.execute(named)},
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
+from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.ids import LinkId
 from delegation.lineage.outline import LinkOutline
@@ -114,7 +115,7 @@ def outlines(
         state = standings.state(row, states.get(row.parent) if row.parent else None)
         states[row.id] = state
         agent = agents.get(row.holder_key, NOBODY).name
-        name = agent if agent == row.holder_name else ""
+        name = agent if claim_of(agent) == row.holder_name else ""
         number = counts.get(row.id, _NONE)
         waits = waiting.get(row.id, 0) if waiting and state.standing == "active" else 0
         before = drawn[place] if place < len(drawn) else None

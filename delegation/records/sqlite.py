@@ -8,7 +8,10 @@ second, and whoever writes all the time has it again by then.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import stat
 import time
 from typing import Any, Final
 
@@ -17,6 +20,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+BESIDE: Final = ("-wal", "-shm", "-journal")  # files that SQLite makes beside its own
 # How long one attempt waits for another's transaction. Who waits longer asks again: see
 # `tracker.patience`. Readers wait only for a file that is being recovered or rewritten.
 BUSY_SECONDS: Final = 5.0
@@ -48,6 +52,7 @@ def make_engine(url: URL) -> Engine:
     if is_memory(url):
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)
+    event.listen(engine, "do_connect", _before_connect)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
@@ -56,6 +61,33 @@ def make_engine(url: URL) -> Engine:
 def to_write(connection: Connection) -> Connection:
     """Return the connection, whose next transaction takes the write lock at its start."""
     return connection.execution_options(begin=_IMMEDIATE)
+
+
+def keep_private(file: str) -> None:
+    """Let only its owner read a store: a new file is made so, and one that is wider is narrowed.
+
+    SQLite gives its journal, WAL and shared memory the mode of the database file. Another user's
+    files are left as they are; `delegation doctor` says so.
+
+    Args:
+        file: The database's file.
+    """
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    # By name, not by descriptor: closing one lets go of the locks that this process has on the file.
+    for name in (file, *(f"{file}{ending}" for ending in BESIDE)):
+        with contextlib.suppress(OSError):
+            found = os.stat(name)  # noqa: PTH116  # beside chmod
+            is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+            if is_ours and found.st_mode & 0o077:
+                os.chmod(name, stat.S_IMODE(found.st_mode) & 0o700)  # noqa: PTH101  # a name
+
+
+def _before_connect(_dialect: object, _record: object, names: Any, options: Any) -> None:
+    if names and not options.get("uri") and names[0] != ":memory:":
+        keep_private(str(names[0]))
 
 
 def _on_connect(connection: Any, _record: object) -> None:  # the driver's own type

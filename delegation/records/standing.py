@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, column, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
+from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId
 from delegation.canonical import b64u
@@ -132,7 +133,7 @@ class Standings:
             unknown = State("task_closed", task.under, task.owner)
             above = self.openers.get(task.under, unknown)
         agent, answers, recertify_by = self.agents.get(row.holder_key, NOBODY)
-        owner = answers if agent == row.holder_name else ""
+        owner = answers if claim_of(agent) == row.holder_name else ""
         owner = owner or (above.owner if above is not None else task.owner)
         if above is not None and above.standing == "revoked":
             return replace(above, owner=owner)

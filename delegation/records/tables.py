@@ -51,6 +51,7 @@ class AgentRow(Table, table=True):
 
     __tablename__ = "agent"
     name: str = Field(primary_key=True)
+    claim: str = Field(index=True, unique=True)  # as links carry the name
     owner: str = Field(index=True)
     at: int = Field(sa_type=BigInteger)
     recertify_by: int | None = Field(default=None, sa_type=BigInteger)

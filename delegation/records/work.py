@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from delegation import canonical, ed25519
+from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
 from delegation.authority.fields import matching_text
@@ -116,6 +117,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
                 insert(AGENTS),
                 {
                     "name": agent.name,
+                    "claim": claim_of(agent.name),
                     "owner": agent.owner,
                     "at": agent.registered_at,
                     "recertify_by": agent.recertify_by,

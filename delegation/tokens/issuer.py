@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import SALT_BYTES, Origin, root_payload
 from delegation.authority.grant import Grant
 from delegation.errors import ConflictError, MalformedError
@@ -38,7 +39,7 @@ def issue_token(
     payload = root_payload(
         origin,
         holder_key=to.key,
-        holder_name=to.name,
+        holder_name=claim_of(to.name),
         grant=grant,
         salt=secrets.token_bytes(SALT_BYTES),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from delegation import ed25519
-from delegation.authority.chain import NAME
+from delegation.authority.agent_name import AGENT_NAME, WANTED, looks_like_claim
 from delegation.authority.fields import integer, matching_text
 from delegation.canonical import b64u
 from delegation.errors import ConflictError, MalformedError
@@ -50,7 +50,9 @@ def add_agent(  # what a registration states
         MalformedError: A name, owner or key has another form; a key is no valid point.
         ConflictError: The name has another owner, a key is another agent's or the service's own.
     """
-    matching_text("name", name, NAME, "1 to 80 characters without control characters")
+    matching_text("name", name, AGENT_NAME, WANTED)
+    if looks_like_claim(name):
+        raise MalformedError("name", wanted="another form than links give to longer names")
     matching_text("owner", owner, OWNER, "1 to 128 characters such as ana@acme.example")
     if recertify_by is not None:
         integer("recertify_by", recertify_by, at + 1, at + MAX_CERTIFIED)
@@ -97,7 +99,7 @@ def rotate_key(  # what a rotation states
         NotFoundError: There is no such agent with the old key.
         ConflictError: The new key is the old one, another agent's, revoked, or the service's own.
     """
-    matching_text("name", name, NAME, "1 to 80 characters without control characters")
+    matching_text("name", name, AGENT_NAME, WANTED)
     _refuse_unfit(new, ring)
     if effective_at is not None:
         integer("effective_at", effective_at, 0, at + MAX_LASTS)

@@ -6,6 +6,7 @@ import re
 from typing import Final, get_args
 
 from delegation.authority.access import Access
+from delegation.authority.agent_name import AGENT_NAME, WANTED
 from delegation.authority.chain import LINK_ID
 from delegation.authority.fields import integer, matching_text
 from delegation.authority.ids import LinkId
@@ -132,7 +133,11 @@ def _refuse_odd(subject: Subject, by: str, reason: str) -> None:
     matching_text("kind", subject.kind, KINDS, ", ".join(get_args(SubjectKind)))
     if subject.kind == "everything" and subject != EVERYTHING:
         raise MalformedError("id", wanted="* for everything")
-    matching_text("id", subject.id, SUBJECT_ID, "1 to 128 characters without control characters")
+    if subject.kind == "agent":
+        matching_text("id", subject.id, AGENT_NAME, WANTED)
+    else:
+        what = "1 to 128 characters without control characters"
+        matching_text("id", subject.id, SUBJECT_ID, what)
     matching_text("by", by, BY, "1 to 128 characters without control characters")
     matching_text("reason", reason, REASON, "at most 500 characters without control characters")
 

@@ -14,7 +14,7 @@ from delegation_api.pages.session import Viewer, ViewerDep
 from delegation_api.pages.shell import page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-Holder = Annotated[str, Query(min_length=1, max_length=128)]
+Holder = Annotated[str, Query(min_length=1, max_length=2048)]
 MOST: Final = 200  # rows of one table; what is left out is said
 
 

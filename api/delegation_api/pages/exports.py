@@ -38,7 +38,7 @@ def filters(  # those that a view has
     task: Text = "",
     link: Text = "",
     parent: Text = "",
-    holder: Text = "",
+    holder: Annotated[str, Query(max_length=2048)] = "",
     key: Text = "",
     owner: Text = "",
     is_open: Text = "",

@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MOST: Final = 200
 Act = Literal["revoke", "suspend", "resume"]
 OperatorDep = Annotated[Viewer, Depends(ViewerGate(("operator",)))]
-Id = Annotated[str, Query(max_length=128)]
+Id = Annotated[str, Query(max_length=2048)]
 
 
 @router.get("/revoke")

@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from delegation import __version__
 from delegation.authority.explain import words
+from delegation.graph.names import folded
 from delegation.shown import shown_text, size_of
 from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
@@ -55,6 +56,19 @@ def exact(value: object) -> Markup:
 def when(at: int) -> str:
     """Return an instant as people read it, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def fold(name: str) -> str:
+    """Return a name for a place that has room for a short one, with escapes for what is not seen."""
+    return folded(shown_text(name, ltr=False))
+
+
+def named(name: str) -> Markup:
+    """Return a name as a page shows it: a long one folded in the middle, whole on its title."""
+    short, whole = fold(name), shown_text(name, ltr=False)
+    if short == whole:
+        return escape(short)
+    return Markup('<span title="{}">{}</span>').format(whole, short)
 
 
 def machine(at: int) -> str:
@@ -115,6 +129,7 @@ _ENVIRONMENT.globals.update(holder_url=holder_url)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
 _ENVIRONMENT.filters.update(when=when, machine=machine, count=count, words=words, exact=exact)
 _ENVIRONMENT.filters.update(evidence=evidence, whole=evidence_text, size=size_of, warning=warning)
+_ENVIRONMENT.filters.update(fold=fold, name=named)
 
 
 def prepare() -> None:

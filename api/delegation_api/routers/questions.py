@@ -17,7 +17,7 @@ from delegation_api.paging import At
 router = APIRouter(prefix="/v1", tags=["questions"])
 GATE: Final = [Depends(needs(READERS))]
 Reader = Annotated[ApiKey, Depends(needs(READERS))]
-Name = Annotated[str, Query(min_length=1, max_length=128)]
+Name = Annotated[str, Query(min_length=1, max_length=2048)]
 
 
 @router.get("/handovers", dependencies=GATE)

@@ -37,7 +37,7 @@ def add_agent(body: AgentBody, tracker: TrackerDep) -> dict[str, Any]:
     return agent_json(made)
 
 
-@router.post("/agents/{name}/rotate", status_code=201)
+@router.post("/agents/{name:path}/rotate", status_code=201)
 def rotate_key(
     name: str,
     body: RotateBody,

@@ -109,7 +109,7 @@ def unfreeze(body: FreezeBody, caller: Operator, tracker: TrackerDep) -> dict[st
 @router.get("/last-use", dependencies=[Depends(needs(READERS))])
 def last_use(
     kind: Literal["link", "agent", "key"],
-    id: Annotated[str, Query(max_length=128)],  # noqa: A002  # the word of the wire
+    id: Annotated[str, Query(max_length=2048)],  # noqa: A002  # the word of the wire
     tracker: TrackerDep,
 ) -> dict[str, Any]:
     """Return the newest call that a link, an agent or a key made."""

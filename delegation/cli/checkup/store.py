@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from delegation.records.log import read_state
 from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
+from delegation.records.sqlite import BESIDE
 from delegation.tracker.work import ApiKey
 
 LOW: Final = 1024**3  # bytes that are left
@@ -167,6 +169,16 @@ def judge_file(file: Path) -> Iterable[Finding]:
             "Another program changed it: readers and the writer block each other then.",
             "Let no other program write to the file.",
         )
+    for one in (file, *(Path(f"{file}{ending}") for ending in BESIDE)):
+        with suppress(FileNotFoundError):
+            mode = stat.S_IMODE(one.stat().st_mode)
+            if mode & 0o077:  # ours was narrowed when it was opened
+                yield warn(
+                    "store",
+                    f"{one} has mode {mode:04o}: others can read what was decided.",
+                    "Calls, proofs and reviewers' sessions are in it.",
+                    f"chmod 600 {one}, as its owner.",
+                )
     yield judge_space(free)
 
 

@@ -1,0 +1,40 @@
+"""Names of agents: what one may be, and the claim by which a link of payload version 1 carries it.
+
+A registered name may be a SPIFFE id or the ARN of a role, up to 2,048 bytes; a link's claim has at
+most 80 characters. A longer name is carried by its two ends with its digest between, so that the
+registry finds the one name that is meant, and no other key may be called by it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final
+
+from delegation.authority.chain import NAME
+
+MAX_NAME: Final = 2048  # bytes; SPIFFE ids and ARNs are no longer
+_LONG: Final = r"[A-Za-z0-9:/._+=,@-]{81,2048}"
+AGENT_NAME: Final = re.compile(rf"{NAME.pattern}|{_LONG}")
+WANTED: Final = "1 to 80 characters without control characters, or up to 2048 of a SPIFFE id or ARN"
+_HEAD: Final = 36
+_TAIL: Final = 24
+_CLAIM: Final = re.compile(rf".{{{_HEAD}}}~[a-z2-7]{{16}}~.{{{_TAIL}}}")
+
+
+def claim_of(name: str) -> str:
+    """Return the claim under which links carry a name: the name itself, if it fits.
+
+    Args:
+        name: A registered name, or what a delegator calls a holder.
+    """
+    if len(name) <= 80:  # noqa: PLR2004  # as NAME
+        return name
+    digest = base64.b32encode(hashlib.sha256(name.encode()).digest()[:10]).decode().lower()
+    return f"{name[:_HEAD]}~{digest}~{name[-_TAIL:]}"
+
+
+def looks_like_claim(name: str) -> bool:
+    """Return whether a name has the form in which links carry longer ones; none is registered so."""
+    return _CLAIM.fullmatch(name) is not None
