@@ -16,6 +16,7 @@ from delegation.canonical import Json
 from delegation.export.manifest import Manifest
 from delegation.export.table import Cell, Table
 from delegation.graph.names import clean
+from delegation.patience import look
 
 MAX_CELL: Final = 4096  # characters
 # The wide ones too: some spreadsheets take them for the narrow ones.
@@ -26,6 +27,7 @@ def csv_rows(table: Table, entries: Iterable[Any]) -> Iterator[str]:
     """Yield a table as CSV, its header first, a line at a time."""
     yield _line(table.columns)
     for entry in entries:
+        look()
         yield _line([_cell(cell) for cell in table.row(entry)])
 
 
@@ -43,6 +45,7 @@ def listed(name: str, items: Iterable[Any], manifest: Manifest) -> Iterator[str]
     yield f'{{"export":{_dumped(manifest.to_json())},\n"{name}":['
     comma = "\n"
     for item in items:
+        look()
         yield comma + _dumped(cleaned(item))
         comma = ",\n"
     yield "\n]}\n"

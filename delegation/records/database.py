@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import RLock
-from typing import Any
+from threading import BoundedSemaphore, RLock
+from time import monotonic
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from delegation.errors import ConfigurationError, StoreUnavailableError
+from delegation import patience
+from delegation.errors import ConfigurationError, QuestionStoppedError, StoreUnavailableError
 from delegation.records import postgres, sqlite
+
+QUESTION_CONNECTIONS: Final = 10  # of the fifteen that a process has at most
+_LOOK_SECONDS: Final = 0.2
 
 
 class Database:
@@ -47,6 +52,8 @@ class Database:
         self.is_memory = self.is_sqlite and sqlite.is_memory(parsed)
         self.engine: Engine = (sqlite if self.is_sqlite else postgres).make_engine(parsed)
         self._lock = RLock()
+        self._seats = BoundedSemaphore(QUESTION_CONNECTIONS)
+        event.listen(self.engine, "before_cursor_execute", _look)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -56,9 +63,14 @@ class Database:
             StoreUnavailableError: The database does not answer.
         """
         # In memory there is one connection for everybody, so readers take turns with writers.
-        with self._turn(taken=self.is_memory), translated(), self.engine.connect() as connection:
+        with (
+            self._seat(),
+            self._turn(taken=self.is_memory),
+            translated(),
+            self.engine.connect() as connection,
+        ):
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
-            with chosen.begin():
+            with self._cut_with_patience(chosen), chosen.begin():
                 yield chosen
 
     @contextmanager
@@ -72,7 +84,12 @@ class Database:
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
         """
-        with self.turn_to_write(), translated(), self.engine.connect() as connection:
+        with (
+            patience.of(None),
+            self.turn_to_write(),
+            translated(),
+            self.engine.connect() as connection,
+        ):
             chosen = self.to_write(connection)
             with chosen.begin():
                 if alone is not None:
@@ -130,6 +147,46 @@ class Database:
                     chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
 
     @contextmanager
+    def _seat(self) -> Iterator[None]:
+        """Leave connections for those who ask nothing: decisions, keys, health.
+
+        Raises:
+            StoreUnavailableError: Questions have taken all that are for them.
+        """
+        if patience.present() is None:
+            yield
+            return
+        ends = monotonic() + sqlite.BUSY_SECONDS
+        while not self._seats.acquire(timeout=_LOOK_SECONDS):
+            patience.look()
+            if monotonic() > ends:
+                raise StoreUnavailableError(
+                    "The store is busy.", remedy="Try again; if it persists, look at the load."
+                )
+        try:
+            yield
+        finally:
+            self._seats.release()
+
+    @contextmanager
+    def _cut_with_patience(self, connection: Connection) -> Iterator[None]:
+        """Have a statement cancelled when its answer is not wanted any more.
+
+        SQLite looks by itself while it runs one, see `sqlite.make_engine`.
+        """
+        wanted = patience.present()
+        if wanted is None or self.is_sqlite:
+            yield
+            return
+        driver = connection.connection.driver_connection
+        with wanted.cut_by(lambda: postgres.cancel(driver)):
+            try:
+                yield
+            except QuestionStoppedError:
+                connection.invalidate()  # a late cancellation must meet nobody else's statement
+                raise
+
+    @contextmanager
     def _turn(self, *, taken: bool) -> Iterator[None]:
         if not taken:
             yield
@@ -157,6 +214,10 @@ class Database:
     def close(self) -> None:
         """Release all connections."""
         self.engine.dispose()
+
+
+def _look(*_: object) -> None:
+    patience.look()
 
 
 def _still(connection: Connection) -> None:
@@ -193,6 +254,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
+        patience.look()  # it may have failed because nobody wants its answer
         raise StoreUnavailableError(
             "The store could not be read or written; nothing was changed.",
             remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",

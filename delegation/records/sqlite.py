@@ -12,7 +12,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
+from delegation import patience
+from delegation.errors import QuestionStoppedError
+
 BUSY_SECONDS: Final = 5.0  # how long a call waits for another's transaction before it is refused
+_STEPS: Final = 20_000  # of SQLite's machine, between two looks at whether somebody still waits
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -52,6 +56,16 @@ def _on_connect(connection: Any, _record: object) -> None:  # the driver's own t
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.set_progress_handler(_is_unwanted, _STEPS)
+
+
+def _is_unwanted() -> bool:
+    """Return whether the statement that runs in this thread is to be interrupted."""
+    try:
+        patience.look()
+    except QuestionStoppedError:
+        return True  # said again by whoever meets the interruption
+    return False
 
 
 def _on_begin(connection: Connection) -> None:
