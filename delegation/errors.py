@@ -282,6 +282,41 @@ class ExportStoppedError(OutsideError):
     code: ClassVar[str] = "export_stopped"
 
 
+class QuestionStoppedError(OutsideError):
+    """Work at a question ended before its answer: nobody waits for it, or the service ends (503)."""
+
+    code: ClassVar[str] = "question_stopped"
+
+
+class QuestionTooLongError(QuestionStoppedError):
+    """A question took longer than questions may.
+
+    Args:
+        seconds: How long they may take.
+    """
+
+    code: ClassVar[str] = "question_too_long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The answer was not there within {seconds:g} seconds.",
+            remedy="Ask about fewer links (one task, one link, a shorter time), ask for an export, "
+            "which is made beside you, or raise DELEGATION_QUESTION_SECONDS.",
+        )
+
+
+class QuestionsBusyError(QuestionStoppedError):
+    """A question takes long, and as many others do at the moment as may."""
+
+    code: ClassVar[str] = "questions_busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many long questions are being answered.",
+            remedy="Ask again in a moment, or raise DELEGATION_MAX_QUESTIONS.",
+        )
+
+
 class ServiceError(OutsideError):
     """The delegation service answered with a problem, or not at all.
 

@@ -11,6 +11,7 @@ from delegation.embedded import Tracker
 from delegation.errors import ConfigurationError
 from delegation_api import problems
 from delegation_api.approval_waiting import Waiting
+from delegation_api.asking import Asking
 from delegation_api.auth import KeyCache
 from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
@@ -133,6 +134,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question
+    app.add_middleware(Asking, seconds=chosen.question_seconds, most=chosen.max_questions)
     app.add_middleware(BodyLimits, most=chosen.max_body, seconds=chosen.body_seconds)
     return app
 

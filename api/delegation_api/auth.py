@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
 from delegation.tracker.patience import SECONDS
 from delegation.tracker.work import ApiKey, Role
+from delegation_api.asking import vital
 
 OPERATOR: Final[tuple[Role, ...]] = ("operator",)
 READERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
@@ -92,7 +92,7 @@ class KeyCache:
         if scheme.lower() != "bearer":
             return None
         until = self._clock() + KEY_SECONDS
-        key = await run_in_threadpool(self._tracker.authenticate, secret.strip())
+        key = await vital(self._tracker.authenticate, secret.strip())
         if key is None:
             self._known.pop(header, None)
             return None

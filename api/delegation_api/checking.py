@@ -25,6 +25,7 @@ from delegation.messages.requests import CheckBody
 from delegation.tracker.announced import is_name
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
+from delegation_api.asking import vital
 
 _KEY: Final = re.compile(r"[!-~]{1,128}")
 _MAX_EPOCH: Final = 2**53
@@ -124,7 +125,7 @@ async def meant_token(token: str, proof: str | None, tracker: Tracker) -> str:
     """
     if not is_name(token):
         return token
-    return await run_in_threadpool(tracker.announced_text, token, proof)
+    return await vital(tracker.announced_text, token, proof)
 
 
 def encode_decision(decision: Decision, receipt: str | None) -> bytes:

@@ -32,14 +32,21 @@ _SPARE: Final = 64 * 1024  # a read's worth: bytes are counted as they come, in 
 _FAILURES: Final = logging.getLogger("delegation.port.failures")
 _FAILURES.setLevel(logging.ERROR)
 
-_REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
-    "target": (414, "target_too_long", "The request's target is too long."),
-    "head": (431, "head_too_large", "The request's header fields are too large, or too many."),
-    "slow": (408, "head_too_slow", "The request's head did not arrive in time."),
-    "body": (413, "body_too_large", "The request's body is too large."),
-    "malformed": (400, "not_http", "This is no well-formed HTTP/1.1 request."),
-    "client": (429, "client_too_many", "This client has too many requests or connections open."),
-    "connections": (503, "too_many_connections", "Every connection is in use."),
+
+def _refusal(code: str, detail: str, status: int) -> tuple[int, bytes]:
+    """Return a refusal's status and body; see `problems.problem`."""
+    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
+    return status, json.dumps(body).encode()
+
+
+_REFUSALS: Final = {
+    "target": _refusal("target_too_long", "The request's target is too long.", 414),
+    "head": _refusal("head_too_large", "The head is too large, or has too many fields.", 431),
+    "slow": _refusal("head_too_slow", "The request's head did not arrive in time.", 408),
+    "body": _refusal("body_too_large", "The request's body is too large.", 413),
+    "malformed": _refusal("not_http", "This is no well-formed HTTP/1.1 request.", 400),
+    "client": _refusal("client_too_many", "This client has too many requests open.", 429),
+    "connections": _refusal("too_many_connections", "Every connection is in use.", 503),
 }
 
 
@@ -267,13 +274,12 @@ class Port(HttpToolsProtocol):
         self._all.refused(kind)
         self._wait_for(self.awaits)
         self._end_answer()
-        status, code, detail = _REFUSALS[kind]
-        body = json.dumps({"type": "about:blank", "status": status, "code": code, "detail": detail})
+        status, body = _REFUSALS[kind]
         retry = b"retry-after: 1\r\n" if status in {429, 503} else b""
         self.transport.write(
             STATUS_LINE[status]
             + b"content-type: " + MEDIA_TYPE.encode() + b"\r\ncontent-length: "
-            + str(len(body)).encode() + b"\r\n" + retry + b"connection: close\r\n\r\n" + body.encode()
+            + str(len(body)).encode() + b"\r\n" + retry + b"connection: close\r\n\r\n" + body
         )  # fmt: skip
         if self.transport.can_write_eof():
             self.flow.resume_reading()

@@ -32,6 +32,7 @@ from delegation.authority.constraints import (
 )
 from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
+from delegation.patience import look
 
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 
@@ -66,6 +67,7 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
         parent: The grant above, None for a root: then everything it holds counts as given.
         child: The grant of the link.
     """
+    look()
     changes = list(_capabilities(parent.capabilities if parent else (), child.capabilities))
     pairs: list[tuple[str, str, str]] = [
         ("effects", _words(parent.effects) if parent else "", _words(child.effects)),

@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -23,6 +24,8 @@ from delegation.tracker.work import Role
 
 if TYPE_CHECKING:
     from delegation_api.settings import Settings
+
+_LEAVE_SECONDS: Final = 2.0
 
 
 def serve(
@@ -138,6 +141,10 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
 
 def _end(*_: object) -> None:
+    """Leave: all is answered and written, and a thread that works on for nobody holds up nothing."""
+    last = threading.Timer(_LEAVE_SECONDS, os._exit, (0,))
+    last.daemon = True
+    last.start()
     raise SystemExit(0)
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from delegation.export.manifest import Manifest
 from delegation.export.table import Cell, Table
+from delegation.patience import look
 from delegation.shown import shown_text
 
 # The wide ones too: some spreadsheets take them for the narrow ones. After apostrophes as well, so
@@ -28,6 +29,7 @@ def csv_rows(table: Table, entries: Iterable[Any]) -> Iterator[str]:
     """Yield a table as CSV, its header first, a line at a time."""
     yield _line(table.columns)
     for entry in entries:
+        look()
         yield _line([_cell(cell) for cell in table.row(entry)])
 
 
@@ -45,6 +47,7 @@ def listed(name: str, items: Iterable[Any], manifest: Manifest) -> Iterator[str]
     yield f'{{"export":{_dumped(manifest.to_json())},\n"{name}":['
     comma = "\n"
     for item in items:
+        look()
         yield comma + _dumped(item)
         comma = ",\n"
     yield "\n]}\n"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
 from delegation.errors import RenderError
 from delegation.graph.dot import dot_source
 from delegation.lineage.entry import Lineage
+from delegation.patience import look
 
 Picture: TypeAlias = Literal["svg", "png", "pdf"]
 FORMATS: Final = frozenset({"svg", "png", "pdf"})
 MAX_NODES: Final = 1000  # beyond, dot takes minutes (27 s at 5,000, measured)
+_LOOK_SECONDS: Final = 0.2
 MAX_SECONDS: Final = 10
 MAX_MEMORY: Final = 1024**3  # bytes of the dot process
 _HINT: Final = "Install Graphviz (Debian: apt install graphviz), or use the built-in SVG."
@@ -47,19 +50,35 @@ def render(
     source = dot_source(*forest, notes=notes)
     try:
         # Fixed arguments, the source on standard input: nothing of a user reaches a command line.
-        done = subprocess.run(  # noqa: S603
+        started = subprocess.Popen(  # noqa: S603
             [program, "-Kdot", f"-T{picture}"],
-            input=source.encode("utf-8"),
-            capture_output=True,
-            timeout=MAX_SECONDS,
-            check=False,
-            preexec_fn=_memory_limit(),  # only sets a limit before exec
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=_memory_limit(),  # noqa: PLW1509  # only sets a limit before exec
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RenderError("Graphviz did not finish in time.", remedy=_HINT) from error
-    if done.returncode != 0 or not done.stdout:
+    except OSError as error:
+        raise RenderError("Graphviz could not be started.", remedy=_HINT) from error
+    with started:
+        try:
+            drawn = _drawn(started, source.encode("utf-8"))
+        finally:
+            started.kill()
+    if started.returncode != 0 or not drawn:
         raise RenderError("Graphviz failed.", remedy=_HINT)
-    return done.stdout
+    return drawn
+
+
+def _drawn(program: subprocess.Popen[bytes], source: bytes) -> bytes:
+    """Wait for a picture as long as somebody wants it."""
+    ends = time.monotonic() + MAX_SECONDS
+    while True:
+        look()
+        try:
+            return program.communicate(source, timeout=_LOOK_SECONDS)[0]
+        except subprocess.TimeoutExpired as error:
+            if time.monotonic() > ends:
+                raise RenderError("Graphviz did not finish in time.", remedy=_HINT) from error
 
 
 def _memory_limit() -> Callable[[], None] | None:

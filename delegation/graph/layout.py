@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from delegation.patience import look
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -96,6 +98,7 @@ def _pack(
 ) -> list[tuple[float, float]]:
     """Move each sibling's subtree below the ones before it; return their common outline."""
     merged: list[tuple[float, float]] = []
+    look()
     for sibling in siblings:
         outline = outlines.pop(sibling)
         shift = max(

@@ -10,6 +10,7 @@ from delegation.authority.ids import LinkId
 from delegation.canonical import Json
 from delegation.graph.names import MAX_WHOLE, claim, clean, holder
 from delegation.lineage.entry import Lineage, LinkEntry, Standing, TaskEntry
+from delegation.patience import look
 
 STANDING_WORDS: Final[dict[Standing, str]] = {
     "active": "active",
@@ -119,6 +120,7 @@ def _many(number: int, word: str) -> str:
 
 def opening(lineage: Lineage, link: LinkEntry) -> str:
     """Return which child task a link is the root of, in one line; nothing for any other link."""
+    look()
     for task in lineage.below if link.under is not None else ():
         if task.id == link.task:
             return f"child task {task.id} “{clean(task.title, 48)}”, {task.state}"

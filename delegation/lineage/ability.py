@@ -11,6 +11,7 @@ from delegation.lineage.entry import LinkEntry
 from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.reach import Reach, reachable_resources
 from delegation.lineage.survey import Survey
+from delegation.patience import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def ability(survey: Survey, link: LinkEntry) -> LinkAbility:
 
 def abilities(survey: Survey, link: LinkEntry) -> tuple[Ability, ...]:
     """Return what a link's grant reaches, whether it stands or not."""
+    look()
     found = [_ability(link.grant, one) for one in survey.reach(link)]
     return tuple(sorted(found, key=lambda one: (one.tool, one.place)))
 

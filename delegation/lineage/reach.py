@@ -16,6 +16,7 @@ from delegation.authority.constraints import ABSENT
 from delegation.authority.grant import Grant
 from delegation.authority.pattern import SegmentPattern
 from delegation.judge.capability import refuse_redefined, refuse_unfit
+from delegation.patience import look
 
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 
@@ -63,6 +64,7 @@ def reach(grant: Grant, catalogue: Catalogue, pinned: int | None) -> tuple[Reach
         return ()
     found = []
     for now in catalogue.tools:
+        look()
         then = now if pinned is None else catalogue.tool(now.name, pinned)
         if then is None or refuse_redefined(then, now) is not None:
             continue

@@ -11,6 +11,7 @@ from delegation.hidden import Hidden
 from delegation.lineage.entry import LinkEntry, TaskEntry
 from delegation.lineage.extent import Extent
 from delegation.lineage.reach import Reach, reach
+from delegation.patience import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +177,14 @@ class Survey:
         """Yield all links below one, parents before children, child tasks' included."""
         waiting = list(self._children.get(link, ()))
         while waiting:
+            look()
             found = waiting.pop(0)
             yield found
             waiting += self._children.get(found.id, ())
 
     def chain(self, link: LinkId) -> tuple[LinkEntry, ...]:
         """Return a link's ancestors, root first, itself last."""
+        look()
         up: list[LinkEntry] = []
         found = self.by_id.get(link)
         while found is not None:

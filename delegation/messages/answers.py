@@ -14,6 +14,7 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.risk import FORMULA, Risk
 from delegation.messages.standing import change_json
 from delegation.messages.values import decision_entry_json, link_json, task_json
+from delegation.patience import look
 
 
 def answer_json(value: Any) -> Json:
@@ -45,6 +46,7 @@ def answer_json(value: Any) -> Json:
             return [answer_json(item) for item in value]
     if not is_dataclass(value) or isinstance(value, type):
         raise TypeError(type(value).__name__)
+    look()
     body = {field.name: answer_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Risk):
         body |= {"score": value.score, "sum": value.sum, "formula": FORMULA}

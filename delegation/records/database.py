@@ -12,22 +12,32 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RootTransaction, Table
+from sqlalchemy import Connection, Engine, RootTransaction, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from delegation.errors import ConfigurationError, StoreUnavailableError, UnknownOutcomeError
+from delegation import patience as wanting
+from delegation.errors import (
+    ConfigurationError,
+    QuestionStoppedError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+)
 from delegation.records import postgres, sqlite
 from delegation.records.marker import mark
 from delegation.records.turn import Queue, Turn
 from delegation.tracker.patience import Patience
 
 _LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
+
+QUESTION_CONNECTIONS: Final = 10  # of the fifteen that a process has at most
+_LOOK_SECONDS: Final = 0.2
 
 
 class Database:
@@ -59,6 +69,8 @@ class Database:
         self._turn = Turn()
         is_file = self.is_sqlite and not self.is_memory and not parsed.query
         self._queue = Queue(Path(str(parsed.database))) if is_file else None
+        self._seats = BoundedSemaphore(QUESTION_CONNECTIONS)
+        event.listen(self.engine, "before_cursor_execute", _look)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -68,11 +80,13 @@ class Database:
             StoreUnavailableError: The database does not answer.
         """
         with ExitStack() as held:
+            patience = Patience()
+            self._take_seat(held, patience)
             # In memory there is one connection for everybody, so readers take turns with writers.
-            self._take_turn(held, Patience(), taken=self.is_memory)
-            connection = held.enter_context(self._connected(Patience()))
+            self._take_turn(held, patience, taken=self.is_memory)
+            connection = held.enter_context(self._connected(patience))
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
-            with translated(), chosen.begin():
+            with translated(), self._cut_when_unwanted(chosen), chosen.begin():
                 yield chosen
 
     @contextmanager
@@ -93,6 +107,7 @@ class Database:
         patience = Patience()
         name = f"txn_{secrets.token_hex(16)}" if is_marked and not self.is_sqlite else ""
         with ExitStack() as held:
+            held.enter_context(wanting.of(None))  # a change is not left half way
             connection, transaction = self._begun(held, patience, name=name, alone=alone)
             with translated():
                 try:
@@ -251,6 +266,38 @@ class Database:
                     postgres.let_sleep(chosen)
                     chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
 
+    def _take_seat(self, held: ExitStack, patience: Patience) -> None:
+        """Leave connections for those who ask nothing: decisions, keys, health.
+
+        Raises:
+            StoreUnavailableError: Questions have taken all that are for them.
+        """
+        if wanting.present() is None:
+            return
+        while not self._seats.acquire(timeout=min(_LOOK_SECONDS, patience.left)):
+            wanting.look()
+            if not patience.left:
+                raise _busy()
+        held.callback(self._seats.release)
+
+    @contextmanager
+    def _cut_when_unwanted(self, connection: Connection) -> Iterator[None]:
+        """Have a statement cancelled when its answer is not wanted any more.
+
+        SQLite looks by itself while it runs one, see `sqlite.make_engine`.
+        """
+        wanted = wanting.present()
+        if wanted is None or self.is_sqlite:
+            yield
+            return
+        driver = connection.connection.driver_connection
+        with wanted.cut_by(lambda: postgres.cancel(driver)):
+            try:
+                yield
+            except QuestionStoppedError:
+                connection.invalidate()  # a late cancellation must meet nobody else's statement
+                raise
+
     def refuse_unless_durable(self) -> None:
         """Refuse a server that acknowledges what it may lose.
 
@@ -275,6 +322,10 @@ def _busy() -> StoreUnavailableError:
         remedy="Try again; if it persists, look at the load.",
         is_undone=True,
     )
+
+
+def _look(*_: object) -> None:
+    wanting.look()
 
 
 def _still(connection: Connection) -> None:
@@ -311,6 +362,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
+        wanting.look()  # it may have failed because nobody wants its answer
         raise refusal_of(is_undone=is_undone(error)) from error
 
 

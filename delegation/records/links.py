@@ -16,6 +16,7 @@ from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry
+from delegation.patience import look
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import read_numbers, take_number
@@ -328,6 +329,7 @@ class _Context(Standings):
 
     def entry(self, row: LinkData, state: State, parent: LinkEntry | None) -> LinkEntry:
         """Return the row's entry."""
+        look()
         link = parsed(row.payload, root=row.parent is None)
         task = self.tasks[row.task]
         agent = self.agents.get(row.holder_key, NOBODY).name

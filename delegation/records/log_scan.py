@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from delegation.errors import MalformedError
+from delegation.patience import look
 from delegation.records.decisions import ERASED
 from delegation.records.leaves import decision_leaf
 from delegation.records.log import SqlLog, read_state
@@ -51,6 +52,7 @@ def _compare_entries(connection: Connection, found: Findings, at: int) -> None:
     signed = state.head
     part: list[Leaf] = []
     for place, stored, entry in SqlLog(connection).entries(state.size):
+        look()
         if place != growing.size:
             found.add("log_differs", f"Entry {growing.size} of the log is missing in the database.")
             return

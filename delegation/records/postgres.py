@@ -171,6 +171,12 @@ def cut(connection: Any) -> None:
         held.shutdown(socket.SHUT_RDWR)
 
 
+def cancel(connection: Any) -> None:
+    """Cancel what a driver connection runs, from another thread."""
+    with contextlib.suppress(Exception):
+        connection.cancel_safe(timeout=CONNECT_SECONDS)
+
+
 def _on_connect(connection: Any, record: Any) -> None:  # the driver's own types
     warnings: list[str] = []
     record.info[_WARNINGS] = warnings

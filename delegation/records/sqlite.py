@@ -20,10 +20,14 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+from delegation import patience
+from delegation.errors import QuestionStoppedError
+
 BESIDE: Final = ("-wal", "-shm", "-journal")  # files that SQLite makes beside its own
 # How long one attempt waits for another's transaction. Who waits longer asks again: see
 # `tracker.patience`. Readers wait only for a file that is being recovered or rewritten.
 BUSY_SECONDS: Final = 5.0
+_STEPS: Final = 20_000  # of SQLite's machine, between two looks at whether somebody still waits
 _LOOK_SECONDS: Final = 0.002
 _IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _CHANCE: Final = random.SystemRandom()
@@ -96,6 +100,16 @@ def _on_connect(connection: Any, _record: object) -> None:  # the driver's own t
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.set_progress_handler(_is_unwanted, _STEPS)
+
+
+def _is_unwanted() -> bool:
+    """Return whether the statement that runs in this thread is to be interrupted."""
+    try:
+        patience.look()
+    except QuestionStoppedError:
+        return True  # said again by whoever meets the interruption
+    return False
 
 
 def _on_begin(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from delegation.authority.ids import LinkId, TaskId
 from delegation.lineage.outline import STRENGTH, LinkOutline
+from delegation.patience import look
 from delegation.records.tables import LINKS
 
 MOST: Final = 65_536  # links that a process keeps, of all tasks together
@@ -132,6 +133,7 @@ def _upto(held: Sequence[Stem], sequence: int) -> Sequence[Stem]:
 
 
 def _stem(row: Any) -> Stem:
+    look()
     # It was verified before it was recorded.
     effects = json.loads(row[-1])["grant"]["effects"]
     return Stem._make((*row[:-1], max(effects, key=STRENGTH.index, default=STRENGTH[0])))

@@ -17,11 +17,12 @@ from delegation.errors import DelegationError, MalformedError
 from delegation.export.forms import FORMS
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.selection import MAX_TEXT, VIEWS, Selection
+from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
+from delegation_api.ending import is_ending
 from delegation_api.export_answer import file_answer
 from delegation_api.pages.forms import form_of
 from delegation_api.pages.instant import AtDep, read_instant
-from delegation_api.pages.live import is_ending
 from delegation_api.pages.route import PageRoute, refusal
 from delegation_api.pages.session import FORM_FIELD, LOOKERS, ViewerDep, secret_of
 from delegation_api.pages.shell import HEADERS, page
@@ -92,6 +93,7 @@ async def make(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Resp
     form = await form_of(request)
     asked = _selection(form)
     if form.get("how") != "job":
+        await ends_with_client(request)
         made = await run_in_threadpool(tracker.export, asked.view, asked.form, **asked.given)
         return file_answer(made)
     by = viewer.key.name

@@ -7,8 +7,8 @@ between them, and an idle page holds neither a thread nor a connection to the da
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
-import signal
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
@@ -20,6 +20,7 @@ from delegation.embedded import Tracker
 from delegation.errors import DelegationError
 from delegation.lineage.news import Cursor, News
 from delegation_api.auth import TrackerDep
+from delegation_api.ending import is_ending
 from delegation_api.pages.route import PageRoute, refusal
 from delegation_api.pages.session import LOOKERS, PERSONS, PersonDep, ViewerDep, secret_of
 from delegation_api.pages.shell import HEADERS
@@ -76,7 +77,9 @@ class Hub:
         """
         self._streams[secret] = self._streams.get(secret, 0) + 1
         if self._poller is None:
-            self._poller = asyncio.create_task(self._watch())
+            # In a context of its own: it outlives the request that it begins with.
+            loop = asyncio.get_running_loop()
+            self._poller = loop.create_task(self._watch(), context=contextvars.Context())
         try:
             yield b"retry: 2000\n\n"
             while not is_ending():
@@ -139,15 +142,6 @@ class Hub:
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
-
-
-def is_ending() -> bool:
-    """Return whether the server was told to stop: it waits for streams, which would never end.
-
-    The server's own signal handler is a method of it, so it is asked through that.
-    """
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return bool(getattr(server, "should_exit", False))
 
 
 def _body(news: News) -> dict[str, object]:

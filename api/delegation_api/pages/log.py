@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from delegation.errors import MalformedError, NotFoundError, UnverifiedError
 from delegation.transparency.audit import Finding
+from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import Viewer, ViewerDep
@@ -68,6 +69,7 @@ async def compare(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> R
         raise MalformedError(
             "The log", wanted=f"at most {MOST:,} entries; run delegation log verify"
         )
+    await ends_with_client(request)
     found = await run_in_threadpool(tracker.compare_log)
     return await run_in_threadpool(_shown, request, viewer, tracker, found)
 

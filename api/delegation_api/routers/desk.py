@@ -14,6 +14,7 @@ from delegation.messages.requests import (
 )
 from delegation.messages.values import link_json, payload_json
 from delegation.tracker.work import ApiKey
+from delegation_api.asking import ends_with_client
 from delegation_api.auth import READERS, SERVICES, TrackerDep, needs
 from delegation_api.checking import CheckCall, answer
 
@@ -40,7 +41,7 @@ def announce(body: AnnounceBody, tracker: TrackerDep) -> dict[str, Any]:
     return link_json(tracker.announce(body.token, body.proof))
 
 
-@router.post("/inspect", dependencies=[Depends(needs(READERS))])
+@router.post("/inspect", dependencies=[Depends(needs(READERS)), Depends(ends_with_client)])
 def inspect(body: InspectBody, tracker: TrackerDep) -> dict[str, Any]:
     """Return what a token says and how its links stand; records nothing."""
     found = tracker.inspect(body.token)

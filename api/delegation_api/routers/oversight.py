@@ -8,9 +8,14 @@ from fastapi import APIRouter, Depends
 
 from delegation.graph import assessment_json, tightening_json
 from delegation.messages.requests import GuardrailsBody, TightenBody
+from delegation_api.asking import ends_with_client
 from delegation_api.auth import READERS, TrackerDep, needs
 
-router = APIRouter(prefix="/v1", tags=["oversight"], dependencies=[Depends(needs(READERS))])
+router = APIRouter(
+    prefix="/v1",
+    tags=["oversight"],
+    dependencies=[Depends(needs(READERS)), Depends(ends_with_client)],
+)
 
 
 @router.post("/guardrails")

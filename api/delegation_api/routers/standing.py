@@ -32,6 +32,7 @@ from delegation.messages.standing import (
 )
 from delegation.tracker.report import Report
 from delegation.tracker.work import ApiKey
+from delegation_api.asking import ends_with_client
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, SERVICES, TrackerDep, needs
 from delegation_api.waiting import awaited_feed, everywhere
 
@@ -45,6 +46,7 @@ Wait = Annotated[float, Query(ge=0, le=300)]
 
 @router.post("/revocations", status_code=201)
 async def revoke(
+    request: Request,
     body: RevokeBody,
     caller: Reader,
     tracker: TrackerDep,
@@ -52,6 +54,7 @@ async def revoke(
 ) -> dict[str, Any]:
     """End a subject and everything below it, for good; or say what that would come to."""
     if preview:
+        await ends_with_client(request)
         return preview_json(await run_in_threadpool(tracker.preview, body.kind, body.id))
     done = await run_in_threadpool(
         tracker.revoke,
@@ -72,6 +75,7 @@ def revoke_below(body: RevokeBelowBody, tracker: TrackerDep) -> dict[str, Any]:
 
 @router.post("/suspensions", status_code=201)
 async def suspend(
+    request: Request,
     body: SuspendBody,
     caller: Operator,
     tracker: TrackerDep,
@@ -79,6 +83,7 @@ async def suspend(
 ) -> dict[str, Any]:
     """End a subject and everything below it until it is resumed; or say what that would come to."""
     if preview:
+        await ends_with_client(request)
         return preview_json(await run_in_threadpool(tracker.preview, body.kind, body.id))
     done = await run_in_threadpool(
         tracker.suspend, body.kind, body.id, by=caller.name, reason=body.reason

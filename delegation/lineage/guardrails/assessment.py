@@ -11,6 +11,7 @@ from delegation.authority.narrowing import refuse_replacement
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails.conditions import Broken, Condition
 from delegation.lineage.guardrails.forest import Forest
+from delegation.patience import look
 
 MOST_SHOWN: Final = 20  # violations of one rule that are kept, shortest chains first
 
@@ -160,6 +161,7 @@ def _look(guardrail: Guardrail, forest: Forest, count: _Count) -> None:
     condition = guardrail.condition
     blamed: set[str] = set()
     for link in forest.links:
+        look()
         below = condition.passes_down and link.parent in blamed
         if below:
             blamed.add(link.id)

@@ -10,6 +10,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.reach import Reach, reach
+from delegation.patience import look
 
 
 class Forest:
@@ -42,6 +43,7 @@ class Forest:
 
     def chain(self, link: LinkEntry) -> tuple[LinkEntry, ...]:
         """Return the chain of a link, root first, itself last."""
+        look()
         chain = [link]
         while (above := chain[-1].parent) is not None:
             chain.append(self._by_id[above])

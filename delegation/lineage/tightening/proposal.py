@@ -28,6 +28,7 @@ from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Denial
 from delegation.judge.window import deny_outside_window
 from delegation.lineage.tightening.generalise import feature, generalise
+from delegation.patience import look
 
 TightenKind: TypeAlias = Literal["link", "agent", "task"]
 FEW_RESOURCES: Final = 8
@@ -179,6 +180,7 @@ def _common(uses: Sequence[Use], catalogue: Catalogue, ignore: int) -> list[Use]
 
 
 def _marks(use: Use, catalogue: Catalogue) -> set[tuple[str, str, str]]:
+    look()
     tool = _tool(use, catalogue)
     found = {(tool.name, "", "")}
     for name, value in use.arguments.items():
@@ -208,6 +210,7 @@ def _grant(
 ) -> Grant:
     groups: dict[tuple[int, str], list[Use]] = {}
     for use in uses:
+        look()
         place = _admitting(held, use)
         if place is not None:
             groups.setdefault((place, _tool(use, catalogue).name), []).append(use)

@@ -1,0 +1,139 @@
+"""Looks whether an answer is still wanted: who works long at one asks now and then, and stops.
+
+A thread cannot be ended from outside. So whoever wants an answer sets a `Patience` in the context in
+which it is worked out, and what works looks at it: each statement to the store, the database while it
+runs one, and every loop over many links. Where nobody set one, looking costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import Final, Literal
+
+from delegation.errors import QuestionsBusyError, QuestionStoppedError, QuestionTooLongError
+
+LONG_SECONDS: Final = 1.0  # a question that works longer is one of the few that may
+Why = Literal["client", "ending"]
+_SENTENCES: Final[dict[Why, str]] = {
+    "client": "Nobody waits for the answer any more.",
+    "ending": "The service is ending.",
+}
+
+
+class Patience:
+    """How long an answer is worth working for.
+
+    Args:
+        seconds: For how long one thread may work at it.
+        admit: Asked when that takes longer than a second; False if too many others do.
+    """
+
+    def __init__(self, seconds: float, admit: Callable[[], bool] = lambda: True) -> None:
+        """Begin to want an answer."""
+        self.seconds = seconds
+        self.admit = admit
+        self._why: Why | None = None
+        self._lock = Lock()
+        self._cuts: list[Callable[[], None]] = []
+
+    def end(self, why: Why) -> None:
+        """Want no answer any more; called from any thread, and may take as long as a cut does."""
+        self._why = self._why or why
+        with self._lock:
+            for cut in self._cuts:
+                cut()
+            self._cuts.clear()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is not wanted any more."""
+        return self._why is not None
+
+    @contextmanager
+    def cut_by(self, cut: Callable[[], None]) -> Iterator[None]:
+        """Have something called at the end of patience that stops what this thread waits for."""
+        with self._lock:
+            self._cuts.append(cut)
+        try:
+            yield
+        finally:
+            with self._lock:
+                if cut in self._cuts:
+                    self._cuts.remove(cut)
+
+    def look(self) -> None:
+        """Begin to work, in this thread.
+
+        Raises:
+            QuestionStoppedError: The answer is not wanted any more.
+        """
+        _PRESENT.set(_Work(self))
+        self.refuse_if_over()
+
+    def refuse_if_over(self) -> None:
+        """Raise if the answer is not wanted any more.
+
+        Raises:
+            QuestionStoppedError: It is not.
+        """
+        if self._why is not None:
+            raise QuestionStoppedError(_SENTENCES[self._why])
+
+
+class _Work:
+    """One thread's work at an answer; its time runs from when it first looked."""
+
+    __slots__ = ("_begun", "_is_long", "patience")
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self._begun = time.monotonic()
+        self._is_long = False
+
+    def look(self) -> None:
+        self.patience.refuse_if_over()
+        worked = time.monotonic() - self._begun
+        if worked < LONG_SECONDS:
+            return
+        if not self._is_long:
+            if not self.patience.admit():
+                raise QuestionsBusyError
+            self._is_long = True
+        if worked > self.patience.seconds:
+            raise QuestionTooLongError(self.patience.seconds)
+
+
+_PRESENT: ContextVar[Patience | _Work | None] = ContextVar("patience", default=None)
+
+
+def look() -> None:
+    """Stop working if the answer is not wanted any more; to be called in every long loop.
+
+    Raises:
+        QuestionStoppedError: Its client is gone, or the service ends.
+        QuestionTooLongError: It took too long.
+        QuestionsBusyError: It takes long, and as many others do as may.
+    """
+    present = _PRESENT.get()
+    if present is not None:
+        present.look()
+
+
+def present() -> Patience | None:
+    """Return the patience of what is worked at here, None where there is none."""
+    found = _PRESENT.get()
+    return found.patience if isinstance(found, _Work) else found
+
+
+@contextmanager
+def of(patience: Patience | None) -> Iterator[None]:
+    """Work with this patience; with None nothing stops it: what writes is not left half way."""
+    token = _PRESENT.set(patience)
+    try:
+        yield
+    finally:
+        _PRESENT.reset(token)

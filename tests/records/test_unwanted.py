@@ -1,0 +1,132 @@
+"""A statement whose answer nobody wants is stopped while it runs; what writes is not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from delegation import patience
+from delegation.errors import QuestionsBusyError, QuestionStoppedError, QuestionTooLongError
+from delegation.patience import Patience
+from delegation.records.database import QUESTION_CONNECTIONS, Database
+
+# Some minutes of either engine's time, unless it is stopped.
+ENDLESS = (
+    "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300000000) "
+    "SELECT count(*) FROM n"
+)
+SLEEP = "SELECT pg_sleep(4)"
+SOON = 20  # seconds: far less than the statement, far more than it takes
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """Return a database of each engine."""
+    found = Database(url)
+    yield found
+    found.close()
+
+
+def after(seconds: float, act: Callable[[], None]) -> threading.Timer:
+    """Do something later."""
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    return timer
+
+
+def asked(database: Database) -> str:
+    """Return what takes long there: PostgreSQL ends a statement of its own after five seconds."""
+    return ENDLESS if database.is_sqlite else SLEEP
+
+
+def test_a_running_statement_ends_with_whoever_waits(database: Database) -> None:
+    """And its connection serves the next one."""
+    wanted = Patience(60)
+    timer = after(0.3, lambda: wanted.end("client"))
+    begun = time.monotonic()
+    with (
+        patience.of(wanted),
+        pytest.raises(QuestionStoppedError),
+        database.reading() as connection,
+    ):
+        connection.execute(text(asked(database)))
+    timer.join()
+    assert time.monotonic() - begun < (SOON if database.is_sqlite else 3.5)
+    with patience.of(wanted), pytest.raises(QuestionStoppedError), database.reading() as connection:
+        connection.execute(text("SELECT 1"))
+    for _ in range(3):
+        with database.reading() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_what_writes_is_finished(database: Database) -> None:
+    """Nobody waits for it, and it is done all the same."""
+    gone = Patience(0.001, lambda: False)
+    gone.end("client")
+    with patience.of(gone), database.writing(alone=None) as connection:
+        connection.execute(text("CREATE TABLE kept (n INTEGER)"))
+        connection.execute(text("INSERT INTO kept VALUES (1)"))
+        patience.look()
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT n FROM kept")).scalar_one() == 1
+
+
+def test_time_counts_from_a_threads_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting before it is no work; beyond a second it must be admitted, beyond its time it ends."""
+    now = [100.0]
+    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    admitted: list[bool] = []
+
+    def admit() -> bool:
+        admitted.append(True)
+        return True
+
+    with patience.of(Patience(5, admit)):
+        now[0] += 50
+        patience.look()
+        now[0] += 0.9
+        patience.look()
+        assert not admitted
+        now[0] += 2
+        patience.look()
+        patience.look()
+        assert admitted == [True]
+        now[0] += 3
+        with pytest.raises(QuestionTooLongError):
+            patience.look()
+    patience.look()  # nobody set one: nothing
+    with patience.of(Patience(5, lambda: False)):
+        patience.look()
+        now[0] += 2
+        with pytest.raises(QuestionsBusyError):
+            patience.look()
+
+
+def test_questions_leave_connections_to_decisions(database: Database) -> None:
+    """However many ask at once, whoever asks nothing gets one."""
+    inside = threading.Barrier(QUESTION_CONNECTIONS + 1)
+    ends = threading.Event()
+
+    def hold() -> None:
+        with patience.of(Patience(60)), database.reading():
+            inside.wait(SOON)
+            ends.wait(SOON)
+
+    threads = [threading.Thread(target=hold) for _ in range(QUESTION_CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    inside.wait(SOON)
+    wanted = Patience(60)
+    timer = after(0.3, lambda: wanted.end("client"))
+    with patience.of(wanted), pytest.raises(QuestionStoppedError), database.reading():
+        raise AssertionError("there was none for it")
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    ends.set()
+    timer.join()
+    for thread in threads:
+        thread.join()
