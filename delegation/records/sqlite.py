@@ -8,7 +8,6 @@ second, and whoever writes all the time has it again by then.
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Any, Final
 
@@ -17,12 +16,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+from delegation.tracker.patience import about
+
 # How long one attempt waits for another's transaction. Who waits longer asks again: see
 # `tracker.patience`. Readers wait only for a file that is being recovered or rewritten.
 BUSY_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.002
 _IMMEDIATE: Final = "BEGIN IMMEDIATE"
-_CHANCE: Final = random.SystemRandom()
 _BUSY: Final = f"busy_timeout={int(BUSY_SECONDS * 1000)}"
 _UNDONE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _PRAGMAS: Final = (
@@ -89,7 +89,7 @@ def _take_write_lock(connection: Connection) -> None:
                 raise
         else:
             return
-        time.sleep(_LOOK_SECONDS * (0.5 + _CHANCE.random()))
+        time.sleep(about(_LOOK_SECONDS))
 
 
 def is_undone(error: BaseException | None) -> bool:
