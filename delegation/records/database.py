@@ -89,7 +89,9 @@ class Database:
             UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
         """
         patience = Patience()
-        name = new_name() if is_marked and not self.is_sqlite else ""
+        # A poll is repeated anyway: a marker for each would be all that it writes.
+        is_marked = is_marked and alone is not None and not self.is_sqlite
+        name = new_name() if is_marked else ""
         with ExitStack() as held:
             connection, transaction = self._begun(held, patience, name=name, alone=alone)
             with translated():
