@@ -15,7 +15,7 @@ help:
 	@echo "make serve  serve the demo's store (or delegation.db) over HTTP"
 	@echo "make test   run the tests"
 	@echo "make bench  measure what docs/performance.md shows (QUICK=1: a minute or two, nothing saved)"
-	@echo "make soak   fail over three PostgreSQL, kill a replica, load for an hour (Debian, root)"
+	@echo "make soak   fail over three PostgreSQL, kill a replica, take every processor, load for an hour"
 	@echo "make screens  take the pictures of docs/reviewer-guide.md anew (Chromium)"
 	@echo "make lint   run ruff, mypy and the import contracts"
 

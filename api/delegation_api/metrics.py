@@ -103,6 +103,8 @@ class _WriterCollector(Collector):
              stats.reused_markers),
             ("refused", "Decisions refused: queue full, or the writer ended.", stats.refused),
             ("failed", "Decisions whose batch could not be committed.", stats.failed),
+            ("shortened", "Denials recorded without arguments and proof, which came too fast.",
+             stats.shortened),
         )  # fmt: skip
         return [
             waiting,

@@ -47,6 +47,7 @@ class Process:
                 log_dir=settings.log_dir or None,
                 log_memory=settings.log_memory or None,
                 limits=DEFAULTS.changed(settings.limits),
+                kept_denials=settings.kept_denials,
             )
         )
         self.tracker.keep_log(retain_days=settings.retain_days)

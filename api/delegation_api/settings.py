@@ -15,6 +15,7 @@ from delegation.errors import ConfigurationError, MalformedError
 from delegation.judge.lease import BOUND, MAX_BOUND
 from delegation.judge.limits import DEFAULTS
 from delegation.tracker.retention import MIN_DAYS
+from delegation.tracker.work import KEPT_DENIALS
 from delegation_api.client_address import Trusted
 
 
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
         log_memory: File in which the log's key remembers what it signed; empty: beside the ring.
         retain_days: Days for which arguments and proofs are kept, at least 190; 0 keeps them.
         limits: How tasks may grow and call, where other than the defaults.
+        kept_denials: Denials of one holder a minute whose arguments and proof are kept.
         otlp_endpoint: URL of an OpenTelemetry collector (OTLP over HTTP); empty sends nothing.
     """
 
@@ -84,6 +86,7 @@ class Settings(BaseSettings):
     log_memory: str = ""
     retain_days: int = Field(default=0, ge=0, le=36_500)
     limits: str = ""
+    kept_denials: int = Field(default=KEPT_DENIALS, ge=0, le=1_000_000)
     otlp_endpoint: str = ""
     approval_webhooks: str = ""
 

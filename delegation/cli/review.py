@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 import typer
 
 from delegation import canonical
 from delegation import graph as drawing
 from delegation.authority.explain import instant
+from delegation.authority.ids import LinkId
 from delegation.cli.console import (
     USAGE,
     JsonOption,
     fail,
+    note,
     print_json,
     print_table,
     print_text,
     say,
     say_value,
 )
+from delegation.cli.place import Place
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
+from delegation.errors import NotFoundError
 from delegation.graph.engine import Picture
 from delegation.hidden import hidden_in
 from delegation.judge.decision import Denial
-from delegation.lineage.entry import Lineage
+from delegation.lineage.entry import Lineage, LinkEntry
 from delegation.messages.values import lineage_json, link_json, task_json
 from delegation.messages.verdict import decision_detail_json
 from delegation.shown import size_of
 
+_NOT_KEPT: Final[Mapping[str, str]] = {
+    "over_rate": "Arguments and proof are not kept: this holder's denials came faster than that.",
+    "erased": "Arguments and proof were erased.",
+}
 FORMATS = ("txt", "svg", "mmd", "dot", "json", "png", "pdf")
 
 
@@ -135,7 +145,7 @@ def explain(
     """Say how a call was decided, step by step, and by what right or caveat."""
     with opened(store, url) as place:
         detail = place.decision(decision)
-        links = [place.link(link) for link in detail.decision.links]
+        links = list(_recorded(place, detail.decision.links))
     made = detail.decision
     if as_json:
         chain = [link_json(link) for link in links]
@@ -156,6 +166,15 @@ def explain(
         say_value("as sent: ", dict(detail.access))
     for name, value in made.arguments.items():
         say_value(f"argument {name} ({size_of(value)}) = ", value)
+    if detail.evidence in _NOT_KEPT:
+        note(_NOT_KEPT[detail.evidence])
+
+
+def _recorded(place: Place, links: Iterable[LinkId]) -> Iterator[LinkEntry]:
+    """Yield those links that are recorded: of denied calls beyond what is kept, new ones are not."""
+    for link in links:
+        with contextlib.suppress(NotFoundError):
+            yield place.link(link)
 
 
 def _say_why(denial: Denial) -> None:

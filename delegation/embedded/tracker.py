@@ -45,6 +45,7 @@ from delegation.tracker.open_child import Opening, open_child
 from delegation.tracker.patience import tried_again
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
+    KEPT_DENIALS,
     Agent,
     OutcomeReport,
     OutcomeState,
@@ -99,6 +100,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
         log_dir: Path | str | None = None,
         log_memory: Path | str | None = None,
         limits: Limits = DEFAULTS,
+        kept_denials: int = KEPT_DENIALS,
     ) -> Self:
         """Open a store and its keys.
 
@@ -115,6 +117,8 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
             log_memory: File in which the log's key remembers what it signed; beside the ring's file
                 if left out.
             limits: How any task may grow and how fast it may call; openers only lower them.
+            kept_denials: Denials of one holder a minute, and at once, whose arguments and proof are
+                kept; all are recorded.
 
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
@@ -123,7 +127,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
                 the store was used with one.
             ConfigurationError: What was ended before cannot be read from the file beside the ring.
         """
-        store = open_store(url, limits=limits)
+        store = open_store(url, limits=limits, kept_denials=kept_denials)
         try:
             if ring is None and ring_file is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)

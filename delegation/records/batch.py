@@ -1,18 +1,21 @@
 """One batch: facts read, calls settled in the order they came, everything written, all in one go.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
-gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, rows
-of tasks, sums of histories, numbers. Counters and paces are made before any of them is locked. So
-none waits in a circle.
+gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, counts
+of denials, rows of tasks, sums of histories, numbers. Counters and paces are made before any of them is
+locked. So none waits in a circle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.canonical import b64u
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
@@ -24,6 +27,7 @@ from delegation.records.approvals import ApprovalBook
 from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
+from delegation.records.kept_denials import Denied, ids_of, shorten, spent
 from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
@@ -46,6 +50,7 @@ _CHARGE: Final = (
     )
     .values(used=COUNTERS.c.used + bindparam("amount"))
 )
+NO_DETAIL: Final = decisions.ERASED["detail"]
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -107,6 +112,7 @@ class _Round:
         self.proven: dict[int, Draft] = {}
         self.outcomes: dict[int, Outcome] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
+        self._denied: list[Denied] = []
         self._charges: Mapping[CounterKey, int] = {}
         self._reservations: list[Reservation] = []
         self._approvals = ApprovalBook()
@@ -133,13 +139,13 @@ class _Round:
             openers=self._shelves.openers,
             limits=self._shelves.limits,
         )
+        self._facts = facts
         self._record_links(facts)
         facts.open_histories(self._connection, queries, settles=True)
         asked = [(query, facts.line(query)) for query in queries if query.approval is not None]
         roots = {task: row.root for task, row in facts.tasks.items()}
         facts.approvals = self._approvals = ApprovalBook.locked(self._connection, asked, roots)
         lock_counters(self._connection, queries, facts, self._shelves.existing)
-        self._facts = facts
         for place, draft in self.proven.items():
             if place in self.outcomes:
                 continue
@@ -186,6 +192,31 @@ class _Round:
             client=draft.client,
         )
         self.write(place, settlement.decision, row)
+        # Whom people are asked for keeps what they are to see; how many that are is bounded.
+        if settlement.ruling.opens is None and (
+            settlement.decision.denial is not None or self._is_idle(draft)
+        ):
+            self._denied.append(Denied(settlement.decision.holder, self._root_of(draft), row))
+
+    def _is_idle(self, draft: Draft) -> bool:
+        """Return whether this is a request to the service under what is ended: it lets nobody call."""
+        is_request = draft.access.tool.startswith(RESERVED_PREFIX)
+        return is_request and self._facts is not None and self._facts.is_ended(draft.query)
+
+    def _root_of(self, draft: Draft) -> str:
+        task = draft.query.chain.origin.task
+        known = None if self._facts is None else self._facts.tasks.get(task)
+        return str(task) if known is None else known.root
+
+    def _shorten(self) -> None:
+        """Leave out what comes faster than it is kept, and answer with what is kept."""
+        short = shorten(self._connection, self._denied, rate=self._shelves.kept_denials)
+        self._shelves.shortened += len(short)
+        bare = {one.row["id"] for one in short if one.row["detail"] == NO_DETAIL}
+        for place, outcome in self.outcomes.items():
+            if isinstance(outcome, Decision) and outcome.denial is not None and outcome.id in bare:
+                denial = replace(outcome.denial, offered=None, allowed=None)
+                self.outcomes[place] = replace(outcome, denial=denial)
 
     def _claim_requests(self) -> tuple[dict[int, Decision], dict[int, int]]:
         """Claim idempotency keys; return first answers, and who waits for an earlier one here."""
@@ -251,7 +282,10 @@ class _Round:
     def _record_links(self, facts: BatchFacts) -> None:
         """Record links seen for the first time, of chains whose root was issued here."""
         new: dict[tuple[str, str], RecordedLink] = {}
-        for draft in self.proven.values():
+        unwanted = self._unwanted(facts)
+        for place, draft in self.proven.items():
+            if place in unwanted:
+                continue
             chain, evidence = draft.query.chain, draft.verified.evidence
             leaf = (chain.leaf.id, evidence[-1].format)
             if leaf in new or not facts.is_root_recorded(draft.query):
@@ -275,6 +309,27 @@ class _Round:
             made = lines_of(self._connection, sorted(admitted))
             facts.lines = {**facts.lines, **made}
 
+    def _unwanted(self, facts: BatchFacts) -> set[int]:
+        """Return calls whose new links are not recorded: denied for certain, beyond what is kept.
+
+        Links are made offline, and a holder whose own was ended makes as many as it likes below it.
+        """
+        denied = {
+            place: (b64u(draft.query.chain.leaf.holder_key), self._root_of(draft))
+            for place, draft in self.proven.items()
+            if draft.query.chain.leaf.id not in facts.recorded
+            and (draft.is_denied or facts.is_ended(draft.query))
+        }
+        if not denied:
+            return set()
+        used_up = spent(
+            self._connection,
+            list(denied.values()),
+            at=max(self.proven[place].at for place in denied),
+            rate=self._shelves.kept_denials,
+        )
+        return {place for place, key in denied.items() if used_up.intersection(ids_of(*key))}
+
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""
         if self._charges:
@@ -289,6 +344,7 @@ class _Round:
             )
         if self._facts is not None:
             write_turns(self._connection, self._facts.turned)
+            self._shorten()
             self._facts.growth.write(self._connection)
             self._facts.histories.write(self._connection)
         self._approvals.write(self._connection)

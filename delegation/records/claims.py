@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.types import Text
 
 from delegation.identity.proof import NONCE_SECONDS
+from delegation.records.kept_denials import forget_turns
 from delegation.records.numbers import raise_number, read_numbers
 from delegation.records.tables import ANNOUNCED, BATCHES, NONCES, REQUESTS
 
@@ -129,3 +130,4 @@ def forget_old(connection: Connection, at: int, nonces_before: int) -> None:
     connection.execute(delete(REQUESTS).where(REQUESTS.c.at < at - REQUEST_SECONDS))
     connection.execute(delete(BATCHES).where(BATCHES.c.at < at - BATCH_SECONDS))
     connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < at))
+    forget_turns(connection, at)

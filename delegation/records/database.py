@@ -7,8 +7,6 @@ its marker; one that was undone later says so, and `tracker.patience` lets its c
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,7 +28,7 @@ from delegation.errors import (
     UnknownOutcomeError,
 )
 from delegation.records import postgres, sqlite
-from delegation.records.marker import mark
+from delegation.records.marker import is_committed, new_name
 from delegation.records.turn import Queue, Turn
 from delegation.tracker.patience import Patience
 
@@ -105,7 +103,9 @@ class Database:
             UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
         """
         patience = Patience()
-        name = f"txn_{secrets.token_hex(16)}" if is_marked and not self.is_sqlite else ""
+        # A poll is repeated anyway: a marker for each would be all that it writes.
+        is_marked = is_marked and alone is not None and not self.is_sqlite
+        name = new_name() if is_marked else ""
         with ExitStack() as held:
             held.enter_context(wanting.of(None))  # a change is not left half way
             connection, transaction = self._begun(held, patience, name=name, alone=alone)
@@ -130,7 +130,7 @@ class Database:
                     connection = self.to_write(tried.enter_context(self.engine.connect()))
                     transaction = self.begin(connection, patience)
                     if name:
-                        mark(connection, name, int(time.time()))
+                        is_committed(connection, name)
                     if alone is not None:
                         self.take_gate(connection, alone=alone)
                     held.push(tried.pop_all())
@@ -170,7 +170,7 @@ class Database:
         while name:
             try:
                 with self.engine.connect() as connection, connection.begin() as look:
-                    if not mark(connection, name, int(time.time())):
+                    if not is_committed(connection, name):
                         look.rollback()  # else the next look would take this one for it
                         raise StoreUnavailableError(
                             "The connection was lost; nothing was changed.",

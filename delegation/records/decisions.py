@@ -21,7 +21,7 @@ from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.filter import DecisionFilter
 from delegation.records import flow
 from delegation.records.tables import DECISIONS
-from delegation.tracker.work import DecisionDetail
+from delegation.tracker.work import DecisionDetail, Evidence
 
 _LETTERS: Final[dict[Outcome, str]] = {
     "passed": "p",
@@ -227,7 +227,18 @@ def detail_of(row: Row[Any]) -> DecisionDetail:
         approval=row.approval,
     )
     access = None if row.access is None else _object(row.access)
-    return DecisionDetail(decision, row.sequence, access, row.epoch, row.catalogue)
+    return DecisionDetail(
+        decision, row.sequence, access, row.epoch, row.catalogue, evidence=_evidence_of(row)
+    )
+
+
+def _evidence_of(row: Row[Any]) -> Evidence:
+    """Return what a row says of its own arguments and proof; its leaf's digest is over the same."""
+    if row.access is not None:
+        return "kept"
+    if not row.holder:
+        return "unproven"
+    return "erased" if row.arguments_salt is None else "over_rate"
 
 
 def _list(text: str) -> list[Json]:

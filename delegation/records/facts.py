@@ -181,6 +181,16 @@ class BatchFacts:
         """Return whether this very root was recorded when it was issued, for this very task."""
         return self.recorded.get(query.chain.root.id) == query.chain.origin.task
 
+    def is_ended(self, query: Query) -> bool:
+        """Return whether a link or the task of this call's own chain is ended for good."""
+        chain = query.chain
+        task = self.tasks.get(chain.origin.task)
+        return (
+            task is None
+            or not task.is_open
+            or any(Subject("link", link.id) in self.revoked for link in chain.links)
+        )
+
     def above(self, tasks: tuple[TaskFact, ...]) -> tuple[Chain, ...] | None:
         """Return the chains on which these tasks were opened, nearest first; None if one is unknown."""
         unders = [under for task in tasks if (under := self.tasks[task.id].under) is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -12,6 +14,16 @@ _MARK: Final = text(
     "INSERT INTO batch (id, attempt, at) VALUES (:id, 1, :at)"
     " ON CONFLICT (id) DO UPDATE SET attempt = batch.attempt + 1 RETURNING attempt"
 ).columns(BATCHES.c.attempt)
+
+
+def new_name() -> str:
+    """Return the name of a transaction that nobody else has."""
+    return f"txn_{secrets.token_hex(16)}"
+
+
+def is_committed(connection: Connection, name: str) -> bool:
+    """Write the marker of `new_name` and return whether the transaction was committed before."""
+    return mark(connection, name, int(time.time()))
 
 
 def mark(connection: Connection, name: str, at: int) -> bool:

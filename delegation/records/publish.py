@@ -308,6 +308,7 @@ class Publisher:
             self.folder.checkpoint.write(state.head)
             return count
 
+    @tried_again
     def restart(self) -> str:
         """Begin a new log under a new name with all that is recorded; return its name.
 

@@ -11,6 +11,7 @@ from delegation.records.facts import RevokedShelf
 from delegation.records.openers import OpenerShelf
 from delegation.records.paused import PausedShelf
 from delegation.records.stems import StemShelf
+from delegation.tracker.work import KEPT_DENIALS
 
 
 @dataclass(slots=True)
@@ -25,6 +26,8 @@ class Shelves:
         existing: Counters and paces that are there.
         stems: What of links never changes, for maps.
         limits: The service's own limits of every task.
+        kept_denials: Denials of one holder a minute whose arguments and proof are kept.
+        shortened: Denials of this process whose arguments and proof were not.
         forgotten_at: Unix seconds of the last round of forgetting claims.
     """
 
@@ -35,4 +38,6 @@ class Shelves:
     existing: Existing = field(default_factory=Existing)
     stems: StemShelf = field(default_factory=StemShelf)
     limits: Limits = DEFAULTS
+    kept_denials: int = KEPT_DENIALS
+    shortened: int = 0
     forgotten_at: int = 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import stat
 import time
 from typing import Any, Final
@@ -22,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 
 from delegation import patience
 from delegation.errors import QuestionStoppedError
+from delegation.tracker.patience import about
 
 BESIDE: Final = ("-wal", "-shm", "-journal")  # files that SQLite makes beside its own
 # How long one attempt waits for another's transaction. Who waits longer asks again: see
@@ -30,7 +30,6 @@ BUSY_SECONDS: Final = 5.0
 _STEPS: Final = 20_000  # of SQLite's machine, between two looks at whether somebody still waits
 _LOOK_SECONDS: Final = 0.002
 _IMMEDIATE: Final = "BEGIN IMMEDIATE"
-_CHANCE: Final = random.SystemRandom()
 _BUSY: Final = f"busy_timeout={int(BUSY_SECONDS * 1000)}"
 _UNDONE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _PRAGMAS: Final = (
@@ -135,7 +134,7 @@ def _take_write_lock(connection: Connection) -> None:
                 raise
         else:
             return
-        time.sleep(_LOOK_SECONDS * (0.5 + _CHANCE.random()))
+        time.sleep(about(_LOOK_SECONDS))
 
 
 def is_undone(error: BaseException | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import text
@@ -27,15 +28,18 @@ from delegation.records.work import SqlWork
 from delegation.records.writer import DecisionWriter
 from delegation.tracker.draft import AnyDraft
 from delegation.tracker.patience import tried_again
-from delegation.tracker.work import WriterStats
+from delegation.tracker.work import KEPT_DENIALS, WriterStats
 
 
-def open_store(url: str, *, limits: Limits = DEFAULTS) -> SqlStore:
+def open_store(
+    url: str, *, limits: Limits = DEFAULTS, kept_denials: int = KEPT_DENIALS
+) -> SqlStore:
     """Return the store at a URL. An empty database gets its tables; another revision is refused.
 
     Args:
         url: `sqlite://` in memory, `sqlite:///file`, or `postgresql://user@host/name`.
         limits: How any task may grow and how fast it may call.
+        kept_denials: Denials of one holder a minute whose arguments and proof are kept.
 
     Raises:
         ConfigurationError: The URL names no such database, or the server is not durable.
@@ -50,16 +54,18 @@ def open_store(url: str, *, limits: Limits = DEFAULTS) -> SqlStore:
     except BaseException:
         database.close()
         raise
-    return SqlStore(database, limits)
+    return SqlStore(database, limits, kept_denials)
 
 
 class SqlStore:
     """See `tracker.work.Store`."""
 
-    def __init__(self, database: Database, limits: Limits = DEFAULTS) -> None:
+    def __init__(
+        self, database: Database, limits: Limits = DEFAULTS, kept_denials: int = KEPT_DENIALS
+    ) -> None:
         """Use a database whose schema is at this program's revision."""
         self._database = database
-        self._shelves = Shelves(limits=limits)
+        self._shelves = Shelves(limits=limits, kept_denials=kept_denials)
         self._gate = UnprovenGate()
         self._bell = Bell(database)
         self.writer = DecisionWriter(database, self._shelves)
@@ -126,7 +132,7 @@ class SqlStore:
 
     def writer_stats(self) -> tuple[int, WriterStats]:
         """Return how many drafts wait, and what the writer did so far."""
-        return self.writer.depth, self.writer.stats
+        return self.writer.depth, replace(self.writer.stats, shortened=self._shelves.shortened)
 
     def log_desk(
         self,

@@ -350,6 +350,14 @@ class UnprovenCountRow(Table, table=True):
     count: int = Field(sa_type=BigInteger)
 
 
+class KeptDenialRow(Table, table=True):
+    """The next turn, in microseconds of Unix time, of a holder's or task's denials that are kept whole."""
+
+    __tablename__ = "kept_denial"
+    id: str = Field(primary_key=True)
+    turn: int = Field(sa_type=BigInteger, index=True)
+
+
 # The same tables as SQLAlchemy Core sees them: statements are written in Core.
 TOOLS: Final = Table.metadata.tables["tool"]
 TASKS: Final = Table.metadata.tables["task"]
@@ -363,6 +371,7 @@ AGENT_KEYS: Final = Table.metadata.tables["agent_key"]
 OUTCOMES: Final = Table.metadata.tables["outcome"]
 RESERVATIONS: Final = Table.metadata.tables["reservation"]
 ANNOUNCED: Final = Table.metadata.tables["announced"]
+KEPT_DENIALS: Final = Table.metadata.tables["kept_denial"]
 UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from pathlib import Path
 from threading import Event, Lock, get_ident
 from typing import Final
 
+from delegation.tracker.patience import about
+
 try:
     import fcntl
 except ImportError:  # a system without it has SQLite's own lock only
@@ -27,7 +28,6 @@ except ImportError:  # a system without it has SQLite's own lock only
 
 SUFFIX: Final = "-queue"
 _LOOK_SECONDS: Final = 0.002  # between two looks at another process's place in the queue
-_CHANCE: Final = random.SystemRandom()
 
 
 class Turn:
@@ -103,7 +103,7 @@ class Queue:
             return
         ends = time.monotonic() + seconds
         while not (got := self._got()) and time.monotonic() < ends:
-            time.sleep(_LOOK_SECONDS * (0.5 + _CHANCE.random()))
+            time.sleep(about(_LOOK_SECONDS))
         try:
             yield got
         finally:

@@ -49,6 +49,9 @@ def _kept(desk: Desk, token: str, chain: Chain, *, at: int) -> LinkEntry | None:
     """Keep the text and return the leaf; on its own, since the proof is spent by now."""
     leaf: LinkId = chain.leaf.id
     with desk.store.write() as work:
-        expires_at = min(link.grant.expires_at for link in chain.links)
-        work.keep_announced(token, leaf, expires_at=expires_at)
-        return work.link(leaf, at=at)
+        entry = work.link(leaf, at=at)
+        # The text of what is over for good can be sent in nobody's place.
+        if entry is not None and entry.standing in {"active", "suspended"}:
+            expires_at = min(link.grant.expires_at for link in chain.links)
+            work.keep_announced(token, leaf, expires_at=expires_at)
+        return entry

@@ -211,6 +211,7 @@ def draft_of(
         ),
         rejudge=rejudged,
         repeatable=None if repeat is None else Repeatable(*repeat, again),
+        is_denied=isinstance(judged.outcome, Denial),
     )
 
 

@@ -47,6 +47,7 @@ class Draft:
         settle: The rules, a pure function of facts.
         rejudge: Returns the call judged by a newer catalogue; None where none is looked at.
         repeatable: The caller's idempotency key, if it sent one.
+        is_denied: Whether steps 7 to 9 denied it already; facts do not change that.
     """
 
     id: DecisionId
@@ -59,6 +60,7 @@ class Draft:
     settle: Callable[[Facts], Settlement]
     rejudge: Callable[[Catalogue], Draft] | None = None
     repeatable: Repeatable | None = None
+    is_denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ _CHANCE: Final = random.SystemRandom()
 _ENDS: Final[ContextVar[float | None]] = ContextVar("delegation_patience", default=None)
 
 
+def about(seconds: float) -> float:
+    """Return a length around this one, so that those who wait together do not look together."""
+    return seconds * (0.5 + _CHANCE.random())
+
+
 class Patience:
     """The time that one caller has, and the pauses between its attempts.
 
@@ -52,7 +57,7 @@ class Patience:
         Pauses double up to half a second, and each is cut short by chance, so that those who failed
         together do not come back together.
         """
-        length = self._pause * (0.5 + _CHANCE.random() / 2)
+        length = about(self._pause) / 1.5
         if length >= self.left:
             return False
         time.sleep(length)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
@@ -105,6 +105,10 @@ class Login:
     expires_at: int
 
 
+KEPT_DENIALS: Final = 60  # of one holder, a minute and at once, whose arguments and proof are kept
+Evidence: TypeAlias = Literal["kept", "over_rate", "erased", "unproven"]
+
+
 @dataclass(frozen=True, slots=True)
 class DecisionDetail:
     """One recorded decision with everything that was kept of it.
@@ -112,12 +116,14 @@ class DecisionDetail:
     Args:
         decision: As it was answered.
         sequence: Commit order.
-        access: The call as it was sent; None when erased or when it had no shape.
+        access: The call as it was sent; None unless `evidence` is "kept".
         epoch: The newest revocation that was known.
         catalogue: The catalogue revision in force.
         outcome: What the service said became of it, if it said so.
         local: Where it was really made, if outside the store.
         reservations: Costs that were reserved, and how they were settled.
+        evidence: Whether arguments and proof are kept; if not, whether its holder's denials came
+            faster than they are kept, they were erased, or nothing was proven.
     """
 
     decision: Decision
@@ -128,6 +134,7 @@ class DecisionDetail:
     outcome: OutcomeReport | None = None
     local: LocalEntry | None = None
     reservations: tuple[Reservation, ...] = ()
+    evidence: Evidence = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,7 @@ class WriterStats:
         reused_markers: Attempts that found an earlier one committed after all.
         refused: Drafts refused because the queue was full or the writer had ended.
         failed: Drafts whose batch could not be committed.
+        shortened: Denials whose arguments and proof were not kept: their holder's came too fast.
     """
 
     batches: int = 0
@@ -172,6 +180,7 @@ class WriterStats:
     reused_markers: int = 0
     refused: int = 0
     failed: int = 0
+    shortened: int = 0
 
 
 class Reader(LineageReader, StandingReader, ApprovalReader, QuestionReader, Protocol):

@@ -18,6 +18,7 @@ from delegation.embedded import Tracker
 from delegation.judge.decision import Decision
 from delegation.tokens.verifier import Verified, verify, verify_token
 from delegation.tracker.check import Prepared, draft_of, judge, prepare
+from delegation.tracker.patience import Patience
 from delegation_api.checking import committed, encode_decision, read_call
 from delegation_api.limits import parse_body
 

@@ -110,6 +110,8 @@ def test_a_locked_database_refuses_and_writes_nothing(tmp_path, monkeypatch) -> 
         "delegation.records.sqlite._PRAGMAS",
         ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=50"),
     )
+    monkeypatch.setattr("delegation.records.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("delegation.records.writer.ANSWER_SECONDS", 0.3)
     token = filed.chain("boss", "a")
     filed.tracker._store._database.close()
     before = rows(filed, "decision"), rows(filed, "nonce"), rows(filed, "counter")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from soak.failover import failover
 from soak.replicas import replicas
+from soak.saturated import saturated
 from soak.steady import steady
 
 RUNS = {
     "failover": lambda a: failover(a.seconds, frozen=False),
     "frozen": lambda a: failover(a.seconds, frozen=True),
     "replicas": lambda a: replicas(a.seconds),
+    "saturated": lambda a: saturated(a.calls),
     "steady": lambda a: steady(a.minutes * 60),
 }
 
@@ -25,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make soak")
     parser.add_argument("runs", nargs="*", choices=[*RUNS, []], default=list(RUNS))
     parser.add_argument("--seconds", type=float, default=10.0, help="load before and after a fault")
+    parser.add_argument("--calls", type=int, default=10_000, help="with every processor taken")
     parser.add_argument("--minutes", type=float, default=60.0, help="of mixed load")
     parser.add_argument("--out", type=Path, default=Path("soak.json"))
     given = parser.parse_args()

@@ -1,0 +1,174 @@
+"""Denials beyond a rate: each is a row of its own, and what fills the disk is not kept of it."""
+
+from __future__ import annotations
+
+import pytest
+from logs import audited
+from processes import announce
+from sqlalchemy import text
+from world import NOW, World, verdict
+from writing import scalar
+
+from delegation import Grant
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.pattern import tool_pattern
+from delegation.embedded import Tracker
+from delegation.errors import AuthorityError
+from delegation.records.kept_denials import TASK_SHARE
+from delegation.tracker.work import KEPT_DENIALS
+
+BIG = "x" * 60_000
+EXTRA = 5
+
+
+def flood(world: World, token, name: str, count: int) -> list:
+    """Send denied calls of 60 kB."""
+    return [
+        world.check(token, name, world.access(path=f"/{number}{BIG}")) for number in range(count)
+    ]
+
+
+def kept(world: World) -> int:
+    """Return of how many denied calls the arguments are kept."""
+    return scalar(world, "SELECT count(*) FROM decision WHERE NOT allowed AND access IS NOT NULL")
+
+
+@pytest.fixture
+def few(filed: World, monkeypatch) -> World:
+    """Return a world that keeps five denials a minute whole."""
+    filed.tracker._store._shelves.kept_denials = 5
+    return filed
+
+
+def test_a_holder_whose_link_is_revoked_fills_no_disk(filed: World) -> None:
+    """Every denial is a row with code, link and digests; beyond the rate it is a small one."""
+    token = filed.chain("boss", "a")
+    assert filed.check(token, "a")
+    filed.tracker.revoke("link", token.id, by="t")
+    found = flood(filed, token, "a", KEPT_DENIALS + EXTRA)
+    assert not any(found)
+    assert kept(filed) == KEPT_DENIALS
+    last = filed.tracker.decision(found[-1].id)
+    assert (last.evidence, last.access) == ("over_rate", None)
+    assert filed.tracker.decision(found[0].id).evidence == "kept"
+    assert last.decision.denial.code == found[-1].denial.code
+    assert last.decision.links == found[-1].links
+    size = (
+        "SELECT max(length(message) + length(detail) + length(links) + length(caveat)"
+        " + length(remedy) + length(steps)) FROM decision WHERE access IS NULL"
+    )
+    assert scalar(filed, size) < 2000
+    digests = "SELECT count(*) FROM decision WHERE length(arguments_digest) = 32"
+    assert scalar(filed, digests) == len(found) + 1
+    assert filed.tracker.writer_stats()[1].shortened == EXTRA
+    filed.tracker.update_log()
+    assert audited(filed).findings == ()
+    assert filed.tracker.compare_log() == ()
+    filed.at = NOW + 61  # a minute later they are kept again
+    filed.tracker.revoke("task", filed.task.id, by="t")
+    assert filed.tracker.decision(flood(filed, token, "a", 1)[0].id).evidence == "kept"
+
+
+def test_fresh_keys_below_an_ended_link_do_not_multiply_the_rate(few: World) -> None:
+    """Links are made offline: the root task has a rate too, and beyond it no new link is recorded."""
+    top = few.chain("boss", "a")
+    few.tracker.revoke("link", top.id, by="t")
+    most = 5 * TASK_SHARE
+    for number in range(most + EXTRA):
+        leaf = top.delegate(by=few.key("a"), to=few.key(f"k{number}").public, grant=Grant())
+        last = few.check(leaf, f"k{number}", few.access(path=f"/{BIG}"))
+        assert not last
+    assert kept(few) == most
+    links = scalar(few, "SELECT count(*) FROM link")
+    assert links == 2 + most
+    told = few.tracker.account(last.id)  # what is not recorded is left out, not a fault
+    assert told.chain == ()
+    assert last.id in {one.id for one in few.tracker.decisions(limit=1000)}
+    few.tracker.update_log()
+    assert few.tracker.compare_log() == ()
+
+
+def test_a_fresh_link_that_is_allowed_is_recorded_whatever_was_denied_before(few: World) -> None:
+    """The rate is of denials: authority that stands keeps its lineage."""
+    top = few.chain("boss", "a")
+    flood(few, top, "a", 3)
+    few.tracker._store._shelves.kept_denials = 0
+    leaf = top.delegate(by=few.key("a"), to=few.key("b").public, grant=Grant())
+    assert not few.check(leaf, "b", few.access(path=f"/{BIG}"))
+    assert few.check(leaf, "b")
+    assert few.tracker.link(leaf.id).id == leaf.id
+
+
+def test_announcing_below_an_ended_link_keeps_no_texts(few: World) -> None:
+    """A revoked holder may announce; what it announces can be sent in nobody's place and is not kept."""
+    top = few.chain("boss", "a")
+    announce(few, top, "a")
+    texts = scalar(few, "SELECT count(*) FROM announced")
+    few.tracker.revoke("link", top.id, by="t")
+    refused = 0
+    for number in range(5 * TASK_SHARE + EXTRA):
+        leaf = top.delegate(by=few.key("a"), to=few.key(f"k{number}").public, grant=Grant())
+        try:
+            announce(few, leaf, f"k{number}")
+        except AuthorityError:
+            refused += 1
+    assert refused == EXTRA
+    assert scalar(few, "SELECT count(*) FROM announced") == texts
+
+
+def test_the_rate_holds_across_workers_and_restarts(few: World, url: str) -> None:
+    """It stands in the store: a second process adds nothing to it."""
+    token = few.chain("boss", "a")
+    flood(few, token, "a", 4)
+    second = Tracker.open(url, ring=few.tracker._desk.ring, clock=lambda: NOW, kept_denials=5)
+    access = few.access(path=f"/{BIG}")
+    for _ in range(3):
+        assert not second.check(token, few.key("a").prove(token, access, at=NOW), access)
+    second.close()
+    flood(few, token, "a", 1)
+    assert kept(few) == 5
+
+
+def test_a_repeated_denial_is_the_same_answer(few: World) -> None:
+    """What was left out of the record was left out of the answer, so a retry gets the same."""
+    few.tracker._store._shelves.kept_denials = 0
+    token = few.chain("boss", "a")
+    for path in ("/" + "y" * 3000, "/z"):
+        access = few.access("mail.send", to="a@evil.example", body=path)
+        proof = few.key("a").prove(token, access, at=few.at)
+        first, again = (
+            few.tracker.check(token, proof, access, client="svc", idempotency_key=path[:9])
+            for _ in range(2)
+        )
+        assert first.id == again.id
+        assert first.denial == again.denial
+        assert first.to_json() == {**again.to_json(), **first.to_json()}
+
+
+def test_what_people_are_asked_for_keeps_its_arguments(few: World) -> None:
+    """A denial that opens a request is kept whole; the rest that waits for it is not."""
+    few.tracker._store._shelves.kept_denials = 0
+    rule = ApprovalRule((tool_pattern("files.read"),), ("finance",), 1)
+    few.task = few.open(needs_approval=[rule])
+    token = few.chain("boss", "a")
+    access = few.access(path="/shown")
+    asked, again = few.check(token, "a", access), few.check(token, "a", access)
+    assert verdict(asked) == verdict(again) == (13, "approval_needed")
+    assert few.tracker.decision(asked.id).access["arguments"] == {"path": "/shown"}
+    assert few.tracker.decision(again.id).evidence == "over_rate"
+    request = few.tracker.approval(asked.approval)
+    assert request.arguments == {"path": "/shown"}
+
+
+def test_counts_of_holders_that_say_nothing_any_more_go(few: World) -> None:
+    """A row for each key that was ever denied would fill the disk as well, only slower."""
+    token = few.chain("boss", "a")
+    flood(few, token, "a", 2)
+    assert scalar(few, "SELECT count(*) FROM kept_denial") == 2
+    few.at = NOW + 500
+    few.check(token, "a")
+    few.check(token, "a")
+    few.tracker._store.writer.close()
+    assert scalar(few, "SELECT count(*) FROM kept_denial") == 0
+    with few.tracker._store._database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM decision")).scalar_one() == 4
