@@ -109,6 +109,6 @@ def odd_ignorable(text: str) -> int | None:
     Returns:
         Its index; None if there is none.
     """
-    if IGNORABLE.search(text) is None:
+    if text.isascii() or IGNORABLE.search(text) is None:
         return None
     return next((found.start() for found in _scan().finditer(text) if found["odd"]), None)
