@@ -115,5 +115,5 @@ def odd_ignorable(text: str) -> int | None:
 
 def odd_ignorables(text: str) -> Iterator[int]:
     """Yield where ignorable characters outside a standard sequence stand."""
-    if IGNORABLE.search(text) is not None:
+    if not text.isascii() and IGNORABLE.search(text) is not None:
         yield from (found.start() for found in _scan().finditer(text) if found["odd"])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from delegation.authority.arguments import NoCanonicalFormError, parse_type
 
-NAMES = None if os.environ.get("DELEGATION_LONG") else 20_000
+NAMES = None if os.environ.get("DELEGATION_LONG") else 4_000
 TREES = (sysconfig.get_path("purelib"), "/usr/share", "/usr/lib", "/etc", "/var/lib")
 # Why a name that somebody chose is refused; Debian's `package:architecture` files are the first.
 REASONS = {

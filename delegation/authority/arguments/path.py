@@ -31,9 +31,10 @@ _EXPANDED: Final = re.compile(r"\{.*(?:,|\.\.).*\}|/\.[@+!]?[(\[]")
 _DRIVE_OR_STREAM: Final = re.compile(r"/(?:.?:|[^/:]*:[^/:]*(?:/|\Z)|[^/]*:(?:/|\Z))")
 # Reserved in every folder, whatever the case and the extension: COM0 to COM9, LPT0 to LPT9, and
 # their superscript digits, by the same rule as full-width ones.
-_PORTS: Final = (f"{port}{number}" for port in ("COM", "LPT") for number in range(10))
-_DEVICES: Final = ("CON", "PRN", "AUX", "NUL", *_PORTS)
-_DEVICE: Final = re.compile(rf"/(?:{'|'.join(_DEVICES)}) *(?:[.:/]|\Z)", re.IGNORECASE | re.ASCII)
+_DEVICES: Final = ("CON", "PRN", "AUX", "NUL", "COM#", "LPT#")
+_DEVICE: Final = re.compile(
+    rf"/(?:{'|'.join(_DEVICES).replace('#', '[0-9]')}) *(?:[.:/]|\Z)", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ def refuse_odd_path(value: str) -> None:
 
 
 def _is_read_otherwise(value: str) -> bool:
-    if (":" in value and _DRIVE_OR_STREAM.search(value)) or _EXPANDED.search(value):
+    if ":" in value and _DRIVE_OR_STREAM.search(value):
+        return True
+    if ("{" in value or "/." in value) and _EXPANDED.search(value):
         return True
     # The dollar sign beside the rest, since a stream's type needs one.
     return not value.isascii() and bool(MEANINGFUL.search(value) or read_as("$").search(value))
@@ -107,7 +110,9 @@ def _names_device(value: str) -> bool:
 @cache
 def _fitted_device() -> re.Pattern[str]:
     r"""Return what finds devices in letters that a code page fits to theirs, such as `\xd1UL`."""
-    names = ("".join(f"[{c}{c.lower()}{fits(c)}]" for c in name) for name in _DEVICES)
+    letters = {c: f"[{c}{c.lower()}{fits(c)}]" for c in "ACLMNOPRTUX"}
+    letters["#"] = "[0-9" + "".join(map(fits, "0123456789")) + "]"
+    names = ("".join(map(letters.__getitem__, name)) for name in _DEVICES)
     return re.compile(rf"/(?:{'|'.join(names)}) *(?:[.:/]|\Z)")
 
 
