@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 _CALLS = {
     "Refusal": 0,
     "NoCanonicalFormError": 0,
+    "SpecialHostError": 0,
     "fail": 1,
     "_refusal": 0,
     "_subset": 1,
