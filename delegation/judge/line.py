@@ -47,6 +47,8 @@ class Line:
     @property
     def is_whole(self) -> bool:
         """Whether each task on it is followed by the very link under which it was opened."""
+        if not self.above:
+            return self.chain.origin.under is None
         leaves: tuple[LinkId | None, ...] = (*(one.leaf.id for one in self.above), None)
         unders = (one.origin.under for one in (self.chain, *self.above))
         return all(under == leaf for under, leaf in zip(unders, leaves, strict=True))
@@ -67,6 +69,8 @@ class Line:
     @property
     def links(self) -> Iterator[Link]:
         """The same without their places."""
+        if not self.above:  # most lines, on the hot path
+            return iter(self.chain.links)
         return (place.link for place in self.places)
 
     def below(self, task: TaskId) -> tuple[Link, ...]:
