@@ -72,11 +72,13 @@ def render(
 def _drawn(program: subprocess.Popen[bytes], source: bytes) -> bytes:
     """Wait for a picture as long as somebody wants it."""
     ends = time.monotonic() + MAX_SECONDS
+    given: bytes | None = source
     while True:
         look()
         try:
-            return program.communicate(source, timeout=_LOOK_SECONDS)[0]
+            return program.communicate(given, timeout=_LOOK_SECONDS)[0]
         except subprocess.TimeoutExpired as error:
+            given = None  # it has it
             if time.monotonic() > ends:
                 raise RenderError("Graphviz did not finish in time.", remedy=_HINT) from error
 

@@ -281,3 +281,23 @@ def test_behind_a_proxy_its_clients_are_counted_and_never_it_itself(shared: Serv
         assert [status(answer_to(one)) for one in (held[0], sixes[0])] == [408, 408]
     answered = ASK[:-2] + b"X-Forwarded-For: 198.51.100.7\r\n" + ends
     assert until(lambda: status(sent(shared, answered, source=proxy)) == 200), "given back"
+
+
+def test_each_of_several_workers_makes_room_and_says_so(on_postgres: Place) -> None:
+    """Two processes on one port, each with its own bound; the counts add up."""
+    leaf = on_postgres.leaves(100, 100)[0]
+    operator = on_postgres.world.tracker.create_api_key("op", "operator")
+    service = on_postgres.serving(2, DELEGATION_MAX_CONNECTIONS="50")
+    service.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            one = stack.enter_context(opened(service))
+            with contextlib.suppress(ConnectionError):
+                one.sendall(HEAD)
+        for _ in range(4):
+            caller = Caller(service.port, on_postgres.key)
+            assert caller.send(call(*leaf)).status == 200
+            caller.close()
+    ask = f"GET /metrics HTTP/1.0\r\nHost: a\r\nAuthorization: Bearer {operator}\r\n\r\n".encode()
+    assert b'delegation_port_refused_total{kind="connections"}' in sent(service, ask)
+    assert service.end() == 0

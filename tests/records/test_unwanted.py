@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from world import World
 
 from delegation import patience
 from delegation.errors import QuestionsBusyError, QuestionStoppedError, QuestionTooLongError
+from delegation.graph import engine
 from delegation.patience import Patience
 from delegation.records.database import QUESTION_CONNECTIONS, Database
 
@@ -130,3 +133,22 @@ def test_questions_leave_connections_to_decisions(database: Database) -> None:
     timer.join()
     for thread in threads:
         thread.join()
+
+
+def test_a_program_that_draws_ends_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes a while is waited for; one that nobody waits for any more is killed."""
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\ncat; sleep 1; exec sleep ${SLOW:-0}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(engine.shutil, "which", lambda _: str(program))
+    world = World()
+    world.chain("boss")
+    lineage = world.tracker.lineage(world.task).entry
+    assert b"digraph" in engine.render(lineage, "svg")
+    monkeypatch.setenv("SLOW", "60")
+    wanted = Patience(60)
+    timer = after(1.5, lambda: wanted.end("client"))
+    with patience.of(wanted), pytest.raises(QuestionStoppedError):
+        engine.render(lineage, "svg")
+    timer.join()
+    world.tracker.close()
