@@ -25,6 +25,9 @@ from delegation_api.pages.export_address import export_address
 from delegation_api.pages.session import Viewer
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_UNSEEN: Final = re.compile(
+    "[\xa0\xad\u0600-\u0605\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\U000e0000-\U000e0fff]"
+)
 THEME_COOKIE: Final = "delegation-theme"
 THEMES: Final = ("light", "dark")
 HEADERS: Final[Mapping[str, str]] = {
@@ -49,8 +52,11 @@ def _whole(value: Any) -> Any:
 
 
 def exact(value: object) -> Markup:
-    """Return a text as it is, for an attribute that is sent back: what is shown would be another."""
-    return escape(value)
+    """Return a text as it is, for an attribute that is sent back: what is shown would be another.
+
+    A reference stands for what the source of the page would not show; a browser reads it back.
+    """
+    return Markup(_UNSEEN.sub(lambda found: f"&#{ord(found[0])};", escape(value)))  # noqa: S704  # escaped
 
 
 def when(at: int) -> str:
