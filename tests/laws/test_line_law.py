@@ -200,14 +200,13 @@ class Play:
     def answer(self, node, order, request, said, person) -> None:
         by = self.stage.people[person]
         why = "holds" if self.oracle.holds(node, PEOPLE[person]) else ""
-        if not why and node.requests.get(order) != "pending":
-            return
+        if node.requests.get(order) != "pending":
+            return  # it is over
         act = self.tracker.grant_approval if said == "grant" else self.tracker.refuse_approval
         try:
             act(request, by=by, reason="x")
         except DelegationError as error:
-            found = error.code if error.code != "conflict" else None
-            self.hold(f"{said} by {PEOPLE[person]}", why, found)
+            self.hold(f"{said} by {PEOPLE[person]}", why, error.code)
             return
         self.hold(f"{said} by {PEOPLE[person]}", why, None)
         node.requests[order] = "granted" if said == "grant" else "refused"
