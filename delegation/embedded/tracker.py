@@ -132,7 +132,8 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
             if ring is None and ring_file is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
             if ring_file is not None:
-                store.keep_endings(endings_file(ring_file), at=(clock or _now)())
+                kept = endings_file(ring_file)
+                store.keep_endings(kept, at=(clock or _now)(), draw=_new_number)
         except BaseException:
             store.close()
             raise
@@ -394,6 +395,10 @@ def _now() -> int:
 
 def _new_id(prefix: str) -> str:
     return prefix + b64u(os.urandom(16))
+
+
+def _new_number() -> int:
+    return int.from_bytes(os.urandom(6), "big") + 1
 
 
 def _text(token: Token | str) -> str:

@@ -12,6 +12,7 @@ from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.narrowing import purpose_is_within
 from delegation.authority.refusal import Refusal
+from delegation.authority.systems import systems_of
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
 from delegation.judge.flow import unknown_terms
@@ -105,7 +106,7 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
     if not labels <= set(marks):
         marks = tuple(sorted(labels.union(marks)))
     unknown = unknown_terms(Line(chain), catalogue)
-    systems = catalogue.systems_of(access.tool, pinned)
+    systems = systems_of(catalogue, access.tool, pinned)
     return replace(called, marks=marks, unknown=unknown, systems=systems)
 
 

@@ -76,7 +76,7 @@ def settle_reported(
         steps=trail(None if reported.denied is None else STEP),
     )
     if reported.denied is not None:
-        return Settlement(made, (), (), now.epoch), None
+        return Settlement(made, (), (), now.epoch, is_reported=True), None
     cleared = judged.outcome
     if not isinstance(cleared, Denial):
         made = Decision(
@@ -95,9 +95,10 @@ def settle_reported(
         )
     if isinstance(cleared, Denial) or not now.tasks:
         # What it was is not known, so that no flow rule of its task can be judged any more.
-        return Settlement(made, (), (), now.epoch), _conflict(reported, now, then)
+        settlement = Settlement(made, (), (), now.epoch, is_reported=True)
+        return settlement, _conflict(reported, now, then)
     trace = trace_of(Line(chain, now.above), cleared.marks, now)
-    settlement = Settlement(made, (), cleared.resources, now.epoch, trace=trace)
+    settlement = Settlement(made, (), cleared.resources, now.epoch, trace=trace, is_reported=True)
     return settlement, _conflict(reported, now, then)
 
 

@@ -64,6 +64,7 @@ class Settlement:
         ruling: The request for approval that is opened, or the approval that is used.
         trace: What it leaves in the task's history; None when denied.
         turns: The next turns of the paces that it keeps.
+        is_reported: Whether it was decided elsewhere, and earlier: it wakes no task that is idle.
     """
 
     decision: Decision
@@ -74,6 +75,7 @@ class Settlement:
     ruling: Ruling = NOT_NEEDED
     trace: Trace | None = None
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    is_reported: bool = False
 
 
 def settle(

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.systems import tools_of
 from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING, Subject
 from delegation.lineage.blast import ORDER
@@ -99,7 +100,7 @@ def survival(survey: Survey, subject: Subject, ending: Revocation | None = None)
 def _grants(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
     return any(
         capability.tool.matches(tool)
-        for tool in survey.catalogue.tools_of(*subject)
+        for tool in tools_of(survey.catalogue, *subject)
         for capability in link.grant.capabilities
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from delegation.authority.catalogue import Catalogue
+from delegation.authority.systems import systems_of
 from delegation.canonical import b64u
 from delegation.judge.facts import Subject
 from delegation.lineage.ending import holding
@@ -82,7 +83,7 @@ def _touched(connection: Connection, row: Row[Any], catalogue: Catalogue) -> set
     for tool in catalogue.history:
         if any(pattern.matches(tool) for pattern in granted):
             found.add(Subject("tool", tool))
-            found |= {Subject("system", system) for system in catalogue.systems_of(tool)}
+            found |= {Subject("system", system) for system in systems_of(catalogue, tool)}
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.systems import tools_of
 from delegation.judge.facts import Subject
 from delegation.lineage.ending import holding
 from delegation.lineage.entry import DecisionEntry
@@ -63,7 +64,7 @@ def _places(
         case "everything":
             return iter([true()]), True
         case "tool" | "system":
-            tools = catalogue.tools_of(*subject)
+            tools = tools_of(catalogue, *subject)
             return (DECISIONS.c.tool.in_(part) for part in _parts(tools)), True
     named = held_up(connection, subject, MOST + 1)
     return (DECISIONS.c.link.in_(part) for part in _parts(named[:MOST])), len(named) <= MOST

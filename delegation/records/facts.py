@@ -208,10 +208,11 @@ class BatchFacts:
         decision, trace = settlement.decision, settlement.trace
         if trace is not None and decision.task is not None:
             self.histories.remember(decision.task, trace, decision.id)
-        is_timed = any(row.idle is not None for row in self.tasks.values())
+        is_timed = not settlement.is_reported
+        is_timed = is_timed and any(row.idle is not None for row in self.tasks.values())
         if decision.task is not None and (decision.denial is not None or (trace and is_timed)):
             tasks = task_chain(self.tasks, decision.task, self.growth, decision.at)
-            timed = [(t.id, t.limits, t.idle_at is not None) for t in tasks]
+            timed = [(t.id, t.limits, is_timed and t.idle_at is not None) for t in tasks]
             self.growth.decided(decision, timed)
 
     def open_histories(

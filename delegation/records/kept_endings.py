@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -59,11 +58,12 @@ class KeptEndings:
         self._store = 0
         self._upto = 0
 
-    def restore(self, *, at: int) -> int:
+    def restore(self, *, at: int, draw: Callable[[], int]) -> int:
         """Tell the database what it has forgotten, and the file what it does not know; at opening.
 
         Args:
             at: Unix seconds.
+            draw: Draws the number by which a store that has none is told from others.
 
         Returns:
             How many changes were told again.
@@ -78,7 +78,7 @@ class KeptEndings:
             last = self._last()
             is_known = last is None or last.store != self._store or _has(connection, last.change)
         if self._store == 0:
-            self._name()
+            self._name(draw)
         told = 0
         if last is not None and not is_known:
             told = self._tell_again(at)
@@ -103,10 +103,10 @@ class KeptEndings:
             # It holds, and is told to the file with the next change or at the next start.
             _LOG.warning("what was ended could not be kept beside the ring: %s", error)
 
-    def _name(self) -> None:
+    def _name(self, draw: Callable[[], int]) -> None:
         with self._database.writing(alone=True) as connection:
             held = read_numbers(connection).get(_STORE, 0)
-            self._store = held or secrets.randbelow(2**53) + 1
+            self._store = held or draw()
             if not held:
                 connection.execute(insert(NUMBERS), {"name": _STORE, "n": self._store})
 

@@ -20,7 +20,7 @@ from delegation.patience import look
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import read_numbers, take_number
-from delegation.records.renewals import note_renewals
+from delegation.records.renewals import lines_of, note_renewals
 from delegation.records.standing import (
     NOBODY,
     Registered,
@@ -314,11 +314,12 @@ class _Context(Standings):
             row.id: row
             for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
         }
-        ended = ended_of(connection, subjects_of(found, agents, tasks), at)
+        lines = lines_of(connection, (row.id for row in found))
+        ended = ended_of(connection, subjects_of(found, agents, tasks, lines), at)
         held = {row.id for row in found}
         elsewhere = [task for task in tasks.values() if task.under not in held]
         openers = opener_states(connection, elsewhere, at=at)
-        super().__init__(agents, tasks, ended, at, openers)
+        super().__init__(agents, tasks, ended, at, openers, lines)
         self.counts: dict[tuple[str, bool], int] = {}
         self.formats: dict[str, list[str]] = {}
         for links in _parts(row.id for row in found):

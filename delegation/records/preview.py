@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, or_, select
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.systems import tools_of
 from delegation.errors import MalformedError
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import LinkEntry
@@ -37,7 +38,7 @@ def preview(
     named = held_up(connection, subject, most + 1)
     ending = _active(connection, named[:most], at)
     if subject.kind in {"tool", "system"}:
-        tools = catalogue.tools_of(*subject)
+        tools = tools_of(catalogue, *subject)
         ending = [entry for entry in ending if _grants(entry, tools)]
     tasks = sorted({entry.task for entry in ending})
     beside = _ids(connection, LINKS.c.task.in_(tasks[:_CHUNK]), most) if tasks else []

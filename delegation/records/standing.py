@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, column, text
@@ -18,7 +19,7 @@ from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import LinkPath, Standing
 from delegation.records.numbers import read_numbers
-from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, REVOCATIONS, TASKS
+from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, RENEWALS, REVOCATIONS, TASKS
 
 # One link's way up, without payloads; what stands beside each link comes with it.
 _PATH_SQL: Final = f"""WITH RECURSIVE up(id, parent, task, depth, holder_key, holder_name, expires_at, n) AS (
@@ -29,15 +30,15 @@ _PATH_SQL: Final = f"""WITH RECURSIVE up(id, parent, task, depth, holder_key, ho
         FROM link l JOIN up ON l.id = up.parent WHERE up.n < {MAX_LINKS}
     ) SELECT up.id, up.parent, up.task, up.holder_key, up.holder_name, up.expires_at,
         k.agent, a.owner AS agent_owner, a.recertify_by, t.owner, t.state, t.closed_at, t.deadline,
-        t.under, t.idle, t.opened_at, t.last_call_at
-    FROM up JOIN task t ON t.id = up.task
+        t.under, t.idle, t.opened_at, t.last_call_at, r.line
+    FROM up JOIN task t ON t.id = up.task LEFT JOIN renewal r ON r.link = up.id
     LEFT JOIN agent_key k ON k.key = up.holder_key LEFT JOIN agent a ON a.name = k.agent
     ORDER BY up.n DESC"""  # noqa: S608  # a constant bound, no input
 _PATH: Final = text(_PATH_SQL).columns(
     LINKS.c.id, LINKS.c.parent, LINKS.c.task, LINKS.c.holder_key, LINKS.c.holder_name,
     LINKS.c.expires_at, AGENT_KEYS.c.agent, column("agent_owner", Text), AGENTS.c.recertify_by, TASKS.c.owner,
     TASKS.c.state, TASKS.c.closed_at, TASKS.c.deadline, TASKS.c.under, TASKS.c.idle,
-    TASKS.c.opened_at, TASKS.c.last_call_at,
+    TASKS.c.opened_at, TASKS.c.last_call_at, RENEWALS.c.line,
 )  # fmt: skip
 _ACTS: Final = "r.act IN ('revoke', 'suspend', 'resume') AND r.effective_at <= :at ORDER BY r.epoch"
 _CHUNK: Final = 400  # ids in one statement: SQLite's oldest limit is 999 parameters
@@ -77,6 +78,7 @@ class Above(NamedTuple):
     idle: int | None
     opened_at: int
     last_call_at: int | None
+    line: str | None
 
 
 class Registered(NamedTuple):
@@ -108,6 +110,7 @@ class Standings:
         ended: Which of their subjects are revoked or suspended.
         at: The instant, Unix seconds.
         openers: How the links stand under which these tasks were opened, where they were.
+        lines: The first link of its line for each link that renews another: suspended, so are they.
     """
 
     def __init__(
@@ -117,11 +120,13 @@ class Standings:
         ended: Mapping[tuple[str, str], str],
         at: int,
         openers: Mapping[str, State],
+        lines: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.agents = agents
         self.tasks = tasks
         self.at = at
         self.openers = openers
+        self.lines = lines
         self._ended = ended
         self._kinds = {kind for kind, _ in ended}
 
@@ -170,6 +175,7 @@ class Standings:
             ("task", row.task),
             ("owner", self.tasks[row.task].owner),
             ("link", row.id),
+            ("link", self.lines.get(row.id, "") if act == "suspend" else ""),
             ("key", _key_text(row.holder_key) if "key" in self._kinds else ""),
             ("agent", agent),
             ("owner", answers),
@@ -227,8 +233,9 @@ class _Climb:
             if row.agent
         }
         tasks = {row.task: row for row in found}
-        ended = ended_of(self._connection, subjects_of(found, agents, tasks), self._at)
-        standings = Standings(agents, tasks, ended, self._at, self.states)
+        lines = {row.id: row.line for row in found if row.line is not None}
+        ended = ended_of(self._connection, subjects_of(found, agents, tasks, lines), self._at)
+        standings = Standings(agents, tasks, ended, self._at, self.states, lines)
         state: State | None = None
         for row in found:
             state = standings.state(row, state)
@@ -275,10 +282,14 @@ def _by_driver(connection: Connection, statement: str, asked: Any) -> list[Any]:
 
 
 def subjects_of(
-    found: Sequence[Row[Any]], agents: Mapping[bytes, Registered], tasks: Mapping[str, Any]
+    found: Sequence[Row[Any]],
+    agents: Mapping[bytes, Registered],
+    tasks: Mapping[str, Any],
+    lines: Mapping[str, str] = MappingProxyType({}),
 ) -> set[tuple[str, str]]:
     """Return all that could end these links by being revoked or suspended."""
     subjects: set[tuple[str, str]] = {(EVERYTHING.kind, EVERYTHING.id)}
+    subjects.update(("link", first) for first in lines.values())
     for agent in agents.values():
         subjects.update((("agent", agent.name), ("owner", agent.owner)))
     subjects.update(("owner", task.owner) for task in tasks.values())

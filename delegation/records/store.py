@@ -72,12 +72,13 @@ class SqlStore:
         self._keepers: list[Keeper] = []
         self._kept: KeptEndings | None = None
 
-    def keep_endings(self, file: Path, *, at: int) -> int:
+    def keep_endings(self, file: Path, *, at: int, draw: Callable[[], int]) -> int:
         """Keep what is ended in a file from now on, and tell the database what it has forgotten.
 
         Args:
             file: Beside the key ring, where no restored database reaches.
             at: Unix seconds.
+            draw: Draws the number of a store that has none.
 
         Returns:
             How many changes were told again: none, unless the database is older than the file.
@@ -87,7 +88,7 @@ class SqlStore:
             StoreUnavailableError: The database does not answer.
         """
         self._kept = KeptEndings(self._database, file)
-        return self._kept.restore(at=at)
+        return self._kept.restore(at=at, draw=draw)
 
     @property
     def is_sqlite(self) -> bool:

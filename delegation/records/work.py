@@ -15,6 +15,7 @@ from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
+from delegation.authority.systems import tools_of
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
@@ -328,7 +329,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def _is_known(self, subject: Subject) -> bool:
         if subject.kind in {"tool", "system"}:
-            return bool(self.catalogue().tools_of(*subject))
+            return bool(tools_of(self.catalogue(), *subject))
         columns = {
             "task": (TASKS.c.id,),
             "agent": (AGENTS.c.name,),

@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.systems import tools_of
 from delegation.canonical import b64u, unb64u
 from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import fingerprint
@@ -172,7 +173,7 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
         case "owner":
             ground = _of_owner(reader, subject.id, when)
         case "tool" | "system":
-            if not reader.catalogue().tools_of(*subject):
+            if not tools_of(reader.catalogue(), *subject):
                 raise NotFoundError(subject.kind, subject.id)
         case "everything" if subject == EVERYTHING:
             pass

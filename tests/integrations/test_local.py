@@ -253,16 +253,19 @@ def test_a_forgotten_replica_registers_again_and_gains_nothing_from_that_poll(al
 
 
 def test_a_restored_service_makes_the_verifier_begin_anew(alone: Sides) -> None:
-    """An epoch that went back: nothing that was read still counts, and all is read again."""
+    """An epoch that went back: all is read again, and what was ended once is not forgotten."""
     alone.tracker.revoke("tool", "ops.restart", by="t")
     alone.poll()
     follower = alone.verifier.local.follower
     follower.epoch += 100
     follower._revoked.add(Subject("tool", "files.read"))
     token = alone.world.chain("boss", "a")
+    lease = follower.lease
+    alone.boot += 0.1
     alone.poll()
     assert follower.epoch == alone.tracker.feed(limit=1000).epoch
-    assert alone.check(token)
+    assert follower.lease != lease
+    assert verdict(alone.check(token)) == (10, "tool_revoked"), "the database has forgotten it"
 
 
 def test_a_redefined_tool_is_judged_by_its_new_definition_with_the_next_poll(alone: Sides) -> None:

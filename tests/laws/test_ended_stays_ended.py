@@ -294,7 +294,7 @@ PLAYS = st.tuples(
     st.lists(ACTS, min_size=3, max_size=9),
     st.booleans(),
 )
-COUNT = {"sqlite": 1500 if MANY else 15, "postgres": 400 if MANY else 3}
+COUNT = {"sqlite": 1500 if MANY else 10, "postgres": 400 if MANY else 2}
 
 
 def check_law(play: Play, acts: list[tuple], backup: Backup | None) -> None:

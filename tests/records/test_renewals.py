@@ -216,6 +216,7 @@ def test_what_renews_a_suspended_link_waits_with_it(world: World) -> None:
     )
     world.tracker.suspend("link", old.id, by="op")
     assert verdict(world.check(newer, "a")) == (10, "link_suspended")
+    assert world.tracker.link(newer.id).standing == "suspended"
     world.tracker.resume("link", old.id, by="op")
     assert world.check(newer, "a")
     world.tracker.suspend("link", newer.id, by="op")

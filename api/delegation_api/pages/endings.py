@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from delegation.authority.systems import systems_of
 from delegation.judge.facts import EVERYTHING
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
@@ -44,7 +45,7 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
         names={
             "owner": sorted(owners)[:MOST],
             "tool": sorted(catalogue.history)[:MOST],
-            "system": sorted({s for t in catalogue.history for s in catalogue.systems_of(t)})[
+            "system": sorted({s for t in catalogue.history for s in systems_of(catalogue, t)})[
                 :MOST
             ],
         },
