@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from delegation.authority.access import Access
-from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
-from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json, b64u
 from delegation.embedded.approvals import Approvals
 from delegation.embedded.callers import Callers
@@ -29,6 +27,7 @@ from delegation.embedded.questions import Questions
 from delegation.embedded.review import task_id
 from delegation.embedded.ring import memory_of, ring_of
 from delegation.embedded.standing import Standing
+from delegation.embedded.tools import Tools
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.identity.receipt import sign_receipt
@@ -42,7 +41,6 @@ from delegation.tokens.token import Token
 from delegation.tracker import agents, announce, check, inspect, issue, outcome, tasks
 from delegation.tracker.announced import announced_text
 from delegation.tracker.open_child import Opening, open_child
-from delegation.tracker.patience import tried_again
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     KEPT_DENIALS,
@@ -54,7 +52,7 @@ from delegation.tracker.work import (
 )
 
 
-class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogReview):
+class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -176,37 +174,7 @@ class Tracker(Approvals, Standing, Questions, Oversight, Callers, Exports, LogRe
         """Return the public keys with which anybody reads this issuer's tokens."""
         return self._desk.ring.public_ring()
 
-    # Catalogue and agents
-
-    @tried_again
-    def add_tool(self, tool: Tool) -> int:
-        """Record a tool's definition and return the catalogue's revision.
-
-        Raises:
-            ConflictError: The name is reserved.
-        """
-        with self._store.write() as work:
-            work.catalogue().with_tool(tool)
-            return work.add_tool(tool, at=self._clock())
-
-    @tried_again
-    def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
-        """Declare labels of resources and return the catalogue's revision.
-
-        Args:
-            pattern: Pattern over resource names, such as `db:crm/customers/**`.
-            labels: Labels that calls on such resources bring into their task's history.
-
-        Raises:
-            MalformedError: Pattern or label has another form.
-            ConflictError: Too many patterns have labels.
-        """
-        with self._store.write() as work:
-            return work.label_resources(ResourceLabels(pattern, labels), at=self._clock())
-
-    def known_catalogue(self) -> Catalogue:
-        """Return the newest catalogue that this process knows, without asking the store."""
-        return self._desk.store.catalogue_hint()
+    # Agents
 
     def add_agent(
         self,

@@ -22,13 +22,7 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import Limits
 from delegation.judge.reservation import Reservation
-from delegation.lineage.entry import (
-    DecisionEntry,
-    LinkEntry,
-    LinkPath,
-    TaskEntry,
-    TaskState,
-)
+from delegation.lineage.entry import DecisionEntry, LinkEntry, LinkPath, TaskEntry, TaskState
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.local import LocalEntry
 from delegation.lineage.mediation import Recorded
