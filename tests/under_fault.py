@@ -51,6 +51,7 @@ class Serving:
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
                 env={
                     **os.environ, "DELEGATION_RING": str(self.folder / "ring.json"), "DELEGATION_ISSUER": ISSUER,
+                    "DELEGATION_KEPT_DENIALS": "1000000",  # the audit looks at every proof
                     **self.settings,
                 },
             )  # fmt: skip
