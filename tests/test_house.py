@@ -90,7 +90,7 @@ def test_only_one_room_reads_the_clock_or_draws_chance() -> None:
         "issuer.py",
         "biscuit.py",
         "decisions.py",
-        "patience.py",  # how long a pause is, and nothing else
+        "retry.py",  # how long a pause is, and nothing else
         "marker.py",  # names of transactions
     }
     for file in SOURCES:

@@ -17,8 +17,8 @@ from typing import Final, ParamSpec, TypeVar
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from delegation import patience
-from delegation.patience import Patience
+from delegation import cancellation
+from delegation.cancellation import Cancellation
 from delegation_api.ending import is_ending
 
 _P = ParamSpec("_P")
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 WATCH_SECONDS: Final = 0.2  # a request that takes longer is watched, and looked after so often
 _ASKED: Final = "delegation.asked"  # where a request's scope has it
 _READS: Final = frozenset({"GET", "HEAD"})
-# Never behind questions: without them no call is decided. They look at nobody's patience.
+# Never behind questions: without them no call is decided. Nobody cancels them.
 _VITAL: Final = ThreadPoolExecutor(4, thread_name_prefix="delegation-vital")
 
 
@@ -37,7 +37,7 @@ async def vital(work: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) ->
 
 
 class Asking:
-    """Gives each request the patience of its client.
+    """Lets each request be cancelled when its client leaves.
 
     Args:
         app: The application behind; it has read a body before.
@@ -63,7 +63,7 @@ class Asking:
         )
         if scope["method"] in _READS:
             asked.watch_later()
-        with patience.of(asked.patience):
+        with cancellation.of(asked.cancellation):
             try:
                 await self._app(scope, asked.receive, send)
             finally:
@@ -91,7 +91,7 @@ class _Asked:
         self._receive = receive
         self._is_read = is_read
         self._admitted = 0
-        self.patience = Patience(seconds, self._admit)
+        self.cancellation = Cancellation(seconds, self._admit)
         self._gone = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -123,7 +123,7 @@ class _Asked:
         try:
             while not heard.done() and not is_ending():
                 await asyncio.wait({heard}, timeout=WATCH_SECONDS)
-            await asyncio.to_thread(self.patience.end, "client" if heard.done() else "ending")
+            await asyncio.to_thread(self.cancellation.end, "client" if heard.done() else "ending")
             await heard
         finally:
             heard.cancel()

@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from delegation.tracker.patience import SECONDS
+from delegation.tracker.retry import SECONDS
 from delegation.tracker.work import ApiKey, Role
 from delegation_api.asking import vital
 

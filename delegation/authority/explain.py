@@ -32,7 +32,7 @@ from delegation.authority.constraints import (
 )
 from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
-from delegation.patience import look
+from delegation.cancellation import look
 
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 

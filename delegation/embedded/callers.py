@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from delegation.canonical import b64u
 from delegation.errors import NotFoundError
 from delegation.tracker import api_keys, logins
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import ApiKey, Role, Store
 
 

@@ -19,7 +19,7 @@ from delegation.lineage.export_job import ExportJob
 from delegation.lineage.selection import Selection
 from delegation.tracker.export_jobs import KEEP_SECONDS, MAX_SECONDS
 from delegation.tracker.gathered import Bounds
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Store
 
 AT_ONCE: Final = 2  # of one process; others wait their turn

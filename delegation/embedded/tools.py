@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.resource_labels import ResourceLabels
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Store
 
 

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from delegation.cancellation import look
 from delegation.export.manifest import Manifest
 from delegation.export.table import Cell, Table
-from delegation.patience import look
 from delegation.shown import shown_text
 
 # The wide ones too: some spreadsheets take them for the narrow ones. After apostrophes as well, so

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
+from delegation.cancellation import look
 from delegation.errors import RenderError
 from delegation.graph.dot import dot_source
 from delegation.lineage.entry import Lineage
-from delegation.patience import look
 
 Picture: TypeAlias = Literal["svg", "png", "pdf"]
 FORMATS: Final = frozenset({"svg", "png", "pdf"})

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from delegation.patience import look
+from delegation.cancellation import look
 
 
 @dataclass(frozen=True, slots=True)

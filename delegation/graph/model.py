@@ -7,10 +7,10 @@ from typing import Final
 
 from delegation.authority.explain import instant
 from delegation.authority.ids import LinkId
+from delegation.cancellation import look
 from delegation.canonical import Json
 from delegation.graph.names import MAX_WHOLE, claim, clean, holder
 from delegation.lineage.entry import Lineage, LinkEntry, Standing, TaskEntry
-from delegation.patience import look
 
 STANDING_WORDS: Final[dict[Standing, str]] = {
     "active": "active",

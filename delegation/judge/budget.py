@@ -65,7 +65,7 @@ def charge(line: Line, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, .
             most = place.link.grant.budget.get(unit)
             if most is None:
                 continue
-            key = CounterKey("link", facts.line(place.link.id), unit)
+            key = CounterKey("link", facts.first(place.link.id), unit)
             left = most - facts.used.get(key, 0)
             if amount > left:
                 return line.denied(STEP, _spent("link's budget", unit, amount, left), place)

@@ -131,7 +131,7 @@ class Facts:
             nearest first.
         refused: Links of the chain that may not be recorded, because a limit of growth is reached.
         turns: Next turns by pace, see `judge.pace`.
-        lines: For a link that renews another, the first link of that line; it names their counters.
+        renewed: For a link that renews another, the first link of that line; it names their counters.
     """
 
     tasks: tuple[TaskFact, ...]
@@ -150,8 +150,8 @@ class Facts:
     above: tuple[Chain, ...] = ()
     refused: Mapping[LinkId, Refusal] = field(default_factory=dict)
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    lines: Mapping[str, str] = field(default_factory=dict)
+    renewed: Mapping[str, str] = field(default_factory=dict)
 
-    def line(self, link: str) -> str:
+    def first(self, link: str) -> str:
         """Return the first link of a link's line of renewals: itself where it renews none."""
-        return self.lines.get(link, link)
+        return self.renewed.get(link, link)

@@ -19,7 +19,7 @@ from delegation.judge.line import Line
 
 STEP = 12
 MICRO: Final = 1_000_000
-NO_LINES: Final[Mapping[str, str]] = MappingProxyType({})
+NONE_RENEWED: Final[Mapping[str, str]] = MappingProxyType({})
 Scope: TypeAlias = Literal["task", "holder", "branch"]
 
 
@@ -53,14 +53,14 @@ class Pace(NamedTuple):
 
 
 def paces_of(
-    line: Line, tasks: tuple[TaskFact, ...], lines: Mapping[str, str] = NO_LINES
+    line: Line, tasks: tuple[TaskFact, ...], renewed: Mapping[str, str] = NONE_RENEWED
 ) -> tuple[Pace, ...]:
     """Return every pace that a call on this line must keep; none where no limit is set.
 
     Args:
         line: The verified chain, with those of the openers above its task.
         tasks: Its task and those above it, nearest first.
-        lines: For a link that renews another, the first of that line: they keep one pace.
+        renewed: For a link that renews another, the first of that line: they keep one pace.
     """
     found: list[Pace] = []
     for task in tasks:
@@ -78,7 +78,7 @@ def paces_of(
         if rate is not None:
             found += [
                 Pace(
-                    PaceKey("branch", f"{task.id}/{lines.get(link.id, link.id)}"),
+                    PaceKey("branch", f"{task.id}/{renewed.get(link.id, link.id)}"),
                     rate,
                     limits.burst or rate,
                 )

@@ -124,7 +124,7 @@ def settle(
     charges = charge(line, cost, facts)
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
-    turns = take_turns(line, paces_of(line, facts.tasks, facts.lines), facts.turns, at)
+    turns = take_turns(line, paces_of(line, facts.tasks, facts.renewed), facts.turns, at)
     if isinstance(turns, Denial):
         return deny(judged, facts, turns, decision, at)
     ruling = judge_approval(

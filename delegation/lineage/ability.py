@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from delegation.authority.explain import words
 from delegation.authority.grant import Grant
+from delegation.cancellation import look
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.reach import Reach, reachable_resources
 from delegation.lineage.survey import Survey
-from delegation.patience import look
 
 
 @dataclass(frozen=True, slots=True)

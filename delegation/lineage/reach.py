@@ -15,8 +15,8 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.constraints import ABSENT
 from delegation.authority.grant import Grant
 from delegation.authority.pattern import SegmentPattern
+from delegation.cancellation import look
 from delegation.judge.capability import refuse_redefined, refuse_unfit
-from delegation.patience import look
 
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.cancellation import look
 from delegation.hidden import Hidden
 from delegation.lineage.entry import LinkEntry, TaskEntry
 from delegation.lineage.extent import Extent
 from delegation.lineage.reach import Reach, reach
-from delegation.patience import look
 
 
 @dataclass(frozen=True, slots=True)

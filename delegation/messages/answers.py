@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from delegation.authority.grant import Grant
+from delegation.cancellation import look
 from delegation.canonical import Json, b64u
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
@@ -14,7 +15,6 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.risk import FORMULA, Risk
 from delegation.messages.standing import change_json
 from delegation.messages.values import decision_entry_json, link_json, task_json
-from delegation.patience import look
 
 
 def answer_json(value: Any) -> Json:

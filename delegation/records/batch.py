@@ -307,7 +307,7 @@ class _Round:
         facts.recorded = {**facts.recorded, **recorded}
         if admitted:
             made = lines_of(self._connection, sorted(admitted))
-            facts.lines = {**facts.lines, **made}
+            facts.renewed = {**facts.renewed, **made}
 
     def _unwanted(self, facts: BatchFacts) -> set[int]:
         """Return calls whose new links are not recorded: denied for certain, beyond what is kept.

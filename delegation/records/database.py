@@ -2,7 +2,7 @@
 
 Two engines, one text of statements; what differs stands in `sqlite` and `postgres`. A transaction that
 could not begin is begun again within its caller's time; one whose COMMIT was cut off is looked up by
-its marker; one that was undone later says so, and `tracker.patience` lets its command run again.
+its marker; one that was undone later says so, and `tracker.retry` lets its command run again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from delegation import patience as wanting
+from delegation import cancellation
 from delegation.errors import (
     ConfigurationError,
     QuestionStoppedError,
@@ -30,7 +30,7 @@ from delegation.errors import (
 from delegation.records import postgres, sqlite
 from delegation.records.marker import is_committed, new_name
 from delegation.records.turn import Queue, Turn
-from delegation.tracker.patience import Patience
+from delegation.tracker.retry import Deadline
 
 _LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
 
@@ -78,11 +78,11 @@ class Database:
             StoreUnavailableError: The database does not answer.
         """
         with ExitStack() as held:
-            patience = Patience()
-            self._take_seat(held, patience)
+            deadline = Deadline()
+            self._take_seat(held, deadline)
             # In memory there is one connection for everybody, so readers take turns with writers.
-            self._take_turn(held, patience, taken=self.is_memory)
-            connection = held.enter_context(self._connected(patience))
+            self._take_turn(held, deadline, taken=self.is_memory)
+            connection = held.enter_context(self._connected(deadline))
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
             with translated(), self._cut_when_unwanted(chosen), chosen.begin():
                 yield chosen
@@ -102,13 +102,13 @@ class Database:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
             UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
         """
-        patience = Patience()
+        deadline = Deadline()
         # A poll is repeated anyway: a marker for each would be all that it writes.
         is_marked = is_marked and alone is not None and not self.is_sqlite
         name = new_name() if is_marked else ""
         with ExitStack() as held:
-            held.enter_context(wanting.of(None))  # a change is not left half way
-            connection, transaction = self._begun(held, patience, name=name, alone=alone)
+            held.enter_context(cancellation.of(None))  # a change is not left half way
+            connection, transaction = self._begun(held, deadline, name=name, alone=alone)
             with translated():
                 try:
                     yield connection
@@ -117,18 +117,18 @@ class Database:
                     raise
                 if not self.is_sqlite:
                     postgres.forget_warnings(connection)
-            self._commit(connection, transaction, name, patience)
+            self._commit(connection, transaction, name, deadline)
 
     def _begun(
-        self, held: ExitStack, patience: Patience, *, name: str, alone: bool | None
+        self, held: ExitStack, deadline: Deadline, *, name: str, alone: bool | None
     ) -> tuple[Connection, RootTransaction]:
         """Begin, as often as the caller's time allows: nothing was written yet."""
         while True:
             try:
                 with ExitStack() as tried, translated():
-                    self.take_turn(tried, patience)
+                    self.take_turn(tried, deadline)
                     connection = self.to_write(tried.enter_context(self.engine.connect()))
-                    transaction = self.begin(connection, patience)
+                    transaction = self.begin(connection, deadline)
                     if name:
                         is_committed(connection, name)
                     if alone is not None:
@@ -138,7 +138,7 @@ class Database:
             except StoreUnavailableError as error:
                 if alone and postgres.had_no_turn(getattr(error.__cause__, "orig", None)):
                     self._clear_the_way()
-                if not error.is_undone or not patience.pause():
+                if not error.is_undone or not deadline.pause():
                     raise
 
     def _clear_the_way(self) -> None:
@@ -146,7 +146,7 @@ class Database:
             postgres.clear_the_way(connection.execution_options(isolation_level="AUTOCOMMIT"))
 
     def _commit(
-        self, connection: Connection, transaction: RootTransaction, name: str, patience: Patience
+        self, connection: Connection, transaction: RootTransaction, name: str, deadline: Deadline
     ) -> None:
         """End the transaction; when it is not known whether it did, find out."""
         try:
@@ -154,13 +154,13 @@ class Database:
         except SQLAlchemyError as error:
             if not name:
                 raise refusal_of(is_undone=False) from error
-            self._look_up(name, patience)
+            self._look_up(name, deadline)
         else:
             # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
             if not self.is_sqlite and postgres.warned(connection):
-                self._look_up(name, patience)
+                self._look_up(name, deadline)
 
-    def _look_up(self, name: str, patience: Patience) -> None:
+    def _look_up(self, name: str, deadline: Deadline) -> None:
         """Return once a transaction is known to be committed, and to be where its COMMIT waits for.
 
         Raises:
@@ -183,12 +183,12 @@ class Database:
                         return
             except SQLAlchemyError:
                 pass
-            if not patience.pause():
+            if not deadline.pause():
                 break
         raise UnknownOutcomeError("change", remedy=_LOOK_FIRST)
 
     @contextmanager
-    def _connected(self, patience: Patience) -> Iterator[Connection]:
+    def _connected(self, deadline: Deadline) -> Iterator[Connection]:
         """Return a connection, asked for as often as the caller's time allows."""
         while True:
             try:
@@ -196,26 +196,26 @@ class Database:
                     connection = self.engine.connect()
                 break
             except StoreUnavailableError as error:
-                if not error.is_undone or not patience.pause():
+                if not error.is_undone or not deadline.pause():
                     raise
         with connection:
             yield connection
 
-    def take_turn(self, held: ExitStack, patience: Patience) -> None:
+    def take_turn(self, held: ExitStack, deadline: Deadline) -> None:
         """Let no other thread of this process write, where that matters, until the stack closes.
 
         Raises:
             StoreUnavailableError: The turn did not come within the caller's time.
         """
-        self._take_turn(held, patience, taken=self.is_sqlite)
+        self._take_turn(held, deadline, taken=self.is_sqlite)
 
-    def _take_turn(self, held: ExitStack, patience: Patience, *, taken: bool) -> None:
+    def _take_turn(self, held: ExitStack, deadline: Deadline, *, taken: bool) -> None:
         if taken:
-            if not self._turn.acquire(patience.left):
+            if not self._turn.acquire(deadline.left):
                 raise _busy()
             held.callback(self._turn.release)
 
-    def begin(self, connection: Connection, patience: Patience) -> RootTransaction:
+    def begin(self, connection: Connection, deadline: Deadline) -> RootTransaction:
         """Begin a transaction that writes, after those who came first.
 
         Raises:
@@ -223,7 +223,7 @@ class Database:
         """
         if self._queue is None:
             return connection.begin()
-        with self._queue.place(patience.left) as is_first:
+        with self._queue.place(deadline.left) as is_first:
             if not is_first:
                 raise _busy()
             return connection.begin()
@@ -266,17 +266,17 @@ class Database:
                     postgres.let_sleep(chosen)
                     chosen.exec_driver_sql(f"SELECT pg_advisory_unlock({number})")
 
-    def _take_seat(self, held: ExitStack, patience: Patience) -> None:
+    def _take_seat(self, held: ExitStack, deadline: Deadline) -> None:
         """Leave connections for those who ask nothing: decisions, keys, health.
 
         Raises:
             StoreUnavailableError: Questions have taken all that are for them.
         """
-        if wanting.present() is None:
+        if cancellation.present() is None:
             return
-        while not self._seats.acquire(timeout=min(_LOOK_SECONDS, patience.left)):
-            wanting.look()
-            if not patience.left:
+        while not self._seats.acquire(timeout=min(_LOOK_SECONDS, deadline.left)):
+            cancellation.look()
+            if not deadline.left:
                 raise _busy()
         held.callback(self._seats.release)
 
@@ -286,7 +286,7 @@ class Database:
 
         SQLite looks by itself while it runs one, see `sqlite.make_engine`.
         """
-        wanted = wanting.present()
+        wanted = cancellation.present()
         if wanted is None or self.is_sqlite:
             yield
             return
@@ -325,7 +325,7 @@ def _busy() -> StoreUnavailableError:
 
 
 def _look(*_: object) -> None:
-    wanting.look()
+    cancellation.look()
 
 
 def _still(connection: Connection) -> None:
@@ -362,7 +362,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        wanting.look()  # it may have failed because nobody wants its answer
+        cancellation.look()  # it may have failed because nobody wants its answer
         raise refusal_of(is_undone=is_undone(error)) from error
 
 

@@ -117,7 +117,7 @@ class BatchFacts:
         openers: Chains of the links under which child tasks were opened.
         growth: What the batch adds to its tasks.
         turns: Next turns by pace.
-        lines: The first link of the line of renewals, for each recorded link that renews another.
+        renewed: The first link of the line of renewals, for each recorded link that renews another.
     """
 
     epoch: int
@@ -136,7 +136,7 @@ class BatchFacts:
     growth: Growth = field(default_factory=Growth)
     turns: dict[tuple[str, str], int] = field(default_factory=dict)
     turned: dict[tuple[str, str], int] = field(default_factory=dict)
-    lines: Mapping[str, str] = field(default_factory=dict)
+    renewed: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, query: Query, *, is_nonce_used: bool) -> Facts:
         """Return the facts of one call as they stand after the calls before it."""
@@ -162,7 +162,7 @@ class BatchFacts:
             above=above or (),
             refused=self.growth.refused,
             turns=self.turns,
-            lines=self.lines,
+            renewed=self.renewed,
         )
 
     def line(self, query: Query) -> Line:
@@ -253,7 +253,7 @@ def read_facts(
         recorded={row.id: row.task for row in recorded},
         by_key=by_key,
         by_name=by_name,
-        lines={row.id: row.line for row in recorded if row.line is not None},
+        renewed={row.id: row.line for row in recorded if row.line is not None},
     )
 
 
@@ -323,7 +323,7 @@ def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:
         for pace in paces_of(
             facts.line(query),
             task_chain(facts.tasks, query.chain.origin.task, facts.growth, query.at),
-            facts.lines,
+            facts.renewed,
         )
     ]
 
@@ -351,7 +351,7 @@ def _counter_keys(
             for link in Line(query.chain, above).links:
                 limit = link.grant.budget.get(unit)
                 if limit is not None:
-                    key = CounterKey("link", facts.lines.get(link.id, link.id), unit)
+                    key = CounterKey("link", facts.renewed.get(link.id, link.id), unit)
                     limits[key] = limit
                     if link.id in facts.recorded:
                         kept[key] = limit

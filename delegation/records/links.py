@@ -14,9 +14,9 @@ from delegation.authority.catalogue import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS, Link, parse_payload
 from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
+from delegation.cancellation import look
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry
-from delegation.patience import look
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import read_numbers, take_number

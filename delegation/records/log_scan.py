@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
+from delegation.cancellation import look
 from delegation.errors import MalformedError
-from delegation.patience import look
 from delegation.records.decisions import ERASED
 from delegation.records.leaves import decision_leaf
 from delegation.records.log import SqlLog, read_state

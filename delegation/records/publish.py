@@ -27,7 +27,7 @@ from delegation.records.log_files import Kept, LogFolder
 from delegation.records.log_tables import STATE
 from delegation.records.numbers import raise_number
 from delegation.records.sequencer import sequence
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of, sign_checkpoint
 from delegation.transparency.merkle import EMPTY_ROOT
 from delegation.transparency.tile import tiles_of

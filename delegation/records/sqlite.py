@@ -19,13 +19,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from delegation import patience
+from delegation import cancellation
 from delegation.errors import QuestionStoppedError
-from delegation.tracker.patience import about
+from delegation.tracker.retry import about
 
 BESIDE: Final = ("-wal", "-shm", "-journal")  # files that SQLite makes beside its own
 # How long one attempt waits for another's transaction. Who waits longer asks again: see
-# `tracker.patience`. Readers wait only for a file that is being recovered or rewritten.
+# `tracker.retry`. Readers wait only for a file that is being recovered or rewritten.
 BUSY_SECONDS: Final = 5.0
 _STEPS: Final = 20_000  # of SQLite's machine, between two looks at whether somebody still waits
 _LOOK_SECONDS: Final = 0.002
@@ -105,7 +105,7 @@ def _on_connect(connection: Any, _record: object) -> None:  # the driver's own t
 def _is_unwanted() -> bool:
     """Return whether the statement that runs in this thread is to be interrupted."""
     try:
-        patience.look()
+        cancellation.look()
     except QuestionStoppedError:
         return True  # said again by whoever meets the interruption
     return False

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, select
 
 from delegation.authority.ids import LinkId, TaskId
+from delegation.cancellation import look
 from delegation.lineage.outline import STRENGTH, LinkOutline
-from delegation.patience import look
 from delegation.records.tables import LINKS
 
 MOST: Final = 65_536  # links that a process keeps, of all tasks together

@@ -27,7 +27,7 @@ from delegation.records.unproven import UnprovenGate
 from delegation.records.work import SqlWork
 from delegation.records.writer import DecisionWriter
 from delegation.tracker.draft import AnyDraft
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import KEPT_DENIALS, WriterStats
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Event, Lock, get_ident
 from typing import Final
 
-from delegation.tracker.patience import about
+from delegation.tracker.retry import about
 
 try:
     import fcntl

@@ -29,7 +29,7 @@ from delegation.records.database import Database, described, is_undone
 from delegation.records.marker import mark
 from delegation.records.shelves import Shelves
 from delegation.tracker.draft import AnyDraft, Draft
-from delegation.tracker.patience import SECONDS, Patience
+from delegation.tracker.retry import SECONDS, Deadline
 from delegation.tracker.work import WriterStats
 
 CAPACITY: Final = 4096  # drafts that may wait; more are refused at once
@@ -162,11 +162,11 @@ class DecisionWriter:
                 counts, self._counts = self._counts, Counter()
             begun = time.monotonic()
             drafts = [draft for draft, *_ in waiting]
-            patience = Patience(
+            deadline = Deadline(
                 min((came for *_, came in waiting), default=begun) + ANSWER_SECONDS - begun
             )
             try:
-                outcomes = self._write(drafts, counts, patience)
+                outcomes = self._write(drafts, counts, deadline)
             except Exception as error:  # noqa: BLE001  # the loop must go on; nobody is left waiting
                 outcomes = [_refusal(error)] * len(drafts)
                 self.stats.failed += len(drafts)
@@ -198,23 +198,23 @@ class DecisionWriter:
     @contextmanager
     def _begun(self, *, alone: bool) -> Iterator[Connection]:
         """Open a transaction that the watch can cut, holding the gate alone or not at all."""
-        database, patience = self._database, Patience(FORGET_SECONDS)
+        database, deadline = self._database, Deadline(FORGET_SECONDS)
         with ExitStack() as held:
-            database.take_turn(held, patience)
+            database.take_turn(held, deadline)
             self._busy_since = time.monotonic()
             chosen = database.to_write(held.enter_context(database.engine.connect()))
             self._driver = chosen.connection.driver_connection
-            with database.begin(chosen, patience):
+            with database.begin(chosen, deadline):
                 if alone:
                     database.take_gate(chosen, alone=True)
                 yield chosen
 
     def _write(
-        self, drafts: Sequence[AnyDraft], counts: Counts, patience: Patience
+        self, drafts: Sequence[AnyDraft], counts: Counts, deadline: Deadline
     ) -> Sequence[Outcome]:
         """Write a batch; alone, one by one, if its neighbours' rows are refused by the database."""
         try:
-            return self._commit(drafts, counts, patience)
+            return self._commit(drafts, counts, deadline)
         except DBAPIError as error:
             if len(drafts) < 2 or _is_outage(error):  # noqa: PLR2004  # nothing to divide
                 raise
@@ -222,20 +222,20 @@ class DecisionWriter:
             outcomes: list[Outcome] = []
             for draft in drafts:
                 try:
-                    outcomes += self._commit([draft], {}, patience)
+                    outcomes += self._commit([draft], {}, deadline)
                 except SQLAlchemyError as alone:
                     outcomes.append(_refusal(alone))
             return outcomes
 
     def _commit(
-        self, drafts: Sequence[AnyDraft], counts: Counts, patience: Patience
+        self, drafts: Sequence[AnyDraft], counts: Counts, deadline: Deadline
     ) -> Sequence[Outcome]:
         # Named by its first call, whose id was drawn before the first attempt; never reused.
         batch = id_of(drafts[0]) if drafts else ""
         lost, ends, in_doubt = 0, time.monotonic() + DEADLINE, False
         while True:
             try:
-                return self._attempt(batch, drafts, counts, patience)
+                return self._attempt(batch, drafts, counts, deadline)
             except (_DoubtfulError, _LostError, SQLAlchemyError) as error:
                 # Once a COMMIT was in doubt, no later failure makes it certain that nothing is there.
                 in_doubt = in_doubt or isinstance(error, _DoubtfulError)
@@ -245,7 +245,7 @@ class DecisionWriter:
                     if again:
                         time.sleep(min(0.05 * 4**lost, max(0.0, ends - time.monotonic())))
                 else:
-                    again = is_undone(error) and patience.pause()
+                    again = is_undone(error) and deadline.pause()
                 if not again:
                     if in_doubt:
                         raise UnknownOutcomeError from error
@@ -253,17 +253,17 @@ class DecisionWriter:
                 self.stats.retries += 1
 
     def _attempt(
-        self, batch: str, drafts: Sequence[AnyDraft], counts: Counts, patience: Patience
+        self, batch: str, drafts: Sequence[AnyDraft], counts: Counts, deadline: Deadline
     ) -> Sequence[Outcome]:
         database = self._database
         with ExitStack() as held:
             self._busy_since = 0.0
-            database.take_turn(held, patience)
+            database.take_turn(held, deadline)
             self._busy_since = time.monotonic()
             connection = held.enter_context(_telling_lost_connections(database))
             chosen = database.to_write(connection)
             self._driver = chosen.connection.driver_connection
-            transaction = database.begin(chosen, patience)
+            transaction = database.begin(chosen, deadline)
             self._busy_since = time.monotonic()
             try:
                 at = max((_at(draft) for draft in drafts), default=0)

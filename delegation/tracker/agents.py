@@ -13,7 +13,7 @@ from delegation.errors import ConflictError, MalformedError
 from delegation.identity.keyring import KeyRing
 from delegation.judge.facts import Subject
 from delegation.lineage.feed import Revocation
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.tasks import MAX_LASTS, OWNER
 from delegation.tracker.work import Agent, Store
 

@@ -8,8 +8,8 @@ from delegation.authority.ids import LinkId
 from delegation.errors import AuthorityError
 from delegation.lineage.entry import LinkEntry
 from delegation.tracker.check import Desk
-from delegation.tracker.patience import tried_again
 from delegation.tracker.reserved import open_reserved
+from delegation.tracker.retry import tried_again
 
 TOOL = "delegation.announce"
 

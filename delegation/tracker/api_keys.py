@@ -10,7 +10,7 @@ from typing import Final
 from delegation.authority.approval import APPROVER
 from delegation.authority.fields import AUDIENCE, matching_text
 from delegation.errors import MalformedError
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import ApiKey, Role, Store
 
 PREFIX: Final = "dk_"  # so that scanners find a leaked one

@@ -31,7 +31,7 @@ from delegation.tokens.failed import Failed
 from delegation.tokens.verifier import verify
 from delegation.tracker.approval_work import NewAct
 from delegation.tracker.check import Desk
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import ApiKey, Work
 
 TOOL: Final = "delegation.approval"

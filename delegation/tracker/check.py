@@ -32,7 +32,7 @@ from delegation.tokens.failed import Failed
 from delegation.tokens.links import Cache
 from delegation.tokens.verifier import Verified, verify
 from delegation.tracker.draft import Draft, Repeatable, UnprovenDraft
-from delegation.tracker.patience import SECONDS
+from delegation.tracker.retry import SECONDS
 from delegation.tracker.work import Store
 
 NewId = Callable[[str], str]

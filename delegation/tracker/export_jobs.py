@@ -12,8 +12,8 @@ from typing import Final
 from delegation.errors import ConflictError, ExportsBusyError, NotFoundError
 from delegation.lineage.export_job import ACTIVE, ExportJob
 from delegation.lineage.selection import Selection
-from delegation.tracker.patience import tried_again
 from delegation.tracker.questions import no_nul
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Reader, Store
 
 MOST_OF_ONE: Final = 3  # jobs of one caller that are made, or whose file is kept

@@ -13,7 +13,7 @@ from delegation.errors import MalformedError, NotFoundError
 from delegation.judge.lease import WAIT_SHARE, Barrier, ReplicaEntry, barrier
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.feed import Feed
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Store
 
 MAX_PAGE: Final = 1000

@@ -11,7 +11,7 @@ from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Store
 
 

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from delegation.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import ApiKey, Login, Store
 
 TICKET: Final = re.compile(r"lt_[A-Za-z0-9_-]{43}")

@@ -25,8 +25,8 @@ from delegation.tokens.token import Token
 from delegation.tracker.check import Desk
 from delegation.tracker.draft import Draft
 from delegation.tracker.new_task import NewTask
-from delegation.tracker.patience import tried_again
 from delegation.tracker.reserved import raise_denial, verify_reserved
+from delegation.tracker.retry import tried_again
 from delegation.tracker.tasks import MAX_LASTS, TITLE
 from delegation.tracker.work import Work
 

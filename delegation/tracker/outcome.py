@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from delegation.authority.fields import matching_text, units
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import OutcomeReport, Store
 
 _STATE: Final = re.compile("executed|failed|not_executed")

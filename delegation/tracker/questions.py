@@ -24,7 +24,7 @@ from delegation.lineage.risk import Risk, ranked
 from delegation.lineage.steps import Account, step_values
 from delegation.lineage.survey import Ground, Registered, Survey
 from delegation.lineage.survival import Survival, survival
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.revoke import BY, REASON
 from delegation.tracker.work import DecisionDetail, Reader, Store
 

@@ -13,7 +13,7 @@ from delegation.identity.principal import PublicKey
 from delegation.judge.facts import Subject
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Store, Work
 
 

@@ -20,7 +20,7 @@ from delegation.judge.standing import Called
 from delegation.lineage.local import LocalEntry
 from delegation.tracker.check import Desk, Prepared, deny_unproven, prepare, settled
 from delegation.tracker.draft import Draft
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Work
 
 MOST: Final = 100  # reports in one request

@@ -17,8 +17,8 @@ from delegation.lineage.feed import Revocation
 from delegation.lineage.preview import Preview
 from delegation.lineage.usage import LastUse
 from delegation.tracker.check import Desk
-from delegation.tracker.patience import tried_again
 from delegation.tracker.reserved import draft_of, raise_denial, verify_reserved
+from delegation.tracker.retry import tried_again
 from delegation.tracker.tasks import MAX_LASTS
 from delegation.tracker.work import Store
 

@@ -16,7 +16,7 @@ from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 from delegation.tracker.new_task import NewTask
-from delegation.tracker.patience import tried_again
+from delegation.tracker.retry import tried_again
 from delegation.tracker.work import Store
 
 _LOG: Final = logging.getLogger("delegation.tracker")

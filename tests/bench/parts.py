@@ -18,7 +18,7 @@ from delegation.embedded import Tracker
 from delegation.judge.decision import Decision
 from delegation.tokens.verifier import Verified, verify, verify_token
 from delegation.tracker.check import Prepared, draft_of, judge, prepare
-from delegation.tracker.patience import Patience
+from delegation.tracker.retry import Deadline
 from delegation_api.checking import committed, encode_decision, read_call
 from delegation_api.limits import parse_body
 
@@ -130,7 +130,7 @@ def _settled(tracker: Tracker, held, engine: str, rounds: int, batch: int) -> Ro
                 )
             )
         begun, used = time.perf_counter_ns(), time.thread_time_ns()
-        tracker._store.writer._attempt(drafts[0].id, drafts, {}, Patience())
+        tracker._store.writer._attempt(drafts[0].id, drafts, {}, Deadline())
         cpu.append((time.thread_time_ns() - used) / batch / 1000)
         wall.append((time.perf_counter_ns() - begun) / batch / 1000)
     return Row(

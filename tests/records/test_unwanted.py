@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import text
 from world import World
 
-from delegation import patience
+from delegation import cancellation
+from delegation.cancellation import Cancellation
 from delegation.errors import QuestionsBusyError, QuestionStoppedError, QuestionTooLongError
 from delegation.graph import engine
-from delegation.patience import Patience
 from delegation.records.database import QUESTION_CONNECTIONS, Database
 
 # Some minutes of either engine's time, unless it is stopped.
@@ -48,18 +48,22 @@ def asked(database: Database) -> str:
 
 def test_a_running_statement_ends_with_whoever_waits(database: Database) -> None:
     """And its connection serves the next one."""
-    wanted = Patience(60)
+    wanted = Cancellation(60)
     timer = after(0.3, lambda: wanted.end("client"))
     begun = time.monotonic()
     with (
-        patience.of(wanted),
+        cancellation.of(wanted),
         pytest.raises(QuestionStoppedError),
         database.reading() as connection,
     ):
         connection.execute(text(asked(database)))
     timer.join()
     assert time.monotonic() - begun < (SOON if database.is_sqlite else 3.5)
-    with patience.of(wanted), pytest.raises(QuestionStoppedError), database.reading() as connection:
+    with (
+        cancellation.of(wanted),
+        pytest.raises(QuestionStoppedError),
+        database.reading() as connection,
+    ):
         connection.execute(text("SELECT 1"))
     for _ in range(3):
         with database.reading() as connection:
@@ -68,12 +72,12 @@ def test_a_running_statement_ends_with_whoever_waits(database: Database) -> None
 
 def test_what_writes_is_finished(database: Database) -> None:
     """Nobody waits for it, and it is done all the same."""
-    gone = Patience(0.001, lambda: False)
+    gone = Cancellation(0.001, lambda: False)
     gone.end("client")
-    with patience.of(gone), database.writing(alone=None) as connection:
+    with cancellation.of(gone), database.writing(alone=None) as connection:
         connection.execute(text("CREATE TABLE kept (n INTEGER)"))
         connection.execute(text("INSERT INTO kept VALUES (1)"))
-        patience.look()
+        cancellation.look()
     with database.reading() as connection:
         assert connection.execute(text("SELECT n FROM kept")).scalar_one() == 1
 
@@ -81,32 +85,32 @@ def test_what_writes_is_finished(database: Database) -> None:
 def test_time_counts_from_a_threads_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting before it is no work; beyond a second it must be admitted, beyond its time it ends."""
     now = [100.0]
-    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(cancellation.time, "monotonic", lambda: now[0])
     admitted: list[bool] = []
 
     def admit() -> bool:
         admitted.append(True)
         return True
 
-    with patience.of(Patience(5, admit)):
+    with cancellation.of(Cancellation(5, admit)):
         now[0] += 50
-        patience.look()
+        cancellation.look()
         now[0] += 0.9
-        patience.look()
+        cancellation.look()
         assert not admitted
         now[0] += 2
-        patience.look()
-        patience.look()
+        cancellation.look()
+        cancellation.look()
         assert admitted == [True]
         now[0] += 3
         with pytest.raises(QuestionTooLongError):
-            patience.look()
-    patience.look()  # nobody set one: nothing
-    with patience.of(Patience(5, lambda: False)):
-        patience.look()
+            cancellation.look()
+    cancellation.look()  # nobody set one: nothing
+    with cancellation.of(Cancellation(5, lambda: False)):
+        cancellation.look()
         now[0] += 2
         with pytest.raises(QuestionsBusyError):
-            patience.look()
+            cancellation.look()
 
 
 def test_questions_leave_connections_to_decisions(database: Database) -> None:
@@ -115,7 +119,7 @@ def test_questions_leave_connections_to_decisions(database: Database) -> None:
     ends = threading.Event()
 
     def hold() -> None:
-        with patience.of(Patience(60)), database.reading():
+        with cancellation.of(Cancellation(60)), database.reading():
             inside.wait(SOON)
             ends.wait(SOON)
 
@@ -123,9 +127,9 @@ def test_questions_leave_connections_to_decisions(database: Database) -> None:
     for thread in threads:
         thread.start()
     inside.wait(SOON)
-    wanted = Patience(60)
+    wanted = Cancellation(60)
     timer = after(0.3, lambda: wanted.end("client"))
-    with patience.of(wanted), pytest.raises(QuestionStoppedError), database.reading():
+    with cancellation.of(wanted), pytest.raises(QuestionStoppedError), database.reading():
         raise AssertionError("there was none for it")
     with database.reading() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
@@ -146,9 +150,9 @@ def test_a_program_that_draws_ends_too(tmp_path: Path, monkeypatch: pytest.Monke
     lineage = world.tracker.lineage(world.task).entry
     assert b"digraph" in engine.render(lineage, "svg")
     monkeypatch.setenv("SLOW", "60")
-    wanted = Patience(60)
+    wanted = Cancellation(60)
     timer = after(1.5, lambda: wanted.end("client"))
-    with patience.of(wanted), pytest.raises(QuestionStoppedError):
+    with cancellation.of(wanted), pytest.raises(QuestionStoppedError):
         engine.render(lineage, "svg")
     timer.join()
     world.tracker.close()

@@ -8,10 +8,10 @@ from typing import Final
 
 from delegation.authority.grant import Grant
 from delegation.authority.narrowing import refuse_replacement
+from delegation.cancellation import look
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails.conditions import Broken, Condition
 from delegation.lineage.guardrails.forest import Forest
-from delegation.patience import look
 
 MOST_SHOWN: Final = 20  # violations of one rule that are kept, shortest chains first
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
+from delegation.cancellation import look
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.reach import Reach, reach
-from delegation.patience import look
 
 
 class Forest:

@@ -22,13 +22,13 @@ from delegation.authority.grant import FIELDS, Grant
 from delegation.authority.ids import DecisionId
 from delegation.authority.narrowing import refuse_replacement
 from delegation.authority.pattern import SegmentPattern, resource_pattern
+from delegation.cancellation import look
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Denial
 from delegation.judge.window import deny_outside_window
 from delegation.lineage.tightening.generalise import feature, generalise
-from delegation.patience import look
 
 TightenKind: TypeAlias = Literal["link", "agent", "task"]
 FEW_RESOURCES: Final = 8

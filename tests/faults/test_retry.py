@@ -22,8 +22,8 @@ from delegation.errors import StoreUnavailableError, UnknownOutcomeError
 from delegation.records import sqlite, writer
 from delegation.records.database import Database
 from delegation.records.turn import SUFFIX, Queue, Turn
-from delegation.tracker import patience
-from delegation.tracker.patience import Patience, tried_again, within
+from delegation.tracker import retry
+from delegation.tracker.retry import Deadline, tried_again, within
 
 MANY = 400  # statements, more than any command has
 
@@ -380,5 +380,5 @@ def test_an_inner_time_is_never_longer_than_the_outer() -> None:
     with pytest.raises(StoreUnavailableError):
         fails(is_undone=False)
     assert runs == [1]
-    assert Patience().left > patience.SECONDS - 1
-    assert not Patience(0).pause()
+    assert Deadline().left > retry.SECONDS - 1
+    assert not Deadline(0).pause()

@@ -24,7 +24,7 @@ SECONDS: Final = 15.0  # from a request to its answer, or to its refusal
 _FIRST: Final = 0.01
 _MOST: Final = 0.5
 _CHANCE: Final = random.SystemRandom()
-_ENDS: Final[ContextVar[float | None]] = ContextVar("delegation_patience", default=None)
+_ENDS: Final[ContextVar[float | None]] = ContextVar("delegation_deadline", default=None)
 
 
 def about(seconds: float) -> float:
@@ -32,7 +32,7 @@ def about(seconds: float) -> float:
     return seconds * (0.5 + _CHANCE.random())
 
 
-class Patience:
+class Deadline:
     """The time that one caller has, and the pauses between its attempts.
 
     Args:
@@ -66,16 +66,16 @@ class Patience:
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[Patience]:
+def within(seconds: float) -> Iterator[Deadline]:
     """Let everything that is tried again inside the block end in time.
 
     Args:
         seconds: That the caller has; a bound that holds already is only made tighter.
     """
-    patience = Patience(seconds)
-    token = _ENDS.set(patience.ends)
+    deadline = Deadline(seconds)
+    token = _ENDS.set(deadline.ends)
     try:
-        yield patience
+        yield deadline
     finally:
         _ENDS.reset(token)
 
@@ -93,12 +93,12 @@ def tried_again(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with within(SECONDS) as patience:
+        with within(SECONDS) as deadline:
             while True:
                 try:
                     return command(*args, **kwargs)
                 except StoreUnavailableError as error:
-                    if not error.is_undone or not patience.pause():
+                    if not error.is_undone or not deadline.pause():
                         raise
 
     return run

@@ -1,6 +1,6 @@
-"""Looks whether an answer is still wanted: who works long at one asks now and then, and stops.
+"""Cancels work whose answer is not wanted any more: who works long looks now and then, and stops.
 
-A thread cannot be ended from outside. So whoever wants an answer sets a `Patience` in the context in
+A thread cannot be ended from outside. So whoever wants an answer sets a `Cancellation` in the context in
 which it is worked out, and what works looks at it: each statement to the store, the database while it
 runs one, and every loop over many links. Where nobody set one, looking costs next to nothing.
 """
@@ -24,8 +24,8 @@ _SENTENCES: Final[dict[Why, str]] = {
 }
 
 
-class Patience:
-    """How long an answer is worth working for.
+class Cancellation:
+    """Whether an answer is still wanted, and for how long it may be worked at.
 
     Args:
         seconds: For how long one thread may work at it.
@@ -55,7 +55,7 @@ class Patience:
 
     @contextmanager
     def cut_by(self, cut: Callable[[], None]) -> Iterator[None]:
-        """Have something called at the end of patience that stops what this thread waits for."""
+        """Have something called at the end that stops what this thread waits for."""
         with self._lock:
             self._cuts.append(cut)
         try:
@@ -87,27 +87,27 @@ class Patience:
 class _Work:
     """One thread's work at an answer; its time runs from when it first looked."""
 
-    __slots__ = ("_begun", "_is_long", "patience")
+    __slots__ = ("_begun", "_is_long", "cancellation")
 
-    def __init__(self, patience: Patience) -> None:
-        self.patience = patience
+    def __init__(self, cancellation: Cancellation) -> None:
+        self.cancellation = cancellation
         self._begun = time.monotonic()
         self._is_long = False
 
     def look(self) -> None:
-        self.patience.refuse_if_over()
+        self.cancellation.refuse_if_over()
         worked = time.monotonic() - self._begun
         if worked < LONG_SECONDS:
             return
         if not self._is_long:
-            if not self.patience.admit():
+            if not self.cancellation.admit():
                 raise QuestionsBusyError
             self._is_long = True
-        if worked > self.patience.seconds:
-            raise QuestionTooLongError(self.patience.seconds)
+        if worked > self.cancellation.seconds:
+            raise QuestionTooLongError(self.cancellation.seconds)
 
 
-_PRESENT: ContextVar[Patience | _Work | None] = ContextVar("patience", default=None)
+_PRESENT: ContextVar[Cancellation | _Work | None] = ContextVar("cancellation", default=None)
 
 
 def look() -> None:
@@ -123,16 +123,16 @@ def look() -> None:
         present.look()
 
 
-def present() -> Patience | None:
-    """Return the patience of what is worked at here, None where there is none."""
+def present() -> Cancellation | None:
+    """Return the cancellation of what is worked at here, None where there is none."""
     found = _PRESENT.get()
-    return found.patience if isinstance(found, _Work) else found
+    return found.cancellation if isinstance(found, _Work) else found
 
 
 @contextmanager
-def of(patience: Patience | None) -> Iterator[None]:
-    """Work with this patience; with None nothing stops it: what writes is not left half way."""
-    token = _PRESENT.set(patience)
+def of(cancellation: Cancellation | None) -> Iterator[None]:
+    """Work with this cancellation; with None nothing stops it: what writes is not left half way."""
+    token = _PRESENT.set(cancellation)
     try:
         yield
     finally:
