@@ -107,15 +107,14 @@ def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
 
 
 def _over(task: TaskFact, at: int) -> Refusal | None:
+    subject, remedy = ("task", task.id, None), "Open a new task."
     if not task.is_open:
-        code, message = "task_closed", "The task is closed."
-    elif at >= task.deadline:
-        code, message = "task_expired", "The task's deadline has passed."
-    elif task.idle_at is not None and at >= task.idle_at:
-        code, message = "task_idle", "The task has been idle for too long."
-    else:
-        return None
-    return Refusal(code, message, "task", task.id, None, "Open a new task.")
+        return Refusal("task_closed", "The task is closed.", *subject, remedy)
+    if at >= task.deadline:
+        return Refusal("task_expired", "The task's deadline has passed.", *subject, remedy)
+    if task.idle_at is not None and at >= task.idle_at:
+        return Refusal("task_idle", "The task has been idle for too long.", *subject, remedy)
+    return None
 
 
 def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:

@@ -182,13 +182,12 @@ class BatchFacts:
         return self.recorded.get(query.chain.root.id) == query.chain.origin.task
 
     def is_ended(self, query: Query) -> bool:
-        """Return whether a link or the task of this call's own chain is ended for good."""
-        chain = query.chain
-        task = self.tasks.get(chain.origin.task)
+        """Return whether a link on this call's line, or its task, is ended for good."""
+        task = self.tasks.get(query.chain.origin.task)
         return (
             task is None
             or not task.is_open
-            or any(Subject("link", link.id) in self.revoked for link in chain.links)
+            or any(Subject("link", link.id) in self.revoked for link in self.line(query).links)
         )
 
     def above(self, tasks: tuple[TaskFact, ...]) -> tuple[Chain, ...] | None:

@@ -28,6 +28,7 @@ from delegation.records import changes
 from delegation.records.database import Database
 from delegation.records.numbers import raise_number, read_numbers
 from delegation.records.tables import NUMBERS, REVOCATIONS, TASKS
+from delegation.tracker.retry import tried_again
 
 _KEPT: Final = ("revoke", "suspend", "resume", "close")
 _STORE: Final = "store"
@@ -103,6 +104,7 @@ class KeptEndings:
             # It holds, and is told to the file with the next change or at the next start.
             _LOG.warning("what was ended could not be kept beside the ring: %s", error)
 
+    @tried_again
     def _name(self, draw: Callable[[], int]) -> None:
         with self._database.writing(alone=True) as connection:
             held = read_numbers(connection).get(_STORE, 0)
@@ -110,6 +112,7 @@ class KeptEndings:
             if not held:
                 connection.execute(insert(NUMBERS), {"name": _STORE, "n": self._store})
 
+    @tried_again
     def _tell_again(self, at: int) -> int:
         with self._database.writing(alone=True) as connection:
             # Several processes append: each change once, in the order of their numbers.
