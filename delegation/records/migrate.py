@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -9,11 +11,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from delegation.errors import SchemaRevisionError, StoreUnavailableError
-from delegation.records import postgres
+from delegation.records import postgres, sqlite
 from delegation.records.database import Database
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
@@ -94,10 +96,36 @@ def _run(database: Database, deed: str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     try:
-        with database.writing(is_marked=False) as connection:
+        with _rebuilding(database) as connection:
             if not database.is_sqlite:  # a large table takes longer than a call may
                 postgres.lift_deadlines(connection)
             config.attributes["connection"] = connection
             getattr(command, deed)(config, revision)
-    except SQLAlchemyError as error:
-        raise StoreUnavailableError("The schema could not be changed.") from error
+    except (SQLAlchemyError, StoreUnavailableError) as error:
+        if isinstance(error, StoreUnavailableError) and error.is_undone:
+            raise  # somebody else was in the way
+        raise StoreUnavailableError(
+            "The schema could not be changed; nothing was changed.",
+            remedy="See that the disk has room and that no service uses the store, then try again; "
+            "else keep the database as it is, and report this with what `delegation db current` says.",
+        ) from error
+
+
+@contextmanager
+def _rebuilding(database: Database) -> Iterator[Connection]:
+    """Open a transaction in which tables are made anew although rows of others refer to them."""
+    kept = database.engine
+    if database.is_sqlite and not database.is_memory:  # else it checks whenever a table is dropped
+        database.engine = sqlite.make_engine(kept.url, checks_references=False)
+    try:
+        with database.writing(is_marked=False) as connection:
+            yield connection
+            if (
+                database.is_sqlite
+                and connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            ):
+                raise StoreUnavailableError("A row would refer to what is not there.")
+    finally:
+        if database.engine is not kept:
+            database.engine.dispose()
+            database.engine = kept

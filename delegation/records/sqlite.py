@@ -45,8 +45,14 @@ def is_memory(url: URL) -> bool:
     return url.database in {None, "", ":memory:"}
 
 
-def make_engine(url: URL) -> Engine:
-    """Return an engine; nothing is opened yet."""
+def make_engine(url: URL, *, checks_references: bool = True) -> Engine:
+    """Return an engine; nothing is opened yet.
+
+    Args:
+        url: The database.
+        checks_references: Whether rows that others refer to must stay; a migration that makes a
+            table anew drops the old one, and checks at its end.
+    """
     # Errors are logged: what was written, arguments of calls among it, is not to be in them.
     options: dict[str, Any] = {
         "connect_args": {"check_same_thread": False},
@@ -57,6 +63,8 @@ def make_engine(url: URL) -> Engine:
     engine = create_engine(url, **options)
     event.listen(engine, "do_connect", _before_connect)
     event.listen(engine, "connect", _on_connect)
+    if not checks_references:
+        event.listen(engine, "connect", _check_no_references)
     event.listen(engine, "begin", _on_begin)
     return engine
 
@@ -100,6 +108,10 @@ def _on_connect(connection: Any, _record: object) -> None:  # the driver's own t
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.set_progress_handler(_is_unwanted, _STEPS)
+
+
+def _check_no_references(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys=OFF")
 
 
 def _is_unwanted() -> bool:
