@@ -12,10 +12,11 @@ from delegation.graph.model import (
     opening,
     subline,
 )
-from delegation.graph.names import claim, clean, cut, holder
+from delegation.graph.names import claim, clean, cut, folded, holder, width
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry
 
 _WIDTH: Final = 100  # columns
+_LEAST: Final = 24  # columns of a name; what follows it is never cut off
 _SHOWN: Final = 6  # changes of one link; the rest is counted
 _DENIALS: Final = 5  # denied calls listed under one link; the rest is counted
 
@@ -37,7 +38,8 @@ def text_tree(lineage: Lineage) -> str:
         node, indent, is_last = stack.pop()
         link = lineage.links[node]
         below = indent + ("   " if is_last else "│  ")
-        lines.append(cut(f"{indent}{'└─' if is_last else '├─'} {_head(link)}", _WIDTH))
+        branch = f"{indent}{'└─' if is_last else '├─'} "
+        lines.append(branch + _head(link, _WIDTH - width(branch)))
         body = below + ("│  " if children[node] else "   ")
         opened = [opening(lineage, link)] if link.under is not None else []
         told = [*filter(None, opened), *_body(link, denials.get(link.id, []))]
@@ -47,11 +49,15 @@ def text_tree(lineage: Lineage) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(link: LinkEntry) -> str:
+def _head(link: LinkEntry, columns: int) -> str:
+    """Return a link's line: fingerprint and standing are whole, the name gives way to them."""
     standing = "" if link.standing == "active" else f"  [{STANDING_WORDS[link.standing].upper()}]"
-    name = " ".join(filter(None, (holder(link), claim(link))))
     inferred = "  (inferred)" if link.inferred else ""
-    return f"{name}  {link.holder_fingerprint}{standing}{inferred}"
+    rest = f"  {link.holder_fingerprint}{standing}{inferred}"
+    room = max(_LEAST, columns - width(rest))
+    if link.registered:
+        return cut(folded(link.holder_name, room), room) + rest
+    return cut(f"{holder(link)} {claim(link)}", room) + rest
 
 
 def _body(link: LinkEntry, denied: list[DecisionEntry]) -> list[str]:

@@ -11,6 +11,7 @@ from world import DESK, OWNER, World
 from delegation import Access, Grant, HolderKey
 from delegation.authority.agent_name import MAX_NAME, claim_of
 from delegation.errors import ConflictError, MalformedError
+from delegation.identity.principal import fingerprint
 
 SPIFFE = "spiffe://prod.acme.example/region/eu-west-1/" + "cell/0123456789/" * 100
 LONGEST = (SPIFFE + "x" * MAX_NAME)[: MAX_NAME - 9] + "/sa/agent"
@@ -59,6 +60,9 @@ def test_two_names_that_differ_between_their_ends_are_two(world: World) -> None:
         e.holder_name: e.standing for e in world.tracker.lineage(world.task).entry.links if e.depth
     }
     assert standing == {TWINS[0]: "revoked", TWINS[1]: "active"}
+    # A name gives way to what tells holders apart, and to whether they may still act.
+    [line] = [x for x in world.tracker.lineage(world.task).as_text().split("\n") if "REVOKED" in x]
+    assert fingerprint(world.key(TWINS[0]).public.key) in line
 
 
 def test_long_names_are_found_rotated_and_asked_about(world: World) -> None:

@@ -165,7 +165,7 @@ def _escaped(text: str, form: re.Pattern[str]) -> str:
         byte = int(match[1], 16)
         if byte in _REFUSED_ESCAPES:
             raise NoCanonicalFormError(
-                "url_escape", "it escapes a slash, percent sign or control character"
+                "url_escape", "it escapes a space, one of # % / ; ? \\ or a control character"
             )
         return chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
 
