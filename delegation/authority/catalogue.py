@@ -27,7 +27,7 @@ from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY, Effect
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import MAX_RESOURCE_LABELS, ResourceLabels, labels_of
-from delegation.authority.resource_template import ambiguous, filled, placeholders
+from delegation.authority.resource_template import filled, placeholders, refuse_ambiguous
 from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
@@ -331,10 +331,7 @@ class Catalogue:
             ConflictError: The name is reserved for requests to the service itself.
             MalformedError: Its resource template makes one name of different arguments.
         """
-        if tool.resource is not None and ambiguous(tool.resource):
-            raise MalformedError(
-                "resource", wanted="a template with :, @ or + between placeholders of one segment"
-            )
+        refuse_ambiguous(tool.resource)
         if tool.name.startswith(RESERVED_PREFIX):
             raise ConflictError(f"Tool names that begin with {RESERVED_PREFIX} are reserved.")
         if self.tool(tool.name) == tool:

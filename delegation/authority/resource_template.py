@@ -23,7 +23,7 @@ _BETWEEN_NOTHING_ELSE: Final = re.compile(r"\}[^/{}:@+]*\{")
 def placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tuple[str, ...]:
     """Return the arguments that a template names, in their order; none without a template.
 
-    Not checked here: that different arguments make different names (`ambiguous`).
+    Not checked here: that different arguments make different names (`refuse_ambiguous`).
 
     Raises:
         MalformedError: It is no template, or names an argument that is optional or unknown.
@@ -42,8 +42,19 @@ def placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tup
     return names
 
 
-def ambiguous(template: str) -> bool:
-    """Return whether different arguments may make one name, as `{a}-{b}` does of `x-y` and `z`."""
+def refuse_ambiguous(template: str | None) -> None:
+    """Refuse a template that makes one name of different arguments, as `{a}-{b}` does.
+
+    Raises:
+        MalformedError: Nothing between two placeholders of a segment is held by the template alone.
+    """
+    if template is not None and _is_ambiguous(template):
+        raise MalformedError(
+            "resource", wanted="a template with :, @ or + between placeholders of one segment"
+        )
+
+
+def _is_ambiguous(template: str) -> bool:
     return _BETWEEN_NOTHING_ELSE.search(template) is not None
 
 
@@ -61,7 +72,7 @@ def filled(
         names: Its placeholders.
         canonical: The call's canonical arguments.
     """
-    if ambiguous(template):
+    if _is_ambiguous(template):
         return Refusal(
             "resource_ambiguous",
             "The tool's resource template makes one name of different arguments.",

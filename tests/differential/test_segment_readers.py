@@ -144,7 +144,7 @@ def test_nodes_url_parser_finds_the_same_segments() -> None:
 
 
 def test_readers_of_lists_find_one_name_a_line(tmp_path: Path) -> None:
-    """xargs and tar, given admitted texts line by line, find those texts and nothing else."""
+    """Given to xargs and tar line by line, admitted texts are found, and nothing else."""
     values = globbed()
     lines = "".join(f"{value}\n" for value in values).encode()
     listed = subprocess.run(

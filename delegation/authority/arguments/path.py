@@ -28,9 +28,7 @@ _TEXT: Final = TextType(MAX_PATH, multiline=False)
 _FOREIGN: Final = re.compile(r"[\\%;*?\"<>|~$`\n]")
 # Brace expansion, the patterns that match `..` in shells that let a dot be written, and dots that
 # stand alone to whoever ends or cuts a name at a sign: `..#x` climbs in a file: URL.
-_EXPANDED: Final = re.compile(
-    r"\{.*(?:,|\.\.).*\}|/\.[@+!]?[(\[]|/\.{2,}(?![./_-])[ -/:-@\[-`{-~]"
-)
+_EXPANDED: Final = re.compile(r"\{.*(?:,|\.\.).*\}|/\.[@+!]?[(\[]|/\.{2,}(?![./_-])[ -/:-@\[-`{-~]")
 # Windows takes the first character for a drive, and what follows one colon for a stream. More
 # colons name a stream's type, and every type there is holds a dollar sign.
 _DRIVE_OR_STREAM: Final = re.compile(r"/(?:.?:|[^/:]*:[^/:]*(?:/|\Z)|[^/]*:(?:/|\Z))")
