@@ -15,10 +15,11 @@ of Windows code pages (MAPPINGS/VENDORS/MICSFT/WindowsBestFit, all fifteen pages
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from typing import Final
 
-from delegation.code_points import character_class
+from delegation.code_points import character_class, code_points
 
 # By the character that is read: code points whose NFKC holds it, in runs as in `assigned`.
 _COMPATIBILITY: Final = {
@@ -42,7 +43,13 @@ _COMPATIBILITY: Final = {
     "=": "207c 1 f 1 9e7 3 d3ef 1 b6 1",
     "$": "fe69 1 9a 1",
 }
-# And those that, or whose NFKC if it is one character, some Windows code page fits to it.
+# Characters of ordinary names whose best fit leads nowhere else: letters of Yoruba, Guarani and the
+# Khoisan languages, arrows, the sign of emoji of men, East Asian brackets and tildes. They become
+# an accent, a tilde, or what no name of a Windows file holds.
+KEPT: Final = "\u0300\u0303\u01c0\u2190\u2192\u2195\u2642\u3008\u3009\uff5e"
+# And those that, or whose NFKC if it is one character, some Windows code page fits to it, less
+# what is kept. Where pages differ, the first row counts: it means more. Of the control characters
+# that code page 874 makes of pictures, only the line feed is here.
 _BEST_FIT: Final = {
     "/": "b4 1 1f8f 1 1d0 1 dcf9 1",
     "\\": "a5 1 2003 1 16c 1 dd25 1 a8 2",
@@ -51,6 +58,34 @@ _BEST_FIT: Final = {
     "*": "2217 1 dcf2 1",
     "?": "bf 1 fe5f 1",
     '"': "2ba 1 53 1 2d0e 2 cee3 1",
+    "`": "2cb 1 1d69 1 df0a 1",
+    "|": "a6 1 2101 1 7a 1 534 1 d803 1 87 1",
+    "~": "2dc 1 1f5f 1",
+    "<": "2329 1 29a 1 d957 1",
+    ">": "232a 1 28f 1 d963 1",
+    "\n": "25d9 1",
+    ";": "37e 1 fb9c 1",
+    "#": "ff03 1",
+    "$": "ff04 1",
+    ".": "ff0e 1",
+    "&": "ff06 1",
+    "{": "ff5b 1",
+    "}": "ff5d 1",
+    "[": "301a 1 cf20 1",
+    "]": "301b 1 cf21 1",
+    "(": "2320 1 dbe7 1",
+    ")": "2321 1 dbe7 1",
+    ",": "ff0c 1",
+    "!": "a1 1 121 1 1e78 1 dec4 1",
+    "@": "ff20 1",
+    "+": "250c 1 3 1 3 1 3 1 3 1 7 1 f 1 7 1 15 c c 3 d3 1 d8ca 1",
+    "=": "2017 1 249 1 2 2 2ea 1 aca 1 cf01 1",
+    "'": "2b9 1 2 1 b 1 10 1 9a 1 1cbd 1 ded4 1",
+    "^": "2c4 1 1 2 10 1 29 1 1e8e 1 171 1 2ae 1 d98b 1 ab 1",
+    "-": (
+        "ad 1 1f62 2 69 1 f 1 108 1 7d 1 2ed 1 1 1 9 1 b 1 13 1 7 1 1b 1 1 1 1 1 6 3 6 6 16 1 "
+        "3 1 3 1 8 3 18 1 d960 1 da 1"
+    ),
 }
 
 # Letters and digits of Windows' device names: what some code page fits to them, in either case.
@@ -79,6 +114,9 @@ _FITTED: Final = {
 }
 
 
+_WINDOWS: Final = '/\\:%*?"'
+
+
 @cache
 def read_as(characters: str) -> re.Pattern[str]:
     r"""Return what finds the characters beyond ASCII that a reader may take for one of these.
@@ -91,7 +129,7 @@ def read_as(characters: str) -> re.Pattern[str]:
         KeyError: Another character.
     """
     tables = [_COMPATIBILITY[character] for character in characters]
-    tables += [_BEST_FIT[character] for character in characters if character in _BEST_FIT]
+    tables += [_BEST_FIT[character] for character in characters if character in _WINDOWS]
     return re.compile(f"[{''.join(map(character_class, tables))}]")
 
 
@@ -109,3 +147,26 @@ def fits(character: str) -> str:
         KeyError: Another character.
     """
     return character_class(_FITTED[character])
+
+
+@cache
+def _fitted() -> dict[int, str]:
+    fitted: dict[int, str] = {}
+    for character, runs in _BEST_FIT.items():
+        for found in code_points(runs):
+            fitted.setdefault(found, character)
+    return fitted
+
+
+def readings(text: str) -> frozenset[str]:
+    """Return a text as it is, and as those readers see it, so that one rule is asked of all.
+
+    What is refused in ASCII at some place is then refused there in every guise. Letters and digits
+    stay what they are, and so does what is `KEPT`.
+    """
+    if text.isascii():
+        return frozenset((text,))
+    normal = unicodedata.normalize("NFKC", text.replace("\uff5e", "-"))
+    # A slash within a fraction is none: two steps lead to it.
+    both = normal.replace("\u2044", "").translate(_fitted())
+    return frozenset((text, normal, text.translate(_fitted()), both))

@@ -125,9 +125,14 @@ def best_fits(characters: str) -> set[int]:
     return {point for point, fit in fits.items() if not set(characters).isdisjoint(fit)}
 
 
-def best_fit_readings(characters: str) -> set[int]:
-    """Return the code points that, or whose one-character NFKC, some code page fits to one of these."""
-    found = best_fits(characters)
+def best_fit_readings(characters: str, kept: str) -> set[int]:
+    """Return the code points that, or whose one-character NFKC, some code page fits to one of these.
+
+    Args:
+        characters: ASCII characters.
+        kept: Code points that are left out, and what becomes them.
+    """
+    found = best_fits(characters) - set(map(ord, kept))
     return found | {
         point
         for point, form in compatibility_forms().items()
@@ -140,9 +145,12 @@ def main() -> None:
     if sys.argv[1:2] == ["best-fit"]:
         BEST_FIT.write_text(extract_best_fit(Path(sys.argv[2])), "ascii")
         return
-    for character in "/\\.:;%*?\"'`<>|#@&=$":
+    from delegation.lookalikes import _BEST_FIT, _COMPATIBILITY, KEPT
+
+    for character in _COMPATIBILITY:
         print(repr(character), "NFKC", runs(compatibility_readings(character)))
-        print(repr(character), "best fit", runs(best_fit_readings(character)))
+    for character in _BEST_FIT:
+        print(repr(character), "best fit", runs(best_fit_readings(character, KEPT)))
     for letter in "ACLMNOPRTUX0123456789":
         print(letter, "fitted", runs(best_fits(letter + letter.lower())))
     for name, pattern in PROPERTIES.items():

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeVar
-from urllib.parse import quote
 
 from delegation.authority.argument import Argument, read_argument
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
@@ -28,15 +27,13 @@ from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY, Effect
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import MAX_RESOURCE_LABELS, ResourceLabels, labels_of
+from delegation.authority.resource_template import filled, placeholders, refuse_ambiguous
 from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
 
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
-MAX_CALL_RESOURCES: Final = 256  # resources that one call may touch through list arguments
-_TEMPLATE: Final = re.compile(r"[A-Za-z0-9._~:@+/{}-]{1,256}", re.ASCII)
-_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})\}")
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
@@ -57,7 +54,8 @@ class Tool:
         labels: What a call brings into a task's history, such as `pii` or `external`.
         sensitivity: 0 public, 1 internal, 2 confidential, 3 restricted.
         resource: Template of the resources a call touches, such as `mail:acme/{mailbox}`. Each
-            placeholder is a required argument and fills part of one segment.
+            placeholder is a required argument and fills part of one segment; two in one segment
+            have `:`, `@` or `+` between them, which no value holds there.
         cost: Minor units by unit: a constant, the name of a required integer argument, or None
             where only the service knows it, after the call: the holder's `max_cost` is reserved.
 
@@ -109,7 +107,7 @@ class Tool:
             "sensitivity": integer("sensitivity", sensitivity, 0, MAX_SENSITIVITY),
             "resource": resource,
             "cost": MappingProxyType(_cost(cost or {}, given)),
-            "_placeholders": _placeholders(resource, given),
+            "_placeholders": placeholders(resource, given),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -168,24 +166,7 @@ class Tool:
         A value fills part of one segment: everything else than letters, digits and `-._~` is
         percent-encoded, so no value can add a segment or a wildcard.
         """
-        if self.resource is None:
-            return ()
-        names = [self.resource]
-        for placeholder in self._placeholders:
-            value = canonical[placeholder]
-            items = value if isinstance(value, list) else [value]
-            if not items or len(items) * len(names) > MAX_CALL_RESOURCES:
-                return _unfillable(placeholder, "names no resource, or too many")
-            filled = []
-            for item in items:
-                if not isinstance(item, str | int) or isinstance(item, bool) or item == "":
-                    return _unfillable(placeholder, "cannot stand in a resource name")
-                text = quote(str(item), safe="")
-                filled += [name.replace("{" + placeholder + "}", text) for name in names]
-            names = filled
-        if any(segment in {"", ".", ".."} for name in names for segment in name.split("/")):
-            return _unfillable(self._placeholders[0], "makes an empty or dot segment")
-        return tuple(dict.fromkeys(names))
+        return () if self.resource is None else filled(self.resource, self._placeholders, canonical)
 
     def cost_of(self, canonical: Mapping[str, Json]) -> dict[str, int] | Refusal:
         """Return what a call costs by unit, in minor units; `calls` is not among them.
@@ -261,15 +242,6 @@ class Tool:
         )
 
 
-def _unfillable(argument: str, why: str) -> Refusal:
-    return Refusal(
-        "resource_unfillable",
-        f'The argument "{argument}" {why}.',
-        f"arguments.{argument}",
-        remedy=f"Send a {argument} that names one resource.",
-    )
-
-
 def _cost(
     cost: Mapping[str, int | str | None], arguments: Mapping[str, Argument]
 ) -> dict[str, int | str | None]:
@@ -288,21 +260,6 @@ def _cost(
         elif rule is not None:
             integer(f"cost.{unit}", rule, 0)
     return dict(sorted(cost.items()))
-
-
-def _placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tuple[str, ...]:
-    if template is None:
-        return ()
-    matching_text("resource", template, _TEMPLATE, "segments with {argument} placeholders")
-    names = tuple(dict.fromkeys(_PLACEHOLDER.findall(template)))
-    bare = _PLACEHOLDER.sub("x", template)
-    if "{" in bare or "}" in bare or any(s in {"", ".", ".."} for s in bare.split("/")):
-        raise MalformedError("resource", wanted="segments with {argument} placeholders")
-    for name in names:
-        argument = arguments.get(name)
-        if argument is None or not argument.required:
-            raise MalformedError("resource", wanted="a template of required arguments")
-    return names
 
 
 def _upto(
@@ -372,7 +329,9 @@ class Catalogue:
 
         Raises:
             ConflictError: The name is reserved for requests to the service itself.
+            MalformedError: Its resource template makes one name of different arguments.
         """
+        refuse_ambiguous(tool.resource)
         if tool.name.startswith(RESERVED_PREFIX):
             raise ConflictError(f"Tool names that begin with {RESERVED_PREFIX} are reserved.")
         if self.tool(tool.name) == tool:

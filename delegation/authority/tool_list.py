@@ -13,6 +13,7 @@ from delegation import canonical
 from delegation.authority.catalogue import FIELDS, RESERVED_PREFIX, Tool
 from delegation.authority.openapi import MAX_DOCUMENT, Imported, tools_from_openapi
 from delegation.authority.pattern import TOOL_NAME
+from delegation.authority.resource_template import refuse_ambiguous
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -105,6 +106,8 @@ def _tool(entry: Any, place: str) -> Tool:
         raise MalformedError(f"{place}.{key}", wanted="there")
     try:
         # Through JSON: TOML has dates and floats, which no definition holds.
-        return Tool.from_json(canonical.parse(canonical.encode(entry)))
+        tool = Tool.from_json(canonical.parse(canonical.encode(entry)))
+        refuse_ambiguous(tool.resource)
     except MalformedError as error:
         raise MalformedError(f"{place}: {error.field}", wanted=error.wanted) from error
+    return tool

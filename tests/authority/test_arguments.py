@@ -41,7 +41,7 @@ BAD = [
     ("path", "//host/share", "path_empty_segment"), ("path", "/a/%2e%2e/b", "path_escape"), ("path", "/a/%252e", "path_escape"),
     ("path", "/a\\..\\b", "path_foreign_character"), ("path", "/C:/x", "path_foreign_character"), ("path", "/a;x", "path_foreign_character"),
     ("path", "/a/*", "path_foreign_character"), ("path", "/~root", "path_foreign_character"), ("path", "/$HOME", "path_foreign_character"),
-    ("path", "/a\uff0f..", "path_foreign_character"), ("path", "/a/\u2025/b", "path_foreign_character"), ("path", "/a/b.", "path_trailing_dot"),
+    ("path", "/a\uff0f..", "path_trailing_dot"), ("path", "/a/\u2025/b", "path_foreign_character"), ("path", "/a/b.", "path_trailing_dot"),
     ("path", "/a/ b", "path_trailing_dot"), ("path", "/a\x00", "text_control_character"), ("path", "/a\n", "text_control_character"),
     *(("host", h, "host_odd_address") for h in (
         "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "127.1", "1.1.1.01", "1.1.1.1.", "::ffff:1.1.1.1", "::FFFF:7f00:1",

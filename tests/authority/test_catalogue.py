@@ -123,6 +123,35 @@ def test_every_item_of_a_list_is_a_resource() -> None:
     assert isinstance(made.resources_of({"x": []}), Refusal)
 
 
+AMBIGUOUS = ["db:{a}-{b}/rows", "{a}{b}", "{a}.{b}", "x/{a}_{b}~/y", "x/{a}:{b}-{c}", "{a}{a}"]
+
+
+@pytest.mark.parametrize("template", AMBIGUOUS)
+def test_a_template_that_makes_one_name_of_two_calls_is_refused(template: str) -> None:
+    """No catalogue takes it; one that was recorded before is read, and denied when it is called."""
+    old = Tool("a.b", effect="read", arguments=dict.fromkeys("abc", "opaque"), resource=template)
+    with pytest.raises(MalformedError):
+        Catalogue().with_tool(old)
+    made = old.resources_of({"a": "acme", "b": "eu-1", "c": "x"})
+    assert isinstance(made, Refusal)
+    assert made.code == "resource_ambiguous"
+    assert Tool.from_json(old.to_json()) == old
+
+
+values = st.text("ab-.:@+/%~{}*", min_size=1, max_size=4)
+
+
+@given(one=st.tuples(values, values, values), two=st.tuples(values, values, values))
+@pytest.mark.parametrize("template", ["db:{a}:{b}/{c}", "{a}@{b}+{c}", "x-{a}-:-{b}/{c}-y", "{a}/{b}/{c}"])  # fmt: skip
+def test_different_arguments_make_different_resources(template, one, two) -> None:
+    """Whatever the values hold, a name says which arguments made it."""
+    tool = Tool("a.b", effect="read", arguments=dict.fromkeys("abc", "text"), resource=template)
+    assert Catalogue().with_tool(tool).revision == 1
+    made = [tool.resources_of(dict(zip("abc", v, strict=True))) for v in (one, two)]
+    if not any(isinstance(names, Refusal) for names in made):
+        assert (made[0] == made[1]) == (one == two)
+
+
 def test_revisions_are_immutable_and_equal_definitions_add_none() -> None:
     """Looking at an old revision shows the old definition; reserved names are nobody's."""
     one, two = Tool("a.b", effect="read"), Tool("a.b", effect="write")

@@ -119,7 +119,7 @@ def refute(value: str) -> str | None:
         "mailto": urlsplit(f"mailto:{value}")[2:] == (value, "", "") and unquote(value) == value,
         "getopt": getopt.getopt([value], "itf:o:") == ([], [value]),
         "argparse": OPTIONS.parse_args([value]).to == value,
-        "shlex": shlex.split(shlex.quote(value)) == [value] and not set("`$|;<>(){}*?!\\\n") & set(value),
+        "shlex": shlex.split(shlex.quote(value)) == [value] and not set("`$|&;<>(){}*?!\\\n") & set(value),
         "a mail server's files": posixpath.dirname(posixpath.normpath(f"/var/mail/{local}")).startswith("/var/mail"),
         "a relay": value.rsplit("@", 1)[1] == domain and not set("%!:") & set(local),
         "NFKC": unicodedata.normalize("NFKC", value) == value and value.isascii(),
@@ -176,7 +176,7 @@ def test_the_longest_mailboxes_are_not_folded_into_others(mailer: Mailer) -> Non
 @pytest.mark.parametrize(
     "local",
     ["=?utf-8?q?eve=40evil.example_?=b", "=?utf-8?b?ZXZlQGV2aWwuZXhhbXBsZQ==?=", "a.=?us-ascii?q?x?=", "-bs", "-oQ/tmp", "--help", "|id", "a|id", "/etc/passwd", "/x=y", "`id`", "a`id`",
-     "~root", "$HOME", "${run{id}}", "{a,b}", "*", "a?bcc=b", "a#b", "a%evil.example", "evil!a", '"a b"', "a(b)", "a\\b", ":include:x", "a b", ".a", "a..b", "a.", "\uff20", "\ufb01n", "a\u200bb", "", "@evil.example:a"],
+     "r&d", "a&/usr/bin/id&b", "~root", "$HOME", "${run{id}}", "{a,b}", "*", "a?bcc=b", "a#b", "a%evil.example", "evil!a", '"a b"', "a(b)", "a\\b", ":include:x", "a b", ".a", "a..b", "a.", "\uff20", "\ufb01n", "a\u200bb", "", "@evil.example:a"],
 )  # fmt: skip
 def test_a_local_part_that_mail_programs_act_on_is_refused(local: str) -> None:
     """Encoded words, options, pipes, files, shells, wildcards, URLs, routes, quotes, comments."""
@@ -185,7 +185,7 @@ def test_a_local_part_that_mail_programs_act_on_is_refused(local: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["ana+tickets@acme.example", "ana-maria.o'brien@acme.example", "r&d@acme.example", "bounce+ana=acme.example@acme.example", "name/surname@acme.example", "_x@acme.example", "a~b@acme.example",
+    ["ana+tickets@acme.example", "ana-maria.o'brien@acme.example", "bounce+ana=acme.example@acme.example", "name/surname@acme.example", "_x@acme.example", "a~b@acme.example",
      "x@acme.example", "1@acme.example", "a.b.c@mail.acme.example", "a--b@acme.example", "postmaster@xn--bcher-kva.acme.example"],
 )  # fmt: skip
 def test_a_mailbox_that_all_read_alike_is_admitted(mailer: Mailer, value: str) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 from world import ISSUER, NOW, OWNER, World, verdict
 
-from delegation import Grant, HolderKey
+from delegation import Access, Grant, HolderKey, Tool, anything, may
 from delegation.embedded import Tracker
 from delegation.errors import (
     ConfigurationError,
@@ -387,3 +387,27 @@ def test_a_store_opens_again_with_everything_in_it(filed: World, url: str) -> No
     again = Tracker.open(url, ring=ring, clock=lambda: NOW)
     assert verdict(again.check(token, proof, access)) == (14, "replayed")
     assert len(again.lineage(filed.task).entry.links) == 2
+
+
+def test_a_tool_with_an_ambiguous_template_is_not_recorded_and_denied_where_it_is() -> None:
+    """An older store may hold one: the catalogue is read, other tools work, this one is denied."""
+    tracker = Tracker.open("sqlite://")
+    arguments = {"tenant": "opaque", "doc": "opaque"}
+    tool = Tool("db.read", effect="read", arguments=arguments, resource="db:{tenant}-{doc}/rows")
+    with pytest.raises(MalformedError):
+        tracker.add_tool(tool)
+    with tracker._store.write() as work:
+        work.add_tool(tool, at=0)
+    tracker.add_tool(Tool("db.list", effect="read"))
+    given = {"tenant": anything(), "doc": anything()}
+    granted = [may("db.read", resources=["db:acme-eu-1/rows"], **given), may("db.list")]
+    task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant(granted, audience=["s"]))
+    holder = HolderKey.generate("h")
+    token = tracker.issue(task, to=holder.public)
+    for tenant, doc in (("acme-eu", "1"), ("acme", "eu-1")):
+        access = Access("db.read", {"tenant": tenant, "doc": doc}, "s")
+        decision = tracker.check(token, holder.prove(token, access), access)
+        assert decision.denial is not None
+        assert decision.denial.code == "resource_ambiguous"
+    other = Access("db.list", {}, "s")
+    assert tracker.check(token, holder.prove(token, other), other)

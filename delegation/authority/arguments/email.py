@@ -13,9 +13,9 @@ from delegation.canonical import Json
 MAX_EMAIL: Final = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
 _MAX_LOCAL: Final = 64
 # RFC 5322 dot-atom, less what another reader acts on: % and ! route, ? makes encoded words and, with
-# #, ends a mailto URL, * is a wildcard, and ` $ | { } run or expand in shells and mail servers.
+# #, ends a mailto URL, * is a wildcard, and ` $ | & { } run or expand in shells and mail servers.
 # Nor at the beginning - (an option of sendmail), / and ~ (files that servers deliver to).
-_LOCAL: Final = re.compile(r"(?![-/~])[A-Za-z0-9&'+/=^_~-]+(\.[A-Za-z0-9&'+/=^_~-]+)*", re.ASCII)
+_LOCAL: Final = re.compile(r"(?![-/~])[A-Za-z0-9'+/=^_~-]+(\.[A-Za-z0-9'+/=^_~-]+)*", re.ASCII)
 _SEVERAL: Final = re.compile(r"[,;<>\s()\"\[\]\\:]")
 
 

@@ -3,8 +3,10 @@
 Nothing is resolved: a text that would need it (dot segments, doubled slashes, escapes, backslashes)
 is refused, since the system behind may resolve it differently from us. So is what only another
 reader resolves: one that normalises to NFKC or fits to a code page, a Windows one that knows drives,
-streams and devices, one that drops what is drawn as nothing, a shell that expands a pattern.
-Not refused, since it names the same place to all of them: another case, another normal form.
+streams and devices, one that drops what is drawn as nothing, a shell that expands a pattern, a URL
+parser that ends a path at a number sign. A value is an argument, never a shell's source: `&` and
+`'` are characters of names. Not refused, since it names the same place to all of them: another
+case, another normal form. Nor what stays in its folder: `a#b`, which a URL parser reads as `a`.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from delegation.authority.arguments.argument_type import NoCanonicalFormError, r
 from delegation.authority.arguments.text import TextType
 from delegation.canonical import Json
 from delegation.ignorable import odd_ignorable
-from delegation.lookalikes import MEANINGFUL, fits, read_as
+from delegation.lookalikes import fits, readings
 
 MAX_PATH: Final = 4096  # characters, as PATH_MAX
 _TEXT: Final = TextType(MAX_PATH, multiline=False)
-_FOREIGN: Final = re.compile(r"[\\%;*?\"<>|~$`]")
-# Brace expansion, and the patterns that match `..` in shells that let a dot be written.
-_EXPANDED: Final = re.compile(r"\{.*(?:,|\.\.).*\}|/\.[@+!]?[(\[]")
+_FOREIGN: Final = re.compile(r"[\\%;*?\"<>|~$`\n]")
+# Brace expansion, the patterns that match `..` in shells that let a dot be written, and dots that
+# stand alone to whoever ends or cuts a name at a sign: `..#x` climbs in a file: URL.
+_EXPANDED: Final = re.compile(r"\{.*(?:,|\.\.).*\}|/\.[@+!]?[(\[]|/\.{2,}(?![./_-])[ -/:-@\[-`{-~]")
 # Windows takes the first character for a drive, and what follows one colon for a stream. More
 # colons name a stream's type, and every type there is holds a dollar sign.
 _DRIVE_OR_STREAM: Final = re.compile(r"/(?:.?:|[^/:]*:[^/:]*(?:/|\Z)|[^/]*:(?:/|\Z))")
@@ -68,19 +71,13 @@ def refuse_odd_path(value: str) -> None:
         return
     if "%" in value:
         raise NoCanonicalFormError("path_escape", "it holds percent escapes")
-    if _FOREIGN.search(value) or _is_read_otherwise(value):
-        raise NoCanonicalFormError(
-            "path_foreign_character", "it holds characters that some systems read as something else"
-        )
-    for segment in value[1:].split("/"):
-        if not segment:
-            raise NoCanonicalFormError("path_empty_segment", "it has an empty segment or ends in /")
-        if segment in {".", ".."}:
-            raise NoCanonicalFormError("path_dot_segment", "it has a dot segment")
-        if segment[-1] == "." or segment[-1].isspace() or segment[0].isspace():
-            raise NoCanonicalFormError(
-                "path_trailing_dot", "a segment begins with a space or ends with a dot or space"
-            )
+    _refuse_odd_reading(value)
+    if not value.isascii():
+        try:
+            for seen in readings(value):
+                _refuse_odd_reading(seen, value.count("/"))
+        except NoCanonicalFormError as error:
+            raise _foreign() from error
     if _names_device(value):
         raise NoCanonicalFormError("path_device", "a segment names a device on Windows")
     if odd_ignorable(value) is not None:
@@ -89,13 +86,30 @@ def refuse_odd_path(value: str) -> None:
         )
 
 
-def _is_read_otherwise(value: str) -> bool:
-    if ":" in value and _DRIVE_OR_STREAM.search(value):
-        return True
-    if ("{" in value or "/." in value) and _EXPANDED.search(value):
-        return True
-    # The dollar sign beside the rest, since a stream's type needs one.
-    return not value.isascii() and bool(MEANINGFUL.search(value) or read_as("$").search(value))
+def _foreign() -> NoCanonicalFormError:
+    return NoCanonicalFormError(
+        "path_foreign_character", "it holds characters that some systems read as something else"
+    )
+
+
+def _refuse_odd_reading(seen: str, slashes: int | None = None) -> None:
+    """Refuse what one reader sees, if it is not plain or has another number of segments."""
+    if (
+        _FOREIGN.search(seen)
+        or (":" in seen and _DRIVE_OR_STREAM.search(seen))
+        or (("{" in seen or "/." in seen) and _EXPANDED.search(seen))
+        or (slashes is not None and seen.count("/") != slashes)
+    ):
+        raise _foreign()
+    for segment in seen[1:].split("/"):
+        if not segment:
+            raise NoCanonicalFormError("path_empty_segment", "it has an empty segment or ends in /")
+        if segment in {".", ".."}:
+            raise NoCanonicalFormError("path_dot_segment", "it has a dot segment")
+        if segment[-1] == "." or segment[-1].isspace() or segment[0].isspace():
+            raise NoCanonicalFormError(
+                "path_trailing_dot", "a segment begins with a space or ends with a dot or space"
+            )
 
 
 def _names_device(value: str) -> bool:

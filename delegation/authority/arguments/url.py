@@ -28,6 +28,7 @@ _PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})*)+",
 _QUERY: Final = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _TEXT: Final = TextType(MAX_URL, multiline=False)
 _MEANINGFUL: Final = read_as("/\\.:;%*?\"'`<>|#@&=")
+_SPACE: Final = re.compile(r"\s")  # of any script, as `%20` is refused
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -181,7 +182,8 @@ def _refuse_odd_escapes(spelled: str) -> None:
         decoded = _TEXT.canonicalise(unquote_to_bytes(spelled).decode("utf-8"))
     except (UnicodeDecodeError, NoCanonicalFormError) as error:
         raise NoCanonicalFormError("url_escape_text", "its escapes are no plain UTF-8") from error
-    if _MEANINGFUL.search(str(decoded)) or odd_ignorable(str(decoded)) is not None:
+    text = str(decoded)
+    if _MEANINGFUL.search(text) or _SPACE.search(text) or odd_ignorable(text) is not None:
         raise NoCanonicalFormError(
             "url_escape_text", "it escapes a character that some readers take for another or none"
         )

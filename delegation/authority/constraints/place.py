@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -16,16 +16,17 @@ from delegation.authority.fields import closed_object, list_of
 from delegation.authority.pattern import segments_match, segments_within
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
-from delegation.ignorable import odd_ignorable
-from delegation.lookalikes import read_as
+from delegation.lookalikes import readings
 
 MAX_ENTRIES: Final = 64
 # Some clients (yarl) send these as the characters that they are: another path than was granted.
 _ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
-# What another reader of a text takes for a slash or a dot: escapes, backslashes, segments of dots
-# and spaces, which Windows trims.
-_OTHER_SEGMENTS: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\|(?:\A|/)[. ]+(?:/|\Z)")
+# Besides what no path holds: what ends the path of a URL, and a brace that another segment closes.
+_CUT: Final = re.compile(r"[#{}]")
+# At the beginning of a text: a scheme, drive or host before a colon, a home, an option, a file of
+# arguments.
+_LEAD: Final = re.compile(r"[-~@]|.*:", re.DOTALL)
 
 
 def entries(kind: str, texts: Iterable[object]) -> tuple[str, ...]:
@@ -197,6 +198,10 @@ def _is_below(parts: UrlParts, top: UrlParts) -> bool:
 class Glob(Constraint):
     """A text of segments between slashes that matches one of these patterns.
 
+    What a wildcard stands for must be one segment to every reader, of a file, URL, list or command
+    line: what a path's segment may be, less `# { }`; the first of a text without `:`, and without
+    `- ~ @` at its beginning. What a pattern spells out is its author's.
+
     Args:
         patterns: `*` is exactly one whole segment, `**` at the end one or more.
     """
@@ -223,15 +228,14 @@ class Glob(Constraint):
         object.__setattr__(self, "_segments", tuple(split))
 
     def admits(self, value: Value) -> bool:
-        """Return whether it matches a pattern; what others split elsewhere never does."""
-        if not isinstance(value, str) or _OTHER_SEGMENTS.search(value):
-            return False
-        if not value.isascii() and (
-            read_as("/\\.%").search(value) or odd_ignorable(value) is not None
-        ):
+        """Return whether it matches a pattern, each wildcard by what all read as one segment."""
+        if not isinstance(value, str):
             return False
         segments = value.split("/")
-        return any(segments_match(pattern, segments) for pattern in self._segments)
+        return any(
+            segments_match(pattern, segments) and _is_plain(pattern, segments)
+            for pattern in self._segments
+        )
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type may hold segments."""
@@ -240,7 +244,10 @@ class Glob(Constraint):
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether every pattern is within one of the parent's."""
         return isinstance(parent, Glob) and all(
-            any(segments_within(mine, theirs) for theirs in parent._segments)  # noqa: SLF001
+            any(
+                segments_within(mine, theirs) and _is_plain(theirs, list(map(_literal, mine)))
+                for theirs in parent._segments  # noqa: SLF001
+            )
             for mine in self._segments
         )
 
@@ -254,3 +261,24 @@ class Glob(Constraint):
             yield pattern.replace("**", "x/y").replace("*", "x")
             yield pattern.replace("**", "x").replace("*", "y")
             yield pattern.replace("*", "x") + "/z"
+
+
+def _literal(segment: str) -> str:
+    """Return a pattern's segment, for a wildcard a plain one that it stands for."""
+    return "x" if segment in {"*", "**"} else segment
+
+
+def _is_plain(pattern: Sequence[str], segments: Sequence[str]) -> bool:
+    """Return whether each segment under a wildcard is one to every reader."""
+    return not any(
+        pattern[min(index, len(pattern) - 1)] in {"*", "**"} and _is_odd(segment, first=index == 0)
+        for index, segment in enumerate(segments)
+    )
+
+
+def _is_odd(segment: str, *, first: bool) -> bool:
+    try:
+        refuse_odd_path(f"/{segment}")
+    except NoCanonicalFormError:
+        return True
+    return any(_CUT.search(seen) or (first and _LEAD.match(seen)) for seen in readings(segment))
