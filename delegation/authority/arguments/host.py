@@ -21,7 +21,8 @@ from delegation.authority.arguments.argument_type import (
     SpecialHostError,
     refuse_type,
 )
-from delegation.authority.arguments.special_hosts import Address, is_special, is_special_name
+from delegation.authority.arguments.special_hosts import is_special, is_special_name
+from delegation.authority.arguments.spelled_addresses import Address
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
 from delegation.ignorable import odd_ignorable
@@ -141,7 +142,7 @@ def _canonical_name(text: str) -> str:
             name = idna.encode(text, uts46=False, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError, ValueError) as error:
             raise NoCanonicalFormError("host_form", "it is no host name") from error
-        if _by_idna_2003(text) not in {None, name}:
+        if _by_idna_2003(text) != name:
             raise NoCanonicalFormError(
                 "host_form", "two versions of IDNA read it as two names", remedy="Send A-labels."
             )
@@ -156,7 +157,7 @@ def _canonical_name(text: str) -> str:
 
 
 def _by_idna_2003(text: str) -> str | None:
-    """Return the name that older clients ask for (`http.client`), or None where they refuse it."""
+    """Return the name that older clients ask for (`http.client`), or None: they refuse it."""
     try:
         return text.encode("idna").decode("ascii").lower()
     except UnicodeError:
