@@ -80,7 +80,8 @@ def canonical_host(text: str, *, special: bool) -> str:
     name = _canonical_name(text)
     if not special and is_special_name(name):
         raise SpecialHostError(
-            "host_local_name", "it is a name that only the inside of a network or machine answers"
+            "host_local_name",
+            "it is a name that only the inside of a network or machine answers, or that leads there",
         )
     return name
 
@@ -144,7 +145,9 @@ def _canonical_name(text: str) -> str:
             raise NoCanonicalFormError("host_form", "it is no host name") from error
         if _by_idna_2003(text) != name:
             raise NoCanonicalFormError(
-                "host_form", "two versions of IDNA read it as two names", remedy="Send A-labels."
+                "host_form",
+                "two versions of IDNA do not read it as one name",
+                remedy="Send A-labels.",
             )
     for label in name.split("."):
         if _LABEL.fullmatch(label) is None:

@@ -126,7 +126,7 @@ NAMES: Final = {
         "localtest.org localtest.dev localhst.dev localhost.team localhost.cloud localh.net lhst.net "
         "localmachine.info localmachine.name localfabriek.nl local.sisteminha.com backloop.dev "
         "devlocal.me devlocal.dev devlocal.io devlocal.us devlocal.site l0pb.dev l0pb.me 127001.it "
-        "anyip.dev qip.sh ip.es.io docker.amazee.io"
+        "anyip.dev qip.sh ip.es.io docker.amazee.io localdomain.pw"
     ),
 }
 # A private endpoint's zone, whose ever; not the name somebody registered.
