@@ -11,6 +11,7 @@ from collections import Counter
 from random import Random
 
 import idna
+import pytest
 import url_readers as readers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,3 +161,27 @@ def test_no_parser_reads_an_admitted_host_as_another():
     law()
     assert counted.total() > (900_000 if LONG else 5_000)
     assert counted[True] > counted.total() / 40  # the law is about something
+
+
+@given(
+    st.text("a1\xdf\u05d0\u0646\u0627\u0645\u06cc\u06f1\u200c\u4e2d\ua723-", min_size=1, max_size=5)
+)
+def test_a_name_is_admitted_in_letters_only_where_both_idnas_read_it_as_one(label):
+    """One that the older standard refuses (a digit after Arabic letters, say) is refused too: send A-labels."""
+    value = f"{label}.com"
+    try:
+        name = HOST.canonicalise(value)
+    except NoCanonicalFormError:
+        return
+    assert value.encode("idna").decode().lower() == name
+
+
+def test_what_one_idna_refuses_is_sent_in_a_labels():
+    """The older codec raises where Arabic ends with a digit; the A-label is admitted."""
+    value = "\u05d01.com"
+    a_labels = idna.encode(value).decode()
+    with pytest.raises(UnicodeError):
+        value.encode("idna")
+    with pytest.raises(NoCanonicalFormError):
+        HOST.canonicalise(value)
+    assert HOST.canonicalise(a_labels) == a_labels

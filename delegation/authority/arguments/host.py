@@ -21,7 +21,8 @@ from delegation.authority.arguments.argument_type import (
     SpecialHostError,
     refuse_type,
 )
-from delegation.authority.arguments.special_hosts import Address, is_special, is_special_name
+from delegation.authority.arguments.special_hosts import is_special, is_special_name
+from delegation.authority.arguments.spelled_addresses import Address
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
 from delegation.ignorable import odd_ignorable
@@ -79,7 +80,8 @@ def canonical_host(text: str, *, special: bool) -> str:
     name = _canonical_name(text)
     if not special and is_special_name(name):
         raise SpecialHostError(
-            "host_local_name", "it is a name that only the inside of a network or machine answers"
+            "host_local_name",
+            "it is a name that only the inside of a network or machine answers, or that leads there",
         )
     return name
 
@@ -141,9 +143,11 @@ def _canonical_name(text: str) -> str:
             name = idna.encode(text, uts46=False, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError, ValueError) as error:
             raise NoCanonicalFormError("host_form", "it is no host name") from error
-        if _by_idna_2003(text) not in {None, name}:
+        if _by_idna_2003(text) != name:
             raise NoCanonicalFormError(
-                "host_form", "two versions of IDNA read it as two names", remedy="Send A-labels."
+                "host_form",
+                "two versions of IDNA do not read it as one name",
+                remedy="Send A-labels.",
             )
     for label in name.split("."):
         if _LABEL.fullmatch(label) is None:
@@ -156,7 +160,7 @@ def _canonical_name(text: str) -> str:
 
 
 def _by_idna_2003(text: str) -> str | None:
-    """Return the name that older clients ask for (`http.client`), or None where they refuse it."""
+    """Return the name that older clients ask for (`http.client`), or None: they refuse it."""
     try:
         return text.encode("idna").decode("ascii").lower()
     except UnicodeError:

@@ -8,11 +8,12 @@ theirs answer with an address of yours, so whoever connects checks the address t
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final, TypeAlias
 
+from delegation.authority.arguments.spelled_addresses import Address, spelled_addresses
 from delegation.authority.arguments.top_level_domains import DELEGATED
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Source: networks. What is inside means the host itself, its neighbours, or another address in disguise.
@@ -30,13 +31,17 @@ NETWORKS: Final = {
         "2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48"
     ),
     "Microsoft, What is IP address 168.63.129.16": "168.63.129.16/32",
-    "Google Cloud, Configure Private Google Access": (
-        "199.36.153.4/30 199.36.153.8/30 2600:2d00:2:1000::/64 2600:2d00:2:2000::/64"
+    "Google Cloud, Configure Private Google Access; Access APIs from VMs (direct connectivity)": (
+        "199.36.153.4/30 199.36.153.8/30 2600:2d00:2:1000::/56 2600:2d00:2:2000::/56 "
+        "34.126.0.0/18 2001:4860:8040::/42"
     ),
-    "IBM Cloud, IP ranges: the service network": "161.26.0.0/16 166.8.0.0/14",
+    "Google Cloud, Cloud DNS zones overview: where forwarded queries come from": "35.199.192.0/19",
+    "IBM Cloud, VPC reserved address ranges: services, and cloud service endpoints": (
+        "161.26.0.0/16 166.8.0.0/14"
+    ),
 }
 
-# Source: names, each with what is below it; what begins with a hyphen ends a label.
+# Source: names, each with what is below it; `*` stands for one label or a part of one, `**` for some.
 NAMES: Final = {
     # Most of the registry is under no delegated top-level domain; `arpa` is one, and holds no public host.
     # `example` and its kin are left out: they reach nobody.
@@ -46,12 +51,26 @@ NAMES: Final = {
     "ICANN resolution 2024.07.29.06; RFC 6762 appendix G; ICANN name collision": (
         "internal intranet private corp home lan mail localdomain"
     ),
-    "Amazon Web Services, Interface endpoint DNS names": "vpce.amazonaws.com",
-    "Google Cloud, VM metadata; Private Google Access; Private Service Connect": (
-        "metadata.goog private.googleapis.com restricted.googleapis.com p.googleapis.com"
+    "Amazon Web Services, VPC Lattice; EFS, FSx and ELB DNS names (and their partition in China)": (
+        "vpc-lattice-svcs.*.on.aws vpc-lattice-rsc.*.on.aws efs.*.amazonaws.com fsx.*.amazonaws.com "
+        "internal-*.*.elb.amazonaws.com efs.*.amazonaws.com.cn fsx.*.amazonaws.com.cn "
+        "internal-*.*.elb.amazonaws.com.cn"
     ),
-    "Microsoft, Name resolution for virtual machines; Private endpoint DNS zones": (
-        "internal.cloudapp.net reddog.microsoft.com"
+    "Amazon Web Services, ElastiCache and DocumentDB endpoints; OpenSearch domains in a VPC": (
+        "cache.amazonaws.com docdb.amazonaws.com vpc-*.*.es.amazonaws.com vpc-*.*.es.amazonaws.com.cn"
+    ),
+    "Google Cloud, VM metadata; Private Google Access; Private Service Connect; Cloud SQL DNS": (
+        "metadata.goog private.googleapis.com restricted.googleapis.com p.googleapis.com "
+        "sql.goog alloydb.goog"
+    ),
+    "Microsoft, Name resolution for virtual machines, in three clouds": (
+        "internal.cloudapp.net internal.chinacloudapp.cn internal.usgovcloudapp.net "
+        "reddog.microsoft.com"
+    ),
+    "Microsoft, Private networking of databases, container apps, clusters and App Service": (
+        "private.*.database.azure.com private.*.database.chinacloudapi.cn "
+        "private.*.database.usgovcloudapi.net private.*.azmk8s.io appserviceenvironment.net "
+        "internal.**.azurecontainerapps.io internal.azurecontainerapps.io"
     ),
     "Oracle Cloud Infrastructure, DNS in your virtual cloud network": "oraclevcn.com",
     "IBM Cloud, VPC instance metadata; private endpoints; classic service network": (
@@ -59,36 +78,61 @@ NAMES: Final = {
         "service.networklayer.com adn.networklayer.com"
     ),
     "Tencent Cloud, Instance metadata; intranet mirrors": "tencentyun.com",
-    "Alibaba Cloud, Internal and VPC endpoints": "-internal.aliyuncs.com -vpc.aliyuncs.com",
-    "Equinix Metal (Packet), Metadata": "metadata.packet.net metadata.platformequinix.com",
+    "Alibaba Cloud, Internal and VPC endpoints": (
+        "*-internal.aliyuncs.com *-vpc.aliyuncs.com *-internal.*.aliyuncs.com *-vpc.*.aliyuncs.com"
+    ),
+    "Equinix Metal (Packet), Metadata; Exoscale, User data": (
+        "metadata.packet.net metadata.platformequinix.com metadata.exoscale.com"
+    ),
     "Scaleway, Instances' private names": "priv.cloud.scaleway.com priv.instances.scw.cloud",
+    "DigitalOcean, Managed databases: private hosts": (
+        "private-*.db.ondigitalocean.com private-*.*.db.ondigitalocean.com"
+    ),
     "Cloudflare, Tunnel DNS records": "cfargotunnel.com",
     "Tailscale, MagicDNS; NetBird, DNS": "ts.net beta.tailscale.net netbird.cloud",
-    "AVM, NETGEAR, TP-Link, ASUS: names that the router itself answers": (
-        "fritz.box routerlogin.net routerlogin.com tplinkwifi.net tplinklogin.net "
-        "tplinkmodem.net tplinkrepeater.net router.asus.com"
+    # Below their makers' names; `privatelink` and `vpce` are special wherever they stand.
+    "Confluent, Elastic, ClickHouse, MongoDB, Redis: private networking": (
+        "private.confluent.cloud psc.*.gcp.cloud.es.io psc.*.gcp.elastic-cloud.com "
+        "p.gcp.clickhouse.cloud pl-*.mongodb.net pl-*.*.mongodb.net *-pl-*.mongodb.net "
+        "*-pl-*.*.mongodb.net internal.**.cloud.redislabs.com"
     ),
+    "no published source found, in public code only: MongoDB, network peering": (
+        "*-pri.mongodb.net *-pri.*.mongodb.net"
+    ),
+    "AVM, NETGEAR, TP-Link, ASUS, Free: names that the router itself answers": (
+        "fritz.box routerlogin.net routerlogin.com mywifiext.net mywifiext.com tplinkwifi.net "
+        "tplinklogin.net tplinkmodem.net tplinkrepeater.net router.asus.com mafreebox.freebox.fr"
+    ),
+    "no published source found, in lists of router names only": (
+        "easy.box myfritz.box orbilogin.com orbilogin.net repeater.asus.com tplogin.cn melogin.cn "
+        "falogin.cn mwlogin.net tendawifi.com re.tenda.cn miwifi.com my.keenetic.net "
+        "linksyssmartwifi.com huaweimobilewifi.com console.gl-inet.com"
+    ),
+    "Microsoft, UNC names of IPv6 addresses, read by Windows itself": "ipv6-literal.net",
     # DNS services that answer any name with the address that it spells: an address in disguise.
     "nip.io, sslip.io, xip.io and kin; plex.direct; local-ip.co; traefik.me; DNS rebinding testers": (
-        "nip.io sslip.io xip.io xip.name ip6.name backname.io myip.io fip.io customer-ip.com "
-        "plex.direct local-ip.co local-ip.sh traefik.me local.gd 1u.ms rbndr.us"
+        "nip.io sslip.io xip.io xip.name backname.io plex.direct local-ip.co local-ip.sh traefik.me "
+        "local.gd 1u.ms rbndr.us rebind.network"
     ),
-    # Public names that always answer with a loopback address, made for developers.
-    "localtest.me, lvh.me and kin (their owners' pages)": (
+    # Public names that always answer with an inner address, made for developers.
+    "localtest.me, lvh.me and kin (their owners' pages); ingress-nginx, Docksal and BOSH documents": (
         "localtest.me lvh.me vcap.me lacolhost.com localhost.direct localhost.tv localhst.co.uk "
         "localh.st localho.st fuf.me 42foo.com 127-0-0-1.org.uk ddev.site lndo.site lcl.host "
-        "spoofed.burpcollaborator.net"
+        "localdev.me docksal.site bosh-lite.com"
+    ),
+    "no published source found, in lists of names that answer with a loopback address only": (
+        "spoofed.burpcollaborator.net oastify.com bugbounty.dod.network rebind.it smackaho.st "
+        "ulh.us ratchetlocal.com yoogle.com mouse-potato.com sudo.cc mail.ebc.apple.com bs-local.com "
+        "localtest.org localtest.dev localhst.dev localhost.team localhost.cloud localh.net lhst.net "
+        "localmachine.info localmachine.name localfabriek.nl local.sisteminha.com backloop.dev "
+        "devlocal.me devlocal.dev devlocal.io devlocal.us devlocal.site l0pb.dev l0pb.me 127001.it "
+        "anyip.dev qip.sh ip.es.io docker.amazee.io localdomain.pw"
     ),
 }
-# Below these, a name with the label `privatelink` is a private endpoint's.
-PRIVATE_LINKS: Final = {
-    "Microsoft, Azure private endpoint DNS zone values": (
-        "windows.net azure.com azure.net azurecr.io azmk8s.io azurewebsites.net azure-api.net "
-        "azurestaticapps.net azurehdinsight.net azure-devices.net azuredatabricks.net "
-        "azure-devices-provisioning.net windowsazure.com microsoft.com"
-    ),
-    "Snowflake, Private connectivity": "snowflakecomputing.com",
-}
+# A private endpoint's zone, whose ever; not the name somebody registered.
+# Microsoft, Azure private endpoint DNS zone values; Amazon, Interface endpoint DNS names; and all who
+# take the word from them (Snowflake, Confluent, Elastic, ClickHouse).
+_PRIVATE_LINK: Final = re.compile(r"(?<![a-z0-9])(privatelink|vpce)(?![a-z0-9])")
 _EXEMPT: Final = "example"  # RFC 6761: no resolver treats it specially, and it reaches nobody
 
 SPECIAL: Final[tuple[Network, ...]] = tuple(
@@ -101,13 +145,22 @@ _RANGES: Final = {
     for version in (4, 6)
 }
 _SUFFIXES: Final = frozenset(
-    name for names in NAMES.values() for name in names.split() if not name.startswith("-")
+    name for names in NAMES.values() for name in names.split() if "*" not in name
 )
-_LABEL_ENDS: Final = tuple(
-    name for names in NAMES.values() for name in names.split() if name.startswith("-")
-)
-_PRIVATE_LINKS: Final = frozenset(" ".join(PRIVATE_LINKS.values()).split())
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})  # RFC 5214: an IPv4 address follows
+
+
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """Return the names with `*`, by their last label but one and its end: what a name must match."""
+    forms: dict[str, list[str]] = {}
+    for name in " ".join(NAMES.values()).split():
+        if "*" in name:
+            form = re.escape(name).replace(r"\*\*", "[a-z0-9.-]+").replace(r"\*", "[a-z0-9-]+")
+            forms.setdefault(".".join(name.split(".")[-2:]), []).append(form)
+    return {end: re.compile(rf"(?:.*\.)?(?:{'|'.join(each)})") for end, each in forms.items()}
+
+
+_PATTERNS: Final = _patterns()
 
 
 def is_special(address: Address) -> bool:
@@ -123,7 +176,9 @@ def is_special(address: Address) -> bool:
 def is_special_name(name: str) -> bool:
     """Return whether only the inside of a network, cloud, cluster or machine answers a name.
 
-    So is every name whose last label the DNS root does not delegate, and every name of one label.
+    So is every name whose last label the DNS root does not delegate, every name of one label, every
+    name with a private endpoint's label (`privatelink`, `vpce`), and every name that spells a special
+    address (`spelled_addresses`).
 
     Args:
         name: A canonical DNS name.
@@ -131,8 +186,10 @@ def is_special_name(name: str) -> bool:
     labels = name.split(".")
     if len(labels) == 1 or (labels[-1] not in DELEGATED and labels[-1] != _EXEMPT):
         return True
+    end = ".".join(labels[-2:])
     return (
-        ("privatelink" in labels and ".".join(labels[-2:]) in _PRIVATE_LINKS)
-        or name.endswith(_LABEL_ENDS)
+        _PRIVATE_LINK.search(name, 0, len(name) - len(end)) is not None
         or any(".".join(labels[at:]) in _SUFFIXES for at in range(len(labels)))
+        or (end in _PATTERNS and _PATTERNS[end].fullmatch(name) is not None)
+        or any(map(is_special, spelled_addresses(name)))
     )
