@@ -24,6 +24,7 @@ from delegation.errors import (
 )
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.boottime import boottime
+from delegation.integrations.dispatch import root_of, route_taken
 from delegation.integrations.judged_request import (
     JudgedRequest,
     Receive,
@@ -80,9 +81,11 @@ class Guarded:
         tool_log: ToolLog | None = None,
         passed: Mapping[tuple[str, str], frozenset[str]],
         hosts: frozenset[str] = frozenset(),
+        inner: Any | None = None,
     ) -> None:
-        """Stand in front of an application."""
+        """Stand in front of an application; `inner` is what lists its routes, if anything does."""
         self._app = app
+        self._inner = inner
         self._routes = routes
         self._open = open_
         self._desk = desk
@@ -106,28 +109,32 @@ class Guarded:
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            path = RootedPath.of(scope, getattr(self._app, "root_path", ""))
+            path = RootedPath.of(scope, root_of(self._inner or self._app))
             place = (scope["method"], path.raw)
             if place == ("GET", WELL_KNOWN):
                 await _answer(send, 200, self._published, [])
                 return
             self._refuse_other_readings(scope)
             if place in self._open:
-                await self._app(
-                    opened(scope, path.whole(path.raw), self._passed[place]), receive, send
-                )
+                handed = opened(scope, path, self._passed[place])
+                self._refuse_other_route(handed, place)
+                await self._app(handed, receive, send)
                 return
             route, decision = await self._decide(scope, path.raw, receive)
             request = JudgedRequest.of(route, decision, path)
+            place = (route.method, route.path)
+            handed = request.scope(scope, self._passed[place])
+            self._refuse_other_route(handed, place, decision.id)
         except Refused as refused:
             await _refuse(send, refused)
             return
-        await self._execute(
-            decision,
-            request.scope(scope, self._passed[route.method, route.path]),
-            request.replay(receive),
-            _named(send, decision),
-        )
+        await self._execute(decision, handed, request.replay(receive), _named(send, decision))
+
+    def _refuse_other_route(self, scope: Scope, place: tuple[str, str], decision: str = "") -> None:
+        """Refuse a request that the application would serve by another route than the one meant."""
+        if self._inner is not None and route_taken(self._inner, scope) != place:
+            detail = "The application has another route for this path than the one declared."
+            raise Refused(404, "route_undeclared", detail, decision)
 
     async def _execute(
         self, decision: Decision, scope: Scope, receive: Receive, send: Send
