@@ -272,7 +272,7 @@ def placed(name: str, folder: Path) -> Iterator[Place]:
             tracker.add_tool(tool)
         ceiling = Grant(
             [READ, SEND, PAY], audience=[AUDIENCE], purpose="desk", delegations_left=12,
-            budget={"calls": 100, "usd_cents": 1000},
+            budget={"calls": 500, "usd_cents": 1000},
         )  # fmt: skip
         task = tracker.open_task("Proxies", owner="ana@acme.example", ceiling=ceiling)
         root = tracker.issue(task, to=boss.public)

@@ -7,7 +7,7 @@ decide here, so that no template that was judged, and no open path, runs a handl
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from delegation.errors import ConfigurationError
 from delegation.integrations.handler_inputs import listed_routes
 
 _MOST_PARTS: Final = 512  # objects that are looked at; a stack of middlewares has some dozens
+PLACE: Final = "delegation.place"  # in a scope: method and template of the route that was meant
 # Under these names wrappers keep what they wrap.
 _WRAPPED: Final = frozenset({
     "app", "asgi", "asgi_app", "application", "inner", "inner_app", "next_app", "wrapped", "wrapped_app",
@@ -77,6 +78,31 @@ def route_taken(app: Any, scope: MutableMapping[str, Any]) -> tuple[str, str] | 
             is_plain = matches is not None and scope["method"] in (route.methods or ())
             return (scope["method"], str(route.path)) if is_plain else None
     return None
+
+
+def hold_to_place(app: Any, refuse: Callable[[Any], Awaitable[None]]) -> None:
+    """Let the router of an application serve a request that names its place by that route alone.
+
+    Middlewares between guard and router may cut or change a path; the router sees what is left. A
+    request that names no place passes as before. Of other frameworks' routers nothing is held.
+
+    Args:
+        app: An application that lists its routes.
+        refuse: Answers a request that would be served elsewhere, given where to send.
+    """
+    router = getattr(app, "router", app)
+    stack = getattr(router, "middleware_stack", None)
+    if not callable(stack) or getattr(stack, "__name__", "") == "held":
+        return
+
+    async def held(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        place = scope.get(PLACE)
+        if scope["type"] == "http" and place is not None and route_taken(router, scope) != place:
+            await refuse(send)
+            return
+        await stack(scope, receive, send)
+
+    router.middleware_stack = held
 
 
 def root_of(app: Any) -> str:
