@@ -116,7 +116,7 @@ def _held(part: Any) -> Iterator[tuple[str, Any]]:
         yield from (("app", one) for one in (part.func, *part.args, *part.keywords.values()))
     if inspect.ismethod(part):
         yield "", part.__self__
-    for function in (part, getattr(type(part), "__call__", None)):
+    for function in (part, inspect.getattr_static(type(part), "__call__", None)):
         if inspect.isfunction(function):
             named = inspect.getclosurevars(function)
             yield from named.nonlocals.items()
@@ -135,5 +135,7 @@ def _lists_routes(one: Any) -> bool:
 
 def _several(one: Any) -> list[Any]:
     """Return the applications that a mapping or list holds: whoever picks among them may cut paths."""
-    held = one.values() if isinstance(one, Mapping) else one if isinstance(one, list | tuple) else ()
+    held = (
+        one.values() if isinstance(one, Mapping) else one if isinstance(one, list | tuple) else ()
+    )
     return [app for app in held if _lists_routes(app)]

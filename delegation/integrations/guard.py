@@ -202,10 +202,10 @@ class Guard:
         for method, path in sorted({*plain, *self._open}):
             scope = {"type": "http", "method": method, "path": root + path, "root_path": root}
             taken = route_taken(app, {**scope, "headers": [], "query_string": b""})
-            if taken not in {None, (method, path)}:
+            if taken is not None and taken != (method, path):
                 raise ConfigurationError(
-                    f"{method} {path} is declared, but the application serves it by {taken[1]}.",  # type: ignore[index]  # it is no None
-                    remedy=f"Register {path} before {taken[1]} in the application.",  # type: ignore[index]
+                    f"{method} {path} is declared, but the application serves it by {taken[1]}.",
+                    remedy=f"Register {path} before {taken[1]} in the application.",
                 )
 
     def _refuse_unmapped(self, listed: list[Any]) -> None:
