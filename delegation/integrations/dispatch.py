@@ -73,9 +73,14 @@ def route_taken(app: Any, scope: MutableMapping[str, Any]) -> tuple[str, str] | 
     asked = {**scope, "root_path": own_root} if own_root else dict(scope)
     for route in listed_routes(app) or ():
         matches = getattr(route, "matches", None)
-        # Of a route that does not say what it matches nothing is known.
-        if matches is None or getattr(matches(asked)[0], "name", "") == "FULL":
-            is_plain = matches is not None and scope["method"] in (route.methods or ())
+        if matches is None:
+            return None  # of a route that does not say what it matches nothing is known
+        try:
+            match = matches(asked)[0]
+        except ValueError:
+            return None  # a convertor that fails on this path
+        if getattr(match, "name", "") == "FULL":
+            is_plain = scope["method"] in (getattr(route, "methods", None) or ())
             return (scope["method"], str(route.path)) if is_plain else None
     return None
 

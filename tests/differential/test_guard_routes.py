@@ -14,7 +14,6 @@ from a2wsgi import WSGIMiddleware
 from fastapi import APIRouter, FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
@@ -226,14 +225,6 @@ def test_a_route_that_is_added_later_is_undeclared(site: Site) -> None:
     app.include_router(extra)
     app.router.routes.insert(0, app.router.routes.pop())
     assert site.get(guarded, "/late", "late")[0] == 404
-
-
-def test_a_default_of_a_router_serves_nothing(site: Site) -> None:
-    """No route takes a segment with a line feed; what is left then is nobody's."""
-    app = Starlette(routes=[Route("/{page:int}", lambda _: PlainTextResponse("page"))])
-    app.router.default = PlainTextResponse("fallback")  # type: ignore[assignment]  # any callable
-    with pytest.raises(ConfigurationError):
-        site.guard.protect(app)
 
 
 def test_an_open_route_runs_no_judged_handler(site: Site) -> None:
