@@ -22,7 +22,7 @@ from world import PAY, READ, SEND, TOOLS
 
 from delegation import Access, Grant, HolderKey, Token
 from delegation.embedded import Tracker
-from delegation.integrations.request_headers import OVERRIDES, STATED_BY_PROXIES
+from delegation.integrations.request_headers import OVERRIDES, STATED_BY_PROXIES, TUNNELS
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs/deploy"
@@ -51,7 +51,7 @@ STRIPS = {"nginx": "strip.nginx.conf", "caddy": "strip.caddyfile", "traefik": "s
 
 def strip_file(name: str) -> str:
     """Return the file by which a proxy takes from a request what nobody judged; see `__main__` below."""
-    names = [n.title() for n in sorted((OVERRIDES | STATED_BY_PROXIES) - WRITTEN[name])]
+    names = [n.title() for n in sorted((OVERRIDES | STATED_BY_PROXIES | TUNNELS) - WRITTEN[name])]
     head = "# Made from delegation/integrations/request_headers.py: headers by which a service reads another request.\n"
     if name == "nginx":
         return head + "".join(f'proxy_set_header {n} "";\n' for n in names)
@@ -272,7 +272,7 @@ def placed(name: str, folder: Path) -> Iterator[Place]:
             tracker.add_tool(tool)
         ceiling = Grant(
             [READ, SEND, PAY], audience=[AUDIENCE], purpose="desk", delegations_left=12,
-            budget={"calls": 100, "usd_cents": 1000},
+            budget={"calls": 500, "usd_cents": 1000},
         )  # fmt: skip
         task = tracker.open_task("Proxies", owner="ana@acme.example", ceiling=ceiling)
         root = tracker.issue(task, to=boss.public)

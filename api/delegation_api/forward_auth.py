@@ -150,7 +150,9 @@ def read_call(
     if method is None or raw is None or METHOD.fullmatch(method) is None:
         return Refusal("proxy_headers", "The proxy does not show one method and one path.")
     refusal = refusal_of(
-        (name for name, _ in headers.items()), own=(convention.method, convention.target)
+        (name for name, _ in headers.items()),
+        own=(convention.method, convention.target, convention.host),
+        shows_all=True,
     )
     if refusal is not None:
         return refusal

@@ -22,7 +22,7 @@ from delegation.integrations.target import Target
 
 MAX_FILE: Final = 1024 * 1024
 MAX_ROUTES: Final = 500  # each is compared with each
-METHOD: Final = re.compile(r"[A-Z]{1,16}")
+METHOD: Final = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,16}")  # no tunnel is one call
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})(\.\.\.)?\}")

@@ -9,6 +9,7 @@ from typing import Any
 from delegation.errors import (
     ConfigurationError,
 )
+from delegation.integrations.dispatch import inner_application, root_of, route_taken
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import (
     AUTHORIZATION,
@@ -123,23 +124,31 @@ class Guard:
         """Return all declared routes."""
         return Routes(self._audience, tuple(self._declared))
 
-    def protect(self, app: Any) -> Guarded:
+    def protect(self, app: Any, *, unsafe_unlisted: bool = False) -> Guarded:
         """Return the application behind this guard.
 
+        Not checked of an application that lists no routes: what else there is behind a template.
+
         Args:
-            app: An ASGI application. Where it lists its routes, as FastAPI and Starlette do, each
-                of them must be declared.
+            app: An ASGI application. Where it, or what it wraps, lists its routes, as FastAPI and
+                Starlette do, each of them must be declared, and serve what is declared.
+            unsafe_unlisted: The application is a wrapper that cannot be looked into. Nothing of it
+                is compared with what is declared.
 
         Raises:
             ConfigurationError: A route of the application is not declared, or one that is declared
-                is not there, or a handler reads what no argument states.
+                is not there or served by another, or a handler reads what no argument states, or
+                the application wraps one that cannot be seen.
             MalformedError: Two declared routes could match one request.
         """
         passed = {place: self._passes | names for place, names in self._passes_at.items()}
+        inner = None
         if self.observed is None:
-            listed = listed_routes(app)
-            if listed is not None:
-                self._refuse_undeclared(app, listed)
+            inner = None if unsafe_unlisted else inner_application(app)
+            if inner is not None:
+                listed = listed_routes(inner) or []
+                self._refuse_undeclared(inner, listed)
+                self._refuse_shadowed(inner)
                 passed |= self._read_by_open(listed, passed)
             self._refuse_open_beside_judged()
         return Guarded(
@@ -152,6 +161,7 @@ class Guard:
             tool_log=self._tool_log,
             passed=passed,
             hosts=self._hosts,
+            inner=inner,
         )
 
     def _refuse_undeclared(self, app: Any, listed: list[Any]) -> None:
@@ -180,6 +190,23 @@ class Guard:
                 f"Declared routes that the application does not have: {', '.join(gone)}.",
                 remedy="Declare routes by the application's own templates.",
             )
+
+    def _refuse_shadowed(self, app: Any) -> None:
+        """Refuse what the application serves by another route, which its order of routes decides."""
+        root = root_of(app)
+        if root.endswith("/"):
+            raise ConfigurationError(
+                "The application's root_path ends with a slash.", remedy="Take the slash away."
+            )
+        plain = [(r.method, r.path) for r in self._declared if not r.placeholders]
+        for method, path in sorted({*plain, *self._open}):
+            scope = {"type": "http", "method": method, "path": root + path, "root_path": root}
+            taken = route_taken(app, {**scope, "headers": [], "query_string": b""})
+            if taken is not None and taken != (method, path):
+                raise ConfigurationError(
+                    f"{method} {path} is declared, but the application serves it by {taken[1]}.",
+                    remedy=f"Register {path} before {taken[1]} in the application.",
+                )
 
     def _refuse_unmapped(self, listed: list[Any]) -> None:
         known = {(route.method, route.path): route for route in self._declared}

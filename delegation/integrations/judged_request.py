@@ -18,7 +18,7 @@ from delegation.judge.decision import Decision
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-_PLAIN_ROOT: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
+_PLAIN_ROOT: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
 _OF_A_BODY: Final = frozenset({"content-length", "content-type"})
 
 
@@ -43,19 +43,17 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
 
 @dataclass(frozen=True, slots=True)
 class RootedPath:
-    """A raw path as the application routes it.
+    """A raw path as the application routes it: without its root.
 
-    Starlette takes `root_path` off a path before it looks for the route; FastAPI sets its own first.
-    Judged is what it then looks for.
+    Some frameworks take a root off by whole segments, some by its letters, some wherever it stands.
+    Handed on is a path that begins with the root and one more slash, which all of them read alike.
 
     Args:
         root: The root that the application takes off, empty if it takes none.
-        is_below: Whether the path as sent had it.
         raw: The path without it.
     """
 
     root: str
-    is_below: bool
     raw: str
 
     @classmethod
@@ -71,29 +69,21 @@ class RootedPath:
         """
         sent = scope.get("raw_path") or scope["path"].encode()
         raw = bytes(sent).partition(b"?")[0].decode("ascii", "replace")
-        root = str(own_root or scope.get("root_path", ""))
+        root = own_root or str(scope.get("root_path", "")).rstrip("/")
         if _PLAIN_ROOT.fullmatch(root) is None or (root and raw == root):
             raise Refused(404, "route_undeclared", "No tool is declared for this route.")
         is_below = bool(root) and raw.startswith(root + "/")
-        return cls(root, is_below, raw[len(root) :] if is_below else raw)
+        return cls(root, raw[len(root) :] if is_below else raw)
 
-    def whole(self, path: str) -> str:
-        """Return the path to hand on so that the application routes this one.
-
-        Raises:
-            MalformedError: The application would take it for a path below its root.
-        """
-        if self.is_below:
-            return self.root + path
-        if self.root and (path + "/").startswith(self.root + "/"):
-            raise MalformedError("A path argument", wanted="a value that is not the root's own")
-        return path
+    def scope(self, scope: Scope, path: str) -> Scope:
+        """Return a request for an escaped path below the root, its root and path of one reading."""
+        whole = self.root + path
+        return {**scope, "path": unquote(whole), "raw_path": whole.encode(), "root_path": self.root}
 
 
-def opened(scope: Scope, path: str, passed: frozenset[str]) -> Scope:
+def opened(scope: Scope, place: RootedPath, passed: frozenset[str]) -> Scope:
     """Return an open route's request: its own path, and no header that was not declared."""
-    headers = _shown(scope, passed)
-    return {**scope, "path": path, "raw_path": path.encode(), "headers": headers}
+    return {**place.scope(scope, place.raw), "headers": _shown(scope, passed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +91,15 @@ class JudgedRequest:
     """What a decision allows, as a request.
 
     Args:
-        path: Escaped path, below its root.
+        path: Escaped path, without the root.
+        place: Where it is.
         query: Escaped query.
         body: The JSON body, None on routes without one.
         decision: Under which it runs.
     """
 
     path: str
+    place: RootedPath
     query: str
     body: bytes | None
     decision: Decision
@@ -121,10 +113,9 @@ class JudgedRequest:
         """
         try:
             path, query, members = route.rewritten(decision.arguments)
-            path = place.whole(path)
         except MalformedError as error:
             raise Refused(400, "arguments_not_carried", str(error), decision.id) from error
-        return cls(path, query, _spelled(members) if route.body else None, decision)
+        return cls(path, place, query, _spelled(members) if route.body else None, decision)
 
     def scope(self, scope: Scope, passed: frozenset[str]) -> Scope:
         """Return the request's scope.
@@ -138,9 +129,7 @@ class JudgedRequest:
             size = str(len(self.body)).encode()
             headers += [(b"content-type", b"application/json"), (b"content-length", size)]
         return {
-            **scope,
-            "path": unquote(self.path),
-            "raw_path": self.path.encode(),
+            **self.place.scope(scope, self.path),
             "query_string": self.query.encode(),
             "headers": headers,
             "state": {**scope.get("state", {}), "delegation_decision": self.decision},

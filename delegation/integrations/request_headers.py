@@ -24,9 +24,17 @@ OVERRIDES: Final = frozenset({
     "x-original-uri", "x-original-url", "x-path-info", "x-request-path", "x-request-uri",
     "x-request-url", "x-rewrite-path", "x-rewrite-uri", "x-rewrite-url",
     "x-host-override", "x-http-host-override",
+    "destination", "http-method", "http-verb", "x-accel-mapping", "x-accel-redirect", "x-base-path",
+    "x-base-url", "x-forwarded-base-path", "x-forwarded-pathbase", "x-forwarded-root",
+    "x-forwarded-target", "x-http-path", "x-http-url", "x-http-verb", "x-middleware-invoke",
+    "x-middleware-subrequest", "x-path", "x-prefix", "x-proxy-url",
+    "x-root-path", "x-route", "x-script", "x-sendfile", "x-sendfile-type", "x-target", "x-uri", "x-url",
+    "x-verb",
 })  # fmt: skip
 # Members of the kind that nobody listed have one of these words in their names.
-_OVERRIDING_WORDS: Final = frozenset({"original", "override", "overwrite", "rewrite"})
+_OVERRIDING_WORDS: Final = frozenset({
+    "original", "override", "overrides", "overwrite", "rewrite", "rewritten",
+})  # fmt: skip
 # In these a proxy tells the server behind it of client, scheme, host, prefix and identity.
 STATED_BY_PROXIES: Final = frozenset({
     "cf-connecting-ip", "cf-connecting-ipv6", "cf-visitor", "client-cert", "client-cert-chain",
@@ -49,7 +57,48 @@ STATED_BY_PROXIES: Final = frozenset({
     "x-proxyuser-ip", "x-real-ip", "x-remote-addr", "x-remote-ip", "x-remote-user", "x-scheme",
     "x-script-name", "x-ssl-client-cert", "x-url-scheme", "x-waws-unencoded-url",
     "x-webauth-user",
+    "cf-access-authenticated-user-email", "cf-access-client-id", "cf-access-client-secret",
+    "cf-access-jwt-assertion", "impersonate-group", "impersonate-uid", "impersonate-user",
+    "remote-email", "remote-groups", "remote-name", "ssl-client-s-dn", "ssl-client-verify",
+    "tailscale-user-login", "tailscale-user-name", "tailscale-user-profile-pic",
+    "x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-issuer",
+    "x-amzn-mtls-clientcert-leaf", "x-amzn-mtls-clientcert-serial-number",
+    "x-amzn-mtls-clientcert-subject", "x-amzn-mtls-clientcert-validity",
+    "x-amzn-oidc-accesstoken", "x-amzn-oidc-data",
+    "x-amzn-oidc-identity", "x-anonymous-consumer", "x-arr-clientcert", "x-auth-user",
+    "x-auth-username", "x-authentik-email", "x-authentik-entitlements", "x-authentik-groups",
+    "x-authentik-jwt", "x-authentik-name", "x-authentik-uid", "x-authentik-username",
+    "x-client-verify", "x-consumer-custom-id", "x-consumer-groups", "x-consumer-id",
+    "x-consumer-username", "x-credential-identifier", "x-forwarded-tls-client-cert-chain",
+    "x-goog-iap-jwt-assertion", "x-invoke-output", "x-invoke-path", "x-invoke-query",
+    "x-invoke-status", "x-matched-path", "x-now-route-matches",
+    "x-pomerium-claim-email", "x-pomerium-claim-groups", "x-pomerium-jwt-assertion",
+    "x-remote-group", "x-remote-groups", "x-ssl-client-dn", "x-ssl-client-s-dn",
+    "x-ssl-client-verify", "x-tailscale-user", "x-user", "x-userinfo", "x-vouch-user",
 })  # fmt: skip
+# Whoever cannot take headers away, as forward authentication, refuses the families of the two lists:
+# what begins so says who calls, from where, or below which root, and only a proxy may say it.
+_FAMILIES: Final = re.compile(
+    "(x-)?(remote|impersonate|authentik|ssl|tailscale|forwarded|oidc|userinfo|authenticated)-"
+    "|x-(consumer|credential|anonymous|pomerium|vouch|webauth|accel|sendfile|invoke|matched|now"
+    "|middleware-(invoke|subrequest)|jwt|token-(sub|subject|claim)|client-(cert|verify|dn|ip))(-|$)"
+    "|x-auth-request-"
+    "|x-(auth-(request-)?)?(user|group|role|principal|identity|subject|claim|name)s?(name|info)?(-|$)"
+    "|cf-access-|x-amzn-(oidc|mtls)-|x-ms-(client-principal|token)|x-goog-(iap|auth)"
+    "|(.*-)?client-?cert(-|$)"
+)
+# What stands in a name of another server's variable, of which `X-` and `HTTP-` names are made.
+_TARGET_WORDS: Final = frozenset({
+    "basepath", "baseurl", "host", "method", "methods", "path", "pathbase", "pathinfo", "prefix", "root",
+    "route", "script", "subrequest", "target", "uri", "url", "verb", "verbs",
+})  # fmt: skip
+# Clients send these honestly, and no server takes them for anything else.
+_HONEST: Final = re.compile(
+    "x-(stainless|amz|rapidapi|shopify|github|gitlab|slack|hf|openai|anthropic)-.*"
+    "|x-(user-agent|goog-user-project|jwt)"
+)
+# By these a connection becomes something else than requests that are asked about one by one.
+TUNNELS: Final = frozenset({"http2-settings", "upgrade"})
 # Parameters of a query, and members of a form, that mean the same as an overriding header.
 PARAMETERS: Final = frozenset({
     "-httpmethod", "-http-method", "-method", "--method", "http-method-override",
@@ -96,6 +145,19 @@ def is_override(name: str) -> bool:
     return plain in OVERRIDES or not _OVERRIDING_WORDS.isdisjoint(plain.split("-"))
 
 
+def is_reserved(name: str) -> bool:
+    """Return whether a header is of a family in which only proxies speak, and in no list.
+
+    Guards do not ask this: what no list knows does not reach an application behind one.
+    """
+    plain = folded(name)
+    if plain in STATED_BY_PROXIES or _HONEST.fullmatch(plain):
+        return False
+    words = plain.split("-")
+    is_of_target = words[0] in {"x", "http"} and not _TARGET_WORDS.isdisjoint(words)
+    return is_of_target or _FAMILIES.match(plain) is not None
+
+
 def is_overriding_parameter(name: str) -> bool:
     """Return whether some reader takes this parameter or form member for another method.
 
@@ -104,7 +166,9 @@ def is_overriding_parameter(name: str) -> bool:
     return folded(name) in PARAMETERS
 
 
-def refusal_of(names: Iterable[str], *, own: Iterable[str] = ()) -> Refusal | None:
+def refusal_of(
+    names: Iterable[str], *, own: Iterable[str] = (), shows_all: bool = False
+) -> Refusal | None:
     """Return why a request with these headers has more than one reading, or None.
 
     Not looked at: values. What proxies state passes in its plain spelling; whoever calls this
@@ -113,6 +177,8 @@ def refusal_of(names: Iterable[str], *, own: Iterable[str] = ()) -> Refusal | No
     Args:
         names: Names as they were sent, repeated as often as they were.
         own: Overrides that the caller's own proxy writes, in lower case.
+        shows_all: The service behind is shown every header, as behind a proxy: families are refused
+            as well, and whatever switches the connection to something that nobody judges.
     """
     counted = Counter(name.strip().lower() for name in names)
     mine = frozenset(own)
@@ -125,6 +191,18 @@ def refusal_of(names: Iterable[str], *, own: Iterable[str] = ()) -> Refusal | No
                 remedy="Send the method and the path that you mean, without override headers.",
             )
         plain = folded(name)
+        if shows_all and plain in TUNNELS:
+            return Refusal(
+                "upgrade_refused",
+                "The request asks for another protocol, in which no request would be judged.",
+                remedy="Send plain HTTP/1.1 requests, without Upgrade and HTTP2-Settings.",
+            )
+        if shows_all and name not in mine and is_reserved(name):
+            return Refusal(
+                "header_reserved",
+                "A header says what only a proxy may say: who calls, or what is asked for.",
+                remedy="Leave it out, or let your proxy remove it.",
+            )
         is_odd = name != plain and plain in _ONE_SPELLING
         if spellings.setdefault(plain, name) != name or is_odd or (times > 1 and plain in _SINGLE):
             return Refusal(

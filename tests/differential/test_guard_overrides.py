@@ -135,7 +135,7 @@ class Judged:
         guard.route("DELETE", "/orders/{order}", "shop.drop")
         guard.route("PUT", "/admin", "shop.admin")
         guard.open("GET", "/health")
-        self.app = guard.protect(make(self.executed))
+        self.app = guard.protect(make(self.executed), unsafe_unlisted=make is wsgi)
         task = tracker.open_task(
             "Notes", owner="ana@acme.example", lasts=900,
             ceiling=Grant([may("shop.note", order=anything(), text=anything())], audience=[DESK], delegations_left=1),

@@ -150,14 +150,45 @@ def test_a_header_named_in_connection_is_at_most_lost(place: Place, name: str) -
 # Written down here and not taken from the code.
 ALIASES = [
     "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL", "X-Original-Path",
-    "X-Request-URI", "X-Forwarded-Path", "HTTP-Method-Override", "X-Rewrite-Target",
+    "X-Request-URI", "X-Forwarded-Path", "HTTP-Method-Override", "X-Rewrite-Target", "X-HTTP-Method-Overrides", "X-Middleware-Subrequest", "X-Forwarded-PathBase", "Destination",
+    "X-Base-Path", "X-HTTP-Verb",
 ]  # fmt: skip
 STATED = [
-    "Forwarded", "X-Forwarded-Prefix", "X-Script-Name", "X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto",
-    "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-User", "X-Host", "X-Real-IP", "True-Client-IP", "Client-IP", "Remote-User",
-    "X-ProxyUser-Ip", "CF-Connecting-IP", "Front-End-Https", "X-Envoy-Original-Path", "X-Envoy-Original-Method", "Proxy",
-    "X-Waws-Unencoded-Url", "X-Ms-Client-Principal-Name",
-]  # fmt: skip
+    "Forwarded",
+    "X-Forwarded-Prefix",
+    "X-Script-Name",
+    "X-Forwarded-Host",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-User",
+    "X-Host",
+    "X-Real-IP",
+    "True-Client-IP",
+    "Client-IP",
+    "Remote-User",
+    "X-ProxyUser-Ip",
+    "CF-Connecting-IP",
+    "Front-End-Https",
+    "X-Envoy-Original-Path",
+    "X-Envoy-Original-Method",
+    "Proxy",
+    "X-Waws-Unencoded-Url",
+    "X-Ms-Client-Principal-Name",
+    "X-Matched-Path",
+    "Remote-Groups",
+    "Impersonate-User",
+    "X-Authentik-Username",
+    "Cf-Access-Jwt-Assertion",
+    "X-Consumer-Username",
+    "X-Amzn-Oidc-Data",
+    "Tailscale-User-Login",
+    "X-SSL-Client-Verify",
+    "X-ARR-ClientCert",
+]
+# Of families; refused, for no list has them all.
+FAMILIES = ["X-Forwarded-Anything", "Remote-Role", "Impersonate-Extra-Scopes", "X-Real-Path", "SSL-Client-Fingerprint", "X-Auth-Roles"]  # fmt: skip
 
 
 def forged_in(seen: list) -> str:
@@ -177,6 +208,10 @@ def hold_to_the_list(place: Place, port: int) -> None:
             assert forged_in(seen) == "", spelling
             if "_" not in spelling:
                 assert (status, json.loads(content)["code"]) == (403, "method_override"), spelling
+    for name in FAMILIES:
+        sent = {**place.signed(), name: "forged"}
+        status, _, content, seen = place.send("GET", "/files/a", sent, port=port)
+        assert (status, json.loads(content)["code"], seen) == (403, "header_reserved", []), name
     status, _, content, seen = place.send(
         "GET", "/files/a", {**place.signed(), **dict.fromkeys(STATED, "forged")}, port=port
     )
