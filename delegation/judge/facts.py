@@ -115,6 +115,8 @@ class Facts:
     Args:
         tasks: The chain's task, then the tasks above it, nearest first. Empty: unknown.
         is_root_recorded: Whether this very root was recorded when it was issued.
+        is_leaf_recorded: Whether the leaf is recorded by now; what is first seen under what does not
+            stand need not be.
         revoked: What is revoked; at least those subjects that the call touches.
         suspended: What is suspended, likewise.
         ends: What is revoked from an instant on, Unix seconds, likewise.
@@ -151,6 +153,7 @@ class Facts:
     refused: Mapping[LinkId, Refusal] = field(default_factory=dict)
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
     renewed: Mapping[str, str] = field(default_factory=dict)
+    is_leaf_recorded: bool = True
 
     def first(self, link: str) -> str:
         """Return the first link of a link's line of renewals: itself where it renews none."""

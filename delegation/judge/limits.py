@@ -18,7 +18,7 @@ class Limits:
     """The most that a task may grow, and how fast it may call. None sets no limit.
 
     Args:
-        tasks: Child tasks under one root task, closed ones included.
+        tasks: Child tasks under one root task that are not over.
         depth: Links of one chain, the root included.
         links_per_parent: Links delegated from one link.
         links_per_task: Links of one task, its roots included.

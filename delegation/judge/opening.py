@@ -74,7 +74,7 @@ def settle_opening(
         access: The request, as the verified proof covers it.
         facts: What the store knows, read in the transaction that will open it.
         ceiling: The child task's, complete, or why it is refused.
-        opened: Tasks under the same root so far.
+        opened: Tasks under the same root that are not over, the root included.
         crowded: Why no further root may hang on the opener's link, or None.
         decision: Id for the record.
         at: Unix seconds.
@@ -144,7 +144,7 @@ def _deny_one_more(
         if most is not None and opened > most:
             refusal = Refusal(
                 "growth_tasks",
-                "The root task may have no more child tasks.",
+                "The root task may have no more child tasks at a time.",
                 "limits",
                 opened,
                 most,

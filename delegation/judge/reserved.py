@@ -1,7 +1,8 @@
 """Reserved tools: an agent's own requests to the service, settled by steps 1 to 6 and 14 alone.
 
 `delegation.announce` and `delegation.revoke` charge nothing, match no grant and work after expiry:
-showing a link or cutting one below one's own never widens anything.
+showing a link or cutting one below one's own never widens anything. A link that nobody has seen before
+it stood on something that was ended is not recorded by being shown: that is refused for what ended it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Decision, Denial, Step, trail
 from delegation.judge.facts import Facts
+from delegation.judge.line import Line
 from delegation.judge.settle import RECORD_STEP, Settlement
+from delegation.judge.standing import deny_under_ended
 
 _LOOKED_AT = 6  # steps 7 to 13 are not made for reserved tools, and so are shown as not reached
 
@@ -39,11 +42,14 @@ def settle_reserved(  # what a record needs
     """
     refusal = _refusal(chain, access, facts, ancestors)
     denial = None if refusal is None else Denial.at(RECORD_STEP, refusal)
+    if denial is None and not facts.is_leaf_recorded:
+        denial = deny_under_ended(Line(chain, facts.above), facts, at)
     steps = [
         step if step.number <= _LOOKED_AT else Step(step.number, "not_reached")
         for step in trail(None)
     ]
-    steps[-1] = Step(RECORD_STEP, "passed" if denial is None else "failed")
+    failed = RECORD_STEP if denial is None else denial.step
+    steps[failed - 1] = Step(failed, "passed" if denial is None else "failed")
     settled = Decision(
         id=decision,
         at=at,

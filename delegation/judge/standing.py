@@ -7,7 +7,7 @@ no lease. Whoever applies this rule outside of it does so only under the rule of
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import Chain, Link
@@ -17,8 +17,15 @@ from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
 from delegation.judge.facts import Facts, Subject, TaskFact
 from delegation.judge.line import Line
+from delegation.judge.window import STEP as WINDOW_STEP
+from delegation.judge.window import refuse_expired
 
 STEP = 10
+# By nobody and nothing brought back: not suspended, not with an owner or a registration to come.
+FOR_GOOD: Final = frozenset({
+    "link_revoked", "key_revoked", "agent_revoked", "task_revoked", "task_closed", "task_expired",
+    "task_idle", "expired",
+})  # fmt: skip
 _key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
 
 
@@ -79,6 +86,27 @@ def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> 
     for system in called.systems:
         refusal = refusal or refuse_ended("system", system, facts, at)
     return None if refusal is None else Denial.at(STEP, refusal)
+
+
+def deny_under_ended(line: Line, facts: Facts, at: int) -> Denial | None:
+    """Return the denial of whatever is called at the end of a line that is over or does not stand.
+
+    What steps 7 and 10 say of the line alone: windows that have passed, and standing. Not looked at:
+    the call, its tool and its systems.
+
+    Args:
+        line: The verified chain, with those of the openers above its task.
+        facts: What the store knows.
+        at: The service's clock, Unix seconds.
+    """
+    denial = deny_without_standing(line, Called(""), facts, at)
+    if denial is not None:
+        return denial
+    for place in line.places:
+        refusal = refuse_expired(place.link.grant, at)
+        if refusal is not None:
+            return line.denied(WINDOW_STEP, refusal, place)
+    return None
 
 
 def deny_behind(at_least_epoch: int, facts: Facts) -> Denial | None:

@@ -38,17 +38,25 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
     return Denial.at(STEP, refusal, link=chain.leaf.id, depth=chain.depth)
 
 
+def refuse_expired(grant: Grant, at: int) -> Refusal | None:
+    """Return why a grant is over for good at this second, or None."""
+    if at < grant.expires_at:
+        return None
+    return Refusal(
+        "expired",
+        "The grant is no longer valid.",
+        "expires_at",
+        at,
+        grant.expires_at,
+        "Ask the delegator for a fresh link.",
+    )
+
+
 def refuse_outside_time(grant: Grant, at: int) -> Refusal | None:
     """Return why a grant does not hold at this second, or None."""
-    if at >= grant.expires_at:
-        return Refusal(
-            "expired",
-            "The grant is no longer valid.",
-            "expires_at",
-            at,
-            grant.expires_at,
-            "Ask the delegator for a fresh link.",
-        )
+    expired = refuse_expired(grant, at)
+    if expired is not None:
+        return expired
     if at < grant.not_before:
         return Refusal(
             "not_yet_valid",

@@ -22,12 +22,13 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import CounterKey
 from delegation.judge.reservation import Reservation
 from delegation.judge.settle import Settlement
+from delegation.judge.standing import FOR_GOOD
 from delegation.records import decisions
 from delegation.records.approvals import ApprovalBook
 from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
 from delegation.records.facts import BatchFacts, lock_counters, read_facts
-from delegation.records.kept_denials import Denied, ids_of, shorten, spent
+from delegation.records.kept_denials import Asker, Denied, shorten, spent
 from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import read_numbers, take_number
@@ -50,6 +51,7 @@ _CHARGE: Final = (
     )
     .values(used=COUNTERS.c.used + bindparam("amount"))
 )
+_PASSED: Final = frozenset({"expired", "task_expired"})  # a link may be shown after its time
 NO_DETAIL: Final = decisions.ERASED["detail"]
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -179,7 +181,7 @@ class _Round:
         settlement = draft.settle(facts.of(draft.query, is_nonce_used=place not in fresh))
         # The row first: what cannot be recorded is not charged either.
         self._write_settled(place, draft, settlement)
-        facts.charge(settlement)
+        facts.charge(draft.query, settlement)
         self._reservations += settlement.reservations
         self._charges = facts.touched
 
@@ -196,12 +198,24 @@ class _Round:
         if settlement.ruling.opens is None and (
             settlement.decision.denial is not None or self._is_idle(draft)
         ):
-            self._denied.append(Denied(settlement.decision.holder, self._root_of(draft), row))
+            self._denied.append(self._denial(draft, row))
+
+    def _denial(self, draft: Draft, row: dict[str, Any]) -> Denied:
+        code, tool = row["code"] or "", draft.access.tool
+        return Denied(self._place(draft), (draft.query.chain.leaf.id, code, tool), row)
+
+    def _place(self, draft: Draft) -> Asker:
+        """Return who asks, and by which line."""
+        query, known = draft.query, self._facts
+        links = query.chain.links if known is None else known.line(query).links
+        holder = b64u(query.chain.leaf.holder_key)
+        return Asker(holder, self._root_of(draft), tuple(link.id for link in links)[1:])
 
     def _is_idle(self, draft: Draft) -> bool:
         """Return whether this is a request to the service under what is ended: it lets nobody call."""
         is_request = draft.access.tool.startswith(RESERVED_PREFIX)
-        return is_request and self._facts is not None and self._facts.is_ended(draft.query)
+        known = self._facts
+        return is_request and known is not None and known.ended(draft.query) is not None
 
     def _root_of(self, draft: Draft) -> str:
         task = draft.query.chain.origin.task
@@ -282,7 +296,7 @@ class _Round:
     def _record_links(self, facts: BatchFacts) -> None:
         """Record links seen for the first time, of chains whose root was issued here."""
         new: dict[tuple[str, str], RecordedLink] = {}
-        unwanted = self._unwanted(facts)
+        unwanted, over = self._unwanted(facts)
         for place, draft in self.proven.items():
             if place in unwanted:
                 continue
@@ -296,7 +310,7 @@ class _Round:
                 found = RecordedLink(task, depth, draft.at, link, proof, root)
                 new.setdefault((link.id, proof.format), found)
         unseen = {
-            one.link.id: facts.newcomer(one)
+            one.link.id: facts.newcomer(one, counts=one.link.id not in over)
             for one in new.values()
             if one.link.id not in facts.recorded
         }
@@ -309,26 +323,39 @@ class _Round:
             made = lines_of(self._connection, sorted(admitted))
             facts.renewed = {**facts.renewed, **made}
 
-    def _unwanted(self, facts: BatchFacts) -> set[int]:
-        """Return calls whose new links are not recorded: denied for certain, beyond what is kept.
+    def _unwanted(self, facts: BatchFacts) -> tuple[set[int], set[str]]:
+        """Return calls whose new links are not recorded, and new links that nothing brings back.
 
         Links are made offline, and a holder whose own was ended makes as many as it likes below it.
+        Under what was ended for good they are recorded up to the rate at which denials are kept, and
+        use up nobody's growth. Under what may stand again (suspended, frozen) they are not: then the
+        first call that stands records and counts them. To show one is a request, and refused.
         """
-        denied = {
-            place: (b64u(draft.query.chain.leaf.holder_key), self._root_of(draft))
-            for place, draft in self.proven.items()
-            if draft.query.chain.leaf.id not in facts.recorded
-            and (draft.is_denied or facts.is_ended(draft.query))
-        }
-        if not denied:
-            return set()
-        used_up = spent(
-            self._connection,
-            list(denied.values()),
-            at=max(self.proven[place].at for place in denied),
-            rate=self._shelves.kept_denials,
-        )
-        return {place for place, key in denied.items() if used_up.intersection(ids_of(*key))}
+        denied: dict[int, Asker] = {}
+        unwanted: set[int] = set()
+        over: set[str] = set()
+        for place, draft in self.proven.items():
+            query = draft.query
+            if draft.is_reported or query.chain.leaf.id in facts.recorded:
+                continue
+            ended = facts.ended(query)
+            if ended is not None:
+                is_request = draft.access.tool.startswith(RESERVED_PREFIX)
+                if ended.code not in (_PASSED if is_request else FOR_GOOD):
+                    unwanted.add(place)
+                    continue
+                over.update(link.id for link in query.chain.links[ended.depth or 0 :])
+            if draft.is_denied or ended is not None:
+                denied[place] = self._place(draft)
+        if denied:
+            used_up = spent(
+                self._connection,
+                list(denied.values()),
+                at=max(self.proven[place].at for place in denied),
+                rate=self._shelves.kept_denials,
+            )
+            unwanted.update(place for place, asker in denied.items() if asker in used_up)
+        return unwanted, over
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""

@@ -16,11 +16,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, select
 
 from delegation.authority.chain import Chain
+from delegation.judge.decision import Denial
 from delegation.judge.facts import AgentFact, CounterKey, Facts, Query, Subject, TaskFact
+from delegation.judge.growth import counts_as_denial
 from delegation.judge.limits import Limits
 from delegation.judge.line import Line
 from delegation.judge.pace import PaceKey, paces_of
 from delegation.judge.settle import Settlement
+from delegation.judge.standing import deny_under_ended
 from delegation.records.approvals import ApprovalBook
 from delegation.records.changes import AT_ONCE
 from delegation.records.database import upsert
@@ -163,6 +166,7 @@ class BatchFacts:
             refused=self.growth.refused,
             turns=self.turns,
             renewed=self.renewed,
+            is_leaf_recorded=chain.leaf.id in self.recorded,
         )
 
     def line(self, query: Query) -> Line:
@@ -170,25 +174,26 @@ class BatchFacts:
         tasks = task_chain(self.tasks, query.chain.origin.task, self.growth, query.at)
         return Line(query.chain, self.above(tasks) or ())
 
-    def newcomer(self, found: RecordedLink) -> Newcomer:
-        """Return a link that may be recorded as growth asks about it."""
+    def newcomer(self, found: RecordedLink, *, counts: bool) -> Newcomer:
+        """Return a link that may be recorded as growth asks about it; `counts` as `Newcomer`."""
         tasks = task_chain(self.tasks, found.task, self.growth, found.at)
         bounds = bounds_of(found.task, tasks, self.above(tasks) or ())
         parent = found.link.parent if found.depth else self.tasks[found.task].under
-        return Newcomer(found.link.id, parent, found.depth, found.root, found.at, bounds)
+        return Newcomer(found.link.id, parent, found.depth, found.root, found.at, bounds, counts)
 
     def is_root_recorded(self, query: Query) -> bool:
         """Return whether this very root was recorded when it was issued, for this very task."""
         return self.recorded.get(query.chain.root.id) == query.chain.origin.task
 
-    def is_ended(self, query: Query) -> bool:
-        """Return whether a link on this call's line, or its task, is ended for good."""
-        task = self.tasks.get(query.chain.origin.task)
-        return (
-            task is None
-            or not task.is_open
-            or any(Subject("link", link.id) in self.revoked for link in self.line(query).links)
-        )
+    def ended(self, query: Query) -> Denial | None:
+        """Return what steps 7 and 10 say of this call's line whatever is called, None if it stands."""
+        facts = self.of(query, is_nonce_used=False)
+        denial = deny_under_ended(Line(query.chain, facts.above), facts, query.at)
+        # A name that a delegator just made up ends nothing: it has never stood.
+        is_new = denial is not None and denial.link not in self.recorded
+        if is_new and denial is not None and denial.code == "holder_contradicts_registry":
+            return None
+        return denial
 
     def above(self, tasks: tuple[TaskFact, ...]) -> tuple[Chain, ...] | None:
         """Return the chains on which these tasks were opened, nearest first; None if one is unknown."""
@@ -196,7 +201,7 @@ class BatchFacts:
         found = [self.openers[under] for under in unders if under in self.openers]
         return tuple(found) if len(found) == len(unders) else None
 
-    def charge(self, settlement: Settlement) -> None:
+    def charge(self, query: Query, settlement: Settlement) -> None:
         """Let the next calls of the batch see what this one charged, asked for, left, or was denied."""
         self.approvals.note(settlement)
         self.turns.update(settlement.turns)
@@ -209,7 +214,9 @@ class BatchFacts:
             self.histories.remember(decision.task, trace, decision.id)
         is_timed = not settlement.is_reported
         is_timed = is_timed and any(row.idle is not None for row in self.tasks.values())
-        if decision.task is not None and (decision.denial is not None or (trace and is_timed)):
+        # Whoever goes on under what was ended says nothing about those who go on rightly.
+        is_failed = counts_as_denial(decision.denial) and self.ended(query) is None
+        if decision.task is not None and (is_failed or (trace and is_timed)):
             tasks = task_chain(self.tasks, decision.task, self.growth, decision.at)
             timed = [(t.id, t.limits, is_timed and t.idle_at is not None) for t in tasks]
             self.growth.decided(decision, timed)

@@ -109,6 +109,7 @@ class Newcomer(NamedTuple):
         root: The root task.
         at: When it is first seen, Unix seconds.
         bounds: Its task and those above, nearest first.
+        counts: Whether it uses up what its tasks may grow; not under what is over for good.
     """
 
     id: LinkId
@@ -117,6 +118,7 @@ class Newcomer(NamedTuple):
     root: str
     at: int
     bounds: tuple[Bound, ...]
+    counts: bool = True
 
     @property
     def task(self) -> str:
@@ -175,7 +177,7 @@ class Growth:
                 continue
             admitted.add(new.id)
             siblings[parent] += 1
-            for bound in new.bounds:
+            for bound in new.bounds if new.counts else ():
                 change = self._changes.setdefault(bound.task, _Change(limits=bound.limits))
                 change.more += 1
                 change.seen = new.at // WINDOW
@@ -191,8 +193,8 @@ class Growth:
                 bound.limits,
                 depth=new.depth + bound.above,
                 siblings=siblings,
-                in_task=more + (0 if row is None else row.links),
-                in_minute=more + in_minute,
+                in_task=more + (0 if row is None else row.links) if new.counts else 0,
+                in_minute=more + in_minute if new.counts else 0,
             )
             if refusal is not None:
                 return refusal if bound.task == new.task else limit_above(refusal, bound.task)

@@ -125,10 +125,10 @@ class SqlStore:
 
     def count_unproven(self, decision: Decision, *, client: str) -> bool:
         """Count a denial above its client's rate; see `tracker.work.Store.count_unproven`."""
-        if self._gate.admits(client, decision.at):
+        denial = decision.denial
+        if denial is None or self._gate.admits(client, denial, decision.at):
             return False
-        code = decision.denial.code if decision.denial else ""
-        self.writer.count(decision.at // 60, code)
+        self.writer.count(decision.at // 60, denial.code)
         return True
 
     def writer_stats(self) -> tuple[int, WriterStats]:

@@ -52,6 +52,7 @@ from delegation.records.tables import (
     TASKS,
     TOOLS,
 )
+from delegation.records.tasks import count_going_on
 from delegation.tokens.evidence import LinkEvidence
 from delegation.tracker.draft import Draft
 from delegation.tracker.new_task import NewTask
@@ -184,10 +185,9 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         ).scalar_one()
         return found
 
-    def tasks_below_root(self, task: TaskId) -> int:
-        """Return how many tasks have this task's root, it and its root included."""
-        counted = select(func.count()).where(TASKS.c.root == self._root_of(task))
-        return int(self._connection.execute(counted).scalar_one())
+    def tasks_below_root(self, task: TaskId, *, at: int) -> int:
+        """Return how many tasks under this task's root are not over; see `tasks.count_going_on`."""
+        return count_going_on(self._connection, task, self._shelves.limits, at=at)
 
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
         """Close an open task; return False if it was closed before or is unknown."""

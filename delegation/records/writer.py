@@ -98,6 +98,12 @@ class DecisionWriter:
             self._begin()
             self._wake.notify()
 
+    def _count_again(self, counts: Counts) -> None:
+        """Let counts that were not written travel with the next batch."""
+        with self._wake:
+            if not self._closing:
+                self._counts.update(counts)
+
     @property
     def _hangs(self) -> bool:
         # Of one attempt, once it has its turn: who waits for others to write does not hang.
@@ -170,6 +176,8 @@ class DecisionWriter:
             except Exception as error:  # noqa: BLE001  # the loop must go on; nobody is left waiting
                 outcomes = [_refusal(error)] * len(drafts)
                 self.stats.failed += len(drafts)
+                if not isinstance(error, UnknownOutcomeError):
+                    self._count_again(counts)
             else:
                 self.stats.batches += 1
                 self.stats.drafts += len(drafts)
@@ -219,6 +227,7 @@ class DecisionWriter:
             if len(drafts) < 2 or _is_outage(error):  # noqa: PLR2004  # nothing to divide
                 raise
             _LOG.warning("a batch was refused by the database; its calls are written one by one")
+            self._count_again(counts)
             outcomes: list[Outcome] = []
             for draft in drafts:
                 try:

@@ -23,8 +23,8 @@ def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
     """Record the links of a token that its holder shows, and return the leaf.
 
     From then on the leaf's id may be sent in the token's place. Steps 1 to 6 and 14 only: it charges
-    nothing and works after expiry. Not checked here: whether anything on the chain is revoked; the
-    entry's standing says so.
+    nothing and works after expiry. A link that is seen for the first time under what was ended is
+    refused; of one that was recorded before, the entry's standing says what ended it.
 
     Args:
         desk: Store, keys and cache.
@@ -33,7 +33,8 @@ def announce(desk: Desk, token: str, proof: str, *, at: int) -> LinkEntry:
         at: Unix seconds.
 
     Raises:
-        UnverifiedError: Token or proof does not verify, or the proof was used before.
+        UnverifiedError: Token or proof does not verify, the proof was used before, or the link was
+            not recorded before what it stands on was ended.
         AuthorityError: The store does not know the link that it was just given.
         StoreUnavailableError: It could not be recorded.
     """

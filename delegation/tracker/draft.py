@@ -48,6 +48,7 @@ class Draft:
         rejudge: Returns the call judged by a newer catalogue; None where none is looked at.
         repeatable: The caller's idempotency key, if it sent one.
         is_denied: Whether steps 7 to 9 denied it already; facts do not change that.
+        is_reported: Whether it was decided elsewhere: what ended since does not undo that.
     """
 
     id: DecisionId
@@ -61,6 +62,7 @@ class Draft:
     rejudge: Callable[[Catalogue], Draft] | None = None
     repeatable: Repeatable | None = None
     is_denied: bool = False
+    is_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

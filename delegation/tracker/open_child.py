@@ -139,7 +139,7 @@ def open_child(
     made = None
     # Alone: how many tasks there are must not change while it is counted.
     with desk.store.write(alone=True) as work:
-        opened = work.tasks_below_root(chain.origin.task)
+        opened = work.tasks_below_root(chain.origin.task, at=at)
         crowded = work.refuse_child(chain, opening.limits, at=at)
         decision = DecisionId(desk.new_id("dec_"))
 

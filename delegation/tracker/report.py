@@ -187,6 +187,7 @@ def _record(  # what a report consists of
             query=Query(judged.chain, judged.nonce, ("calls",), at),
             catalogue=one.catalogue,
             settle=settle,
+            is_reported=True,
         )
     )
     conflict = conflicts[-1]

@@ -303,8 +303,8 @@ class Work(Reader, StandingWork, ApprovalWork, QuestionWork, Protocol):
             ConflictError: The task may have no more links.
         """
 
-    def tasks_below_root(self, task: TaskId) -> int:
-        """Return how many tasks have this task's root, it and its root included."""
+    def tasks_below_root(self, task: TaskId, *, at: int) -> int:
+        """Return how many tasks under this task's root are not over, that root included."""
 
     def refuse_child(self, chain: Chain, limits: Limits | None, *, at: int) -> Refusal | None:
         """Return why the root of a child task with these limits may not hang on a leaf, or None."""

@@ -242,7 +242,7 @@ def test_deadlines_end_tasks_in_their_shown_state_too(world: World) -> None:
 
 
 def test_nesting_and_number_of_tasks_are_bounded(world: World) -> None:
-    """Eight below one another, and as many in all as the limit says, closed ones included."""
+    """Eight below one another, and as many at a time as the limit says: what is closed makes room."""
     world.task = world.open(delegations_left=15)
     token, name = world.chain("boss"), "boss"
     for n in range(8):
@@ -255,6 +255,8 @@ def test_nesting_and_number_of_tasks_are_bounded(world: World) -> None:
     )
     opener = world.chain("boss")
     first, _ = open_below(world, opener, "boss", "x")
+    open_below(world, opener, "boss", "x")
+    assert refused(world, opener, "boss") == "growth_tasks"
     world.tracker.close_task(first)
     open_below(world, opener, "boss", "x")
     assert refused(world, opener, "boss") == "growth_tasks"

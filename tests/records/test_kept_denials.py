@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from logs import audited
 from processes import announce
@@ -13,8 +15,8 @@ from delegation import Grant
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.pattern import tool_pattern
 from delegation.embedded import Tracker
-from delegation.errors import AuthorityError
-from delegation.records.kept_denials import TASK_SHARE
+from delegation.errors import StoreUnavailableError, UnverifiedError
+from delegation.records.kept_denials import BRANCH_SHARE
 from delegation.tracker.work import KEPT_DENIALS
 
 BIG = "x" * 60_000
@@ -70,15 +72,15 @@ def test_a_holder_whose_link_is_revoked_fills_no_disk(filed: World) -> None:
 
 
 def test_fresh_keys_below_an_ended_link_do_not_multiply_the_rate(few: World) -> None:
-    """Links are made offline: the root task has a rate too, and beyond it no new link is recorded."""
+    """Links are made offline: each branch has a rate too, and beyond it no new link is recorded."""
     top = few.chain("boss", "a")
     few.tracker.revoke("link", top.id, by="t")
-    most = 5 * TASK_SHARE
+    most = 5 * BRANCH_SHARE
     for number in range(most + EXTRA):
         leaf = top.delegate(by=few.key("a"), to=few.key(f"k{number}").public, grant=Grant())
         last = few.check(leaf, f"k{number}", few.access(path=f"/{BIG}"))
         assert not last
-    assert kept(few) == most
+    assert kept(few) == most + BRANCH_SHARE  # and some that nobody had asked before
     links = scalar(few, "SELECT count(*) FROM link")
     assert links == 2 + most
     told = few.tracker.account(last.id)  # what is not recorded is left out, not a fault
@@ -100,20 +102,20 @@ def test_a_fresh_link_that_is_allowed_is_recorded_whatever_was_denied_before(few
 
 
 def test_announcing_below_an_ended_link_keeps_no_texts(few: World) -> None:
-    """A revoked holder may announce; what it announces can be sent in nobody's place and is not kept."""
+    """What was shown in time goes on being shown; what is made under what was ended is refused."""
     top = few.chain("boss", "a")
     announce(few, top, "a")
     texts = scalar(few, "SELECT count(*) FROM announced")
     few.tracker.revoke("link", top.id, by="t")
-    refused = 0
-    for number in range(5 * TASK_SHARE + EXTRA):
+    links = scalar(few, "SELECT count(*) FROM link")
+    for number in range(3):
         leaf = top.delegate(by=few.key("a"), to=few.key(f"k{number}").public, grant=Grant())
-        try:
+        with pytest.raises(UnverifiedError) as caught:
             announce(few, leaf, f"k{number}")
-        except AuthorityError:
-            refused += 1
-    assert refused == EXTRA
+        assert caught.value.reason == "link_revoked"
+    announce(few, top, "a")
     assert scalar(few, "SELECT count(*) FROM announced") == texts
+    assert scalar(few, "SELECT count(*) FROM link") == links
 
 
 def test_the_rate_holds_across_workers_and_restarts(few: World, url: str) -> None:
@@ -164,7 +166,7 @@ def test_counts_of_holders_that_say_nothing_any_more_go(few: World) -> None:
     """A row for each key that was ever denied would fill the disk as well, only slower."""
     token = few.chain("boss", "a")
     flood(few, token, "a", 2)
-    assert scalar(few, "SELECT count(*) FROM kept_denial") == 2
+    assert scalar(few, "SELECT count(*) FROM kept_denial") == 4
     few.at = NOW + 500
     few.check(token, "a")
     few.check(token, "a")
@@ -172,3 +174,68 @@ def test_counts_of_holders_that_say_nothing_any_more_go(few: World) -> None:
     assert scalar(few, "SELECT count(*) FROM kept_denial") == 0
     with few.tracker._store._database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM decision")).scalar_one() == 4
+
+
+def test_no_branch_uses_up_what_is_kept_of_another(few: World) -> None:
+    """However many keys a holder makes below its link, and however deep both stand."""
+    for depth in range(3):
+        stem = few.chain("boss", *(f"s{n}" for n in range(depth)))
+        by = few.key("boss" if depth == 0 else f"s{depth - 1}")
+        evil, innocent = (
+            stem.delegate(by=by, to=few.key(name).public, grant=Grant())
+            for name in (f"evil{depth}", f"in{depth}")
+        )
+        for number in range(6):
+            name = f"k{depth}{number}"
+            leaf = evil.delegate(by=few.key(f"evil{depth}"), to=few.key(name).public, grant=Grant())
+            flood(few, leaf, name, 6)
+        assert few.tracker.decision(flood(few, leaf, name, 1)[0].id).evidence == "over_rate"
+        assert few.tracker.decision(flood(few, innocent, f"in{depth}", 1)[0].id).evidence == "kept"
+
+
+def test_a_flood_of_one_kind_hides_no_other(few: World) -> None:
+    """Beyond the rate the first of another code or tool in a minute is kept whole."""
+    token = few.chain("boss", "a")
+    flood(few, token, "a", 20)
+    other = few.access("mail.send", to="thief@evil.example", body="it all")
+    found = [few.tracker.decision(few.check(token, "a", other).id) for _ in range(2)]
+    assert [one.evidence for one in found] == ["kept", "over_rate"]
+    assert found[0].access["arguments"]["to"] == "thief@evil.example"
+
+
+def test_garbage_uses_up_nothing_of_what_a_thief_leaves(few: World) -> None:
+    """A stolen token with the thief's own proof is stored, whatever came before it by the same client."""
+    token, access = few.chain("boss", "a"), few.access()
+    for number in range(30):
+        few.tracker.check(f"garbage{number}", "x", access, client="svc")
+    proof = few.key("thief").prove(token, access, at=few.at)
+    denied = few.tracker.check(token, proof, access, client="svc")
+    assert verdict(denied)[0] == 6
+    assert few.tracker.decision(denied.id).evidence == "unproven"
+    for _ in range(
+        30
+    ):  # one thief floods; what another holds of another link is stored all the same
+        few.tracker.check(token, few.key("thief").prove(token, access, at=few.at), access)
+    fresh = token.delegate(by=few.key("a"), to=few.key("b").public, grant=Grant())
+    denied = few.tracker.check(fresh, few.key("thief").prove(fresh, access, at=few.at), access)
+    assert few.tracker.decision(denied.id).evidence == "unproven"
+
+
+def test_counts_of_a_batch_that_failed_are_written_with_the_next(few: World, monkeypatch) -> None:
+    """A denial is a row or is counted, whatever becomes of the batch that it travels with."""
+    writer = few.tracker._store.writer
+    attempt = type(writer)._attempt
+
+    def fails(*_args: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(type(writer), "_attempt", fails)
+    token, access = few.chain("boss", "a"), few.access()
+    for number in range(30):
+        with contextlib.suppress(StoreUnavailableError):
+            few.tracker.check(f"garbage{number}", "x", access, client="svc")
+    monkeypatch.setattr(type(writer), "_attempt", attempt)
+    assert few.check(token, "a")
+    writer.close()
+    with few.tracker._store.read() as reader:
+        assert sum(reader.unproven_counts().values()) == 20
