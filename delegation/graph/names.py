@@ -17,7 +17,7 @@ MAX_TEXT: Final = 80
 MAX_WHOLE: Final = 2048  # characters of the longest name of an agent
 _MAX_MARKS: Final = 2  # combining marks on one character; more are piled up to cover neighbours
 # Marks that reverse or hide text, and characters that are blank although "printable".
-_INVISIBLE: Final = dict.fromkeys(
+_REPLACED: Final[dict[int, str | None]] = dict.fromkeys(
     [
         *range(0x200B, 0x2010),
         *range(0x202A, 0x202F),
@@ -35,6 +35,8 @@ _INVISIBLE: Final = dict.fromkeys(
         0xFFA0,
     ]
 )
+# An ellipsis in a drawing is ours: it says that something was cut or folded there.
+_REPLACED.update(dict.fromkeys([0x2025, 0x2026, 0x22EF, 0xFE19, 0x1801], "..."))
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
@@ -46,7 +48,7 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     """
     out: list[str] = []
     marks = 0
-    for character in text[: 4 * limit].translate(_INVISIBLE):
+    for character in text[: 4 * limit].translate(_REPLACED):
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= _MAX_MARKS:
             out.append(character if character.isprintable() else "\ufffd")
