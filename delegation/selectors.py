@@ -69,7 +69,8 @@ def _joined(text: str) -> Iterator[int]:
         places = [
             at
             for at in range(word.start(), word.end())
-            if text[at] in _JOINERS and unicodedata.category(text[at - 1])[0] in "LM"
+            if text[at] in _JOINERS
+            and unicodedata.category(text[at - 1])[0] in "LM"
             and not _SELECTOR.match(text[at - 1])
         ]
         if len(places) > MOST_JOINERS:

@@ -19,7 +19,9 @@ MAX_NAME: Final = 2048  # bytes; SPIFFE ids and ARNs are no longer
 _LONG: Final = r"[A-Za-z0-9:/._+=,@-]{81,2048}"
 AGENT_NAME: Final = re.compile(rf"{NAME.pattern}|{_LONG}")
 # What drawings fold longer names with, and what looks like it or like the marks of a claim.
-_FOLDS: Final = re.compile("[\u2025\u2026\u22ef\ufe19\u02dc\u223c\u223d\u2053\u301c\uff5e]|\\.\\.\\.")
+_FOLDS: Final = re.compile(
+    "[\u2025\u2026\u22ef\ufe19\u02dc\u223c\u223d\u2053\u301c\uff5e]|\\.\\.\\."
+)
 WANTED: Final = "1 to 80 characters without control characters, or up to 2048 of a SPIFFE id or ARN"
 FIT: Final = "composed, visible characters, spaces only singly between others, and no ellipsis"
 _HEAD: Final = 36

@@ -153,7 +153,9 @@ def words(constraint: Constraint) -> str:  # one line a kind
     return "constraint " + _json(constraint.to_json())
 
 
-def _joined(values: Iterable[canonical.Json], between: str, before: str, *, always: bool = False) -> str:
+def _joined(
+    values: Iterable[canonical.Json], between: str, before: str, *, always: bool = False
+) -> str:
     """Return values as JSON; words of ours before them unless there are several."""
     shown = list(map(_json, values))
     return (before if always or len(shown) < 2 else "") + between.join(shown)  # noqa: PLR2004  # several
@@ -161,7 +163,9 @@ def _joined(values: Iterable[canonical.Json], between: str, before: str, *, alwa
 
 def _words(entries: Iterable[str]) -> str:
     """Return entries as they are, those that hold a separator or a word of ours as JSON."""
-    return ", ".join(e if _PLAIN.fullmatch(e) and e != "none" else _json(e) for e in entries) or "none"
+    return (
+        ", ".join(e if _PLAIN.fullmatch(e) and e != "none" else _json(e) for e in entries) or "none"
+    )
 
 
 def _purpose(purpose: str) -> str:

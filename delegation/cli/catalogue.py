@@ -167,8 +167,8 @@ def import_tools(
     for one in changed:
         _say_change(one)
         for end in ended[one.tool.name]:
-            told = told_ending(end)
-            say(f"{told}; calls under tokens that were issued before stay refused", under="    ")
+            words = told_ending(end)
+            say(f"{words}; calls under tokens that were issued before stay refused", under="    ")
     _say_skipped(found)
     count = {kind: sum(c.kind == kind for c in changed) for kind in ("added", "changed", "same")}
     done = "would be" if dry_run else "are"

@@ -163,7 +163,8 @@ def explain(
     print_table("Steps", ("step", "name", "outcome"), rows)
     if made.denial is not None:
         _say_why(made.denial)
-    for found in hidden_in(dict(detail.access or {})):
+    denied = [made.denial.offered, made.denial.allowed] if made.denial else []
+    for found in (*hidden_in(dict(detail.access or {})), *hidden_in(denied, "the denial")):
         say(f"! Characters that are not seen: {found}")
     if detail.access:
         say_value("as sent: ", dict(detail.access))

@@ -17,7 +17,7 @@ MAX_TEXT: Final = 80
 MAX_WHOLE: Final = 2048  # characters of the longest name of an agent
 _MAX_MARKS: Final = 2  # combining marks on one character; more are piled up to cover neighbours
 # Marks that reverse or hide text, and characters that are blank although "printable".
-_REPLACED: Final[dict[int, str | None]] = dict.fromkeys(
+_INVISIBLE: Final = dict.fromkeys(
     [
         *range(0x200B, 0x2010),
         *range(0x202A, 0x202F),
@@ -35,8 +35,8 @@ _REPLACED: Final[dict[int, str | None]] = dict.fromkeys(
         0xFFA0,
     ]
 )
-# An ellipsis in a drawing is ours: it says that something was cut or folded there.
-_REPLACED.update(dict.fromkeys([0x2025, 0x2026, 0x22EF, 0xFE19, 0x1801], "..."))
+# An ellipsis in a folded name is ours: it says that something was folded there.
+_ELLIPSES: Final = dict.fromkeys([0x2025, 0x2026, 0x22EF, 0xFE19, 0x1801], "...")
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
@@ -48,7 +48,7 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     """
     out: list[str] = []
     marks = 0
-    for character in text[: 4 * limit].translate(_REPLACED):
+    for character in text[: 4 * limit].translate(_INVISIBLE):
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= _MAX_MARKS:
             out.append(character if character.isprintable() else "\ufffd")
@@ -65,7 +65,7 @@ def folded(name: str, limit: int = MAX_TEXT) -> str:
         name: Anything.
         limit: Most characters, at least 16.
     """
-    whole = clean(name, MAX_WHOLE)
+    whole = clean(name.translate(_ELLIPSES), MAX_WHOLE)
     if len(whole) <= limit:
         return whole
     digest = base64.b32encode(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:5])
