@@ -2,7 +2,8 @@
 
 Each has a place in honest writing: joiners in Persian and in emoji, spaces of no width in Khmer.
 There they are shown as escapes all the same (`delegation.shown`), but nobody is warned of them.
-Everywhere else somebody is. Not found here: look-alike letters; letters drawn in the colour of paper.
+Everywhere else somebody is, and where so many stand that they can spell something
+(`delegation.selectors`). Not found here: look-alike letters; letters drawn in the colour of paper.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from delegation.ignorable import IGNORABLE, odd_ignorables
+from delegation.selectors import spelled_by
 
 # Blank in every font, or not drawn at all, though no ignorable code points.
 _BLANK: Final = "\u2028\u2029\u2800\ufff9-\ufffc\U00016fe4\U0001d159"
@@ -81,7 +83,7 @@ def hidden_characters(text: str) -> list[str]:
     found = {match.start() for match in _ODD.finditer(text)}
     if not text.isascii():
         breaks = {m.start() + 1 for m in _SPACELESS.finditer(text)}
-        found |= set(odd_ignorables(text)) - breaks | set(_piled(text))
+        found |= set(odd_ignorables(text)) - breaks | set(_piled(text)) | set(spelled_by(text))
     return [text[at] for at in sorted(found)]
 
 

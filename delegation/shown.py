@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, TypeAlias
 
 from delegation import canonical
@@ -21,9 +21,11 @@ from delegation.hidden import is_unseen
 
 PieceKind: TypeAlias = Literal["syntax", "text", "escape"]
 MAX_MARKS: Final = 4  # on one character; honest writing has no more, and more cover the neighbours
-_RUNS: Final = re.compile(
-    r"([ !#-\[\]-~]+)|.", re.DOTALL
-)  # what is plain at a glance, or a character
+# What is plain at a glance, or a character. A lone space between others is plain anywhere; more of
+# them, and those at an end, where nothing collapses them and no layout can be drawn with them.
+_SPACED: Final = re.compile(r"([ !#-\[\]-~]+)|.", re.DOTALL)
+_TIGHT: Final = re.compile(r"((?:[!#-\[\]-~]|(?<=\S) (?=\S))+)|.", re.DOTALL)
+_LOOSE: Final = re.compile(r"^ |  | $")
 _SHORT: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
 _BASES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So", "Mn", "Mc"})
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
@@ -42,7 +44,9 @@ class Piece:
     text: str
 
 
-def pieces(value: Any, *, lines: bool = True, ltr: bool = False) -> Iterator[Piece]:
+def pieces(
+    value: Any, *, lines: bool = True, ltr: bool = False, tight: bool = False
+) -> Iterator[Piece]:
     """Yield a JSON value as text in pieces; together they are JSON that has exactly this value.
 
     Args:
@@ -50,18 +54,24 @@ def pieces(value: Any, *, lines: bool = True, ltr: bool = False) -> Iterator[Pie
         lines: Whether members and items stand on lines of their own.
         ltr: Whether letters that are read from right to left are escaped too: where nothing keeps
             them from reordering their neighbours, as on a terminal.
+        tight: Whether a space beside another white space or at an end is escaped: where such are
+            collapsed, or could draw columns and lines that look like somebody else's.
     """
-    yield from _merged(_json(value, "\n" if lines else "", ltr=ltr))
+    write = partial(_string, quoted=True, ltr=ltr, tight=tight)
+    yield from _merged(_json(value, "\n" if lines else "", write))
 
 
-def text_pieces(text: str, *, ltr: bool = False) -> Iterator[Piece]:
-    """Yield a text in pieces, as it stands inside a JSON string but that quotes are left alone."""
-    yield from _merged(_string(text, quoted=False, ltr=ltr))
+def text_pieces(text: str, *, ltr: bool = False, tight: bool = True) -> Iterator[Piece]:
+    """Yield a text in pieces, as it stands inside a JSON string but that quotes are left alone.
+
+    It is tight, as `pieces` has it, unless a frame shows its ends and keeps its spaces.
+    """
+    yield from _merged(_string(text, quoted=False, ltr=ltr, tight=tight))
 
 
 def shown(value: Any, *, lines: bool = False) -> str:
     """Return a JSON value as text for a terminal or a file: JSON that has exactly this value."""
-    return "".join(piece.text for piece in pieces(value, lines=lines, ltr=True))
+    return "".join(piece.text for piece in pieces(value, lines=lines, ltr=True, tight=True))
 
 
 def shown_text(text: str, *, ltr: bool = True) -> str:
@@ -73,7 +83,7 @@ def shown_text(text: str, *, ltr: bool = True) -> str:
         text: Anything, lone surrogates included.
         ltr: As `pieces` has it.
     """
-    if text.isascii() and text.isprintable() and "\\" not in text:
+    if text.isascii() and text.isprintable() and "\\" not in text and not _LOOSE.search(text):
         return text
     return "".join(piece.text for piece in text_pieces(text, ltr=ltr))
 
@@ -104,21 +114,21 @@ def reads_right_to_left(text: str) -> bool:
     return not text.isascii() and any(map(_is_right_to_left, text))
 
 
-def _json(value: Any, newline: str, *, ltr: bool) -> Iterator[Piece]:
+def _json(value: Any, newline: str, write: Callable[[str], Iterable[Piece]]) -> Iterator[Piece]:
     """Yield JSON; `newline` is a line break with the indentation, or empty for one line."""
     if isinstance(value, str):
-        yield from _string(value, quoted=True, ltr=ltr)
+        yield from write(value)
     elif isinstance(value, list | tuple | dict) and value:
         ends = "{}" if isinstance(value, dict) else "[]"
         inner = newline and newline + "  "
         for number, item in enumerate(value):
             yield Piece("syntax", (("," if newline else ", ") if number else ends[0]) + inner)
             if isinstance(value, dict):
-                yield from _string(item, quoted=True, ltr=ltr)
+                yield from write(item)
                 yield Piece("syntax", ": ")
-                yield from _json(value[item], inner, ltr=ltr)
+                yield from _json(value[item], inner, write)
             else:
-                yield from _json(item, inner, ltr=ltr)
+                yield from _json(item, inner, write)
         yield Piece("syntax", newline + ends[1])
     else:
         yield Piece(
@@ -130,11 +140,11 @@ def _scalar(value: Any) -> str:
     return canonical.text_of(value)
 
 
-def _string(text: str, *, quoted: bool, ltr: bool) -> Iterator[Piece]:
+def _string(text: str, *, quoted: bool, ltr: bool, tight: bool) -> Iterator[Piece]:
     if quoted:
         yield Piece("syntax", '"')
     cluster = ""  # the plain character that marks would stand on, with those that stand there
-    for found in _RUNS.finditer(text):
+    for found in (_TIGHT if tight else _SPACED).finditer(text):
         character = found[0]
         if found[1] or _is_plain(character, cluster, quoted=quoted, ltr=ltr):
             cluster = cluster + character if _is_mark(character[-1]) else character[-1]

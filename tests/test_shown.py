@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import TEXTS, read_evidence, read_text
 
+from delegation.cli.console import CONTINUED, broken
 from delegation.hidden import hidden_characters, hidden_in, is_unseen
 from delegation.ignorable import IGNORABLE
 from delegation.shown import pieces, shown, shown_text, size_of
@@ -84,7 +85,9 @@ def test_no_character_is_shown_that_is_not_seen(plane: int) -> None:
         ("cafe\u0301 caf\u00e9", "cafe\\u0301 caf\u00e9"),
         ("\u212b \u00c5", "\\u212b \u00c5"),
         ("a\u0301\u0301", "a\\u0301\\u0301"),
-        (" \u0301", " \\u0301"),
+        (" \u0301", "\\u0020\\u0301"),
+        ("ops  agent ", "ops\\u0020\\u0020agent\\u0020"),
+        ("a\n b", "a\\n\\u0020b"),
         ("\u65e5\u672c \u0e44\u0e17\u0e22 \u2764", "\u65e5\u672c \u0e44\u0e17\u0e22 \u2764"),
         ("\u05d0", "\\u05d0"),
     ],
@@ -107,6 +110,7 @@ HONEST = [
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0915\u094d\u200d\u0937", "\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",
     "\U0001f469\u200d\U0001f4bb \u2764\ufe0f 1\ufe0f\u20e3 \U0001f3f3\ufe0f\u200d\U0001f308 \U0001f44d\U0001f3fd",
     "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f", "\u1781\u17d2\u1789\u17bb\u17c6\u200b\u1787\u17b6", "Ti\u1ebfng Vi\u1ec7t", "a\tb\nc\r\n",
+    "\u845b\U000e0100\u57ce\u5e02 \u8fbb\U000e0100 \u845b\U000e0100", "\u2764\ufe0f \u2764\ufe0f \u2764 \U0001f600", "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 3,
 ]  # fmt: skip
 
 
@@ -130,6 +134,13 @@ def test_nobody_is_warned_of_honest_writing(text: str) -> None:
         ("e" + "\u0300" * 30, 26),
         ("\u2800" * 9, 9),
         ("\ud800", 1),
+        ("\u4ed8" + "".join("\u4e00" + chr(0xE0100 + b) for b in b"pay eve"), 7),
+        ("".join(chr(0x4E00 + b) + chr(0xE0100 + b % 3) for b in range(20)), 20),
+        ("".join("\U0001f600" + "\ufe0f\ufe0e"[b == "1"] for b in "0110100"), 7),
+        ("".join("\u2764" + "\ufe0f" * (b == "1") for b in "0110100001101001011"), 9),
+        ("".join(chr(0x1F600 + n) + "\ufe0f" for n in range(6)), 6),
+        ("".join("\u0915\u094d" + j for j in "\u200d\u200c\u200d") + "\u0915", 3),
+        ("\u0645\u06cc\u200c" * 6 + "\u0645", 6),
     ],
 )
 def test_what_hides_is_counted(text: str, count: int) -> None:
@@ -162,3 +173,21 @@ def test_a_long_text_takes_no_time_that_matters() -> None:
     finally:
         sys.setprofile(None)
     assert calls < 16 * len(worst)
+
+
+@given(st.text("ab \t\u00e9", max_size=12))
+def test_spaces_are_lone_or_escapes(text: str) -> None:
+    """A page collapses the others and a terminal draws columns with them."""
+    for told in (shown_text(text), shown_text(text, ltr=False), shown(text)[1:-1]):
+        assert " ".join(told.split()) == told
+        assert read_text(told) == text
+
+
+@given(st.text(min_size=1, max_size=60), st.integers(20, 60))
+def test_a_terminal_breaks_no_line_by_itself(text: str, columns: int) -> None:
+    """Every further part stands behind our mark, fits, and together they are the line."""
+    line = f"| memo = {shown(text * 9)}"
+    first, *more = broken(line, columns).split("\n")
+    assert all(part.startswith(CONTINUED) for part in more)
+    assert first + "".join(part.removeprefix(CONTINUED) for part in more) == line
+    assert all(sum(1 if c.isascii() else 2 for c in part) < columns + 8 for part in (first, *more))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
 
+_PLAIN: Final = re.compile(r"[^\s,\"“”()]+")
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 
 
@@ -72,7 +74,7 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
     pairs: list[tuple[str, str, str]] = [
         ("effects", _words(parent.effects) if parent else "", _words(child.effects)),
         ("audience", _words(parent.audience) if parent else "", _words(child.audience)),
-        ("purpose", parent.purpose if parent else "", child.purpose),
+        ("purpose", _purpose(parent.purpose) if parent else "", _purpose(child.purpose)),
         *(
             (name, spell(getattr(parent, name)) if parent else "", spell(getattr(child, name)))
             for name, spell in (
@@ -102,53 +104,72 @@ def instant(seconds: int) -> str:
 
 
 def words(constraint: Constraint) -> str:  # one line a kind
-    """Return a constraint in a few words, for edges and lists; `to_json` has the whole truth."""
+    """Return a constraint in a few words, so that no two read alike.
+
+    What it holds is JSON where it could be taken for a word of ours or for another type, and the
+    parts of a combination stand in brackets.
+    """
     match constraint:
         case Anything():
             return "anything"
         case Missing():
             return "absent"
         case Exact():
-            return _value(constraint.value)
+            return _json(constraint.value)
         case OneOf():
-            return " or ".join(map(_value, constraint.values))
+            return _joined(constraint.values, " or ", "one of ")
         case NotOneOf():
-            return "not " + ", ".join(map(_value, constraint.values))
+            return _joined(constraint.values, ", ", "not ", always=True)
         case Range():
-            low, high = constraint.min, constraint.max
-            return f"{'' if low is None else low} … {'' if high is None else high}".strip()
+            bounds = (constraint.min, constraint.max)
+            return " … ".join("" if bound is None else _json(bound) for bound in bounds).strip()
         case Length():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} long"
         case Contains():
-            return "with " + ", ".join(map(_value, constraint.values))
+            return _joined(constraint.values, ", ", "with ", always=True)
         case Subset():
-            return "of " + ", ".join(map(_value, constraint.values))
+            return _joined(constraint.values, ", ", "of ", always=True)
         case Each():
             return "each " + words(constraint.item)
-        case AllOf():
-            return " and ".join(map(words, constraint.parts))
-        case AnyOf():
-            return " or ".join(map(words, constraint.parts))
+        case AllOf() | AnyOf():
+            is_all = isinstance(constraint, AllOf)
+            parts = [f"({words(part)})" for part in constraint.parts]
+            if len(parts) == 1:
+                return ("all of " if is_all else "any of ") + parts[0]
+            return (" and " if is_all else " or ").join(parts)
         case PathUnder() | UrlUnder():
-            return "under " + ", ".join(constraint.under)
+            query = isinstance(constraint, UrlUnder) and constraint.query
+            return "under " + _words(constraint.under) + (" with any query" if query else "")
         case HostNamed():
-            return ", ".join(constraint.names)
+            return "host " + _words(constraint.names)
         case AddressIn():
-            return "in " + ", ".join(constraint.networks)
+            return "in " + _words(constraint.networks)
         case EmailAt():
-            return ", ".join(d if "@" in d else f"@{d}" for d in constraint.domains)
+            said = _words(d if "@" in d else f"@{d}" for d in constraint.domains)
+            return f"mail {said}" if said.startswith('"') else said
         case Glob():
-            return "like " + ", ".join(constraint.patterns)
-    return _json(constraint.to_json())
+            return "like " + _words(constraint.patterns)
+    return "constraint " + _json(constraint.to_json())
 
 
-def _value(value: canonical.Json) -> str:
-    return value if isinstance(value, str) and value else _json(value)
+def _joined(
+    values: Iterable[canonical.Json], between: str, before: str, *, always: bool = False
+) -> str:
+    """Return values as JSON; words of ours before them unless there are several."""
+    shown = list(map(_json, values))
+    return (before if always or len(shown) < 2 else "") + between.join(shown)  # noqa: PLR2004  # several
 
 
 def _words(entries: Iterable[str]) -> str:
-    return ", ".join(entries) or "none"
+    """Return entries as they are, those that hold a separator or a word of ours as JSON."""
+    return (
+        ", ".join(e if _PLAIN.fullmatch(e) and e != "none" else _json(e) for e in entries) or "none"
+    )
+
+
+def _purpose(purpose: str) -> str:
+    return _words([purpose]) if purpose else ""
 
 
 def _json(value: canonical.Json) -> str:

@@ -211,10 +211,7 @@ def _say(entry: ApprovalEntry) -> None:
     say_value("Resources: ", list(entry.resources))
     say(f"Opened by {entry.opened_by} at {instant(entry.opened_at)}, task {entry.task}")
     if entry.link is not None:
-        say(f"Under link {entry.link.depth} ({entry.link.standing}), which narrowed:")
-        for change in entry.link.changes:
-            say(f"  {change}")
-        say_value("  grant: ", entry.link.grant.to_json())
+        say(f"Under link {entry.link.depth} ({entry.link.standing})")
     for act in entry.acts:
         dead = "" if act.counts else " (the key was withdrawn: does not count)"
         say(f"{instant(act.at)} {act.person} {act.verdict}: {act.reason}{dead}")
@@ -228,4 +225,7 @@ def _say(entry: ApprovalEntry) -> None:
     say_value("| purpose: ", entry.purpose)
     say(f"| claimed cause: {entry.claimed_cause or 'none'}")
     if entry.link is not None:
-        say_value("| holder calls itself: ", entry.link.claimed_name)
+        say_value("| delegator calls the holder: ", entry.link.claimed_name)
+        for change in entry.link.changes:
+            say(str(change), under="| delegator narrowed: ")
+        say_value("| grant: ", entry.link.grant.to_json())

@@ -167,7 +167,8 @@ def import_tools(
     for one in changed:
         _say_change(one)
         for end in ended[one.tool.name]:
-            say(f"    {told_ending(end)}; calls under tokens that were issued before stay refused")
+            words = told_ending(end)
+            say(f"{words}; calls under tokens that were issued before stay refused", under="    ")
     _say_skipped(found)
     count = {kind: sum(c.kind == kind for c in changed) for kind in ("added", "changed", "same")}
     done = "would be" if dry_run else "are"
@@ -198,11 +199,11 @@ def _form(source: str, form: str, text: str) -> Form:
 
 def _say_change(one: Redefinition) -> None:
     mark = {"added": "+", "changed": "~", "same": "="}[one.kind]
-    say(f"{mark} {one.tool.name}  {one.tool.effect}")
+    say(f"{mark} {one.tool.name} {one.tool.effect}")
     for change in one.changes:
-        say(f"    {change.field}: {_shown(change.before)} -> {_shown(change.after)}")
+        say(f"{change.field}: {_shown(change.before)} -> {_shown(change.after)}", under="    ")
     if one.refuses_issued:
-        say("    tokens issued before this revision are refused for this tool")
+        say("tokens issued before this revision are refused for this tool", under="    ")
 
 
 def _say_skipped(found: Imported) -> None:

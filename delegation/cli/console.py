@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -18,6 +20,7 @@ from delegation.lineage.feed import Revocation
 from delegation.shown import shown, shown_text
 
 FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
+CONTINUED: Final = "> "  # no line of ours begins so
 MAX_INPUT: Final = 8 * 1024 * 1024  # bytes of a file or of standard input
 
 JsonOption = Annotated[
@@ -56,25 +59,31 @@ def report(code: str, message: str, remedy: str, *, as_json: bool, exit_code: in
         sys.stderr.write(json.dumps(body, ensure_ascii=True) + "\n")
         return exit_code
     err = Console(stderr=True, highlight=False, soft_wrap=True)
-    err.print(Text(shown_text(message), style="bold"))
+    err.print(Text(fitted(shown_text(message), sys.stderr), style="bold"))
     if remedy:
-        err.print(Text(shown_text(remedy)))
+        err.print(Text(fitted(shown_text(remedy), sys.stderr)))
     return exit_code
 
 
 def note(text: str) -> None:
     """Say something beside the result, on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(shown_text(text)))
+    said = fitted(shown_text(text), sys.stderr)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(said))
 
 
-def say(text: str) -> None:
-    """Print one line of the result, whole, with escapes for what cannot be seen."""
-    _out().print(Text(shown_text(text)))
+def say(text: str, *, under: str = "") -> None:
+    """Print one line of the result, whole, with escapes for what cannot be seen.
+
+    Args:
+        text: Words of ours, with bare texts of others in them.
+        under: What of ours stands before it, such as an indentation.
+    """
+    _out().print(Text(fitted(under + shown_text(text), sys.stdout)))
 
 
-def say_value(said: str, value: object) -> None:
-    """Print a JSON value whole, as JSON, after words of ours."""
-    _out().print(Text(said + shown(value)))
+def say_value(said: str, value: object, after: str = "") -> None:
+    """Print a JSON value whole, as JSON, between words of ours."""
+    _out().print(Text(fitted(said + shown(value) + after, sys.stdout)))
 
 
 def told_ending(change: Revocation) -> str:
@@ -99,9 +108,54 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     _out().print(table)
 
 
-def print_text(text: str) -> None:
-    """Print text that was made by `delegation.graph`, as it is."""
+def print_text(text: str, *, is_source: bool = False) -> None:
+    """Print text that was made by `delegation.graph`.
+
+    Args:
+        text: Lines.
+        is_source: Whether a program reads it: then no line is broken by us.
+    """
+    if not is_source:
+        text = "\n".join(fitted(line, sys.stdout) for line in text.split("\n"))
     _out().print(Text(text), end="")
+
+
+def fitted(line: str, stream: TextIO) -> str:
+    """Return a line as a terminal shows it: broken by us, with our mark before every further part.
+
+    A terminal that breaks it by itself lets a padded value begin a line, which then looks like one
+    of ours. In a file or a pipe a line stays one.
+
+    Args:
+        line: One line, with escapes for what cannot be seen.
+        stream: Where it goes.
+    """
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        columns = 0
+    return broken(line, columns) if columns else line
+
+
+def broken(line: str, columns: int) -> str:
+    """Return a line in parts that fit, each after the first on a line of its own after `CONTINUED`.
+
+    What is not ASCII counts as two columns: no terminal takes more.
+
+    Args:
+        line: One line, with escapes for what cannot be seen.
+        columns: Of the terminal.
+    """
+    room = columns - 1  # some terminals go on to the next line when the last column is filled
+    parts, start, used = [], 0, 0
+    for at, character in enumerate(line):
+        width = 1 if character.isascii() else 2
+        joins = width > 1 and unicodedata.category(character)[0] == "M"
+        if used + width > room and not joins:
+            parts.append(line[start:at])
+            start, used = at, len(CONTINUED)
+        used += width
+    return f"\n{CONTINUED}".join([*parts, line[start:]])
 
 
 def read_text(source: str) -> str:

@@ -92,13 +92,13 @@ def _issuer(file: Path) -> str:
 
 
 def _print(found: Iterable[Finding]) -> None:
-    marks = {"ok": "ok   ", "warn": "warn ", "wrong": "WRONG"}
+    marks = {"ok": "ok    ", "warn": "warn  ", "wrong": "WRONG "}
     count = {"ok": 0, "warn": 0, "wrong": 0}
     for finding in found:
         count[finding.level] += 1
-        say(f"{marks[finding.level]} {finding.check}: {finding.what}")
+        say(f"{finding.check}: {finding.what}", under=marks[finding.level])
         if finding.why:
-            say(f"        why: {finding.why}")
+            say(f"why: {finding.why}", under="        ")
         if finding.remedy:
-            say(f"        do:  {finding.remedy}")
+            say(finding.remedy, under="        do:  ")
     say(f"{count['wrong']} wrong, {count['warn']} to look at, {count['ok']} ok")

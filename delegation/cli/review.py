@@ -109,7 +109,7 @@ def graph(
         if as_json:
             print_json({"format": form, "drawing": data.decode()})
         else:
-            print_text(data.decode())
+            print_text(data.decode(), is_source=form != "txt")
         return
     try:
         out.write_bytes(data)
@@ -154,13 +154,17 @@ def explain(
     verdict = "allowed" if made.allowed else "denied"
     say(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}")
     for link in links:
-        name = link.holder_name or f"unnamed, called {link.claimed_name}"
-        say(f"{'  ' * link.depth}{name} {link.holder_fingerprint} ({link.standing})")
+        who, under = f" {link.holder_fingerprint} ({link.standing})", "  " * link.depth
+        if link.registered:
+            say(link.holder_name + who, under=under)
+        else:
+            say_value(f"{under}unnamed, called ", link.claimed_name, who)
     rows = [(step.number, step.name, step.outcome.replace("_", " ")) for step in made.steps]
     print_table("Steps", ("step", "name", "outcome"), rows)
     if made.denial is not None:
         _say_why(made.denial)
-    for found in hidden_in(dict(detail.access or {})):
+    denied = [made.denial.offered, made.denial.allowed] if made.denial else []
+    for found in (*hidden_in(dict(detail.access or {})), *hidden_in(denied, "the denial")):
         say(f"! Characters that are not seen: {found}")
     if detail.access:
         say_value("as sent: ", dict(detail.access))
@@ -186,7 +190,7 @@ def _say_why(denial: Denial) -> None:
         ("remedy", denial.remedy),
     ):
         if value:
-            say(f"{word:>8}: {value}")
+            say(str(value), under=f"{word:>8}: ")
     for word, offer in (("offered", denial.offered), ("allowed", denial.allowed)):
         if offer is not None:
             say_value(f"{word:>8}: ", offer)

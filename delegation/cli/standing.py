@@ -146,4 +146,4 @@ def _show(found: Preview, *, as_json: bool) -> None:
         f"in {len(found.tasks)} tasks; {found.surviving} active links beside them would go on"
     )
     for link in found.links[:SHOWN]:
-        say(f"  {link}")
+        say(str(link), under="  ")

@@ -2,6 +2,8 @@
 
 CSV by RFC 4180: a comment line would be a row to its readers, so the manifest stands beside it. A
 cell that a spreadsheet would take for a formula begins with an apostrophe; quoting alone does not help.
+Spreadsheets of other countries split at other characters than the comma: what would be a formula
+behind one of them has its first character as an escape.
 Both are evidence and hold every text whole: JSON in ASCII, CSV with the escapes of `delegation.shown`
 for what cannot be seen.
 """
@@ -23,6 +25,8 @@ from delegation.shown import shown_text
 # The wide ones too: some spreadsheets take them for the narrow ones. After apostrophes as well, so
 # that the one in front is ours whenever there is one.
 _FORMULA: Final = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+
+_BEHIND: Final = re.compile("(?<=[;|])((?: |\"|')*)([=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def csv_rows(table: Table, entries: Iterable[Any]) -> Iterator[str]:
@@ -65,6 +69,7 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, int):
         return str(cell)
     text = shown_text(cell, ltr=False)
+    text = _BEHIND.sub(lambda found: f"{found[1]}\\u{ord(found[2]):04x}", text)
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -35,6 +35,8 @@ _INVISIBLE: Final = dict.fromkeys(
         0xFFA0,
     ]
 )
+# An ellipsis in a folded name is ours: it says that something was folded there.
+_ELLIPSES: Final = dict.fromkeys([0x2025, 0x2026, 0x22EF, 0xFE19, 0x1801], "...")
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
@@ -63,7 +65,7 @@ def folded(name: str, limit: int = MAX_TEXT) -> str:
         name: Anything.
         limit: Most characters, at least 16.
     """
-    whole = clean(name, MAX_WHOLE)
+    whole = clean(name.translate(_ELLIPSES), MAX_WHOLE)
     if len(whole) <= limit:
         return whole
     digest = base64.b32encode(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:5])

@@ -14,6 +14,7 @@ from delegation.hidden import Hidden, hidden_in
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.hidden_text import hidden_in_link
 
 ApprovalState: TypeAlias = Literal["pending", "granted", "refused", "used", "expired"]
 OVER: frozenset[ApprovalState] = frozenset({"refused", "used", "expired"})
@@ -147,13 +148,16 @@ class ApprovalEntry:
 
     @property
     def hidden(self) -> tuple[Hidden, ...]:
-        """What cannot be seen in the texts that agents wrote, text by text."""
+        """What cannot be seen in all that is shown of it, text by text."""
         return (
             *hidden_in(dict(self.arguments or {})),
             *hidden_in(self.purpose, "the purpose"),
             *hidden_in(self.claimed_cause, "the cause"),
             *hidden_in(list(self.resources), "the resources"),
-            *hidden_in("" if self.link is None else self.link.claimed_name, "the holder's name"),
+            *hidden_in(self.binding.audience, "the audience"),
+            *(() if self.link is None else hidden_in_link(self.link)),
+            *hidden_in([one.reason for one in self.refused_before], "the earlier refusals"),
+            *hidden_in([act.reason for act in self.acts], "the answers"),
         )
 
     @property

@@ -1,17 +1,28 @@
-"""The finding about characters that are not seen, in calls of late and in titles of tasks."""
+"""The finding about characters that are not seen: in calls of late, in grants, and in titles of tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from delegation.authority.ids import LinkId
-from delegation.hidden import hidden_in
+from delegation.hidden import Hidden, hidden_in
+from delegation.lineage.entry import LinkEntry
 from delegation.lineage.finding import Finding, finding, of_link
 from delegation.lineage.survey import Hiding, Survey, called
 
 
+def hidden_in_link(link: LinkEntry) -> Iterator[Hidden]:
+    """Yield what cannot be seen in the texts of a link: its names, its grant, and what that was."""
+    yield from hidden_in(link.claimed_name, "the holder's name")
+    if link.holder_name != link.claimed_name:
+        yield from hidden_in(link.holder_name, "the holder's name")
+    yield from hidden_in(link.owner, "the owner")
+    yield from hidden_in(link.grant.to_json(), "the grant")
+    yield from hidden_in([change.before for change in link.changes], "the grant above")
+
+
 def hidden_text(survey: Survey) -> Iterator[Finding]:
-    """Yield links whose calls of the last hour hold characters that are not seen, and tasks so titled.
+    """Yield links whose calls of the last hour or whose grants hold what is not seen, and tasks so titled.
 
     Links that ended are looked at, too: what they sent was acted on, or people are asked about it.
     """
@@ -32,6 +43,13 @@ def hidden_text(survey: Survey) -> Iterator[Finding]:
                 "Read the call with its escapes, and find out who wrote them.",
                 sorted(call.decision for call in found),
             )
+        if _may_hide(link) and (written := list(hidden_in_link(link))):
+            yield of_link(
+                "hidden_text", "medium", link,
+                f"What {called(link)} was handed holds characters that are not seen: {written[0]}.",
+                "Read the grant with its escapes, and ask its delegator who wrote it.",
+                [str(one) for one in written[:8]],
+            )  # fmt: skip
     for task in survey.known.tasks.values():
         for hidden in hidden_in(task.title):
             yield finding(
@@ -40,3 +58,9 @@ def hidden_text(survey: Survey) -> Iterator[Finding]:
                 f"Ask {task.owner} who opened it, and what else they sent.",
                 task.title,
             )  # fmt: skip
+
+
+def _may_hide(link: LinkEntry) -> bool:
+    """Return whether anything that a link itself brought could hold what is not seen."""
+    texts = (link.claimed_name, link.owner, *(change.after for change in link.changes))
+    return link.parent is None or not all(map(str.isascii, texts))

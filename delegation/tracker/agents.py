@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from delegation import ed25519
-from delegation.authority.agent_name import AGENT_NAME, WANTED, looks_like_claim
+from delegation.authority.agent_name import AGENT_NAME, FIT, WANTED, is_fit, looks_like_claim
 from delegation.authority.fields import integer, matching_text
 from delegation.canonical import b64u
 from delegation.errors import ConflictError, MalformedError
@@ -63,6 +63,8 @@ def add_agent(  # what a registration states
         _refuse_unfit(key, ring)
     agent = Agent(name, owner, held, at, recertify_by)
     with store.write(alone=True) as work:
+        if not is_fit(name) and all(known.name != name for known in work.agents()):
+            raise MalformedError("name", wanted=FIT)
         work.add_agent(agent)
         return next(a for a in work.agents() if a.name == name)
 

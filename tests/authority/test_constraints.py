@@ -43,6 +43,7 @@ from delegation.authority.constraints import (
     presence,
 )
 from delegation.authority.constraints import range as ranges
+from delegation.authority.explain import words
 from delegation.errors import MalformedError
 
 WORLD = [
@@ -102,6 +103,25 @@ def counterexample(child, parent):
 def test_a_constraint_within_another_admits_nothing_more(child, parent):
     """Inclusion is sound for every pair, combinations included."""
     assert counterexample(child, parent) is None
+
+
+@settings(max_examples=400)
+@given(one=constraints, other=constraints)
+def test_no_two_constraints_read_alike(one, other):
+    """Different ones have different words: literals are JSON, combinations have brackets."""
+    assert (words(one) == words(other)) == (repr(one.to_json()) == repr(other.to_json()))
+
+
+def test_a_literal_is_no_word_of_ours():
+    """Each of these would say another without its quotes."""
+    told = [
+        exact("5"), exact(5), exact("anything"), anything(), exact("not x"), not_one_of("x"), exact("a or b"), one_of("a", "b"), host("anything"),
+        any_of(exact("a"), exact("b")), exact("true"), exact(True), exact("at most 20 long"), text(20), path("/a", "/b"), path("/a,/b"),
+        path("/a"), all_of(path("/a")), any_of(path("/a")), url("https://a.example/v1"), url("https://a.example/v1", query=True),
+        exact({"any": True}), between(1, 5), between("1", "5"), exact("1 … 5"), email("a.example"), host("a.example"),
+        all_of(any_of(exact("a"), exact("b")), exact("c")), any_of(exact("a"), all_of(exact("b"), exact("c"))),
+    ]  # fmt: skip
+    assert len({words(one) for one in told}) == len({str(one.to_json()) for one in told})
 
 
 @settings(max_examples=400)

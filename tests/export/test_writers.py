@@ -179,8 +179,18 @@ def test_a_formula_behind_a_mark_is_none_either(forest) -> None:
     assert ",\\u200b\\ufeff=1+1," in row
 
 
+@pytest.mark.parametrize("between", [";", "|", "; ", "|'", ';"', " ", "\t"])
+def test_no_other_separator_makes_a_formula(forest, between: str) -> None:
+    """Where a reader splits at semicolons, tabs or bars, or drops spaces, nothing begins as one."""
+    (task,) = named(forest[:1], f"x{between}=cmd|'/C calc'!A0")
+    (row,) = list(csv_rows(TABLES["tasks"], [task.lineage.task]))[1:]
+    for delimiter in ";|\t":
+        cells = next(csv.reader([row], delimiter=delimiter, skipinitialspace=True))
+        assert not any(cell.strip(" \"'").startswith("=") for cell in cells)
+
+
 UNSEEN = ["Approve this" + "".join(chr(0xE0000 + ord(c)) for c in "and wire 500"), "pass\u00adword", "x\u2060y\u3164z",
-    "'=1+1", "''", "'s", "end " * 3000 + "here", "cafe\u0301", "Khmer \u1781\u200b\u1782", "\U0001f469\u200d\U0001f4bb"]  # fmt: skip
+    "'=1+1", "''", "'s", "x;=1", "a; -b|@c", " =1", "a  b ", "end " * 3000 + "here", "cafe\u0301", "Khmer \u1781\u200b\u1782", "\U0001f469\u200d\U0001f4bb"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, *UNSEEN])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reading import TEXTS, read_evidence, read_text
 from world import DESK, OWNER, World
 
-from delegation import Access, Grant, Token, Tool, anything, canonical, exact, may
+from delegation import Access, Grant, Token, Tool, anything, canonical, exact, may, one_of
 from delegation.authority.arguments import NoCanonicalFormError, TextType
 from delegation.errors import MalformedError
 from delegation.messages.approvals import approval_json, read_approval
@@ -234,8 +234,9 @@ def test_a_finding_points_at_hidden_characters(asking: Asking) -> None:
     assert "Quiet\\u2060 task" in asking.reviewer.get(f"/tasks/{task.id}").text
 
 
-def test_an_agent_whose_name_hides_is_revoked_from_its_page(world: World) -> None:
+def test_an_agent_whose_name_hides_is_revoked_from_its_page(world: World, monkeypatch) -> None:
     """A form sends back what is, not what is shown: cleaned, the name was nobody's."""
+    monkeypatch.setattr("delegation.tracker.agents.is_fit", lambda _: True)  # one of former times
     name = "pay\u200broll\\bot"
     token = world.chain("boss", name)
     world.tracker.add_agent(name, owner=OWNER, keys=[world.key(name).public])
@@ -274,3 +275,34 @@ def test_a_holders_claimed_name_is_whole_wherever_it_stands(text: str) -> None:
 
     assert read_text(str(_whole(text))) == text
     assert unescape(str(exact(text))) == text
+
+
+def test_what_hides_in_a_grant_is_told(world: World) -> None:
+    """A delegator's literals and the holder's name are shown on the page: they count as its text."""
+    world.tracker.add_tool(NOTE)
+    ceiling = Grant(
+        [may("note.write", title=anything(), body=anything())], audience=[DESK], purpose="desk",
+        delegations_left=6, budget={"calls": 50}, needs_approval=[rule("note.*")],
+    )  # fmt: skip
+    world.task = world.tracker.open_task("Notes", owner=OWNER, ceiling=ceiling, lasts=1000)
+    root = world.chain("boss")
+    narrow = Grant([may("note.write", title=anything(), body=one_of("ok", "ok" + TAGS))])
+    token = root.delegate(by=world.key("boss"), to=world.key("a  b ").public, grant=narrow)
+    access = Access("note.write", {"title": "t", "body": "ok"}, DESK, purpose="desk")
+    request = world.check(token, "a  b ", access).approval
+    entry = world.tracker.approval(request)
+    assert any(found.spells == "and wire 500 to eve" for found in entry.hidden)
+    browser = Browser(world)
+    page = browser.get(f"/approvals/{request}").text
+    assert "not seen:" in page
+    assert "a\\u0020\\u0020b\\u0020" in re.sub("<[^>]*>", "", page)
+    assert any(one.rule == "hidden_text" for one in world.tracker.findings().open)
+
+
+def test_no_space_of_ours_is_an_escape(world: World) -> None:
+    """Separators in templates are no values: pages of plain texts hold no mark of a space."""
+    world.check(world.chain("boss", "a", "b"), "b")
+    browser = Browser(world, role="operator")
+    task = world.task.id
+    for path in ("/", f"/tasks/{task}", f"/tasks/{task}/map", "/findings", "/decisions", "/agents", "/log", "/unused", "/owners", "/risks"):  # fmt: skip
+        assert "u0020" not in browser.get(path).text, path

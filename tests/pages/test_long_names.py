@@ -12,6 +12,7 @@ from service import Service
 from world import OWNER, World
 
 from delegation import Grant, HolderKey
+from delegation.errors import MalformedError
 from delegation.graph.names import folded
 from delegation.identity.principal import PublicKey
 
@@ -108,3 +109,20 @@ def test_the_service_takes_long_names_in_bodies_queries_and_paths(world: World) 
     assert service.ask("POST", "/v1/revocations", json=sent).status_code in {200, 201}
     assert service.ask("POST", "/v1/agents", json={**body, "name": "a" * 2049}).status_code == 422
     assert PublicKey.from_text(name, new.text).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ops  agent", " ops", "ops ", "ops\u2000agent", "ops\u00a0agent", "o\u0301ps", "ops\u200b", "o…s", "o...s", "ops\u3164", "ops\U000e0041"],
+)  # fmt: skip
+def test_a_new_name_shows_itself(name: str) -> None:
+    """No two that look the same, and none that looks like a longer one folded."""
+    world = World()
+    with pytest.raises(MalformedError, match="name must be"):
+        world.tracker.add_agent(name, owner=OWNER, keys=[world.key("x").public])
+    for long in NAMES:
+        with pytest.raises(MalformedError, match="name must be"):
+            world.tracker.add_agent(folded(long), owner=OWNER, keys=[world.key("x").public])
+        assert folded(folded(long)) != folded(long)
+    fine = "DOMAIN\\ops agent é"
+    assert world.tracker.add_agent(fine, owner=OWNER, keys=[world.key("x").public]).name == fine

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation.hidden import hidden_in
+from delegation.lineage.hidden_text import hidden_in_link
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
 from delegation_api.pages.log import inclusion_of
@@ -64,6 +65,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
     detail = tracker.decision(decision)
     made = detail.decision
     told = tracker.account(decision)
+    denied = [made.denial.offered, made.denial.allowed] if made.denial else []
     chain = told.chain  # of a chain whose root was never issued here nothing is recorded
     return page(
         request,
@@ -77,5 +79,9 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         task=tracker.task(made.task) if made.task and chain else None,
         access=dict(detail.access) if detail.access else {},
         arguments=dict(made.arguments),
-        hides=list(hidden_in(dict(detail.access or {}))),
+        hides=[
+            *hidden_in(dict(detail.access or {})),
+            *hidden_in(denied, "the denial"),
+            *(found for one in chain for found in hidden_in_link(one)),
+        ],
     )

@@ -40,6 +40,11 @@ def evidence_text(text: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(_marked(text_pieces(str(text))))
 
 
+def evidence_line(text: str) -> Markup:
+    """Return one line of code as HTML, its indentation as spaces: for a frame that keeps them."""
+    return _marked(text_pieces(text, tight=False))
+
+
 def warning(found: Sequence[Hidden]) -> Markup:
     """Return the sentence that says what is hidden and where; empty when nothing is."""
     if not found:
@@ -57,7 +62,7 @@ def warning(found: Sequence[Hidden]) -> Markup:
 
 def _inner(name: str) -> Iterable[Piece]:
     """Return the pieces of a member's name without the quotes around it."""
-    return list(pieces(name))[1:-1]
+    return list(pieces(name, tight=True))[1:-1]
 
 
 def _frame(value: Any, name: str) -> Markup:

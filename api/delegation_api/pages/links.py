@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from delegation.lineage.hidden_text import hidden_in_link
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.live import followed
@@ -35,6 +36,7 @@ def link(
         followed=events,
         link=entry,
         chain=chain,
+        hides=[found for one in chain for found in hidden_in_link(one)],
         could=could,
         renewal=tracker.renewal(link),
         ended_before=tracker.ended_before(link),

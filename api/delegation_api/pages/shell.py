@@ -20,7 +20,7 @@ from delegation.graph.names import folded
 from delegation.shown import shown_text, size_of
 from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
-from delegation_api.pages.evidence import evidence, evidence_text, warning
+from delegation_api.pages.evidence import evidence, evidence_line, evidence_text, warning
 from delegation_api.pages.export_address import export_address
 from delegation_api.pages.session import Viewer
 
@@ -135,7 +135,7 @@ _ENVIRONMENT.globals.update(holder_url=holder_url)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
 _ENVIRONMENT.filters.update(when=when, machine=machine, count=count, words=words, exact=exact)
 _ENVIRONMENT.filters.update(evidence=evidence, whole=evidence_text, size=size_of, warning=warning)
-_ENVIRONMENT.filters.update(fold=fold, name=named)
+_ENVIRONMENT.filters.update(fold=fold, name=named, spaced=evidence_line)
 
 
 def prepare() -> None:
