@@ -121,8 +121,9 @@ def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
     ended = refuse_ended("link", link.id, facts, at)
     ended = ended or refuse_ended("key", _key_text(link.holder_key), facts, at)
     first = facts.renewed.get(link.id) if facts.renewed else None
-    if ended is None and first is not None and Subject("link", first) in facts.suspended:
-        # Renewed offline while the line is suspended: nobody has suspended this very link yet.
+    if ended is None and first is not None:
+        # Renewed offline since the line was suspended, or revoked from an instant on: nobody has
+        # ended this very link yet.
         ended = refuse_ended("link", first, facts, at)
     if ended is not None:
         return ended

@@ -42,7 +42,7 @@ def revoke(  # what a change consists of
     known = changes.of(connection, subject)
     if not any(one.act == "revoke" and one.effective_at <= begins for one in known):
         told = _told(subject, reason)
-        for other in _held(connection, subject, at):
+        for other in _ended_with(connection, subject, at):
             changes.revoke(connection, other, by=by, reason=told, at=at, effective_at=effective_at)
     return changes.revoke(
         connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
@@ -57,12 +57,7 @@ def suspend(
     Raises:
         ConflictError: The subject is revoked, which is final.
     """
-    # The first of a line is suspended though its window be over: by it what renews the line later,
-    # offline, is known to be suspended too.
-    first = lines_of(connection, [subject.id]) if subject.kind == "link" else {}
-    others = dict.fromkeys(_held(connection, subject, at))
-    others |= {Subject("link", name): None for name in first.values()}
-    for other in others:
+    for other in _ended_with(connection, subject, at):
         if _holding(connection, other, at) is None:
             changes.suspend(connection, other, by=by, reason=_told(subject, reason), at=at)
     held = _holding(connection, subject, at)
@@ -130,10 +125,18 @@ def _together(connection: Connection, subject: Subject) -> list[Subject]:
     return []
 
 
-def _held(connection: Connection, subject: Subject, at: int) -> list[Subject]:
+def _ended_with(connection: Connection, subject: Subject, at: int) -> list[Subject]:
+    """Return what is ended with a subject; of a line what is not over.
+
+    The first of a line is ended though its window be over: by it what renews the line later, offline,
+    is known to be ended too.
+    """
     if subject.kind != "link":
         return _together(connection, subject)
-    return [Subject("link", name) for name in held_in_line(connection, subject.id, at=at)]
+    held = dict.fromkeys(held_in_line(connection, subject.id, at=at))
+    first = lines_of(connection, [subject.id]).values()
+    names = dict.fromkeys([*held, *first])
+    return [Subject("link", name) for name in names if name != subject.id]
 
 
 def _spellings(connection: Connection, owner: str) -> list[str]:

@@ -116,6 +116,7 @@ class LinkRow(Table, table=True):
     """One delegation. `sequence` is the order in which links were recorded.
 
     `epoch` is the newest change of what stood then; not known of links that are older than the column.
+    `mark` is the same for all links of one line of renewals (`lineage.renewal`).
     """
 
     __tablename__ = "link"
@@ -123,6 +124,7 @@ class LinkRow(Table, table=True):
         UniqueConstraint("id"),
         Index(None, "root", "parent"),
         Index(None, "task", "sequence"),
+        Index(None, "mark", "sequence"),
     )
     root: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -135,6 +137,7 @@ class LinkRow(Table, table=True):
     expires_at: int = Field(sa_type=BigInteger)
     payload: bytes = Field(sa_type=LargeBinary)
     at: int = Field(sa_type=BigInteger)
+    mark: bytes = Field(sa_type=LargeBinary)
     epoch: int | None = Field(default=None, sa_type=BigInteger)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from world import DESK, NOW, OWNER, READ, World, verdict
+from below import open_below
+from world import DESK, NOW, OWNER, READ, SEND, World, verdict
 
 from delegation import Grant, HolderKey, Tool, anything, may
 from delegation.embedded import Tracker
 from delegation.errors import ConflictError
+from delegation.identity.principal import PublicKey
 from delegation.judge.limits import Limits
-from delegation.lineage.renewal import is_renewal
+from delegation.lineage.renewal import line_mark
 from delegation.tracker.revoke import revocation_request
 
 
@@ -39,7 +41,7 @@ def test_a_child_link_renews_one_of_the_same_hands(world: World) -> None:
         handed(world, root, "boss", "a", expires_at=NOW + 300, delegations_left=0),
         handed(world, root, "boss", "a", expires_at=NOW + 20_000 // 100, budget={"calls": 3}),
     ):
-        assert world.tracker.renewal(other.id).renews in {None, new.id}
+        assert world.tracker.renewal(other.id).renews in {None, newer.id}
     assert world.tracker.renewal("lnk_" + "A" * 43).renews is None
 
 
@@ -177,15 +179,96 @@ def test_what_is_handed_again_after_a_revocation_is_found(world: World) -> None:
     assert not [one for one in world.tracker.findings().open if one.rule == "handed_again"]
 
 
-def test_a_grant_that_changed_in_anything_else_is_no_renewal() -> None:
-    """Only the window differs, and its end is later."""
-    held = Grant([may("x.y", a=anything())], audience=["x"], not_before=1, expires_at=50)
+def test_a_grant_that_changed_in_anything_else_is_no_renewal(world: World) -> None:
+    """Only the window may differ, and the order in which a list is written."""
+    root = world.root()
+    boss, key = world.key("boss"), world.key("a").public
+    held = Grant([READ, SEND], audience=[DESK], purpose="desk", expires_at=NOW + 50)
+    held = root.delegate(by=boss, to=key, grant=held).grant
+
+    def mark(grant: Grant, above: bytes = b"above", to: PublicKey = key) -> bytes:
+        return line_mark(root.delegate(by=boss, to=to, grant=grant).chain.leaf, above)
+
     for fields, said in (
-        ({"expires_at": 51}, True), ({"expires_at": 51, "not_before": 9}, True), ({"expires_at": 50}, False), ({"expires_at": 49}, False),
-        ({"expires_at": 51, "audience": ["y"]}, False), ({"expires_at": 51, "delegations_left": 1}, False), ({"expires_at": 51, "budget": {"calls": 1}}, False),
+        ({"expires_at": NOW + 51}, True), ({"expires_at": NOW + 40, "not_before": NOW + 9}, True), ({}, True),
+        ({"capabilities": held.to_json()["capabilities"][::-1]}, True),
+        ({"capabilities": held.to_json()["capabilities"][:1]}, False),
+        ({"delegations_left": 0}, False), ({"budget": {"calls": 1}}, False),
     ):  # fmt: skip
         new = Grant.from_json({**held.to_json(), **fields})
-        assert is_renewal(new, held) is said
+        assert (mark(new) == mark(held)) is said, fields
+    assert mark(held, b"other") != mark(held)
+    assert mark(held, to=world.key("b").public) != mark(held)
+    assert mark(held, to=PublicKey("another name", key.key)) == mark(held)
+
+
+@pytest.mark.parametrize("order", [(2, 1, 0), (0, 2, 1), (1, 2, 0)])
+def test_a_line_is_one_in_whatever_order_it_is_seen(world: World, order: tuple[int, ...]) -> None:
+    """The newest first, the oldest last, under other claimed names: one budget, one end."""
+    root = world.root()
+    line = [
+        root.delegate(
+            by=world.key("boss"),
+            to=PublicKey(f"w{n}", world.key("a").public.key),
+            grant=Grant(expires_at=NOW + 300 + n, budget={"calls": 3}),
+        )
+        for n in range(3)
+    ]
+    for place in order:
+        assert world.check(line[place], "a")
+    assert all(verdict(world.check(one, "a")) == (12, "budget_spent") for one in line)
+    world.tracker.revoke("link", line[1].id, by="op")
+    assert all(verdict(world.check(one, "a")) == (10, "link_revoked") for one in line)
+
+
+def test_a_line_is_one_however_many_stand_beside_it(world: World) -> None:
+    """Twelve links of one delegator to one holder, each renewed: twelve lines."""
+    root = world.root()
+
+    def made(n: int, end: int):
+        return handed(world, root, "boss", "a", budget={"calls": n + 1}, expires_at=NOW + end)
+
+    old = [made(n + 1, 300) for n in range(12)]
+    new = [made(n + 1, 400) for n in range(12)]
+    for before, after in zip(old, new, strict=True):
+        assert world.tracker.renewal(after.id).renews == before.id
+        world.tracker.revoke("link", before.id, by="op")
+        assert verdict(world.check(after, "a")) == (10, "link_revoked")
+
+
+def test_what_hangs_below_a_line_is_a_line_in_any_order(world: World) -> None:
+    """Under the newer parent first, and through child tasks of both."""
+    root = world.root()
+    old, new = (handed(world, root, "boss", "a", expires_at=NOW + end) for end in (300, 400))
+    one = {"budget": {"calls": 1}}
+    first = handed(world, new, "a", "b", **one, expires_at=NOW + 200)
+    later = old.delegate(
+        by=world.key("a"), to=world.key("b").public, grant=Grant(**one, expires_at=NOW + 250)
+    )
+    assert verdict(world.check(later, "b")) == (12, "budget_spent")
+    openers = [
+        root.delegate(
+            by=world.key("boss"), to=world.key("c").public, grant=Grant(**one, expires_at=NOW + end)
+        )
+        for end in (400, 300)
+    ]
+    tasks = [open_below(world, opener, "c", "d")[1] for opener in openers]
+    assert [verdict(world.check(token, "d")) for token in tasks] == [None, (12, "budget_spent")]
+
+
+def test_what_is_renewed_before_a_revocation_holds_ends_with_it(world: World) -> None:
+    """The delegator renews offline between the revocation's record and its instant."""
+    root = world.root()
+    old = handed(world, root, "boss", "a", expires_at=NOW + 50)
+    third = handed(world, root, "boss", "a", expires_at=NOW + 500)
+    world.at = NOW + 60  # the first of the line is over
+    world.tracker.revoke("link", third.id, by="op", effective_at=NOW + 100)
+    new = handed(world, root, "boss", "a", expires_at=NOW + 600)
+    assert world.tracker.renewal(new.id).renews == third.id
+    world.at = NOW + 100
+    assert verdict(world.check(new, "a")) == (10, "link_revoked")
+    assert world.tracker.link(new.id).standing == "revoked"
+    assert old.id != new.id
 
 
 def test_rotation_recertification_and_last_use_go_with_lines(world: World) -> None:
