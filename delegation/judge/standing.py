@@ -15,7 +15,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
-from delegation.judge.facts import Facts, Subject, TaskFact
+from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.line import Line
 
 STEP = 10

@@ -21,6 +21,7 @@ from delegation.lineage.entry import LinkEntry
 from delegation.records import links
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.approvals import living_acts, lock
+from delegation.records.kept_endings import Mark
 from delegation.records.people_tables import API_KEYS
 from delegation.records.refused_before import refused_before
 from delegation.records.standing import path
@@ -125,6 +126,8 @@ class ApprovalRows:
 class ApprovalActs(ApprovalRows):
     """See `tracker.approval_work.ApprovalWork`, whose sentences hold here."""
 
+    marks: list[Mark]  # what is kept beside the ring after COMMIT
+
     def lock_approval(self, request: str, *, person: str) -> None:
         """Let nobody else open, answer or use approvals of its root task, nor act as this person."""
         query = select(TASKS.c.root).join(APPROVALS, APPROVALS.c.task == TASKS.c.id)
@@ -175,6 +178,8 @@ class ApprovalActs(ApprovalRows):
         )
         if done.rowcount != 1:
             raise ConflictError("The request was answered before.")
+        if state == "refused":
+            self.marks.append(Mark("refused", request, at))
 
 
 def _act(row: Row[Any]) -> ApprovalAct:

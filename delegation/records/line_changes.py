@@ -6,7 +6,6 @@ lifts them. Where two of a line are suspended for themselves, both must be resum
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from sqlalchemy import Connection, func, select
@@ -21,7 +20,6 @@ from delegation.records.tables import AGENTS, REVOCATIONS, TASKS
 
 _REASON: Final = 500  # characters, as `tracker.revoke` admits them
 _WITH: Final = {"link": "in one line of renewals with", "owner": "spelled otherwise than"}
-_CAUSE: Final = re.compile(rf"(?:{'|'.join(_WITH.values())}) ([^\s:]+(?:[:][^\s:]+)*):")
 
 
 def revoke(  # what a change consists of
@@ -59,9 +57,10 @@ def suspend(
     """
     for other in _ended_with(connection, subject, at):
         if _holding(connection, other, at) is None:
-            changes.suspend(connection, other, by=by, reason=_told(subject, reason), at=at)
+            told = _told(subject, reason)
+            changes.suspend(connection, other, by=by, reason=told, at=at, cause=subject.id)
     held = _holding(connection, subject, at)
-    if held is not None and held.act == "suspend" and _cause(held) is not None:
+    if held is not None and held.act == "suspend" and changes.cause_of(connection, held):
         # It came with another so far. This is one of its own, and outlasts the end of that.
         return changes.tell(connection, "suspend", subject, by=by, reason=reason, at=at)
     return changes.suspend(connection, subject, by=by, reason=reason, at=at)
@@ -80,13 +79,15 @@ def resume(
             with another one, which is to be resumed instead.
     """
     held = _holding(connection, subject, at)
-    cause = None if held is None or held.act != "suspend" else _cause(held)
-    if cause is not None and _is_own(_holding(connection, Subject(subject.kind, cause), at)):
+    cause = "" if held is None or held.act != "suspend" else changes.cause_of(connection, held)
+    if cause and _is_own(connection, _holding(connection, Subject(subject.kind, cause), at)):
         raise ConflictError(f"It is suspended with {cause}: resume that one.")
     others = [(one, _holding(connection, one, at)) for one in _together(connection, subject)]
-    left = next((one for one, change in others if _is_own(change)), None)
+    left = next((one for one, change in others if _is_own(connection, change)), None)
     for other, change in others:
-        if change is not None and change.act == "suspend" and _cause(change) == subject.id:
+        if change is None or change.act != "suspend":
+            continue
+        if changes.cause_of(connection, change) == subject.id:
             _end(connection, other, left, by=by, reason=_told(subject, reason), at=at)
     return _end(connection, subject, left, by=by, reason=reason, at=at)
 
@@ -112,7 +113,8 @@ def _end(
 ) -> Revocation:
     if left is None:
         return changes.resume(connection, subject, by=by, reason=reason, at=at)
-    return changes.tell(connection, "suspend", subject, by=by, reason=_told(left, reason), at=at)
+    told = _told(left, reason)
+    return changes.tell(connection, "suspend", subject, by=by, reason=told, at=at, cause=left.id)
 
 
 def _together(connection: Connection, subject: Subject) -> list[Subject]:
@@ -152,14 +154,10 @@ def _holding(connection: Connection, subject: Subject, at: int) -> Revocation | 
     return holding(changes.of(connection, subject), at=at)
 
 
-def _is_own(change: Revocation | None) -> bool:
-    return change is not None and change.act == "suspend" and _cause(change) is None
-
-
-def _cause(change: Revocation) -> str | None:
-    """Return what a suspension came with, None if it is one for itself."""
-    found = _CAUSE.match(change.reason)
-    return None if found is None else found[1]
+def _is_own(connection: Connection, change: Revocation | None) -> bool:
+    if change is None or change.act != "suspend":
+        return False
+    return not changes.cause_of(connection, change)
 
 
 def _told(subject: Subject, reason: str = "") -> str:

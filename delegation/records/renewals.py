@@ -41,7 +41,12 @@ def marks_of(connection: Connection, fresh: Sequence[Link]) -> dict[str, bytes]:
 
 
 def note_renewals(
-    connection: Connection, fresh: Sequence[Link], marks: Mapping[str, bytes], *, first: int, at: int
+    connection: Connection,
+    fresh: Sequence[Link],
+    marks: Mapping[str, bytes],
+    *,
+    first: int,
+    at: int,
 ) -> None:
     """Record which of these links renew an earlier one.
 

@@ -215,7 +215,10 @@ class NonceRow(Table, table=True):
 
 
 class RevocationRow(Table, table=True):
-    """One change of what stands; what it says of its subject holds for everything below that."""
+    """One change of what stands; what it says of its subject holds for everything below that.
+
+    `cause` is the subject with which this one was suspended; empty where it was for itself.
+    """
 
     __tablename__ = "revocation"
     __table_args__ = (
@@ -234,6 +237,7 @@ class RevocationRow(Table, table=True):
     reason: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     effective_at: int = Field(sa_type=BigInteger)
+    cause: str = ""
 
 
 class ReplicaRow(Table, table=True):

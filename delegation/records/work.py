@@ -34,6 +34,7 @@ from delegation.records.database import upsert
 from delegation.records.export_jobs import ExportJobActs
 from delegation.records.flow import keep_history
 from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.kept_endings import Mark
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.people_tables import API_KEYS
@@ -80,6 +81,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Write through this connection; the caller commits."""
         super().__init__(connection, shelves)
+        self.marks: list[Mark] = []
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
         """Record a definition as a new catalogue revision and return its number."""
@@ -390,10 +392,10 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def revoke_api_key(self, name: str) -> bool:
         """Withdraw an API key; return False if there is none."""
-        done = self._connection.execute(
-            update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
-        )
-        return done.rowcount == 1
+        gone = update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
+        made = self._connection.execute(gone.returning(API_KEYS.c.at)).scalar_one_or_none()
+        self.marks += [] if made is None else [Mark("withdraw", name, made)]
+        return made is not None
 
 
 def _text(value: Json) -> str:

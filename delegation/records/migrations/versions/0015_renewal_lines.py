@@ -39,6 +39,12 @@ def upgrade() -> None:
             "line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False
         )
     op.create_index(op.f("ix_renewal_line"), "renewal", ["line"], unique=False)
+    op.add_column(
+        "revocation",
+        sa.Column("cause", sqlmodel.sql.sqltypes.AutoString(), nullable=False, server_default=""),
+    )
+    with op.batch_alter_table("revocation", schema=None) as batch_op:
+        batch_op.alter_column("cause", server_default=None)
     op.add_column("link", sa.Column("mark", sa.LargeBinary(), nullable=True))
     _mark(connection, lines)
     with op.batch_alter_table("link", schema=None) as batch_op:
@@ -63,7 +69,9 @@ def _mark(connection: sa.Connection, lines: dict[str, str]) -> None:
         after = found[-1].sequence
 
 
-def _marked(row: sa.Row[tuple[object, ...]], marks: dict[str, bytes], lines: dict[str, str]) -> bytes:
+def _marked(
+    row: sa.Row[tuple[object, ...]], marks: dict[str, bytes], lines: dict[str, str]
+) -> bytes:
     if row.parent is None:
         return canonical.digest(_TAG, lines.get(row.id, row.id).encode())
     payload = json.loads(row.payload)
@@ -105,6 +113,7 @@ def _share(connection: sa.Connection, lines: dict[str, str]) -> None:
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_column("revocation", "cause")
     with op.batch_alter_table("link", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_link_mark_sequence"))
         batch_op.drop_column("mark")
