@@ -39,6 +39,8 @@ from delegation.tracker.retry import tried_again
 
 _KEPT: Final = ("revoke", "suspend", "resume", "close")
 _STORE: Final = "store"
+_OPEN: Final = ("pending", "granted")  # states of a request that may still be used
+_CHUNK: Final = 400  # values in one IN list
 _REASON: Final = 500  # characters, as `tracker.revoke` admits them
 _CUT: Final = re.compile(rb"\[(-|-?\d+|-?\d+,.*)?", re.DOTALL)  # as each line begins
 MarkAct: TypeAlias = Literal["withdraw", "refused", "used"]
@@ -103,8 +105,13 @@ class KeptEndings:
             self._store = read_numbers(connection).get(_STORE, 0)
         if self._store == 0:
             self._name(draw)
-        told = self._tell_again(at) if self._lines() else 0
-        self._upto = max((one.epoch for one in self._changes(self._lines())), default=0)
+        lines = (
+            self._lines()
+        )  # read before the snapshot, which has whatever they were written after
+        with self._database.reading() as connection:
+            is_whole = _is_known(connection, lines) and not _revived(connection, lines)
+        told = 0 if is_whole else self._tell_again(at)
+        self._upto = max((one.epoch for one in _changes(lines)), default=0) if is_whole else 0
         self.keep()
         return told
 
@@ -147,13 +154,14 @@ class KeptEndings:
             # Several processes append: each change once, in the order of their numbers.
             lines = self._lines()
             known = {line.told: line.cause for line in lines if isinstance(line.told, Revocation)}
-            lost = [one for one in self._changes(lines) if not _has(connection, one)]
+            made = _changes(lines)
+            lost = [one for one in made if not _has(connection, one)]
+            lost = [] if _is_known(connection, lines) else lost
             if lost:
                 # Their numbers are not given out again: who has applied them asks for what came after.
-                raise_number(connection, "epoch", max(one.epoch for one in known))
+                raise_number(connection, "epoch", made[-1].epoch)
             told = sum(_tell(connection, change, known[change], at) for change in lost)
-            marks = (line.told for line in lines if isinstance(line.told, Mark))
-            marked = sum(_end(connection, one) for one in dict.fromkeys(marks))
+            marked = sum(_end(connection, one) for one in _revived(connection, lines))
             if lost or marked:
                 _shut(connection, at)
         if lost or marked:
@@ -164,12 +172,6 @@ class KeptEndings:
                 marked,
             )
         return told + marked
-
-    @staticmethod
-    def _changes(lines: Iterable[_Line]) -> list[Revocation]:
-        """Return the changes among these lines, each once, in the order of their numbers."""
-        found = dict.fromkeys(line.told for line in lines if isinstance(line.told, Revocation))
-        return sorted(found, key=lambda change: change.epoch)
 
     def _lines(self) -> list[_Line]:
         """Return this store's lines, in the order they were written."""
@@ -238,14 +240,9 @@ def _append(file: Path, lines: Iterable[bytes]) -> None:
 def _end(connection: Connection, mark: Mark) -> bool:
     """End an API key or a request again that was ended; return whether it was forgotten."""
     if mark.act == "withdraw":
-        gone = update(API_KEYS).where(
-            # One that was made since, under a name that the backup did not know, is another key.
-            API_KEYS.c.name == mark.id, API_KEYS.c.at == mark.at, API_KEYS.c.is_revoked.is_(False)
-        )  # fmt: skip
+        gone = update(API_KEYS).where(API_KEYS.c.name == mark.id, API_KEYS.c.is_revoked.is_(False))
         return connection.execute(gone.values(is_revoked=True)).rowcount == 1
-    gone = update(APPROVALS).where(
-        APPROVALS.c.id == mark.id, APPROVALS.c.state.in_(("pending", "granted"))
-    )
+    gone = update(APPROVALS).where(APPROVALS.c.id == mark.id, APPROVALS.c.state.in_(_OPEN))
     return connection.execute(gone.values(state=mark.act, ended_at=mark.at)).rowcount == 1
 
 
@@ -254,6 +251,38 @@ def _shut(connection: Connection, at: int) -> None:
     connection.execute(delete(LOGINS))
     granted = update(APPROVALS).where(APPROVALS.c.state == "granted", APPROVALS.c.expires_at > at)
     connection.execute(granted.values(expires_at=at))
+
+
+def _changes(lines: Iterable[_Line]) -> list[Revocation]:
+    """Return the changes among these lines, each once, in the order of their numbers."""
+    found = dict.fromkeys(line.told for line in lines if isinstance(line.told, Revocation))
+    return sorted(found, key=lambda change: change.epoch)
+
+
+def _is_known(connection: Connection, lines: Iterable[_Line]) -> bool:
+    """Return whether the newest change is recorded: then what was before it is, or was told again."""
+    made = _changes(lines)
+    return not made or _has(connection, made[-1])
+
+
+def _revived(connection: Connection, lines: Iterable[_Line]) -> list[Mark]:
+    """Return the marks of which the database knows nothing, though it knows their subject."""
+    marks = list(dict.fromkeys(line.told for line in lines if isinstance(line.told, Mark)))
+    found: list[Mark] = []
+    for start in range(0, len(marks), _CHUNK):
+        part = marks[start : start + _CHUNK]
+        names = [mark.id for mark in part]
+        live = select(API_KEYS.c.name, API_KEYS.c.at).where(API_KEYS.c.name.in_(names))
+        live = live.where(API_KEYS.c.is_revoked.is_(False))
+        # One that was made since, under a name that the backup did not know, is another key.
+        keys = {(row.name, row.at) for row in connection.execute(live)}
+        waiting = select(APPROVALS.c.id).where(
+            APPROVALS.c.id.in_(names), APPROVALS.c.state.in_(_OPEN)
+        )
+        requests = set(connection.execute(waiting).scalars())
+        found += [m for m in part if m.act == "withdraw" and (m.id, m.at) in keys]
+        found += [m for m in part if m.act != "withdraw" and m.id in requests]
+    return found
 
 
 def _has(connection: Connection, change: Revocation) -> bool:

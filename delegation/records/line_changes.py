@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from delegation.errors import ConflictError
+from delegation.identity.person import folded
 from delegation.judge.facts import Subject
 from delegation.lineage.ending import holding
 from delegation.lineage.feed import Revocation
 from delegation.records import changes
+from delegation.records.ended_people import ended_people, spellings
 from delegation.records.renewals import held_in_line, line, lines_of
-from delegation.records.tables import AGENTS, REVOCATIONS, TASKS
 
+_EVER: Final = 2**62
 _REASON: Final = 500  # characters, as `tracker.revoke` admits them
 _WITH: Final = {"link": "in one line of renewals with", "owner": "spelled otherwise than"}
 
@@ -92,20 +94,16 @@ def resume(
     return _end(connection, subject, left, by=by, reason=reason, at=at)
 
 
-def refuse_respelled(connection: Connection, owner: str, *, at: int) -> None:
-    """Refuse an owner who is ended here under another spelling.
+def refuse_respelled(connection: Connection, owner: str) -> None:
+    """Refuse an owner who is ended here under another spelling, or will be.
 
     Raises:
-        ConflictError: An owner is, whose name differs in capitals alone.
+        ConflictError: An owner is, whose folded name is the same.
     """
-    query = select(REVOCATIONS.c.id).where(
-        REVOCATIONS.c.kind == "owner",
-        REVOCATIONS.c.id != owner,
-        func.lower(REVOCATIONS.c.id) == owner.lower(),
-    )
-    for name in connection.execute(query.distinct()).scalars():
-        if _holding(connection, Subject("owner", name), at) is not None:
-            raise ConflictError(f"This owner is known here as {name}, and is revoked or suspended.")
+    held = ended_people(connection, at=_EVER).get(folded(owner))
+    if held is not None and held.subject.id != owner:
+        name = held.subject.id
+        raise ConflictError(f"This owner is known here as {name}, and is revoked or suspended.")
 
 
 def _end(
@@ -123,7 +121,11 @@ def _together(connection: Connection, subject: Subject) -> list[Subject]:
         case "link":
             return [Subject("link", name) for name in line(connection, subject.id)]
         case "owner":
-            return [Subject("owner", name) for name in _spellings(connection, subject.id)]
+            return [
+                Subject("owner", name)
+                for name in spellings(connection, subject.id)
+                if name != subject.id
+            ]
     return []
 
 
@@ -139,15 +141,6 @@ def _ended_with(connection: Connection, subject: Subject, at: int) -> list[Subje
     first = lines_of(connection, [subject.id]).values()
     names = dict.fromkeys([*held, *first])
     return [Subject("link", name) for name in names if name != subject.id]
-
-
-def _spellings(connection: Connection, owner: str) -> list[str]:
-    """Return how else an owner is spelled here: an address is one whatever its capitals."""
-    found: set[str] = set()
-    for column in (AGENTS.c.owner, TASKS.c.owner):
-        query = select(column).where(func.lower(column) == owner.lower(), column != owner)
-        found.update(connection.execute(query.distinct()).scalars())
-    return sorted(found)
 
 
 def _holding(connection: Connection, subject: Subject, at: int) -> Revocation | None:

@@ -62,7 +62,9 @@ def note_renewals(
     """
     made = [link for link in fresh if link.parent is not None]
     newest: dict[bytes, str] = {}
-    for part in _parts(sorted({marks[link.id] for link in made})):
+    wanted = sorted({marks[link.id] for link in made})
+    for start in range(0, len(wanted), _CHUNK):
+        part = wanted[start : start + _CHUNK]
         last = select(func.max(LINKS.c.sequence)).where(LINKS.c.mark.in_(part))
         last = last.where(LINKS.c.sequence < first).group_by(LINKS.c.mark)
         query = select(LINKS.c.mark, LINKS.c.id).where(LINKS.c.sequence.in_(last))

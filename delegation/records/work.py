@@ -31,6 +31,7 @@ from delegation.records import changes, line_changes, local, logins, questions, 
 from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
+from delegation.records.ended_people import spellings
 from delegation.records.export_jobs import ExportJobActs
 from delegation.records.flow import keep_history
 from delegation.records.flow_tables import RESOURCE_LABELS
@@ -111,7 +112,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def add_agent(self, agent: Agent) -> None:
         """Register an agent, or add keys to one with the same owner."""
-        line_changes.refuse_respelled(self._connection, agent.owner, at=agent.registered_at)
+        line_changes.refuse_respelled(self._connection, agent.owner)
         owner = self._connection.execute(
             select(AGENTS.c.owner).where(AGENTS.c.name == agent.name)
         ).scalar_one_or_none()
@@ -151,7 +152,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def open_task(self, task: NewTask) -> None:
         """Record a task with its ledger."""
-        line_changes.refuse_respelled(self._connection, task.owner, at=task.opened_at)
+        line_changes.refuse_respelled(self._connection, task.owner)
         parent = None if task.under is None else task.under.origin.task
         self._connection.execute(
             insert(TASKS),
@@ -332,14 +333,13 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     def _is_known(self, subject: Subject) -> bool:
         if subject.kind in {"tool", "system"}:
             return bool(tools_of(self.catalogue(), *subject))
-        columns = {
-            "task": (TASKS.c.id,),
-            "agent": (AGENTS.c.name,),
-            "owner": (AGENTS.c.owner, TASKS.c.owner),
-        }.get(subject.kind, ())
-        return any(
-            self._connection.execute(select(column).where(column == subject.id).limit(1)).first()
-            for column in columns
+        if subject.kind == "owner":
+            return bool(spellings(self._connection, subject.id))
+        column = {"task": TASKS.c.id, "agent": AGENTS.c.name}.get(subject.kind)
+        if column is None:
+            return False
+        return (
+            self._connection.execute(select(column).where(column == subject.id)).first() is not None
         )
 
     def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:

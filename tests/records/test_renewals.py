@@ -8,7 +8,7 @@ import pytest
 from below import open_below
 from world import DESK, NOW, OWNER, READ, SEND, World, verdict
 
-from delegation import Grant, HolderKey, Tool, anything, may
+from delegation import Grant, HolderKey, Tool
 from delegation.embedded import Tracker
 from delegation.errors import ConflictError
 from delegation.identity.principal import PublicKey
@@ -241,7 +241,7 @@ def test_what_hangs_below_a_line_is_a_line_in_any_order(world: World) -> None:
     root = world.root()
     old, new = (handed(world, root, "boss", "a", expires_at=NOW + end) for end in (300, 400))
     one = {"budget": {"calls": 1}}
-    first = handed(world, new, "a", "b", **one, expires_at=NOW + 200)
+    handed(world, new, "a", "b", **one, expires_at=NOW + 200)
     later = old.delegate(
         by=world.key("a"), to=world.key("b").public, grant=Grant(**one, expires_at=NOW + 250)
     )
