@@ -212,6 +212,8 @@ def _counts(request: RequestFact, needed: Needed, holders: AbstractSet[str], at:
     The statement is verified again, and people are counted again: a row that somebody wrote into
     the database is no signature, and a key that was withdrawn since consents to nothing.
     """
+    if at >= request.expires_at:  # earlier than the statement's own end after a restored backup
+        return False
     try:
         approval = check_approval(request.statement, needed.keys, at=at)
     except (MalformedError, UnverifiedError):
