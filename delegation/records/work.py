@@ -335,12 +335,9 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
             return bool(tools_of(self.catalogue(), *subject))
         if subject.kind == "owner":
             return bool(spellings(self._connection, subject.id))
-        column = {"task": TASKS.c.id, "agent": AGENTS.c.name}.get(subject.kind)
-        if column is None:
-            return False
-        return (
-            self._connection.execute(select(column).where(column == subject.id)).first() is not None
-        )
+        column = TASKS.c.id if subject.kind == "task" else AGENTS.c.name
+        known = self._connection.execute(select(column).where(column == subject.id))
+        return known.first() is not None
 
     def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:
         """Register a further key of an agent in place of one that it has."""

@@ -383,33 +383,3 @@ def test_what_brought_something_back_once(play: str, tmp_path: Path) -> None:
     made = Play(f"sqlite:///{tmp_path / 's.db'}", tmp_path)
     check_law(made, KNOWN[play], Backup(made, None))
     made.world.tracker.close()
-
-
-# Links of one line, by their ends and the names that the delegator claims; seen in this order.
-LINES = st.lists(
-    st.tuples(st.integers(1, 9), st.sampled_from(["w", "w2", "a"])), min_size=2, max_size=10
-)
-
-
-@settings(max_examples=200 if MANY else 8, deadline=None, derandomize=not MANY)
-@given(LINES, st.integers(0, 9), st.sampled_from(["revoke", "suspend", "later"]))
-def test_a_line_ends_as_one(tmp_path_factory, links, which: int, act: str) -> None:
-    """In whatever order, number, name or window its links were seen: one ends, all end."""
-    folder = tmp_path_factory.mktemp("line")
-    play = Play(f"sqlite:///{folder / 's.db'}", folder)
-    line = [play.hand(48_000 + end, name) for end, name in links]
-    late = play.hand(48_500, "w3")
-    for token in line:
-        assert play.call(token, "a") is None
-    tracker, name = play.world.tracker, line[which % len(line)].id
-    if act == "suspend":
-        tracker.suspend("link", name, by="op")
-    else:
-        begins = play.world.at + 100 if act == "later" else None
-        tracker.revoke("link", name, by="op", effective_at=begins)
-    if act == "later":
-        assert play.call(late, "a") is None
-        play.world.at += 100
-    seen = line if act == "revoke" else [*line, late]
-    assert all(play.call(token, "a") is not None for token in seen)
-    tracker.close()
