@@ -20,6 +20,7 @@ from delegation.authority.ids import LinkId
 from delegation.canonical import Json
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.keyring import KeyRing, PublicRing
+from delegation.identity.person import folded
 from delegation.statement import open_statement, read_statement, sign_statement
 
 TYP: Final = "dct-approval+jws"
@@ -168,7 +169,7 @@ def _read(payload: Mapping[str, Json]) -> Approval:
         matching_text("approvers", name, APPROVER, "names")
         for name in list_of("approvers", payload["approvers"], MAX_SIGNED_APPROVERS)
     ]
-    if not approvers or len({name.lower() for name in approvers}) != len(approvers):
+    if not approvers or len({folded(name) for name in approvers}) != len(approvers):
         raise MalformedError("approvers", wanted="each person once")
     binding = Binding(
         matching_text("issuer", payload["issuer"], ISSUER, "an http(s) URL"),

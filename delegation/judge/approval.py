@@ -21,6 +21,7 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.approval import Binding, arguments_digest, check_approval
 from delegation.identity.keyring import KeyRing, PublicRing
+from delegation.identity.person import folded
 from delegation.judge.approval_request import Act, Needed, NewRequest, RequestFact
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Denial
@@ -177,18 +178,18 @@ def is_reached(
     Args:
         rules: The rules; none is reached by nobody, since a rule's quorum is at least 1.
         acts: What people said, with keys that still live.
-        holders: Lower-case names of those who own or operate something on the chain.
+        holders: Folded names of those who own or operate something on the chain.
     """
-    granting = [act for act in acts if act.verdict == "grant" and act.person.lower() not in holders]
+    granting = [act for act in acts if act.verdict == "grant" and folded(act.person) not in holders]
     return bool(rules) and all(
-        len({act.person.lower() for act in granting if rule.names(act.person, act.roles)})
+        len({folded(act.person) for act in granting if rule.names(act.person, act.roles)})
         >= rule.quorum
         for rule in rules
     )
 
 
 def holders_of(line: Line, facts: Facts) -> frozenset[str]:
-    """Return the lower-case names of all who own or operate something on the line.
+    """Return the folded names of all who own or operate something on the line.
 
     Owners of its tasks, and of its registered agents; those agents themselves. Unregistered
     keys stand under their delegator's owner, who is one of these. A name that a delegator merely
@@ -202,7 +203,7 @@ def holders_of(line: Line, facts: Facts) -> frozenset[str]:
         *(agent.owner for agent in agents),
         *(agent.name for agent in agents),
     )
-    return frozenset(name.lower() for name in names)
+    return frozenset(folded(name) for name in names)
 
 
 def _counts(request: RequestFact, needed: Needed, holders: AbstractSet[str], at: int) -> bool:
@@ -211,6 +212,8 @@ def _counts(request: RequestFact, needed: Needed, holders: AbstractSet[str], at:
     The statement is verified again, and people are counted again: a row that somebody wrote into
     the database is no signature, and a key that was withdrawn since consents to nothing.
     """
+    if at >= request.expires_at:  # earlier than the statement's own end after a restored backup
+        return False
     try:
         approval = check_approval(request.statement, needed.keys, at=at)
     except (MalformedError, UnverifiedError):

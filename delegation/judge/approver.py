@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.refusal import Refusal
+from delegation.identity.person import folded
 
 
 def refuse_approver(
@@ -18,16 +19,16 @@ def refuse_approver(
 ) -> Refusal | None:
     """Return why a person may not answer a request, or None.
 
-    Names are compared as they are written where they open something, and without case where they
+    Names are compared as they are written where they open something, and however they are spelled where they
     shut something: `Ana@acme.example` is no stranger to what `ana@acme.example` owns.
 
     Args:
         person: Who wants to answer.
         roles: The roles that the person's key has.
         rules: The rules of the request.
-        holders: Lower-case names of those who own or operate something on the chain.
+        holders: Folded names of those who own or operate something on the chain.
     """
-    if person.lower() in holders:
+    if folded(person) in holders:
         return Refusal(
             "approver_on_chain",
             "The approver owns or operates an agent, a key or the task on this chain.",

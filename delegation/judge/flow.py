@@ -11,6 +11,7 @@ from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.authority.term import is_label, matches
 from delegation.canonical import Json
+from delegation.identity.person import folded
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts
 from delegation.judge.history import Actor, History, Trace
@@ -189,7 +190,7 @@ def _apart(rule: Apart, place: str, trace: Trace, history: History) -> Refusal |
 
 
 def _name(rule: Apart, actor: Actor) -> str:
-    return actor.owner if rule.by == "owner" else actor.agent
+    return folded(actor.owner) if rule.by == "owner" else actor.agent
 
 
 def _nobody(rule: Apart, place: str, earlier: DecisionId | None) -> Refusal:

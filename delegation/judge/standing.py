@@ -15,7 +15,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
-from delegation.judge.facts import Facts, Subject, TaskFact
+from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.line import Line
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
@@ -149,8 +149,9 @@ def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
     ended = refuse_ended("link", link.id, facts, at)
     ended = ended or refuse_ended("key", _key_text(link.holder_key), facts, at)
     first = facts.renewed.get(link.id) if facts.renewed else None
-    if ended is None and first is not None and Subject("link", first) in facts.suspended:
-        # Renewed offline while the line is suspended: nobody has suspended this very link yet.
+    if ended is None and first is not None:
+        # Renewed offline since the line was suspended, or revoked from an instant on: nobody has
+        # ended this very link yet.
         ended = refuse_ended("link", first, facts, at)
     if ended is not None:
         return ended

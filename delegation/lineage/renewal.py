@@ -1,11 +1,16 @@
-"""Renewals: a link that gives a holder the same authority anew, with a later end."""
+"""Renewals: a link that gives a holder the same authority anew, in another window."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from delegation.authority.grant import Grant
+from delegation import canonical
+from delegation.authority.chain import Link
 from delegation.authority.ids import LinkId
+from delegation.canonical import Json
+
+_TAG: Final = b"delegation-line-of-renewals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +19,8 @@ class Renewal:
 
     Args:
         link: The link.
-        renews: The link in whose place it was made, None for none.
-        renewed_by: Links that were made in its place, in the order they were recorded.
+        renews: The link of its line that was recorded before it, None for none.
+        renewed_by: The links of its line that were recorded next after it, in that order.
     """
 
     link: LinkId
@@ -23,12 +28,27 @@ class Renewal:
     renewed_by: tuple[LinkId, ...] = ()
 
 
-def is_renewal(new: Grant, old: Grant) -> bool:
-    """Return whether a grant is an earlier one with a later end and nothing else changed.
+def line_mark(link: Link, above: bytes) -> bytes:
+    """Return the mark that all links of one line of renewals have, and no others: 32 bytes.
 
-    Not checked here: that both are of the same delegator to the same holder.
+    Two links are of one line where the same hands, from the root down, gave the same grants, whatever
+    their windows. Neither names, which are claims, nor order, number or time of links go into it.
+
+    Args:
+        link: The link.
+        above: The mark of its parent; nothing for a root, which is of no line but its own.
     """
-    if new.expires_at <= old.expires_at:
-        return False
-    window = {"not_before": 0, "expires_at": 0}
-    return {**new.to_json(), **window} == {**old.to_json(), **window}
+    if link.parent is None:
+        return canonical.digest(_TAG, link.id.encode())
+    grant = {name: _unordered(part) for name, part in link.grant.to_json().items()}
+    body: dict[str, Json] = {
+        "above": canonical.b64u(above),
+        "holder": canonical.b64u(link.holder_key),
+        "grant": {**grant, "not_before": 0, "expires_at": 0},
+    }
+    return canonical.digest(_TAG, canonical.encode(body))
+
+
+def _unordered(part: Json) -> Json:
+    """Return a list in one order: that of a grant's members admits nothing and forbids nothing."""
+    return sorted(part, key=canonical.encode) if isinstance(part, list) else part

@@ -15,12 +15,16 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.errors import ConflictError
 from delegation.identity.approval import Binding
+from delegation.identity.person import folded
 from delegation.judge.approval_request import Act, RequestState
 from delegation.lineage.approval import ApprovalAct, ApprovalEntry, ApprovalState
 from delegation.lineage.entry import LinkEntry
+from delegation.lineage.feed import Revocation
 from delegation.records import links
 from delegation.records.approval_tables import ACTS, APPROVALS
 from delegation.records.approvals import living_acts, lock
+from delegation.records.ended_people import ended_people
+from delegation.records.kept_endings import Mark
 from delegation.records.people_tables import API_KEYS
 from delegation.records.refused_before import refused_before
 from delegation.records.standing import path
@@ -101,7 +105,7 @@ class ApprovalRows:
         return {row.id: _state(row.state, row.expires_at, at) for row in found}
 
     def approval_holders(self, request: ApprovalEntry, *, at: int) -> frozenset[str]:
-        """Return the lower-case names of all who own or operate something on the request's chain."""
+        """Return the folded names of all who own or operate something on the request's chain."""
         way = path(self._connection, request.binding.link, at=at)
         # Of a child task also the chain of whoever opened it: its opener is no stranger to it.
         held = () if way is None else (*way.above, *way.links)
@@ -119,28 +123,34 @@ class ApprovalRows:
             ).one()
             names.add(row.owner)
             task = row.parent
-        return frozenset(name.lower() for name in names if name)
+        return frozenset(folded(name) for name in names if name)
 
 
 class ApprovalActs(ApprovalRows):
     """See `tracker.approval_work.ApprovalWork`, whose sentences hold here."""
 
+    marks: list[Mark]  # what is kept beside the ring after COMMIT
+
     def lock_approval(self, request: str, *, person: str) -> None:
         """Let nobody else open, answer or use approvals of its root task, nor act as this person."""
         query = select(TASKS.c.root).join(APPROVALS, APPROVALS.c.task == TASKS.c.id)
         root = self._connection.execute(query.where(APPROVALS.c.id == request)).scalar_one_or_none()
-        lock(self._connection, [f"person {person.lower()}", *([root] if root else [])])
+        lock(self._connection, [f"person {folded(person)}", *([root] if root else [])])
+
+    def ended_person(self, person: str, *, at: int) -> Revocation | None:
+        """Return the change that ended a person as an owner, whatever the spelling, or None."""
+        return ended_people(self._connection, at=at).get(folded(person))
 
     def acts_since(self, person: str, *, at: int) -> int:
         """Return how often a person acted at this second or later."""
-        query = select(func.count()).where(ACTS.c.person == person.lower(), ACTS.c.at >= at)
+        query = select(func.count()).where(ACTS.c.person == folded(person), ACTS.c.at >= at)
         return int(self._connection.execute(query).scalar_one())
 
     def record_act(self, act: NewAct) -> Sequence[Act]:
         """Record what a person says, and return all that people said with keys that still live."""
         row = {
             "approval": act.request,
-            "person": act.person.lower(),
+            "person": folded(act.person),
             "verdict": act.verdict,
             "shown_as": act.person,
             "key": act.key,
@@ -159,7 +169,7 @@ class ApprovalActs(ApprovalRows):
             self._connection.execute(insert(ACTS), row)
         except IntegrityError as error:
             raise ConflictError("This person said so before; a quorum counts people.") from error
-        return living_acts(self._connection, [act.request]).get(act.request, ())
+        return living_acts(self._connection, [act.request], at=act.at).get(act.request, ())
 
     def end_request(
         self, request: str, state: RequestState, *, statement: str, expires_at: int | None, at: int
@@ -175,6 +185,8 @@ class ApprovalActs(ApprovalRows):
         )
         if done.rowcount != 1:
             raise ConflictError("The request was answered before.")
+        if state == "refused":
+            self.marks.append(Mark("refused", request, at))
 
 
 def _act(row: Row[Any]) -> ApprovalAct:

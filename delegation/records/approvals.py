@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from delegation import canonical
 from delegation.errors import StoreUnavailableError
 from delegation.identity.approval import Binding
+from delegation.identity.person import folded
 from delegation.judge.approval_request import (
     NO_APPROVALS,
     Act,
@@ -27,6 +28,7 @@ from delegation.judge.facts import Query
 from delegation.judge.line import Line
 from delegation.judge.settle import Settlement
 from delegation.records.approval_tables import ACTS, APPROVALS
+from delegation.records.ended_people import ended_people
 from delegation.records.numbers import take_number
 from delegation.records.people_tables import API_KEYS
 from delegation.records.tables import TASKS
@@ -78,12 +80,16 @@ def _number(name: str) -> int:
     return int.from_bytes(digest[:4], "big", signed=True)
 
 
-def living_acts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Act, ...]]:
-    """Return what people said to these requests, as far as their keys still live."""
+def living_acts(
+    connection: Connection, ids: Sequence[str], *, at: int
+) -> dict[str, tuple[Act, ...]]:
+    """Return what people said to these requests, as far as their keys live and they are not ended."""
     found: dict[str, tuple[Act, ...]] = {}
     if ids:
+        ended = ended_people(connection, at=at)
         for row in connection.execute(_ACTS, {"ids": list(ids)}):
-            found[row.approval] = (*found.get(row.approval, ()), act_of(row))
+            if folded(row.shown_as) not in ended:
+                found[row.approval] = (*found.get(row.approval, ()), act_of(row))
     return found
 
 
@@ -133,7 +139,8 @@ class ApprovalBook:
         bindings = {*book._above, *(digest for above in book._above.values() for digest in above)}
         newest = connection.execute(_NEWEST, {"bindings": list(bindings)}).all()
         found = connection.execute(_BY_SEQUENCE, {"sequences": [r.sequence for r in newest]}).all()
-        acts = living_acts(connection, [row.id for row in found if row.state == "granted"])
+        granted = [row.id for row in found if row.state == "granted"]
+        acts = living_acts(connection, granted, at=max(query.at for query, _ in asked))
         for row in found:
             book._newest[bytes(row.binding)] = RequestFact(
                 row.id, row.state, row.expires_at, row.statement, acts.get(row.id, ())

@@ -35,6 +35,7 @@ def tell(  # what a change consists of
     reason: str,
     at: int,
     effective_at: int | None = None,
+    cause: str = "",
 ) -> Revocation:
     """Record a change under the next number; the transaction holds the gate alone."""
     epoch = take_number(connection, "epoch")
@@ -48,6 +49,7 @@ def tell(  # what a change consists of
         "reason": reason,
         "at": at,
         "effective_at": begins,
+        "cause": cause,
     }
     connection.execute(insert(REVOCATIONS), row)
     if connection.dialect.name == "postgresql":
@@ -74,8 +76,8 @@ def revoke(  # what a change consists of
     )
 
 
-def suspend(
-    connection: Connection, subject: Subject, *, by: str, reason: str, at: int
+def suspend(  # what a change consists of
+    connection: Connection, subject: Subject, *, by: str, reason: str, at: int, cause: str = ""
 ) -> Revocation:
     """Record a suspension, or return the one that holds.
 
@@ -87,7 +89,7 @@ def suspend(
     latest = _latest(rows)
     if latest is not None and latest.act == "suspend":
         return change_of(latest)
-    return tell(connection, "suspend", subject, by=by, reason=reason, at=at)
+    return tell(connection, "suspend", subject, by=by, reason=reason, at=at, cause=cause)
 
 
 def resume(
@@ -123,6 +125,12 @@ def _refuse_revoked(rows: list[Row[Any]], at: int) -> None:
 def of(connection: Connection, subject: Subject) -> list[Revocation]:
     """Return what was ever recorded of one subject, oldest first."""
     return [change_of(row) for row in _rows(connection, subject)]
+
+
+def cause_of(connection: Connection, change: Revocation) -> str:
+    """Return what a suspension came with, nothing if it is one for itself."""
+    query = select(REVOCATIONS.c.cause).where(REVOCATIONS.c.epoch == change.epoch)
+    return str(connection.execute(query).scalar_one())
 
 
 def feed(connection: Connection, *, after: int, limit: int, history: bool) -> Feed:

@@ -6,22 +6,22 @@ lifts them. Where two of a line are suspended for themselves, both must be resum
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from delegation.errors import ConflictError
+from delegation.identity.person import folded
 from delegation.judge.facts import Subject
 from delegation.lineage.ending import holding
 from delegation.lineage.feed import Revocation
 from delegation.records import changes
+from delegation.records.ended_people import ended_people, spellings
 from delegation.records.renewals import held_in_line, line, lines_of
-from delegation.records.tables import AGENTS, REVOCATIONS, TASKS
 
+_EVER: Final = 2**62
 _REASON: Final = 500  # characters, as `tracker.revoke` admits them
 _WITH: Final = {"link": "in one line of renewals with", "owner": "spelled otherwise than"}
-_CAUSE: Final = re.compile(rf"(?:{'|'.join(_WITH.values())}) ([^\s:]+(?:[:][^\s:]+)*):")
 
 
 def revoke(  # what a change consists of
@@ -42,7 +42,7 @@ def revoke(  # what a change consists of
     known = changes.of(connection, subject)
     if not any(one.act == "revoke" and one.effective_at <= begins for one in known):
         told = _told(subject, reason)
-        for other in _held(connection, subject, at):
+        for other in _ended_with(connection, subject, at):
             changes.revoke(connection, other, by=by, reason=told, at=at, effective_at=effective_at)
     return changes.revoke(
         connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
@@ -57,16 +57,12 @@ def suspend(
     Raises:
         ConflictError: The subject is revoked, which is final.
     """
-    # The first of a line is suspended though its window be over: by it what renews the line later,
-    # offline, is known to be suspended too.
-    first = lines_of(connection, [subject.id]) if subject.kind == "link" else {}
-    others = dict.fromkeys(_held(connection, subject, at))
-    others |= {Subject("link", name): None for name in first.values()}
-    for other in others:
+    for other in _ended_with(connection, subject, at):
         if _holding(connection, other, at) is None:
-            changes.suspend(connection, other, by=by, reason=_told(subject, reason), at=at)
+            told = _told(subject, reason)
+            changes.suspend(connection, other, by=by, reason=told, at=at, cause=subject.id)
     held = _holding(connection, subject, at)
-    if held is not None and held.act == "suspend" and _cause(held) is not None:
+    if held is not None and held.act == "suspend" and changes.cause_of(connection, held):
         # It came with another so far. This is one of its own, and outlasts the end of that.
         return changes.tell(connection, "suspend", subject, by=by, reason=reason, at=at)
     return changes.suspend(connection, subject, by=by, reason=reason, at=at)
@@ -85,31 +81,29 @@ def resume(
             with another one, which is to be resumed instead.
     """
     held = _holding(connection, subject, at)
-    cause = None if held is None or held.act != "suspend" else _cause(held)
-    if cause is not None and _is_own(_holding(connection, Subject(subject.kind, cause), at)):
+    cause = "" if held is None or held.act != "suspend" else changes.cause_of(connection, held)
+    if cause and _is_own(connection, _holding(connection, Subject(subject.kind, cause), at)):
         raise ConflictError(f"It is suspended with {cause}: resume that one.")
     others = [(one, _holding(connection, one, at)) for one in _together(connection, subject)]
-    left = next((one for one, change in others if _is_own(change)), None)
+    left = next((one for one, change in others if _is_own(connection, change)), None)
     for other, change in others:
-        if change is not None and change.act == "suspend" and _cause(change) == subject.id:
+        if change is None or change.act != "suspend":
+            continue
+        if changes.cause_of(connection, change) == subject.id:
             _end(connection, other, left, by=by, reason=_told(subject, reason), at=at)
     return _end(connection, subject, left, by=by, reason=reason, at=at)
 
 
-def refuse_respelled(connection: Connection, owner: str, *, at: int) -> None:
-    """Refuse an owner who is ended here under another spelling.
+def refuse_respelled(connection: Connection, owner: str) -> None:
+    """Refuse an owner who is ended here under another spelling, or will be.
 
     Raises:
-        ConflictError: An owner is, whose name differs in capitals alone.
+        ConflictError: An owner is, whose folded name is the same.
     """
-    query = select(REVOCATIONS.c.id).where(
-        REVOCATIONS.c.kind == "owner",
-        REVOCATIONS.c.id != owner,
-        func.lower(REVOCATIONS.c.id) == owner.lower(),
-    )
-    for name in connection.execute(query.distinct()).scalars():
-        if _holding(connection, Subject("owner", name), at) is not None:
-            raise ConflictError(f"This owner is known here as {name}, and is revoked or suspended.")
+    held = ended_people(connection, at=_EVER).get(folded(owner))
+    if held is not None and held.subject.id != owner:
+        name = held.subject.id
+        raise ConflictError(f"This owner is known here as {name}, and is revoked or suspended.")
 
 
 def _end(
@@ -117,7 +111,8 @@ def _end(
 ) -> Revocation:
     if left is None:
         return changes.resume(connection, subject, by=by, reason=reason, at=at)
-    return changes.tell(connection, "suspend", subject, by=by, reason=_told(left, reason), at=at)
+    told = _told(left, reason)
+    return changes.tell(connection, "suspend", subject, by=by, reason=told, at=at, cause=left.id)
 
 
 def _together(connection: Connection, subject: Subject) -> list[Subject]:
@@ -126,37 +121,36 @@ def _together(connection: Connection, subject: Subject) -> list[Subject]:
         case "link":
             return [Subject("link", name) for name in line(connection, subject.id)]
         case "owner":
-            return [Subject("owner", name) for name in _spellings(connection, subject.id)]
+            return [
+                Subject("owner", name)
+                for name in spellings(connection, subject.id)
+                if name != subject.id
+            ]
     return []
 
 
-def _held(connection: Connection, subject: Subject, at: int) -> list[Subject]:
+def _ended_with(connection: Connection, subject: Subject, at: int) -> list[Subject]:
+    """Return what is ended with a subject; of a line what is not over.
+
+    The first of a line is ended though its window be over: by it what renews the line later, offline,
+    is known to be ended too.
+    """
     if subject.kind != "link":
         return _together(connection, subject)
-    return [Subject("link", name) for name in held_in_line(connection, subject.id, at=at)]
-
-
-def _spellings(connection: Connection, owner: str) -> list[str]:
-    """Return how else an owner is spelled here: an address is one whatever its capitals."""
-    found: set[str] = set()
-    for column in (AGENTS.c.owner, TASKS.c.owner):
-        query = select(column).where(func.lower(column) == owner.lower(), column != owner)
-        found.update(connection.execute(query.distinct()).scalars())
-    return sorted(found)
+    held = dict.fromkeys(held_in_line(connection, subject.id, at=at))
+    first = lines_of(connection, [subject.id]).values()
+    names = dict.fromkeys([*held, *first])
+    return [Subject("link", name) for name in names if name != subject.id]
 
 
 def _holding(connection: Connection, subject: Subject, at: int) -> Revocation | None:
     return holding(changes.of(connection, subject), at=at)
 
 
-def _is_own(change: Revocation | None) -> bool:
-    return change is not None and change.act == "suspend" and _cause(change) is None
-
-
-def _cause(change: Revocation) -> str | None:
-    """Return what a suspension came with, None if it is one for itself."""
-    found = _CAUSE.match(change.reason)
-    return None if found is None else found[1]
+def _is_own(connection: Connection, change: Revocation | None) -> bool:
+    if change is None or change.act != "suspend":
+        return False
+    return not changes.cause_of(connection, change)
 
 
 def _told(subject: Subject, reason: str = "") -> str:

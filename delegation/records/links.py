@@ -20,7 +20,7 @@ from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import read_numbers, take_number
-from delegation.records.renewals import lines_of, note_renewals
+from delegation.records.renewals import lines_of, marks_of, note_renewals
 from delegation.records.standing import (
     NOBODY,
     Registered,
@@ -138,18 +138,19 @@ def record_links(connection: Connection, found: Sequence[RecordedLink]) -> dict[
         # Their row of numbers stays locked, so that links appear in the order of their numbers.
         first = take_number(connection, "link", len(fresh))
         epoch = read_numbers(connection)["epoch"]
+        made = [new.link for new in fresh.values()]
+        marks = marks_of(connection, made)
         connection.execute(
             upsert(connection, LINKS).on_conflict_do_nothing(),
-            [_link_row(new, n, epoch) for n, new in enumerate(fresh.values(), start=first)],
+            [
+                _link_row(new, n, epoch, marks[new.link.id])
+                for n, new in enumerate(fresh.values(), start=first)
+            ],
         )
         log_links(connection, [_leaf(new, n) for n, new in enumerate(fresh.values(), start=first)])
         known |= {link: new.task for link, new in fresh.items()}
-        note_renewals(
-            connection,
-            [new.root for new in fresh.values()],
-            [new.link for new in fresh.values()],
-            at=max(new.at for new in fresh.values()),
-        )
+        last = max(new.at for new in fresh.values())
+        note_renewals(connection, made, marks, first=first, at=last)
     proofs = {(new.link.id, new.evidence.format): new.evidence for new in found}
     added = [
         _evidence_row(*item) for item in sorted(proofs.items(), key=_key) if item[0] not in seen
@@ -163,7 +164,7 @@ def _key(item: tuple[tuple[str, str], object]) -> tuple[str, str]:
     return item[0]
 
 
-def _link_row(new: RecordedLink, sequence: int, epoch: int) -> dict[str, Any]:
+def _link_row(new: RecordedLink, sequence: int, epoch: int, mark: bytes) -> dict[str, Any]:
     return {
         "root": new.root,
         "id": new.link.id,
@@ -177,6 +178,7 @@ def _link_row(new: RecordedLink, sequence: int, epoch: int) -> dict[str, Any]:
         "payload": new.link.payload,
         "at": new.at,
         "epoch": epoch,
+        "mark": mark,
     }
 
 

@@ -1,117 +1,100 @@
-"""Which link renewed which: roots as the service made them, links below as their signatures tell.
+"""Which link renewed which: roots as the service made them, links below as their payloads tell.
 
 A delegator renews offline, so nobody says so. What is recorded is what the payloads prove: the same
-delegator gave the same holder the same grant with a later end, under the same link or a renewal of
-that. Revoking one link of such a line ends the line: a renewal made a second before would otherwise
-carry the authority past its revocation.
+hands gave the same holder the same grant, in whatever window (`line_mark`), and in whatever order the
+service saw it. Revoking one link of such a line ends the line: a renewal made a second before would
+otherwise carry the authority past its revocation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
-from delegation.authority.chain import Link, parse_payload
+from delegation.authority.chain import Link
 from delegation.authority.ids import LinkId
-from delegation.lineage.renewal import Renewal, is_renewal
+from delegation.lineage.renewal import Renewal, line_mark
 from delegation.records.database import upsert
 from delegation.records.tables import LINKS, RENEWALS, REVOCATIONS
 
-_LOOKED_AT: Final = 8  # earlier links of one parent and holder, the newest first
 _CHUNK: Final = 400  # values in one IN list
 
 
+def marks_of(connection: Connection, fresh: Sequence[Link]) -> dict[str, bytes]:
+    """Return the marks of the lines of these links, which are about to be recorded.
+
+    Args:
+        connection: The transaction that records them.
+        fresh: Parents before children; parents that are not among them are recorded.
+    """
+    marks: dict[str, bytes] = {}
+    made = {link.id for link in fresh}
+    above = sorted({link.parent for link in fresh if link.parent is not None} - made)
+    for part in _parts(above):
+        query = select(LINKS.c.id, LINKS.c.mark).where(LINKS.c.id.in_(part))
+        marks.update({row.id: row.mark for row in connection.execute(query)})
+    for link in fresh:
+        marks[link.id] = line_mark(link, b"" if link.parent is None else marks[link.parent])
+    return {link.id: marks[link.id] for link in fresh}
+
+
 def note_renewals(
-    connection: Connection, roots: Iterable[str], fresh: Sequence[Link], *, at: int
+    connection: Connection,
+    fresh: Sequence[Link],
+    marks: Mapping[str, bytes],
+    *,
+    first: int,
+    at: int,
 ) -> None:
     """Record which of these links renew an earlier one.
 
-    Two statements for all of them, and one more where a parent is itself a renewal: this is done in
-    the transaction that decides.
+    One statement for all of them, and three more where any does: this is done in the transaction
+    that decides.
 
     Args:
         connection: The transaction that has just recorded them.
-        roots: Their root tasks.
-        fresh: Links that were recorded for the first time, parents before children.
+        fresh: Links that were recorded for the first time, in their order.
+        marks: The marks of their lines.
+        first: The number of the first of them.
         at: Unix seconds.
     """
     made = [link for link in fresh if link.parent is not None]
-    if not made:
-        return
-    came_from = _renewed_by_parents(connection, {str(link.parent) for link in made})
-    shards = sorted(set(roots))
-    parents = sorted({parent for found in came_from.values() for parent in found})
-    earlier: dict[tuple[str, bytes], list[Link]] = {}
-    for part in _parts(parents):
-        query = _newest_of(shards, part, made)
-        for payload in connection.execute(query).scalars():
-            old = parse_payload(payload, root=False)
-            earlier.setdefault((str(old.parent), old.holder_key), []).append(old)
+    newest: dict[bytes, str] = {}
+    wanted = sorted({marks[link.id] for link in made})
+    for start in range(0, len(wanted), _CHUNK):
+        part = wanted[start : start + _CHUNK]
+        last = select(func.max(LINKS.c.sequence)).where(LINKS.c.mark.in_(part))
+        last = last.where(LINKS.c.sequence < first).group_by(LINKS.c.mark)
+        query = select(LINKS.c.mark, LINKS.c.id).where(LINKS.c.sequence.in_(last))
+        newest.update({row.mark: row.id for row in connection.execute(query)})
     rows: list[dict[str, str | int]] = []
     for link in made:
-        candidates = (
-            old
-            for parent in came_from[str(link.parent)]
-            for old in earlier.get((parent, link.holder_key), ())
-            if old.holder_name == link.holder_name and is_renewal(link.grant, old.grant)
-        )
-        renewed = next(candidates, None)
+        renewed = newest.get(marks[link.id])
         if renewed is not None:
-            rows.append({"link": link.id, "renews": str(renewed.id), "at": at})
-        earlier.setdefault((str(link.parent), link.holder_key), []).insert(0, link)
+            rows.append({"link": link.id, "renews": renewed, "at": at})
+        newest[marks[link.id]] = link.id
     if not rows:
         return
     before = {str(row["renews"]) for row in rows}
-    lines, gone = lines_of(connection, before), _revoked(connection, before, at)
+    lines = lines_of(connection, before)
+    gone = _revoked(connection, before | set(lines.values()), at)
     for row in rows:
         name, renews = str(row["link"]), str(row["renews"])
+        line = lines.get(renews, renews)
         # What is handed out again after a revocation is new authority, and begins a line of its own.
-        row["line"] = lines[name] = name if renews in gone else lines.get(renews, renews)
+        row["line"] = lines[name] = name if gone & {renews, line} else line
     connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
 
 
-def _newest_of(roots: Sequence[str], parents: Sequence[str], made: Sequence[Link]) -> Select[Any]:
-    """Return the query for the newest links of these parents to the holders of these links."""
-    of_one = func.row_number().over(
-        partition_by=(LINKS.c.parent, LINKS.c.holder_key), order_by=LINKS.c.sequence.desc()
-    )
-    ranked = (
-        select(LINKS.c.payload, LINKS.c.sequence, of_one.label("n"))
-        .where(
-            LINKS.c.root.in_(roots),
-            LINKS.c.parent.in_(parents),
-            LINKS.c.holder_key.in_({link.holder_key for link in made}),
-            LINKS.c.id.not_in([link.id for link in made]),
-        )
-        .subquery()
-    )
-    newest = select(ranked.c.payload).where(ranked.c.n <= _LOOKED_AT)
-    return newest.order_by(ranked.c.sequence.desc())
-
-
-def _renewed_by_parents(connection: Connection, parents: set[str]) -> dict[str, list[str]]:
-    """Return for each of these links itself and what it renews, the latest first."""
-    found = {parent: [parent] for parent in parents}
-    asked = {parent: parent for parent in parents}
-    while asked:
-        before = renewals(connection, sorted(set(asked.values())))
-        asked = {
-            parent: str(before[LinkId(last)])
-            for parent, last in asked.items()
-            if LinkId(last) in before and before[LinkId(last)] not in found[parent]
-        }
-        for parent, last in asked.items():
-            found[parent].append(last)
-    return found
-
-
 def note_renewal(connection: Connection, link: str, renews: str, *, at: int) -> None:
-    """Record that a root was made in place of another."""
+    """Record that a root was made in place of another: what hangs below both is of one line."""
     row = {"link": link, "renews": renews, "at": at}
     row["line"] = lines_of(connection, [renews]).get(renews, renews)
     connection.execute(insert(RENEWALS), row)
+    mark = select(LINKS.c.mark).where(LINKS.c.id == renews).scalar_subquery()
+    connection.execute(update(LINKS).where(LINKS.c.id == link).values(mark=mark))
 
 
 def lines_of(connection: Connection, links: Iterable[str]) -> dict[str, str]:
@@ -150,20 +133,7 @@ def _revoked(connection: Connection, links: set[str], at: int) -> set[str]:
 
 def line(connection: Connection, link: str) -> list[str]:
     """Return the other links of a link's line of renewals, before and after it."""
-    known = {link: None}
-    fresh = [link]
-    while fresh:
-        found: list[str] = []
-        for part in _parts(fresh):
-            query = select(RENEWALS.c.link, RENEWALS.c.renews).where(
-                RENEWALS.c.link.in_(part) | RENEWALS.c.renews.in_(part)
-            )
-            for row in connection.execute(query):
-                found += (row.link, row.renews)
-        fresh = [name for name in dict.fromkeys(found) if name not in known]
-        known |= dict.fromkeys(fresh)
-    del known[link]
-    return list(known)
+    return [name for name in whole_lines(connection, [link]) if name != link]
 
 
 def held_in_line(connection: Connection, link: str, *, at: int) -> list[LinkId]:

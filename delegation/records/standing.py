@@ -110,7 +110,7 @@ class Standings:
         ended: Which of their subjects are revoked or suspended.
         at: The instant, Unix seconds.
         openers: How the links stand under which these tasks were opened, where they were.
-        lines: The first link of its line for each link that renews another: suspended, so are they.
+        lines: The first link of its line for each link that renews another: ended, so are they.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Standings:
             ("task", row.task),
             ("owner", self.tasks[row.task].owner),
             ("link", row.id),
-            ("link", self.lines.get(row.id, "") if act == "suspend" else ""),
+            ("link", self.lines.get(row.id, "")),
             ("key", _key_text(row.holder_key) if "key" in self._kinds else ""),
             ("agent", agent),
             ("owner", answers),

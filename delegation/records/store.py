@@ -18,7 +18,7 @@ from delegation.records.bell import Bell
 from delegation.records.database import Database
 from delegation.records.erasing import erase_before
 from delegation.records.keeper import Keeper
-from delegation.records.kept_endings import KeptEndings
+from delegation.records.kept_endings import KeptEndings, Mark
 from delegation.records.log_desk import SqlLogDesk
 from delegation.records.migrate import prepare
 from delegation.records.reader import SqlReader
@@ -106,10 +106,13 @@ class SqlStore:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
         try:
             with self._database.writing(alone=alone) as connection:
-                yield SqlWork(connection, self._shelves)
+                work = SqlWork(connection, self._shelves)
+                yield work
         except BaseException:
             self._shelves.catalogue.forget()
             raise
+        if self._kept is not None:
+            self._kept.mark(work.marks)
         if alone:
             if self._kept is not None:
                 self._kept.keep()
@@ -121,7 +124,18 @@ class SqlStore:
 
     def decide(self, draft: AnyDraft) -> Future[Decision]:
         """Queue a call; see `tracker.work.Store.decide`."""
-        return self.writer.submit(draft)
+        pending = self.writer.submit(draft)
+        if self._kept is not None:
+            pending.add_done_callback(self._keep_used)
+        return pending
+
+    def _keep_used(self, pending: Future[Decision]) -> None:
+        """Keep beside the ring that an approval was used: an older backup would have it used twice."""
+        if self._kept is None or pending.cancelled() or pending.exception() is not None:
+            return
+        decision = pending.result()
+        if decision.allowed and decision.approval is not None:
+            self._kept.mark([Mark("used", decision.approval, decision.at)])
 
     def count_unproven(self, decision: Decision, *, client: str) -> bool:
         """Count a denial above its client's rate; see `tracker.work.Store.count_unproven`."""

@@ -116,6 +116,7 @@ class LinkRow(Table, table=True):
     """One delegation. `sequence` is the order in which links were recorded.
 
     `epoch` is the newest change of what stood then; not known of links that are older than the column.
+    `mark` is the same for all links of one line of renewals (`lineage.renewal`).
     """
 
     __tablename__ = "link"
@@ -123,6 +124,7 @@ class LinkRow(Table, table=True):
         UniqueConstraint("id"),
         Index(None, "root", "parent"),
         Index(None, "task", "sequence"),
+        Index(None, "mark", "sequence"),
     )
     root: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -135,6 +137,7 @@ class LinkRow(Table, table=True):
     expires_at: int = Field(sa_type=BigInteger)
     payload: bytes = Field(sa_type=LargeBinary)
     at: int = Field(sa_type=BigInteger)
+    mark: bytes = Field(sa_type=LargeBinary)
     epoch: int | None = Field(default=None, sa_type=BigInteger)
 
 
@@ -212,7 +215,10 @@ class NonceRow(Table, table=True):
 
 
 class RevocationRow(Table, table=True):
-    """One change of what stands; what it says of its subject holds for everything below that."""
+    """One change of what stands; what it says of its subject holds for everything below that.
+
+    `cause` is the subject with which this one was suspended; empty where it was for itself.
+    """
 
     __tablename__ = "revocation"
     __table_args__ = (
@@ -231,6 +237,7 @@ class RevocationRow(Table, table=True):
     reason: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     effective_at: int = Field(sa_type=BigInteger)
+    cause: str = ""
 
 
 class ReplicaRow(Table, table=True):

@@ -31,9 +31,11 @@ from delegation.records import changes, line_changes, local, logins, questions, 
 from delegation.records.approval_rows import ApprovalActs
 from delegation.records.batch import settle_batch
 from delegation.records.database import upsert
+from delegation.records.ended_people import spellings
 from delegation.records.export_jobs import ExportJobActs
 from delegation.records.flow import keep_history
 from delegation.records.flow_tables import RESOURCE_LABELS
+from delegation.records.kept_endings import Mark
 from delegation.records.links import RecordedLink, record_links
 from delegation.records.numbers import take_number
 from delegation.records.people_tables import API_KEYS
@@ -81,6 +83,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     def __init__(self, connection: Connection, shelves: Shelves) -> None:
         """Write through this connection; the caller commits."""
         super().__init__(connection, shelves)
+        self.marks: list[Mark] = []
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
         """Record a definition as a new catalogue revision and return its number."""
@@ -110,7 +113,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def add_agent(self, agent: Agent) -> None:
         """Register an agent, or add keys to one with the same owner."""
-        line_changes.refuse_respelled(self._connection, agent.owner, at=agent.registered_at)
+        line_changes.refuse_respelled(self._connection, agent.owner)
         owner = self._connection.execute(
             select(AGENTS.c.owner).where(AGENTS.c.name == agent.name)
         ).scalar_one_or_none()
@@ -150,7 +153,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def open_task(self, task: NewTask) -> None:
         """Record a task with its ledger."""
-        line_changes.refuse_respelled(self._connection, task.owner, at=task.opened_at)
+        line_changes.refuse_respelled(self._connection, task.owner)
         parent = None if task.under is None else task.under.origin.task
         self._connection.execute(
             insert(TASKS),
@@ -330,15 +333,11 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     def _is_known(self, subject: Subject) -> bool:
         if subject.kind in {"tool", "system"}:
             return bool(tools_of(self.catalogue(), *subject))
-        columns = {
-            "task": (TASKS.c.id,),
-            "agent": (AGENTS.c.name,),
-            "owner": (AGENTS.c.owner, TASKS.c.owner),
-        }.get(subject.kind, ())
-        return any(
-            self._connection.execute(select(column).where(column == subject.id).limit(1)).first()
-            for column in columns
-        )
+        if subject.kind == "owner":
+            return bool(spellings(self._connection, subject.id))
+        column = TASKS.c.id if subject.kind == "task" else AGENTS.c.name
+        known = self._connection.execute(select(column).where(column == subject.id))
+        return known.first() is not None
 
     def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:
         """Register a further key of an agent in place of one that it has."""
@@ -390,10 +389,10 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def revoke_api_key(self, name: str) -> bool:
         """Withdraw an API key; return False if there is none."""
-        done = self._connection.execute(
-            update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
-        )
-        return done.rowcount == 1
+        gone = update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
+        made = self._connection.execute(gone.returning(API_KEYS.c.at)).scalar_one_or_none()
+        self.marks += [] if made is None else [Mark("withdraw", name, made)]
+        return made is not None
 
 
 def _text(value: Json) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.approval_request import Act, RequestState, Verdict
 from delegation.lineage.approval import ApprovalEntry, ApprovalState
+from delegation.lineage.feed import Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ class ApprovalWork(Protocol):
 
     def lock_approval(self, request: str, *, person: str) -> None:
         """Let nobody else open, answer or use approvals of its task, nor act as this person."""
+
+    def ended_person(self, person: str, *, at: int) -> Revocation | None:
+        """Return the change that ended a person as an owner, whatever the spelling, or None."""
 
     def acts_since(self, person: str, *, at: int) -> int:
         """Return how often a person acted at this second or later."""

@@ -22,6 +22,7 @@ from delegation.errors import (
     UnverifiedError,
 )
 from delegation.identity.approval import APPROVAL_ID, Approval, sign_approval
+from delegation.identity.person import folded
 from delegation.identity.proof import MAX_AGE
 from delegation.judge.approval import APPROVAL_SECONDS, is_reached
 from delegation.judge.approval_request import Verdict
@@ -96,6 +97,14 @@ def answer(
         )
         if refusal is not None:
             raise ApproverRefusedError(refusal.code, refusal.message, remedy=refusal.remedy)
+        ended = work.ended_person(by.person, at=at)
+        if ended is not None:
+            what = "revoked" if ended.act == "revoke" else "suspended"
+            raise ApproverRefusedError(
+                f"owner_{what}",
+                f"The approver is {what} as an owner, and answers no request.",
+                remedy="Let somebody answer whose authority stands.",
+            )
         if work.acts_since(by.person, at=at - 59) >= MAX_ACTS_PER_MINUTE:
             raise TooFastError
         said = work.record_act(
@@ -104,7 +113,7 @@ def answer(
         if verdict == "refuse":
             work.end_request(request, "refused", statement="", expires_at=None, at=at)
         elif is_reached(entry.rules, said, holders):
-            people = {act.person.lower(): act.person for act in said if act.verdict == "grant"}
+            people = {folded(act.person): act.person for act in said if act.verdict == "grant"}
             approval = _approval(entry, tuple(sorted(people.values())), at)
             work.end_request(
                 request,

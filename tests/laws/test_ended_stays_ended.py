@@ -24,6 +24,7 @@ from world import DESK, World, verdict
 from delegation import Access, Grant, HolderKey, Token, Tool, anything, may
 from delegation.embedded import Tracker
 from delegation.errors import DelegationError
+from delegation.identity.principal import PublicKey
 
 MANY = bool(os.environ.get("DELEGATION_LONG"))
 ISSUER = "https://authority.acme.example"
@@ -98,6 +99,7 @@ class Play:
             grant=Grant(expires_at=START + 50_000),
         )
         self.handed = self.hand(50_000 - 1)
+        self.secret, self.dead = self.world.tracker.create_api_key("ops", "operator"), []
         self.child, self.under = open_below(self.world, self.handed, "a", "c")
         self.tokens = {"boss": [self.root], "a": [self.handed], "c": [self.under]}
         for holder, (token,) in self.tokens.items():
@@ -117,12 +119,11 @@ class Play:
         proof = self.world.key(holder).prove(token, access, at=self.world.at)
         return verdict(self.world.tracker.check(token, proof, access))
 
-    def hand(self, lasts: int) -> Token:
-        """Hand the root's grant to `a`, or hand it again with another end."""
+    def hand(self, lasts: int, name: str = "a") -> Token:
+        """Hand the root's grant to `a`, or hand it again with another end, by another name."""
         grant = Grant(expires_at=START + lasts)
-        return self.root.delegate(
-            by=self.world.key("boss"), to=self.world.key("a").public, grant=grant
-        )
+        to = PublicKey(name, self.world.key("a").public.key)
+        return self.root.delegate(by=self.world.key("boss"), to=to, grant=grant)
 
     def subjects(self) -> dict[str, tuple[str, str]]:
         """Return what may be ended, by a short name."""
@@ -216,9 +217,25 @@ class Play:
         if holder == "boss":
             made = self.world.tracker.renew(self.tokens["boss"][-1].id)
         else:
-            made, holder = self.hand(50_000 + next(self.names)), "a"
+            made, holder = self.hand(49_000 + 7 * (next(self.names) % 5)), "a"
             self.call(made, "a")
         self.tokens[holder].append(made)
+
+    def elsewhere(self) -> None:
+        """End something in another store of the same ring."""
+        other = Tracker.open(
+            f"sqlite:///{self.folder / 'other.db'}",
+            issuer=ISSUER,
+            ring_file=self.ring,
+            clock=lambda: self.world.at,
+        )
+        other.revoke("link", self.root.id, by="op")
+        other.close()
+
+    def withdraw(self) -> None:
+        """Withdraw an API key, for good."""
+        self.world.tracker.revoke_api_key("ops")
+        self.dead.append(self.secret)
 
     def issue(self, holder: str) -> None:
         """Issue another root, open another child task: new authority."""
@@ -286,7 +303,7 @@ ACTS = st.one_of(
     st.tuples(st.just("redefine"), st.sampled_from(["", "crm", "mail", "other"])),
     st.tuples(st.sampled_from(["renew", "renew", "issue"]), st.sampled_from(["boss", "a"])),
     st.tuples(st.just("wait"), st.sampled_from([1, 100, 600])),
-    st.tuples(st.sampled_from(["reopen", "erase"])),
+    st.tuples(st.sampled_from(["reopen", "erase", "elsewhere", "withdraw"])),
 )  # fmt: skip
 # One end first, so that most plays have something to undo.
 PLAYS = st.tuples(
@@ -311,7 +328,8 @@ def check_law(play: Play, acts: list[tuple], backup: Backup | None) -> None:
 
 
 def said(play: Play, after: str) -> None:
-    """Compare the first token of each holder with the oracle."""
+    """Compare the first token of each holder with the oracle, and API keys with what was withdrawn."""
+    assert not any(map(play.world.tracker.authenticate, play.dead)), after
     for holder, (token, *_) in play.tokens.items():
         if play.oracle.owes(play.touched(holder), play.world.at):
             found = play.call(token, holder)
@@ -348,6 +366,8 @@ KNOWN = {
     ],
     "a suspension, by a backup": [("suspend", "link a"), ("wait", 1)],
     "a closed task, by a backup": [("close", "task"), ("wait", 1)],
+    "a link, by a backup and another store of the ring": [("suspend", "link a"), ("elsewhere",)],
+    "an API key, by a backup": [("withdraw",)],
     "a key, by a backup": [("revoke", "key a"), ("reopen",)],
     "an end that is to come, by a backup": [("later", "tool"), ("wait", 600)],
     "a link, by renewing it": [("suspend", "link boss"), ("renew", "boss"), ("renew", "a")],

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 import sqlmodel
 from alembic import op
+
+from delegation import canonical
 
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
+_TAG = b"delegation-line-of-renewals"
+_AT_ONCE = 5000  # links of which the marks are written together
+_LINK = sa.table("link", *(sa.column(n) for n in ("id", "sequence", "parent", "payload", "mark")))
 _RENEWAL = sa.table("renewal", sa.column("link"), sa.column("renews"), sa.column("line"))
 _COUNTER = sa.table(
     "counter", *(sa.column(name) for name in ("scope", "id", "unit", "lim", "used"))
@@ -32,6 +39,52 @@ def upgrade() -> None:
             "line", existing_type=sqlmodel.sql.sqltypes.AutoString(), nullable=False
         )
     op.create_index(op.f("ix_renewal_line"), "renewal", ["line"], unique=False)
+    op.add_column(
+        "revocation",
+        sa.Column("cause", sqlmodel.sql.sqltypes.AutoString(), nullable=False, server_default=""),
+    )
+    with op.batch_alter_table("revocation", schema=None) as batch_op:
+        batch_op.alter_column("cause", server_default=None)
+    op.add_column("link", sa.Column("mark", sa.LargeBinary(), nullable=True))
+    _mark(connection, lines)
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.alter_column("mark", existing_type=sa.LargeBinary(), nullable=False)
+        batch_op.create_index(batch_op.f("ix_link_mark_sequence"), ["mark", "sequence"])
+
+
+def _mark(connection: sa.Connection, lines: dict[str, str]) -> None:
+    """Give each link the mark of its line; what was told apart so far stays apart."""
+    marks: dict[str, bytes] = {}
+    written = sa.update(_LINK).where(_LINK.c.id == sa.bindparam("of_link"))
+    written = written.values(mark=sa.bindparam("made"))
+    after = -1
+    while True:
+        query = sa.select(_LINK).where(_LINK.c.sequence > after)
+        found = connection.execute(query.order_by(_LINK.c.sequence).limit(_AT_ONCE)).all()
+        if not found:
+            return
+        for row in found:
+            marks[row.id] = _marked(row, marks, lines)
+        connection.execute(written, [{"of_link": r.id, "made": marks[r.id]} for r in found])
+        after = found[-1].sequence
+
+
+def _marked(
+    row: sa.Row[tuple[object, ...]], marks: dict[str, bytes], lines: dict[str, str]
+) -> bytes:
+    if row.parent is None:
+        return canonical.digest(_TAG, lines.get(row.id, row.id).encode())
+    payload = json.loads(row.payload)
+    grant = {
+        name: sorted(part, key=canonical.encode) if isinstance(part, list) else part
+        for name, part in payload["grant"].items()
+    }
+    body = {
+        "above": canonical.b64u(marks[row.parent]),
+        "holder": payload["holder"]["key"],
+        "grant": {**grant, "not_before": 0, "expires_at": 0},
+    }
+    return canonical.digest(_TAG, canonical.encode(body))
 
 
 def _first(link: str, renews: dict[str, str]) -> str:
@@ -60,6 +113,10 @@ def _share(connection: sa.Connection, lines: dict[str, str]) -> None:
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_column("revocation", "cause")
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_link_mark_sequence"))
+        batch_op.drop_column("mark")
     op.drop_index(op.f("ix_renewal_line"), table_name="renewal")
     op.drop_column("renewal", "line")
     op.drop_column("link", "epoch")
