@@ -65,7 +65,11 @@ class Waiting:
         try:
             for _ in range(int(min(wait, MAX_WAIT) / POLL_SECONDS)):
                 await asyncio.sleep(POLL_SECONDS)
-                if is_ending() or await self._is_answered(request) or await caller.is_disconnected():
+                if (
+                    is_ending()
+                    or await self._is_answered(request)
+                    or await caller.is_disconnected()
+                ):
                     break
         finally:
             self.now -= 1

@@ -47,7 +47,11 @@ class Pace(logging.Filter):
         if record.levelno < logging.WARNING or hasattr(record, "omitted"):
             return True
         said = record.msg
-        kind = record.name, record.levelno, str(said.get("event") if isinstance(said, dict) else said)
+        kind = (
+            record.name,
+            record.levelno,
+            str(said.get("event") if isinstance(said, dict) else said),
+        )
         with self._lock:
             self._said[kind] += 1
             if self._said[kind] == 1:

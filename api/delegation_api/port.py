@@ -8,55 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import socket
 import sys
 import time
 from collections import deque
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from delegation_api.client_address import counted
 from delegation_api.connections import COSTS, KNOWN, TAKEN_BYTES, Connections
-from delegation_api.problems import MEDIA_TYPE
+from delegation_api.refusals import answer_of
 from delegation_api.turns import CONNECTION
 
 STATE: Final = "connections"  # where the worker's `Connections` stand in uvicorn's own state
-MAX_PIPELINED: Final = 8  # requests that wait behind one that is being answered
+MAX_PIPELINED: Final = 8  # requests in one read behind a body; others wait unparsed
 SEND_BUFFER: Final = 128 * 1024  # bytes of an answer that the system holds for a slow reader
 _ACKED: Final = slice(120, 128)  # bytes that the other side has, in Linux's TCP_INFO
 _ENDING_SECONDS: Final = 2.0  # in which a reader must take something, once the process ends
 _ENDING_MOST: Final = 6.0  # and all of it; uvicorn waits for ten, then cancels what answers
+_END_OF_HEAD: Final = b"\r\n\r\n"
 _LINGER_BYTES: Final = 1024 * 1024  # what is still read, and dropped, so that a refusal arrives
 _LINGER_SECONDS: Final = 2.0
 _GRACE: Final = 1.0  # the application answers a slow body itself, if it reads it at all
 _SPARE: Final = 64 * 1024  # a read's worth: bytes are counted as they come, in pieces
 _FAILURES: Final = logging.getLogger("delegation.port.failures")
 _FAILURES.setLevel(logging.ERROR)
-
-
-def _refusal(code: str, detail: str, status: int) -> tuple[int, bytes]:
-    """Return a refusal's status and body; see `problems.problem`."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
-    return status, json.dumps(body).encode()
-
-
-_REFUSALS: Final = {
-    "target": _refusal("target_too_long", "The request's target is too long.", 414),
-    "head": _refusal("head_too_large", "The head is too large, or has too many fields.", 431),
-    "slow": _refusal("head_too_slow", "The request's head did not arrive in time.", 408),
-    "body": _refusal("body_too_large", "The request's body is too large.", 413),
-    "malformed": _refusal("not_http", "This is no well-formed HTTP/1.1 request.", 400),
-    "client": _refusal("client_too_many", "This client has too many requests open.", 429),
-    "connections": _refusal("too_many_connections", "Every connection is in use.", 503),
-}
 
 
 class Port(HttpToolsProtocol):
@@ -81,6 +63,7 @@ class Port(HttpToolsProtocol):
         self._head = self._body = self._fields = self._dropped = 0
         self._clients: deque[str] = deque()
         self._named = ""
+        self._later = b""  # what came before the answer was given
         self._taken = 0
         self._unsent_since = 0.0
         self._ends_by = 0.0  # by the monotonic clock, once the process ends
@@ -104,7 +87,7 @@ class Port(HttpToolsProtocol):
             self._end_request()
         self._end_answer()
         if self.scope is not None:
-            self.scope.pop(CONNECTION, None)  # type: ignore[misc]  # a circle
+            cast("dict[str, Any]", self.scope).pop(CONNECTION, None)  # a circle
         super().connection_lost(exc)
 
     @property
@@ -118,7 +101,7 @@ class Port(HttpToolsProtocol):
         if self.closing:
             return None
         state = self.awaits
-        if state == "answer" and self.pipeline:
+        if state == "answer" and (self.pipeline or self._later):
             state = "more"
         elif state == "answer" and self.is_known:
             return None
@@ -137,6 +120,27 @@ class Port(HttpToolsProtocol):
             if self._dropped > _LINGER_BYTES:
                 self.transport.abort()
             return
+        begin = 0
+        while begin < len(data) and not self.closing:
+            if self.awaits == "answer":
+                self._keep(data[begin:])
+                return
+            end = len(data)
+            if self.awaits != "body":  # one request after the other: what follows is not parsed yet
+                end = data.find(_END_OF_HEAD, begin) + len(_END_OF_HEAD)
+                if end < len(_END_OF_HEAD):
+                    end = len(data)
+            self._parse(data[begin:end])
+            begin = end
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what came before the answer was given; more of it is not read now."""
+        self._later += data
+        self.flow.pause_reading()
+        if len(self._later) > self._bounds.max_head + _SPARE:
+            self._refuse("client")
+
+    def _parse(self, data: bytes) -> None:
         if self.awaits == "idle":
             self._wait_for("head")
         if self.awaits == "head":
@@ -157,7 +161,7 @@ class Port(HttpToolsProtocol):
         if self.closing:
             return
         super().on_message_begin()
-        self.scope[CONNECTION] = self  # type: ignore[literal-required]
+        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
         self._fields = 0
         if self.awaits == "answer":
             return  # pipelined: it is counted by its callbacks, and reading stops at its headers
@@ -210,6 +214,7 @@ class Port(HttpToolsProtocol):
     def _end_answer(self) -> None:
         """Have what answers know that its client is gone, and nothing behind it begin."""
         self.pipeline.clear()
+        self._later = b""
         self._all.turns.give(self)
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
@@ -266,6 +271,9 @@ class Port(HttpToolsProtocol):
             self._wait_for("idle")
         elif self.cycle.more_body and not self.pipeline:
             self._wait_for("body")  # of the next request, whose turn it is
+        if self._later and self.awaits != "answer" and not self.transport.is_closing():
+            later, self._later = self._later, b""
+            self.data_received(later)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; what is not well formed is said nowhere but in a count."""
@@ -299,21 +307,19 @@ class Port(HttpToolsProtocol):
     def _look_at_reader(self, now: float) -> None:
         """End the connection if its answer is not taken."""
         unsent = self.transport.get_write_buffer_size()
-        is_late = bool(self._ends_by) and now > self._ends_by
+        within = self._bounds.send_seconds
+        if self._ends_by:
+            within = min(within, _ENDING_SECONDS)
+        is_late = 0 < self._ends_by < now
         if not unsent:
             self._unsent_since = 0.0
         elif not self._unsent_since:
             self._taken, self._unsent_since = self._taken_by_reader(unsent), now
-        elif is_late or now - self._unsent_since > self._reader_seconds:
+        elif is_late or now - self._unsent_since > within:
             taken = self._taken_by_reader(unsent)
             if is_late or taken - self._taken < TAKEN_BYTES:
                 self.cut("unread")
             self._taken, self._unsent_since = taken, now
-
-    @property
-    def _reader_seconds(self) -> float:
-        most = self._bounds.send_seconds
-        return min(most, _ENDING_SECONDS) if self._ends_by else most
 
     def _taken_by_reader(self, unsent: int) -> int:
         """Return what the other side has taken, in bytes from any beginning.
@@ -344,6 +350,7 @@ class Port(HttpToolsProtocol):
             self.transport.close()  # an answer before may be on its way
             return
         self.pipeline.clear()
+        self._later = b""
         if self._answering is not None and not self._answering.response_complete:
             self._answering.keep_alive = False
         super().shutdown()
@@ -368,13 +375,7 @@ class Port(HttpToolsProtocol):
         self._all.refused(kind)
         self._wait_for(self.awaits)
         self._end_answer()
-        status, body = _REFUSALS[kind]
-        retry = b"retry-after: 1\r\n" if status in {429, 503} else b""
-        self.transport.write(
-            STATUS_LINE[status]
-            + b"content-type: " + MEDIA_TYPE.encode() + b"\r\ncontent-length: "
-            + str(len(body)).encode() + b"\r\n" + retry + b"connection: close\r\n\r\n" + body
-        )  # fmt: skip
+        self.transport.write(answer_of(kind))
         if self.transport.can_write_eof():
             self.flow.resume_reading()
             self.transport.write_eof()  # what still comes is dropped for a moment: else a reset

@@ -92,4 +92,3 @@ class Turns:
             del waiting[one]
             if not waiting:
                 del self._waiting[client]
-
