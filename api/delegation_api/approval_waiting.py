@@ -15,6 +15,7 @@ from delegation.authority.ids import LinkId
 from delegation.embedded import Tracker
 from delegation.embedded.approvals import MAX_WAIT, POLL_SECONDS
 from delegation.lineage.approval import ApprovalEntry, ApprovalState
+from delegation_api.ending import is_ending
 
 MAX_WAITING: Final = 256  # of one process; the next one is answered at once and asks again
 
@@ -64,7 +65,11 @@ class Waiting:
         try:
             for _ in range(int(min(wait, MAX_WAIT) / POLL_SECONDS)):
                 await asyncio.sleep(POLL_SECONDS)
-                if await self._is_answered(request) or await caller.is_disconnected():
+                if (
+                    is_ending()
+                    or await self._is_answered(request)
+                    or await caller.is_disconnected()
+                ):
                     break
         finally:
             self.now -= 1

@@ -16,6 +16,7 @@ from delegation.errors import ForbiddenError, StoreUnavailableError, Unauthentic
 from delegation.tracker.retry import SECONDS
 from delegation.tracker.work import ApiKey, Role
 from delegation_api.asking import vital
+from delegation_api.turns import recognise
 
 OPERATOR: Final[tuple[Role, ...]] = ("operator",)
 READERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
@@ -143,7 +144,10 @@ class RoleGate:
             sent = f"Bearer {given[0]}" if len(given) == 1 else ""
         else:
             sent = request.headers.get("authorization", "")
-        return authorized(await keys.find(sent.encode("latin-1")), self.roles)
+        key = await keys.find(sent.encode("latin-1"))
+        if key is not None:
+            recognise(request.scope)
+        return authorized(key, self.roles)
 
 
 def needs(

@@ -19,6 +19,7 @@ from delegation_api.checking import answer, read_call
 from delegation_api.limits import GoneError, UnfitBodyError, parse_body, read_body
 from delegation_api.problems import off_schema, problem, problem_of
 from delegation_api.settings import Settings
+from delegation_api.turns import recognise
 
 PATH: Final = "/v1/check"
 _LOG: Final = logging.getLogger("delegation.api")
@@ -80,6 +81,8 @@ class CheckFront:
         value = parse_body(body) if body else None
         header = next((v for k, v in scope["headers"] if k == b"authorization"), b"")
         key = self._keys.held(header) or await self._keys.find(header)
+        if key is not None:
+            recognise(scope)
         caller = authorized(key, SERVICES)
         call = read_call(value)
         if isinstance(call, list):

@@ -1,7 +1,8 @@
 """The connections of one worker: how many may be held, by whom, and for how long without a word.
 
-What is cut first is what costs nobody an answer: who has not finished asking, then who asks nothing
-at the moment. A request that was wholly received is never cut for somebody else.
+Room is made by the client with the most connections, whatever they do: first by those that cost
+nobody an answer. Those on which a key or a session was recognised come last, and never while they are
+answered.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final, Protocol
 from delegation_api.client_address import Trusted
 from delegation_api.metrics import Metrics
 from delegation_api.settings import Settings
+from delegation_api.turns import PROXY_SHARE, Turns
 
 _LOG: Final = logging.getLogger("delegation.port")
 SWEEP_SECONDS: Final = 0.5
@@ -84,6 +86,14 @@ class Held(Protocol):
     awaits: str  # `head`, `body`, `answer` or `idle`
     closing: bool
 
+    @property
+    def group(self) -> str:
+        """The client whose connection it is now; empty for a trusted proxy's that carries nobody."""
+
+    @property
+    def cost(self) -> int | None:
+        """What it costs to end it for somebody else's sake; None: too much."""
+
     def cut(self, kind: str) -> None:
         """End it now, without an answer."""
 
@@ -91,7 +101,9 @@ class Held(Protocol):
         """End it if its time is up."""
 
 
-_CUT_FIRST: Final = {"head": 0, "body": 1, "idle": 2}
+# What it costs to end a connection, by its state; `more` is asking on before the answer came.
+COSTS: Final = {"head": 0, "body": 1, "more": 2, "idle": 3, "answer": 4}
+KNOWN: Final = 5  # added for those on which a key or a session was recognised
 
 
 class Connections:
@@ -107,6 +119,7 @@ class Connections:
         """Begin with none."""
         self.bounds = bounds
         self.trusted = trusted
+        self.turns = Turns()
         self._metrics = metrics
         self._held: dict[Held, None] = {}
         self._by_address: Counter[str] = Counter()
@@ -126,15 +139,17 @@ class Connections:
         if one.address:
             self._by_address[one.address] += 1
             if self._by_address[one.address] > self.bounds.max_per_client:
-                refusal = self._make_room(
-                    one, "client", [h for h in self._held if h.address == one.address]
-                )
+                own = [h for h in self._held if h.address == one.address and h is not one]
+                # Whoever has too many open may wait: what it waits for is not cut.
+                free = [h for h in own if h.cost not in {None, COSTS["answer"]}]
+                refusal = self._make_room("client", free)
         if not refusal and len(self._held) > self.bounds.max_connections:
-            refusal = self._make_room(one, "connections", self._heaviest())
+            refusal = self._make_room("connections", self._heaviest(one))
         return refusal
 
     def leave(self, one: Held) -> None:
         """Forget a connection."""
+        self.turns.give(one)
         if self._held.pop(one, True) is None and one.address:
             _less(self._by_address, one.address)
 
@@ -147,23 +162,34 @@ class Connections:
         """Forget a request of such a client."""
         _less(self._asking, client)
 
-    def _make_room(self, one: Held, kind: str, among: list[Held]) -> str:
+    def _make_room(self, kind: str, among: list[Held]) -> str:
         """Cut who can be cut at least cost; return the kind of refusal if nobody can."""
-        free = [h for h in among if h is not one and h.awaits in _CUT_FIRST and not h.closing]
-        free.sort(key=lambda h: (_CUT_FIRST[h.awaits], h.since))
-        for victim in free[: max(1, len(among) // _AT_ONCE)] if free else ():
+        costs = {held: cost for held in among if (cost := held.cost) is not None}
+        if not costs:
+            return kind
+        least = min(costs.values())
+        first = sorted((h for h, cost in costs.items() if cost == least), key=lambda h: h.since)
+        for victim in first[: max(1, len(costs) // _AT_ONCE)]:
             victim.cut(kind)
-        return "" if free else kind
+        return ""
 
-    def _heaviest(self) -> list[Held]:
-        """Return the connections that can be cut of the address with the most of them."""
-        groups: dict[str, list[Held]] = {}
+    def _heaviest(self, newest: Held) -> list[Held]:
+        """Return the connections of the client with the most that can be cut.
+
+        Those of known clients are counted and cut only when there are no others. A proxy's that
+        carry nobody weigh less than they are, and between equals they stay.
+        """
+        groups: dict[tuple[bool, str], list[Held]] = {}
         for held in self._held:
-            if held.awaits in _CUT_FIRST and not held.closing:
-                groups.setdefault(held.address, []).append(held)
-        own = [group for address, group in groups.items() if address]
-        # A proxy's connections carry many clients: they go when no others are left.
-        return max(own or groups.values(), key=len, default=[])
+            cost = held.cost
+            if cost is not None and held is not newest:
+                groups.setdefault((cost < KNOWN, held.group), []).append(held)
+
+        def weight(of: tuple[bool, str]) -> tuple[bool, float, bool]:
+            is_strange, client = of
+            return is_strange, len(groups[of]) / (1 if client else PROXY_SHARE), bool(client)
+
+        return groups[max(groups, key=weight)] if groups else []
 
     def _sweep(self) -> None:
         now = time.monotonic()

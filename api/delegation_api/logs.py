@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import MutableMapping
+from threading import Lock, Timer
 from typing import Any, Final
 
 import structlog
@@ -13,6 +15,7 @@ import structlog
 from delegation_api.settings import Settings
 
 # The last net: whatever looks like a token, a proof or an API key does not reach a log line.
+_EACH_SECOND: Final = 20  # lines of one kind, of warnings and worse
 _SECRETS: Final = re.compile(
     r"dct\.[bm]1\.[A-Za-z0-9_.-]+|dk_[A-Za-z0-9_-]{8,}|ey[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]+"
 )
@@ -24,6 +27,47 @@ def clean(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mutab
         if isinstance(value, str) and _SECRETS.search(value):
             event[name] = _SECRETS.sub("<removed>", value)
     return event
+
+
+class Pace(logging.Filter):
+    """Lets a few warnings of one kind through in a second, and one line that counts the others.
+
+    A kind is what the program says, not what a caller sent: the logger, the level and the sentence.
+    Lines below a warning are not counted: whoever asks for each request has each.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        super().__init__()
+        self._lock = Lock()
+        self._said: Counter[tuple[str, int, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is written."""
+        if record.levelno < logging.WARNING or hasattr(record, "omitted"):
+            return True
+        said = record.msg
+        kind = (
+            record.name,
+            record.levelno,
+            str(said.get("event") if isinstance(said, dict) else said),
+        )
+        with self._lock:
+            self._said[kind] += 1
+            if self._said[kind] == 1:
+                timer = Timer(1.0, self._end_second, (kind,))
+                timer.daemon = True
+                timer.start()
+            return self._said[kind] <= _EACH_SECOND
+
+    def _end_second(self, kind: tuple[str, int, str]) -> None:
+        with self._lock:
+            omitted = self._said.pop(kind) - _EACH_SECOND
+        if omitted > 0:
+            name, level, said = kind
+            logging.getLogger(name).log(
+                level, "%d more lines in a second: %s", omitted, said, extra={"omitted": omitted}
+            )
 
 
 def configure(settings: Settings) -> None:
@@ -41,6 +85,7 @@ def configure(settings: Settings) -> None:
         else structlog.dev.ConsoleRenderer(colors=False)
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Pace())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

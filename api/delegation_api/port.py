@@ -7,47 +7,38 @@ time. It decides nothing about requests that are within their bounds.
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
+import socket
+import sys
 import time
 from collections import deque
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from delegation_api.client_address import counted
-from delegation_api.connections import TAKEN_BYTES, Connections
-from delegation_api.problems import MEDIA_TYPE
+from delegation_api.connections import COSTS, KNOWN, TAKEN_BYTES, Connections
+from delegation_api.refusals import answer_of
+from delegation_api.turns import CONNECTION
 
 STATE: Final = "connections"  # where the worker's `Connections` stand in uvicorn's own state
-MAX_PIPELINED: Final = 32  # requests that wait behind one that is being answered
+MAX_PIPELINED: Final = 8  # requests in one read behind a body; others wait unparsed
+SEND_BUFFER: Final = 128 * 1024  # bytes of an answer that the system holds for a slow reader
+_ACKED: Final = slice(120, 128)  # bytes that the other side has, in Linux's TCP_INFO
+_ENDING_SECONDS: Final = 2.0  # in which a reader must take something, once the process ends
+_ENDING_MOST: Final = 6.0  # and all of it; uvicorn waits for ten, then cancels what answers
+_END_OF_HEAD: Final = b"\r\n\r\n"
 _LINGER_BYTES: Final = 1024 * 1024  # what is still read, and dropped, so that a refusal arrives
 _LINGER_SECONDS: Final = 2.0
 _GRACE: Final = 1.0  # the application answers a slow body itself, if it reads it at all
 _SPARE: Final = 64 * 1024  # a read's worth: bytes are counted as they come, in pieces
 _FAILURES: Final = logging.getLogger("delegation.port.failures")
 _FAILURES.setLevel(logging.ERROR)
-
-
-def _refusal(code: str, detail: str, status: int) -> tuple[int, bytes]:
-    """Return a refusal's status and body; see `problems.problem`."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
-    return status, json.dumps(body).encode()
-
-
-_REFUSALS: Final = {
-    "target": _refusal("target_too_long", "The request's target is too long.", 414),
-    "head": _refusal("head_too_large", "The head is too large, or has too many fields.", 431),
-    "slow": _refusal("head_too_slow", "The request's head did not arrive in time.", 408),
-    "body": _refusal("body_too_large", "The request's body is too large.", 413),
-    "malformed": _refusal("not_http", "This is no well-formed HTTP/1.1 request.", 400),
-    "client": _refusal("client_too_many", "This client has too many requests open.", 429),
-    "connections": _refusal("too_many_connections", "Every connection is in use.", 503),
-}
 
 
 class Port(HttpToolsProtocol):
@@ -65,17 +56,23 @@ class Port(HttpToolsProtocol):
         self.awaits = "head"
         self.since = 0.0
         self.closing = False
+        self.is_known = False
         self._is_proxy = False
         self._answering: RequestResponseCycle | None = None
         self._refusal = ""  # of a connection too many, said once it has asked
         self._head = self._body = self._fields = self._dropped = 0
         self._clients: deque[str] = deque()
-        self._unsent = 0
+        self._named = ""
+        self._later = b""  # what came before the answer was given
+        self._taken = 0
         self._unsent_since = 0.0
+        self._ends_by = 0.0  # by the monotonic clock, once the process ends
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count a connection; its head's time begins."""
         super().connection_made(transport)
+        socket_ = transport.get_extra_info("socket")
+        socket_.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         host = self.client[0] if self.client else ""
         self._is_proxy = self._all.trusted.trusts(host)
         self.address = "" if self._is_proxy else counted(host)
@@ -89,7 +86,32 @@ class Port(HttpToolsProtocol):
         while self._clients:
             self._end_request()
         self._end_answer()
+        if self.scope is not None:
+            cast("dict[str, Any]", self.scope).pop(CONNECTION, None)  # a circle
         super().connection_lost(exc)
+
+    @property
+    def group(self) -> str:
+        """The client whose connection it is now; empty for a trusted proxy's that carries nobody."""
+        return self.address or next((client for client in self._clients if client), "")
+
+    @property
+    def cost(self) -> int | None:
+        """What it costs to end it for somebody else's sake; see `connections.COSTS`."""
+        if self.closing:
+            return None
+        state = self.awaits
+        if state == "answer" and (self.pipeline or self._later):
+            state = "more"
+        elif state == "answer" and self.is_known:
+            return None
+        return COSTS[state] + (KNOWN if self.is_known else 0)
+
+    def recognise(self) -> None:
+        """Hear that its client showed a key or a session: what it asks needs no turn."""
+        if not self.is_known:
+            self.is_known = True
+            self._all.turns.excuse(self)
 
     def data_received(self, data: bytes) -> None:
         """Count what came and pass it on."""
@@ -98,6 +120,27 @@ class Port(HttpToolsProtocol):
             if self._dropped > _LINGER_BYTES:
                 self.transport.abort()
             return
+        begin = 0
+        while begin < len(data) and not self.closing:
+            if self.awaits == "answer":
+                self._keep(data[begin:])
+                return
+            end = len(data)
+            if self.awaits != "body":  # one request after the other: what follows is not parsed yet
+                end = data.find(_END_OF_HEAD, begin) + len(_END_OF_HEAD)
+                if end < len(_END_OF_HEAD):
+                    end = len(data)
+            self._parse(data[begin:end])
+            begin = end
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what came before the answer was given; more of it is not read now."""
+        self._later += data
+        self.flow.pause_reading()
+        if len(self._later) > self._bounds.max_head + _SPARE:
+            self._refuse("client")
+
+    def _parse(self, data: bytes) -> None:
         if self.awaits == "idle":
             self._wait_for("head")
         if self.awaits == "head":
@@ -118,6 +161,7 @@ class Port(HttpToolsProtocol):
         if self.closing:
             return
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
         self._fields = 0
         if self.awaits == "answer":
             return  # pipelined: it is counted by its callbacks, and reading stops at its headers
@@ -159,13 +203,19 @@ class Port(HttpToolsProtocol):
                 self.cycle.keep_alive = False  # nothing here is spoken but HTTP/1.1
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Begin to answer; in a pipeline that is not always the newest request."""
+        """Begin to answer, in turn; in a pipeline that is not always the newest request."""
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        begin = partial(super()._start_asgi_task, cycle, app)
+        if self.is_known or (cycle.more_body and _has_body(cycle)):
+            begin()  # the turn is taken when the body is there: till then nothing is worked at
+        else:
+            self._all.turns.take(self, self.group, begin)
 
     def _end_answer(self) -> None:
         """Have what answers know that its client is gone, and nothing behind it begin."""
         self.pipeline.clear()
+        self._later = b""
+        self._all.turns.give(self)
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
@@ -173,6 +223,9 @@ class Port(HttpToolsProtocol):
     def _begin_request(self) -> bool:
         """Count a request for the client that a proxy names; return whether it is one too many."""
         client = self._all.trusted.named(self.headers) if self._is_proxy else ""
+        if client != self._named:
+            self.is_known = False  # another client of the proxy
+        self._named = client
         self._clients.append(client)
         return bool(client) and self._all.begin(client)
 
@@ -193,16 +246,22 @@ class Port(HttpToolsProtocol):
         """Wait for the answer: whoever sent all of it is not cut off."""
         if self.closing:
             return
-        super().on_message_complete()
-        if self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle.response_complete:
             self._wait_for("idle")
+            return
+        self._wait_for("answer")
+        complete = partial(_complete, cycle)
+        if self.is_known or cycle is not self._answering or not _has_body(cycle):
+            complete()
         else:
-            self._wait_for("answer")
+            self._all.turns.take(self, self.group, complete)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         if self._clients:
             self._end_request()
+        self._all.turns.give(self)
         if self.closing:
             return
         super().on_response_complete()
@@ -212,6 +271,9 @@ class Port(HttpToolsProtocol):
             self._wait_for("idle")
         elif self.cycle.more_body and not self.pipeline:
             self._wait_for("body")  # of the next request, whose turn it is
+        if self._later and self.awaits != "answer" and not self.transport.is_closing():
+            later, self._later = self._later, b""
+            self.data_received(later)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; what is not well formed is said nowhere but in a count."""
@@ -245,14 +307,53 @@ class Port(HttpToolsProtocol):
     def _look_at_reader(self, now: float) -> None:
         """End the connection if its answer is not taken."""
         unsent = self.transport.get_write_buffer_size()
+        within = self._bounds.send_seconds
+        if self._ends_by:
+            within = min(within, _ENDING_SECONDS)
+        is_late = 0 < self._ends_by < now
         if not unsent:
             self._unsent_since = 0.0
         elif not self._unsent_since:
-            self._unsent, self._unsent_since = unsent, now
-        elif now - self._unsent_since > self._bounds.send_seconds:
-            if unsent > max(0, self._unsent - TAKEN_BYTES):
+            self._taken, self._unsent_since = self._taken_by_reader(unsent), now
+        elif is_late or now - self._unsent_since > within:
+            taken = self._taken_by_reader(unsent)
+            if is_late or taken - self._taken < TAKEN_BYTES:
                 self.cut("unread")
-            self._unsent, self._unsent_since = unsent, now
+            self._taken, self._unsent_since = taken, now
+
+    def _taken_by_reader(self, unsent: int) -> int:
+        """Return what the other side has taken, in bytes from any beginning.
+
+        Of what the system holds for it our own buffer says nothing: that one may stand still for
+        long while a slow reader reads. Where the system does not say, our buffer has to do.
+        """
+        with contextlib.suppress(OSError, AttributeError):
+            one = self.transport.get_extra_info("socket")
+            told = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED.stop)
+            if len(told) == _ACKED.stop:
+                return int.from_bytes(told[_ACKED], sys.byteorder)
+        return -unsent
+
+    def pause_writing(self) -> None:
+        """Give the turn back: who waits for its reader works at nothing."""
+        super().pause_writing()
+        self._all.turns.give(self)
+
+    def shutdown(self) -> None:
+        """Begin to end with the process: what was wholly asked is answered, and nothing else is."""
+        self._ends_by = time.monotonic() + _ENDING_MOST
+        self._unsent_since = 0.0
+        if self.awaits in {"head", "body"}:
+            self.closing = True
+            self._wait_for(self.awaits)
+            self._end_answer()
+            self.transport.close()  # an answer before may be on its way
+            return
+        self.pipeline.clear()
+        self._later = b""
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.keep_alive = False
+        super().shutdown()
 
     def cut(self, kind: str) -> None:
         """End the connection now, without an answer."""
@@ -274,15 +375,23 @@ class Port(HttpToolsProtocol):
         self._all.refused(kind)
         self._wait_for(self.awaits)
         self._end_answer()
-        status, body = _REFUSALS[kind]
-        retry = b"retry-after: 1\r\n" if status in {429, 503} else b""
-        self.transport.write(
-            STATUS_LINE[status]
-            + b"content-type: " + MEDIA_TYPE.encode() + b"\r\ncontent-length: "
-            + str(len(body)).encode() + b"\r\n" + retry + b"connection: close\r\n\r\n" + body
-        )  # fmt: skip
+        self.transport.write(answer_of(kind))
         if self.transport.can_write_eof():
             self.flow.resume_reading()
             self.transport.write_eof()  # what still comes is dropped for a moment: else a reset
         else:  # overtakes the answer
             self.transport.close()
+
+
+def _has_body(cycle: RequestResponseCycle) -> bool:
+    """Return whether an application waits for a request's body before it works."""
+    return cycle.scope["method"] not in {"GET", "HEAD"} and any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in cycle.scope["headers"]
+    )
+
+
+def _complete(cycle: RequestResponseCycle) -> None:
+    """Let an application have the end of a body."""
+    cycle.more_body = False
+    cycle.message_event.set()

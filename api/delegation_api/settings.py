@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         max_target: Longest request target, in bytes.
         max_head: Largest request head, in bytes.
         max_headers: Most header fields of a request.
-        max_connections: Connections of one worker; for more, those that ask nothing are ended.
+        max_connections: Connections of one worker; beyond, the client with the most makes room.
         max_per_client: Connections of one address, or requests at once of one that a proxy names.
         trusted_proxies: Addresses and networks of proxies whose X-Forwarded-For counts.
         question_seconds: Seconds that a question may take.

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -17,8 +17,10 @@ from delegation.embedded import Tracker
 from delegation.judge.lease import WAIT_SHARE
 from delegation.lineage.feed import Feed, Revocation
 from delegation.tracker.follow import LOOKS
+from delegation_api.ending import is_ending
 
 T = TypeVar("T")
+ENDING_SECONDS: Final = 0.5  # how soon who waits sees that the process ends
 
 
 async def awaited_feed(
@@ -35,8 +37,8 @@ async def awaited_feed(
     ends = time.monotonic() + wait
     async with _Bell(tracker) as bell:
         found = await run_in_threadpool(look)
-        while not _is_news(found, after) and (left := ends - time.monotonic()) > 0:
-            await bell.rung(left)
+        while not _is_news(found, after) and not is_ending() and time.monotonic() < ends:
+            await bell.rung(ends)
             found = await run_in_threadpool(look)
     return found
 
@@ -77,9 +79,12 @@ class _Bell:
         if self._end is not None:
             self._end()
 
-    async def rung(self, seconds: float) -> None:
-        """Wait for a hint, at most so long."""
-        await _within(self._event.wait(), seconds)
+    async def rung(self, ends: float) -> None:
+        """Wait for a hint, at most until an instant of the monotonic clock or the process's end."""
+        while (left := ends - time.monotonic()) > 0 and not is_ending():
+            await _within(self._event.wait(), min(left, ENDING_SECONDS))
+            if self._event.is_set():
+                break
         self._event.clear()
 
 

@@ -59,7 +59,7 @@ def serve(
     try:
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
     except ValueError as error:
-        fail(f"A DELEGATION_ setting is out of its bounds: {_places(error)}.", "See docs/deploy.")
+        fail(f"A DELEGATION_ setting is out of its bounds: {_places(error)}", "See docs/deploy.")
     place = settings.store or default_store()
     file = store_file(place)
     if settings.workers > 1 and file is not None:
@@ -149,7 +149,11 @@ def _end(*_: object) -> None:
 
 
 def _places(error: ValueError) -> str:
-    return ", ".join(str(item["loc"][-1]) for item in getattr(error, "errors", list)())
+    # The value stays out: a setting may hold a password.
+    return " ".join(
+        f"{item['loc'][-1]}: {item['msg'].removeprefix('Value error, ').rstrip('.')}."
+        for item in getattr(error, "errors", list)()
+    )
 
 
 def _make_keys(tracker: Tracker) -> dict[str, str]:

@@ -158,12 +158,13 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         self._store.close()
 
     def health(self) -> None:
-        """Ask the store anything.
+        """Ask the store whether calls are decided now.
 
         Raises:
+            ClockError: Proofs that were used could look fresh, so every call is refused.
             StoreUnavailableError: It does not answer.
         """
-        self._store.ping()
+        self._store.ping(self._clock())
 
     @property
     def issuer(self) -> str:

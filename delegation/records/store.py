@@ -7,11 +7,12 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-
-from sqlalchemy import text
+from typing import Final
 
 from delegation.authority.catalogue import Catalogue
+from delegation.errors import ClockError
 from delegation.identity.keyring import KeyRing
+from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.bell import Bell
@@ -21,14 +22,17 @@ from delegation.records.keeper import Keeper
 from delegation.records.kept_endings import KeptEndings, Mark
 from delegation.records.log_desk import SqlLogDesk
 from delegation.records.migrate import prepare
+from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
 from delegation.records.unproven import UnprovenGate
 from delegation.records.work import SqlWork
 from delegation.records.writer import DecisionWriter
 from delegation.tracker.draft import AnyDraft
-from delegation.tracker.retry import tried_again
+from delegation.tracker.retry import tried_again, within
 from delegation.tracker.work import KEPT_DENIALS, WriterStats
+
+_OPENING_SECONDS: Final = 5.0  # a server that ends its connections takes others
 
 
 def open_store(
@@ -49,7 +53,8 @@ def open_store(
     """
     database = Database(url)
     try:
-        database.refuse_unless_durable()
+        with within(_OPENING_SECONDS):
+            tried_again(database.refuse_unless_durable)()
         prepare(database)
     except BaseException:
         database.close()
@@ -171,10 +176,11 @@ class SqlStore:
         with self._database.writing() as connection:
             return erase_before(connection, before, most)
 
-    def ping(self) -> None:
-        """Ask the database anything, and the writer whether it takes decisions."""
+    def ping(self, at: int) -> None:
+        """See `tracker.work.Store`."""
         with self._database.reading() as connection:
-            connection.execute(text("SELECT 1"))
+            if not nonces_are_known(at, read_numbers(connection)["nonces_before"]):
+                raise ClockError
         self.writer.refuse_if_unable()
 
     def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:

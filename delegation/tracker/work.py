@@ -387,10 +387,14 @@ class Store(LoggedStore, Protocol):
     def close(self) -> None:
         """Release connections."""
 
-    def ping(self) -> None:
-        """Ask the database anything.
+    def ping(self, at: int) -> None:
+        """Ask the database and the writer whether calls are decided.
+
+        Args:
+            at: Now, Unix seconds.
 
         Raises:
+            ClockError: Nonces are forgotten of proofs that are fresh at this time.
             StoreUnavailableError: It does not answer.
         """
 

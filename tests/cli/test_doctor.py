@@ -23,7 +23,7 @@ from delegation.cli.checkup.service import is_loopback, judge_transport
 from delegation.cli.checkup.store import judge_clock, judge_durability, judge_space
 from delegation.cli.main import app
 from delegation.embedded import Tracker
-from delegation.errors import StoreUnavailableError
+from delegation.errors import ClockError, StoreUnavailableError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD, NONCE_SECONDS
 from delegation.records.numbers import raise_number
@@ -265,6 +265,29 @@ def test_a_clock_behind_the_records_is_wrong_exactly_when_calls_are_refused(
         raise_number(work._connection, "nonces_before", now + 9000)
     far.tracker._desk.ring.save(tmp_path / "far.ring.json")
     assert "clock" in examined("--store", "far.db", code=1)
+
+
+def test_an_older_database_is_not_a_wrong_clock(tmp_path: Path) -> None:
+    """Until used proofs are stale calls are refused: doctor says until when, and `health` says it, too."""
+    now = 1_800_000_000
+    for stopped, newest, mark, words in (
+        ("older", now - 900, now - 10, "older than what was signed"),
+        ("", now - 900, now - 10, "The clock says"),
+        ("older", now + 900, now + 901, "The clock says"),
+    ):
+        (found, *_) = judge_clock(now, newest, None, mark, stopped)
+        assert found.level == "wrong"
+        assert words in found.what
+    (found, *_) = judge_clock(now, now - 900, None, now - 65, "older")
+    assert found.level == "ok"
+    world = World(path=tmp_path / "older.db", at=now)
+    world.tracker.health()
+    with world.tracker._store.write() as work:
+        raise_number(work._connection, "nonces_before", now - 10)
+    with pytest.raises(ClockError):
+        world.tracker.health()
+    world.at = now + 55
+    world.tracker.health()
 
 
 def test_pure_rules_draw_their_lines() -> None:

@@ -18,6 +18,7 @@ from delegation.tracker.logins import SESSION_SECONDS
 from delegation.tracker.work import ApiKey, Role
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.forms import form_of
+from delegation_api.turns import recognise
 
 COOKIE: Final = "delegation-session"
 FORM_FIELD: Final = "csrf"
@@ -119,6 +120,7 @@ class ViewerGate:
         key = await run_in_threadpool(_key, tracker, secret) if secret else None
         if key is None:
             raise LoginNeededError("Log in to see this page.")
+        recognise(request.scope)
         if key.role not in self.roles:
             raise ForbiddenError(
                 "Your role may not do this.", remedy=f"It takes one of: {', '.join(self.roles)}."

@@ -47,7 +47,7 @@ def _out_of_bounds(error: ValueError) -> Iterable[Finding]:
         # The value stays out: a setting may hold a password.
         yield wrong(
             "settings",
-            f"{name} is out of its bounds: {item['msg']}.",
+            f"{name} is out of its bounds: {item['msg'].rstrip('.')}.",
             "The service refuses to start.",
             f"Set {name} as docs/deploy/settings.md says, or unset it.",
         )

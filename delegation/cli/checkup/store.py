@@ -18,7 +18,7 @@ from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.embedded import store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import DelegationError
-from delegation.identity.proof import nonces_are_known
+from delegation.identity.proof import MAX_AGE, MAX_AHEAD, nonces_are_known
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records import migrate
 from delegation.records.database import Database
@@ -93,7 +93,7 @@ def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | No
         )
         return None, found
     found += judge_durability(looked.durable)
-    found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before)
+    found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before, looked.stopped)
     found += judge_api_keys(looked.keys)
     found.append(judge_log(looked.stopped))
     return looked.catalogue, found
@@ -223,7 +223,7 @@ def judge_durability(durable: Mapping[str, str]) -> Iterable[Finding]:
 
 
 def judge_clock(
-    at: int, newest: int, clock: int | None, forgotten_before: int
+    at: int, newest: int, clock: int | None, forgotten_before: int, stopped: str = ""
 ) -> Iterable[Finding]:
     """Judge this machine's clock against the records and the database's own clock.
 
@@ -232,9 +232,18 @@ def judge_clock(
         newest: The newest record's instant.
         clock: What the database's clock says; None where it is this one.
         forgotten_before: Nonces that were used before this instant are forgotten.
+        stopped: Why the log signs nothing; an older database has lost nonces, too.
     """
     remedy = "Set the clock right, by NTP."
-    if not nonces_are_known(at, forgotten_before):
+    if stopped and max(newest, at - MAX_AGE - MAX_AHEAD) < forgotten_before <= at:
+        ends = instant(forgotten_before + MAX_AGE + MAX_AHEAD)
+        yield wrong(
+            "clock",
+            f"Calls are refused until {ends}: the database is older than what was signed.",
+            "Proofs that it forgot could look fresh (`clock_behind`); the clock itself is right.",
+            f"Wait until {ends}. docs/log.md says how to let the log go on.",
+        )
+    elif not nonces_are_known(at, forgotten_before):
         yield wrong(
             "clock",
             f"The clock says {instant(at)}, the newest record {instant(newest)}.",
