@@ -388,13 +388,10 @@ class Store(LoggedStore, Protocol):
         """Release connections."""
 
     def ping(self, at: int) -> None:
-        """Ask the database and the writer whether calls are decided.
-
-        Args:
-            at: Now, Unix seconds.
+        """Ask the database and the writer whether calls are decided at this time.
 
         Raises:
-            ClockError: Nonces are forgotten of proofs that are fresh at this time.
+            ClockError: Nonces are forgotten of proofs that are fresh then.
             StoreUnavailableError: It does not answer.
         """
 
