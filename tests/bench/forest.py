@@ -36,7 +36,7 @@ _TASK_COLUMNS = (
     "inferred",
 )
 _LINK_COLUMNS = (
-    "root", "id", "sequence", "task", "parent", "depth", "holder_key", "holder_name", "expires_at", "payload", "at",
+    "root", "id", "sequence", "task", "parent", "depth", "holder_key", "holder_name", "expires_at", "payload", "at", "mark",
 )  # fmt: skip
 _EVIDENCE_COLUMNS = ("link", "format", "block", "signature")
 
@@ -191,7 +191,8 @@ def revoke(tracker: Tracker, links: tuple[LinkId, ...], *, at: int) -> None:
 def _links(database: Database, found: Iterator[tuple]) -> None:
     signature = b"s" * 64
     while chunk := list(islice(found, 50 * _CHUNK)):
-        _fill(database, "link", _LINK_COLUMNS, iter(chunk))
+        # No link renews another here, so each has a mark of its own.
+        _fill(database, "link", _LINK_COLUMNS, ((*row, row[1].encode()) for row in chunk))
         evidence = ((row[1], "biscuit", b"b" * 32, signature) for row in chunk)
         _fill(database, "link_evidence", _EVIDENCE_COLUMNS, evidence)
 

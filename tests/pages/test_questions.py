@@ -293,7 +293,7 @@ def test_an_injected_name_in_a_finding_is_text(world: World, browser: Browser) -
     """A look-alike that is markup is shown, not obeyed, on every page that speaks of it."""
     name = "bo<script>alert(1)</script>ss"
     world.keys["evil"] = type(world.key("x")).generate(name)
-    world.tracker.add_agent("boscriptalert1scriptss", owner="o", keys=[world.key("boss").public])
+    world.tracker.add_agent("boscriptalert1scriptss", owner="o", keys=[world.key("other").public])
     world.check(world.chain("boss", "evil"), "evil")
     for path in ("/", "/findings", "/agents", "/compare", "/find?q=script"):
         assert "<script>alert" not in browser.get(path).text
