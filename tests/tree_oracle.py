@@ -142,7 +142,7 @@ class Oracle:
         rate = self.limits.get(name)
         if rate is None:
             return False
-        level, last = 0.0, at
+        level, last = 0.0, min(made, default=at)
         for when in made:
             level, last = max(0.0, level - (when - last) * rate / 60) + 1, when
         return max(0.0, level - (at - last) * rate / 60) > self.limits["burst"] - 1 + 1e-9
@@ -168,7 +168,8 @@ class Oracle:
 
     def deny(self, why: str, at: int) -> None:
         most = self.limits.get("denials_per_minute")
-        if most is None or why == "circuit":
+        # Who is ended uses up nobody's limit; `idle` is the task's own end.
+        if most is None or why in {"circuit", "standing", "idle"}:
             return
         self.denied[at // 60] += 1
         if self.denied[at // 60] >= most:
@@ -195,7 +196,7 @@ def breaks(rule, before, who, name) -> bool:
         for what, most in rule["at_most"].items():
             if what in ("systems", "domains", "tools"):
                 told = [n if what == "tools" else getattr(TOOLS[n], what[:-1]) for n in made]
-                counted = len({one for one in told if one})
+                counted = len(set(told))  # an undeclared one is one of its own
             elif what == "calls":
                 counted = len(made)
             else:

@@ -76,7 +76,7 @@ class Waiting:
             self._ids[request] -= 1
             if not self._ids[request]:
                 del self._ids[request]
-        return await run_in_threadpool(ask)
+        return entry if is_ending() else await run_in_threadpool(ask)
 
     async def _is_answered(self, request: str) -> bool:
         """Return whether a request was answered, by what somebody asked within the last moment."""

@@ -39,6 +39,8 @@ async def awaited_feed(
         found = await run_in_threadpool(look)
         while not _is_news(found, after) and not is_ending() and time.monotonic() < ends:
             await bell.rung(ends)
+            if is_ending():
+                break  # questions are refused from here on: what is known is the answer
             found = await run_in_threadpool(look)
     return found
 

@@ -178,10 +178,10 @@ def load(
 
 def revoke(tracker: Tracker, links: tuple[LinkId, ...], *, at: int) -> None:
     """Revoke links in bulk, as many rows of the real table with dense epochs."""
-    columns = ("epoch", "kind", "id", "act", "by", "reason", "at", "effective_at")
+    columns = ("epoch", "kind", "id", "act", "by", "reason", "cause", "at", "effective_at")
     database = tracker._store._database
     _fill(database, "revocation", columns, (
-        (n, "link", link, "revoke", "op", "bench", at, at) for n, link in enumerate(links, start=1)
+        (n, "link", link, "revoke", "op", "bench", "", at, at) for n, link in enumerate(links, start=1)
     ))  # fmt: skip
     with database.writing() as connection:
         connection.exec_driver_sql(f"UPDATE number SET n = {len(links)} WHERE name = 'epoch'")
