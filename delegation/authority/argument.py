@@ -7,7 +7,7 @@ from typing import cast
 
 from delegation.authority.arguments import ArgumentType, SpecialHostError, parse_type
 from delegation.authority.arguments.composite import with_special
-from delegation.authority.fields import ARGUMENT_NAME, matching_text
+from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching_text
 from delegation.canonical import Json
 
 
@@ -54,7 +54,7 @@ def read_argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str,
     """
     required = not (isinstance(key, str) and key.endswith("?"))
     name = matching_text(
-        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, "an ASCII identifier"
+        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, ARGUMENT_WANTED
     )
     if isinstance(value, Argument):
         return name, value

@@ -56,6 +56,23 @@ def refuse_replacement(grant: Grant, held: Grant) -> Refusal | None:
     return None
 
 
+def refuse_earlier(child: int, parent: int) -> Refusal | None:
+    """Return why a link may not have an earlier payload version than the one above it, or None.
+
+    What a later version says, an earlier one has no words for: a link in it might leave that out.
+    """
+    if child >= parent:
+        return None
+    return Refusal(
+        "version_lowered",
+        "The link's payload has an earlier version than its parent's.",
+        "v",
+        child,
+        parent,
+        f"Write the link in payload version {parent} or later.",
+    )
+
+
 def _depth(child: Grant, parent: Grant) -> Refusal | None:
     if parent.delegations_left == 0:
         return Refusal(
