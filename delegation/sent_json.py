@@ -1,7 +1,7 @@
-"""Spells every JSON value in exactly one way, as it was sent: for accesses, records and their digests.
+r"""Spells every JSON value in exactly one way, as it was sent: for accesses, records and their digests.
 
 Signed link payloads have a stricter form (`canonical`). Here nothing is refused that JSON can say: any
-text, a lone surrogate as its escape `\\udXXX`, any member name, any depth, and every number by its
+text, a lone surrogate as its escape `\udXXX`, any member name, any depth, and every number by its
 exact value (`json_number`). What RFC 8785 can spell is spelled so. Reading is exact likewise: no digit
 is dropped before a number was judged. Whether a value has a canonical form is for its type to say.
 """
@@ -22,10 +22,12 @@ _MOST: Final = 16 * 1024 * 1024  # characters; what is more is no message, or a 
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 )
+_MESSAGE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _STRING: Final = json.JSONEncoder(ensure_ascii=False)
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TOKEN: Final = re.compile(
-    r"[ \t\n\r]*(?:([\[\]{},:])|(\")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(true|false|null))"
+    r"[ \t\n\r]*(?:([\[\]{},:])|(\")|(true|false|null)"
+    r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?))"
 )
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _END: Final = object()
@@ -59,6 +61,18 @@ def plain_text(value: Any) -> str | None:
     return _ENCODER.encode(value) if is_plain(value) else None
 
 
+def written(value: Any) -> bytes:
+    """Return a message as JSON: any spelling that is read as exactly this value.
+
+    Raises:
+        MalformedError: It is no JSON value.
+    """
+    try:
+        return _MESSAGE.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):  # what only `encode` can say, or nobody
+        return encode(value, what="The message")
+
+
 def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """Return whether every reader of JSON reads a value alike, and at once spells it as here.
 
@@ -66,9 +80,9 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """
     kind = type(value)
     if kind is str:
-        return value.isascii() or SURROGATE.search(value) is None
+        return bool(value.isascii()) or SURROGATE.search(value) is None
     if kind is int:
-        return -MAX_INTEGER <= value <= MAX_INTEGER
+        return bool(-MAX_INTEGER <= value <= MAX_INTEGER)
     if value is None or kind is bool:
         return True
     if depth == 0:
@@ -171,7 +185,7 @@ def _parse_deep(text: str) -> Any:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError
-        sign, quote, number, word = match.groups()
+        sign, quote, word, number = match.groups()
         at = match.end()
         if sign is not None and sign in "[{":
             if is_value:
@@ -188,7 +202,7 @@ def _parse_deep(text: str) -> Any:
         elif is_value:
             raise ValueError
         elif quote is not None:
-            value, at = json.decoder.scanstring(text, at, True)  # noqa: FBT003  # its own signature
+            value, at = _DECODER.raw_decode(text, at - 1)
             is_value = True
         else:
             value, is_value = (_WORDS[word] if number is None else read_number(number)), True

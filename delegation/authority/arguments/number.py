@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.fields import integer
@@ -19,10 +19,12 @@ from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER, WideNumber, exact_value, number_text, read_number
 
 DECIMAL: Final = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,18}))?", re.ASCII)
-_EXACT: Final = "Send a number that a double holds; a longer one goes as text, as a decimal argument."
+_EXACT: Final = (
+    "Send a number that a double holds; a longer one goes as text, as a decimal argument."
+)
 
 
-def _number(value: Json, wanted: str) -> int | float:
+def _number(value: object, wanted: str) -> int | float:
     """Return a JSON number with its exact value, an integer where it is one within 53 bits.
 
     Raises:
@@ -30,11 +32,13 @@ def _number(value: Json, wanted: str) -> int | float:
     """
     if type(value) is int and abs(value) <= MAX_INTEGER:
         return value
-    if type(value) is not int and type(value) is not float and type(value) is not WideNumber:
-        raise refuse_type(value, wanted)
-    read = value if type(value) is WideNumber else read_number(number_text(value))  # type: ignore[arg-type]
+    read: object = value
+    if type(value) is int or type(value) is float:
+        read = read_number(number_text(value))
     if isinstance(read, WideNumber):
         raise refuse_wide()
+    if isinstance(read, bool) or not isinstance(read, int | float):
+        raise refuse_type(cast("Json", value), wanted)
     return read
 
 
@@ -114,7 +118,8 @@ class NumberType:
 
     def __post_init__(self) -> None:
         bounds = tuple(
-            _bound(f"number {name}", getattr(self, name)) for name in ("min", "max", "above", "below")
+            _bound(f"number {name}", getattr(self, name))
+            for name in ("min", "max", "above", "below")
         )
         multiple = _bound("number multiple", self.multiple)
         if multiple is not None and multiple <= 0:

@@ -12,8 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.assigned import UNASSIGNED
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.fields import integer
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError

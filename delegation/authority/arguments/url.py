@@ -182,11 +182,7 @@ def _refuse_odd_escapes(spelled: str) -> None:
         refuse_unplain(decoded, MAX_URL)
     except (UnicodeDecodeError, NoCanonicalFormError) as error:
         raise NoCanonicalFormError("url_escape_text", "its escapes are no plain UTF-8") from error
-    if (
-        _MEANINGFUL.search(decoded)
-        or _SPACE.search(decoded)
-        or odd_ignorable(decoded) is not None
-    ):
+    if _MEANINGFUL.search(decoded) or _SPACE.search(decoded) or odd_ignorable(decoded) is not None:
         raise NoCanonicalFormError(
             "url_escape_text", "it escapes a character that some readers take for another or none"
         )
