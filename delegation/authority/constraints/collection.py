@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
 
-from delegation.authority.arguments import ArgumentType, ListType, TextType
+from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url import is_special_target
 from delegation.authority.constraints.constraint import (
     ABSENT,
@@ -22,10 +23,8 @@ from delegation.canonical import Json
 
 def item_type(of: ArgumentType) -> ArgumentType | None:
     """Return the type of a list's items, or of a command line's words; None for other types."""
-    if isinstance(of, ListType):
-        return of.of
-    found: ArgumentType = getattr(of, "of", TextType())
-    return found if of.name == "argv" else None
+    whole = inner(of)
+    return whole.of if isinstance(whole, ListType) else None
 
 
 @dataclass(frozen=True, slots=True)
