@@ -15,7 +15,7 @@ from delegation.authority.arguments.argument_type import (
 from delegation.authority.arguments.host import HostType
 from delegation.authority.arguments.nullable import NullableType, is_nullable
 from delegation.authority.arguments.url import UrlType
-from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, integer, matching_text
+from delegation.authority.fields import ARGUMENT_NAME, integer, matching_text
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -80,9 +80,7 @@ class ObjectType:
         if not 0 < len(self.fields) <= MAX_FIELDS:
             raise MalformedError("object fields", wanted=f"1 to {MAX_FIELDS} fields")
         for key in self.fields:
-            matching_text(
-                "A field's name", key.removesuffix("?"), ARGUMENT_NAME, ARGUMENT_WANTED
-            )
+            matching_text("A field's name", key.removesuffix("?"), ARGUMENT_NAME, "an identifier")
         if len({key.removesuffix("?") for key in self.fields}) != len(self.fields):
             raise MalformedError("object fields", wanted="names that differ")
         object.__setattr__(self, "fields", MappingProxyType(dict(sorted(self.fields.items()))))

@@ -20,10 +20,10 @@ from delegation.authority.constraints.constraint import (
     SPELLED,
     Constraint,
 )
-from delegation.authority.constraints.during import During
+from delegation.authority.constraints.time_span import During
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import Count, Length
-from delegation.authority.constraints.links import Links
+from delegation.authority.constraints.text_links import Links
 from delegation.authority.constraints.literal import unspell
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
 from delegation.authority.constraints.paths import NotBelow, PathUnder

@@ -10,7 +10,7 @@ from delegation.authority.arguments import ArgumentType
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.constraints.network import name_matches, name_within, refuse_odd_name
 from delegation.authority.constraints.place import entries
-from delegation.authority.text_links import leads_only_to
+from delegation.authority.link_finder import leads_only_to
 from delegation.canonical import Json
 
 _TEXTS: Final = frozenset({"text", "line"})
