@@ -41,7 +41,7 @@ _DEFANGED: Final = re.compile(r"\s?[\[({<]\s?(?:\.|dot|punkt)\s?[\])}>]\s?", re.
 # Readers of attributes drop these wherever they stand in a URL.
 _DROPPED: Final = re.compile(r"[\t\r\n]")
 _SPLIT: Final = re.compile(
-    r"(?:java|vb|live)script:|data:[a-z]*[/;,]|(?:https?|ftp|file|wss?|blob):[/\\]|[/\\]{2}",
+    r"(?:java|vb|live)script:.|data:[a-z]*[/;,]|(?:https?|ftp|file|wss?|blob):[/\\]|[/\\]{2}",
     re.IGNORECASE,
 )
 # Not of the DNS root, yet names of hosts where they are answered (RFC 6761 and its kin).
@@ -176,15 +176,14 @@ class _Reading:
         return any(start <= place < end for start, end in self._paths)
 
     def _is_name_given(self, name: str) -> bool:
-        """Return whether no beginning of a dotted name is a host that is not given."""
+        """Return whether the longest beginning of a dotted name that is a host is a given one."""
         labels = [label.strip("-_").lower() for label in name.strip(".").split(".")]
         if len(labels) == 4 and all(one.isdigit() and len(one) <= 3 for one in labels):  # noqa: PLR2004  # IPv4
             return self._is_host_given(".".join(labels))
-        return all(
-            self._is_host_given(".".join(labels[: place + 1]))
-            for place in range(1, len(labels))
-            if _is_top(labels[place]) or (labels[0] == "www" and place > 1)
-        )
+        for place in range(len(labels) - 1, 0, -1):
+            if _is_top(labels[place]) or (labels[0] == "www" and place > 1):
+                return self._is_host_given(".".join(labels[: place + 1]))
+        return True
 
     def _are_matches_given(self) -> bool:
         for found in _finder().match(self._text) or ():
