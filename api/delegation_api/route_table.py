@@ -19,6 +19,7 @@ from delegation.authority.fields import ARGUMENT_NAME
 from delegation.canonical import Json
 from delegation.errors import RouteTableError
 from delegation.integrations.target import Target
+from delegation.json_number import is_spelled, read_number
 
 MAX_FILE: Final = 1024 * 1024
 MAX_ROUTES: Final = 500  # each is compared with each
@@ -156,10 +157,13 @@ class Mount:
 def read_value(text: str, kind: str) -> Json:
     """Return the value that a text in a URL is for an argument type.
 
-    Text that is no integer or boolean stays text, so that the desk denies it with its own code.
+    Text that is no integer, number or boolean in its one spelling stays text, so that the desk denies
+    it with its own code: the service behind reads it as it was sent.
     """
     if kind == "integer" and _INTEGER.fullmatch(text):
         return int(text)
+    if kind == "number" and is_spelled(text):
+        return read_number(text)  # type: ignore[return-value]  # none that is wide is spelled so
     if kind == "boolean" and text in {"true", "false"}:
         return text == "true"
     return text

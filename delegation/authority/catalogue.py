@@ -6,6 +6,7 @@ both definitions, the stricter counts; a tool that the pinned revision does not 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Final, TypeVar
 
 from delegation.authority.argument import Argument, read_argument
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.cost import NO_COST, amount_of, refuse_rule
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     MAX_UNITS,
@@ -31,8 +33,10 @@ from delegation.authority.resource_template import filled, placeholders, refuse_
 from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
+from delegation.sent_json import portable
 
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
+MAX_SHOWN: Final = 64  # characters of a name that no argument has
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 FIELDS: Final = frozenset(
@@ -56,8 +60,9 @@ class Tool:
         resource: Template of the resources a call touches, such as `mail:acme/{mailbox}`. Each
             placeholder is a required argument and fills part of one segment; two in one segment
             have `:`, `@` or `+` between them, which no value holds there.
-        cost: Minor units by unit: a constant, the name of a required integer argument, or None
-            where only the service knows it, after the call: the holder's `max_cost` is reserved.
+        cost: Minor units by unit: a constant; the name of a required number argument, also times a
+            whole number (`amount*100` makes cents of euros); or None where only the service knows
+            it, after the call: the holder's `max_cost` is reserved.
 
     Raises:
         MalformedError: A field has another form, or a placeholder or cost names no such argument.
@@ -128,15 +133,17 @@ class Tool:
         for name, value in arguments.items():
             argument = self.arguments.get(name)
             if argument is None:
-                shown = name if ARGUMENT_NAME.fullmatch(name) else "an argument"
+                shown = name if ARGUMENT_NAME.fullmatch(name) else json.dumps(name[:MAX_SHOWN])
                 return Refusal(
                     "argument_unknown",
                     f"The tool {self.name} has no argument {shown}.",
                     f"arguments.{shown}",
                     None,
                     [*sorted(self.arguments)],
-                    "Leave it out.",
+                    f"Leave {shown} out.",
                 )
+            if value is None and not argument.is_nullable:
+                continue  # null is absence where it is no value
             try:
                 canonical[name] = argument.read(name, value, special)
             except NoCanonicalFormError as error:
@@ -144,7 +151,7 @@ class Tool:
                     error.code,
                     f'The argument "{name}" has no canonical form: {error}',
                     f"arguments.{name}",
-                    value,
+                    portable(value),
                     argument.type.to_json(),
                     error.remedy or f"Send {name} as {argument.type.name}.",
                 )
@@ -177,16 +184,9 @@ class Tool:
         for unit, rule in self.cost.items():
             if rule is None:
                 continue
-            amount = rule if isinstance(rule, int) else canonical[rule]
-            if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
-                return Refusal(
-                    "cost_negative",
-                    f"The cost in {unit} would be negative.",
-                    f"arguments.{rule}",
-                    amount,
-                    None,
-                    "Send an amount of zero or more.",
-                )
+            amount = rule if isinstance(rule, int) else amount_of(rule, canonical)
+            if isinstance(amount, str):
+                return _no_cost(unit, amount, rule)
             costs[unit] = amount
         return costs
 
@@ -242,6 +242,11 @@ class Tool:
         )
 
 
+def _no_cost(unit: str, code: str, rule: int | str) -> Refusal:
+    message, remedy = NO_COST[code]
+    return Refusal(code, message.format(unit=unit), f"arguments.{rule}", remedy=remedy)
+
+
 def _cost(
     cost: Mapping[str, int | str | None], arguments: Mapping[str, Argument]
 ) -> dict[str, int | str | None]:
@@ -252,11 +257,7 @@ def _cost(
         if unit == "calls":
             raise MalformedError("cost", wanted="money or another unit: each call counts as one")
         if isinstance(rule, str):
-            argument = arguments.get(rule)
-            if argument is None or not argument.required or argument.type.name != "integer":
-                raise MalformedError(
-                    f"cost.{unit}", wanted="the name of a required integer argument"
-                )
+            refuse_rule(f"cost.{unit}", rule, arguments)
         elif rule is not None:
             integer(f"cost.{unit}", rule, 0)
     return dict(sorted(cost.items()))

@@ -15,15 +15,20 @@ from delegation.authority.constraints import (
     AllOf,
     AnyOf,
     Anything,
+    Argv,
     Constraint,
     Contains,
+    Count,
+    During,
     Each,
     EmailAt,
     Exact,
     Glob,
     HostNamed,
     Length,
+    Links,
     Missing,
+    NotBelow,
     NotOneOf,
     OneOf,
     PathUnder,
@@ -31,10 +36,13 @@ from delegation.authority.constraints import (
     Subset,
     UrlUnder,
 )
+from delegation.authority.constraints.literal import shown
+from delegation.authority.fields import PLAIN_NAME
 from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
 
+HANDING: Final = "only to be handed on"
 _PLAIN: Final = re.compile(r"[^\s,\"“”()]+")
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 
@@ -115,17 +123,30 @@ def words(constraint: Constraint) -> str:  # one line a kind
         case Missing():
             return "absent"
         case Exact():
-            return _json(constraint.value)
+            return shown(constraint.value)
         case OneOf():
             return _joined(constraint.values, " or ", "one of ")
         case NotOneOf():
             return _joined(constraint.values, ", ", "not ", always=True)
         case Range():
-            bounds = (constraint.min, constraint.max)
-            return " … ".join("" if bound is None else _json(bound) for bound in bounds).strip()
+            ends = (("> ", constraint.above, constraint.min), ("< ", constraint.below, constraint.max))
+            return " … ".join(_bound(sign, open_, closed) for sign, open_, closed in ends).strip()
         case Length():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} long"
+        case Count():
+            least = f"{constraint.min} to " if constraint.min else "at most "
+            return f"{least}{constraint.max} of them"
+        case During():
+            return "during " + " … ".join(one or "" for one in (constraint.start, constraint.end))
+        case Argv():
+            parts = [f"({words(part)})" for part in constraint.head]
+            rest = "no more" if constraint.rest is None else f"each ({words(constraint.rest)})"
+            return "command " + " ".join([*parts, "then", rest])
+        case Links():
+            return f"no links but to {_words(constraint.hosts)}" if constraint.hosts else "no links"
+        case NotBelow():
+            return "not under " + _words(constraint.under)
         case Contains():
             return _joined(constraint.values, ", ", "with ", always=True)
         case Subset():
@@ -153,12 +174,18 @@ def words(constraint: Constraint) -> str:  # one line a kind
     return "constraint " + _json(constraint.to_json())
 
 
+def _bound(sign: str, exclusive: int | str | None, inclusive: int | str | None) -> str:
+    if exclusive is not None:
+        return sign + _json(exclusive)
+    return "" if inclusive is None else _json(inclusive)
+
+
 def _joined(
     values: Iterable[canonical.Json], between: str, before: str, *, always: bool = False
 ) -> str:
     """Return values as JSON; words of ours before them unless there are several."""
-    shown = list(map(_json, values))
-    return (before if always or len(shown) < 2 else "") + between.join(shown)  # noqa: PLR2004  # several
+    said = list(map(shown, values))
+    return (before if always or len(said) < 2 else "") + between.join(said)  # noqa: PLR2004  # several
 
 
 def _words(entries: Iterable[str]) -> str:
@@ -199,7 +226,14 @@ def _capabilities(
             old = next((c for c in before if capability.tool.is_within(c.tool)), None)
             wider = old.tool.text if old is not None else ""
             yield Change("tool", wider, tool)
+        yield from _handing(tool, old, capability)
         yield from _arguments(tool, old, capability)
+
+
+def _handing(tool: str, old: Capability | None, new: Capability) -> Iterable[Change]:
+    if new.delegate_only != (old is not None and old.delegate_only):
+        said = (HANDING, "") if old is not None and old.delegate_only else ("", HANDING)
+        yield Change(f"{tool} use", *said)
 
 
 def _arguments(tool: str, old: Capability | None, new: Capability) -> Iterable[Change]:
@@ -208,7 +242,8 @@ def _arguments(tool: str, old: Capability | None, new: Capability) -> Iterable[C
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was != now and old is not None:
-            yield Change(f"{tool}.{name}", words(was) if was else "", words(now) if now else "")
+            spelled = name if PLAIN_NAME.fullmatch(name) else _json(name)
+            yield Change(f"{tool}.{spelled}", words(was) if was else "", words(now) if now else "")
     if old is not None and old.resources != new.resources:
         texts = [_words(pattern.text for pattern in c.resources) for c in (old, new)]
         yield Change(f"{tool} resources", *texts)

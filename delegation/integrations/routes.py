@@ -12,19 +12,26 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
-from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
+from delegation import sent_json
+from delegation.authority.fields import (
+    ARGUMENT_NAME,
+    ARGUMENT_WANTED,
+    AUDIENCE,
+    closed_object,
+    list_of,
+    matching_text,
+)
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
-from delegation.canonical import Json, parse_one_way
+from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations.target import Target, read_target
+from delegation.json_number import NUMBER, number_text, read_number
 
 WELL_KNOWN: Final = "/.well-known/delegation"
 _METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-_KIND: Final = re.compile("text|integer|boolean")
-_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
+_KIND: Final = re.compile("text|integer|number|boolean")
 _BOOLEAN: Final[Mapping[str, bool]] = {"true": True, "false": False}
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
@@ -41,8 +48,8 @@ class Route:
         tool: Name of the tool in the catalogue.
         query: Arguments that come from the query, each at most once.
         body: Arguments that are members of the JSON body.
-        kinds: How arguments of path and query are read where they are not text: `integer` or
-            `boolean`. Members of the body have JSON's own types.
+        kinds: How arguments of path and query are read where they are not text: `integer`, `number`
+            or `boolean`. Members of the body have JSON's own types.
 
     Raises:
         MalformedError: A field has another form, or an argument would come from two places.
@@ -64,13 +71,13 @@ class Route:
             raise MalformedError("path", wanted="segments of unreserved characters or {names}")
         names = [*self.placeholders, *self.query, *self.body]
         for name in names:
-            matching_text("argument", name, _NAME, "a name")
+            matching_text("argument", name, ARGUMENT_NAME, ARGUMENT_WANTED)
         if len(set(names)) != len(names):
             raise MalformedError("A route", wanted="each argument from one place")
         if self.body and self.method not in _BODY_METHODS:
             raise MalformedError("body", wanted="nothing for a method without a body")
         for name, kind in self.kinds.items():
-            matching_text("kinds", kind, _KIND, "text, integer or boolean")
+            matching_text("kinds", kind, _KIND, "text, integer, number or boolean")
             if name not in names or name in self.body:
                 raise MalformedError("kinds", wanted="names of path or query arguments")
 
@@ -111,7 +118,7 @@ class Route:
         """Return path, query and body that carry exactly these canonical arguments.
 
         Raises:
-            MalformedError: A canonical value does not fit into one segment of the path.
+            MalformedError: A canonical value does not fit into the path or the query.
         """
         path = "/".join(
             _one_segment(arguments[p[1:-1]]) if p.startswith("{") else p
@@ -177,7 +184,7 @@ class Routes:
         if target.query.keys() - set(route.query):
             raise MalformedError("The query", wanted="declared parameters only")
         given: dict[str, Json] = {
-            name: _read(name, text, route.kinds.get(name, "text"))
+            name: _read(text, route.kinds.get(name, "text"))
             for name, text in {**segments, **target.query}.items()
         }
         members = _body(body)
@@ -243,14 +250,11 @@ def _overlap(left: str, right: str) -> bool:
     )
 
 
-def _read(name: str, text: str, kind: str) -> Json:
-    if kind == "integer":
-        if _INTEGER.fullmatch(text) is None:
-            raise MalformedError(name, wanted="an integer without leading zeros")
-        return int(text)
-    if kind == "boolean":
-        if text not in _BOOLEAN:
-            raise MalformedError(name, wanted="true or false")
+def _read(text: str, kind: str) -> Json:
+    # What is no number and no boolean stays text: a call that is denied and recorded, with its name.
+    if kind in {"integer", "number"} and NUMBER.fullmatch(text):
+        return read_number(text)  # type: ignore[return-value]  # a wide one is denied
+    if kind == "boolean" and text in _BOOLEAN:
         return _BOOLEAN[text]
     return text
 
@@ -258,15 +262,18 @@ def _read(name: str, text: str, kind: str) -> Json:
 def _body(body: bytes) -> dict[str, Json]:
     if not body:
         return {}
-    value: Json = parse_one_way(body)
+    value: Json = sent_json.parse(body, what="The body")
     if not isinstance(value, dict):
         raise MalformedError("The body", wanted="a JSON object")
     return value
 
 
 def _segment(value: Json) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return quote(text, safe="")
+    if value is None:
+        raise MalformedError("An argument in a URL", wanted="a value: null has no spelling there")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quote(number_text(value) if isinstance(value, int | float) else str(value), safe="")
 
 
 def _one_segment(value: Json) -> str:

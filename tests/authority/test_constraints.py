@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -13,14 +14,19 @@ from delegation import (
     all_of,
     any_of,
     anything,
+    argv,
     between,
     cidr,
     contains,
+    count,
+    during,
     each,
     email,
     exact,
     glob,
     host,
+    links,
+    not_below,
     not_one_of,
     one_of,
     path,
@@ -32,15 +38,21 @@ from delegation.authority.arguments import parse_type
 from delegation.authority.constraints import (
     ABSENT,
     KINDS,
+    TABLES,
     collection,
     combination,
     constraint,
     equality,
     length,
+    literal,
     network,
     parse_constraint,
+    paths,
     place,
+    position,
     presence,
+    text_links,
+    time_span,
 )
 from delegation.authority.constraints import range as ranges
 from delegation.authority.explain import words
@@ -52,9 +64,12 @@ WORLD = [
     "evil.example", "xacme.example", "a.b.acme.example", "1.1.1.1", "1.1.1.2", "2606:4700::1", "ana@acme.example", "bo@acme.example",
     "ana@x.acme.example", "ana@evil.example", "https://a.example/", "https://a.example/v1", "https://a.example/v1/x",
     "https://a.example/v1?q", "https://a.example/v10", "https://a.example:8443/v1", [], ["a"], ["a", "b"], ["b"], [1], [True],
-    ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1},
+    ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1}, 0.5, 1.5, -0.5, 1e300, {"a": 0.5}, [0.5], "e\u0301", "\xe9",
+    "a/b", "a/b/c", "ab", "/A/B", "/a/B/c", "/\uff41/b", "/a/\u017f", "/a/S/x", "see https://acme.example/x", "x@evil.com", "evil.com",
+    "2026-01-31", "2026-02-01", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00.5Z", "2026-01-31T01:00:00+01:00", "2025-12-31T23:59:59Z",
+    ["git", "log"], ["git", "push"], ["git"], ["git", "log", "-p"], ["git", "log", "x", "y"], ["a", "b", "a", "b"],
 ]  # fmt: skip
-values = st.sampled_from([0, 1, True, "a", "x", "/a", ["a"], "1.5", "ana@acme.example"])
+values = st.sampled_from([0, 1, True, "a", "x", "/a", ["a"], "1.5", "ana@acme.example", 0.5, 1e300, {"a": 0.5}, "e\u0301"])
 leaves = st.one_of(
     st.sampled_from(
         [
@@ -64,6 +79,12 @@ leaves = st.one_of(
             cidr("1.1.1.0/24"), cidr("1.1.1.1/32"), cidr("1.1.0.0/16", "2606:4700::/32"), email("acme.example"),
             email("*.acme.example"), email("ana@acme.example"), email("acme.example", "evil.example"), glob("reports/*/2024"),
             glob("reports/**"), glob("reports/x/2024"), glob("*"), glob("/a/*"),
+            between(above=0, below=9), between(1, below=9), between("0.5", 1), between(above=0.5), between(below=5), between(0, 1e21),
+            path("a"), path("a/b", "ab"), not_below("/a/b"), not_below("/a", "/x"), not_below("/A/B/c"), not_below("/a/S"), not_below("a/b"),
+            count(0, 1), count(2, 2), count(1), links(), links("acme.example"), links("*.acme.example", "acme.example"),
+            during("2026-01-01", "2026-02-01"), during("2026-01-31"), during(None, "2026-01-31T00:00:00.5Z"),
+            during("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), during("2026-01-31T00:00:00Z"), during("task+0s", "task+60s"),
+            during("task+0d", "task+7d"), during("task+10s"),
         ]
     ),
     st.builds(exact, values),
@@ -78,6 +99,7 @@ constraints = st.recursive(
         st.builds(each, inner),
         st.builds(lambda p: all_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda p: any_of(*p), st.lists(inner, min_size=1, max_size=3)),
+        st.builds(lambda p, rest: argv(*p, rest=rest), st.lists(inner | st.sampled_from(["git", "a"]), max_size=2), st.none() | inner),
     ),
     max_leaves=4,
 )
@@ -176,6 +198,8 @@ SAMPLES = {
     "subset": subset("a"), "any": anything(), "all": all_of(text(3)), "any_of": any_of(text(3), between(0, 2)),
     "absent": absent(), "length": text(3), "path": path("/a"), "url": url("https://a.example/v1"), "host": host("acme.example"),
     "email": email("acme.example"), "cidr": cidr("1.1.1.0/24"), "glob": glob("a/*"), "each": each(exact("a")),
+    "spelled": one_of(0.5, "a"), "argv": argv("git", one_of("log", "status"), rest=text(9)), "count": count(1, 2),
+    "during": during("2026-01-01", "2026-02-01"), "links": links("acme.example"), "not_below": not_below("/a/b"),
 }  # fmt: skip
 
 
@@ -195,12 +219,12 @@ def test_all_pairs_of_kinds_are_sound(child, parent):
     [
         {}, {"any": False}, {"exact": 1, "any": True}, {"regex": "a*"}, {"one_of": []}, {"one_of": [2, 1]}, {"one_of": [1, 1]},
         {"range": {"min": 1}}, {"range": {"min": None, "max": None}}, {"range": {"min": 5, "max": 1}}, {"range": {"min": True, "max": 9}},
-        {"range": {"min": "1.0", "max": None}}, {"length": {"min": 0, "max": -1}}, {"path": {"under": ["/a/"]}}, {"path": {"under": ["a"]}},
+        {"range": {"min": "1.0", "max": None}}, {"length": {"min": 0, "max": -1}}, {"path": {"under": ["/a/"]}}, {"path": {"under": ["./a"]}},
         {"path": {"under": ["/a", "/a"]}}, {"path": {"under": []}}, {"url": {"under": ["https://A.example/"], "query": False}},
         {"url": {"under": ["https://a.example/?q"], "query": False}}, {"url": {"under": ["https://a.example/"]}},
         {"host": {"names": ["ACME.example"]}}, {"host": {"names": ["*.1.1.1.1"]}}, {"email": {"domains": ["a@b@c"]}},
         {"cidr": {"networks": ["1.1.1.1/24"]}}, {"cidr": {"networks": ["::ffff:0:0/96"]}}, {"cidr": {"networks": ["::ffff:1.1.1.0/120"]}}, {"glob": ["a*/b"]}, {"glob": ["**/a"]}, {"glob": ["a/../b"]}, {"each": []},
-        {"all": []}, {"exact": 1.5}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
+        {"all": []}, {"exact": 1.5}, {"spelled": {"exact": "5"}}, {"spelled": {"exact": "0.50"}}, {"spelled": {"one_of": ["1", "0.5"]}}, {"spelled": {"range": "1"}}, {"range": {"above": "0", "below": None}}, {"range": {"min": "0.5", "max": None, "above": None, "below": None}}, {"range": {"min": 1, "max": None, "above": 0, "below": None}}, {"range": {"min": 1, "max": None, "above": None, "below": 1}}, {"range": {"min": "1e+2", "max": None}}, {"range": {"min": "1e-400", "max": None}}, {"path": {"under": ["/a", "b"]}}, {"path": {"under": ["a/../b"]}}, {"path": {"under": [""]}}, {"not_below": {"paths": ["/"]}}, {"not_below": {"paths": ["/a", "a"]}}, {"count": {"min": 2, "max": 1}}, {"links": {"hosts": ["*.1.1.1.1"]}}, {"links": {"hosts": ["ACME.example"]}}, {"during": {"from": None, "to": None}}, {"during": {"from": "2026-01-01T00:00:00+00:00", "to": None}}, {"during": {"from": "2026-01-01T00:00:00.50Z", "to": None}}, {"during": {"from": "2026-01-01", "to": "2026-01-01"}}, {"during": {"from": "2026-01-01", "to": "2026-01-01T00:00:00Z"}}, {"during": {"from": "2026-02-30", "to": None}}, {"during": {"from": "task-0s", "to": None}}, {"during": {"from": "task+01s", "to": None}}, {"argv": {"head": []}}, {"argv": {"head": ["git"], "rest": None}}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
         {"any_of": [{"exact": n} for n in range(65)]},
     ],
 )  # fmt: skip
@@ -226,13 +250,19 @@ def test_absence_is_admitted_only_on_purpose():
     assert any_of(exact(1), absent()).admits(ABSENT)
 
 
-TYPES = {"text": "text", "integer": "integer", "path": "path", "url": "url", "host": "host", "email": "email",
-         "list": {"type": "list", "of": "text"}}  # fmt: skip
+def of(name):
+    """Return a type that is known by its name alone."""
+    return SimpleNamespace(name=name)
+
+
+TYPES = {"text": "text", "integer": "integer", "path": "path", "url": "url", "host": "host", "email": "email", "number": "number",
+         "line": "line", "list": {"type": "list", "of": "text"}}  # fmt: skip
 FITS = {
-    "exact": {"integer"}, "range": {"integer"}, "one_of": {"integer"}, "not_one_of": {"integer"}, "contains": {"list"},
-    "subset": {"list"}, "any": set(TYPES), "all": {"text", "list"}, "any_of": set(), "absent": set(TYPES),
-    "length": {"text", "list"}, "path": {"path"}, "url": {"url"}, "host": {"host"}, "email": {"email"}, "cidr": {"host"},
-    "glob": {"text", "path"}, "each": {"list"},
+    "exact": {"integer", "number"}, "range": {"integer", "number"}, "one_of": {"integer", "number"}, "not_one_of": {"integer", "number"},
+    "contains": {"list"}, "subset": {"list"}, "any": set(TYPES), "all": {"text", "line", "list"}, "any_of": set(), "absent": set(TYPES),
+    "length": {"text", "line", "list"}, "path": {"path"}, "url": {"url"}, "host": {"host"}, "email": {"email"}, "cidr": {"host"},
+    "glob": {"text", "line", "path"}, "each": {"list"}, "spelled": set(), "argv": set(), "count": {"list"}, "during": set(),
+    "links": {"text", "line"}, "not_below": {"path"},
 }  # fmt: skip
 
 
@@ -254,7 +284,7 @@ FAULTS = {
     "subset": (collection.Subset, "lies_within", lambda self, p: isinstance(p, collection.Subset), subset("a", "b"), subset("a"), None),
     "each": (collection.Each, "lies_within", lambda self, p: isinstance(p, collection.Each), each(text(9)), each(text(2)), None),
     "length": (length.Length, "lies_within", lambda self, p: isinstance(p, length.Length) and self.min >= p.min, text(3), text(2), None),
-    "path": (place, "is_under", lambda path, top: path.startswith(top), path("/ab"), path("/a"), lambda: not path("/a").admits("/ab")),
+    "path": (paths, "is_under", lambda path, top: path.startswith(top), path("/ab"), path("/a"), lambda: not path("/a").admits("/ab")),
     "url": (place, "_is_below", lambda parts, top: parts.host == top.host, url("https://a.example/"), url("https://a.example/v1"), lambda: not url("https://a.example/v1").admits("https://a.example/")),
     "glob": (place, "segments_within", lambda c, p: c[0] == p[0], glob("reports/**"), glob("reports/*/2024"), None),
     "host": (network, "name_within", lambda c, p: c.endswith(p.removeprefix("*.")), host("xacme.example"), host("*.acme.example"), None),
@@ -263,6 +293,12 @@ FAULTS = {
     "all": (combination.AllOf, "admits", lambda self, v: any(p.admits(v) for p in self.parts), all_of(between(0, 9), not_one_of(3)), not_one_of(3), lambda: not all_of(between(0, 9), exact(3)).admits(4)),
     "any_of": (combination.AnyOf, "members", lambda self: self.parts[:1], any_of(exact("x"), exact(1)), exact("x"), None),
     "any": (presence.Anything, "is_within", lambda self, p: True, anything(), text(3), None),
+    "spelled": (literal, "spell", lambda v: repr(type(v)), exact({"a": 0.5}), exact({"a": 1.5}), lambda: not exact({"a": 0.5}).admits({"a": 1.5})),
+    "argv": (position.Argv, "lies_within", lambda self, p: len(self.head) >= len(p.head), argv("git", rest=text(9)), argv("git"), None),
+    "count": (length.Count, "lies_within", lambda self, p: self.min >= p.min, count(0, 2), count(0, 1), None),
+    "during": (time_span, "_place", lambda text: (int(text[:4]), ""), during("2026-01-01"), during("2026-02-01"), lambda: not during("2026-02-01").admits("2026-01-31")),
+    "links": (text_links, "name_within", lambda c, p: c.endswith(p), links("xacme.example"), links("acme.example"), None),
+    "not_below": (paths, "guises", lambda path: {path}, not_below("/x"), not_below("/x"), lambda: not not_below("/a/b").admits("/A/B")),
     "absent": (presence.Missing, "is_within", lambda self, p: True, absent(), text(3), None),
 }  # fmt: skip
 
@@ -291,3 +327,121 @@ def test_inclusion_of_large_combinations_is_bounded():
     assert big.is_within(big)
     assert all_of(*(not_one_of(n) for n in range(63))).is_within(not_one_of(5))
     assert constraint.MAX_MEMBERS == 64
+
+
+SECOND = sorted(set(TABLES[2]) - set(TABLES[1]))
+LATER_FORMS = [between(above=0), between(0, below=1), between(0, 1e30), path("a/b"), exact(0.5), one_of("e\u0301"), subset(1, 2.5), each(path("a"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SECOND)
+def test_a_kind_that_a_version_lacks_is_refused_by_name(kind):
+    """In a payload of version 1 a kind of version 2 is unknown, and the error names it."""
+    made = SAMPLES[kind]
+    assert made.version == 2
+    assert parse_constraint(made.to_json(), version=2) == made
+    for said in (made.to_json(), all_of(made).to_json(), each(made).to_json()):
+        with pytest.raises(MalformedError, match=f"version 1.*not {kind}"):
+            parse_constraint(said, version=1)
+    with pytest.raises(MalformedError, match="version 2.*not regex"):
+        parse_constraint({"regex": "a*"}, version=2)
+
+
+@pytest.mark.parametrize("made", LATER_FORMS)
+def test_a_form_that_a_version_lacks_is_refused(made):
+    """A kind of version 1 in a form of version 2 is refused in version 1, at whatever depth."""
+    assert made.version == 2
+    assert parse_constraint(made.to_json(), version=2) == made
+    with pytest.raises(MalformedError):
+        parse_constraint(made.to_json(), version=1)
+
+
+@given(one=constraints)
+def test_what_version_1_can_say_it_says_alike_in_both(one):
+    """Version 2 adds; it changes nothing: a constraint of version 1 has the same JSON and meaning."""
+    said = one.to_json()
+    if depth(one) > 4 or len(str(said)) > 4000:
+        return
+    if one.version == 1:
+        assert parse_constraint(said, version=1) == parse_constraint(said, version=2) == one
+    else:
+        with pytest.raises(MalformedError):
+            parse_constraint(said, version=1)
+
+
+def test_numbers_are_compared_exactly():
+    """A double is what its shortest spelling says: one tenth is neither above nor below one tenth."""
+    assert exact(5.0) == exact(5)
+    assert exact(5.0).version == 1
+    assert exact(-0.0) == exact(0)
+    assert exact(10**20) == exact(1e20)
+    assert between(0.1, 0.1).admits(0.1)
+    assert between("0.1", "0.1").admits(0.1)
+    assert not between(above=0.1).admits(0.1)
+    assert not between(below="0.3").admits(0.1 + 0.2)
+    assert not between(above=0, below=1).admits(0)
+    assert between(above=0).admits(5e-324)
+    assert not between(above=1e-20).admits(0)
+    for odd in (10**20 + 1, float("nan"), float("inf"), {1: 2}, "\ud800", 0.5j):
+        with pytest.raises(MalformedError):
+            exact(odd)
+    for least, most in ((float("nan"), None), (None, float("inf")), (True, None), ("x", None)):
+        with pytest.raises(MalformedError):
+            between(least, most)
+
+
+LEFT_OUT = ["/a/b", "/a/B", "/A/b/c", "/a/\uff42", "/\u0430/b", "/a/b\u200d", "/a/\u1d2e"]
+
+
+def test_what_is_left_out_is_left_out_in_every_guise():
+    """Another case, width or normal form of what is left out is left out; a look-alike letter is another."""
+    made = not_below("/a/b")
+    assert [made.admits(path) for path in LEFT_OUT] == [False, False, False, False, True, False, False]
+    assert not not_below("/stra\xdfe").admits("/STRASSE/x")
+    assert not not_below("/caf\xe9").admits("/cafe\u0301")
+    assert not not_below("/a/s").admits("/a/\u017f")
+    assert path("/a/c").is_within(all_of(path("/a"), made))
+    assert not path("/A").is_within(made)
+    assert not path("/").is_within(made)
+    assert not_below("/a").is_within(made)
+    assert not_below("/A").is_within(made)
+    assert not made.is_within(not_below("/a"))
+
+
+def test_a_command_line_narrows_by_place():
+    """Words may be fixed further, never freed; the rest may become words of the head."""
+    git = argv("git", one_of("status", "log"), rest=text(20))
+    assert git.admits(["git", "log"])
+    assert git.admits(["git", "log", "-p", "x"])
+    for line in (["git"], [], ["git", "push"], ["sh", "log"], ["git", "log", "x" * 21], "git log", [["git"], "log"]):
+        assert not git.admits(line)
+    for narrower in (argv("git", "log"), argv("git", "log", "-p"), argv("git", "log", "-p", rest=text(9)), argv("git", "log", rest=exact("x"))):
+        assert narrower.is_within(git)
+    for wider in (argv("git", rest=text(20)), argv("git", "push"), argv("git", "log", rest=text(21)), argv("git", "log", text(21)), argv()):
+        assert not wider.is_within(git)
+    assert git.is_within(each(text(20)))
+    assert argv().admits([])
+    assert not argv().admits(["x"])
+
+
+def test_times_are_counted_from_the_opening_until_there_is_one():
+    """Relative ends admit nothing, stand in no payload, and become instants or days in UTC."""
+    noon = 1_800_000_000  # 2027-01-15T08:00:00Z
+    soon, week = during("task+0s", "task+86400s"), during("task-1d", "task+7d")
+    assert not soon.admits("2027-01-15T08:00:00Z")
+    assert soon.opened(noon) == during("2027-01-15T08:00:00Z", "2027-01-16T08:00:00Z")
+    assert week.opened(noon) == during("2027-01-14", "2027-01-22")
+    assert all_of(each(soon), argv(rest=week)).opened(noon) == all_of(each(soon.opened(noon)), argv(rest=week.opened(noon)))
+    assert during("task+5s", "task+60s").is_within(soon)
+    assert not soon.is_within(soon.opened(noon))
+    assert not soon.opened(noon).is_within(soon)
+    for said in (soon, any_of(exact(1), week), each(soon)):
+        assert parse_constraint(said.to_json()) == said
+        with pytest.raises(MalformedError):
+            parse_constraint(said.to_json(), version=2)
+    assert during("2026-01-31").admits("2026-01-31")
+    assert not during(None, "2026-01-31").admits("2026-01-31")
+    assert not during("2026-01-31").admits("2026-01-31T00:00:00Z")
+    assert during("2026-01-31T00:00:00Z").admits("2026-01-31T00:00:00.000000001Z")
+    assert not during(None, "2026-01-31T00:00:00.5Z").admits("2026-01-31T00:00:00.50Z")
+    with pytest.raises(MalformedError):
+        during("task+9999999999d").opened(noon)

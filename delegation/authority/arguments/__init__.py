@@ -16,10 +16,16 @@ from delegation.authority.arguments.argument_type import (
 from delegation.authority.arguments.composite import ListType, ObjectType
 from delegation.authority.arguments.email import EmailType
 from delegation.authority.arguments.host import HostType
-from delegation.authority.arguments.number import BooleanType, DecimalType, IntegerType
+from delegation.authority.arguments.nullable import NullableType
+from delegation.authority.arguments.number import (
+    BooleanType,
+    DecimalType,
+    IntegerType,
+    NumberType,
+)
 from delegation.authority.arguments.opaque import BytesType, EnumType, OpaqueType
 from delegation.authority.arguments.path import PathType
-from delegation.authority.arguments.text import TextType
+from delegation.authority.arguments.text import IdentifierType, LineType, TextType
 from delegation.authority.arguments.url import UrlType
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -33,7 +39,10 @@ _PLAIN: Final[dict[str, type[ArgumentType]]] = {
     "email": EmailType,
     "enum": EnumType,
     "host": HostType,
+    "identifier": IdentifierType,
     "integer": IntegerType,
+    "line": LineType,
+    "number": NumberType,
     "opaque": OpaqueType,
     "path": PathType,
     "text": TextType,
@@ -46,7 +55,8 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     """Return the type that this JSON states.
 
     Args:
-        value: A type's name, or an object of `type` and its options.
+        value: A type's name, or an object of `type` and its options; `nullable: true` among them
+            says that null is a value.
         depth: How many types may still be nested.
 
     Raises:
@@ -57,7 +67,13 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     options: dict[str, Json] = {"type": value} if isinstance(value, str) else {}
     if isinstance(value, dict):
         options = dict(value)
+    if "nullable" in options:
+        if options.pop("nullable") is not True:
+            raise MalformedError("An argument type", wanted="nullable: true, or without it")
+        return NullableType(parse_type(options, depth=depth))
     name = options.pop("type", None)
+    if name == "text" and "multiline" in options:  # how a line was spelled before there was one
+        name = {True: "text", False: "line"}.get(_flag(options.pop("multiline")))
     if name == "list" and options.keys() <= {"of", "max"} and "of" in options:
         options["of"] = parse_type(options["of"], depth=depth - 1)  # type: ignore[assignment]  # a type, for the constructor
         return ListType(**options)  # type: ignore[arg-type]  # checked by the constructor
@@ -74,6 +90,12 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     raise MalformedError("An argument type", wanted="one of " + ", ".join(sorted(TYPES)))
 
 
+def _flag(value: Json) -> bool:
+    if type(value) is not bool:
+        raise MalformedError("text multiline", wanted="a boolean")
+    return value
+
+
 __all__ = [
     "TYPES",
     "ArgumentType",
@@ -83,9 +105,13 @@ __all__ = [
     "EmailType",
     "EnumType",
     "HostType",
+    "IdentifierType",
     "IntegerType",
+    "LineType",
     "ListType",
     "NoCanonicalFormError",
+    "NullableType",
+    "NumberType",
     "ObjectType",
     "OpaqueType",
     "PathType",

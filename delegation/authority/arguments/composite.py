@@ -13,6 +13,7 @@ from delegation.authority.arguments.argument_type import (
     refuse_type,
 )
 from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.nullable import NullableType, is_nullable
 from delegation.authority.arguments.url import UrlType
 from delegation.authority.fields import ARGUMENT_NAME, integer, matching_text
 from delegation.canonical import Json
@@ -57,7 +58,7 @@ def with_special(of: ArgumentType) -> ArgumentType:
 
     Whether a call may name one is for the grant to say (`Constraint.names_special`).
     """
-    if isinstance(of, ListType):
+    if isinstance(of, ListType | NullableType):
         return replace(of, of=with_special(of.of))
     if isinstance(of, HostType | UrlType):
         return replace(of, unsafe_special_addresses=True)
@@ -85,17 +86,19 @@ class ObjectType:
         object.__setattr__(self, "fields", MappingProxyType(dict(sorted(self.fields.items()))))
 
     def canonicalise(self, value: Json) -> Json:
-        """Return the object with each field in canonical form."""
+        """Return the object with each field in canonical form; null is absence but where it is a value."""
         if type(value) is not dict:
             raise refuse_type(value, "an object")
         result: dict[str, Json] = {}
+        known = 0
         for key, of in self.fields.items():
             name = key.removesuffix("?")
-            if name in value:
+            known += name in value
+            if value.get(name) is not None or (name in value and is_nullable(of)):
                 result[name] = of.canonicalise(value[name])
             elif name == key:
                 raise NoCanonicalFormError("object_field_missing", f"its field {name} is missing")
-        if len(result) != len(value):
+        if known != len(value):
             raise NoCanonicalFormError(
                 "object_field_unknown", "it has a field that is not declared"
             )

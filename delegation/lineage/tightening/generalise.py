@@ -7,14 +7,22 @@ a kind are generalised by what a reviewer would say of them: domains of mailboxe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from contextlib import suppress
+from datetime import date, timedelta
+from itertools import takewhile
+from operator import itemgetter
 from typing import Final
 from urllib.parse import urlsplit
 
 from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments.nullable import inner
+from delegation.authority.arguments.number import as_number
 from delegation.authority.constraints import (
     ABSENT,
+    Anything,
+    Argv,
     Constraint,
+    During,
     EmailAt,
     Exact,
     Glob,
@@ -31,8 +39,11 @@ from delegation.authority.constraints import (
     any_of,
     each,
 )
-from delegation.canonical import Json, encode
+from delegation.authority.constraints.literal import spell
+from delegation.authority.constraints.range import bound_of
+from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.sent_json import encode
 
 FEW: Final = 5  # different values that are listed one by one
 MOST_PLACES: Final = 8  # domains, folders, hosts that are listed; beyond that there is no pattern
@@ -51,12 +62,16 @@ def generalise(values: Sequence[Value], of: ArgumentType, held: Constraint) -> C
     """
     given = [value for value in values if value is not ABSENT]
     absent = len(given) != len(values)
+    cleared = None in given
+    given = [value for value in given if value is not None]
+    beside: list[Constraint] = [Missing()] * absent + [Exact(None)] * cleared
     if not given:
-        return Missing() if held.admits(ABSENT) else held
+        found = beside[0] if len(beside) == 1 else any_of(*beside)
+        return found if found.is_within(held) else held
     found = _within(_candidates(given, of, held), given, of, held)
-    if not absent or found is held:
+    if not beside or found is held:
         return found
-    either = any_of(Missing(), found)
+    either = any_of(*beside, found)
     return either if either.is_within(held) else held
 
 
@@ -86,29 +101,31 @@ def _candidates(
     """Return constraints that might do, the best first."""
     unique = {encode(value): value for value in given}
     if held.finite() is not None:  # a list that people wrote: what was used of it stays
-        listed = tuple(unique.values())
-        yield Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+        yield _listed(unique.values())
         return
     # Values that hardly repeat say little about the next one: to list them would refuse all others.
     repeats = REPEATED * len(unique) <= len(given)
     if len(unique) <= FEW and (repeats or of.name in _CLOSED):
-        listed = tuple(unique.values())
-        yield Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+        yield _listed(unique.values())
     texts = [value for value in unique.values() if isinstance(value, str)]
     match of.name:
-        case "integer" | "decimal":
+        case "integer" | "decimal" | "number" | "money":
             yield _range(list(unique.values()))
         case "email":
             yield _places(EmailAt, {text.rpartition("@")[2] for text in texts})
         case "host":
             yield _places(HostNamed, set(texts))
-        case "path":
+        case "path" | "relative_path":
             yield _places(PathUnder, folders(texts))
         case "url":
             yield _url(texts)
-        case "list" if isinstance(of, ListType):
-            yield from _list(given, of, held)
-        case "text" | "opaque":
+        case "datetime" | "date":
+            yield _during(texts)
+        case "argv":
+            yield _argv(given)
+        case "list" if isinstance(plain := inner(of), ListType):
+            yield from _list(given, plain, held)
+        case "text" | "line" | "identifier" | "segment" | "opaque":
             yield _glob(texts)
             yield Length(0, max(map(len, texts))) if texts else None
         case "bytes":
@@ -125,8 +142,44 @@ def _places(kind: type[EmailAt | HostNamed | PathUnder], found: set[str]) -> Con
 
 
 def _range(values: Sequence[Json]) -> Constraint | None:
-    numbers = [v for v in values if isinstance(v, int | str) and not isinstance(v, bool)]
-    return Range(min(numbers, key=Decimal), max(numbers, key=Decimal)) if numbers else None
+    numbers = [(number, value) for value in values if (number := as_number(value)) is not None]
+    if not numbers:
+        return None
+    (_, least), (_, most) = (pick(numbers, key=itemgetter(0)) for pick in (min, max))
+    try:
+        return Range(bound_of(least), bound_of(most))
+    except MalformedError:  # a number that is too long for a bound
+        return None
+
+
+def _during(texts: Sequence[str]) -> Constraint | None:
+    """Return the days from the first to the last, or the instants from midnight to midnight."""
+    days = sorted(text[:10] for text in texts)
+    try:
+        after = (date.fromisoformat(days[-1]) + timedelta(days=1)).isoformat()
+        midnight = "T00:00:00Z" if any("T" in text for text in texts) else ""
+        return During(days[0] + midnight, after + midnight)
+    except (MalformedError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _argv(lines: Sequence[Json]) -> Constraint | None:
+    """Return the words that all command lines begin with, the program at least, and any after them."""
+    words = [line for line in lines if isinstance(line, list)]
+    common = list(takewhile(lambda column: len(set(map(spell, column))) == 1, zip(*words, strict=False)))
+    if not common:
+        return None
+    rest = Anything() if any(len(line) > len(common) for line in words) else None
+    return Argv(tuple(Exact(column[0]) for column in common), rest)
+
+
+def _listed(values: Iterable[Json]) -> Constraint | None:
+    """Return the constraint that admits these alone, if a grant can spell them."""
+    listed = tuple(values)
+    try:
+        return Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+    except MalformedError:
+        return None
 
 
 def folders(paths: Iterable[str]) -> set[str]:
@@ -170,10 +223,11 @@ def _list(given: Sequence[Json], of: ListType, held: Constraint) -> Iterable[Con
     items = [item for value in given if isinstance(value, list) for item in value]
     unique = {encode(item): item for item in items}
     if items and len(unique) <= FEW and REPEATED * len(unique) <= len(items):
-        yield Subset(tuple(unique.values()))
+        with suppress(MalformedError):
+            yield Subset(tuple(unique.values()))
     if items:
-        inner = held.members()[0] if held.kind == "each" else None
-        for candidate in _candidates(items, of.of, held if inner is None else inner):
+        each_held = held.members()[0] if held.kind == "each" else None
+        for candidate in _candidates(items, of.of, held if each_held is None else each_held):
             yield None if candidate is None else each(candidate)
     lengths = [len(value) for value in given if isinstance(value, list)]
     yield Length(0, max(lengths)) if lengths else None
