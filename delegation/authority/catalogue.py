@@ -35,6 +35,7 @@ from delegation.errors import ConflictError, MalformedError
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
+_COUNTED: Final = frozenset({"integer", "money"})  # types whose values may be a cost
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
 )
@@ -253,9 +254,9 @@ def _cost(
             raise MalformedError("cost", wanted="money or another unit: each call counts as one")
         if isinstance(rule, str):
             argument = arguments.get(rule)
-            if argument is None or not argument.required or argument.type.name != "integer":
+            if argument is None or not argument.required or argument.type.name not in _COUNTED:
                 raise MalformedError(
-                    f"cost.{unit}", wanted="the name of a required integer argument"
+                    f"cost.{unit}", wanted="the name of a required integer or money argument"
                 )
         elif rule is not None:
             integer(f"cost.{unit}", rule, 0)

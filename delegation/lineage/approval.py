@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from delegation.authority.amounts import NO_AMOUNTS
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.explain import instant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -123,6 +124,7 @@ class ApprovalEntry:
         ended_at: When it was granted, refused or used.
         used_by: The decision that used it up.
         refused_before: Refusals of the same call under other links or terms, the newest first.
+        amounts: The money among the arguments, by place, each with its currency.
     """
 
     id: str
@@ -145,6 +147,7 @@ class ApprovalEntry:
     ended_at: int | None = None
     used_by: DecisionId | None = None
     refused_before: tuple[EarlierRefusal, ...] = ()
+    amounts: Mapping[str, str] = NO_AMOUNTS
 
     @property
     def hidden(self) -> tuple[Hidden, ...]:

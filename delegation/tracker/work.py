@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
+from delegation.authority.amounts import NO_AMOUNTS
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -118,6 +119,7 @@ class DecisionDetail:
         reservations: Costs that were reserved, and how they were settled.
         evidence: Whether arguments and proof are kept; if not, whether its holder's denials came
             faster than they are kept, they were erased, or nothing was proven.
+        amounts: The money among its arguments, by place, each with its currency.
     """
 
     decision: Decision
@@ -129,6 +131,7 @@ class DecisionDetail:
     local: LocalEntry | None = None
     reservations: tuple[Reservation, ...] = ()
     evidence: Evidence = "kept"
+    amounts: Mapping[str, str] = NO_AMOUNTS
 
 
 @dataclass(frozen=True, slots=True)

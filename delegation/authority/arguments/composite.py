@@ -117,6 +117,11 @@ class ObjectType:
         object.__setattr__(self, "fields", MappingProxyType(fields))
         object.__setattr__(self, "_members", tuple(members))
 
+    @property
+    def members(self) -> dict[str, ArgumentType]:
+        """The type of each field by its name alone."""
+        return {name: of for name, _, of in self._members}
+
     def canonicalise(self, value: Json) -> Json:
         """Return the object with each field in canonical form."""
         if type(value) is not dict:

@@ -40,7 +40,7 @@ class Length(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type has a length that people mean."""
-        return of.name in {"text", "opaque", "list"}
+        return of.name in {"text", "opaque", "segment", "relative_path", "list", "argv"}
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether the parent's bounds are no tighter."""

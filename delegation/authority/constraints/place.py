@@ -239,7 +239,7 @@ class Glob(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type may hold segments."""
-        return of.name in {"text", "opaque", "path"}
+        return of.name in {"text", "opaque", "path", "relative_path", "segment"}
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether every pattern is within one of the parent's."""
