@@ -127,8 +127,8 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
             return _joined(constraint.values, ", ", "not ", always=True, of=of)
         case Range():
             bounds = (constraint.min, constraint.max)
-            said = ("" if bound is None else _said(bound, of) for bound in bounds)
-            return " … ".join(said).strip()
+            ends = ("" if bound is None else _said(bound, of) for bound in bounds)
+            return " … ".join(ends).strip()
         case Length():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} long"
