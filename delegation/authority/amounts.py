@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 
 from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
+from delegation.authority.arguments.nullable import inner
 from delegation.authority.catalogue import Catalogue
 from delegation.canonical import Json
-
-NO_AMOUNTS: Mapping[str, str] = MappingProxyType({})
 
 
 def amounts_of(
     catalogue: Catalogue, tool: str, at: int | None, arguments: Mapping[str, Json] | None
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Return every amount in a call's canonical arguments, by place: `{"amount": "12.50 USD"}`.
 
     Args:
@@ -25,7 +23,7 @@ def amounts_of(
     """
     defined = catalogue.tool(tool, at)
     if defined is None or not arguments:
-        return NO_AMOUNTS
+        return {}
     return {
         place: said
         for name, value in arguments.items()
@@ -35,6 +33,7 @@ def amounts_of(
 
 
 def _amounts(place: str, value: Json, of: ArgumentType) -> Iterator[tuple[str, str]]:
+    of = inner(of)
     if isinstance(of, MoneyType):
         if type(value) is int:
             yield place, of.shown(value)
@@ -46,5 +45,3 @@ def _amounts(place: str, value: Json, of: ArgumentType) -> Iterator[tuple[str, s
         for name, member in of.members.items():
             if name in members:
                 yield from _amounts(f"{place}.{name}", members[name], member)
-    elif hasattr(of, "of"):  # what may also be null
-        yield from _amounts(place, value, of.of)

@@ -6,6 +6,7 @@ both definitions, the stricter counts; a tool that the pinned revision does not 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +32,10 @@ from delegation.authority.resource_template import filled, placeholders, refuse_
 from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
+from delegation.sent_json import portable
 
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
+MAX_SHOWN: Final = 64  # characters of a name that no argument has
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 _COUNTED: Final = frozenset({"integer", "money"})  # types whose values may be a cost
@@ -129,15 +132,17 @@ class Tool:
         for name, value in arguments.items():
             argument = self.arguments.get(name)
             if argument is None:
-                shown = name if ARGUMENT_NAME.fullmatch(name) else "an argument"
+                shown = name if ARGUMENT_NAME.fullmatch(name) else json.dumps(name[:MAX_SHOWN])
                 return Refusal(
                     "argument_unknown",
                     f"The tool {self.name} has no argument {shown}.",
                     f"arguments.{shown}",
                     None,
                     [*sorted(self.arguments)],
-                    "Leave it out.",
+                    f"Leave {shown} out.",
                 )
+            if value is None and not argument.is_nullable:
+                continue  # null is absence where it is no value
             try:
                 canonical[name] = argument.read(name, value, special)
             except NoCanonicalFormError as error:
@@ -145,7 +150,7 @@ class Tool:
                     error.code,
                     f'The argument "{name}" has no canonical form: {error}',
                     f"arguments.{name}",
-                    value,
+                    portable(value),
                     argument.type.to_json(),
                     error.remedy or f"Send {name} as {argument.type.name}.",
                 )

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from delegation import canonical
-from delegation.authority.arguments import ArgumentType, MoneyType
+from delegation.authority.arguments import ArgumentType, ListType, MoneyType
+from delegation.authority.arguments.nullable import inner
 from delegation.authority.capability import Capability
 from delegation.authority.constraints import (
     AddressIn,
@@ -137,7 +138,7 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
         case Subset():
             return _joined(constraint.values, ", ", "of ", always=True)
         case Each():
-            return "each " + words(constraint.item, getattr(of, "of", None))
+            return "each " + words(constraint.item, _item(of))
         case AllOf() | AnyOf():
             is_all = isinstance(constraint, AllOf)
             parts = [f"({words(part, of)})" for part in constraint.parts]
@@ -183,8 +184,13 @@ def _purpose(purpose: str) -> str:
     return _words([purpose]) if purpose else ""
 
 
+def _item(of: ArgumentType | None) -> ArgumentType | None:
+    of = None if of is None else inner(of)
+    return of.of if isinstance(of, ListType) else None
+
+
 def _said(value: canonical.Json, of: ArgumentType | None) -> str:
-    of = getattr(of, "of", of)  # of what may also be null
+    of = None if of is None else inner(of)
     return of.shown(value) if isinstance(of, MoneyType) and type(value) is int else _json(value)
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
+from delegation import sent_json
 from delegation.authority.arguments.url_text import KINDS, stated
 from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
-from delegation.canonical import Json, parse_one_way, text_of
+from delegation.canonical import Json, parse_one_way
 from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations.target import Target, read_target
 
@@ -264,7 +265,7 @@ def _body(body: bytes) -> dict[str, Json]:
 
 
 def _segment(value: Json) -> str:
-    return quote(value if isinstance(value, str) else text_of(value), safe="")
+    return quote(value if isinstance(value, str) else sent_json.text_of(value), safe="")
 
 
 def _one_segment(value: Json) -> str:

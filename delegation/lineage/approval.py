@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from delegation.authority.amounts import NO_AMOUNTS
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.explain import instant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -147,7 +146,7 @@ class ApprovalEntry:
     ended_at: int | None = None
     used_by: DecisionId | None = None
     refused_before: tuple[EarlierRefusal, ...] = ()
-    amounts: Mapping[str, str] = NO_AMOUNTS
+    amounts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hidden(self) -> tuple[Hidden, ...]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
-from delegation.authority.amounts import NO_AMOUNTS
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -131,7 +130,7 @@ class DecisionDetail:
     local: LocalEntry | None = None
     reservations: tuple[Reservation, ...] = ()
     evidence: Evidence = "kept"
-    amounts: Mapping[str, str] = NO_AMOUNTS
+    amounts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final, cast
 
-from delegation import canonical
+from delegation import sent_json
 from delegation.authority.arguments.argument_type import ArgumentType
 from delegation.authority.arguments.enum import EnumType
+from delegation.authority.arguments.nullable import inner
 from delegation.canonical import Json
+from delegation.json_number import WideNumber, read_number
 
 KINDS: Final = ("text", "integer", "number", "boolean")
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}", re.ASCII)
@@ -38,10 +39,8 @@ def stated(text: str, kind: str) -> Json:
     if kind == "boolean":
         return _BOOLEANS.get(text, text)
     if kind == "number" and _NUMBER.fullmatch(text):
-        number = float(text)
-        if Decimal(text) == Decimal(repr(number)):
-            is_whole = number.is_integer() and abs(number) <= canonical.MAX_INTEGER
-            return int(number) if is_whole else cast("Json", number)
+        number = read_number(text)
+        return text if isinstance(number, WideNumber) else number
     return text
 
 
@@ -51,13 +50,13 @@ def stated_as(text: str, of: ArgumentType) -> Json:
     For whoever hands on the text as it was sent: `1.50` and `1e2` state no number here, since what
     reads them behind may not read one.
     """
+    of = inner(of)
     if isinstance(of, EnumType):
         found = [value for value in of.values if _spelled(cast("Json", value)) == text]
         return cast("Json", found[0]) if len(found) == 1 else text
-    of = getattr(of, "of", of) if of.name not in {"list", "argv"} else of  # of a nullable type
     value = stated(text, _KIND_OF.get(of.name, "text"))
     return value if _spelled(value) == text else text
 
 
 def _spelled(value: Json) -> str:
-    return value if isinstance(value, str) else canonical.text_of(value)
+    return value if isinstance(value, str) else sent_json.text_of(value)
