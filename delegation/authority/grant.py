@@ -261,9 +261,7 @@ class Grant:
         }
 
     @classmethod
-    def from_json(
-        cls, value: Json, *, partial: bool = False, version: int | None = None
-    ) -> Grant:
+    def from_json(cls, value: Json, *, partial: bool = False, version: int | None = None) -> Grant:
         """Return the grant that this JSON states.
 
         Args:

@@ -46,7 +46,21 @@ _SPLIT: Final = re.compile(
 )
 # Not of the DNS root, yet names of hosts where they are answered (RFC 6761 and its kin).
 _SPECIAL: Final = frozenset(
-    "alt arpa corp example home internal invalid lan local localdomain localhost onion test".split()
+    [
+        "alt",
+        "arpa",
+        "corp",
+        "example",
+        "home",
+        "internal",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
+        "onion",
+        "test",
+    ]
 )
 _OPENING: Final = frozenset("\"'`<=([")
 

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from delegation import sent_json
+from delegation.authority.arguments.url_text import KINDS, stated
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     ARGUMENT_WANTED,
@@ -26,13 +27,11 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations.target import Target, read_target
-from delegation.json_number import NUMBER, number_text, read_number
 
 WELL_KNOWN: Final = "/.well-known/delegation"
 _METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
-_KIND: Final = re.compile("text|integer|number|boolean")
-_BOOLEAN: Final[Mapping[str, bool]] = {"true": True, "false": False}
+_KIND: Final = re.compile("|".join(KINDS))
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
 
@@ -48,8 +47,8 @@ class Route:
         tool: Name of the tool in the catalogue.
         query: Arguments that come from the query, each at most once.
         body: Arguments that are members of the JSON body.
-        kinds: How arguments of path and query are read where they are not text: `integer`, `number`
-            or `boolean`. Members of the body have JSON's own types.
+        kinds: How arguments of path and query are read where they are not text: `integer` (of
+            `money` too), `number` or `boolean`. Members of the body have JSON's own types.
 
     Raises:
         MalformedError: A field has another form, or an argument would come from two places.
@@ -77,7 +76,7 @@ class Route:
         if self.body and self.method not in _BODY_METHODS:
             raise MalformedError("body", wanted="nothing for a method without a body")
         for name, kind in self.kinds.items():
-            matching_text("kinds", kind, _KIND, "text, integer, number or boolean")
+            matching_text("kinds", kind, _KIND, ", ".join(KINDS))
             if name not in names or name in self.body:
                 raise MalformedError("kinds", wanted="names of path or query arguments")
 
@@ -184,7 +183,7 @@ class Routes:
         if target.query.keys() - set(route.query):
             raise MalformedError("The query", wanted="declared parameters only")
         given: dict[str, Json] = {
-            name: _read(text, route.kinds.get(name, "text"))
+            name: stated(text, route.kinds.get(name, "text"))
             for name, text in {**segments, **target.query}.items()
         }
         members = _body(body)
@@ -250,15 +249,6 @@ def _overlap(left: str, right: str) -> bool:
     )
 
 
-def _read(text: str, kind: str) -> Json:
-    # What is no number and no boolean stays text: a call that is denied and recorded, with its name.
-    if kind in {"integer", "number"} and NUMBER.fullmatch(text):
-        return read_number(text)  # type: ignore[return-value]  # a wide one is denied
-    if kind == "boolean" and text in _BOOLEAN:
-        return _BOOLEAN[text]
-    return text
-
-
 def _body(body: bytes) -> dict[str, Json]:
     if not body:
         return {}
@@ -271,9 +261,7 @@ def _body(body: bytes) -> dict[str, Json]:
 def _segment(value: Json) -> str:
     if value is None:
         raise MalformedError("An argument in a URL", wanted="a value: null has no spelling there")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quote(number_text(value) if isinstance(value, int | float) else str(value), safe="")
+    return quote(value if isinstance(value, str) else sent_json.text_of(value), safe="")
 
 
 def _one_segment(value: Json) -> str:

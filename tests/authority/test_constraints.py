@@ -69,7 +69,23 @@ WORLD = [
     "2026-01-31", "2026-02-01", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00.5Z", "2026-01-31T01:00:00+01:00", "2025-12-31T23:59:59Z",
     ["git", "log"], ["git", "push"], ["git"], ["git", "log", "-p"], ["git", "log", "x", "y"], ["a", "b", "a", "b"],
 ]  # fmt: skip
-values = st.sampled_from([0, 1, True, "a", "x", "/a", ["a"], "1.5", "ana@acme.example", 0.5, 1e300, {"a": 0.5}, "e\u0301"])
+values = st.sampled_from(
+    [
+        0,
+        1,
+        True,
+        "a",
+        "x",
+        "/a",
+        ["a"],
+        "1.5",
+        "ana@acme.example",
+        0.5,
+        1e300,
+        {"a": 0.5},
+        "e\u0301",
+    ]
+)
 leaves = st.one_of(
     st.sampled_from(
         [
@@ -99,7 +115,11 @@ constraints = st.recursive(
         st.builds(each, inner),
         st.builds(lambda p: all_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda p: any_of(*p), st.lists(inner, min_size=1, max_size=3)),
-        st.builds(lambda p, rest: argv(*p, rest=rest), st.lists(inner | st.sampled_from(["git", "a"]), max_size=2), st.none() | inner),
+        st.builds(
+            lambda p, rest: argv(*p, rest=rest),
+            st.lists(inner | st.sampled_from(["git", "a"]), max_size=2),
+            st.none() | inner,
+        ),
     ),
     max_leaves=4,
 )
@@ -395,7 +415,15 @@ LEFT_OUT = ["/a/b", "/a/B", "/A/b/c", "/a/\uff42", "/\u0430/b", "/a/b\u200d", "/
 def test_what_is_left_out_is_left_out_in_every_guise():
     """Another case, width or normal form of what is left out is left out; a look-alike letter is another."""
     made = not_below("/a/b")
-    assert [made.admits(path) for path in LEFT_OUT] == [False, False, False, False, True, False, False]
+    assert [made.admits(path) for path in LEFT_OUT] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert not not_below("/stra\xdfe").admits("/STRASSE/x")
     assert not not_below("/caf\xe9").admits("/cafe\u0301")
     assert not not_below("/a/s").admits("/a/\u017f")
@@ -412,11 +440,30 @@ def test_a_command_line_narrows_by_place():
     git = argv("git", one_of("status", "log"), rest=text(20))
     assert git.admits(["git", "log"])
     assert git.admits(["git", "log", "-p", "x"])
-    for line in (["git"], [], ["git", "push"], ["sh", "log"], ["git", "log", "x" * 21], "git log", [["git"], "log"]):
+    for line in (
+        ["git"],
+        [],
+        ["git", "push"],
+        ["sh", "log"],
+        ["git", "log", "x" * 21],
+        "git log",
+        [["git"], "log"],
+    ):
         assert not git.admits(line)
-    for narrower in (argv("git", "log"), argv("git", "log", "-p"), argv("git", "log", "-p", rest=text(9)), argv("git", "log", rest=exact("x"))):
+    for narrower in (
+        argv("git", "log"),
+        argv("git", "log", "-p"),
+        argv("git", "log", "-p", rest=text(9)),
+        argv("git", "log", rest=exact("x")),
+    ):
         assert narrower.is_within(git)
-    for wider in (argv("git", rest=text(20)), argv("git", "push"), argv("git", "log", rest=text(21)), argv("git", "log", text(21)), argv()):
+    for wider in (
+        argv("git", rest=text(20)),
+        argv("git", "push"),
+        argv("git", "log", rest=text(21)),
+        argv("git", "log", text(21)),
+        argv(),
+    ):
         assert not wider.is_within(git)
     assert git.is_within(each(text(20)))
     assert argv().admits([])
@@ -430,7 +477,9 @@ def test_times_are_counted_from_the_opening_until_there_is_one():
     assert not soon.admits("2027-01-15T08:00:00Z")
     assert soon.opened(noon) == during("2027-01-15T08:00:00Z", "2027-01-16T08:00:00Z")
     assert week.opened(noon) == during("2027-01-14", "2027-01-22")
-    assert all_of(each(soon), argv(rest=week)).opened(noon) == all_of(each(soon.opened(noon)), argv(rest=week.opened(noon)))
+    assert all_of(each(soon), argv(rest=week)).opened(noon) == all_of(
+        each(soon.opened(noon)), argv(rest=week.opened(noon))
+    )
     assert during("task+5s", "task+60s").is_within(soon)
     assert not soon.is_within(soon.opened(noon))
     assert not soon.opened(noon).is_within(soon)

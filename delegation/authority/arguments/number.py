@@ -24,7 +24,7 @@ _EXACT: Final = (
 )
 
 
-def _number(value: object, wanted: str) -> int | float:
+def json_number(value: object, wanted: str = "a number") -> int | float:
     """Return a JSON number with its exact value, an integer where it is one within 53 bits.
 
     Raises:
@@ -75,7 +75,7 @@ class IntegerType:
         """Return the integer; `5.0` is 5, `true` is none, nor is `"5"`."""
         number = value
         if type(value) is not int:
-            number = _number(value, "an integer")
+            number = json_number(value, "an integer")
             if type(number) is float and not number.is_integer():
                 raise NoCanonicalFormError(
                     "integer_fraction", "it is no whole number", remedy="Send a whole number."
@@ -128,7 +128,7 @@ class NumberType:
 
     def canonicalise(self, value: Json) -> Json:
         """Return the number: an integer within 53 bits, else the double of exactly this value."""
-        number = _number(value, "a number")
+        number = json_number(value, "a number")
         exact = exact_value(number)
         least, most, above, below = self._bounds
         if (
@@ -175,7 +175,7 @@ class DecimalType:
             text = canonical_decimal(value)
         else:
             text = canonical_decimal(
-                f"{exact_value(_number(value, 'a decimal number, as text or as a number')):f}"
+                f"{exact_value(json_number(value, 'a decimal number, as text or as a number')):f}"
             )
         if text is None:
             raise NoCanonicalFormError("decimal_form", "it is not a plain decimal number")

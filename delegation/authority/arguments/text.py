@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 from delegation.assigned import UNASSIGNED
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
 from delegation.authority.fields import integer
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
@@ -45,21 +46,25 @@ class TextType:
     Args:
         max: Most characters (code points).
         min: Fewest characters.
+        shape: The shape of the whole text.
     """
 
     name: ClassVar[str] = "text"
     max: int = MAX_TEXT
     min: int = 0
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
         integer(f"{self.name} max", self.max, 0, MAX_TEXT)
         integer(f"{self.name} min", self.min, 0, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, to the last code point."""
         if type(value) is not str:
             raise refuse_type(value, "text")
         _refuse_length(value, self.min, self.max)
+        refuse_misshapen(self.shape, value)
         if not value.isprintable():
             if _CONTROL.search(value) is not None:
                 raise NoCanonicalFormError(
@@ -72,7 +77,7 @@ class TextType:
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        return _with_bounds(self.name, self.max, self.min, MAX_TEXT)
+        return _with_bounds(self, MAX_TEXT, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +87,25 @@ class LineType:
     Args:
         max: Most characters (code points).
         min: Fewest characters.
+        shape: The shape of the whole text.
     """
 
     name: ClassVar[str] = "line"
     max: int = MAX_TEXT
     min: int = 0
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
         integer(f"{self.name} max", self.max, 0, MAX_TEXT)
         integer(f"{self.name} min", self.min, 0, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, if every reader sees one line."""
         if type(value) is not str:
             raise refuse_type(value, "one line of text")
         _refuse_length(value, self.min, self.max)
+        refuse_misshapen(self.shape, value)
         if value.isascii() and value.isprintable():
             return value
         refuse_surrogates(value)
@@ -110,7 +119,7 @@ class LineType:
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        return _with_bounds(self.name, self.max, self.min, MAX_TEXT)
+        return _with_bounds(self, MAX_TEXT, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +129,25 @@ class IdentifierType:
     Args:
         max: Most characters, 1 to 256.
         min: Fewest characters, at least 1.
+        shape: The shape of the whole identifier.
     """
 
     name: ClassVar[str] = "identifier"
     max: int = MAX_IDENTIFIER
     min: int = 1
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
         integer("identifier max", self.max, 1, MAX_IDENTIFIER)
         integer("identifier min", self.min, 1, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the identifier as it is."""
         if type(value) is not str:
             raise refuse_type(value, "an identifier")
         _refuse_length(value, self.min, self.max)
+        refuse_misshapen(self.shape, value)
         if _IDENTIFIER.fullmatch(value) is None:
             raise NoCanonicalFormError(
                 "identifier_form",
@@ -145,17 +158,18 @@ class IdentifierType:
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        bounds = _with_bounds(self.name, self.max, self.min - 1, MAX_IDENTIFIER)
-        return {**bounds, "min": self.min} if isinstance(bounds, dict) and self.min > 1 else bounds
+        return _with_bounds(self, MAX_IDENTIFIER, 1)
 
 
-def _with_bounds(name: str, most: int, least: int, default: int) -> Json:
-    body: dict[str, Json] = {"type": name}
-    if most != default:
-        body["max"] = most
-    if least:
-        body["min"] = least
-    return body if len(body) > 1 else name
+def _with_bounds(of: TextType | LineType | IdentifierType, most: int, least: int) -> Json:
+    body: dict[str, Json] = {"type": of.name}
+    if of.max != most:
+        body["max"] = of.max
+    if of.min != least:
+        body["min"] = of.min
+    if of.shape is not None:
+        body["shape"] = of.shape.to_json()
+    return body if len(body) > 1 else of.name
 
 
 def refuse_surrogates(text: str) -> None:

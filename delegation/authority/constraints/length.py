@@ -14,7 +14,9 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_LENGTH: Final = 32_768
-_LONG: Final = frozenset({"text", "line", "identifier", "segment", "opaque", "list", "argv"})
+_LONG: Final = frozenset(
+    {"text", "line", "identifier", "opaque", "segment", "relative_path", "list", "argv"}
+)
 _COUNTED: Final = frozenset({"list", "argv", "json"})
 
 

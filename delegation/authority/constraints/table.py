@@ -20,10 +20,8 @@ from delegation.authority.constraints.constraint import (
     SPELLED,
     Constraint,
 )
-from delegation.authority.constraints.time_span import During
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import Count, Length
-from delegation.authority.constraints.text_links import Links
 from delegation.authority.constraints.literal import unspell
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
 from delegation.authority.constraints.paths import NotBelow, PathUnder
@@ -31,6 +29,8 @@ from delegation.authority.constraints.place import MAX_ENTRIES, Glob, UrlUnder
 from delegation.authority.constraints.position import Argv
 from delegation.authority.constraints.presence import Anything, Missing
 from delegation.authority.constraints.range import Range
+from delegation.authority.constraints.text_links import Links
+from delegation.authority.constraints.time_span import During
 from delegation.authority.fields import closed_object, list_of
 from delegation.canonical import Json, same
 from delegation.errors import MalformedError

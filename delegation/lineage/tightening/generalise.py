@@ -166,7 +166,9 @@ def _during(texts: Sequence[str]) -> Constraint | None:
 def _argv(lines: Sequence[Json]) -> Constraint | None:
     """Return the words that all command lines begin with, the program at least, and any after them."""
     words = [line for line in lines if isinstance(line, list)]
-    common = list(takewhile(lambda column: len(set(map(spell, column))) == 1, zip(*words, strict=False)))
+    common = list(
+        takewhile(lambda column: len(set(map(spell, column))) == 1, zip(*words, strict=False))
+    )
     if not common:
         return None
     rest = Anything() if any(len(line) > len(common) for line in words) else None
