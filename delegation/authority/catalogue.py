@@ -163,7 +163,7 @@ class Tool:
                     f"arguments.{name}",
                     None,
                     argument.type.to_json(),
-                    f"Send {name}.",
+                    f"Send {name} as {argument.type.name}.",
                 )
         return canonical
 
