@@ -65,26 +65,13 @@ WORLD = [
     "ana@x.acme.example", "ana@evil.example", "https://a.example/", "https://a.example/v1", "https://a.example/v1/x",
     "https://a.example/v1?q", "https://a.example/v10", "https://a.example:8443/v1", [], ["a"], ["a", "b"], ["b"], [1], [True],
     ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1}, 0.5, 1.5, -0.5, 1e300, {"a": 0.5}, [0.5], "e\u0301", "\xe9",
+    4.999, 1e21, -1e-7, "a\u202e", [None], ["e\u0301"],
     "a/b", "a/b/c", "ab", "/A/B", "/a/B/c", "/\uff41/b", "/a/\u017f", "/a/S/x", "see https://acme.example/x", "x@evil.com", "evil.com",
     "2026-01-31", "2026-02-01", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00.5Z", "2026-01-31T01:00:00+01:00", "2025-12-31T23:59:59Z",
     ["git", "log"], ["git", "push"], ["git"], ["git", "log", "-p"], ["git", "log", "x", "y"], ["a", "b", "a", "b"],
 ]  # fmt: skip
 values = st.sampled_from(
-    [
-        0,
-        1,
-        True,
-        "a",
-        "x",
-        "/a",
-        ["a"],
-        "1.5",
-        "ana@acme.example",
-        0.5,
-        1e300,
-        {"a": 0.5},
-        "e\u0301",
-    ]
+    [0, 1, True, None, "a", "x", "/a", ["a"], "1.5", "ana@acme.example", 0.5, 1e300, {"a": 0.5}, "e\u0301", "\xe9"]
 )
 leaves = st.one_of(
     st.sampled_from(

@@ -19,6 +19,8 @@ def refuse_unsayable(value: Json) -> None:
         NoCanonicalFormError: A number that no double holds, half of a surrogate pair, or nesting
             deeper than any type has.
     """
+    if type(value) is str and value.isascii():  # most are
+        return
     waiting: list[tuple[object, int]] = [(value, MAX_DEPTH)]
     while waiting:
         one, depth = waiting.pop()
