@@ -12,8 +12,8 @@ from typing import Final
 
 from delegation import canonical, ed25519
 from delegation.authority.agent_name import AGENT_NAME, NAME, WANTED, claim_of
-from delegation.authority.fields import closed_object, integer, matching_text
 from delegation.authority.constraints.table import NEWEST
+from delegation.authority.fields import closed_object, integer, matching_text
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import Json

@@ -129,7 +129,10 @@ def words(constraint: Constraint) -> str:  # one line a kind
         case NotOneOf():
             return _joined(constraint.values, ", ", "not ", always=True)
         case Range():
-            ends = (("> ", constraint.above, constraint.min), ("< ", constraint.below, constraint.max))
+            ends = (
+                ("> ", constraint.above, constraint.min),
+                ("< ", constraint.below, constraint.max),
+            )
             return " … ".join(_bound(sign, open_, closed) for sign, open_, closed in ends).strip()
         case Length():
             least = f"{constraint.min} to " if constraint.min else "at most "

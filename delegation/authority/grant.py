@@ -181,10 +181,12 @@ class Grant:
     def version(self) -> int:
         """The lowest payload version that can state it."""
         return max(
-            1,
-            *(capability.version for capability in self.capabilities),
-            *(pattern.version for rule in self.needs_approval for pattern in rule.tools),
-            *(version_of(term) for rule in self.flow for term in rule.terms()),
+            [
+                1,
+                *(capability.version for capability in self.capabilities),
+                *(pattern.version for rule in self.needs_approval for pattern in rule.tools),
+                *(version_of(term) for rule in self.flow for term in rule.terms()),
+            ]
         )
 
     def opened(self, at: int) -> Grant:
@@ -261,9 +263,7 @@ class Grant:
         }
 
     @classmethod
-    def from_json(
-        cls, value: Json, *, partial: bool = False, version: int | None = None
-    ) -> Grant:
+    def from_json(cls, value: Json, *, partial: bool = False, version: int | None = None) -> Grant:
         """Return the grant that this JSON states.
 
         Args:

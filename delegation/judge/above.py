@@ -29,9 +29,7 @@ class Above(NamedTuple):
     handed: frozenset[LinkId] = frozenset()
 
 
-def clear_above(
-    line: Line, access: Access, catalogue: Catalogue, at: int
-) -> Above | Denial:
+def clear_above(line: Line, access: Access, catalogue: Catalogue, at: int) -> Above | Denial:
     """Return what the chains above say of a call that they admit, or why one refuses it.
 
     Args:

@@ -61,7 +61,9 @@ def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clea
     if isinstance(result, Clearance):
         # Every link's constraints must go with the types, not only the leaf's: one that does not
         # was never the restriction that its delegator meant, whatever a child made of it.
-        return _unfit_link(chain, access, catalogue) or _with_handed(result, chain, access, catalogue)
+        return _unfit_link(chain, access, catalogue) or _with_handed(
+            result, chain, access, catalogue
+        )
     # Attribute the refusal to the first link, root first, that refuses this call by itself: the
     # reviewer asks who narrowed it away, not only that the leaf lacks it.
     depth, refusal = _first_refusing(chain, access, catalogue, result)

@@ -78,7 +78,9 @@ class _Targets(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value for name, value in attrs if name in {"href", "src", "action"} and value]
+        self.found += [
+            value for name, value in attrs if name in {"href", "src", "action"} and value
+        ]
 
 
 MARKDOWN = MarkdownIt("commonmark", {"linkify": True, "html": True}).enable("linkify")
@@ -114,7 +116,9 @@ PIECES = """
     ht tps java script: <a\x20href= <img\x20src= href=" "> </a> ]: 1.2.3.4 2130706433 [::1] localhost :80 user@ kim \xad \u200b \u3002 \uff0e
     \uff0f \u2024 \u0430cme.example \u2028 \u202e xn-- .com .io .ws \u2764 path/x index.html \xe9 the Kim
 """.split()  # noqa: SIM905  # pieces as written
-piece = st.sampled_from([one.replace("\\x20", " ") for one in PIECES]) | st.sampled_from([" ", "\n", "\t", "\r\n", ""])
+piece = st.sampled_from([one.replace("\\x20", " ") for one in PIECES]) | st.sampled_from(
+    [" ", "\n", "\t", "\r\n", ""]
+)
 texts = st.lists(piece, min_size=1, max_size=7).map("".join)
 
 

@@ -94,7 +94,9 @@ class Stage:
         for place, to, narrower, as_task in hands:
             above = nodes[place % len(nodes)]
             token = tokens[place % len(nodes)]
-            made = self.handed(token, above.holder, to, Grant(capabilities(narrower)), as_task=as_task)
+            made = self.handed(
+                token, above.holder, to, Grant(capabilities(narrower)), as_task=as_task
+            )
             fits = all(any(most <= mine for mine, _ in above.held) for most, _ in narrower)
             if (made is not None) != fits:
                 return [f"{next(names)}: {above.held} to {narrower}"]
@@ -107,12 +109,16 @@ class Stage:
             access = Access("desk.call", {"n": number}, DESK)
             found = verdict(world.check(token, node.holder, access))
             expected = node.verdict(number)
-            if (found and found[1]) != expected or (expected and "only" in expected and found[0] != 11):
+            if (found and found[1]) != expected or (
+                expected and "only" in expected and found[0] != 11
+            ):
                 line = [(one.holder, one.held) for one in node.line()]
                 wrong.append(f"{number} under {line}: {found}, not {expected}")
         return wrong
 
-    def handed(self, token: Token, by: str, to: str, grant: Grant, *, as_task: bool) -> Token | None:
+    def handed(
+        self, token: Token, by: str, to: str, grant: Grant, *, as_task: bool
+    ) -> Token | None:
         """Hand a grant on as a link or as a child task; None where it is refused."""
         try:
             if as_task:

@@ -17,10 +17,8 @@ from delegation.authority.arguments.url import parse_url
 from delegation.authority.constraints.collection import Contains, Each, Subset
 from delegation.authority.constraints.combination import AllOf, AnyOf
 from delegation.authority.constraints.constraint import ABSENT, Absent, Constraint, Value
-from delegation.authority.constraints.time_span import During, end_of
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import MAX_LENGTH, Count, Length
-from delegation.authority.constraints.text_links import Links
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
 from delegation.authority.constraints.paths import NotBelow, PathUnder
 from delegation.authority.constraints.place import Glob, UrlUnder
@@ -28,6 +26,8 @@ from delegation.authority.constraints.position import Argv
 from delegation.authority.constraints.presence import Anything, Missing
 from delegation.authority.constraints.range import Range, bound_of
 from delegation.authority.constraints.table import KINDS, NEWEST, TABLES, parse_constraint
+from delegation.authority.constraints.text_links import Links
+from delegation.authority.constraints.time_span import During, end_of
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 

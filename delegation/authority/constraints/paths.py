@@ -118,7 +118,7 @@ class NotBelow(_Paths):
     left_out: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        super(NotBelow, self).__post_init__()  # noqa: UP008  # a slotted dataclass is made anew
+        super(NotBelow, self).__post_init__()  # a slotted dataclass is made anew
         if "/" in self.under:
             raise MalformedError("not_below", wanted="paths other than /, which leaves nothing")
         seen = frozenset(guise for path in self.under for guise in guises(path))

@@ -142,7 +142,11 @@ def _places(kind: type[EmailAt | HostNamed | PathUnder], found: set[str]) -> Con
 
 
 def _range(values: Sequence[Json]) -> Constraint | None:
-    numbers = [(number, value) for value in values if (number := as_number(value)) is not None]
+    numbers = [
+        (number, value)
+        for value in values
+        if isinstance(value, int | float | str) and (number := as_number(value)) is not None
+    ]
     if not numbers:
         return None
     (_, least), (_, most) = (pick(numbers, key=itemgetter(0)) for pick in (min, max))
@@ -166,7 +170,9 @@ def _during(texts: Sequence[str]) -> Constraint | None:
 def _argv(lines: Sequence[Json]) -> Constraint | None:
     """Return the words that all command lines begin with, the program at least, and any after them."""
     words = [line for line in lines if isinstance(line, list)]
-    common = list(takewhile(lambda column: len(set(map(spell, column))) == 1, zip(*words, strict=False)))
+    common = list(
+        takewhile(lambda column: len(set(map(spell, column))) == 1, zip(*words, strict=False))
+    )
     if not common:
         return None
     rest = Anything() if any(len(line) > len(common) for line in words) else None
