@@ -18,7 +18,6 @@ from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER, WideNumber, number_text, read_number
 
 MAX_DEPTH: Final = 32  # deeper than any argument type; far from Python's recursion limit
-_MOST: Final = 16 * 1024 * 1024  # characters; what is more is no message, or a circle
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 )
@@ -100,15 +99,19 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
 def _spelled(value: Any, what: str) -> Iterator[str]:
     """Yield the spelling piece by piece, however deep the value is."""
     waiting: list[Any] = [value]
-    marks: list[str] = [""]  # what stands before each of them; a text is already spelled
-    spent = 0
+    marks: list[str] = [""]  # what stands before each of them
+    within: dict[int, None] = {}  # the lists and objects around it, by identity
     while waiting:
         one, before = waiting.pop(), marks.pop()
         if one is _END:
+            within.popitem()
             yield before
             continue
         kind = type(one)
         if kind is dict or kind is list:
+            if id(one) in within:
+                raise MalformedError(what, wanted="a JSON value, which holds itself nowhere")
+            within[id(one)] = None
             pairs = _pairs(one, what) if kind is dict else [("", item) for item in one]
             waiting.append(_END)
             marks.append("}" if kind is dict else "]")
@@ -119,9 +122,6 @@ def _spelled(value: Any, what: str) -> Iterator[str]:
             piece = "{" if kind is dict else "["
         else:
             piece = _scalar(one, what)
-        spent += len(before) + len(piece)
-        if spent > _MOST or len(waiting) > _MOST:
-            raise MalformedError(what, wanted="a JSON value of some size, without circles")
         yield before + piece
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from delegation.authority.argument import Argument, read_argument
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
-from delegation.authority.cost import NO_COST, amount_of, refuse_rule
+from delegation.authority.cost import amount_of, refuse_rule
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     MAX_UNITS,
@@ -163,7 +163,7 @@ class Tool:
                     f"arguments.{name}",
                     None,
                     argument.type.to_json(),
-                    f"Send {name}.",
+                    f"Send {name} as {argument.type.name}.",
                 )
         return canonical
 
@@ -184,9 +184,9 @@ class Tool:
         for unit, rule in self.cost.items():
             if rule is None:
                 continue
-            amount = rule if isinstance(rule, int) else amount_of(rule, canonical)
-            if isinstance(amount, str):
-                return _no_cost(unit, amount, rule)
+            amount = rule if isinstance(rule, int) else amount_of(unit, rule, canonical)
+            if isinstance(amount, Refusal):
+                return amount
             costs[unit] = amount
         return costs
 
@@ -240,11 +240,6 @@ class Tool:
             resource=body["resource"],  # type: ignore[arg-type]
             cost=body["cost"],  # type: ignore[arg-type]
         )
-
-
-def _no_cost(unit: str, code: str, rule: int | str) -> Refusal:
-    message, remedy = NO_COST[code]
-    return Refusal(code, message.format(unit=unit), f"arguments.{rule}", remedy=remedy)
 
 
 def _cost(

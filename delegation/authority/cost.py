@@ -5,33 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Final
 
 from delegation.authority.argument import Argument
 from delegation.authority.arguments.number import as_number
+from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER
 
 _RULE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,63})(?:\*([1-9][0-9]{0,8}))?", re.ASCII)
 _NUMBERS: Final = frozenset({"integer", "number", "decimal", "money"})
-NO_COST: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "cost_negative": (
-            "The cost in {unit} would be negative.",
-            "Send an amount of zero or more.",
-        ),
-        "cost_fraction": (
-            "The cost in {unit} would be no whole number of minor units.",
-            "Send an amount of whole minor units.",
-        ),
-        "cost_too_large": (
-            "The cost in {unit} would be more than any budget holds.",
-            "Send a smaller amount.",
-        ),
-    }
-)
 
 
 def refuse_rule(what: str, rule: str, arguments: Mapping[str, Argument]) -> None:
@@ -53,18 +37,32 @@ def refuse_rule(what: str, rule: str, arguments: Mapping[str, Argument]) -> None
         )
 
 
-def amount_of(rule: str, canonical: Mapping[str, Json]) -> int | str:
-    """Return what a rule charges for these arguments, or the code why it charges nothing.
+def amount_of(unit: str, rule: str, canonical: Mapping[str, Json]) -> int | Refusal:
+    """Return what a rule charges for these arguments, or why it charges nothing.
 
     Args:
+        unit: What is charged.
         rule: An argument's name, or name and factor as `amount*100`.
         canonical: The call's canonical arguments.
     """
     name, _, factor = rule.partition("*")
-    number = as_number(canonical[name])
+    value = canonical[name]
+    number = as_number(value)
+    place = f"arguments.{name}"
     if number is None or number < 0:
-        return "cost_negative"
+        return Refusal(
+            "cost_negative", f"The cost in {unit} would be negative.", place, value,
+            remedy="Send an amount of zero or more.",
+        )  # fmt: skip
     amount = Fraction(number) * int(factor or 1)
     if amount.denominator != 1:
-        return "cost_fraction"
-    return int(amount) if amount <= MAX_INTEGER else "cost_too_large"
+        return Refusal(
+            "cost_fraction", f"The cost in {unit} would be no whole number of minor units.", place,
+            value, remedy=f"Send {name} in whole minor units of {unit}.",
+        )  # fmt: skip
+    if amount > MAX_INTEGER:
+        return Refusal(
+            "cost_too_large", f"The cost in {unit} would be more than any budget holds.", place,
+            value, remedy=f"Send a smaller {name}.",
+        )  # fmt: skip
+    return int(amount)

@@ -176,5 +176,6 @@ def test_a_text_of_one_line_is_read_as_a_line():
 def test_every_finite_number_is_one_number(number):
     """Any finite JSON number is a number, equal to what was sent, and an integer where it is one."""
     once = parse_type("number").canonicalise(number)
-    assert once == number and same(parse_type("number").canonicalise(once), once)
+    assert once == number
+    assert same(parse_type("number").canonicalise(once), once)
     assert (type(once) is int) == (number == int(number) and abs(number) < 2**53)
