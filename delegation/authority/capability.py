@@ -77,12 +77,12 @@ class Capability:
     def version(self) -> int:
         """The lowest payload version that can state it."""
         is_second = self.delegate_only or not all(map(PLAIN_NAME.fullmatch, self.arguments))
-        patterns = (self.tool, *self.resources)
-        constraints = self.arguments.values()
         return max(
-            2 if is_second else 1,
-            *(pattern.version for pattern in patterns),
-            *(constraint.version for constraint in constraints),
+            [
+                2 if is_second else 1,
+                *(pattern.version for pattern in (self.tool, *self.resources)),
+                *(constraint.version for constraint in self.arguments.values()),
+            ]
         )
 
     def opened(self, at: int) -> Capability:

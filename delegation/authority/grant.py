@@ -181,10 +181,12 @@ class Grant:
     def version(self) -> int:
         """The lowest payload version that can state it."""
         return max(
-            1,
-            *(capability.version for capability in self.capabilities),
-            *(pattern.version for rule in self.needs_approval for pattern in rule.tools),
-            *(version_of(term) for rule in self.flow for term in rule.terms()),
+            [
+                1,
+                *(capability.version for capability in self.capabilities),
+                *(pattern.version for rule in self.needs_approval for pattern in rule.tools),
+                *(version_of(term) for rule in self.flow for term in rule.terms()),
+            ]
         )
 
     def opened(self, at: int) -> Grant:

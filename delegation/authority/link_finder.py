@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from linkify_it import LinkifyIt
 
 _MOST_ROUNDS: Final = 4  # who decodes more often than that reads what nobody wrote
-_SOME: Final = re.compile(r"[.:/\\@]")
+_SOME: Final = re.compile(r"[.:/\\@]|localhost", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]+):(?=\S)", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"//([^\s/?#\\<>\"]*)")
 _PATH: Final = re.compile(r"[/?#][A-Za-z0-9._~/?&=%+:#@$!*-]*")
@@ -45,23 +45,10 @@ _SPLIT: Final = re.compile(
     re.IGNORECASE,
 )
 # Not of the DNS root, yet names of hosts where they are answered (RFC 6761 and its kin).
-_SPECIAL: Final = frozenset(
-    [
-        "alt",
-        "arpa",
-        "corp",
-        "example",
-        "home",
-        "internal",
-        "invalid",
-        "lan",
-        "local",
-        "localdomain",
-        "localhost",
-        "onion",
-        "test",
-    ]
-)
+_SPECIAL: Final = frozenset({
+    "alt", "arpa", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain",
+    "localhost", "onion", "test",
+})  # fmt: skip
 _OPENING: Final = frozenset("\"'`<=([")
 
 
@@ -178,6 +165,8 @@ class _Reading:
                 c if c.isascii() or unicodedata.category(c)[0] in kinds else " " for c in self._text
             )
             for token in _NAME.finditer(text):
+                if token[0].lower() == "localhost" and not self._is_host_given("localhost"):
+                    return False
                 if "." in token[0] and not self._is_path(token.start()):
                     parts = filter(None, re.split(r"\.{2,}", token[0].strip(".-_")))
                     if not all(map(self._is_name_given, parts)):

@@ -74,8 +74,8 @@ def refuse_freed(grant: Grant, held: Grant) -> Refusal | None:
                 "A capability that may only be handed on is held here for calls.",
                 f"capabilities[{index}].delegate_only",
                 None,
-                True,
-                "Keep delegate_only; agents further down may do without it.",
+                allowed="delegate_only",
+                remedy="Keep delegate_only; agents further down may do without it.",
             )
     return None
 

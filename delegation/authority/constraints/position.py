@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
@@ -94,6 +94,6 @@ class Argv(Constraint):
             yield from ([*first, word] for word in islice(_words(self.rest), 16))
 
 
-def _words(one: Constraint) -> Iterable[Json]:
+def _words(one: Constraint) -> Iterator[Json]:
     admitted = [p for p in islice(one.probes(), MAX_PROBES) if p is not ABSENT]
     return iter(sorted(admitted, key=lambda word: not one.admits(word)))

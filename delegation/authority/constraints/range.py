@@ -116,9 +116,7 @@ class Range(Constraint):
                         yield number
                     yield str(number)
                 yield float(bound)
-        for bound in (self.min, self.max, self.above, self.below):
-            if bound is not None:
-                yield bound
+        yield from (end for end in (self.min, self.max, self.above, self.below) if end is not None)
 
     @classmethod
     def parse(cls, body: Json) -> Range:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from delegation import canonical
 from delegation.authority.constraints.collection import Contains, Each, Subset
 from delegation.authority.constraints.combination import AllOf, AnyOf
 from delegation.authority.constraints.constraint import (
@@ -36,6 +37,7 @@ from delegation.canonical import Json, same
 from delegation.errors import MalformedError
 
 NEWEST: Final = 2  # payload version
+_MOST_SHOWN: Final = 200  # characters of the right form that an error shows
 _KIND: Final = re.compile(r"[a-z][a-z_]{0,31}")
 Inner: TypeAlias = Callable[[Json], Constraint]
 Reader: TypeAlias = Callable[[Json, Inner], Constraint]
@@ -60,8 +62,11 @@ def parse_constraint(value: Json, *, version: int | None = None) -> Constraint:
         raise MalformedError(constraint.kind, wanted=f"in a form of payload version {version}")
     if version is not None and constraint.opened(0) != constraint:
         raise MalformedError("during", wanted="counted from no opening: a payload states instants")
-    if not same(constraint.to_json(), value):
-        raise MalformedError("A constraint", wanted="in its canonical order")
+    said = constraint.to_json()
+    if not same(said, value):
+        text = canonical.text_of(said)
+        shown = text if len(text) <= _MOST_SHOWN else "in its canonical order"
+        raise MalformedError("A constraint", wanted=f"in its one form: {shown}")
     return constraint
 
 

@@ -101,11 +101,11 @@ class During(Constraint):
         for mine, theirs in ((self.start, parent.start), (self.end, parent.end)):
             if theirs is not None and (mine is None or _sort(mine) != _sort(theirs)):
                 return False
-        mine, theirs = self._places, parent._places  # noqa: SLF001  # of the same class
+        own, held = self._places, parent._places  # noqa: SLF001  # of the same class
         return (
             self.is_of_days == parent.is_of_days
-            and (theirs[0] is None or (mine[0] is not None and mine[0] >= theirs[0]))
-            and (theirs[1] is None or (mine[1] is not None and mine[1] <= theirs[1]))
+            and (held[0] is None or (own[0] is not None and own[0] >= held[0]))
+            and (held[1] is None or (own[1] is not None and own[1] <= held[1]))
         )
 
     def opened(self, at: int) -> Constraint:

@@ -142,7 +142,11 @@ def _places(kind: type[EmailAt | HostNamed | PathUnder], found: set[str]) -> Con
 
 
 def _range(values: Sequence[Json]) -> Constraint | None:
-    numbers = [(number, value) for value in values if (number := as_number(value)) is not None]
+    numbers = [
+        (number, value)
+        for value in values
+        if isinstance(value, int | float | str) and (number := as_number(value)) is not None
+    ]
     if not numbers:
         return None
     (_, least), (_, most) = (pick(numbers, key=itemgetter(0)) for pick in (min, max))
