@@ -1,7 +1,7 @@
-"""Spells every JSON value in exactly one way, as it was sent: for accesses, records and their digests.
+r"""Spells every JSON value in exactly one way, as it was sent: for accesses, records and their digests.
 
 Signed link payloads have a stricter form (`canonical`). Here nothing is refused that JSON can say: any
-text, a lone surrogate as its escape `\\udXXX`, any member name, any depth, and every number by its
+text, a lone surrogate as its escape `\udXXX`, any member name, any depth, and every number by its
 exact value (`json_number`). What RFC 8785 can spell is spelled so. Reading is exact likewise: no digit
 is dropped before a number was judged. Whether a value has a canonical form is for its type to say.
 """
@@ -18,14 +18,15 @@ from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER, WideNumber, number_text, read_number
 
 MAX_DEPTH: Final = 32  # deeper than any argument type; far from Python's recursion limit
-_MOST: Final = 16 * 1024 * 1024  # characters; what is more is no message, or a circle
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 )
+_MESSAGE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _STRING: Final = json.JSONEncoder(ensure_ascii=False)
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TOKEN: Final = re.compile(
-    r"[ \t\n\r]*(?:([\[\]{},:])|(\")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(true|false|null))"
+    r"[ \t\n\r]*(?:([\[\]{},:])|(\")|(true|false|null)"
+    r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?))"
 )
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _END: Final = object()
@@ -59,6 +60,18 @@ def plain_text(value: Any) -> str | None:
     return _ENCODER.encode(value) if is_plain(value) else None
 
 
+def written(value: Any) -> bytes:
+    """Return a message as JSON: any spelling that is read as exactly this value.
+
+    Raises:
+        MalformedError: It is no JSON value.
+    """
+    try:
+        return _MESSAGE.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):  # what only `encode` can say, or nobody
+        return encode(value, what="The message")
+
+
 def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """Return whether every reader of JSON reads a value alike, and at once spells it as here.
 
@@ -66,9 +79,9 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """
     kind = type(value)
     if kind is str:
-        return value.isascii() or SURROGATE.search(value) is None
+        return bool(value.isascii()) or SURROGATE.search(value) is None
     if kind is int:
-        return -MAX_INTEGER <= value <= MAX_INTEGER
+        return bool(-MAX_INTEGER <= value <= MAX_INTEGER)
     if value is None or kind is bool:
         return True
     if depth == 0:
@@ -86,15 +99,19 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
 def _spelled(value: Any, what: str) -> Iterator[str]:
     """Yield the spelling piece by piece, however deep the value is."""
     waiting: list[Any] = [value]
-    marks: list[str] = [""]  # what stands before each of them; a text is already spelled
-    spent = 0
+    marks: list[str] = [""]  # what stands before each of them
+    within: dict[int, None] = {}  # the lists and objects around it, by identity
     while waiting:
         one, before = waiting.pop(), marks.pop()
         if one is _END:
+            within.popitem()
             yield before
             continue
         kind = type(one)
         if kind is dict or kind is list:
+            if id(one) in within:
+                raise MalformedError(what, wanted="a JSON value, which holds itself nowhere")
+            within[id(one)] = None
             pairs = _pairs(one, what) if kind is dict else [("", item) for item in one]
             waiting.append(_END)
             marks.append("}" if kind is dict else "]")
@@ -105,9 +122,6 @@ def _spelled(value: Any, what: str) -> Iterator[str]:
             piece = "{" if kind is dict else "["
         else:
             piece = _scalar(one, what)
-        spent += len(before) + len(piece)
-        if spent > _MOST or len(waiting) > _MOST:
-            raise MalformedError(what, wanted="a JSON value of some size, without circles")
         yield before + piece
 
 
@@ -171,7 +185,7 @@ def _parse_deep(text: str) -> Any:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError
-        sign, quote, number, word = match.groups()
+        sign, quote, word, number = match.groups()
         at = match.end()
         if sign is not None and sign in "[{":
             if is_value:
@@ -188,7 +202,7 @@ def _parse_deep(text: str) -> Any:
         elif is_value:
             raise ValueError
         elif quote is not None:
-            value, at = json.decoder.scanstring(text, at, True)  # noqa: FBT003  # its own signature
+            value, at = _DECODER.raw_decode(text, at - 1)
             is_value = True
         else:
             value, is_value = (_WORDS[word] if number is None else read_number(number)), True

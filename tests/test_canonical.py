@@ -142,7 +142,7 @@ def test_an_access_has_every_field_and_one_digest() -> None:
     )
     assert Access.from_json(access.to_json()) == access
     for change in ({"v": True}, {"v": 2}, {"tool": "Mail"}, {"audience": ""}, {"audience": "a b"}, {"purpose": "/x"}, {"max_cost": {"usd_cents": -1}},
-                   {"cause": "x"}, {"arguments": []}, {"extra": 1}, {"arguments": {"x": 1.5}}, {"max_cost": None}):  # fmt: skip
+                   {"cause": "x"}, {"arguments": []}, {"extra": 1}, {"arguments": {"x": object()}}, {"arguments": {5: 1}}, {"max_cost": None}):  # fmt: skip
         with pytest.raises(MalformedError):
             Access.from_json({**access.to_json(), **change})
 

@@ -12,8 +12,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, cast
 
-from delegation.canonical import MAX_INTEGER, Json
+from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.json_number import MAX_INTEGER
 
 AUDIENCE: Final = re.compile(r"[!-~]{1,300}")
 PURPOSE: Final = re.compile(r"(?=.{0,200}\Z)([a-z0-9_-]+(/[a-z0-9_-]+)*)?")

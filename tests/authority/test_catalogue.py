@@ -227,7 +227,7 @@ def test_an_openapi_document_becomes_tools_and_says_what_it_left_out(tmp_path: P
             "email": "email",
             "id": "opaque",
             "score?": "decimal",
-            "tags?": {"type": "list", "of": {"type": "text", "max": 9, "multiline": True}},
+            "tags?": {"type": "list", "of": {"type": "text", "max": 9}},
         }
         get = next(t for t in found.tools if t.name == "crm.get_contact")
         assert get.to_json()["arguments"] == {

@@ -22,7 +22,7 @@ ITEMS = ["", " ", "a b", "-rf", "--", "--x=/etc", "$HOME", "`id`", "a;b", "a\nb"
 @reading
 @given(lists=st.lists(st.lists(edges | st.just(""), max_size=3), min_size=BATCH // 5, max_size=BATCH // 5))  # fmt: skip
 def test_a_vector_is_quoted_and_read_back_item_by_item(lists: list[list[str]]) -> None:
-    """shlex splits what it joined; argparse hands all on behind `--`; no item holds U+0000."""
+    """Shlex splits what it joined; argparse hands all on behind `--`; no item holds U+0000."""
     for items in lists:
         value = admitted("argv", items)
         if value is None:
