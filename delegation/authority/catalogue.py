@@ -39,7 +39,6 @@ Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
 MAX_SHOWN: Final = 64  # characters of a name that no argument has
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
-_COUNTED: Final = frozenset({"integer", "money"})  # types whose values may be a cost
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
 )

@@ -155,7 +155,7 @@ def test_no_odd_spelling_of_an_address_is_a_host(number, form):
     "body",
     ["regex", {"type": "text", "max": -1}, {"type": "text", "nope": 1}, {"type": "list"}, {"type": "enum", "values": []}, {"type": "enum"}, None, 5,
      {"type": "object", "fields": {}}, {"type": "url", "schemes": ["ftp"]}, {"type": "host", "unsafe_special_addresses": 1}, {"type": "integer", "min": 5, "max": 1},
-      nested(16), {"type": "object", "fields": {"a": "text", "a?": "text"}},
+     nested(16), {"type": "object", "fields": {"a": "text", "a?": "text"}},
      {"type": "text", "nullable": False}, {"type": {"type": "text", "nullable": True}, "nullable": True}, {"nullable": True}, {"type": "number", "min": 0.5}, {"type": "number", "min": "1e3"},
      {"type": "number", "multiple": "0"}, {"type": "integer", "multiple": 0}, {"type": "line", "multiline": False}, {"type": "text", "multiline": 1}, {"type": "identifier", "min": 0}],
 )  # fmt: skip

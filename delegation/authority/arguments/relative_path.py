@@ -18,6 +18,9 @@ from delegation.lookalikes import readings
 
 LEAD: Final = re.compile(r"[-~@]|[^/]*:", re.DOTALL)
 """Finds what no relative path begins with: an option, a home, a file of arguments, `x:`."""
+# In guise these two may be a hyphen: the Windows code pages differ about lines that boxes are drawn with.
+_TILDE_MARK: Final = "\u0303"  # a mark that pages fit to a tilde; `lookalikes` keeps it elsewhere
+_GUISED: Final = re.compile(r"[-~@+=]|[^/]*:", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,13 @@ def refuse_odd_relative_path(value: str) -> None:
             "path_not_relative", "it begins with a slash", remedy="Leave the first slash out."
         )
     refuse_odd_path(f"/{value}" if value else "//")
-    if any(LEAD.match(seen) for seen in readings(value)):
+    if LEAD.match(value) or (not value.isascii() and _leads_in_guise(value)):
         raise NoCanonicalFormError(
             "path_lead", "it begins with what some readers take for an option, a scheme or a home"
         )
+
+
+def _leads_in_guise(value: str) -> bool:
+    return value[0] == _TILDE_MARK or any(
+        (LEAD if seen[0] == value[0] else _GUISED).match(seen) for seen in readings(value)
+    )
