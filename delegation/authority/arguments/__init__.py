@@ -13,29 +13,50 @@ from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     SpecialHostError,
 )
-from delegation.authority.arguments.composite import ListType, ObjectType
+from delegation.authority.arguments.argv import ArgvType
+from delegation.authority.arguments.composite import (
+    ListType,
+    ObjectType,
+    member_key,
+    read_member,
+)
 from delegation.authority.arguments.email import EmailType
+from delegation.authority.arguments.enum import EnumType
+from delegation.authority.arguments.free import JsonType
 from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.moment import DateTimeType, DateType
+from delegation.authority.arguments.money import MoneyType
 from delegation.authority.arguments.number import BooleanType, DecimalType, IntegerType
-from delegation.authority.arguments.opaque import BytesType, EnumType, OpaqueType
+from delegation.authority.arguments.opaque import BytesType, OpaqueType
 from delegation.authority.arguments.path import PathType
+from delegation.authority.arguments.relative_path import RelativePathType
+from delegation.authority.arguments.segment import SegmentType
+from delegation.authority.arguments.shape import Shape, shape_of
 from delegation.authority.arguments.text import TextType
 from delegation.authority.arguments.url import UrlType
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
-MAX_DEPTH: Final = 4  # types within types
+MAX_DEPTH: Final = 16  # types within types; bodies of public documents have 10
+MAX_TYPES: Final = 4096  # in one argument, at all depths; those of public documents have 585
 
 _PLAIN: Final[dict[str, type[ArgumentType]]] = {
+    "argv": ArgvType,
     "boolean": BooleanType,
     "bytes": BytesType,
+    "date": DateType,
+    "datetime": DateTimeType,
     "decimal": DecimalType,
     "email": EmailType,
     "enum": EnumType,
     "host": HostType,
     "integer": IntegerType,
+    "json": JsonType,
+    "money": MoneyType,
     "opaque": OpaqueType,
     "path": PathType,
+    "relative_path": RelativePathType,
+    "segment": SegmentType,
     "text": TextType,
     "url": UrlType,
 }
@@ -54,11 +75,13 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     """
     if depth == 0:
         raise MalformedError("An argument type", wanted=f"nested at most {MAX_DEPTH} deep")
+    if depth == MAX_DEPTH and _count(value) > MAX_TYPES:
+        raise MalformedError("An argument type", wanted=f"made of at most {MAX_TYPES} types")
     options: dict[str, Json] = {"type": value} if isinstance(value, str) else {}
     if isinstance(value, dict):
         options = dict(value)
     name = options.pop("type", None)
-    if name == "list" and options.keys() <= {"of", "max"} and "of" in options:
+    if name == "list" and options.keys() <= {"of", "max", "min", "unique"} and "of" in options:
         options["of"] = parse_type(options["of"], depth=depth - 1)  # type: ignore[assignment]  # a type, for the constructor
         return ListType(**options)  # type: ignore[arg-type]  # checked by the constructor
     if name == "object" and options.keys() == {"fields"}:
@@ -74,23 +97,47 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     raise MalformedError("An argument type", wanted="one of " + ", ".join(sorted(TYPES)))
 
 
+def _count(value: Json) -> int:
+    """Return how many types a type's JSON states, itself among them."""
+    waiting, count = [value], 0
+    while waiting and count <= MAX_TYPES:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, dict):
+            fields = one.get("fields")
+            waiting += fields.values() if isinstance(fields, dict) else ()
+            waiting += [one["of"]] if "of" in one else ()
+    return count
+
+
 __all__ = [
     "TYPES",
     "ArgumentType",
+    "ArgvType",
     "BooleanType",
     "BytesType",
+    "DateTimeType",
+    "DateType",
     "DecimalType",
     "EmailType",
     "EnumType",
     "HostType",
     "IntegerType",
+    "JsonType",
     "ListType",
+    "MoneyType",
     "NoCanonicalFormError",
     "ObjectType",
     "OpaqueType",
     "PathType",
+    "RelativePathType",
+    "SegmentType",
+    "Shape",
     "SpecialHostError",
     "TextType",
     "UrlType",
+    "member_key",
     "parse_type",
+    "read_member",
+    "shape_of",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import ClassVar, Final
 
+from delegation import canonical
 from delegation.authority.arguments.argument_type import (
     ArgumentType,
     NoCanonicalFormError,
@@ -14,12 +15,13 @@ from delegation.authority.arguments.argument_type import (
 )
 from delegation.authority.arguments.host import HostType
 from delegation.authority.arguments.url import UrlType
-from delegation.authority.fields import ARGUMENT_NAME, integer, matching_text
+from delegation.authority.fields import integer
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_ITEMS: Final = 1024
-MAX_FIELDS: Final = 64
+MAX_FIELDS: Final = 256
+MAX_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,21 @@ class ListType:
     Args:
         of: The items' type.
         max: Most items.
+        min: Least items.
+        unique: Whether no two items may be equal, in canonical form and with their types.
     """
 
     name: ClassVar[str] = "list"
     of: ArgumentType
     max: int = MAX_ITEMS
+    min: int = 0
+    unique: bool = False
 
     def __post_init__(self) -> None:
         integer("list max", self.max, 0, MAX_ITEMS)
+        integer("list min", self.min, 0, self.max)
+        if type(self.unique) is not bool:
+            raise MalformedError("list unique", wanted="a boolean")
 
     def canonicalise(self, value: Json) -> Json:
         """Return the list with each item in canonical form."""
@@ -44,12 +53,25 @@ class ListType:
             raise refuse_type(value, "a list")
         if len(value) > self.max:
             raise NoCanonicalFormError("list_too_long", f"it has more than {self.max} items")
-        return [self.of.canonicalise(item) for item in value]
+        if len(value) < self.min:
+            raise NoCanonicalFormError(
+                "list_too_short",
+                f"it has less than {self.min} items",
+                remedy=f"Send {self.min} or more.",
+            )
+        items = [self.of.canonicalise(item) for item in value]
+        if self.unique and len({canonical.text_of(item) for item in items}) != len(items):
+            raise NoCanonicalFormError(
+                "list_repeats", "it holds an item twice", remedy="Send each item once."
+            )
+        return items
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
         body: dict[str, Json] = {"type": self.name, "of": self.of.to_json()}
-        return body if self.max == MAX_ITEMS else {**body, "max": self.max}
+        said = {"max": self.max, "min": self.min, "unique": self.unique}
+        plain = {"max": MAX_ITEMS, "min": 0, "unique": False}
+        return body | {key: value for key, value in said.items() if value != plain[key]}
 
 
 def with_special(of: ArgumentType) -> ArgumentType:
@@ -58,7 +80,8 @@ def with_special(of: ArgumentType) -> ArgumentType:
     Whether a call may name one is for the grant to say (`Constraint.names_special`).
     """
     if isinstance(of, ListType):
-        return replace(of, of=with_special(of.of))
+        item = with_special(of.of)
+        return of if item == of.of else replace(of, of=item)
     if isinstance(of, HostType | UrlType):
         return replace(of, unsafe_special_addresses=True)
     return of
@@ -69,31 +92,40 @@ class ObjectType:
     """An object of declared fields.
 
     Args:
-        fields: Type by field name; a name that ends in `?` is optional.
+        fields: Type by key: a field's name, 1 to 200 printable characters, with `?` behind it where
+            it is optional; `!` behind it says required, as a name that itself ends in one of both
+            needs (`member_key`).
     """
 
     name: ClassVar[str] = "object"
     fields: Mapping[str, ArgumentType]
+    _members: tuple[tuple[str, bool, ArgumentType], ...] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not 0 < len(self.fields) <= MAX_FIELDS:
             raise MalformedError("object fields", wanted=f"1 to {MAX_FIELDS} fields")
-        for key in self.fields:
-            matching_text("A field's name", key.removesuffix("?"), ARGUMENT_NAME, "an identifier")
-        if len({key.removesuffix("?") for key in self.fields}) != len(self.fields):
+        members = sorted(
+            ((*read_member(key), of) for key, of in self.fields.items()), key=lambda one: one[:2]
+        )
+        if len({name for name, _, _ in members}) != len(members):
             raise MalformedError("object fields", wanted="names that differ")
-        object.__setattr__(self, "fields", MappingProxyType(dict(sorted(self.fields.items()))))
+        for name, _, _ in members:
+            _refuse_odd_name(name)
+        fields = {member_key(name, required): of for name, required, of in members}
+        object.__setattr__(self, "fields", MappingProxyType(fields))
+        object.__setattr__(self, "_members", tuple(members))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the object with each field in canonical form."""
         if type(value) is not dict:
             raise refuse_type(value, "an object")
         result: dict[str, Json] = {}
-        for key, of in self.fields.items():
-            name = key.removesuffix("?")
+        for name, required, of in self._members:
             if name in value:
                 result[name] = of.canonicalise(value[name])
-            elif name == key:
+            elif required:
                 raise NoCanonicalFormError("object_field_missing", f"its field {name} is missing")
         if len(result) != len(value):
             raise NoCanonicalFormError(
@@ -104,3 +136,23 @@ class ObjectType:
     def to_json(self) -> Json:
         """Return the type's JSON."""
         return {"type": self.name, "fields": {key: of.to_json() for key, of in self.fields.items()}}
+
+
+def read_member(key: str) -> tuple[str, bool]:
+    """Return the name that a key of a definition states, and whether the field is required."""
+    if type(key) is not str:
+        raise MalformedError("A field's name", wanted="text")
+    return (key[:-1], key[-1] == "!") if key.endswith(("?", "!")) else (key, True)
+
+
+def member_key(name: str, required: bool) -> str:  # noqa: FBT001  # the two facts of a key
+    """Return the key of a definition that states this field: the way back of `read_member`."""
+    if not required:
+        return name + "?"
+    return name + "!" if name.endswith(("?", "!")) else name
+
+
+def _refuse_odd_name(name: str) -> None:
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise MalformedError("A field's name", wanted=f"1 to {MAX_NAME} printable characters")
+    canonical.encode({name: True}, what="A field's name")

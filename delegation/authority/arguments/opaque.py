@@ -1,4 +1,4 @@
-"""Values that mean nothing to us and are compared as they are: enum words, ids, bytes."""
+"""Values that mean nothing to us and are compared as they are: ids, bytes."""
 
 from __future__ import annotations
 
@@ -14,40 +14,7 @@ from delegation.errors import MalformedError
 
 MAX_OPAQUE: Final = 256
 MAX_BYTES: Final = 32_768
-MAX_ENUM: Final = 256
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9._~:@+-]+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class EnumType:
-    """One of a fixed set of texts.
-
-    Args:
-        values: The texts, 1 to 256, each canonical text.
-    """
-
-    name: ClassVar[str] = "enum"
-    values: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not 0 < len(self.values) <= MAX_ENUM or len(set(self.values)) != len(self.values):
-            raise MalformedError("enum values", wanted=f"1 to {MAX_ENUM} different texts")
-        for value in self.values:
-            if type(value) is not str:
-                raise MalformedError("enum values", wanted="texts")
-            canonical.encode(value, what="enum values")
-
-    def canonicalise(self, value: Json) -> Json:
-        """Return the text if it is one of the set, compared exactly."""
-        if type(value) is not str:
-            raise refuse_type(value, "one of a set of texts")
-        if value not in self.values:
-            raise NoCanonicalFormError("enum_unknown", "it is none of the type's values")
-        return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return {"type": self.name, "values": [*self.values]}
 
 
 @dataclass(frozen=True, slots=True)

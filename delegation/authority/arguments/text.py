@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
 from delegation.authority.fields import integer
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
@@ -25,13 +26,16 @@ class TextType:
     Args:
         max: Most characters (code points).
         multiline: Whether line feeds and tabs may occur. Carriage returns never do.
+        shape: The shape of the whole text.
     """
 
     name: ClassVar[str] = "text"
     max: int = MAX_TEXT
     multiline: bool = True
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", shape_option(self.shape))
         integer("text max", self.max, 0, MAX_TEXT)
         if type(self.multiline) is not bool:
             raise MalformedError("text multiline", wanted="a boolean")
@@ -42,6 +46,7 @@ class TextType:
             raise refuse_type(value, "text")
         if len(value) > self.max:
             raise NoCanonicalFormError("text_too_long", f"it has more than {self.max} characters")
+        refuse_misshapen(self.shape, value)
         if value.isascii() and value.isprintable():
             return value
         try:
@@ -61,4 +66,7 @@ class TextType:
         """Return the type's JSON."""
         if self == TextType():
             return self.name
-        return {"type": self.name, "max": self.max, "multiline": self.multiline}
+        body: dict[str, Json] = {
+            "type": self.name, "max": self.max, "multiline": self.multiline,
+        }  # fmt: skip
+        return body if self.shape is None else {**body, "shape": self.shape.to_json()}

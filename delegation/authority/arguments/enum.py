@@ -1,0 +1,67 @@
+"""One of a fixed set of plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, TypeAlias, cast
+
+from delegation import canonical
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.canonical import MAX_INTEGER, Json
+from delegation.errors import MalformedError
+
+MAX_ENUM: Final = 2048
+_SHOWN: Final = 200  # characters of a remedy
+_Plain: TypeAlias = "str | int | float"
+_Known: TypeAlias = dict[tuple[type, _Plain], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """One of a fixed set of texts, integers, numbers and booleans.
+
+    Args:
+        values: 1 to 2048, compared exactly and with JSON's type: `1` is neither `true` nor `"1"`, but
+            `1.0` is `1`.
+    """
+
+    name: ClassVar[str] = "enum"
+    values: tuple[_Plain, ...]
+    _known: _Known = field(init=False, repr=False, compare=False)
+    _shown: str = field(init=False, repr=False)  # tells `1` and `true` apart, which are equal
+
+    def __post_init__(self) -> None:
+        wanted = f"1 to {MAX_ENUM} different texts, numbers or booleans"
+        if not all(type(value) in {str, int, float, bool} for value in self.values):
+            raise MalformedError("enum values", wanted=wanted)
+        values = tuple(map(_plain, self.values))
+        shown = canonical.encode(cast("Json", [*values]), what="enum values").decode()
+        known: _Known = {(type(value), value): cast("Json", value) for value in values}
+        if not 0 < len(values) <= MAX_ENUM or len(known) != len(values):
+            raise MalformedError("enum values", wanted=wanted)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_shown", shown)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the value if it is one of the set."""
+        if type(value) not in {str, int, float, bool}:
+            raise refuse_type(value, "one of a set of values")
+        plain = _plain(cast("_Plain", value))
+        if (type(plain), plain) not in self._known:
+            remedy = f"Send one of {self._shown[1:-1]}." if len(self._shown) <= _SHOWN else ""
+            raise NoCanonicalFormError(
+                "enum_unknown", "it is none of the type's values", remedy=remedy
+            )
+        return self._known[type(plain), plain]
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return {"type": self.name, "values": [*self._known.values()]}
+
+
+def _plain(value: _Plain) -> _Plain:
+    """Return a number in its one form: an integer where it is one."""
+    if type(value) is float and value.is_integer() and abs(value) <= MAX_INTEGER:
+        return int(value)
+    return value

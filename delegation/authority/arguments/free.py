@@ -1,0 +1,105 @@
+"""Free values: JSON that no definition describes, bounded in size, depth and count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, cast
+
+from delegation import canonical
+from delegation.authority.arguments.argument_type import NoCanonicalFormError
+from delegation.authority.fields import integer
+from delegation.canonical import MAX_INTEGER, Json
+from delegation.errors import MalformedError
+
+MAX_JSON_BYTES: Final = 32_768
+MAX_JSON_DEPTH: Final = 16
+MAX_JSON_COUNT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class JsonType:
+    """Any JSON value but null: for unions and objects that a document leaves open.
+
+    A grant can say little of it. Describe what you know as an `object` instead.
+
+    Args:
+        bytes: Most bytes of its canonical JSON.
+        depth: How deep lists and objects may be nested; a plain value has depth 0.
+        count: Most members and items at all depths together.
+    """
+
+    name: ClassVar[str] = "json"
+    bytes: int = MAX_JSON_BYTES
+    depth: int = 8
+    count: int = 1024
+
+    def __post_init__(self) -> None:
+        integer("json bytes", self.bytes, 1, MAX_JSON_BYTES)
+        integer("json depth", self.depth, 0, MAX_JSON_DEPTH)
+        integer("json count", self.count, 0, MAX_JSON_COUNT)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the value with each number in its one form; `5.0` is 5, `-0.0` is 0."""
+        if value is None:
+            raise NoCanonicalFormError("wrong_type", "it is null", remedy="Leave it out.")
+        made, _ = _read(value, self.depth, self.count)
+        try:
+            size = len(canonical.encode(made))
+        except (MalformedError, UnicodeError) as error:
+            raise NoCanonicalFormError(
+                "json_form", "it holds a text or a number without canonical form"
+            ) from error
+        if size > self.bytes:
+            raise NoCanonicalFormError(
+                "json_size", f"it has more than {self.bytes} bytes", remedy="Send less."
+            )
+        return made
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        if self == JsonType():
+            return self.name
+        return {
+            "type": self.name, "bytes": self.bytes, "depth": self.depth, "count": self.count,
+        }  # fmt: skip
+
+
+def _read(value: object, depth: int, left: int) -> tuple[Json, int]:
+    """Return the canonical value and how many members and items may follow it."""
+    if isinstance(value, list | dict):
+        if depth == 0:
+            raise NoCanonicalFormError(
+                "json_depth", "it is nested too deep", remedy="Send a flatter value."
+            )
+        left -= len(value)
+        if left < 0:
+            raise NoCanonicalFormError(
+                "json_count", "it has too many members and items", remedy="Send fewer."
+            )
+    if isinstance(value, list):
+        items: list[Json] = []
+        for item in value:
+            made, left = _read(item, depth - 1, left)
+            items.append(made)
+        return items, left
+    if isinstance(value, dict):
+        members: dict[str, Json] = {}
+        for name, member in value.items():
+            made, left = _read(member, depth - 1, left)
+            members[str(_text(name))] = made
+        return members, left
+    if isinstance(value, float):
+        return _number(value), left
+    return cast("Json", _text(value) if isinstance(value, str) else value), left
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise NoCanonicalFormError("json_form", "it holds U+0000, or a name that is no text")
+    return value
+
+
+def _number(value: float) -> Json:
+    if value.is_integer() and abs(value) <= MAX_INTEGER:
+        return int(value)
+    return cast("Json", value)  # `canonical` says which floats it can spell

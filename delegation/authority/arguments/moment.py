@@ -1,0 +1,121 @@
+"""Moments: dates and times of RFC 3339, each in one spelling, in UTC.
+
+What two readers of times take for two times is refused: leap seconds (one rolls over, one knows
+none), the hour 24, a space for the `T`, more digits of a second than clocks keep.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import ClassVar, Final
+
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.fields import integer
+from delegation.canonical import Json
+
+MAX_PLACES: Final = 9
+_DATE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_DATETIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:[Zz]|([+-])(\d\d):(\d\d))",
+    re.ASCII,
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DateTimeType:
+    """A moment such as `2026-11-30T07:00:00Z`, of the years 1 to 9999.
+
+    Args:
+        places: Most digits of a fraction of a second, 0 to 9. What reads times keeps six and
+            rounds or cuts the rest, so nine are for a service that reads nanoseconds.
+    """
+
+    name: ClassVar[str] = "datetime"
+    places: int = 6
+
+    def __post_init__(self) -> None:
+        integer("datetime places", self.places, 0, MAX_PLACES)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the moment in UTC, with `T` and `Z`, its fraction without zeros at the end."""
+        if type(value) is not str:
+            raise refuse_type(value, "a date and time")
+        match = _DATETIME.fullmatch(value)
+        if match is None:
+            raise NoCanonicalFormError(
+                "datetime_form",
+                "it is no date and time of RFC 3339",
+                remedy="Send it as 2026-11-30T07:00:00Z, or with an offset as +01:00.",
+            )
+        day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
+        digits = (fraction or "").rstrip("0")
+        if len(digits) > self.places:
+            raise NoCanonicalFormError(
+                "datetime_places",
+                f"it has more than {self.places} digits of a second",
+                remedy=f"Send at most {self.places}.",
+            )
+        try:
+            clock = time(int(hour), int(minute), int(second))
+            moment = datetime.combine(date.fromisoformat(day), clock)
+            if sign is not None:
+                moment = _shifted(moment, sign, int(hours), int(minutes))
+        except (ValueError, OverflowError) as error:
+            raise NoCanonicalFormError(
+                "datetime_range",
+                "there is no such day, time or offset in the years 1 to 9999, or it is a leap second",
+            ) from error
+        return f"{moment.isoformat()}{'.' if digits else ''}{digits}Z"
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return self.name if self == DateTimeType() else {"type": self.name, "places": self.places}
+
+
+@dataclass(frozen=True, slots=True)
+class DateType:
+    """A day such as `2026-11-30`, of the years 1 to 9999."""
+
+    name: ClassVar[str] = "date"
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the day as it is, if there is such a day."""
+        if type(value) is not str:
+            raise refuse_type(value, "a date")
+        match = _DATE.fullmatch(value)
+        if match is None:
+            raise NoCanonicalFormError(
+                "date_form", "it is no date of RFC 3339", remedy="Send it as 2026-11-30."
+            )
+        try:
+            date(*map(int, match.groups()))
+        except ValueError as error:
+            raise NoCanonicalFormError(
+                "date_range", "there is no such day in the years 1 to 9999"
+            ) from error
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return self.name
+
+
+def _shifted(moment: datetime, sign: str, hours: int, minutes: int) -> datetime:
+    if hours > 23 or minutes > 59:  # noqa: PLR2004  # of a clock
+        raise ValueError("offset")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return moment - offset if sign == "+" else moment + offset
+
+
+def nanoseconds(text: str) -> int:
+    """Return how many nanoseconds after 1970 a canonical moment or day begins, exactly.
+
+    Not checked here: that the text is canonical; of a day it is its first moment in UTC.
+    """
+    day, _, fraction = text.removesuffix("Z").partition(".")
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _SECOND * 10**9 + int(f"{fraction:0<9}")

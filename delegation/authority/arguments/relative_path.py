@@ -1,0 +1,55 @@
+"""Relative paths: whole, plain segments below a base that the service knows and the value does not.
+
+Everything that `path` refuses is refused here, since a base and a slash are put before it. Beside
+that, a relative path has a beginning, and its first characters are where a reader looks for a
+scheme, a drive or a host before a colon, an option, a home, or a file of arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.path import refuse_odd_path
+from delegation.canonical import Json
+from delegation.lookalikes import readings
+
+LEAD: Final = re.compile(r"[-~@]|[^/]*:", re.DOTALL)
+"""Finds what no relative path begins with: an option, a home, a file of arguments, `x:`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelativePathType:
+    """A path such as `reports/2026/q3.csv` below a base; the base itself has no relative path."""
+
+    name: ClassVar[str] = "relative_path"
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the path as it is, if it is plain and stays below whatever it is put behind."""
+        if type(value) is not str:
+            raise refuse_type(value, "a relative path")
+        refuse_odd_relative_path(value)
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return self.name
+
+
+def refuse_odd_relative_path(value: str) -> None:
+    """Refuse a path that is absolute, leaves its base, or is not plain.
+
+    Raises:
+        NoCanonicalFormError: With the code of the first oddity.
+    """
+    if value.startswith("/"):
+        raise NoCanonicalFormError(
+            "path_not_relative", "it begins with a slash", remedy="Leave the first slash out."
+        )
+    refuse_odd_path(f"/{value}" if value else "//")
+    if any(LEAD.match(seen) for seen in readings(value)):
+        raise NoCanonicalFormError(
+            "path_lead", "it begins with what some readers take for an option, a scheme or a home"
+        )

@@ -1,0 +1,76 @@
+"""Segments: text that fills one segment of a URL's path, and no more, to every reader.
+
+Whoever builds the URL percent-encodes it. What is still a separator, the end of a path or a dot
+segment once it is decoded again, normalised or fitted to a code page is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
+from delegation.authority.arguments.text import TextType
+from delegation.authority.fields import integer
+from delegation.canonical import Json
+from delegation.ignorable import odd_ignorable
+from delegation.lookalikes import readings
+
+MAX_SEGMENT: Final = 2048
+_TEXT: Final = TextType(MAX_SEGMENT, multiline=False)
+# `;` begins parameters of a segment, which some servers cut off before they look at its dots.
+_FOREIGN: Final = re.compile(r"[/\\?#%;\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentType:
+    """Text that stands in one segment of a URL's path.
+
+    Args:
+        max: Most characters, at most 2048.
+        min: Least characters, 1 at least.
+        shape: The shape of the whole text.
+    """
+
+    name: ClassVar[str] = "segment"
+    max: int = MAX_SEGMENT
+    min: int = 1
+    shape: Shape | None = None
+
+    def __post_init__(self) -> None:
+        integer("segment max", self.max, 1, MAX_SEGMENT)
+        integer("segment min", self.min, 1, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape))
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the text as it is, if it is one segment to every reader."""
+        if type(value) is not str:
+            raise refuse_type(value, "text for one segment of a path")
+        _TEXT.canonicalise(value)
+        if not self.min <= len(value) <= self.max:
+            raise NoCanonicalFormError(
+                "segment_length", f"it has not {self.min} to {self.max} characters"
+            )
+        for seen in readings(value):
+            if _FOREIGN.search(seen):
+                raise NoCanonicalFormError(
+                    "segment_foreign_character",
+                    "it holds one of / \\ ? # % ; or what some readers take for one",
+                )
+            if not seen.strip().strip("."):
+                raise NoCanonicalFormError("segment_dots", "it is made of dots or spaces alone")
+        if odd_ignorable(value) is not None:
+            raise NoCanonicalFormError(
+                "ignorable_character", "it holds a character that is shown as nothing"
+            )
+        refuse_misshapen(self.shape, value)
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        if self == SegmentType():
+            return self.name
+        body: dict[str, Json] = {"type": self.name, "max": self.max, "min": self.min}
+        return body if self.shape is None else {**body, "shape": self.shape.to_json()}
