@@ -132,7 +132,7 @@ def test_a_call_by_any_name_is_one_call_of_the_tool(name: str, format: str) -> N
         assert world.check(token, "b", "mail.send", {"amount": 4}, max_cost={"cents": 9}).allowed
         spent = world.check(token, "b", name, {"amount": 1}, max_cost={"cents": 9})
         assert spent.denial.code == "budget_spent"
-        world.tracker.revoke("tool", name, reason="x")
+        world.tracker.revoke("tool", name, by="ana", reason="x")
         again = world.chain("a", "b", can=may("mail.send", amount=anything()), format=format, budget={"calls": 2, "cents": 9})  # fmt: skip
         for other in NAMES:
             gone = world.check(again, "b", other, {"amount": 1}, max_cost={"cents": 9})
