@@ -2,7 +2,8 @@
 
 The subset of RFC 8785 that docs/token-format.md defines: objects with ASCII member names, arrays,
 NFC text, integers within 53 bits, booleans, null; no floats. What `decode` accepts, `encode` writes
-back byte for byte, so that no two texts mean the same payload.
+back byte for byte, so that no two texts mean the same payload. Arguments of calls are spelled by
+`sent_json`, which refuses nothing that JSON can say.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import json
 import unicodedata
 from typing import Any, Final, NoReturn, TypeAlias
 
+from delegation import sent_json
 from delegation.assigned import UNASSIGNED
 from delegation.errors import MalformedError
+from delegation.json_number import MAX_INTEGER
 
-Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
-MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
 # Made once: `json.dumps` makes a new encoder at each call.
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False,
@@ -202,8 +204,8 @@ def same(left: Json, right: Json) -> bool:
         return False
     if kind is not dict and kind is not list:
         return left == right
-    # Canonical text tells values and types apart, and is made in C.
-    return _ENCODER.encode(left) == _ENCODER.encode(right)
+    # Their one text tells values and types apart, and is made in C where it is plain.
+    return sent_json.text_of(left) == sent_json.text_of(right)
 
 
 def b64u(data: bytes) -> str:

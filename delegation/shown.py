@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, Literal, TypeAlias
@@ -107,6 +107,22 @@ def size_of(value: Any) -> str:
     if isinstance(value, list):
         return f"list of {len(value)}"
     return f"object of {len(value)}" if isinstance(value, dict) else "number"
+
+
+def kind_of(name: str, value: Any, amounts: Mapping[str, str]) -> str:
+    """Return `size_of` a member, and what amounts of money are in it, in words.
+
+    Args:
+        name: The member's name.
+        value: Its value.
+        amounts: By place, as `authority.amounts` says them.
+    """
+    said = [
+        f"{place.removeprefix(name)} {amount}".strip()
+        for place, amount in amounts.items()
+        if place == name or place.startswith((f"{name}.", f"{name}["))
+    ]
+    return ", ".join([size_of(value), *said])
 
 
 def reads_right_to_left(text: str) -> bool:

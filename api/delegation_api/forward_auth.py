@@ -29,7 +29,7 @@ from delegation.statement import read_statement
 from delegation.tracker.work import ApiKey
 from delegation_api.checking import committed, meant_token
 from delegation_api.problems import problem
-from delegation_api.route_table import METHOD, Mount, Route, read_value, tool_of
+from delegation_api.route_table import METHOD, Mount, Route, tool_of
 
 TOKEN: Final = "x-capability-token"  # Authorization is left to the service behind
 PROOF: Final = "delegation-proof"
@@ -173,11 +173,7 @@ def read_call(
     claimed = _claimed(headers, route)
     if isinstance(claimed, Refusal):
         return claimed
-    arguments: dict[str, Json] = {
-        name: read_value(text, tool.arguments[name].type.name)
-        for name, text in route.texts(target).items()
-    }
-    arguments.update(claimed)
+    arguments = {**route.arguments(target, tool), **claimed}
     plain = tool.canonicalise(arguments, special={})  # whether the grant names such a host: step 8
     if isinstance(plain, dict) and not canonical.same(plain, arguments):
         return _not_canonical()

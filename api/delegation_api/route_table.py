@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
+from delegation.authority.arguments.url_text import stated_as
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.fields import ARGUMENT_NAME
 from delegation.canonical import Json
@@ -26,8 +27,8 @@ METHOD: Final = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,16}")  # no tunnel is on
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})(\.\.\.)?\}")
-_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
-_NESTED: Final = frozenset({"list", "object"})
+_NESTED: Final = frozenset({"argv", "json", "list", "object"})
+_PATHS: Final = frozenset({"path", "relative_path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,15 @@ class Route:
         pairs = zip(short, long, strict=False)
         return all(a.is_argument or b.is_argument or a == b for a, b in pairs)
 
-    def texts(self, target: Target) -> dict[str, str]:
-        """Return what stands where the arguments are, by argument."""
+    def arguments(self, target: Target, tool: Tool) -> dict[str, Json]:
+        """Return the arguments that stand in a request's path and query, each read by its type."""
+        texts = self._texts(target)
+        for place in self.places:
+            if place.takes_rest and tool.arguments[place.text].type.name == "relative_path":
+                texts[place.text] = texts[place.text].removeprefix("/")
+        return {name: stated_as(text, tool.arguments[name].type) for name, text in texts.items()}
+
+    def _texts(self, target: Target) -> dict[str, str]:
         found = {self.query[name]: value for name, value in target.query.items()}
         for number, place in enumerate(self.places):
             if place.takes_rest:
@@ -126,7 +134,7 @@ class Route:
                 return f"the argument {name} is a {kind}, which has no one spelling in a URL"
         for place in self.places:
             kind = tool.arguments[place.text].type.name if place.is_argument else ""
-            if place.takes_rest != (kind == "path"):
+            if place.takes_rest != (kind in _PATHS) and (place.takes_rest or kind == "path"):
                 return f"a path fills {{name...}} and nothing else does; see {place.text}"
         return None
 
@@ -156,18 +164,6 @@ class Mount:
 def tool_of(catalogue: Catalogue, route: Route) -> Tool | None:
     """Return the tool that a route names, by its own name or by an alias; None if there is none."""
     return catalogue.tool(catalogue.own_name(route.tool, catalogue.revision))
-
-
-def read_value(text: str, kind: str) -> Json:
-    """Return the value that a text in a URL is for an argument type.
-
-    Text that is no integer or boolean stays text, so that the desk denies it with its own code.
-    """
-    if kind == "integer" and _INTEGER.fullmatch(text):
-        return int(text)
-    if kind == "boolean" and text in {"true", "false"}:
-        return text == "true"
-    return text
 
 
 def load_routes(file: Path, catalogue: Catalogue) -> dict[str, Mount]:

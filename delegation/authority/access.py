@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.alias import called
 from delegation.authority.fields import (
     AUDIENCE,
@@ -32,14 +32,15 @@ class Access:
 
     Args:
         tool: Dotted tool name, or an alias of the tool.
-        arguments: Argument values by name, as they are sent; JSON without floats.
+        arguments: Argument values by name, as they are sent: any JSON. What has no canonical form
+            is denied when the call is judged, never refused here.
         audience: The service that is to act, exactly as the grant names it.
         purpose: Slash path such as `support/refund`; empty states none.
         max_cost: The most this call may cost by unit, in minor units (`{"usd_cents": 500}`).
         cause: Id of the decision that led to this call: a claim, shown as such, judged by no rule.
 
     Raises:
-        MalformedError: A field has another form, or the whole has no canonical JSON.
+        MalformedError: A field has another form, the arguments are no JSON, or the whole is too large.
     """
 
     tool: str
@@ -48,7 +49,7 @@ class Access:
     purpose: str = ""
     max_cost: Mapping[str, int] = field(default_factory=dict)
     cause: str | None = None
-    # Its canonical JSON; empty where an argument is a list or an object, which someone may change.
+    # Its one spelling; empty where an argument is a list or an object, which someone may change.
     _kept: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +64,12 @@ class Access:
             matching_text("cause", self.cause, _CAUSE, "the id of a decision, or null")
         object.__setattr__(self, "max_cost", units("max_cost", self.max_cost))
         object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
-        encoded = canonical.encode(self.to_json(), what="The access")
+        plain = sent_json.plain_text(self.to_json())
+        encoded = (plain or sent_json.text_of(self.to_json(), what="The access")).encode()
+        if plain is None and len(encoded) <= MAX_ACCESS_BYTES:
+            # What is judged is what the signed and recorded text says, to its last digit.
+            read = sent_json.parse(encoded)["arguments"]
+            object.__setattr__(self, "arguments", MappingProxyType(read))
         flat = all(type(value) not in {list, dict} for value in self.arguments.values())
         object.__setattr__(self, "_kept", encoded if flat else b"")
         if len(encoded) > MAX_ACCESS_BYTES:
@@ -83,11 +89,11 @@ class Access:
 
     @property
     def encoded(self) -> bytes:
-        """Its canonical JSON as it is now: what the proof covers and what is recorded."""
-        return self._kept or canonical.encode(self.to_json())
+        """Its one spelling as it is now: what the proof covers and what is recorded."""
+        return self._kept or sent_json.encode(self.to_json())
 
     def digest(self) -> bytes:
-        """Return SHA-256("dct-access-v1" 0x00 canonical JSON): what the proof covers."""
+        """Return SHA-256("dct-access-v1" 0x00 its one spelling): what the proof covers."""
         return canonical.digest(b"dct-access-v1", self.encoded)
 
     @classmethod

@@ -7,6 +7,8 @@ from typing import cast
 
 from delegation.authority.arguments import ArgumentType, SpecialHostError, parse_type
 from delegation.authority.arguments.composite import with_special
+from delegation.authority.arguments.nullable import is_nullable
+from delegation.authority.arguments.unsayable import refuse_unsayable
 from delegation.authority.fields import ARGUMENT_NAME, matching_text
 from delegation.canonical import Json
 
@@ -17,11 +19,16 @@ class Argument:
 
     Args:
         type: How its value is read and put into canonical form.
-        required: Whether a call without it is refused.
+        required: Whether a call without it is refused. Whether it may be null is its type's.
     """
 
     type: ArgumentType
     required: bool = True
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether null is a value of it; of all others, null is absence."""
+        return is_nullable(self.type)
 
     def read(self, name: str, value: Json, special: dict[str, str] | None) -> Json:
         """Return a value's canonical form.
@@ -34,6 +41,7 @@ class Argument:
         Raises:
             NoCanonicalFormError: It has none.
         """
+        refuse_unsayable(value)
         try:
             return self.type.canonicalise(value)
         except SpecialHostError as error:

@@ -6,6 +6,7 @@ both definitions, the stricter counts; a tool that the pinned revision does not 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,9 +40,12 @@ from delegation.authority.resource_template import filled, placeholders, refuse_
 from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
+from delegation.sent_json import portable
 
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
+MAX_SHOWN: Final = 64  # characters of a name that no argument has
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
+_COUNTED: Final = frozenset({"integer", "money"})  # types whose values may be a cost
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
     | {"aliases"}
@@ -140,15 +144,17 @@ class Tool:
         for name, value in arguments.items():
             argument = self.arguments.get(name)
             if argument is None:
-                shown = name if ARGUMENT_NAME.fullmatch(name) else "an argument"
+                shown = name if ARGUMENT_NAME.fullmatch(name) else json.dumps(name[:MAX_SHOWN])
                 return Refusal(
                     "argument_unknown",
                     f"The tool {self.name} has no argument {shown}.",
                     f"arguments.{shown}",
                     None,
                     [*sorted(self.arguments)],
-                    "Leave it out.",
+                    f"Leave {shown} out.",
                 )
+            if value is None and not argument.is_nullable:
+                continue  # null is absence where it is no value
             try:
                 canonical[name] = argument.read(name, value, special)
             except NoCanonicalFormError as error:
@@ -156,7 +162,7 @@ class Tool:
                     error.code,
                     f'The argument "{name}" has no canonical form: {error}',
                     f"arguments.{name}",
-                    value,
+                    portable(value),
                     argument.type.to_json(),
                     error.remedy or f"Send {name} as {argument.type.name}.",
                 )
@@ -267,9 +273,9 @@ def _cost(
             raise MalformedError("cost", wanted="money or another unit: each call counts as one")
         if isinstance(rule, str):
             argument = arguments.get(rule)
-            if argument is None or not argument.required or argument.type.name != "integer":
+            if argument is None or not argument.required or argument.type.name not in _COUNTED:
                 raise MalformedError(
-                    f"cost.{unit}", wanted="the name of a required integer argument"
+                    f"cost.{unit}", wanted="the name of a required integer or money argument"
                 )
         elif rule is not None:
             integer(f"cost.{unit}", rule, 0)

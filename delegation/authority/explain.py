@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from delegation import canonical
+from delegation.authority.arguments import ArgumentType, ListType, MoneyType
+from delegation.authority.arguments.nullable import inner
 from delegation.authority.capability import Capability
 from delegation.authority.constraints import (
     AddressIn,
@@ -103,11 +105,15 @@ def instant(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def words(constraint: Constraint) -> str:  # one line a kind
-    """Return a constraint in a few words, so that no two read alike.
+def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one line a kind
+    """Return a constraint in a few words, so that no two of one argument read alike.
 
     What it holds is JSON where it could be taken for a word of ours or for another type, and the
     parts of a combination stand in brackets.
+
+    Args:
+        constraint: What is said.
+        of: The argument's type where it is known: amounts of money are said with their currency.
     """
     match constraint:
         case Anything():
@@ -115,14 +121,15 @@ def words(constraint: Constraint) -> str:  # one line a kind
         case Missing():
             return "absent"
         case Exact():
-            return _json(constraint.value)
+            return _said(constraint.value, of)
         case OneOf():
-            return _joined(constraint.values, " or ", "one of ")
+            return _joined(constraint.values, " or ", "one of ", of=of)
         case NotOneOf():
-            return _joined(constraint.values, ", ", "not ", always=True)
+            return _joined(constraint.values, ", ", "not ", always=True, of=of)
         case Range():
             bounds = (constraint.min, constraint.max)
-            return " … ".join("" if bound is None else _json(bound) for bound in bounds).strip()
+            ends = ("" if bound is None else _said(bound, of) for bound in bounds)
+            return " … ".join(ends).strip()
         case Length():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} long"
@@ -131,10 +138,10 @@ def words(constraint: Constraint) -> str:  # one line a kind
         case Subset():
             return _joined(constraint.values, ", ", "of ", always=True)
         case Each():
-            return "each " + words(constraint.item)
+            return "each " + words(constraint.item, _item(of))
         case AllOf() | AnyOf():
             is_all = isinstance(constraint, AllOf)
-            parts = [f"({words(part)})" for part in constraint.parts]
+            parts = [f"({words(part, of)})" for part in constraint.parts]
             if len(parts) == 1:
                 return ("all of " if is_all else "any of ") + parts[0]
             return (" and " if is_all else " or ").join(parts)
@@ -154,10 +161,15 @@ def words(constraint: Constraint) -> str:  # one line a kind
 
 
 def _joined(
-    values: Iterable[canonical.Json], between: str, before: str, *, always: bool = False
+    values: Iterable[canonical.Json],
+    between: str,
+    before: str,
+    *,
+    always: bool = False,
+    of: ArgumentType | None = None,
 ) -> str:
     """Return values as JSON; words of ours before them unless there are several."""
-    shown = list(map(_json, values))
+    shown = [_said(value, of) for value in values]
     return (before if always or len(shown) < 2 else "") + between.join(shown)  # noqa: PLR2004  # several
 
 
@@ -170,6 +182,16 @@ def _words(entries: Iterable[str]) -> str:
 
 def _purpose(purpose: str) -> str:
     return _words([purpose]) if purpose else ""
+
+
+def _item(of: ArgumentType | None) -> ArgumentType | None:
+    of = None if of is None else inner(of)
+    return of.of if isinstance(of, ListType) else None
+
+
+def _said(value: canonical.Json, of: ArgumentType | None) -> str:
+    of = None if of is None else inner(of)
+    return of.shown(value) if isinstance(of, MoneyType) and type(value) is int else _json(value)
 
 
 def _json(value: canonical.Json) -> str:

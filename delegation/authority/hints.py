@@ -257,14 +257,14 @@ def _options(kind: str, bounds: Mapping[str, Any]) -> Iterator[tuple[str, Json]]
         # What has so many places and is greater than a bound is at least the next of them.
         step = Decimal(1).scaleb(-places)
         whole = Decimal(10) ** (bounds["max_digits"] - places) - step if "max_digits" in bounds else None
-        least = [Decimal(str(bounds["ge"]))] if "ge" in bounds else []
-        least += [Decimal(str(bounds["gt"])) + step] if "gt" in bounds else []
-        most = [Decimal(str(bounds["le"]))] if "le" in bounds else []
-        most += [Decimal(str(bounds["lt"])) - step] if "lt" in bounds else []
+        low = [Decimal(str(bounds["ge"]))] if "ge" in bounds else []
+        low += [Decimal(str(bounds["gt"])) + step] if "gt" in bounds else []
+        high = [Decimal(str(bounds["le"]))] if "le" in bounds else []
+        high += [Decimal(str(bounds["lt"])) - step] if "lt" in bounds else []
         if whole is not None and "decimal_places" in bounds:
-            least, most = [*least, -whole], [*most, whole]
-        yield from (("min", _decimal(max(least))),) if least else ()
-        yield from (("max", _decimal(min(most))),) if most else ()
+            least, high = [*least, -whole], [*most, whole]
+        yield from (("min", _decimal(max(low))),) if low else ()
+        yield from (("max", _decimal(min(high))),) if high else ()
 
 
 def _decimal(value: object) -> str:

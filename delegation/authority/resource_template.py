@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from delegation.authority.argument import Argument
+from delegation.authority.arguments.text import reads_one_way
 from delegation.authority.fields import matching_text
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
@@ -37,8 +38,8 @@ def placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tup
         raise MalformedError("resource", wanted="segments with {argument} placeholders")
     for name in names:
         argument = arguments.get(name)
-        if argument is None or not argument.required:
-            raise MalformedError("resource", wanted="a template of required arguments")
+        if argument is None or not argument.required or argument.is_nullable:
+            raise MalformedError("resource", wanted="a template of required arguments, none nullable")
     return names
 
 
@@ -91,6 +92,9 @@ def filled(
         for item in items:
             if not isinstance(item, str | int) or isinstance(item, bool) or item == "":
                 return _unfillable(placeholder, "cannot stand in a resource name")
+            if not reads_one_way(item):
+                # Labels and grants go by the name: it must be the one that the system behind sees.
+                return _unfillable(placeholder, "is no text in normal form C, without hidden marks")
             text = quote(str(item), safe="")
             more += [name.replace("{" + placeholder + "}", text) for name in made]
         made = more

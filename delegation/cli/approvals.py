@@ -29,7 +29,7 @@ from delegation.identity.keyring import PublicRing
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.messages.approvals import approval_json, status_json
-from delegation.shown import size_of
+from delegation.shown import kind_of
 
 app = typer.Typer(no_args_is_help=True)
 STATES = ("pending", "granted", "refused", "used", "expired")
@@ -221,7 +221,7 @@ def _say(entry: ApprovalEntry) -> None:
     if entry.arguments is None:
         say("| arguments were erased")
     for name, value in (entry.arguments or {}).items():
-        say_value(f"| {name} ({size_of(value)}) = ", value)
+        say_value(f"| {name} ({kind_of(name, value, entry.amounts)}) = ", value)
     say_value("| purpose: ", entry.purpose)
     say(f"| claimed cause: {entry.claimed_cause or 'none'}")
     if entry.link is not None:

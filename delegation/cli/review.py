@@ -33,7 +33,7 @@ from delegation.judge.decision import Denial
 from delegation.lineage.entry import Lineage, LinkEntry
 from delegation.messages.values import lineage_json, link_json, task_json
 from delegation.messages.verdict import decision_detail_json
-from delegation.shown import size_of
+from delegation.shown import kind_of
 
 _NOT_KEPT: Final[Mapping[str, str]] = {
     "over_rate": "Arguments and proof are not kept: this holder's denials came faster than that.",
@@ -169,7 +169,7 @@ def explain(
     if detail.access:
         say_value("as sent: ", dict(detail.access))
     for name, value in made.arguments.items():
-        say_value(f"argument {name} ({size_of(value)}) = ", value)
+        say_value(f"argument {name} ({kind_of(name, value, detail.amounts)}) = ", value)
     if detail.evidence in _NOT_KEPT:
         note(_NOT_KEPT[detail.evidence])
 

@@ -6,8 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Final, TypeAlias
 
+from delegation.authority.amounts import amounts_of
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
 from delegation.embedded.review import PAGE, Review, found
 from delegation.identity.approval import is_id
@@ -67,6 +70,7 @@ class Approvals(Review):
     def _approval(self, request: str, audiences: Sequence[str] | None) -> ApprovalEntry:
         with self._store.read() as reader:
             entry = reader.approval(request, at=self._clock()) if is_id(request) else None
+            entry = entry and _with_amounts(entry, reader.catalogue())
         if entry is not None and audiences is not None and entry.binding.audience not in audiences:
             entry = None
         return found("request", request, entry)
@@ -104,6 +108,7 @@ class Approvals(Review):
         """
         with self._store.read() as reader:
             entry = reader.approval(request, at=self._clock()) if is_id(request) else None
+            entry = entry and _with_amounts(entry, reader.catalogue())
         return approve.of_holder(entry, request, leaf)
 
     def approval_states(self, requests: Sequence[str]) -> Mapping[str, ApprovalState]:
@@ -138,7 +143,9 @@ class Approvals(Review):
             return ()
         wanted = ApprovalFilter(state, task, link, audiences)
         with self._store.read() as reader:
-            return reader.approvals(wanted, after=after, limit=limit, at=self._clock())
+            known = reader.catalogue()
+            entries = reader.approvals(wanted, after=after, limit=limit, at=self._clock())
+        return [_with_amounts(entry, known) for entry in entries]
 
     def grant_approval(
         self, request: str, *, by: ApiKey, reason: str, binding: str | None = None
@@ -167,7 +174,7 @@ class Approvals(Review):
         )
         if entry.state != "pending":
             self._tell(ApprovalEvent(entry.id, entry.state, entry.ended_at or self._clock()))
-        return entry
+        return _with_amounts(entry, self.catalogue())
 
     def on_approval(self, listener: Listener) -> None:
         """Have a listener told what happened to requests here, after COMMIT.
@@ -204,3 +211,9 @@ class Approvals(Review):
                 listener(event)
             except Exception as error:  # noqa: BLE001  # a listener's fault is not the call's
                 _LOG.warning("a listener failed: %s", type(error).__name__)
+
+
+def _with_amounts(entry: ApprovalEntry, catalogue: Catalogue) -> ApprovalEntry:
+    bound = entry.binding
+    at = bound.revisions.get("catalogue")
+    return replace(entry, amounts=amounts_of(catalogue, bound.tool, at, entry.arguments))

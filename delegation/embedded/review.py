@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypedDict, TypeVar
 
+from delegation.authority.amounts import amounts_of
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.errors import NotFoundError
@@ -275,7 +277,12 @@ class Review:
             NotFoundError: There is none.
         """
         with self._store.read() as reader:
-            return found("decision", decision, reader.decision(DecisionId(decision)))
+            detail = found("decision", decision, reader.decision(DecisionId(decision)))
+            known = reader.catalogue()
+        made, sent = detail.decision, (detail.access or {}).get("arguments")
+        arguments = made.arguments or (sent if isinstance(sent, dict) else None)
+        amounts = amounts_of(known, made.tool, detail.catalogue, arguments)
+        return replace(detail, amounts=amounts)
 
 
 class _Seen(TypedDict):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.approval import APPROVER
 from delegation.authority.chain import ISSUER, LINK_ID
 from delegation.authority.fields import AUDIENCE, integer, list_of, matching_text, units
@@ -97,7 +97,7 @@ def arguments_digest(arguments: Mapping[str, Json]) -> str:
 
     The digest, since arguments have up to 64 KiB and can be erased from the record.
     """
-    body = canonical.encode(dict(arguments), what="The arguments")
+    body = sent_json.encode(dict(arguments), what="The arguments")
     return canonical.b64u(canonical.digest(b"dct-approval-arguments-v1", body))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.canonical import Json
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.keyring import KeyRing, PublicRing
@@ -42,7 +42,7 @@ class Receipt:
 
 def arguments_digest(arguments: Mapping[str, Json]) -> str:
     """Return the base64url digest of canonical arguments that a receipt carries."""
-    body = canonical.encode(dict(arguments), what="The arguments")
+    body = sent_json.encode(dict(arguments), what="The arguments")
     return canonical.b64u(canonical.digest(b"dct-receipt-arguments-v1", body))
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
+from delegation import sent_json
 from delegation.authority.alias import called
+from delegation.authority.arguments.url_text import KINDS, stated
 from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json, parse_one_way
@@ -23,9 +25,12 @@ WELL_KNOWN: Final = "/.well-known/delegation"
 _METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-_KIND: Final = re.compile("text|integer|boolean")
-_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
-_BOOLEAN: Final[Mapping[str, bool]] = {"true": True, "false": False}
+_KIND: Final = re.compile("|".join(KINDS))
+_WANTED: Final[Mapping[str, str]] = {
+    "integer": "an integer without leading zeros",
+    "number": "a number of JSON",
+    "boolean": "true or false",
+}
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
 
@@ -41,8 +46,8 @@ class Route:
         tool: Name of the tool in the catalogue, or an alias of it.
         query: Arguments that come from the query, each at most once.
         body: Arguments that are members of the JSON body.
-        kinds: How arguments of path and query are read where they are not text: `integer` or
-            `boolean`. Members of the body have JSON's own types.
+        kinds: How arguments of path and query are read where they are not text: `integer` (of
+            `money` too), `number` or `boolean`. Members of the body have JSON's own types.
 
     Raises:
         MalformedError: A field has another form, or an argument would come from two places.
@@ -70,7 +75,7 @@ class Route:
         if self.body and self.method not in _BODY_METHODS:
             raise MalformedError("body", wanted="nothing for a method without a body")
         for name, kind in self.kinds.items():
-            matching_text("kinds", kind, _KIND, "text, integer or boolean")
+            matching_text("kinds", kind, _KIND, ", ".join(KINDS))
             if name not in names or name in self.body:
                 raise MalformedError("kinds", wanted="names of path or query arguments")
 
@@ -244,15 +249,10 @@ def _overlap(left: str, right: str) -> bool:
 
 
 def _read(name: str, text: str, kind: str) -> Json:
-    if kind == "integer":
-        if _INTEGER.fullmatch(text) is None:
-            raise MalformedError(name, wanted="an integer without leading zeros")
-        return int(text)
-    if kind == "boolean":
-        if text not in _BOOLEAN:
-            raise MalformedError(name, wanted="true or false")
-        return _BOOLEAN[text]
-    return text
+    value = stated(text, kind)
+    if kind != "text" and isinstance(value, str):
+        raise MalformedError(name, wanted=_WANTED[kind])
+    return value
 
 
 def _body(body: bytes) -> dict[str, Json]:
@@ -265,8 +265,7 @@ def _body(body: bytes) -> dict[str, Json]:
 
 
 def _segment(value: Json) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return quote(text, safe="")
+    return quote(value if isinstance(value, str) else sent_json.text_of(value), safe="")
 
 
 def _one_segment(value: Json) -> str:

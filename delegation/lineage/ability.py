@@ -112,9 +112,10 @@ def effects(found: tuple[Reach, ...]) -> tuple[str, ...]:
 
 def _ability(grant: Grant, reached: Reach) -> Ability:
     tool, capability = reached.tool, reached.capability
+    held = capability.arguments
     arguments = tuple(
-        (name, words(capability.arguments[name]) if name in capability.arguments else "absent")
-        for name in tool.arguments
+        (name, words(held[name], argument.type) if name in held else "absent")
+        for name, argument in tool.arguments.items()
     )
     return Ability(
         tool.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from delegation.authority.approval import ApprovalRule
@@ -123,6 +123,7 @@ class ApprovalEntry:
         ended_at: When it was granted, refused or used.
         used_by: The decision that used it up.
         refused_before: Refusals of the same call under other links or terms, the newest first.
+        amounts: The money among the arguments, by place, each with its currency.
     """
 
     id: str
@@ -145,6 +146,7 @@ class ApprovalEntry:
     ended_at: int | None = None
     used_by: DecisionId | None = None
     refused_before: tuple[EarlierRefusal, ...] = ()
+    amounts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hidden(self) -> tuple[Hidden, ...]:

@@ -93,6 +93,7 @@ def approval_json(entry: ApprovalEntry) -> dict[str, Json]:
             "purpose": entry.purpose,
             "claimed_cause": entry.claimed_cause,
         },
+        "amounts": dict(entry.amounts),
         "hidden": hidden_json(entry.hidden),
         "refused_before": [
             {
@@ -145,6 +146,7 @@ def read_approval(body: Mapping[str, Any]) -> ApprovalEntry:
             claimed_cause=said["claimed_cause"],
             cost=body["cost"],
             resources=tuple(body["resources"]),
+            amounts=body.get("amounts", {}),
             opened_by=DecisionId(body["opened_by"]),
             opened_at=body["opened_at"],
             expires_at=body["expires_at"],

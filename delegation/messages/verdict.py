@@ -62,6 +62,7 @@ def decision_detail_json(detail: DecisionDetail) -> dict[str, Json]:
         "access": None if detail.access is None else dict(detail.access),
         "hidden": hidden_json(hidden_in(dict(detail.access or {}))),
         "evidence": detail.evidence,
+        "amounts": dict(detail.amounts),
         "epoch": detail.epoch,
         "catalogue": detail.catalogue,
         "outcome": None
@@ -113,6 +114,7 @@ def read_decision_detail(body: Mapping[str, Any]) -> DecisionDetail:
             local=None if body["local"] is None else LocalEntry(decision.id, **body["local"]),
             reservations=tuple(_reservation(decision.id, one) for one in body["reservations"]),
             evidence=body.get("evidence", "kept"),
+            amounts=body.get("amounts", {}),
         )
     except (KeyError, TypeError) as error:
         raise MalformedError("A decision", wanted="as the service writes it") from error

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
@@ -216,7 +216,7 @@ def _entry(
         link=link,
         arguments=None
         if row.arguments is None
-        else cast("dict[str, Json]", canonical.parse(row.arguments)),
+        else cast("dict[str, Json]", sent_json.parse(row.arguments)),
         purpose=row.purpose,
         claimed_cause=row.cause,
         cost=cast("dict[str, int]", canonical.parse(row.cost)),

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.errors import StoreUnavailableError
 from delegation.identity.approval import Binding
 from delegation.identity.person import folded
@@ -223,7 +223,7 @@ def _row(new: NewRequest, sequence: int) -> dict[str, Any]:
         "audience": new.binding.audience,
         "bound": canonical.text_of(new.binding.to_json()),
         "rules": canonical.text_of([rule.to_json() for rule in new.rules]),
-        "arguments": canonical.text_of(dict(new.arguments)),
+        "arguments": sent_json.text_of(dict(new.arguments)),
         "purpose": new.purpose,
         "cause": new.cause,
         "cost": canonical.text_of(dict(new.cost)),

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from sqlalchemy import Connection, select
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.records.flow_tables import RESOURCE_LABELS
@@ -45,7 +45,7 @@ class CatalogueShelf:
             TOOLS.c.revision > catalogue.revision, TOOLS.c.revision <= revision
         )
         for row in connection.execute(query.order_by(TOOLS.c.revision)):
-            tool = Tool.from_json(canonical.parse(row.definition))
+            tool = Tool.from_json(sent_json.parse(row.definition))
             history[tool.name] = (*history.get(tool.name, ()), (row.revision, tool))
         resources = dict(catalogue.resources)
         declared = select(RESOURCE_LABELS).where(

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Row, Select, select, text
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.access import Access
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
@@ -58,8 +58,7 @@ def new_salt() -> bytes:
 
 
 def _text(value: Json) -> str:
-    # What is stored was judged: it is canonical already, or made of constants and ids.
-    return canonical.text_of(value)
+    return sent_json.text_of(value)
 
 
 @lru_cache(maxsize=4096)
@@ -68,7 +67,7 @@ def _ids_text(links: tuple[str, ...]) -> str:
 
 
 def _short(value: Json) -> Json:
-    return value if len(canonical.encode(value)) <= _MAX_DETAIL else None
+    return value if len(sent_json.encode(value)) <= _MAX_DETAIL else None
 
 
 def _detail(denial: Denial | None, cut: Callable[[Json], Json] = lambda value: value) -> str:
@@ -127,7 +126,7 @@ def proven_row(
     decision = settlement.decision
     row = row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=client)
     salt = row["arguments_salt"]
-    sent = canonical.text_of(dict(access.arguments))
+    sent = _text(dict(access.arguments))
     return {
         **row,
         "audience": access.audience,
@@ -197,7 +196,7 @@ def detail_of(row: Row[Any]) -> DecisionDetail:
     """Return a row with everything that was kept of the decision."""
     denial = None
     if row.step is not None:
-        offered, allowed = cast("list[Json]", canonical.parse(row.detail))
+        offered, allowed = cast("list[Json]", sent_json.parse(row.detail))
         denial = Denial(
             row.step,
             row.code,
@@ -242,11 +241,11 @@ def _evidence_of(row: Row[Any]) -> Evidence:
 
 
 def _list(text: str) -> list[Json]:
-    return cast("list[Json]", canonical.parse(text))
+    return cast("list[Json]", sent_json.parse(text))
 
 
 def _object(text: str | None) -> dict[str, Json]:
-    return cast("dict[str, Json]", canonical.parse(text)) if text else {}
+    return cast("dict[str, Json]", sent_json.portable(sent_json.parse(text))) if text else {}
 
 
 def filtered(

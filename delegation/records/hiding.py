@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, or_, select
 
+from delegation import sent_json
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.hidden import hidden_in
 from delegation.lineage.survey import Hiding
@@ -47,14 +47,18 @@ def hiding(
             DECISIONS.c.at > since,
             DECISIONS.c.at <= until,
             DECISIONS.c.link.is_not(None),
-            or_(beyond, sent.contains("\\u00", autoescape=True)),
+            or_(
+                beyond,
+                sent.contains("\\u00", autoescape=True),
+                sent.contains("\\ud", autoescape=True),  # surrogates that stand alone
+            ),
         )
         .order_by(DECISIONS.c.sequence.desc())
         .limit(MOST)
     )
     found: list[Hiding] = []
     for row in connection.execute(query):
-        hidden = tuple(hidden_in(json.loads(row.access)))
+        hidden = tuple(hidden_in(sent_json.portable(sent_json.parse(row.access))))
         if hidden:
             matters = bool(row.allowed) or row.code == "approval_needed"
             call = DecisionId(row.id), LinkId(row.link), row.tool

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, bindparam, select
 
-from delegation import canonical
+from delegation import sent_json
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json
@@ -70,7 +70,7 @@ def recorded_for(
 def _read(row: Any) -> Recorded:
     digest = None
     if row.arguments is not None:
-        digest = arguments_digest(cast("dict[str, Json]", canonical.parse(row.arguments)))
+        digest = arguments_digest(cast("dict[str, Json]", sent_json.parse(row.arguments)))
     return Recorded(
         DecisionId(row.id),
         row.at,

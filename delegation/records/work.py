@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from delegation import canonical, ed25519
+from delegation import canonical, ed25519, sent_json
 from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import Tool
 from delegation.authority.chain import LINK_ID, Chain
@@ -92,7 +92,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         catalogue = self.catalogue()
         if catalogue.with_tool(tool) is catalogue:  # again: names may have been taken meanwhile
             return catalogue.revision
-        definition = canonical.encode(tool.to_json()).decode()
+        definition = sent_json.text_of(tool.to_json())
         revision = take_number(self._connection, "catalogue")
         self._connection.execute(
             insert(TOOLS),

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
 from delegation.authority.catalogue import Catalogue
@@ -264,4 +264,4 @@ def matched_key(key: str | None) -> str:
 def digest(token: str, proof: str | None, access: Access) -> bytes:
     """Return SHA-256 of a whole request."""
     body: dict[str, Json] = {"token": token, "proof": proof, "access": access.to_json()}
-    return canonical.digest(b"dct-request-v1", canonical.encode(body))
+    return canonical.digest(b"dct-request-v1", sent_json.encode(body))

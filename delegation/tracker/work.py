@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
 from delegation.authority.catalogue import Catalogue, Tool
@@ -118,6 +118,7 @@ class DecisionDetail:
         reservations: Costs that were reserved, and how they were settled.
         evidence: Whether arguments and proof are kept; if not, whether its holder's denials came
             faster than they are kept, they were erased, or nothing was proven.
+        amounts: The money among its arguments, by place, each with its currency.
     """
 
     decision: Decision
@@ -129,6 +130,7 @@ class DecisionDetail:
     local: LocalEntry | None = None
     reservations: tuple[Reservation, ...] = ()
     evidence: Evidence = "kept"
+    amounts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

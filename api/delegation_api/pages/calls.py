@@ -79,6 +79,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         task=tracker.task(made.task) if made.task and chain else None,
         access=dict(detail.access) if detail.access else {},
         arguments=dict(made.arguments),
+        sent_amounts={f"arguments.{place}": said for place, said in detail.amounts.items()},
         hides=[
             *hidden_in(dict(detail.access or {})),
             *hidden_in(denied, "the denial"),

@@ -7,28 +7,35 @@ passes for a line of the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from markupsafe import Markup, escape
 
 from delegation.hidden import Hidden
-from delegation.shown import Piece, pieces, shown_text, size_of, text_pieces
+from delegation.shown import Piece, kind_of, pieces, shown_text, text_pieces
 
 _ONE_LINE: Final = 160  # characters of JSON that need no frame that the keyboard can scroll
 _MARK: Final = Markup('<mark class="escape{}">{}</mark>')
 
 
-def evidence(value: Any) -> Markup:
-    """Return a JSON value as HTML: each member of an object in a frame of its own, else one frame."""
+def evidence(value: Any, amounts: Mapping[str, str] | None = None) -> Markup:
+    """Return a JSON value as HTML: each member of an object in a frame of its own, else one frame.
+
+    Args:
+        value: What is shown.
+        amounts: The money in it by place, which is said beside the members.
+    """
     if not isinstance(value, dict) or not value:
         return Markup('<div class="evidence">{}</div>').format(_frame(value, "the value"))
     members = (
         Markup(
             '<div class="member"><p><code class="name">{}</code> <span class="muted">{}</span></p>{}</div>'
         ).format(
-            _marked(_inner(name)), size_of(member), _frame(member, shown_text(name, ltr=False))
+            _marked(_inner(name)),
+            kind_of(name, member, amounts or {}),
+            _frame(member, shown_text(name, ltr=False)),
         )
         for name, member in value.items()
     )

@@ -26,13 +26,19 @@ from delegation.authority.arguments.free import JsonType
 from delegation.authority.arguments.host import HostType
 from delegation.authority.arguments.moment import DateTimeType, DateType
 from delegation.authority.arguments.money import MoneyType
-from delegation.authority.arguments.number import BooleanType, DecimalType, IntegerType
+from delegation.authority.arguments.nullable import NullableType
+from delegation.authority.arguments.number import (
+    BooleanType,
+    DecimalType,
+    IntegerType,
+    NumberType,
+)
 from delegation.authority.arguments.opaque import BytesType, OpaqueType
 from delegation.authority.arguments.path import PathType
 from delegation.authority.arguments.relative_path import RelativePathType
 from delegation.authority.arguments.segment import SegmentType
 from delegation.authority.arguments.shape import Shape, shape_of
-from delegation.authority.arguments.text import TextType
+from delegation.authority.arguments.text import IdentifierType, LineType, TextType
 from delegation.authority.arguments.url import UrlType
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -50,9 +56,12 @@ _PLAIN: Final[dict[str, type[ArgumentType]]] = {
     "email": EmailType,
     "enum": EnumType,
     "host": HostType,
+    "identifier": IdentifierType,
     "integer": IntegerType,
     "json": JsonType,
+    "line": LineType,
     "money": MoneyType,
+    "number": NumberType,
     "opaque": OpaqueType,
     "path": PathType,
     "relative_path": RelativePathType,
@@ -67,7 +76,8 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     """Return the type that this JSON states.
 
     Args:
-        value: A type's name, or an object of `type` and its options.
+        value: A type's name, or an object of `type` and its options; `nullable: true` among them
+            says that null is a value.
         depth: How many types may still be nested.
 
     Raises:
@@ -80,7 +90,13 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     options: dict[str, Json] = {"type": value} if isinstance(value, str) else {}
     if isinstance(value, dict):
         options = dict(value)
+    if "nullable" in options:
+        if options.pop("nullable") is not True:
+            raise MalformedError("An argument type", wanted="nullable: true, or without it")
+        return NullableType(parse_type(options, depth=depth))
     name = options.pop("type", None)
+    if name == "text" and "multiline" in options:  # how a line was spelled before there was one
+        name = {True: "text", False: "line"}.get(_flag(options.pop("multiline")))
     if name == "list" and options.keys() <= {"of", "max", "min", "unique"} and "of" in options:
         options["of"] = parse_type(options["of"], depth=depth - 1)  # type: ignore[assignment]  # a type, for the constructor
         return ListType(**options)  # type: ignore[arg-type]  # checked by the constructor
@@ -110,6 +126,12 @@ def _count(value: Json) -> int:
     return count
 
 
+def _flag(value: Json) -> bool:
+    if type(value) is not bool:
+        raise MalformedError("text multiline", wanted="a boolean")
+    return value
+
+
 __all__ = [
     "TYPES",
     "ArgumentType",
@@ -122,11 +144,15 @@ __all__ = [
     "EmailType",
     "EnumType",
     "HostType",
+    "IdentifierType",
     "IntegerType",
     "JsonType",
+    "LineType",
     "ListType",
     "MoneyType",
     "NoCanonicalFormError",
+    "NullableType",
+    "NumberType",
     "ObjectType",
     "OpaqueType",
     "PathType",

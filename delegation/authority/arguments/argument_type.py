@@ -33,7 +33,9 @@ class SpecialHostError(NoCanonicalFormError):
 class ArgumentType(Protocol):
     """How one argument is read."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """The type's name; that of a nullable type is its inner type's."""
 
     def canonicalise(self, value: Json) -> Json:
         """Return the value's canonical form.
@@ -50,7 +52,10 @@ class ArgumentType(Protocol):
 
 def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:
     """Return the error for a value of another JSON type; null is one of them."""
-    kind = {str: "text", bool: "a boolean", int: "an integer", list: "a list", dict: "an object"}
+    kind = {
+        str: "text", bool: "a boolean", int: "an integer", float: "a number",
+        list: "a list", dict: "an object",
+    }  # fmt: skip
     got = "null" if value is None else kind.get(type(value), "another type")
     return NoCanonicalFormError(
         "wrong_type", f"it is {got}, not {wanted}", remedy=f"Send {wanted}."

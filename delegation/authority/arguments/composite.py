@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from delegation import canonical
+from delegation import sent_json
 from delegation.authority.arguments.argument_type import (
     ArgumentType,
     NoCanonicalFormError,
     refuse_type,
 )
 from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.nullable import NullableType, is_nullable
 from delegation.authority.arguments.url import UrlType
 from delegation.authority.fields import integer
 from delegation.canonical import Json
@@ -60,7 +61,7 @@ class ListType:
                 remedy=f"Send {self.min} or more.",
             )
         items = [self.of.canonicalise(item) for item in value]
-        if self.unique and len({canonical.text_of(item) for item in items}) != len(items):
+        if self.unique and len({sent_json.text_of(item) for item in items}) != len(items):
             raise NoCanonicalFormError(
                 "list_repeats", "it holds an item twice", remedy="Send each item once."
             )
@@ -79,7 +80,7 @@ def with_special(of: ArgumentType) -> ArgumentType:
 
     Whether a call may name one is for the grant to say (`Constraint.names_special`).
     """
-    if isinstance(of, ListType):
+    if isinstance(of, ListType | NullableType):
         item = with_special(of.of)
         return of if item == of.of else replace(of, of=item)
     if isinstance(of, HostType | UrlType):
@@ -117,17 +118,24 @@ class ObjectType:
         object.__setattr__(self, "fields", MappingProxyType(fields))
         object.__setattr__(self, "_members", tuple(members))
 
+    @property
+    def members(self) -> dict[str, ArgumentType]:
+        """The type of each field by its name alone."""
+        return {name: of for name, _, of in self._members}
+
     def canonicalise(self, value: Json) -> Json:
-        """Return the object with each field in canonical form."""
+        """Return the object with each field in canonical form; null is absence but where it is a value."""
         if type(value) is not dict:
             raise refuse_type(value, "an object")
         result: dict[str, Json] = {}
+        known = 0
         for name, required, of in self._members:
-            if name in value:
+            known += name in value
+            if value.get(name) is not None or (name in value and is_nullable(of)):
                 result[name] = of.canonicalise(value[name])
             elif required:
                 raise NoCanonicalFormError("object_field_missing", f"its field {name} is missing")
-        if len(result) != len(value):
+        if known != len(value):
             raise NoCanonicalFormError(
                 "object_field_unknown", "it has a field that is not declared"
             )
@@ -155,4 +163,3 @@ def member_key(name: str, required: bool) -> str:  # noqa: FBT001  # the two fac
 def _refuse_odd_name(name: str) -> None:
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise MalformedError("A field's name", wanted=f"1 to {MAX_NAME} printable characters")
-    canonical.encode({name: True}, what="A field's name")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeAlias, cast
 
-from delegation import canonical
+from delegation import sent_json
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
-from delegation.canonical import MAX_INTEGER, Json
+from delegation.authority.arguments.number import json_number
+from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_ENUM: Final = 2048
@@ -34,8 +35,11 @@ class EnumType:
         wanted = f"1 to {MAX_ENUM} different texts, numbers or booleans"
         if not all(type(value) in {str, int, float, bool} for value in self.values):
             raise MalformedError("enum values", wanted=wanted)
-        values = tuple(map(_plain, self.values))
-        shown = canonical.encode(cast("Json", [*values]), what="enum values").decode()
+        try:
+            values = tuple(map(_plain, self.values))
+        except NoCanonicalFormError as error:
+            raise MalformedError("enum values", wanted=wanted) from error
+        shown = sent_json.text_of([*values], what="enum values")
         known: _Known = {(type(value), value): cast("Json", value) for value in values}
         if not 0 < len(values) <= MAX_ENUM or len(known) != len(values):
             raise MalformedError("enum values", wanted=wanted)
@@ -62,6 +66,4 @@ class EnumType:
 
 def _plain(value: _Plain) -> _Plain:
     """Return a number in its one form: an integer where it is one."""
-    if type(value) is float and value.is_integer() and abs(value) <= MAX_INTEGER:
-        return int(value)
-    return value
+    return json_number(value) if type(value) in {int, float} else value

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final, cast
 
-from delegation import canonical
+from delegation import sent_json
 from delegation.authority.arguments.argument_type import NoCanonicalFormError
+from delegation.authority.arguments.number import json_number
+from delegation.authority.arguments.text import refuse_surrogates
 from delegation.authority.fields import integer
-from delegation.canonical import MAX_INTEGER, Json
-from delegation.errors import MalformedError
+from delegation.canonical import Json
 
 MAX_JSON_BYTES: Final = 32_768
 MAX_JSON_DEPTH: Final = 16
@@ -43,12 +44,7 @@ class JsonType:
         if value is None:
             raise NoCanonicalFormError("wrong_type", "it is null", remedy="Leave it out.")
         made, _ = _read(value, self.depth, self.count)
-        try:
-            size = len(canonical.encode(made))
-        except (MalformedError, UnicodeError) as error:
-            raise NoCanonicalFormError(
-                "json_form", "it holds a text or a number without canonical form"
-            ) from error
+        size = len(sent_json.encode(made))
         if size > self.bytes:
             raise NoCanonicalFormError(
                 "json_size", f"it has more than {self.bytes} bytes", remedy="Send less."
@@ -88,18 +84,15 @@ def _read(value: object, depth: int, left: int) -> tuple[Json, int]:
             made, left = _read(member, depth - 1, left)
             members[str(_text(name))] = made
         return members, left
-    if isinstance(value, float):
-        return _number(value), left
-    return cast("Json", _text(value) if isinstance(value, str) else value), left
+    if isinstance(value, str):
+        return _text(value), left
+    if value is None or isinstance(value, bool):
+        return value, left
+    return json_number(cast("Json", value)), left
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or "\x00" in value:
         raise NoCanonicalFormError("json_form", "it holds U+0000, or a name that is no text")
+    refuse_surrogates(value)
     return value
-
-
-def _number(value: float) -> Json:
-    if value.is_integer() and abs(value) <= MAX_INTEGER:
-        return int(value)
-    return cast("Json", value)  # `canonical` says which floats it can spell

@@ -8,8 +8,9 @@ from typing import ClassVar, Final
 from delegation.authority.arguments.currencies import MINOR_UNITS
 from delegation.authority.arguments.number import IntegerType
 from delegation.authority.fields import integer
-from delegation.canonical import MAX_INTEGER, Json
+from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.json_number import MAX_INTEGER
 
 MAX_MONEY_PLACES: Final = 9
 

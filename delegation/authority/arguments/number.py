@@ -1,17 +1,52 @@
-"""Numbers: integers within 53 bits, and decimals as text. No floats, no booleans among them."""
+"""Numbers: any finite JSON number, integers within 53 bits, decimals as text. No booleans among them.
+
+All are compared by their exact value. Of a double, that is what its canonical spelling says
+(`json_number`): `0.1` is one tenth.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.fields import integer
-from delegation.canonical import MAX_INTEGER, Json
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+from delegation.json_number import MAX_INTEGER, WideNumber, exact_value, number_text, read_number
 
 DECIMAL: Final = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,18}))?", re.ASCII)
+_EXACT: Final = (
+    "Send a number that a double holds; a longer one goes as text, as a decimal argument."
+)
+
+
+def json_number(value: Json, wanted: str = "a number") -> int | float:
+    """Return a JSON number with its exact value, an integer where it is one within 53 bits.
+
+    Raises:
+        NoCanonicalFormError: It is none, or none that a double holds.
+    """
+    if type(value) is int and abs(value) <= MAX_INTEGER:
+        return value
+    if type(value) is not int and type(value) is not float and type(value) is not WideNumber:
+        raise refuse_type(value, wanted)
+    read = value if type(value) is WideNumber else read_number(number_text(value))  # type: ignore[arg-type]
+    if isinstance(read, WideNumber):
+        raise refuse_wide()
+    return read
+
+
+def refuse_wide() -> NoCanonicalFormError:
+    """Return the error for a number that has other digits, or another size, than any double."""
+    return NoCanonicalFormError(
+        "number_not_exact",
+        "it is a number that readers of JSON round: it has more digits, or another size, than a double",
+        remedy=_EXACT,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,31 +56,95 @@ class IntegerType:
     Args:
         min: Least value.
         max: Greatest value.
+        multiple: What it is a multiple of.
     """
 
     name: ClassVar[str] = "integer"
     min: int = -MAX_INTEGER
     max: int = MAX_INTEGER
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         integer("integer min", self.min, -MAX_INTEGER)
         integer("integer max", self.max, self.min)
+        integer("integer multiple", self.multiple, 1)
 
     def canonicalise(self, value: Json) -> Json:
-        """Return the integer; `true` is none, nor is `"5"`."""
+        """Return the integer; `5.0` is 5, `true` is none, nor is `"5"`."""
+        number = value
         if type(value) is not int:
-            raise refuse_type(value, "an integer")
-        if not self.min <= value <= self.max:
+            number = json_number(value, "an integer")
+            if type(number) is float and not number.is_integer():
+                raise NoCanonicalFormError(
+                    "integer_fraction", "it is no whole number", remedy="Send a whole number."
+                )
+        if not self.min <= number <= self.max:  # type: ignore[operator]  # a number
             raise NoCanonicalFormError(
                 "integer_out_of_range", f"it is not within {self.min} to {self.max}"
             )
-        return value
+        if number % self.multiple:  # type: ignore[operator]  # an int by now
+            raise _no_multiple(str(self.multiple))
+        return number
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
         if self == IntegerType():
             return self.name
-        return {"type": self.name, "min": self.min, "max": self.max}
+        body: dict[str, Json] = {"type": self.name, "min": self.min, "max": self.max}
+        return body if self.multiple == 1 else {**body, "multiple": self.multiple}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberType:
+    """Any finite JSON number, compared exactly.
+
+    Args:
+        min: Least value, a decimal number as text; empty is open, as all below.
+        max: Greatest value.
+        above: What it is greater than.
+        below: What it is less than.
+        multiple: What it is a multiple of, greater than zero.
+    """
+
+    name: ClassVar[str] = "number"
+    min: str = ""
+    max: str = ""
+    above: str = ""
+    below: str = ""
+    multiple: str = ""
+    _bounds: tuple[Decimal | None, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        bounds = tuple(
+            _bound(f"number {name}", getattr(self, name))
+            for name in ("min", "max", "above", "below")
+        )
+        multiple = _bound("number multiple", self.multiple)
+        if multiple is not None and multiple <= 0:
+            raise MalformedError("number multiple", wanted="a decimal number above zero")
+        object.__setattr__(self, "_bounds", bounds)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the number: an integer within 53 bits, else the double of exactly this value."""
+        number = json_number(value, "a number")
+        exact = exact_value(number)
+        least, most, above, below = self._bounds
+        if (
+            (least is not None and exact < least)
+            or (most is not None and exact > most)
+            or (above is not None and exact <= above)
+            or (below is not None and exact >= below)
+        ):
+            raise NoCanonicalFormError("number_out_of_range", "it is outside the type's bounds")
+        if self.multiple and (Fraction(exact) / Fraction(self.multiple)).denominator != 1:
+            raise _no_multiple(self.multiple)
+        return number
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        named = ("min", "max", "above", "below", "multiple")
+        body = {name: getattr(self, name) for name in named if getattr(self, name)}
+        return {"type": self.name, **body} if body else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +153,56 @@ class DecimalType:
 
     Args:
         places: Most digits after the point.
+        min: Least value, a decimal number as text; empty is open.
+        max: Greatest value, likewise.
     """
 
     name: ClassVar[str] = "decimal"
     places: int = 18
+    min: str = ""
+    max: str = ""
 
     def __post_init__(self) -> None:
         integer("decimal places", self.places, 0, 18)
+        _bound("decimal min", self.min)
+        _bound("decimal max", self.max)
 
     def canonicalise(self, value: Json) -> Json:
-        """Return the number without superfluous zeros; `-0` is `0`."""
-        if type(value) is not str:
-            raise refuse_type(value, "a decimal number as text")
-        text = canonical_decimal(value)
+        """Return the number without superfluous zeros; `-0` is `0`, and the JSON number 12.5 `12.5`."""
+        if type(value) is str:
+            text = canonical_decimal(value)
+        else:
+            text = canonical_decimal(
+                f"{exact_value(json_number(value, 'a decimal number, as text or as a number')):f}"
+            )
         if text is None:
             raise NoCanonicalFormError("decimal_form", "it is not a plain decimal number")
         if len(text.partition(".")[2]) > self.places:
             raise NoCanonicalFormError("decimal_places", f"it has more than {self.places} places")
+        exact = Decimal(text)
+        if (self.min and exact < Decimal(self.min)) or (self.max and exact > Decimal(self.max)):
+            raise NoCanonicalFormError("number_out_of_range", "it is outside the type's bounds")
         return text
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        return self.name if self == DecimalType() else {"type": self.name, "places": self.places}
+        body: dict[str, Json] = {} if self.places == 18 else {"places": self.places}  # noqa: PLR2004  # the default
+        body |= {name: getattr(self, name) for name in ("min", "max") if getattr(self, name)}
+        return {"type": self.name, **body} if body else self.name
+
+
+def _bound(what: str, text: object) -> Decimal | None:
+    if text == "":
+        return None
+    if type(text) is not str or canonical_decimal(text) != text:
+        raise MalformedError(what, wanted="a canonical decimal number as text")
+    return Decimal(text)
+
+
+def _no_multiple(of: str) -> NoCanonicalFormError:
+    return NoCanonicalFormError(
+        "number_no_multiple", f"it is no multiple of {of}", remedy=f"Send a multiple of {of}."
+    )
 
 
 def canonical_decimal(text: str) -> str | None:
@@ -90,9 +217,9 @@ def canonical_decimal(text: str) -> str | None:
 
 
 def as_number(value: Json) -> Decimal | None:
-    """Return the number that a canonical integer or decimal states, exactly; None for others."""
-    if type(value) is int:
-        return Decimal(value)
+    """Return the number that a canonical number or decimal states, exactly; None for others."""
+    if type(value) is int or type(value) is float:
+        return exact_value(value)
     if type(value) is str and canonical_decimal(value) == value:
         return Decimal(value)
     return None

@@ -18,13 +18,12 @@ from functools import cache
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
-from delegation.authority.arguments.text import TextType
+from delegation.authority.arguments.text import refuse_unplain
 from delegation.canonical import Json
 from delegation.ignorable import odd_ignorable
 from delegation.lookalikes import fits, readings
 
 MAX_PATH: Final = 4096  # characters, as PATH_MAX
-_TEXT: Final = TextType(MAX_PATH, multiline=False)
 _FOREIGN: Final = re.compile(r"[\\%;*?\"<>|~$`\n]")
 # Brace expansion, the patterns that match `..` in shells that let a dot be written, and dots that
 # stand alone to whoever ends or cuts a name at a sign: `..#x` climbs in a file: URL.
@@ -64,7 +63,7 @@ def refuse_odd_path(value: str) -> None:
     Raises:
         NoCanonicalFormError: With the code of the first oddity.
     """
-    _TEXT.canonicalise(value)
+    refuse_unplain(value, MAX_PATH)
     if not value.startswith("/"):
         raise NoCanonicalFormError("path_not_absolute", "it does not begin with a slash")
     if value == "/":

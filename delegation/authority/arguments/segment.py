@@ -12,14 +12,13 @@ from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
-from delegation.authority.arguments.text import TextType
+from delegation.authority.arguments.text import refuse_unplain
 from delegation.authority.fields import integer
 from delegation.canonical import Json
 from delegation.ignorable import odd_ignorable
 from delegation.lookalikes import readings
 
 MAX_SEGMENT: Final = 2048
-_TEXT: Final = TextType(MAX_SEGMENT, multiline=False)
 # `;` begins parameters of a segment, which some servers cut off before they look at its dots.
 _FOREIGN: Final = re.compile(r"[/\\?#%;\x00-\x1f\x7f]")
 
@@ -48,7 +47,7 @@ class SegmentType:
         """Return the text as it is, if it is one segment to every reader."""
         if type(value) is not str:
             raise refuse_type(value, "text for one segment of a path")
-        _TEXT.canonicalise(value)
+        refuse_unplain(value, MAX_SEGMENT)
         if not self.min <= len(value) <= self.max:
             raise NoCanonicalFormError(
                 "segment_length", f"it has not {self.min} to {self.max} characters"

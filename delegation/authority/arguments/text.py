@@ -1,72 +1,233 @@
-"""Text: NFC characters that people write, without control characters."""
+"""Texts: what people and models write, one line of it, and identifiers.
+
+`text` is as it was sent: in any plane and any normal form, with CRLF, marks of direction, joiners. What
+cannot be seen in it is shown to reviewers (`delegation.hidden`). What a second reader makes of it is
+for each constraint to know: `glob`, `length` and `not_one_of` ask it of more than one reading.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from delegation.assigned import UNASSIGNED
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
 from delegation.authority.fields import integer
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
+from delegation.lookalikes import readings
 
 MAX_TEXT: Final = 32_768  # characters; more belongs behind a reference
+MAX_IDENTIFIER: Final = 256
+# Neither stores nor terminals keep them: U+0000, and all controls but tab, LF and CR.
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_BREAK: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:@+-]*", re.ASCII)
 # Directional overrides and isolates reorder what a reviewer reads; invisible ones hide in names.
-_HIDDEN: Final = frozenset(
-    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0xFEFF))
-)
+_DIRECTIONS: Final = "\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c\ufeff"
+_ODD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_DIRECTIONS}]")
+_ODD_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_DIRECTIONS}]")
+
+
+def _refuse_length(value: str, least: int, most: int) -> None:
+    if len(value) > most:
+        raise NoCanonicalFormError("text_too_long", f"it has more than {most} characters")
+    if len(value) < least:
+        raise NoCanonicalFormError("text_too_short", f"it has fewer than {least} characters")
 
 
 @dataclass(frozen=True, slots=True)
 class TextType:
-    """Text of at most so many characters.
+    """Text of `min` to `max` characters, in lines.
 
     Args:
         max: Most characters (code points).
-        multiline: Whether line feeds and tabs may occur. Carriage returns never do.
+        min: Fewest characters.
         shape: The shape of the whole text.
     """
 
     name: ClassVar[str] = "text"
     max: int = MAX_TEXT
-    multiline: bool = True
+    min: int = 0
     shape: Shape | None = None
 
     def __post_init__(self) -> None:
+        integer(f"{self.name} max", self.max, 0, MAX_TEXT)
+        integer(f"{self.name} min", self.min, 0, self.max)
         object.__setattr__(self, "shape", shape_option(self.shape))
-        integer("text max", self.max, 0, MAX_TEXT)
-        if type(self.multiline) is not bool:
-            raise MalformedError("text multiline", wanted="a boolean")
 
     def canonicalise(self, value: Json) -> Json:
-        """Return the text itself: what is not canonical already is refused, not repaired."""
+        """Return the text itself, to the last code point."""
         if type(value) is not str:
             raise refuse_type(value, "text")
-        if len(value) > self.max:
-            raise NoCanonicalFormError("text_too_long", f"it has more than {self.max} characters")
+        _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
-        if value.isascii() and value.isprintable():
-            return value
-        try:
-            refuse_odd_text(value, "The text")
-        except MalformedError as error:
-            raise NoCanonicalFormError("text_not_normal", "it is not assigned NFC text") from error
-        for character in value:
-            if character in "\n\t" and self.multiline:
-                continue
-            if character in _HIDDEN or unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
+        if not value.isprintable():
+            if _CONTROL.search(value) is not None:
                 raise NoCanonicalFormError(
-                    "text_control_character", "it holds control or direction characters"
+                    "text_control_character",
+                    "it holds a control character",
+                    remedy="Leave control characters out; tab, line feed and carriage return may stay.",
                 )
+            refuse_surrogates(value)
         return value
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        if self == TextType():
-            return self.name
-        body: dict[str, Json] = {
-            "type": self.name, "max": self.max, "multiline": self.multiline,
-        }  # fmt: skip
-        return body if self.shape is None else {**body, "shape": self.shape.to_json()}
+        return _with_bounds(self, MAX_TEXT, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LineType:
+    """One line of text, for subjects, headers and names.
+
+    Args:
+        max: Most characters (code points).
+        min: Fewest characters.
+        shape: The shape of the whole text.
+    """
+
+    name: ClassVar[str] = "line"
+    max: int = MAX_TEXT
+    min: int = 0
+    shape: Shape | None = None
+
+    def __post_init__(self) -> None:
+        integer(f"{self.name} max", self.max, 0, MAX_TEXT)
+        integer(f"{self.name} min", self.min, 0, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape))
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the text itself, if every reader sees one line."""
+        if type(value) is not str:
+            raise refuse_type(value, "one line of text")
+        _refuse_length(value, self.min, self.max)
+        refuse_misshapen(self.shape, value)
+        if value.isascii() and value.isprintable():
+            return value
+        refuse_surrogates(value)
+        if any(_LINE_BREAK.search(seen) for seen in readings(value)):
+            raise NoCanonicalFormError(
+                "text_control_character",
+                "it holds a control character or a line break",
+                remedy="Send one line, without tabs and control characters.",
+            )
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return _with_bounds(self, MAX_TEXT, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierType:
+    """An identifier: an ASCII letter or digit, then letters, digits and `._~:@+-`.
+
+    Args:
+        max: Most characters, 1 to 256.
+        min: Fewest characters, at least 1.
+        shape: The shape of the whole identifier.
+    """
+
+    name: ClassVar[str] = "identifier"
+    max: int = MAX_IDENTIFIER
+    min: int = 1
+    shape: Shape | None = None
+
+    def __post_init__(self) -> None:
+        integer("identifier max", self.max, 1, MAX_IDENTIFIER)
+        integer("identifier min", self.min, 1, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape))
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the identifier as it is."""
+        if type(value) is not str:
+            raise refuse_type(value, "an identifier")
+        _refuse_length(value, self.min, self.max)
+        refuse_misshapen(self.shape, value)
+        if _IDENTIFIER.fullmatch(value) is None:
+            raise NoCanonicalFormError(
+                "identifier_form",
+                "it is no identifier",
+                remedy="Send a letter or digit first, then letters, digits and . _ ~ : @ + -.",
+            )
+        return value
+
+    def to_json(self) -> Json:
+        """Return the type's JSON."""
+        return _with_bounds(self, MAX_IDENTIFIER, 1)
+
+
+def _with_bounds(of: TextType | LineType | IdentifierType, most: int, least: int) -> Json:
+    body: dict[str, Json] = {"type": of.name}
+    if of.max != most:
+        body["max"] = of.max
+    if of.min != least:
+        body["min"] = of.min
+    if of.shape is not None:
+        body["shape"] = of.shape.to_json()
+    return body if len(body) > 1 else of.name
+
+
+def refuse_surrogates(text: str) -> None:
+    """Refuse text with a surrogate that stands alone, which no store and no other text can hold.
+
+    Raises:
+        NoCanonicalFormError: It has one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NoCanonicalFormError(
+            "text_surrogate",
+            "it holds half of a surrogate pair, which is no character",
+            remedy="Send whole characters: both halves of each pair, or U+FFFD.",
+        ) from error
+
+
+def refuse_unplain(value: Json, most: int) -> None:
+    """Refuse what is no plain text: for types whose values name something, such as paths.
+
+    Plain is one line of assigned NFC characters, without controls and marks of direction.
+
+    Args:
+        value: What was sent.
+        most: Most characters.
+
+    Raises:
+        NoCanonicalFormError: It is not plain.
+    """
+    if type(value) is not str:
+        raise refuse_type(value, "text")
+    _refuse_length(value, 0, most)
+    if value.isascii() and value.isprintable():
+        return
+    try:
+        refuse_odd_text(value, "The text")
+    except MalformedError as error:
+        raise NoCanonicalFormError("text_not_normal", "it is not assigned NFC text") from error
+    if _ODD.search(value) is not None:
+        raise NoCanonicalFormError(
+            "text_control_character", "it holds control or direction characters"
+        )
+
+
+def reads_one_way(value: object) -> bool:
+    """Return whether no text in a value is another one to who normalises it, or drops marks of direction.
+
+    What is excluded, labelled or counted by its text needs this; what is admitted by its text does not.
+    """
+    if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return True
+        return (
+            UNASSIGNED.search(value) is None
+            and unicodedata.is_normalized("NFC", value)
+            and _ODD_IN_LINES.search(value) is None
+        )
+    if isinstance(value, dict):
+        return all(reads_one_way(name) and reads_one_way(part) for name, part in value.items())
+    return not isinstance(value, list) or all(map(reads_one_way, value))

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.arguments.host import canonical_host, is_special_host
-from delegation.authority.arguments.text import TextType
+from delegation.authority.arguments.text import refuse_unplain
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.ignorable import odd_ignorable
@@ -26,7 +26,6 @@ _PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 # RFC 3986 pchar, less `;` (path parameters), `\` is none; query adds / and ?.
 _PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
 _QUERY: Final = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
-_TEXT: Final = TextType(MAX_URL, multiline=False)
 _MEANINGFUL: Final = read_as("/\\.:;%*?\"'`<>|#@&=")
 _SPACE: Final = re.compile(r"\s")  # of any script, as `%20` is refused
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -179,11 +178,11 @@ def _escaped(text: str, form: re.Pattern[str]) -> str:
 def _refuse_odd_escapes(spelled: str) -> None:
     """Refuse escapes that are no UTF-8, or that some reader takes for another character or none."""
     try:
-        decoded = _TEXT.canonicalise(unquote_to_bytes(spelled).decode("utf-8"))
+        decoded = unquote_to_bytes(spelled).decode("utf-8")
+        refuse_unplain(decoded, MAX_URL)
     except (UnicodeDecodeError, NoCanonicalFormError) as error:
         raise NoCanonicalFormError("url_escape_text", "its escapes are no plain UTF-8") from error
-    text = str(decoded)
-    if _MEANINGFUL.search(text) or _SPACE.search(text) or odd_ignorable(text) is not None:
+    if _MEANINGFUL.search(decoded) or _SPACE.search(decoded) or odd_ignorable(decoded) is not None:
         raise NoCanonicalFormError(
             "url_escape_text", "it escapes a character that some readers take for another or none"
         )

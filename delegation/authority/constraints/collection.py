@@ -8,6 +8,7 @@ from itertools import islice
 from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url import is_special_target
 from delegation.authority.constraints.constraint import (
     ABSENT,
@@ -53,7 +54,7 @@ class Each(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list of what the item's constraint fits."""
-        return isinstance(of, ListType) and self.item.fits(of.of)
+        return isinstance(of := inner(of), ListType) and self.item.fits(of.of)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each item is within the parent's."""
@@ -90,7 +91,7 @@ class Contains(_Literals):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list under which the literals are canonical."""
-        return isinstance(of, ListType) and are_canonical(self.values, of.of)
+        return isinstance(of := inner(of), ListType) and are_canonical(self.values, of.of)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether all that the parent asks for is asked for here too."""
@@ -118,7 +119,7 @@ class Subset(_Literals):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list under which the literals are canonical."""
-        return isinstance(of, ListType) and are_canonical(self.values, of.of)
+        return isinstance(of := inner(of), ListType) and are_canonical(self.values, of.of)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each value is admitted by what the parent asks of items."""

@@ -30,7 +30,7 @@ class Absent(Enum):
 
 
 ABSENT: Final = Absent.ABSENT
-"""What an argument is that was not given; null is a value, and no type admits it."""
+"""What an argument is that was not given; null is a value where the type is nullable."""
 
 Value: TypeAlias = Json | Literal[Absent.ABSENT]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.text import reads_one_way
 from delegation.authority.constraints.constraint import (
     ABSENT,
     Constraint,
@@ -126,13 +127,18 @@ class OneOf(_Literals):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NotOneOf(_Literals):
-    """Any value but these. Weak: name what is allowed wherever that is possible."""
+    """Any value but these. Weak: name what is allowed wherever that is possible.
+
+    Text that another reader normalises is not admitted: it might be one of these to that reader.
+    """
 
     kind: ClassVar[str] = "not_one_of"
 
     def admits(self, value: Value) -> bool:
         """Return whether it is given and not among the values."""
-        return value is not ABSENT and not contains_same(self.values, value)
+        return (
+            value is not ABSENT and not contains_same(self.values, value) and reads_one_way(value)
+        )
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether every literal is canonical under the type."""

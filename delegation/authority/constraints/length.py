@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
+from unicodedata import normalize
 
 from delegation.authority.arguments import ArgumentType
 from delegation.authority.constraints.constraint import Constraint, Value
@@ -13,6 +14,9 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_LENGTH: Final = 32_768
+_MEASURED: Final = frozenset(
+    {"text", "line", "identifier", "opaque", "segment", "relative_path", "list", "argv"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,15 @@ class Length(Constraint):
 
     def admits(self, value: Value) -> bool:
         """Return whether it is a text or list of such a length."""
-        return isinstance(value, str | list) and self.min <= len(value) <= self.max
+        if isinstance(value, str):
+            # Whoever writes it in normal form C has another count.
+            counts = {len(value)} if value.isascii() else {len(value), len(normalize("NFC", value))}
+            return all(self.min <= count <= self.max for count in counts)
+        return isinstance(value, list) and self.min <= len(value) <= self.max
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type has a length that people mean."""
-        return of.name in {"text", "opaque", "list"}
+        return of.name in _MEASURED
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether the parent's bounds are no tighter."""

@@ -22,6 +22,9 @@ MAX_ENTRIES: Final = 64
 # Some clients (yarl) send these as the characters that they are: another path than was granted.
 _ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
+_SEGMENTED: Final = frozenset(
+    {"text", "line", "identifier", "opaque", "segment", "path", "relative_path"}
+)
 # Besides what no path holds: what ends the path of a URL, and a brace that another segment closes.
 _CUT: Final = re.compile(r"[#{}]")
 # At the beginning of a text: a scheme, drive or host before a colon, a home, an option, a file of
@@ -239,7 +242,7 @@ class Glob(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type may hold segments."""
-        return of.name in {"text", "opaque", "path"}
+        return of.name in _SEGMENTED
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether every pattern is within one of the parent's."""

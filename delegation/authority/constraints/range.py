@@ -53,7 +53,7 @@ class Range(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a number's."""
-        return of.name in {"integer", "decimal"}
+        return of.name in {"integer", "decimal", "number", "money"}
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether the parent's bounds are no tighter."""

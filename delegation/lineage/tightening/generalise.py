@@ -96,7 +96,7 @@ def _candidates(
         yield Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
     texts = [value for value in unique.values() if isinstance(value, str)]
     match of.name:
-        case "integer" | "decimal":
+        case "integer" | "decimal" | "number":
             yield _range(list(unique.values()))
         case "email":
             yield _places(EmailAt, {text.rpartition("@")[2] for text in texts})
@@ -108,7 +108,7 @@ def _candidates(
             yield _url(texts)
         case "list" if isinstance(of, ListType):
             yield from _list(given, of, held)
-        case "text" | "opaque":
+        case "text" | "line" | "identifier" | "opaque":
             yield _glob(texts)
             yield Length(0, max(map(len, texts))) if texts else None
         case "bytes":
