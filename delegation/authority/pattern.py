@@ -15,7 +15,9 @@ from typing import Final, Literal
 from delegation.errors import MalformedError
 
 MAX_PATTERN: Final = 256  # characters; a pattern is shown to reviewers and stored on every link
-TOOL_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}(\.[a-z0-9_][a-z0-9_-]{0,63}){0,7}")
+TOOL_NAME: Final = re.compile(
+    r"(?=.{1,256}\Z)[a-z0-9_][a-z0-9_-]{0,127}(\.[a-z0-9_][a-z0-9_-]{0,127}){0,7}"
+)
 _TOOL_SEGMENT: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 _RESOURCE_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~:@+%-]{1,200}")
 
