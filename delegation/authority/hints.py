@@ -23,7 +23,8 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from uuid import UUID
 
 from delegation.authority.arguments import TYPES, shape_of
-from delegation.authority.openapi import UnmappableError, type_of_schema
+from delegation.authority.documents.imported import UnmappableError
+from delegation.authority.documents.schema import type_of_schema
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -254,7 +255,10 @@ class _Reading:
         if not plain or not all(type(value) in {str, int, float, bool} for value in plain):
             wanted = "choices that are texts, numbers or booleans"
             raise MalformedError(f"The parameter {self.name}", wanted=wanted)
-        body: dict[str, Json] = {"type": "enum", "values": [*{(type(v), v): v for v in plain}.values()]}
+        body: dict[str, Json] = {
+            "type": "enum",
+            "values": [*{(type(v), v): v for v in plain}.values()],
+        }
         return body if len(plain) == len(values) else {**body, "nullable": True}
 
     def _tuple(self, parts: tuple[object, ...], bounds: Mapping[str, Any], depth: int) -> Json:

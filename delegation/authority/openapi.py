@@ -42,7 +42,7 @@ _FORMATS: Final = {
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
-class UnmappableError(Exception):
+class _UnmappableError(Exception):
     """A part of an operation that no definition can state; caught by `tools_from_openapi`."""
 
 
@@ -85,7 +85,7 @@ def tools_from_openapi(document: Json | Path, *, prefix: str, system: str = "") 
             )
         try:
             made = _tool(body, method, operation, shared, prefix, system)
-        except (UnmappableError, MalformedError) as why:
+        except (_UnmappableError, MalformedError) as why:
             skipped.append((f"{method.upper()} {place}"[:200], str(why)))
             continue
         if made.name in tools:
@@ -135,7 +135,7 @@ def _tool(  # what an operation is made of
 ) -> Tool:
     identity = operation.get("operationId")
     if not isinstance(identity, str):
-        raise UnmappableError("it has no operationId")
+        raise _UnmappableError("it has no operationId")
     words = "_".join(_WORD.findall(identity)).lower()
     arguments: dict[str, Json] = {}
     own = operation.get("parameters")
@@ -149,7 +149,7 @@ def _parameter(body: Mapping[str, Json], entry: Json, arguments: dict[str, Json]
     parameter = _resolved(body, entry)
     name, place = parameter.get("name"), parameter.get("in")
     if not isinstance(name, str) or place not in {"path", "query", "header"}:
-        raise UnmappableError("a parameter is a cookie, or has no name")
+        raise _UnmappableError("a parameter is a cookie, or has no name")
     is_required = parameter.get("required") is True or place == "path"
     key = name if is_required else f"{name}?"
     arguments.pop(name, None)
@@ -163,14 +163,14 @@ def _request_body(body: Mapping[str, Json], entry: Json, arguments: dict[str, Js
     content = _resolved(body, entry).get("content")
     media = content.get("application/json") if isinstance(content, dict) else None
     if not isinstance(media, dict):
-        raise UnmappableError("its body is not JSON")
+        raise _UnmappableError("its body is not JSON")
     schema = _resolved(body, media.get("schema"))
     if schema.get("type") != "object" or not isinstance(schema.get("properties"), dict):
-        raise UnmappableError("its body is not an object of named properties")
+        raise _UnmappableError("its body is not an object of named properties")
     for key, kind in _fields(body, schema, _MAX_DEPTH).items():
         name = key.removesuffix("?")
         if name in arguments or f"{name}?" in arguments:
-            raise UnmappableError("a body property and a parameter have one name")
+            raise _UnmappableError("a body property and a parameter have one name")
         arguments[key] = kind
 
 
@@ -178,7 +178,7 @@ def _fields(body: Mapping[str, Json], schema: dict[str, Json], depth: int) -> di
     properties, required = schema.get("properties"), schema.get("required")
     needed = required if isinstance(required, list) else []
     if not isinstance(properties, dict):
-        raise UnmappableError("an object has no named properties")
+        raise _UnmappableError("an object has no named properties")
     return {
         name if name in needed else f"{name}?": _type(body, part, depth)
         for name, part in properties.items()
@@ -194,21 +194,21 @@ def _resolved(body: Mapping[str, Json], entry: Json) -> dict[str, Json]:
         if reference is None:
             return entry
         if not isinstance(reference, str) or not reference.startswith("#/"):
-            raise UnmappableError("it refers to another document")
+            raise _UnmappableError("it refers to another document")
         found: Json = cast("Json", body)
         for part in reference[2:].split("/"):
             key = part.replace("~1", "/").replace("~0", "~")
             found = found.get(key) if isinstance(found, dict) else None
         entry = found
-    raise UnmappableError("a reference leads nowhere or in a circle")
+    raise _UnmappableError("a reference leads nowhere or in a circle")
 
 
 def _type(body: Mapping[str, Json], entry: Json, depth: int) -> Json:
     if depth == 0:
-        raise UnmappableError("a schema is nested too deep")
+        raise _UnmappableError("a schema is nested too deep")
     schema = _resolved(body, entry)
     if any(key in schema for key in ("oneOf", "anyOf", "allOf", "not")):
-        raise UnmappableError("a schema is a combination")
+        raise _UnmappableError("a schema is a combination")
     kind, values = schema.get("type"), schema.get("enum")
     if isinstance(values, list) and all(type(value) is str for value in values):
         return {"type": "enum", "values": values}
@@ -229,7 +229,7 @@ def _type(body: Mapping[str, Json], entry: Json, depth: int) -> Json:
         return {"type": "list", "of": _type(body, schema.get("items"), depth - 1)}
     if kind == "object":
         return {"type": "object", "fields": cast("Json", _fields(body, schema, depth - 1))}
-    raise UnmappableError("a schema has no single type")
+    raise _UnmappableError("a schema has no single type")
 
 
 def _string(schema: dict[str, Json]) -> Json:
@@ -243,5 +243,12 @@ def _string(schema: dict[str, Json]) -> Json:
 
 
 def type_of_schema(schema: dict[str, Json]) -> Json:
-    """Return the JSON of the argument type that a JSON Schema describes."""
-    return _type(schema, schema, _MAX_DEPTH)
+    """Return the JSON of the argument type that a JSON Schema stands for.
+
+    Raises:
+        MalformedError: It stands for none.
+    """
+    try:
+        return _type(schema, schema, _MAX_DEPTH)
+    except _UnmappableError as error:
+        raise MalformedError("A schema", wanted=f"one with an argument type; {error}") from error

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from delegation.authority.openapi import Imported, tools_from_openapi
+from delegation.authority.documents.forms import tools_from
+from delegation.authority.documents.imported import Imported
 from delegation.errors import ConfigurationError
 from delegation.integrations.handler_inputs import listed_routes
 
@@ -42,27 +43,32 @@ def tools_from_app(app: Any, *, prefix: str, system: str = "") -> Imported:
             remedy="Give the FastAPI application itself, not what wraps it.",
         )
     document = describe()
-    found = tools_from_openapi(document, prefix=prefix, system=system)
+    found = tools_from(document, prefix=prefix, system=system, form="openapi")
     own = {path for name in _OWN if (path := getattr(app, name, None))}
     missing = tuple(_left_out(listed, document.get("paths", {}), own))
     return replace(found, skipped=(*found.skipped, *missing))
 
 
-def _left_out(
-    listed: list[Any], paths: dict[str, Any], own: set[str]
-) -> Iterator[tuple[str, str]]:
+def _left_out(listed: list[Any], paths: dict[str, Any], own: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the routes that the document does not have, with the reason."""
     for route in listed:
         path = str(getattr(route, "path_format", None) or getattr(route, "path", None) or "?")
         methods = getattr(route, "methods", None)
         if not methods:
             is_socket = "websocket" in type(_bare(route)).__name__.lower()
-            yield (f"{'SOCKET' if is_socket else 'MOUNT'} {path}", _SOCKET if is_socket else _MOUNTED)
+            yield (
+                f"{'SOCKET' if is_socket else 'MOUNT'} {path}",
+                _SOCKET if is_socket else _MOUNTED,
+            )
             continue
         is_described = hasattr(_bare(route), "dependant")
         for method in sorted(methods):
             said = method.lower() in paths.get(path, {})
-            if not said and not (path in own and not is_described) and not _implied(method, methods):
+            if (
+                not said
+                and not (path in own and not is_described)
+                and not _implied(method, methods)
+            ):
                 yield f"{method} {path}", _HIDDEN if is_described else _FOREIGN
 
 
