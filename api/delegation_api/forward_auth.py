@@ -29,7 +29,7 @@ from delegation.statement import read_statement
 from delegation.tracker.work import ApiKey
 from delegation_api.checking import committed, meant_token
 from delegation_api.problems import problem
-from delegation_api.route_table import METHOD, Mount, Route
+from delegation_api.route_table import METHOD, Mount, Route, tool_of
 
 TOKEN: Final = "x-capability-token"  # Authorization is left to the service behind
 PROOF: Final = "delegation-proof"
@@ -112,8 +112,10 @@ async def answer_proxy(
     changed = tracker.known_catalogue()
     if not canonical.same(dict(decision.arguments), call.arguments):
         return _refused(_not_canonical())
-    if changed.revision != catalogue.revision and call.route.misfit(changed.tool(call.route.tool)):
-        return _refused(_undeclared())
+    if changed.revision != catalogue.revision:
+        tool = tool_of(changed, call.route)
+        if tool is None or tool.name != decision.tool or call.route.misfit(tool):
+            return _refused(_undeclared())
     receipt = tracker.receipt(decision, str(call.access["audience"]))
     if receipt is None and call.route.service_checks:
         raise ConfigurationError("A route needs receipts, and the ring has no service key.")
@@ -165,7 +167,7 @@ def read_call(
     if isinstance(target, Refusal):
         return target
     route = mount.route(method, target)
-    tool = None if route is None else catalogue.tool(route.tool)
+    tool = None if route is None else tool_of(catalogue, route)
     if route is None or tool is None or route.misfit(tool):
         return _undeclared()
     claimed = _claimed(headers, route)

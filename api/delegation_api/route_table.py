@@ -54,7 +54,7 @@ class Route:
         method: Upper-case HTTP method.
         path: The template as it was declared.
         places: Its segments.
-        tool: Name of the tool that a request calls.
+        tool: Name or alias of the tool that a request calls, as its proof names it.
         query: Argument name by query parameter.
         service_checks: Whether the service behind compares the receipt with the arguments it read.
     """
@@ -161,6 +161,11 @@ class Mount:
         return None
 
 
+def tool_of(catalogue: Catalogue, route: Route) -> Tool | None:
+    """Return the tool that a route names, by its own name or by an alias; None if there is none."""
+    return catalogue.tool(catalogue.own_name(route.tool, catalogue.revision))
+
+
 def load_routes(file: Path, catalogue: Catalogue) -> dict[str, Mount]:
     """Return the mounts of a table by audience.
 
@@ -184,7 +189,7 @@ def load_routes(file: Path, catalogue: Catalogue) -> dict[str, Mount]:
         if mount.audience in mounts:
             raise RouteTableError("Two mounts have one audience.")
         for route in mount.routes:
-            why = route.misfit(catalogue.tool(route.tool))
+            why = route.misfit(tool_of(catalogue, route))
             if why is not None:
                 raise RouteTableError(f"Route {route.method} {route.path}: {why}.")
         mounts[mount.audience] = mount

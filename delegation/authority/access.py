@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from delegation import canonical, sent_json
+from delegation.authority.alias import called
 from delegation.authority.fields import (
     AUDIENCE,
     PURPOSE,
@@ -15,7 +16,6 @@ from delegation.authority.fields import (
     matching_text,
     units,
 )
-from delegation.authority.pattern import TOOL_NAME
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -31,7 +31,7 @@ class Access:
     Not checked here: whether the tool exists, whether the arguments have a canonical form by type.
 
     Args:
-        tool: Dotted tool name.
+        tool: Dotted tool name, or an alias of the tool.
         arguments: Argument values by name, as they are sent: any JSON. What has no canonical form
             is denied when the call is judged, never refused here.
         audience: The service that is to act, exactly as the grant names it.
@@ -53,7 +53,7 @@ class Access:
     _kept: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        matching_text("tool", self.tool, TOOL_NAME, "a dotted tool name")
+        called(self.tool)
         matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
         matching_text(
             "purpose", self.purpose, PURPOSE, "a slash path of lower-case words, or empty"

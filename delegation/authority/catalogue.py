@@ -13,6 +13,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from delegation.authority.alias import (
+    MAX_ALIASES,
+    RESERVED_PREFIX,
+    Holders,
+    aliases_of,
+    holder_at,
+    holders_of,
+)
 from delegation.authority.argument import Argument, read_argument
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.cost import amount_of, refuse_rule
@@ -37,10 +45,10 @@ from delegation.sent_json import portable
 
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
 MAX_SHOWN: Final = 64  # characters of a name that no argument has
-RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
+    | {"aliases"}
 )
 
 
@@ -63,6 +71,7 @@ class Tool:
         cost: Minor units by unit: a constant; the name of a required number argument, also times a
             whole number (`amount*100` makes cents of euros); or None where only the service knows
             it, after the call: the holder's `max_cost` is reserved.
+        aliases: Names that it has elsewhere, such as `getUser`, under which calls may name it.
 
     Raises:
         MalformedError: A field has another form, or a placeholder or cost names no such argument.
@@ -77,6 +86,7 @@ class Tool:
     sensitivity: int
     resource: str | None
     cost: Mapping[str, int | str | None]
+    aliases: tuple[str, ...]
     marks: tuple[str, ...] = field(repr=False, compare=False)
     _placeholders: tuple[str, ...] = field(repr=False, compare=False)
 
@@ -92,6 +102,7 @@ class Tool:
         sensitivity: int = 0,
         resource: str | None = None,
         cost: Mapping[str, int | str | None] | None = None,
+        aliases: Sequence[str] = (),
     ) -> None:
         if effect not in EFFECTS:
             raise MalformedError("effect", wanted="one of " + ", ".join(EFFECTS))
@@ -112,6 +123,7 @@ class Tool:
             "sensitivity": integer("sensitivity", sensitivity, 0, MAX_SENSITIVITY),
             "resource": resource,
             "cost": MappingProxyType(_cost(cost or {}, given)),
+            "aliases": aliases_of(name, aliases),
             "_placeholders": placeholders(resource, given),
         }
         for key, value in values.items():
@@ -196,7 +208,7 @@ class Tool:
         return tuple(unit for unit, rule in self.cost.items() if rule is None)
 
     def to_json(self) -> dict[str, Json]:
-        """Return the definition's JSON, every field present."""
+        """Return the definition's JSON, every field present; `aliases` where there are any."""
         return {
             "name": self.name,
             "effect": self.effect,
@@ -210,6 +222,7 @@ class Tool:
             },
             "resource": self.resource,
             "cost": dict(self.cost),
+            **({"aliases": list(self.aliases)} if self.aliases else {}),
         }
 
     @classmethod
@@ -223,7 +236,7 @@ class Tool:
             raise MalformedError("A tool", wanted=f"an object of {', '.join(sorted(FIELDS))}")
         defaults: dict[str, Json] = {
             "system": "", "domain": "", "labels": [], "sensitivity": 0,
-            "arguments": {}, "resource": None, "cost": {},
+            "arguments": {}, "resource": None, "cost": {}, "aliases": [],
         }  # fmt: skip
         body = closed_object("A tool", {**defaults, **value}, FIELDS)
         if not isinstance(body["arguments"], dict) or not isinstance(body["cost"], dict):
@@ -239,6 +252,7 @@ class Tool:
             sensitivity=body["sensitivity"],  # type: ignore[arg-type]
             resource=body["resource"],  # type: ignore[arg-type]
             cost=body["cost"],  # type: ignore[arg-type]
+            aliases=list_of("aliases", body["aliases"], MAX_ALIASES),  # type: ignore[arg-type]
         )
 
 
@@ -281,6 +295,7 @@ class Catalogue:
     _marks: list[frozenset[str]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
+    _holders: list[Holders] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def upto(self, revision: int) -> Catalogue:
         """Return the catalogue as it was at a revision; itself where that is the newest or later."""
@@ -300,6 +315,36 @@ class Catalogue:
             if at is None or revision <= at:
                 found = tool
         return found
+
+    def own_name(self, name: str, pinned: int) -> str:
+        """Return the own name of the tool that a call means; the name as it is, if it is no alias.
+
+        An alias means a tool if it was that tool's at the pinned revision and is its own now. What
+        is any tool's own name is no alias.
+
+        Args:
+            name: What the call names, see `authority.alias`.
+            pinned: The revision that the root pins.
+        """
+        if not self._held or self.tool(name, pinned) is not None:
+            return name
+        then, now = self.meant(name, pinned), self.meant(name, self.revision)
+        return now if now and then == now else name
+
+    def is_moved(self, name: str, pinned: int) -> bool:
+        """Return whether a name means one tool now, and was another one's alias when it was pinned."""
+        then, now = self.meant(name, pinned), self.meant(name, self.revision)
+        return bool(then and now) and then != now
+
+    def meant(self, name: str, at: int) -> str:
+        """Return the own name of the tool that a name or alias meant at a revision; empty for none."""
+        return name if self.tool(name, at) is not None else holder_at(self._held, name, at)
+
+    @property
+    def _held(self) -> Holders:
+        if not self._holders:
+            self._holders.append(holders_of(self.history))
+        return self._holders[0]
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -324,12 +369,17 @@ class Catalogue:
         """Return the catalogue with one more revision; an equal definition adds none.
 
         Raises:
-            ConflictError: The name is reserved for requests to the service itself.
+            ConflictError: The name is reserved for requests to the service itself, or it or an
+                alias is another tool's name or alias.
             MalformedError: Its resource template makes one name of different arguments.
         """
         refuse_ambiguous(tool.resource)
         if tool.name.startswith(RESERVED_PREFIX):
             raise ConflictError(f"Tool names that begin with {RESERVED_PREFIX} are reserved.")
+        for name in (tool.name, *tool.aliases):
+            other = self.meant(name, self.revision)
+            if other not in {"", tool.name}:
+                raise ConflictError(f"{name} is a name of the tool {other} already.")
         if self.tool(tool.name) == tool:
             return self
         revision = self.revision + 1

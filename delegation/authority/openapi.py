@@ -240,3 +240,15 @@ def _string(schema: dict[str, Json]) -> Json:
     if type(most) is int and 0 <= most < 32_768:  # noqa: PLR2004  # the type's own bound
         return {"type": "text", "max": most}
     return "text"
+
+
+def type_of_schema(schema: dict[str, Json]) -> Json:
+    """Return the JSON of the argument type that a JSON Schema stands for.
+
+    Raises:
+        MalformedError: It stands for none.
+    """
+    try:
+        return _type(schema, schema, _MAX_DEPTH)
+    except _UnmappableError as error:
+        raise MalformedError("A schema", wanted=f"one with an argument type; {error}") from error

@@ -72,8 +72,8 @@ def _redefinition(before: Tool | None, tool: Tool) -> Redefinition:
         return Redefinition(tool, "same")
     was, becomes = before.to_json(), tool.to_json()
     changes: list[FieldChange] = []
-    for field in becomes:
-        old, new = was[field], becomes[field]
+    for field in {**was, **becomes}:  # aliases are there only where a tool has some
+        old, new = was.get(field), becomes.get(field)
         if old == new:
             continue
         if isinstance(old, dict) and isinstance(new, dict):

@@ -10,7 +10,8 @@ import tomllib
 from typing import Any, Final, Literal, TypeAlias
 
 from delegation import canonical
-from delegation.authority.catalogue import FIELDS, RESERVED_PREFIX, Tool
+from delegation.authority.alias import RESERVED_PREFIX
+from delegation.authority.catalogue import FIELDS, Tool
 from delegation.authority.openapi import MAX_DOCUMENT, Imported, tools_from_openapi
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.resource_template import refuse_ambiguous

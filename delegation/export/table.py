@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.canonical import b64u
 from delegation.identity.principal import PREFIX, fingerprint
 from delegation.lineage.approval import ApprovalEntry

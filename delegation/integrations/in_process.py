@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NoReturn, TypeAlias
 
 from delegation.authority.access import Access
+from delegation.authority.alias import recorded_name
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId
@@ -28,7 +29,7 @@ from delegation.identity.proof import Proof, check_proof
 from delegation.integrations.boottime import boottime
 from delegation.integrations.local import Call, Elsewhere, LocalDesk, not_settled
 from delegation.integrations.spool import Spool
-from delegation.judge.capability import judge_capability
+from delegation.judge.capability import judge_capability, named
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
@@ -134,12 +135,13 @@ class InProcessVerifier:
             return Judgement(found, None)
         verified, checked = found
         chain = verified.chain
-        outcome = deny_outside_window(chain, access, int(self._clock())) or judge_capability(
-            chain, access, catalogue
+        meant = named(access, catalogue, chain.origin.catalogue)
+        outcome = deny_outside_window(chain, meant, int(self._clock())) or judge_capability(
+            chain, meant, catalogue
         )
         denial = outcome if isinstance(outcome, Denial) else None
         clearance = None if isinstance(outcome, Denial) else outcome
-        call = Call(token, verified, checked, access, clearance, catalogue.revision)
+        call = Call(token, verified, checked, access, meant.tool, clearance, catalogue.revision)
         return Judgement(denial, chain, call)
 
     async def check(
@@ -211,7 +213,7 @@ class InProcessVerifier:
     def _screen(self, denial: Denial, tool: str) -> Decision:
         self.screened[denial.code] += 1
         at = int(self._clock())
-        return Decision(DecisionId(""), at, denial, tool=tool, steps=trail(denial.step))
+        return Decision(DecisionId(""), at, denial, tool=recorded_name(tool), steps=trail(denial.step))
 
     def _proven(
         self, token: str, proof: str | None, access: Access, ring: PublicRing

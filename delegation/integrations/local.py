@@ -55,7 +55,8 @@ class Call:
         text: The token's text.
         token: The verified token.
         proof: The verified proof.
-        access: The call.
+        access: The call, as the proof covers it.
+        tool: Its tool's own name.
         clearance: What passed step 8; None where step 7 or 8 denies it.
         catalogue: The catalogue revision that it was judged by.
     """
@@ -64,6 +65,7 @@ class Call:
     token: VerifiedToken
     proof: Proof
     access: Access
+    tool: str
     clearance: Clearance | None
     catalogue: int
 
@@ -139,7 +141,7 @@ class LocalDesk:
             return Elsewhere("stale")
         at = int(self._clock())
         facts = follower.facts(standing)
-        called = Called(call.access.tool, clearance.systems)
+        called = Called(call.tool, clearance.systems)
         denial = deny_behind(at_least_epoch, facts)
         if denial is not None:
             return Elsewhere("behind")
@@ -151,7 +153,7 @@ class LocalDesk:
             id=new_decision_id(),
             at=at,
             denial=None,
-            tool=call.access.tool,
+            tool=call.tool,
             task=chain.origin.task,
             links=tuple(link.id for link in chain.links),
             holder=b64u(chain.leaf.holder_key),
@@ -206,7 +208,7 @@ class LocalDesk:
             id=new_decision_id(),
             at=int(self._clock()),
             denial=denial,
-            tool=call.access.tool,
+            tool=call.tool,
             task=call.token.chain.origin.task,
             links=tuple(link.id for link in call.token.chain.links),
             holder=b64u(call.token.chain.leaf.holder_key),

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from delegation import sent_json
+from delegation.authority.alias import called
 from delegation.authority.arguments.url_text import KINDS, stated
 from delegation.authority.fields import (
     ARGUMENT_NAME,
@@ -22,7 +23,6 @@ from delegation.authority.fields import (
     list_of,
     matching_text,
 )
-from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
@@ -44,7 +44,7 @@ class Route:
         method: HTTP method.
         path: Template such as `/refunds/{order}`; each placeholder is an argument and fills one
             segment.
-        tool: Name of the tool in the catalogue.
+        tool: Name of the tool in the catalogue, or an alias of it.
         query: Arguments that come from the query, each at most once.
         body: Arguments that are members of the JSON body.
         kinds: How arguments of path and query are read where they are not text: `integer` (of
@@ -63,7 +63,7 @@ class Route:
 
     def __post_init__(self) -> None:
         matching_text("method", self.method, _METHOD, "an HTTP method")
-        matching_text("tool", self.tool, TOOL_NAME, "a dotted tool name")
+        called(self.tool)
         if not self.path.startswith("/") or not all(
             _SEGMENT.fullmatch(part) for part in self.path[1:].split("/") if self.path != "/"
         ):

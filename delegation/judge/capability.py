@@ -54,7 +54,7 @@ def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clea
 
     Args:
         chain: The verified chain; its root pins the catalogue revision.
-        access: The call, as the proof covers it.
+        access: The call, `named`.
         catalogue: All revisions that the service knows.
     """
     result = _judge(chain, access, catalogue)
@@ -92,6 +92,15 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
             "Ask the issuer which service holds that catalogue.",
         )
     then, now = catalogue.tool(access.tool, pinned), catalogue.tool(access.tool)
+    if (then is None or now is None) and catalogue.is_moved(access.tool, pinned):
+        return Refusal(
+            "tool_alias_moved",
+            "The name was another tool's alias when the root was issued.",
+            "tool",
+            access.tool,
+            None,
+            "Name the tool by its own name, or ask for a new root.",
+        )
     if then is None or now is None:
         return Refusal(
             "tool_unknown",
@@ -113,6 +122,20 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
     unknown = unknown_terms(Line(chain), catalogue)
     systems = systems_of(catalogue, access.tool, pinned)
     return replace(called, marks=marks, unknown=unknown, systems=systems)
+
+
+def named(access: Access, catalogue: Catalogue, pinned: int) -> Access:
+    """Return the access by its tool's own name, which alone is judged, counted and recorded.
+
+    What names no tool, or named another one at the pinned revision, stays as it is and is denied.
+
+    Args:
+        access: The call, as the proof covers it.
+        catalogue: All revisions that the service knows.
+        pinned: The revision that the call's root pins.
+    """
+    name = catalogue.own_name(access.tool, pinned)
+    return access if name == access.tool else replace(access, tool=name)
 
 
 def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:

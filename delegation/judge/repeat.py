@@ -31,7 +31,7 @@ def settle_repeat(
     cleared = judged.outcome
     systems = () if isinstance(cleared, Denial) else cleared.systems
     line = Line(judged.chain, facts.above)
-    denial = deny_without_standing(line, Called(judged.access.tool, systems), facts, at)
+    denial = deny_without_standing(line, Called(judged.tool, systems), facts, at)
     if denial is None and at >= first.valid_until:
         refusal = Refusal(
             "answer_expired",

@@ -68,7 +68,7 @@ def settle_reported(
         id=reported.decision,
         at=reported.at,
         denial=_denial(reported.denied),
-        tool=judged.access.tool,
+        tool=judged.tool,
         task=chain.origin.task,
         links=chain.ids,
         holder=b64u(chain.leaf.holder_key),
@@ -124,7 +124,7 @@ def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Deni
             "not_settled_here", "Only the service could settle such a call.", "", reason
         )
         return Denial.at(STEP, alone)
-    called = Called(judged.access.tool, judged.outcome.systems)
+    called = Called(judged.tool, judged.outcome.systems)
     denials = [
         deny_without_standing(Line(judged.chain, known.above), called, known, reported.at)
         for known in then

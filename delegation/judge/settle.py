@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from delegation.authority.access import Access
+from delegation.authority.alias import recorded_name
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId
@@ -37,7 +38,8 @@ class Judged:
 
     Args:
         chain: The verified chain.
-        access: The call, as the proof covers it.
+        access: The call, by its tool's own name.
+        sent: The call as the proof covers it, which is what the record keeps.
         nonce: The proof's jti.
         outcome: Its clearance, or the denial that steps 7 to 9 gave.
         catalogue: The definitions that it was judged by.
@@ -46,10 +48,16 @@ class Judged:
 
     chain: Chain
     access: Access
+    sent: Access
     nonce: bytes
     outcome: Clearance | Denial
     catalogue: Catalogue
     needed: Needed | None = None
+
+    @property
+    def tool(self) -> str:
+        """The tool's own name; empty if no tool is named."""
+        return recorded_name(self.access.tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ def settle(
         )
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
     line = Line(judged.chain, facts.above)
-    called = Called(judged.access.tool, clearance.systems)
+    called = Called(judged.tool, clearance.systems)
     denial = (
         deny_behind(at_least_epoch, facts)
         or deny_without_standing(line, called, facts, at)
@@ -140,7 +148,7 @@ def settle(
         id=decision,
         at=at,
         denial=None,
-        tool=judged.access.tool,
+        tool=judged.tool,
         task=judged.chain.origin.task,
         links=judged.chain.ids,
         holder=b64u(judged.chain.leaf.holder_key),
@@ -180,7 +188,7 @@ def deny(  # what a record needs
         id=decision,
         at=at,
         denial=denial,
-        tool=judged.access.tool,
+        tool=judged.tool,
         task=judged.chain.origin.task,
         links=judged.chain.ids,
         holder=b64u(judged.chain.leaf.holder_key),

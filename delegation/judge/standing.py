@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from delegation.authority.agent_name import claim_of
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain, Link
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
-from delegation.judge.facts import Facts, TaskFact
+from delegation.judge.facts import Facts, Subject, TaskFact
 from delegation.judge.line import Line
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
@@ -40,6 +41,13 @@ class Called(NamedTuple):
 
     tool: str
     systems: tuple[str, ...] = ()
+
+
+def own_subject(catalogue: Catalogue, subject: Subject) -> Subject:
+    """Return the subject by its own name, where it is a tool that is named by an alias."""
+    if subject.kind != "tool":
+        return subject
+    return Subject("tool", catalogue.own_name(subject.id, catalogue.revision))
 
 
 def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> Denial | None:

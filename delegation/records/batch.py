@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.canonical import b64u
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.identity.proof import nonces_are_known

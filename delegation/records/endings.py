@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
-from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.alias import RESERVED_PREFIX
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.systems import tools_of
 from delegation.judge.facts import Subject
 from delegation.lineage.ending import holding

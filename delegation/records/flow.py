@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, INTEGER
 
 from delegation import canonical
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json
 from delegation.judge.flow import is_ruled

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
 from delegation.authority.agent_name import claim_of
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS, Link, parse_payload
 from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId

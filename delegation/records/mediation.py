@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from sqlalchemy import Connection, bindparam, select
 
 from delegation import sent_json
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json
 from delegation.identity.receipt import arguments_digest
@@ -79,4 +79,5 @@ def _read(row: Any) -> Recorded:
         bool(row.allowed),
         row.valid_until,
         digest,
+        row.catalogue,
     )

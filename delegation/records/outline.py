@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from delegation.authority.agent_name import claim_of
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import LinkId
 from delegation.lineage.outline import LinkOutline
 from delegation.records.approval_tables import APPROVALS

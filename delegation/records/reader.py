@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
-from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.alias import RESERVED_PREFIX
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
-from delegation.judge.standing import Called
+from delegation.judge.standing import Called, own_subject
 from delegation.lineage.entry import DecisionEntry, LinkEntry, LinkPath, TaskEntry
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
@@ -276,7 +277,8 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def preview(self, subject: Subject, *, at: int) -> Preview:
         """Return what would end with a subject now, and what would go on."""
-        return preview(self._connection, subject, self.catalogue(), at=at)
+        catalogue = self.catalogue()
+        return preview(self._connection, own_subject(catalogue, subject), catalogue, at=at)
 
     def last_allowance(self, *, before: int) -> DecisionEntry | None:
         """Return the last call that was allowed at an epoch below this one."""

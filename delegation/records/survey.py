@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select
 
-from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.alias import RESERVED_PREFIX
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.growth import CODES
 from delegation.lineage.entry import TaskEntry

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from sqlalchemy import Connection, Row, bindparam, select
 
 from delegation import canonical
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.limits import Limits

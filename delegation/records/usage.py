@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from delegation import canonical
-from delegation.authority.catalogue import RESERVED_PREFIX
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId
 from delegation.errors import MalformedError
 from delegation.judge.facts import Subject

@@ -23,6 +23,7 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.limits import Limits
+from delegation.judge.standing import own_subject
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
 from delegation.lineage.findings import Dismissal
@@ -89,7 +90,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         """Record a definition as a new catalogue revision and return its number."""
         take_number(self._connection, "catalogue", 0)  # locked, so that two processes take turns
         catalogue = self.catalogue()
-        if catalogue.tool(tool.name) == tool:
+        if catalogue.with_tool(tool) is catalogue:  # again: names may have been taken meanwhile
             return catalogue.revision
         definition = sent_json.text_of(tool.to_json())
         revision = take_number(self._connection, "catalogue")
@@ -301,6 +302,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         effective_at: int | None = None,
     ) -> Revocation:
         """Record a revocation, or return the one that holds as early already."""
+        subject = own_subject(self.catalogue(), subject)
         self._refuse_unknown(subject)
         return line_changes.revoke(
             self._connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
@@ -308,11 +310,13 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
         """Record a suspension, or return the one that holds."""
+        subject = own_subject(self.catalogue(), subject)
         self._refuse_unknown(subject)
         return line_changes.suspend(self._connection, subject, by=by, reason=reason, at=at)
 
     def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
         """Record that a suspension ends."""
+        subject = own_subject(self.catalogue(), subject)
         return line_changes.resume(self._connection, subject, by=by, reason=reason, at=at)
 
     def _refuse_unknown(self, subject: Subject) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from delegation import canonical, sent_json
 from delegation.authority.access import Access
+from delegation.authority.alias import recorded_name
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import DecisionId
@@ -22,7 +23,7 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
 from delegation.judge.approval import needed_consent
-from delegation.judge.capability import judge_capability
+from delegation.judge.capability import judge_capability, named
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts, Query
 from delegation.judge.repeat import settle_repeat
@@ -103,15 +104,16 @@ def prepare(  # what a call consists of
 
 
 def judge(
-    verified: Verified, access: Access, catalogue: Catalogue, ring: KeyRing, *, at: int
+    verified: Verified, sent: Access, catalogue: Catalogue, ring: KeyRing, *, at: int
 ) -> Judged:
     """Return a verified call after steps 7 to 9, with the consent that it needs at step 13."""
     chain = verified.chain
+    access = named(sent, catalogue, chain.origin.catalogue)
     outcome = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
     needed = None
     if chain.leaf.grant.needs_approval and not isinstance(outcome, Denial):
         needed = needed_consent(chain, access, outcome, catalogue, ring)
-    return Judged(chain, access, verified.proof.jti, outcome, catalogue, needed)
+    return Judged(chain, access, sent, verified.proof.jti, outcome, catalogue, needed)
 
 
 def check(  # what a call consists of
@@ -151,7 +153,7 @@ def check(  # what a call consists of
     decision = DecisionId(desk.new_id("dec_"))
     if isinstance(prepared, Denial):
         return deny_unproven(desk, prepared, access, decision, at=at, client=client)
-    sent = (token, proof, prepared.judged.access) if idempotency_key is not None else None
+    sent = (token, proof, prepared.judged.sent) if idempotency_key is not None else None
     return desk.store.decide(
         draft_of(
             prepared,
@@ -183,7 +185,7 @@ def draft_of(
     binding = None if judged.needed is None else judged.needed.binding
 
     def rejudged(newer: Catalogue) -> Draft:
-        again = Prepared(verified, judge(verified, judged.access, newer, ring, at=at))
+        again = Prepared(verified, judge(verified, judged.sent, newer, ring, at=at))
         return draft_of(
             again,
             decision,
@@ -203,7 +205,7 @@ def draft_of(
         at=at,
         client=client,
         verified=verified,
-        access=judged.access,
+        access=judged.sent,
         query=Query(judged.chain, judged.nonce, ("calls", *cost), at, binding),
         catalogue=catalogue,
         settle=lambda facts: settle(
@@ -225,14 +227,15 @@ def deny_unproven(  # what a record needs
     client: str,
 ) -> Future[Decision]:
     """Record a denial at steps 1 to 6: nobody has shown to hold anything, so it is nobody's history."""
-    tool = access.tool if isinstance(access, Access) else ""
+    catalogue = desk.store.catalogue_hint()
+    name = access.tool if isinstance(access, Access) else ""
+    tool = recorded_name(catalogue.own_name(name, catalogue.revision))
     denied = Decision(id=decision, at=at, denial=denial, tool=tool, steps=trail(denial.step))
     if desk.store.count_unproven(denied, client=client):
         counted: Future[Decision] = Future()
         counted.set_result(denied)
         return counted
-    revision = desk.store.catalogue_hint().revision
-    return desk.store.decide(UnprovenDraft(denied, client, revision))
+    return desk.store.decide(UnprovenDraft(denied, client, catalogue.revision))
 
 
 def settled(pending: Future[Decision]) -> Decision:

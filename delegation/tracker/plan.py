@@ -8,6 +8,7 @@ from typing import Final
 
 from delegation import ed25519
 from delegation.authority.access import Access
+from delegation.authority.alias import recorded_name
 from delegation.authority.chain import Chain, child_payload, parse_payload
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
@@ -15,7 +16,7 @@ from delegation.authority.narrowing import refuse_wider
 from delegation.authority.refusal import Refusal
 from delegation.errors import WiderThanParentError
 from delegation.judge.approval import needed_consent
-from delegation.judge.capability import judge_capability
+from delegation.judge.capability import judge_capability, named
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Query
 from delegation.judge.settle import Judged, settle
@@ -86,6 +87,7 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
         return Plan(chain.leaf.grant, None, None)
     with desk.store.read() as reader:
         catalogue = reader.catalogue()
+        sent, access = access, named(access, catalogue, chain.origin.catalogue)
         outcome = deny_outside_window(chain, access, at) or judge_capability(
             chain, access, catalogue
         )
@@ -96,7 +98,7 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
             needed = needed_consent(chain, access, outcome, catalogue, desk.ring)
         binding = None if needed is None else needed.binding
         facts = reader.facts(Query(chain, b"", units, at, binding))
-    judged = Judged(chain, access, b"", outcome, catalogue, needed)
+    judged = Judged(chain, access, sent, b"", outcome, catalogue, needed)
     settled = settle(judged, facts, decision=DecisionId(""), at=at)
     would = settled.decision
     if settled.ruling.opens is not None:
@@ -105,5 +107,5 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
 
 
 def _would(denial: Denial, access: Access | None, at: int) -> Decision:
-    tool = "" if access is None else access.tool
+    tool = "" if access is None else recorded_name(access.tool)
     return Decision(DecisionId(""), at, denial, tool=tool, steps=trail(denial.step))

@@ -14,6 +14,7 @@ from delegation.canonical import b64u, unb64u
 from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import fingerprint
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
+from delegation.judge.standing import own_subject
 from delegation.lineage.ability import HolderAbility, ability
 from delegation.lineage.ending import holding as holding_of
 from delegation.lineage.entry import DecisionEntry, LinkEntry
@@ -173,6 +174,7 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
         case "owner":
             ground = _of_owner(reader, subject.id, when)
         case "tool" | "system":
+            subject = own_subject(reader.catalogue(), subject)
             if not tools_of(reader.catalogue(), *subject):
                 raise NotFoundError(subject.kind, subject.id)
         case "everything" if subject == EVERYTHING:

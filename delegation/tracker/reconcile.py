@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO, Final
 
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.fields import integer
 from delegation.errors import MalformedError
 from delegation.identity.keyring import PublicRing
@@ -14,6 +16,7 @@ from delegation.lineage.mediation import (
     MAX_LINE,
     Execution,
     Reconciliation,
+    Recorded,
     UnreadableLineError,
     read_line,
 )
@@ -63,18 +66,25 @@ def reconcile(
 
     found = Reconciliation(skew=skew)
     with store.read() as reader:
-        lines = _lines(log)
+        lines, catalogue = _lines(log), reader.catalogue()
         while batch := list(islice(lines, _TOGETHER)):
             named = [d.decision for d in batch if isinstance(d, Execution) and d.decision]
             known = reader.recorded(named) if named else {}
             for number, done in enumerate(batch, start=found.lines + 1):
                 if isinstance(done, Execution):
                     recorded = None if done.decision is None else known.get(done.decision)
-                    found.executed(done, recorded, verify)
+                    found.executed(_by_own_name(done, recorded, catalogue), recorded, verify)
                 else:
                     found.unreadable(number, done)
         _look_for_decisions(reader, found, since, until)
     return found
+
+
+def _by_own_name(done: Execution, recorded: Recorded | None, catalogue: Catalogue) -> Execution:
+    """Return an execution by its tool's own name, as the decision's revision has it."""
+    if recorded is None or done.tool == recorded.tool:
+        return done
+    return replace(done, tool=catalogue.meant(done.tool, recorded.catalogue) or done.tool)
 
 
 def _look_for_decisions(

@@ -155,7 +155,7 @@ def _record(  # what a report consists of
     judged, verified = prepared.judged, prepared.verified
     systems = () if isinstance(judged.outcome, Denial) else judged.outcome.systems
     # Clocks count whole seconds, and the verifier's may differ a little: in doubt no conflict.
-    called = Called(judged.access.tool, systems)
+    called = Called(judged.tool, systems)
     then = (
         work.facts_at(judged.chain, called, at=one.at - math.ceil(bound) - 1),
         work.facts_at(judged.chain, called, at=one.at),
@@ -183,7 +183,7 @@ def _record(  # what a report consists of
             at=at,
             client=by,
             verified=verified,
-            access=judged.access,
+            access=judged.sent,
             query=Query(judged.chain, judged.nonce, ("calls",), at),
             catalogue=one.catalogue,
             settle=settle,

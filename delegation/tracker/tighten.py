@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from delegation.authority.access import Access
-from delegation.authority.catalogue import RESERVED_PREFIX, Catalogue
+from delegation.authority.alias import RESERVED_PREFIX
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain, Link, parse_payload
 from delegation.authority.fields import integer
 from delegation.authority.grant import Grant
@@ -179,7 +180,9 @@ class _Reading:
         links = [self._link(link, n) for n, link in enumerate(held)]
         if ceiling is not None:
             links[-1] = replace(links[-1], grant=ceiling)
-        access = None if detail.access is None else Access.from_json(dict(detail.access))
+        # What was sent may name the tool by an alias; what was decided names the tool.
+        sent = None if detail.access is None else dict(detail.access)
+        access = None if sent is None else Access.from_json({**sent, "tool": made.tool})
         tool = self._catalogue.tool(made.tool)
         touched = () if tool is None or access is None else tool.resources_of(made.arguments)
         return Use(

@@ -11,10 +11,14 @@ from delegation.authority.arguments.number import json_number
 from delegation.authority.arguments.text import refuse_surrogates
 from delegation.authority.fields import integer
 from delegation.canonical import Json
+from delegation.errors import MalformedError
 
 MAX_JSON_BYTES: Final = 32_768
 MAX_JSON_DEPTH: Final = 16
 MAX_JSON_COUNT: Final = 4096
+KINDS: Final[dict[type, str]] = {
+    bool: "boolean", dict: "object", float: "number", int: "number", list: "list", str: "text",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +31,32 @@ class JsonType:
         bytes: Most bytes of its canonical JSON.
         depth: How deep lists and objects may be nested; a plain value has depth 0.
         count: Most members and items at all depths together.
+        kinds: Which kinds of values it may be at the top, of `KINDS`; empty is any.
     """
 
     name: ClassVar[str] = "json"
     bytes: int = MAX_JSON_BYTES
     depth: int = 8
     count: int = 1024
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         integer("json bytes", self.bytes, 1, MAX_JSON_BYTES)
         integer("json depth", self.depth, 0, MAX_JSON_DEPTH)
         integer("json count", self.count, 0, MAX_JSON_COUNT)
+        if not set(self.kinds) <= set(KINDS.values()):
+            raise MalformedError("json kinds", wanted="some of " + ", ".join(sorted(KINDS.values())))
+        object.__setattr__(self, "kinds", tuple(sorted(set(self.kinds))))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the value with each number in its one form; `5.0` is 5, `-0.0` is 0."""
         if value is None:
             raise NoCanonicalFormError("wrong_type", "it is null", remedy="Leave it out.")
+        kind = KINDS.get(type(value), "number")
+        if self.kinds and kind not in self.kinds:
+            raise NoCanonicalFormError(
+                "wrong_type", f"it is a {kind}", remedy=f"Send one of {', '.join(self.kinds)}."
+            )
         made, _ = _read(value, self.depth, self.count)
         size = len(sent_json.encode(made))
         if size > self.bytes:
@@ -55,9 +69,10 @@ class JsonType:
         """Return the type's JSON."""
         if self == JsonType():
             return self.name
-        return {
+        body: dict[str, Json] = {
             "type": self.name, "bytes": self.bytes, "depth": self.depth, "count": self.count,
         }  # fmt: skip
+        return {**body, "kinds": [*self.kinds]} if self.kinds else body
 
 
 def _read(value: object, depth: int, left: int) -> tuple[Json, int]:

@@ -43,6 +43,7 @@ class Recorded:
         allowed: Whether it allows.
         valid_until: Its answer must not be acted on from then on.
         digest: Digest of its canonical arguments; None when they are erased.
+        catalogue: The catalogue revision that it was made by.
     """
 
     id: DecisionId
@@ -52,6 +53,7 @@ class Recorded:
     allowed: bool
     valid_until: int
     digest: str | None
+    catalogue: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
 
 from delegation import canonical
+from delegation.authority.alias import called
 from delegation.authority.fields import AUDIENCE, closed_object, integer, matching_text
 from delegation.authority.ids import DecisionId
-from delegation.authority.pattern import TOOL_NAME
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.identity.receipt import arguments_digest
@@ -42,7 +42,7 @@ class Execution:
         line: Number of its line, from 1; 0 where it stands in no file.
         at: When it began, Unix seconds of the service's clock.
         decision: What allowed it, as the service says; None when it knows of nothing.
-        tool: What was executed.
+        tool: What was executed, by its own name or an alias.
         audience: The service.
         digest: Digest of the canonical arguments, as receipts carry it.
         outcome: How it ended.
@@ -92,7 +92,7 @@ def _read(data: bytes, number: int) -> Execution:
         decision=None
         if decision is None
         else DecisionId(matching_text("decision", decision, _DECISION, "a decision's id or null")),
-        tool=matching_text("tool", body["tool"], TOOL_NAME, "a tool's name"),
+        tool=called(body["tool"]),
         audience=matching_text("audience", body["audience"], AUDIENCE, "a service's name"),
         digest=digest,
         outcome=cast(

@@ -1,0 +1,135 @@
+"""Aliases: the names that a tool has where it comes from, under which calls may name it.
+
+`getUser`, `API-post-search`, `user-profile/update`: visible, on one line, and in letters that are not
+mistaken for others. Grants, rules and records speak of a tool by its own name alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, Protocol, TypeAlias
+
+from delegation.authority.pattern import TOOL_NAME
+from delegation.errors import MalformedError
+from delegation.lookalikes import readings
+from delegation.shown import shown_text
+
+MAX_ALIAS: Final = 200  # characters
+MAX_ALIASES: Final = 8
+RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
+WANTED: Final = "a dotted tool name, or an alias of 1 to 200 visible characters"
+# Beside Latin letters only these stand without looking like them: UTS #39, "highly restrictive".
+_BESIDE_LATIN: Final = frozenset(
+    {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"}
+)
+# Latin letters that no mark makes of an ASCII letter, and that look like none.
+_OWN_LATIN: Final = frozenset("æøœßþðđłħŋÆØŒÞĐŁĦŊ")
+
+Holders: TypeAlias = Mapping[str, Sequence[tuple[int, str]]]
+
+
+class HasAliases(Protocol):
+    """A tool's definition, as far as aliases go."""
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Its aliases."""
+
+
+@lru_cache(maxsize=4096)
+def is_alias(text: str) -> bool:
+    """Return whether a text may be an alias: it shows itself, and reads as one thing to everybody.
+
+    No wildcard, no space but a lone one between others, nothing that is unseen or read from right to
+    left, no character that some reader takes for another, letters of one script (or Latin beside
+    those of East Asia), and not the prefix of requests to the service in any case or with marks.
+    """
+    if not 1 <= len(text) <= MAX_ALIAS or "*" in text:
+        return False
+    plain = text.replace("\\", "")
+    if shown_text(plain) != plain or readings(text) != {text} or not _is_one_script(text):
+        return False
+    bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return not bare.casefold().startswith(RESERVED_PREFIX)
+
+
+def called(value: object) -> str:
+    """Return what a call names its tool by: its own name, or an alias.
+
+    Raises:
+        MalformedError: It is neither.
+    """
+    if type(value) is not str or not (TOOL_NAME.fullmatch(value) or is_alias(value)):
+        raise MalformedError("tool", wanted=WANTED)
+    return value
+
+
+def recorded_name(name: str) -> str:
+    """Return the name under which a call is recorded, empty where none is known.
+
+    What is no tool's name and was not resolved is in the record as it was sent, and nowhere else.
+    """
+    return name if TOOL_NAME.fullmatch(name) else ""
+
+
+def aliases_of(name: str, values: Iterable[object]) -> tuple[str, ...]:
+    """Return a tool's aliases, sorted, each once, without its own name.
+
+    Raises:
+        MalformedError: One has another form, or there are too many.
+    """
+    found = set()
+    for value in values:
+        if type(value) is not str or not is_alias(value):
+            raise MalformedError("aliases", wanted=f"1 to {MAX_ALIAS} visible characters each")
+        found.add(value)
+    found.discard(name)
+    if len(found) > MAX_ALIASES:
+        raise MalformedError("aliases", wanted=f"at most {MAX_ALIASES}")
+    return tuple(sorted(found))
+
+
+def holders_of(history: Mapping[str, Sequence[tuple[int, HasAliases]]]) -> Holders:
+    """Return by alias whose it was from which revision on, oldest first; empty for nobody's."""
+    events: list[tuple[int, str, str]] = []
+    for name, entries in history.items():
+        had: frozenset[str] = frozenset()
+        for revision, tool in entries:
+            has = frozenset(tool.aliases)
+            events += [(revision, alias, "") for alias in had - has]
+            events += [(revision, alias, name) for alias in has - had]
+            had = has
+    found: dict[str, list[tuple[int, str]]] = {}
+    for revision, alias, name in sorted(events):
+        found.setdefault(alias, []).append((revision, name))
+    return found
+
+
+def holder_at(holders: Holders, alias: str, at: int) -> str:
+    """Return the own name of the tool that had an alias at a revision, empty if none had it."""
+    found = ""
+    for revision, name in holders.get(alias, ()):
+        if revision <= at:
+            found = name
+    return found
+
+
+_ASCII: Final = re.compile(r"[ -~]*", re.ASCII)
+
+
+def _is_one_script(text: str) -> bool:
+    if _ASCII.fullmatch(text):
+        return True
+    scripts = set()
+    for character in text:
+        if not unicodedata.category(character).startswith("L"):
+            continue
+        script = "LATIN" if character.isascii() else unicodedata.name(character, "").split(" ")[0]
+        base = unicodedata.normalize("NFD", character)[0]
+        if script == "LATIN" and not (base.isascii() or base in _OWN_LATIN):
+            return False  # such as \u0261, which is drawn as a g
+        scripts.add(script)
+    return len(scripts) <= 1 or scripts <= _BESIDE_LATIN

@@ -1,0 +1,75 @@
+"""Fixed sets of values."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, cast
+
+from delegation.authority.arguments import NoCanonicalFormError, parse_type
+from delegation.authority.arguments.enum import MAX_ENUM
+from delegation.authority.arguments.number import json_number
+from delegation.authority.documents.facts import Facts
+from delegation.authority.documents.imported import Report
+from delegation.authority.documents.numbers import NeverError
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+
+
+def enum_type(
+    facts: Facts, kinds: frozenset[str], base: Json, place: str, report: Report
+) -> Json:
+    """Return the type of a fixed set of values, None where some of them are no plain values.
+
+    Args:
+        facts: Of a value of which an enumeration is known.
+        kinds: The types that it may have; none says nothing.
+        base: The type of such a value, without the enumeration; None where there is no one.
+        place: Where notes are.
+        report: Takes what is kept and lost.
+
+    Raises:
+        NeverError: No value of the set is admitted.
+    """
+    values = [one for one in facts.enum or [] if one is not None and (not kinds or kind_of(one) in kinds)]
+    if not values:
+        raise NeverError("none of its values is one that it admits")
+    if any(isinstance(one, list | dict) for one in values) or len(values) > MAX_ENUM:
+        return None
+    admitted: list[Json] = []
+    for value in values:
+        made = _admitted(value, base)
+        if made is None:
+            report.note(place, f"its value {str(value)[:80]!r} is refused where it goes")
+        elif not any(type(made) is type(one) and made == one for one in admitted):
+            admitted.append(made)
+    if not admitted:
+        raise NeverError("none of its values is one that it admits")
+    for key in (*facts.said.keys(), "enum"):
+        report.keep(facts.said.get(key, []), key)
+    if all(isinstance(one, bool) for one in admitted) and len(admitted) == 2:  # noqa: PLR2004  # both
+        return "boolean"
+    return {"type": "enum", "values": admitted}
+
+
+def kind_of(value: Any) -> str:
+    """Return a value's type, as `facts.ALL_TYPES` has it."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return "integer" if value == value // 1 else "fraction"
+    kinds = {bool: "boolean", str: "string", list: "array", dict: "object"}
+    return kinds.get(type(value), "null")
+
+
+def _admitted(value: Any, base: Json) -> Json:
+    """Return a value as types have it, None where its type or place refuses it."""
+    try:
+        plain: Json = value
+        if not isinstance(value, bool | str):
+            plain = json_number(int(value) if value == value // 1 else float(value))
+            if Decimal(repr(plain)) != Decimal(str(value)):
+                return None
+        if base is not None:
+            parse_type(base).canonicalise(plain)
+        parse_type({"type": "enum", "values": [plain]})
+    except (NoCanonicalFormError, MalformedError, OverflowError):
+        return None
+    return cast("Json", plain)

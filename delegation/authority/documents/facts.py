@@ -1,0 +1,315 @@
+"""Facts: what one schema and all that it is made of (`allOf`, references) say together.
+
+Whatever several parts say of one keyword is said at once here; what cannot be said at once is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from math import lcm
+from typing import Any, Final, TypeAlias
+
+from delegation.authority.documents.imported import UnmappableError
+
+Part: TypeAlias = "tuple[Any, str]"
+"""A schema, and the place where it stands."""
+Number: TypeAlias = "int | Decimal"
+
+# Numbers that are no integers are a type of their own here, so that types are sets.
+ALL_TYPES: Final = frozenset({"null", "boolean", "string", "integer", "fraction", "array", "object"})
+_TYPES: Final = {
+    **{name: frozenset({name}) for name in ALL_TYPES - {"fraction"}},
+    "number": frozenset({"integer", "fraction"}),
+    "file": frozenset({"string"}),  # of Swagger 2; who reads bodies looks for it before
+}
+# Of each keyword, how two parts that say it are one: the stricter counts.
+_STRICTER: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "minimum": max, "exclusiveMinimum": max, "maximum": min, "exclusiveMaximum": min,
+    "minLength": max, "maxLength": min, "minItems": max, "maxItems": min,
+    "minProperties": max, "maxProperties": min, "uniqueItems": lambda a, b: a or b,
+}  # fmt: skip
+_COUNTS: Final = frozenset(key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))) - {
+    "uniqueItems"
+}
+# What no argument type says; each is named where it stands.
+UNSAID: Final = {
+    "not": "types say what is admitted, not what is not",
+    "if": "types have no conditions", "then": "", "else": "",
+    "dependentRequired": "types have no conditions", "dependentSchemas": "types have no conditions",
+    "dependencies": "types have no conditions",
+    "contains": "all items of a list have one type", "minContains": "", "maxContains": "",
+    "propertyNames": "the names of fields are listed",
+    "unevaluatedItems": "all items of a list have one type",
+    "contentSchema": "text is not looked into",
+}  # fmt: skip
+# Every keyword that refuses values, of all dialects; `required` counts once.
+BOUNDS: Final = frozenset(
+    {*_STRICTER, *UNSAID, "multipleOf", "pattern", "format", "enum", "const", "required"}
+    | {"additionalProperties", "patternProperties", "unevaluatedProperties", "prefixItems"}
+) - {"then", "else", "minContains", "maxContains"}
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is said of one value. None, or empty, says nothing.
+
+    Args:
+        types: The types that it may have, of `ALL_TYPES`.
+        enum: The values that it may be.
+        bounds: Numbers by keyword, the strictest of all parts.
+        multiples: What it is a multiple of.
+        patterns: Expressions that it matches.
+        formats: Names of formats.
+        encodings: Content encodings.
+        media: Media types of the content.
+        fields: The schemas of each property.
+        required: The properties that are needed.
+        is_closed: Whether no other property may occur.
+        others: Schemas of all other properties, where they may occur.
+        items: Schemas of every item.
+        prefixes: Lists of schemas of items by their position.
+        unions: For each `oneOf` or `anyOf` its keyword and branches.
+        is_read_only: Whether it is no part of a request.
+        said: Where each keyword that bounds it was said.
+        unsaid: Where a keyword was said that no type has.
+        circles: Circles of references that were entered on the way.
+    """
+
+    types: frozenset[str] | None = None
+    enum: list[Any] | None = None
+    bounds: dict[str, Any] = field(default_factory=dict)
+    multiples: list[Number] = field(default_factory=list)
+    patterns: list[tuple[str, str]] = field(default_factory=list)
+    formats: list[tuple[str, str]] = field(default_factory=list)
+    encodings: list[str] = field(default_factory=list)
+    media: list[str] = field(default_factory=list)
+    fields: dict[str, list[Part]] = field(default_factory=dict)
+    required: dict[str, None] = field(default_factory=dict)
+    is_closed: bool = False
+    others: list[Part] = field(default_factory=list)
+    items: list[Part] = field(default_factory=list)
+    prefixes: list[list[Part]] = field(default_factory=list)
+    unions: list[tuple[str, list[Part]]] = field(default_factory=list)
+    is_read_only: bool = False
+    said: dict[str, list[str]] = field(default_factory=dict)
+    unsaid: list[tuple[str, str]] = field(default_factory=list)
+    circles: frozenset[int] = frozenset()
+
+    def meet(self, other: Facts) -> None:
+        """Take in what another part says of the same value; that part stays as it is."""
+        if other.types is not None:
+            self.types = other.types if self.types is None else self.types & other.types
+        if other.enum is not None:
+            self.enum = (
+                other.enum
+                if self.enum is None
+                else [one for one in self.enum if any(equal(one, two) for two in other.enum)]
+            )
+        for key, value in other.bounds.items():
+            known = self.bounds.get(key)
+            self.bounds[key] = value if known is None else _STRICTER[key](known, value)
+        for name, parts in other.fields.items():
+            self.fields[name] = self.fields.get(name, []) + parts
+        for key, places in other.said.items():
+            self.said[key] = self.said.get(key, []) + places
+        self.required = self.required | other.required
+        self.is_closed |= other.is_closed
+        self.is_read_only |= other.is_read_only
+        self.circles |= other.circles
+        self.multiples = self.multiples + other.multiples
+        self.patterns = self.patterns + other.patterns
+        self.formats = self.formats + other.formats
+        self.encodings = self.encodings + other.encodings
+        self.media = self.media + other.media
+        self.others = self.others + other.others
+        self.items = self.items + other.items
+        self.prefixes = self.prefixes + other.prefixes
+        self.unions = self.unions + other.unions
+        self.unsaid = self.unsaid + other.unsaid
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is bytes that stand for themselves."""
+        names = {name for name, _ in self.formats} | set(self.encodings)
+        return bool(names & {"binary"}) or bool(self.media and not self.encodings)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The types but null that it may have; those that its keywords speak of, where none is stated."""
+        if self.types is not None:
+            return self.types - {"null"}
+        return self.spoken_of
+
+    @property
+    def spoken_of(self) -> frozenset[str]:
+        """The types that the keywords speak of."""
+        found = set()
+        if self.fields or self.required or self.others or self.is_closed:
+            found.add("object")
+        if self.items or self.prefixes:
+            found.add("array")
+        if self.patterns or self.formats or self.encodings:
+            found.add("string")
+        for key in self.bounds:
+            if key.endswith("Length"):
+                found.add("string")
+            elif key.endswith("Items"):
+                found.add("array")
+            elif key.endswith("Properties"):
+                found.add("object")
+            else:
+                found |= {"integer", "fraction"}
+        return frozenset(found | ({"integer", "fraction"} if self.multiples else set()))
+
+
+def own_facts(schema: dict[str, Any], place: str) -> Facts:
+    """Return what the keywords of a schema itself say, without references and combinations.
+
+    Raises:
+        UnmappableError: A keyword has a value that it cannot have.
+    """
+    facts = Facts()
+    for key, value in schema.items():
+        _read(facts, schema, key, value, place)
+        if key in BOUNDS and (key, value) not in _SAYS_NOTHING:
+            facts.said.setdefault(key, []).append(place)
+    return facts
+
+
+_SAYS_NOTHING: Final[tuple[tuple[str, Any], ...]] = (
+    ("required", []), ("required", True), ("required", False), ("uniqueItems", False),
+    ("additionalProperties", True), ("additionalProperties", {}),
+    ("exclusiveMinimum", False), ("exclusiveMaximum", False),
+)  # fmt: skip
+
+
+def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str) -> None:
+    if key == "type":
+        facts.types = _types(value, schema)
+    elif key == "enum":
+        facts.enum = _met(facts.enum, _list(value, key))
+    elif key == "const":
+        facts.enum = _met(facts.enum, [value])
+    elif key in _STRICTER:
+        _read_bound(facts, schema, key, value)
+    elif key == "multipleOf":
+        facts.multiples = [_number(value, key)]
+        if facts.multiples[0] <= 0:
+            raise UnmappableError("multipleOf is not above zero")
+    elif key == "pattern":
+        facts.patterns = [(_text(value, key), place)]
+    elif key == "format":
+        facts.formats = [(_text(value, key), place)]
+    elif key == "contentEncoding":
+        facts.encodings = [_text(value, key)]
+    elif key == "contentMediaType":
+        facts.media = [_text(value, key)]
+    elif key == "properties":
+        facts.fields = {
+            name: [(part, f"{place}.{name}")] for name, part in _object(value, key).items()
+        }
+    elif key == "required":
+        if not isinstance(value, bool):  # of a Swagger parameter, or a draft of old
+            facts.required = dict.fromkeys(_text(one, key) for one in _list(value, key))
+    elif key in {"additionalProperties", "unevaluatedProperties"}:
+        if value is False:
+            facts.is_closed = True
+        elif value is not True:
+            facts.others = [*facts.others, (value, f"{place}.*")]
+    elif key == "patternProperties":
+        facts.others += [(part, f"{place}.*") for part in _object(value, key).values()]
+    elif key == "items" and not isinstance(value, list):
+        facts.items = [*facts.items, (value, f"{place}[]")]
+    elif key in {"prefixItems", "items"}:
+        parts = [(part, f"{place}[{n}]") for n, part in enumerate(_list(value, key))]
+        facts.prefixes = [*facts.prefixes, parts]
+    elif key in {"oneOf", "anyOf"}:
+        branches = [(part, f"{place}({n})") for n, part in enumerate(_list(value, key), 1)]
+        facts.unions = [*facts.unions, (key, branches)]
+    elif key == "readOnly":
+        facts.is_read_only = value is True
+    elif key in UNSAID and not _is_vacuous(key, value):
+        facts.unsaid = [*facts.unsaid, (key, place)]
+
+
+def _is_vacuous(key: str, value: Any) -> bool:
+    return value in ({}, True) if key != "not" else value is False
+
+
+def _read_bound(facts: Facts, schema: dict[str, Any], key: str, value: Any) -> None:
+    if key.startswith("exclusive") and isinstance(value, bool):  # OpenAPI 3.0, Swagger 2
+        limit = schema.get(key.replace("exclusiveM", "m"))
+        if value and limit is not None:
+            facts.bounds[key] = _number(limit, key)
+    elif key == "uniqueItems":
+        if value is True:
+            facts.bounds[key] = True
+    elif key in _COUNTS:
+        number = _number(value, key)
+        if number < 0 or number != int(number):
+            raise UnmappableError(f"{key} is no count")
+        facts.bounds[key] = int(number)
+    else:
+        facts.bounds[key] = _number(value, key)
+
+
+def _types(value: Any, schema: dict[str, Any]) -> frozenset[str]:
+    names = value if isinstance(value, list) else [value]
+    if not all(type(name) is str and name in _TYPES for name in names):
+        raise UnmappableError("a schema has a type that there is not")
+    found = frozenset[str]().union(*(_TYPES[name] for name in names))
+    nullable = schema.get("nullable") is True or schema.get("x-nullable") is True
+    return found | {"null"} if nullable else found
+
+
+def _met(known: list[Any] | None, values: list[Any]) -> list[Any]:
+    return values if known is None else [a for a in known if any(equal(a, b) for b in values)]
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise UnmappableError(f"{key} is no list")
+    return value
+
+
+def _object(value: Any, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UnmappableError(f"{key} is no object")
+    return value
+
+
+def _text(value: Any, key: str) -> str:
+    if type(value) is not str:
+        raise UnmappableError(f"{key} is no text")
+    return value
+
+
+def _number(value: Any, key: str) -> Number:
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise UnmappableError(f"{key} is no number")
+    return value
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Return whether two JSON values are equal: `1` is `1.0`, and not `true`."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, int | float | Decimal) and isinstance(right, int | float | Decimal):
+        return left == right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    return type(left) is type(right) and bool(left == right)
+
+
+def common_multiple(multiples: Iterable[Number]) -> Fraction:
+    """Return the least number that is a multiple of all."""
+    fractions = [Fraction(one) for one in multiples]
+    below = lcm(*(one.denominator for one in fractions))
+    return Fraction(lcm(*(int(one * below) for one in fractions)), below)

@@ -1,0 +1,82 @@
+"""What an import made of a document, and what it could not keep of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from delegation.authority.catalogue import Tool
+
+_MAX_SHOWN: Final = 300  # characters of a place or a reason
+
+
+class UnmappableError(Exception):
+    """A part of a document that no definition can state; its operation is left out with this reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of a document.
+
+    Args:
+        tools: Definitions, by name.
+        skipped: Each operation that could not be mapped, and why.
+        notes: Places of the document and what was not kept of them, or is read more narrowly.
+        bounds_kept: How many of the document's bounds (validation keywords) bound the arguments.
+        bounds_lost: How many do not; each is under a place in `notes`.
+    """
+
+    tools: tuple[Tool, ...]
+    skipped: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, str], ...] = ()
+    bounds_kept: int = 0
+    bounds_lost: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """Gathers what is kept and lost of a document while it is read; each place and keyword counts once."""
+
+    _notes: dict[tuple[str, str], None] = field(default_factory=dict)
+    _kept: set[tuple[str, str]] = field(default_factory=set)
+    _lost: set[tuple[str, str]] = field(default_factory=set)
+
+    def note(self, place: str, what: str) -> None:
+        """Name something that is read otherwise than the document says."""
+        self._notes[shown(place), shown(what)] = None
+
+    def keep(self, places: Iterable[str], keyword: str) -> None:
+        """Count a bound that the arguments keep."""
+        self._kept.update((place, keyword) for place in places)
+
+    def lose(self, places: Iterable[str], keyword: str, why: str) -> None:
+        """Count and name a bound that they do not keep."""
+        for place in places:
+            self._lost.add((place, keyword))
+            self.note(place, f"{keyword} is not kept: {why}")
+
+    def lose_inside(self, bounds: Iterable[tuple[str, str]]) -> None:
+        """Count bounds inside of something that was named as a whole."""
+        self._lost.update(bounds)
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """All notes, in the order in which they came."""
+        return tuple(self._notes)
+
+    @property
+    def bounds_lost(self) -> int:
+        """How many bounds are lost, at one of the places where they are used at least."""
+        return len(self._lost)
+
+    @property
+    def bounds_kept(self) -> int:
+        """How many bounds are kept wherever they are used."""
+        return len(self._kept - self._lost)
+
+
+def shown(text: str) -> str:
+    """Return a text of a document on one line, cut where it is long, for people to read."""
+    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return plain if len(plain) <= _MAX_SHOWN else plain[: _MAX_SHOWN - 1] + "…"

@@ -1,0 +1,136 @@
+"""References within a document: what they lead to, and which lead back to themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from delegation.authority.documents.imported import UnmappableError
+
+_MAX_CHAIN: Final = 32  # references that lead to references
+
+
+class References:
+    """The local references of a document.
+
+    Args:
+        root: The document, or the schema that references begin at.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._found: dict[str, Any] = {}
+        self._circles: dict[str, int] | None = None
+
+    def target(self, reference: object) -> Any:
+        """Return what a reference leads to.
+
+        Raises:
+            UnmappableError: To another document, or nowhere.
+        """
+        if type(reference) is not str or not (reference == "#" or reference.startswith("#/")):
+            raise UnmappableError("it refers to another document, or by an anchor")
+        if reference in self._found:
+            return self._found[reference]
+        found = self._root
+        for part in reference.split("/")[1:]:
+            key = unquote(part).replace("~1", "/").replace("~0", "~")
+            if isinstance(found, dict) and key in found:
+                found = found[key]
+            elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+                found = found[int(key)]
+            else:
+                raise UnmappableError("a reference leads nowhere")
+        self._found[reference] = found
+        return found
+
+    def resolved(self, entry: Any) -> tuple[dict[str, Any], str]:
+        """Return an object with its references followed, and the last of them.
+
+        Raises:
+            UnmappableError: They lead elsewhere, in a circle, or to no object.
+        """
+        reference = ""
+        for _ in range(_MAX_CHAIN):
+            if not isinstance(entry, dict):
+                break
+            if "$ref" not in entry:
+                return entry, reference
+            entry, reference = self.target(entry["$ref"]), entry["$ref"]
+        raise UnmappableError("a reference leads to no object, or in a circle")
+
+    def circle(self, reference: str) -> int:
+        """Return the number of the circle that a reference stands in, 0 for none."""
+        if self._circles is None:
+            self._circles = _circles(self._edges())
+        return self._circles.get(reference, 0)
+
+    def _edges(self) -> dict[str, set[str]]:
+        edges: dict[str, set[str]] = {}
+        waiting = list(references_in(self._root))
+        while waiting:
+            one = waiting.pop()
+            if one in edges:
+                continue
+            try:
+                edges[one] = set(references_in(self.target(one)))
+            except UnmappableError:
+                edges[one] = set()
+            waiting += edges[one] - edges.keys()
+        return edges
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """Yield every reference in a value."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            reference = one.get("$ref")
+            if type(reference) is str:
+                yield reference
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _circles(edges: Mapping[str, set[str]]) -> dict[str, int]:
+    """Return the strongly connected components that hold a circle (Tarjan's algorithm), numbered."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    on_stack: set[str] = set()
+    found: dict[str, int] = {}
+    count = 0
+    for start in edges:
+        if start in index:
+            continue
+        calls = [(start, iter(sorted(edges[start])))]
+        index[start] = low[start] = len(index)
+        stack.append(start)
+        on_stack.add(start)
+        while calls:
+            node, rest = calls[-1]
+            for near in rest:
+                if near not in index:
+                    index[near] = low[near] = len(index)
+                    stack.append(near)
+                    on_stack.add(near)
+                    calls.append((near, iter(sorted(edges[near]))))
+                    break
+                if near in on_stack:
+                    low[node] = min(low[node], index[near])
+            else:
+                calls.pop()
+                if calls:
+                    low[calls[-1][0]] = min(low[calls[-1][0]], low[node])
+                if low[node] == index[node]:
+                    group = []
+                    while not group or group[-1] != node:
+                        group.append(stack.pop())
+                        on_stack.discard(group[-1])
+                    if len(group) > 1 or node in edges[node]:
+                        count += 1
+                        found.update(dict.fromkeys(group, count))
+    return found

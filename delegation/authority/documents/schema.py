@@ -1,0 +1,439 @@
+"""Types of JSON Schema: of each schema the argument type that admits what it admits, as near as types go.
+
+What a type admits beyond the schema, or refuses of it, is in the report with its place. A member that
+the document does not name is refused: what is not known is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, cast
+
+from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES
+from delegation.authority.arguments.composite import (
+    MAX_FIELDS,
+    MAX_ITEMS,
+    MAX_NAME,
+    member_key,
+)
+from delegation.authority.arguments.free import JsonType
+from delegation.authority.documents.enums import enum_type
+from delegation.authority.documents.facts import BOUNDS, UNSAID, Facts, Part, own_facts
+from delegation.authority.documents.imported import Report, UnmappableError
+from delegation.authority.documents.lost import bounds_inside
+from delegation.authority.documents.numbers import NeverError, number_type
+from delegation.authority.documents.place import BODY, Place
+from delegation.authority.documents.references import References
+from delegation.authority.documents.texts import text_type
+from delegation.authority.documents.unions import Union, settled
+from delegation.canonical import Json
+
+_MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
+_NUMBERS: Final = frozenset({"integer", "fraction"})
+_KINDS: Final = {
+    "object": "object", "array": "list", "string": "text", "integer": "number",
+    "fraction": "number", "boolean": "boolean",
+}  # fmt: skip
+
+FILE: Final[Json] = {
+    "type": "object",
+    "fields": {
+        "name?": {"type": "segment", "max": 255},
+        "size": {"type": "integer", "min": 0},
+        "media_type": {"type": "line", "max": 255},
+        "digest": {
+            "type": "identifier", "max": 71, "min": 71,
+            "shape": [{"text": "sha256:"}, {"of": "0-9a-f", "min": 64, "max": 64}],
+        },
+    },
+}  # fmt: skip
+"""A file, which a call names by its digest and does not hold."""
+
+
+class Made(NamedTuple):
+    """A type that was made of a schema.
+
+    Args:
+        type: Its JSON.
+        height: How deep types are nested in it.
+        size: How many types it is made of.
+    """
+
+    type: Json
+    height: int = 1
+    size: int = 1
+
+
+class Member(NamedTuple):
+    """A named member of an object, or an argument.
+
+    Args:
+        type: Its type.
+        is_required: Whether the schema asks for it.
+        place: Where its schema stands.
+    """
+
+    type: Made
+    is_required: bool
+    place: str
+
+
+class _CircleError(Exception):
+    """A schema that stands in the circle of references that it is looked at from."""
+
+
+def type_of_schema(
+    schema: Json, root: Json | None = None, report: Report | None = None, *, place: str = "#"
+) -> Json:
+    """Return the JSON of the argument type that a JSON Schema describes.
+
+    Args:
+        schema: The schema, as parsed; numbers may be `Decimal`.
+        root: What its references begin at; itself where left out.
+        report: Takes what is not kept; made and forgotten where left out.
+        place: What notes call the schema.
+
+    Raises:
+        UnmappableError: It admits no value, or refers elsewhere.
+    """
+    schemas = Schemas(References(schema if root is None else root), report or Report())
+    try:
+        return schemas.value([(schema, place)]).type
+    except NeverError as error:
+        raise UnmappableError(f"{place} admits no value: {error}") from error
+
+
+@dataclass(slots=True)
+class Schemas:
+    """Makes types of a document's schemas, each that is referred to once.
+
+    Args:
+        references: The document's.
+        report: Takes what is kept and lost.
+        is_request: Whether `readOnly` members are left out, as OpenAPI has it.
+        is_old: Whether what stands beside a `$ref` is ignored, as before 2019.
+    """
+
+    references: References
+    report: Report
+    is_request: bool = False
+    is_old: bool = False
+    _facts: dict[str, Facts] = field(default_factory=dict)
+    _made: dict[tuple[str, Place], Made | Exception] = field(default_factory=dict)
+
+    def value(
+        self, parts: Sequence[Part], at: Place = BODY, inside: frozenset[int] = frozenset()
+    ) -> Made:
+        """Return the type of a value that all these schemas describe.
+
+        Args:
+            parts: Schemas with their places, one at least.
+            at: Where the value goes.
+            inside: The circles of references that it is inside of.
+
+        Raises:
+            NeverError: They admit no value.
+            UnmappableError: A reference leads elsewhere, or a keyword has a value that it cannot have.
+        """
+        schema = parts[0][0]
+        is_plain = isinstance(schema, dict) and len(schema) == 1 and len(parts) == 1
+        reference = schema.get("$ref") if is_plain else None
+        if type(reference) is not str or self.references.circle(reference) in inside:
+            return self._value(parts, at, inside)
+        known = self._made.get((reference, at))
+        if known is None:
+            try:
+                known = self._value(parts, at, inside)
+            except (NeverError, UnmappableError) as error:
+                known = error
+            self._made[reference, at] = known
+        if isinstance(known, Exception):
+            raise known
+        return known
+
+    def _value(self, parts: Sequence[Part], at: Place, inside: frozenset[int]) -> Made:
+        place = parts[0][1]
+        try:
+            facts = self.together(parts, inside)
+        except _CircleError:
+            self.report.note(place, "it leads back to what it stands in; it is taken as free JSON")
+            facts, inside = Facts(types=self.together(parts).types), frozenset()
+        return self.of_facts(facts, at, place, inside)
+
+    def of_facts(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        """Return the type of a value of which these facts are known, unions settled."""
+        self.lose_unsaid(facts)
+        made = self._plain(facts, at, place, inside)
+        values = facts.enum
+        if at.kind != "body" or not (values or facts.types) or (values and None not in values):
+            return made
+        if facts.types is not None and "null" not in facts.types:
+            return made
+        body = made.type if isinstance(made.type, dict) else {"type": made.type}
+        return made._replace(type={**body, "nullable": True})
+
+    def lose_unsaid(self, facts: Facts) -> None:
+        """Name the keywords that no type has."""
+        for keyword, where in facts.unsaid:
+            self.report.lose([where], keyword, UNSAID[keyword] or "types have no conditions")
+
+    def _plain(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        inside |= facts.circles
+        kinds = facts.kinds
+        if facts.types is not None and not kinds:
+            raise NeverError("its types or branches exclude each other, or leave null alone")
+        if facts.types is None and kinds and facts.enum is None:
+            self.report.note(place, "it states no type; the one that its keywords speak of is taken")
+        if facts.enum is not None:
+            bare = replace(facts, enum=None, formats=[], said={}, unsaid=[])
+            base = self._base(bare, kinds, at, place)
+            made = enum_type(facts, kinds, base, place, self.report)
+            if made is not None:
+                return Made(made)
+            self.report.lose(facts.said.get("enum", []), "enum", "its values are no plain values")
+            self.report.lose(facts.said.get("const", []), "const", "its value is no plain value")
+        if kinds == {"array"}:
+            return self._list(facts, at, place, inside)
+        if kinds == {"object"}:
+            return self._object(facts, at, place, inside)
+        made = self._base(facts, kinds, at, place)
+        return self._free(facts, at, place) if made is None else Made(made)
+
+    def _base(self, facts: Facts, kinds: frozenset[str], at: Place, place: str) -> Json:
+        """Return the type of a plain value, None where it may be of several types."""
+        if kinds == {"string"}:
+            if at.files and facts.is_binary:
+                return FILE
+            return text_type(facts, at, place, self.report)
+        if kinds and kinds <= _NUMBERS:
+            return number_type(facts, place, self.report)
+        return "boolean" if kinds == {"boolean"} else None
+
+    def _list(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        low, high = facts.bounds.get("minItems", 0), facts.bounds.get("maxItems", MAX_ITEMS)
+        if low > min(high, MAX_ITEMS):
+            raise NeverError("no list that is read has as many items as it asks for")
+        for prefix in facts.prefixes:
+            self._lose_parts(prefix, place)
+            self.report.lose([place], "prefixItems", "all items of a list have one type")
+        if facts.prefixes:
+            return self._free(replace(facts, prefixes=[], items=[]), at, place)
+        if high > MAX_ITEMS:
+            self.report.note(place, f"lists of more than {MAX_ITEMS} items are refused")
+        try:
+            of = self.value(facts.items or [(True, f"{place}[]")], at.inner, inside)
+        except NeverError:
+            if low:
+                raise
+            of, high = Made("boolean"), 0
+        for key in ("minItems", "maxItems", "uniqueItems"):
+            self.report.keep(facts.said.get(key, []), key)
+        body: dict[str, Json] = {"type": "list", "of": of.type}
+        body |= {"max": min(high, MAX_ITEMS)} if high < MAX_ITEMS else {}
+        body |= {"min": low} if low else {}
+        body |= {"unique": True} if facts.bounds.get("uniqueItems") else {}
+        return self._bounded(Made(body, of.height + 1, of.size + 1), facts, at, place)
+
+    def _object(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        if not facts.fields and not facts.required:
+            return self._free(facts, at, place)
+        members = self.members(facts, at, place, inside)
+        odd = [n for n in members if not 0 < len(n) <= MAX_NAME or not n.isprintable()]
+        for name in odd:
+            if members.pop(name).is_required:
+                raise UnmappableError(f"{place} needs a member whose name is not printable")
+            self.report.note(place, "a member whose name is not printable is refused")
+        if not 0 < len(members) <= MAX_FIELDS:
+            self._lose_parts([part for parts in facts.fields.values() for part in parts], place)
+            return self._free(replace(facts, fields={}, required={}), at, place)
+        fields = {member_key(n, one.is_required): one.type.type for n, one in members.items()}
+        made = Made(
+            {"type": "object", "fields": cast("Json", fields)},
+            1 + max(one.type.height for one in members.values()),
+            1 + sum(one.type.size for one in members.values()),
+        )
+        return self._bounded(made, facts, at, place)
+
+    def members(
+        self, facts: Facts, at: Place, place: str, inside: frozenset[int] = frozenset()
+    ) -> dict[str, Member]:
+        """Return the members of an object by name.
+
+        Raises:
+            NeverError: A member that is needed admits no value.
+            UnmappableError: As `value`.
+        """
+        inside |= facts.circles
+        found: dict[str, Member] = {}
+        named = {name: facts.fields.get(name) for name in {**facts.fields, **facts.required}}
+        for name, parts in named.items():
+            where = f"{place}.{name}"
+            is_required = name in facts.required
+            if parts is None:
+                if facts.is_closed:
+                    raise NeverError(f"it needs {name}, which it does not admit")
+                parts = facts.others or [(True, where)]  # noqa: PLW2901  # all that is said of it
+            if self.is_request and self._is_read_only(parts, inside):
+                self.report.note(where, "it is read only, and so no part of a request")
+                continue
+            try:
+                made = self.value(parts, at.inner, inside)
+            except NeverError as error:
+                if is_required:
+                    raise
+                self.report.note(where, f"it admits no value and is refused: {error}")
+                continue
+            found[name] = Member(made, is_required, where)
+        self._count_members(facts, found, place)
+        return found
+
+    def _is_read_only(self, parts: Sequence[Part], inside: frozenset[int]) -> bool:
+        try:
+            return any(self.facts(schema, where, inside).is_read_only for schema, where in parts)
+        except (_CircleError, NeverError):
+            return False
+
+    def _count_members(self, facts: Facts, found: dict[str, Member], place: str) -> None:
+        if facts.others:
+            self.report.note(place, "members beyond those that it names are refused")
+        for key in (
+            "required", "additionalProperties", "unevaluatedProperties", "patternProperties",
+        ):  # fmt: skip
+            self.report.keep(facts.said.get(key, []), key)
+        needed = sum(one.is_required for one in found.values())
+        for key, holds in (
+            ("minProperties", facts.bounds.get("minProperties", 0) <= needed),
+            ("maxProperties", facts.bounds.get("maxProperties", len(found)) >= len(found)),
+        ):
+            if holds:
+                self.report.keep(facts.said.get(key, []), key)
+            else:
+                self.report.lose(facts.said[key], key, "objects have no number of members")
+
+    def _free(self, facts: Facts, at: Place, place: str) -> Made:
+        """Return free JSON of the kinds that the facts admit, or text where only text can go."""
+        kinds = facts.kinds
+        if at.kind != "body" and not (at.kind == "query" and kinds and kinds <= {"object", "array"}):
+            if kinds == {"object"}:
+                raise UnmappableError(f"{place} is a free object outside of a body")
+            self.report.note(place, "it may have several types; it is sent as text")
+            self._lose_facts(facts, place, "it is sent as text")
+            return Made(text_type(Facts(), at, place, self.report))
+        is_empty = kinds == {"object"} and facts.is_closed and not facts.fields
+        self._lose_facts(facts, place, "it is taken as free JSON", is_empty=is_empty)
+        free = JsonType()
+        body: dict[str, Json] = {
+            "type": "json", "bytes": free.bytes, "depth": free.depth, "count": free.count,
+        }  # fmt: skip
+        if is_empty:
+            body |= {"count": 0}
+        if kinds and len(kinds | _NUMBERS) < len(_KINDS):
+            body["kinds"] = sorted({_KINDS[kind] for kind in kinds})
+        return Made(body)
+
+    def _lose_facts(self, facts: Facts, place: str, why: str, *, is_empty: bool = False) -> None:
+        for key, where in facts.said.items():
+            if is_empty and key in {"additionalProperties", "unevaluatedProperties"}:
+                self.report.keep(where, key)
+            else:
+                self.report.lose(where, key, why)
+        parts = [part for some in facts.fields.values() for part in some]
+        self._lose_parts([*parts, *facts.items, *facts.others], place)
+
+    def _lose_parts(self, parts: Sequence[Part], place: str) -> None:
+        lost = bounds_inside(parts, self.references)
+        if lost:
+            self.report.lose_inside(lost)
+            self.report.note(place, f"{len(lost)} bounds inside of it are not kept")
+
+    def _bounded(self, made: Made, facts: Facts, at: Place, place: str) -> Made:
+        if made.height < MAX_DEPTH and made.size < MAX_TYPES:
+            return made
+        self.report.note(place, "it is nested deeper, or made of more, than types are")
+        return self._free(facts, at, place)
+
+    def together(
+        self,
+        parts: Sequence[Part],
+        inside: frozenset[int] = frozenset(),
+        *,
+        is_hull: bool = False,
+    ) -> Facts:
+        """Return what several schemas say of one value, with its unions settled.
+
+        Args:
+            parts: The schemas with their places, one at least.
+            inside: The circles of references that the value is inside of.
+            is_hull: Whether the members of all branches of a union may occur in an object.
+
+        Raises:
+            NeverError, UnmappableError: As `value`.
+        """
+        facts = Facts()
+        for schema, place in parts:
+            facts.meet(self.facts(schema, place, inside))
+        if not facts.unions:
+            return facts
+        return settled(
+            facts,
+            parts[0][1],
+            lambda part: self.facts(*part, inside),
+            self._open,
+            is_hull=is_hull,
+        )
+
+    def _open(self, union: Union, place: str) -> None:
+        """Name a union that no type stands for; of an object whose members are named, it adds members."""
+        names = dict.fromkeys(name for one in union.branches for name in one.fields)
+        said = f"; members: {', '.join(names)}" if names else ""
+        self.report.lose([place], union.keyword, f"it is one of several{said}")
+        lost = set()
+        for branch in union.branches:
+            lost |= {(where, key) for key, places in branch.said.items() for where in places}
+            inner = [part for parts in branch.fields.values() for part in parts]
+            lost |= bounds_inside([*inner, *branch.items, *branch.others], self.references)
+        self.report.lose_inside(lost)
+
+    def facts(
+        self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()
+    ) -> Facts:
+        """Return what a schema and all that it is made of say; unions are not settled."""
+        if schema is True:
+            return Facts()
+        if schema is False:
+            raise NeverError("the schema is false")
+        if not isinstance(schema, dict) or len(chain) > _MAX_CHAIN:
+            raise UnmappableError(f"{place} is no schema, or one of too many parts")
+        facts = Facts()
+        if "$ref" in schema:
+            facts.meet(self._referred(schema["$ref"], inside, chain))
+            if self.is_old:
+                beside = sorted(schema.keys() & BOUNDS)
+                if beside:
+                    said = ", ".join(beside)
+                    self.report.note(place, f"beside a reference nothing counts: {said}")
+                return facts
+        facts.meet(own_facts(schema, place))
+        whole = schema.get("allOf", [])
+        if not isinstance(whole, list):
+            raise UnmappableError("allOf is no list")
+        for part in whole:
+            facts.meet(self.facts(part, place, inside, (*chain, "")))
+        return facts
+
+    def _referred(self, reference: Any, inside: frozenset[int], chain: tuple[str, ...]) -> Facts:
+        target = self.references.target(reference)
+        circle = self.references.circle(reference)
+        if circle in inside:
+            raise _CircleError
+        if reference in chain:
+            raise UnmappableError("a schema is made of itself")
+        known = self._facts.get(reference)
+        if known is None:
+            known = self.facts(target, reference, inside, (*chain, reference))
+            known.circles |= {circle} if circle else set()
+            self._facts[reference] = known
+        elif known.circles & inside:
+            raise _CircleError
+        return known

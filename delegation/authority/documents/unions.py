@@ -1,0 +1,166 @@
+"""Unions: which `oneOf` and `anyOf` come to one type, and what of the others is known all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from delegation.authority.documents.enums import kind_of
+from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal
+from delegation.authority.documents.numbers import NeverError
+
+Gather: TypeAlias = "Callable[[Part], Facts]"
+Leave: TypeAlias = "Callable[[Union, str], None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A union that no type stands for.
+
+    Args:
+        keyword: `oneOf` or `anyOf`.
+        branches: What each says, but null alone.
+    """
+
+    keyword: str
+    branches: list[Facts]
+
+
+def settled(
+    facts: Facts, place: str, gather: Gather, leave: Leave, *, is_hull: bool = False
+) -> Facts:
+    """Return the facts with what their unions come to.
+
+    A union of one branch and null is that branch, or null; of fixed values the set of them; of types
+    without more, these types. Of every other the types are known, and `leave` is told of it.
+
+    Args:
+        facts: What is known beside the unions.
+        place: Where they stand.
+        gather: Returns what a branch says; may raise `NeverError`.
+        leave: Is told of each union that is not kept.
+        is_hull: Whether the members of all branches may occur in an object that names none itself.
+
+    Raises:
+        NeverError: A union leaves no branch.
+    """
+    result = replace(facts, unions=[])
+    for keyword, parts in facts.unions:
+        rest = _settle(result, keyword, _branches(keyword, parts, gather, leave), place, leave)
+        if rest and (is_hull or result.fields) and result.kinds == {"object"}:
+            _add_members(result, rest)
+    return result
+
+
+def _settle(
+    result: Facts,
+    keyword: str,
+    branches: list[Facts],
+    place: str,
+    leave: Leave,
+) -> list[Facts]:
+    """Take in what a union says for certain; return its branches where that is not all."""
+    branches = [one for one in branches if _may_meet(one, result)]
+    nulls = sum(map(_admits_null, branches))
+    has_null = nulls == 1 if keyword == "oneOf" else nulls > 0
+    rest = [one for one in branches if one.types != {"null"} and one.enum != [None]]
+    if not branches:
+        raise NeverError("its branches exclude what stands beside them")
+    if not rest:
+        result.meet(Facts(types=frozenset({"null"}) if has_null else frozenset()))
+    elif all(one.enum is not None for one in rest):
+        said = {key: places for one in rest for key, places in one.said.items()}
+        result.meet(Facts(enum=_values(keyword, rest) + [None] * has_null, said=said))
+        if result.types is not None and not has_null:
+            result.types -= {"null"}
+    elif len(rest) == 1:
+        result.meet(_with_null(rest[0], has_null=has_null))
+    else:
+        types = [one.types for one in rest]
+        known = [one for one in types if one is not None]
+        union = frozenset[str]().union(*known) if len(known) == len(types) else ALL_TYPES
+        union = union | {"null"} if has_null else union - {"null"}
+        is_apart = sum(len(one - {"null"}) for one in known) == len(union - {"null"})
+        is_plain = all(_is_plain(one) for one in rest)
+        if not (is_plain and len(known) == len(types) and (keyword == "anyOf" or is_apart)):
+            leave(Union(keyword, rest), place)
+        circles = frozenset[int]().union(*(one.circles for one in rest))
+        result.meet(Facts(types=None if union == ALL_TYPES else union, circles=circles))
+        return rest
+    return []
+
+
+def _branches(
+    keyword: str, parts: list[Part], gather: Gather, leave: Leave
+) -> list[Facts]:
+    found: list[Facts] = []
+    for part in parts:
+        try:
+            one = gather(part)
+            if one.unions and len(one.unions) == 1 and not one.said and one.types is None:
+                inner, inner_parts = one.unions[0]
+                if inner == keyword == "anyOf" or len(parts) == 1:
+                    found += _branches(inner, inner_parts, gather, leave)
+                    continue
+            found.append(settled(one, part[1], gather, leave) if one.unions else one)
+        except NeverError:
+            continue
+    return found
+
+
+def _may_meet(one: Facts, other: Facts) -> bool:
+    return one.types is None or other.types is None or not one.types.isdisjoint(other.types)
+
+
+def _admits_null(one: Facts) -> bool:
+    return (one.types is None or "null" in one.types) and (
+        one.enum is None or any(value is None for value in one.enum)
+    )
+
+
+def _is_plain(one: Facts) -> bool:
+    return one == Facts(types=one.types, circles=one.circles, is_read_only=one.is_read_only)
+
+
+def _values(keyword: str, branches: list[Facts]) -> list[Any]:
+    """Return the values that one branch admits, of `oneOf` not those that several do."""
+    every = [
+        value
+        for one in branches
+        for value in one.enum or []
+        if value is not None and (one.types is None or kind_of(value) in one.types)
+    ]
+    found: list[Any] = []
+    for value in every:
+        times = sum(equal(value, other) for other in every)
+        if not any(equal(value, other) for other in found) and (times == 1 or keyword == "anyOf"):
+            found.append(value)
+    return found
+
+
+def _with_null(one: Facts, *, has_null: bool) -> Facts:
+    types, enum = one.types, one.enum
+    if has_null:
+        types = None if types is None else types | {"null"}
+        enum = None if enum is None or None in enum else [*enum, None]
+    elif types is not None:
+        types -= {"null"}
+    return replace(one, types=types, enum=enum)
+
+
+def _add_members(result: Facts, branches: list[Facts]) -> None:
+    """Let the members of all branches occur; needed is what each of them needs."""
+    fields = dict(result.fields)
+    for name in dict.fromkeys(name for one in branches for name in one.fields):
+        if name not in fields:
+            schemas = [
+                {"allOf": [schema for schema, _ in one.fields[name]]}
+                for one in branches
+                if name in one.fields
+            ]
+            where = next(one.fields[name][0][1] for one in branches if name in one.fields)
+            fields[name] = [({"anyOf": schemas} if len(schemas) > 1 else schemas[0], where)]
+    needed = [one.required.keys() for one in branches]
+    result.fields = fields
+    result.required = {**result.required, **dict.fromkeys(set.intersection(*map(set, needed)))}
