@@ -45,11 +45,12 @@ UNSAID: Final = {
     "unevaluatedItems": "all items of a list have one type",
     "contentSchema": "text is not looked into",
 }  # fmt: skip
-# Every keyword that refuses values, of all dialects; `required` counts once.
+# Every keyword that refuses values itself, of all dialects: those that are counted. What only applies
+# other schemas (`anyOf`, `additionalProperties`, `if`) is named where it is not kept, and not counted.
 BOUNDS: Final = frozenset(
-    {*_STRICTER, *UNSAID, "multipleOf", "pattern", "format", "enum", "const", "required"}
-    | {"additionalProperties", "patternProperties", "unevaluatedProperties", "prefixItems"}
-) - {"then", "else", "minContains", "maxContains"}
+    {*_STRICTER, "multipleOf", "pattern", "format", "enum", "const", "required"}
+    | {"dependentRequired", "minContains", "maxContains"}
+)
 
 
 @dataclass(slots=True)
@@ -181,7 +182,6 @@ def own_facts(schema: dict[str, Any], place: str) -> Facts:
 
 _SAYS_NOTHING: Final[tuple[tuple[str, Any], ...]] = (
     ("required", []), ("required", True), ("required", False), ("uniqueItems", False),
-    ("additionalProperties", True), ("additionalProperties", {}),
     ("exclusiveMinimum", False), ("exclusiveMaximum", False),
 )  # fmt: skip
 

@@ -153,7 +153,7 @@ def _add_body(
 
 def _member_names(content: Content, schemas: Schemas) -> list[str]:
     try:
-        return list(schemas.together([content.part], is_hull=True).fields)
+        return list(schemas.together([content.part]).fields)
     except (NeverError, UnmappableError):
         return []
 
@@ -174,7 +174,7 @@ def _add_content(
         arguments[name] = (made, request.needs_body)
         return []
     try:
-        facts = schemas.together([content.part], is_hull=True)
+        facts = schemas.together([content.part])
         if facts.kinds == {"object"} and facts.fields and facts.enum is None:
             schemas.lose_unsaid(facts)
             if facts.types is not None and "null" in facts.types:

@@ -94,7 +94,7 @@ def arguments_of(schema: Any, report: Report, place: str) -> dict[str, Json]:
     is_old = isinstance(schema, dict) and any(one in str(schema.get("$schema")) for one in _OLD)
     schemas = Schemas(References(schema), report, is_old=is_old)
     try:
-        facts = schemas.together([(schema, place)], is_hull=True)
+        facts = schemas.together([(schema, place)])
         if facts.types is not None and "object" not in facts.types:
             raise UnmappableError("its arguments are no object")
         schemas.lose_unsaid(facts)
