@@ -6,14 +6,16 @@ the standard library has is read here, so that nothing depends on what happens t
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import dataclasses
+import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath, PurePosixPath
@@ -21,7 +23,8 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from uuid import UUID
 
 from delegation.authority.arguments import TYPES, shape_of
-from delegation.authority.openapi import type_of_schema
+from delegation.authority.documents.imported import UnmappableError
+from delegation.authority.documents.schema import type_of_schema
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -30,18 +33,32 @@ _FREE: Final[Json] = "json"
 _PLACES: Final = 18  # the most digits after the point of a decimal
 _PLAIN: Final[Mapping[object, Json]] = {
     str: "text", int: "integer", bool: "boolean", float: "number", Decimal: "decimal", bytes: "bytes",
-    UUID: "opaque", datetime: "datetime", date: "date", IPv4Address: "host", IPv6Address: "host",
-    Path: "path", PurePath: "path", PurePosixPath: "path", time: "line", timedelta: "line",
+    datetime: "datetime", date: "date", IPv4Address: "host", IPv6Address: "host",
+    Path: "path", PurePath: "path", PurePosixPath: "path",
     Any: _FREE, object: _FREE, dict: _FREE, list: {"type": "list", "of": _FREE},
 }  # fmt: skip
-_LISTS: Final = frozenset({
+DEQUE: Final[Any] = collections.deque
+_BY_FORMAT: Final = {UUID: "uuid", time: "time", timedelta: "duration"}
+LISTS: Final = frozenset({
     list, set, frozenset, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Iterable,
-    collections.abc.Collection, collections.abc.Set, collections.abc.MutableSet, collections.deque,
+    collections.abc.Collection, collections.abc.Set, collections.abc.MutableSet, DEQUE,
 })  # fmt: skip
-_SETS: Final = frozenset({set, frozenset, collections.abc.Set, collections.abc.MutableSet})
+SETS: Final = frozenset({set, frozenset, collections.abc.Set, collections.abc.MutableSet})
 _FREE_OBJECTS: Final = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
 # What FastAPI's marks say of where a value stands: it cannot leave that place.
 _PLACED: Final = {"path": "segment", "header": "line", "cookie": "line"}
+_OF_NUMBERS: Final = {
+    "min": "ge",
+    "max": "le",
+    "above": "gt",
+    "below": "lt",
+    "multiple": "multiple_of",
+}
+_KEPT: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("text", "line", "segment"), frozenset({"min_length", "max_length", "pattern"})),
+    "number": frozenset(_OF_NUMBERS.values()), "integer": frozenset(_OF_NUMBERS.values()),
+    "decimal": frozenset({"ge", "gt", "le", "lt", "decimal_places", "max_digits"}),
+}  # fmt: skip
 _BOUNDS: Final = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern",
                   "decimal_places", "max_digits")  # fmt: skip
 
@@ -57,6 +74,32 @@ def type_json(name: str, hint: object) -> Json:
         MalformedError: It stands for none, or has a bound that no type keeps.
     """
     return _Reading(name).of(hint, {}, MAX_DEPTH)
+
+
+def parameters_of(function: Callable[..., object]) -> dict[str, tuple[object, bool]]:
+    """Return a function's parameters by name: the hint of each, and whether a call needs it.
+
+    Raises:
+        MalformedError: A parameter has no name of its own or no hint, or a hint does not resolve.
+    """
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise MalformedError("A tool's hints", wanted="resolvable types") from error
+    found: dict[str, tuple[object, bool]] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+            raise MalformedError(f"The parameter {parameter.name}", wanted="a named parameter")
+        if parameter.name not in hints:
+            raise MalformedError(f"The parameter {parameter.name}", wanted="a type hint")
+        hint, default = hints[parameter.name], parameter.default
+        is_required = default is parameter.empty
+        if hasattr(
+            default, "is_required"
+        ):  # `= Query(...)`, which holds the bounds and the default
+            hint, is_required = Annotated[hint, default], bool(default.is_required())
+        found[parameter.name] = hint, is_required
+    return found
 
 
 def split(hint: object) -> tuple[object, tuple[object, ...]]:
@@ -102,7 +145,9 @@ def fields_of(hint: object) -> dict[str, tuple[object, bool]] | None:
     if typing.is_typeddict(hint):
         required = cast("frozenset[str]", hint.__required_keys__)  # type: ignore[attr-defined]
         hints = typing.get_type_hints(hint, include_extras=True)
-        return {key: (part, key in required) for key, part in hints.items()}
+        # Written as text, the marks are seen in the hints alone.
+        said = {typing.Required: True, typing.NotRequired: False}
+        return {k: (h, said.get(get_origin(h), k in required)) for k, h in hints.items()}
     names = getattr(hint, "_fields", None)
     if issubclass(hint, tuple) and names is not None:
         hints = typing.get_type_hints(hint, include_extras=True)
@@ -118,9 +163,10 @@ def is_pydantic(hint: object) -> bool:
     return known or str(getattr(hint, "__module__", "")).split(".")[0] == "pydantic"
 
 
-def adapter(hint: object) -> Any:
-    """Return what Pydantic makes of a hint; it is imported, since the hint is its own."""
-    return sys.modules["pydantic"].TypeAdapter(hint)
+def adapter(hint: object) -> Any | None:
+    """Return what Pydantic makes of a hint; None where nobody imported it: no hint is its own then."""
+    pydantic = sys.modules.get("pydantic")
+    return None if pydantic is None else pydantic.TypeAdapter(hint)
 
 
 def bounds_of(marks: Iterable[object]) -> dict[str, Any]:
@@ -173,12 +219,21 @@ class _Reading:
             return self._enum([v.value if isinstance(v, Enum) else v for v in parts])
         if origin in {Union, types.UnionType} or origin in _FREE_OBJECTS:
             return _FREE
+        if hint in _BY_FORMAT:
+            return _of_schema(
+                self.name, {"type": "string", "format": _BY_FORMAT[cast("Any", hint)]}
+            )
         if origin is tuple or hint is tuple:
             return self._tuple(parts, bounds, depth)
-        if origin in _LISTS or hint in _LISTS:
+        if origin in LISTS or hint in LISTS:
             of = self.of(parts[0], {}, depth - 1) if parts else _FREE
-            is_set = origin in _SETS or hint in _SETS
-            return {"type": "list", "of": of, **_lengths(bounds), **({"unique": True} if is_set else {})}
+            is_set = origin in SETS or hint in SETS
+            return {
+                "type": "list",
+                "of": of,
+                **_lengths(bounds),
+                **({"unique": True} if is_set else {}),
+            }
         if isinstance(hint, type) and issubclass(hint, Enum):
             return self._enum([member.value for member in hint])
         if hint in _FREE_OBJECTS:
@@ -191,8 +246,8 @@ class _Reading:
             }
             return {"type": "object", "fields": read}
         if is_pydantic(hint):
-            schema = adapter(hint).json_schema(by_alias=True, mode="validation")
-            return type_of_schema({**schema, **_keywords(bounds)})
+            schema = cast("Any", adapter(hint)).json_schema(by_alias=True, mode="validation")
+            return _of_schema(self.name, {**schema, **_keywords(bounds)})
         raise MalformedError(f"The parameter {self.name}", wanted="a hint with an argument type")
 
     def _enum(self, values: list[Any]) -> Json:
@@ -200,7 +255,10 @@ class _Reading:
         if not plain or not all(type(value) in {str, int, float, bool} for value in plain):
             wanted = "choices that are texts, numbers or booleans"
             raise MalformedError(f"The parameter {self.name}", wanted=wanted)
-        body: dict[str, Json] = {"type": "enum", "values": list(dict.fromkeys(plain))}
+        body: dict[str, Json] = {
+            "type": "enum",
+            "values": [*{(type(v), v): v for v in plain}.values()],
+        }
         return body if len(plain) == len(values) else {**body, "nullable": True}
 
     def _tuple(self, parts: tuple[object, ...], bounds: Mapping[str, Any], depth: int) -> Json:
@@ -214,6 +272,10 @@ class _Reading:
         return _FREE
 
     def _bounded(self, kind: str, bounds: Mapping[str, Any]) -> Json:
+        lost = bounds.keys() - _KEPT.get(kind, frozenset())
+        if lost:
+            wanted = f"bounds that {kind} keeps, without {min(lost)}"
+            raise MalformedError(f"The parameter {self.name}", wanted=wanted)
         options: dict[str, Json] = dict(_options(kind, bounds))
         pattern = bounds.get("pattern")
         if kind in {"text", "line", "segment"} and pattern is not None:
@@ -223,6 +285,15 @@ class _Reading:
                 raise MalformedError(f"The parameter {self.name}", wanted=wanted)
             options["shape"] = shape.to_json()
         return {"type": kind, **options} if options else kind
+
+
+def _of_schema(name: str, schema: dict[str, Any]) -> Json:
+    try:
+        return type_of_schema(schema)
+    except UnmappableError as error:
+        raise MalformedError(
+            f"The parameter {name}", wanted=f"a hint with a type; {error}"
+        ) from error
 
 
 def _place(mark: object) -> str:
@@ -239,32 +310,35 @@ def _lengths(bounds: Mapping[str, Any]) -> dict[str, Json]:
 def _options(kind: str, bounds: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
     if kind in {"text", "line", "segment"}:
         yield from _lengths(bounds).items()
-    elif kind == "integer":
-        least = [int(bounds["ge"])] if "ge" in bounds else []
-        least += [int(bounds["gt"]) + 1] if "gt" in bounds else []
-        most = [int(bounds["le"])] if "le" in bounds else []
-        most += [int(bounds["lt"]) - 1] if "lt" in bounds else []
-        yield from (("min", max(least)),) if least else ()
-        yield from (("max", min(most)),) if most else ()
-        yield from (("multiple", int(bounds["multiple_of"])),) if "multiple_of" in bounds else ()
+    elif kind in {"integer", "decimal"}:
+        places = 0 if kind == "integer" else int(bounds.get("decimal_places", _PLACES))
+        yield from (("places", places),) if kind == "decimal" and places != _PLACES else ()
+        low, high = _edges(bounds, places)
+        said: Callable[[Decimal], Json] = int if kind == "integer" else _decimal
+        yield from (("min", said(low)),) if low is not None else ()
+        yield from (("max", said(high)),) if high is not None else ()
+        if kind == "integer" and "multiple_of" in bounds:
+            yield "multiple", int(bounds["multiple_of"])
     elif kind == "number":
-        for ours, theirs in (("min", "ge"), ("max", "le"), ("above", "gt"), ("below", "lt"), ("multiple", "multiple_of")):  # fmt: skip
+        for ours, theirs in _OF_NUMBERS.items():
             if theirs in bounds:
                 yield ours, _decimal(bounds[theirs])
-    elif kind == "decimal":
-        places = int(bounds.get("decimal_places", _PLACES))
-        yield from (("places", places),) if places != _PLACES else ()
-        # What has so many places and is greater than a bound is at least the next of them.
-        step = Decimal(1).scaleb(-places)
-        whole = Decimal(10) ** (bounds["max_digits"] - places) - step if "max_digits" in bounds else None
-        low = [Decimal(str(bounds["ge"]))] if "ge" in bounds else []
-        low += [Decimal(str(bounds["gt"])) + step] if "gt" in bounds else []
-        high = [Decimal(str(bounds["le"]))] if "le" in bounds else []
-        high += [Decimal(str(bounds["lt"])) - step] if "lt" in bounds else []
-        if whole is not None and "decimal_places" in bounds:
-            least, high = [*least, -whole], [*most, whole]
-        yield from (("min", _decimal(max(low))),) if low else ()
-        yield from (("max", _decimal(min(high))),) if high else ()
+
+
+def _edges(bounds: Mapping[str, Any], places: int) -> tuple[Decimal | None, Decimal | None]:
+    """Return the least and the greatest value with so many digits after the point."""
+    step = Decimal(1).scaleb(-places)
+    exact = {
+        key: Decimal(str(value)) for key, value in bounds.items() if key in {"ge", "gt", "le", "lt"}
+    }
+    low = [exact["ge"].quantize(step, ROUND_CEILING)] if "ge" in exact else []
+    low += [exact["gt"].quantize(step, ROUND_FLOOR) + step] if "gt" in exact else []
+    high = [exact["le"].quantize(step, ROUND_FLOOR)] if "le" in exact else []
+    high += [exact["lt"].quantize(step, ROUND_CEILING) - step] if "lt" in exact else []
+    if "max_digits" in bounds and "decimal_places" in bounds:
+        most = Decimal(10) ** (bounds["max_digits"] - places) - step
+        low, high = [*low, -most], [*high, most]
+    return max(low, default=None), min(high, default=None)
 
 
 def _decimal(value: object) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, ParamSpec, Protocol, TypeVar, cast, get_type_hints
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from delegation.authority.argument import Argument
 from delegation.authority.arguments import parse_type
 from delegation.authority.catalogue import Tool
-from delegation.authority.hints import type_json
-from delegation.errors import MalformedError
+from delegation.authority.hints import parameters_of, type_json
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -82,30 +80,6 @@ def tool(
         return carrier
 
     return define
-
-
-def parameters_of(function: Callable[..., object]) -> dict[str, tuple[object, bool]]:
-    """Return a function's parameters by name: the hint of each, and whether a call needs it.
-
-    Raises:
-        MalformedError: A parameter has no name of its own or no hint, or a hint does not resolve.
-    """
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise MalformedError("A tool's hints", wanted="resolvable types") from error
-    found: dict[str, tuple[object, bool]] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
-            raise MalformedError(f"The parameter {parameter.name}", wanted="a named parameter")
-        if parameter.name not in hints:
-            raise MalformedError(f"The parameter {parameter.name}", wanted="a type hint")
-        hint, default = hints[parameter.name], parameter.default
-        is_required = default is parameter.empty
-        if hasattr(default, "is_required"):  # `= Query(...)`, which holds the bounds and the default
-            hint, is_required = Annotated[hint, default], bool(default.is_required())
-        found[parameter.name] = hint, is_required
-    return found
 
 
 def _arguments(function: Callable[..., object]) -> dict[str, Argument]:

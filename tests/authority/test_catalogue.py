@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
@@ -48,7 +49,7 @@ def test_a_function_carries_the_tool_that_its_hints_define() -> None:
     assert send.tool.to_json()["arguments"] == {
         "to": {"type": "list", "of": "email"}, "amount": "integer", "price?": "decimal", "kind?": {"type": "enum", "values": ["a", "b"]},
         "order": {"type": "object", "fields": {"note?": "text", "number": "opaque"}}, "place": {"type": "object", "fields": {"street": "text"}},
-        "raw?": "bytes", "urgent?": "boolean",
+        "raw?": {"type": "bytes", "nullable": True}, "urgent?": "boolean",
     }  # fmt: skip
     assert send([], 1, Order("x"), {"street": "y"}).startswith("[]1")
     assert Tool.from_json(send.tool.to_json()) == send.tool
@@ -58,12 +59,20 @@ def no_hint(x):
     """Lack a hint."""
 
 
-def a_float(x: float) -> None:
-    """Take a float."""
+def a_callable(x: Callable[[], int]) -> None:
+    """Take a callable."""
 
 
-def a_union(x: int | str) -> None:
-    """Take a union."""
+def a_class(x: Path.__class__) -> None:
+    """Take a class."""
+
+
+def by_place(x: int, /) -> None:
+    """Take a parameter without a name."""
+
+
+def an_odd_name(x: "Nowhere") -> None:  # noqa: F821, UP037
+    """Take what is not there."""
 
 
 def stars(*x: int) -> None:
@@ -74,7 +83,7 @@ def words(**x: int) -> None:
     """Take any words."""
 
 
-@pytest.mark.parametrize("function", [no_hint, a_float, a_union, stars, words])
+@pytest.mark.parametrize("function", [no_hint, a_callable, a_class, by_place, an_odd_name, stars, words])
 def test_a_hint_that_no_type_stands_for_is_refused(function) -> None:
     """Nothing is guessed about a parameter."""
     with pytest.raises(MalformedError):
@@ -227,7 +236,7 @@ def test_an_openapi_document_becomes_tools_and_says_what_it_left_out(tmp_path: P
             "email": "email",
             "id": "opaque",
             "score?": "decimal",
-            "tags?": {"type": "list", "of": {"type": "text", "max": 9, "multiline": True}},
+            "tags?": {"type": "list", "of": {"type": "text", "max": 9}},
         }
         get = next(t for t in found.tools if t.name == "crm.get_contact")
         assert get.to_json()["arguments"] == {
