@@ -19,7 +19,9 @@ Part: TypeAlias = "tuple[Any, str]"
 Number: TypeAlias = "int | Decimal"
 
 # Numbers that are no integers are a type of their own here, so that types are sets.
-ALL_TYPES: Final = frozenset({"null", "boolean", "string", "integer", "fraction", "array", "object"})
+ALL_TYPES: Final = frozenset(
+    {"null", "boolean", "string", "integer", "fraction", "array", "object"}
+)
 _TYPES: Final = {
     **{name: frozenset({name}) for name in ALL_TYPES - {"fraction"}},
     "number": frozenset({"integer", "fraction"}),
@@ -31,9 +33,9 @@ _STRICTER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "minLength": max, "maxLength": min, "minItems": max, "maxItems": min,
     "minProperties": max, "maxProperties": min, "uniqueItems": lambda a, b: a or b,
 }  # fmt: skip
-_COUNTS: Final = frozenset(key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))) - {
-    "uniqueItems"
-}
+_COUNTS: Final = frozenset(
+    key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))
+) - {"uniqueItems"}
 # What no argument type says; each is named where it stands.
 UNSAID: Final = {
     "not": "types say what is admitted, not what is not",

@@ -31,7 +31,7 @@ def hull_of(branches: Sequence[Facts]) -> tuple[Facts, set[tuple[str, str]]]:
     result = Facts(circles=circles)
     if len(types) == len(branches):
         result.types = frozenset[str]().union(*types)
-    kinds = {one.kinds - _NUMBERS or one.kinds and _NUMBERS for one in branches}
+    kinds = {one.kinds - _NUMBERS or (one.kinds and _NUMBERS) for one in branches}
     if len(kinds) > 1 or len(types) < len(branches):
         return result, all_said
     lost = set()

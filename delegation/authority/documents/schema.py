@@ -6,8 +6,9 @@ the document does not name is refused: what is not known is refused.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES
@@ -185,7 +186,9 @@ class Schemas:
         if facts.types is not None and not kinds:
             raise NeverError("its types or branches exclude each other, or leave null alone")
         if facts.types is None and kinds and facts.enum is None:
-            self.report.note(place, "it states no type; the one that its keywords speak of is taken")
+            self.report.note(
+                place, "it states no type; the one that its keywords speak of is taken"
+            )
         if facts.enum is not None:
             bare = replace(facts, enum=None, formats=[], said={}, unsaid=[])
             base = self._base(bare, kinds, at, place)
@@ -257,9 +260,21 @@ class Schemas:
         return self._bounded(made, facts, at, place)
 
     def members(
-        self, facts: Facts, at: Place, place: str, inside: frozenset[int] = frozenset()
+        self,
+        facts: Facts,
+        at: Place,
+        place: str,
+        inside: frozenset[int] = frozenset(),
+        between: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Member]:
         """Return the members of an object by name.
+
+        Args:
+            facts: What is known of the object.
+            at: Where it goes.
+            place: Where notes are.
+            inside: The circles of references that it is inside of.
+            between: By member what stands between the items of a list, where that is something.
 
         Raises:
             NeverError: A member that is needed admits no value.
@@ -279,7 +294,8 @@ class Schemas:
                 self.report.note(where, "it is read only, and so no part of a request")
                 continue
             try:
-                made = self.value(parts, at.inner, inside)
+                there = replace(at.inner, between=between[name]) if name in between else at.inner
+                made = self.value(parts, there, inside)
             except NeverError as error:
                 if is_required:
                     raise
@@ -312,7 +328,9 @@ class Schemas:
     def _free(self, facts: Facts, at: Place, place: str) -> Made:
         """Return free JSON of the kinds that the facts admit, or text where only text can go."""
         kinds = facts.kinds
-        if at.kind != "body" and not (at.kind == "query" and kinds and kinds <= {"object", "array"}):
+        if at.kind != "body" and not (
+            at.kind == "query" and kinds and kinds <= {"object", "array"}
+        ):
             if kinds == {"object"}:
                 raise UnmappableError(f"{place} is a free object outside of a body")
             self.report.note(place, "it may have several types; it is sent as text")
@@ -323,7 +341,7 @@ class Schemas:
             "type": "json", "bytes": free.bytes, "depth": free.depth, "count": free.count,
         }  # fmt: skip
         if kinds and len(kinds | _NUMBERS) < len(_KINDS):
-            body["kinds"] = sorted({_KINDS[kind] for kind in kinds})
+            body["kinds"] = cast("Json", sorted({_KINDS[kind] for kind in kinds}))
         kept = set()
         if kinds == {"object"} and not facts.fields:
             most = 0 if facts.is_closed else facts.bounds.get("maxProperties", free.count)

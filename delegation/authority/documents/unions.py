@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from delegation.authority.documents.enums import kind_of
 from delegation.authority.documents.facts import Facts, Part, equal
 from delegation.authority.documents.hull import hull_of
 from delegation.authority.documents.numbers import NeverError
 
+_NULL: Final = frozenset({"null"})
 Gather: TypeAlias = "Callable[[Part], Facts]"
 Leave: TypeAlias = "Callable[[Union, str], None]"
 
@@ -61,11 +62,11 @@ def _settle(
     branches = [one for one in branches if _may_meet(one, result)]
     nulls = sum(map(_admits_null, branches))
     has_null = nulls == 1 if keyword == "oneOf" else nulls > 0
-    rest = [one for one in branches if one.types != {"null"} and one.enum != [None]]
+    rest = [one for one in branches if one.types != _NULL and one.enum != [None]]
     if not branches:
         raise NeverError("its branches exclude what stands beside them")
     if not rest:
-        result.meet(Facts(types=frozenset({"null"}) if has_null else frozenset()))
+        result.meet(Facts(types=_NULL if has_null else frozenset()))
     elif all(one.enum is not None for one in rest):
         said = {key: places for one in rest for key, places in one.said.items()}
         result.meet(Facts(enum=_values(keyword, rest) + [None] * has_null, said=said))
@@ -85,9 +86,7 @@ def _settle(
         result.meet(hull)
 
 
-def _branches(
-    keyword: str, parts: list[Part], gather: Gather, leave: Leave
-) -> list[Facts]:
+def _branches(keyword: str, parts: list[Part], gather: Gather, leave: Leave) -> list[Facts]:
     found: list[Facts] = []
     for part in parts:
         try:
