@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from delegation.authority.arguments import NoCanonicalFormError, parse_type
 from delegation.authority.arguments.enum import MAX_ENUM
@@ -15,9 +15,7 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 
-def enum_type(
-    facts: Facts, kinds: frozenset[str], base: Json, place: str, report: Report
-) -> Json:
+def enum_type(facts: Facts, kinds: frozenset[str], base: Json, place: str, report: Report) -> Json:
     """Return the type of a fixed set of values, None where some of them are no plain values.
 
     Args:
@@ -30,7 +28,9 @@ def enum_type(
     Raises:
         NeverError: No value of the set is admitted.
     """
-    values = [one for one in facts.enum or [] if one is not None and (not kinds or kind_of(one) in kinds)]
+    values = [
+        one for one in facts.enum or [] if one is not None and (not kinds or kind_of(one) in kinds)
+    ]
     if not values:
         raise NeverError("none of its values is one that it admits")
     if any(isinstance(one, list | dict) for one in values) or len(values) > MAX_ENUM:
@@ -72,4 +72,4 @@ def _admitted(value: Any, base: Json) -> Json:
         parse_type({"type": "enum", "values": [plain]})
     except (NoCanonicalFormError, MalformedError, OverflowError):
         return None
-    return cast("Json", plain)
+    return plain
