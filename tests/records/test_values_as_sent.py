@@ -7,11 +7,14 @@ import json
 
 import httpx2
 import pytest
+from consent import approver
 from service import Service
 from wire import handler
 from world import DESK, NOW, World
 
 from delegation import Access, Grant, Tool, anything, exact, may
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.pattern import tool_pattern
 from delegation.client import AsyncClient, Client
 from delegation.errors import MalformedError
 from delegation.sent_json import parse
@@ -126,6 +129,33 @@ def test_null_is_absence_where_it_is_no_value(kit) -> None:
             grant=token.grant.narrow([may("kit.set", n=anything(), z=constraint)]),
         )
         assert bool(world.check(child, "b", Access("kit.set", {"n": 1, "z": None}, DESK))) is admitted  # fmt: skip
+
+
+def test_people_consent_to_exactly_what_was_sent(world) -> None:
+    """A fraction, null and decomposed text: the request shows them, the consent is bound to them, once."""
+    world.tracker.add_tool(TOOL)
+    ceiling = Grant(
+        [may("kit.set", n=anything(), t=anything(), z=anything())],
+        audience=[DESK],
+        budget={"calls": 9},
+        needs_approval=[ApprovalRule((tool_pattern("kit.set"),), ("finance",))],
+    )
+    task = world.tracker.open_task("Kit", owner="ana@acme.example", ceiling=ceiling)
+    token = world.tracker.issue(task, to=world.key("a").public)
+    sent = {"n": 0.1, "t": "e\u0301\r\n\u202e", "z": None}
+    asked = world.check(token, "a", Access("kit.set", sent, DESK))
+    assert dict(world.tracker.approval(asked.approval).arguments) == sent
+    world.tracker.grant_approval(
+        asked.approval, by=approver(world, "bo@acme.example", "finance"), reason="agreed"
+    )
+    for other in (
+        {**sent, "t": "\u00e9\r\n\u202e"},
+        {**sent, "n": 0.25},
+        {"n": 0.1, "t": sent["t"]},
+    ):
+        assert not world.check(token, "a", Access("kit.set", other, DESK))
+    allowed = world.check(token, "a", Access("kit.set", {**sent, "n": parse("1e-1")}, DESK))
+    assert dict(allowed.arguments) == sent
 
 
 @pytest.mark.parametrize("door", ["front", "slow", "client", "async"])
