@@ -131,6 +131,14 @@ def test_null_is_absence_where_it_is_no_value(kit) -> None:
         assert bool(world.check(child, "b", Access("kit.set", {"n": 1, "z": None}, DESK))) is admitted  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["a\ud800", {"\udfff": 1}, "\u202eabc", "a\x00b"])
+def test_what_cannot_be_seen_is_found_though_it_was_denied(kit, value: object) -> None:
+    """Halves of pairs are escapes in the record, and found there all the same."""
+    world, token = kit
+    world.check(token, "a", Access("kit.set", {"n": 1, "t": value}, DESK))
+    assert "hidden_text" in {one.rule for one in world.tracker.findings().open}
+
+
 def test_people_consent_to_exactly_what_was_sent(world) -> None:
     """A fraction, null and decomposed text: the request shows them, the consent is bound to them, once."""
     world.tracker.add_tool(TOOL)
