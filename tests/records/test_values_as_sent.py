@@ -80,15 +80,15 @@ def test_a_value_without_canonical_form_is_denied_and_recorded(kit) -> None:
         assert detail.decision.denial == decision.denial
 
 
-@pytest.mark.parametrize("text", ["5.0", "1e400", "-1e400", "NaN", "9007199254740993", '"\\ud83d"'])
-def test_what_pythons_own_reader_makes_of_a_models_words_is_no_exception(kit, text: str) -> None:
+def test_what_pythons_own_reader_makes_of_a_models_words_is_no_exception(kit) -> None:
     """An agent that parsed the model's JSON with the standard library hands on infinity, NaN, halves."""
     world, token = kit
-    decision = world.check(token, "a", Access("kit.set", {"n": json.loads(text)}, DESK))
-    if text == "5.0":
-        assert dict(decision.arguments) == {"n": 5}
-    else:
-        refused(decision, "text_surrogate" if '"' in text else "number_not_exact")
+    for text in ("5.0", "1e400", "-1e400", "NaN", "9007199254740993", '"\\ud83d"'):
+        decision = world.check(token, "a", Access("kit.set", {"n": json.loads(text)}, DESK))
+        if text == "5.0":
+            assert dict(decision.arguments) == {"n": 5}
+        else:
+            refused(decision, "text_surrogate" if '"' in text else "number_not_exact")
 
 
 def test_an_odd_name_is_denied_by_its_name(kit) -> None:
@@ -131,12 +131,13 @@ def test_null_is_absence_where_it_is_no_value(kit) -> None:
         assert bool(world.check(child, "b", Access("kit.set", {"n": 1, "z": None}, DESK))) is admitted  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["a\ud800", {"\udfff": 1}, "\u202eabc", "a\x00b"])
-def test_what_cannot_be_seen_is_found_though_it_was_denied(kit, value: object) -> None:
+def test_what_cannot_be_seen_is_found_though_it_was_denied(kit) -> None:
     """Halves of pairs are escapes in the record, and found there all the same."""
     world, token = kit
-    world.check(token, "a", Access("kit.set", {"n": 1, "t": value}, DESK))
-    assert "hidden_text" in {one.rule for one in world.tracker.findings().open}
+    for value in ("a\ud800", {"\udfff": 1}, "\u202eabc", "a\x00b"):
+        decision = world.check(token, "a", Access("kit.set", {"n": 1, "t": value}, DESK))
+        found = [one for one in world.tracker.findings().open if one.rule == "hidden_text"]
+        assert any(decision.id in one.message for one in found), ascii(value)
 
 
 def test_people_consent_to_exactly_what_was_sent(world) -> None:
@@ -173,7 +174,7 @@ def test_over_http_it_is_the_same_denial(door: str) -> None:
     token = open_kit(world)
     service = Service(world)
     reviewer = {"Authorization": f"Bearer {service.keys['reviewer']}"}
-    for text, code in ALL if door == "front" else ALL[::2]:
+    for text, code in ALL if door == "front" else ALL[::3]:
         access = Access("kit.set", {"n": parse(text)}, DESK)
         proof = world.key("a").prove(token, access, at=NOW)
         if door in {"front", "slow"}:
