@@ -12,10 +12,17 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from delegation.errors import MalformedError
-from delegation.json_number import MAX_INTEGER, WideNumber, number_text, read_number
+from delegation.json_number import (
+    MAX_INTEGER,
+    WideNumber,
+    decimal_text,
+    number_text,
+    read_number,
+)
 
 MAX_DEPTH: Final = 32  # deeper than any argument type; far from Python's recursion limit
 _ENCODER: Final = json.JSONEncoder(
@@ -36,7 +43,7 @@ def encode(value: Any, *, what: str = "the value") -> bytes:
     """Return the one spelling of a JSON value.
 
     Args:
-        value: Text, numbers, booleans, None, and lists and dicts of them.
+        value: Text, numbers (`Decimal` among them), booleans, None, and lists and dicts of them.
         what: How an error names the value.
 
     Raises:
@@ -142,6 +149,8 @@ def _scalar(value: Any, what: str) -> str:
         return "null" if value is None else str(value).lower()
     if kind is int or kind is float:
         return number_text(value)
+    if kind is Decimal:
+        return decimal_text(value)
     if kind is WideNumber:
         return str(value)
     raise MalformedError(what, wanted="JSON: texts, numbers, booleans, null, lists and objects")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 
 import httpx2
 import pytest
@@ -89,6 +90,12 @@ def test_what_pythons_own_reader_makes_of_a_models_words_is_no_exception(kit) ->
             assert dict(decision.arguments) == {"n": 5}
         else:
             refused(decision, "text_surrogate" if '"' in text else "number_not_exact")
+    for value, code in (("0.50", None), ("1E+2", None), ("1e400", "number_not_exact"), ("NaN", "number_not_exact"), ("-sNaN", "number_not_exact")):  # fmt: skip
+        decision = world.check(token, "a", Access("kit.set", {"n": Decimal(value)}, DESK))
+        if code is None:
+            assert decision.arguments["n"] == float(value)
+        else:
+            refused(decision, code)
 
 
 def test_an_odd_name_is_denied_by_its_name(kit) -> None:
