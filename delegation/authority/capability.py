@@ -75,11 +75,13 @@ class Capability:
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
         object.__setattr__(self, "arguments", frozen)
         is_second = self.delegate_only or not all(map(PLAIN_NAME.fullmatch, self.arguments))
-        version = max([
-            2 if is_second else 1,
-            *(pattern.version for pattern in (self.tool, *self.resources)),
-            *(constraint.version for constraint in self.arguments.values()),
-        ])
+        version = max(
+            [
+                2 if is_second else 1,
+                *(pattern.version for pattern in (self.tool, *self.resources)),
+                *(constraint.version for constraint in self.arguments.values()),
+            ]
+        )
         object.__setattr__(self, "version", version)
 
     def opened(self, at: int) -> Capability:

@@ -34,7 +34,7 @@ _MOST_ROUNDS: Final = 4  # who decodes more often than that reads what nobody wr
 _SOME: Final = re.compile(r"[.:/\\@]|localhost", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]+):(?=\S)", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"//([^\s/?#\\<>\"]*)")
-_PATH: Final = re.compile(r"[/?#][A-Za-z0-9._~/?&=%+:#@$!*-]*")
+_PATH: Final = re.compile(r"[/?#][A-Za-z0-9._~/?&=%+:#$!*-]*")  # beyond an @ there may be a mailbox
 _SLASHES: Final = re.compile(r"[/\\]{2}(?=\S)")
 _NAME: Final = re.compile(r"[^\x00-,/:-@\[-^`{-\x7f\s]+")
 _OTHER_DOTS: Final = str.maketrans("\u3002\uff0e\uff61", "...")  # IDNA reads them as dots
