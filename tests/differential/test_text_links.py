@@ -105,9 +105,11 @@ def is_elsewhere(target: str) -> bool:
     except ValueError:
         return False  # nobody can follow it
     name = url.hostname
-    return url.protocol not in {"http:", "https:"} or not (
-        name == "reader.invalid" or name in GIVEN or name.endswith(".acme.example")
-    )
+    if url.protocol == "mailto:":  # a mailbox of a given host is one of its links
+        name = url.pathname.rpartition("@")[2].lower()
+    elif url.protocol not in {"http:", "https:"}:
+        return True
+    return not (name in {"reader.invalid", *GIVEN} or name.endswith(".acme.example"))
 
 
 PIECES = """
