@@ -46,6 +46,7 @@ class Capability:
             here must be absent.
         delegate_only: Whether its holder may only hand it on: its own calls are denied, whichever of
             its keys makes them, and those of other agents to whom it hands it are not.
+        version: The lowest payload version that can state it; computed.
 
     Raises:
         MalformedError: Too many entries, an argument name of another form, or a bare value where a
@@ -56,6 +57,7 @@ class Capability:
     resources: tuple[SegmentPattern, ...] = ()
     arguments: Mapping[str, Constraint] = field(default_factory=dict)
     delegate_only: bool = False
+    version: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.resources) > MAX_RESOURCES:
@@ -72,18 +74,15 @@ class Capability:
             raise MalformedError(_HANDING, wanted="a boolean")
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
         object.__setattr__(self, "arguments", frozen)
-
-    @property
-    def version(self) -> int:
-        """The lowest payload version that can state it."""
         is_second = self.delegate_only or not all(map(PLAIN_NAME.fullmatch, self.arguments))
-        return max(
+        version = max(
             [
                 2 if is_second else 1,
                 *(pattern.version for pattern in (self.tool, *self.resources)),
                 *(constraint.version for constraint in self.arguments.values()),
             ]
         )
+        object.__setattr__(self, "version", version)
 
     def opened(self, at: int) -> Capability:
         """Return it with bounds that are relative to the opening of a task fixed.

@@ -14,7 +14,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -29,11 +29,12 @@ from delegation.ignorable import IGNORABLE
 if TYPE_CHECKING:
     from linkify_it import LinkifyIt
 
+_LABEL: Final = 63  # characters; a longer one is no label
 _MOST_ROUNDS: Final = 4  # who decodes more often than that reads what nobody wrote
 _SOME: Final = re.compile(r"[.:/\\@]|localhost", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]+):(?=\S)", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"//([^\s/?#\\<>\"]*)")
-_PATH: Final = re.compile(r"[/?#][A-Za-z0-9._~/?&=%+:#@$!*-]*")
+_PATH: Final = re.compile(r"[/?#][A-Za-z0-9._~/?&=%+:#$!*-]*")  # beyond an @ there may be a mailbox
 _SLASHES: Final = re.compile(r"[/\\]{2}(?=\S)")
 _NAME: Final = re.compile(r"[^\x00-,/:-@\[-^`{-\x7f\s]+")
 _OTHER_DOTS: Final = str.maketrans("\u3002\uff0e\uff61", "...")  # IDNA reads them as dots
@@ -132,21 +133,27 @@ class _Reading:
         rest = _AUTHORITY.match(self._text, found.end())
         if found[1].lower() not in {"http", "https"} or rest is None:
             return False
-        host = rest[1]
-        while host and not host[-1].isalnum():
-            host = host[:-1]
+        end = len(rest[1])
+        while end and not rest[1][end - 1].isalnum():
+            end -= 1
+        host = rest[1][:end]
         after = self._text[rest.end() : rest.end() + 1]
         is_cut = host != rest[1]  # punctuation after it: then nothing of a URL may follow
         path = _PATH.match(self._text, rest.end())
         if not self._is_host_given(host) or after == "\\" or (is_cut and path is not None):
             return False
-        before = self._text[: found.start()].rstrip("\t\r\n ")[-1:]
-        if path is None and after in {"\t", "\r", "\n"} and before in _OPENING:
+        if path is None and after in {"\t", "\r", "\n"} and self._is_opened(found.start()):
             return False  # an attribute's reader drops the break, and reads on
         self._slashes.add(found.end())
         if path is not None:
             self._paths.append(path.span())
         return True
+
+    def _is_opened(self, place: int) -> bool:
+        """Return whether what begins at a place stands behind a quote or bracket."""
+        while place and self._text[place - 1].isspace():
+            place -= 1
+        return place > 0 and self._text[place - 1] in _OPENING
 
     def _is_split(self) -> bool:
         """Return whether a URL begins where line breaks or tabs are left out."""
@@ -203,10 +210,11 @@ class _Reading:
         return True
 
 
+@lru_cache(maxsize=4096)
 def _is_top(label: str) -> bool:
     if label in _SPECIAL or label in DELEGATED:
         return True
-    if label.isascii():
+    if label.isascii() or len(label) > _LABEL:
         return False
     try:
         return idna.encode(label).decode("ascii") in DELEGATED

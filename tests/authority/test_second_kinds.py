@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -11,19 +14,24 @@ from hypothesis import given
 from delegation import (
     all_of,
     any_of,
+    anything,
     argv,
     between,
+    count,
     during,
     each,
     exact,
+    links,
     not_below,
     one_of,
     path,
     subset,
     text,
 )
+from delegation.authority.arguments import ListType, TextType
 from delegation.authority.constraints import TABLES, parse_constraint
 from delegation.errors import MalformedError
+from delegation.lineage.tightening.generalise import generalise
 
 _SPEC = importlib.util.spec_from_file_location(
     "kinds", Path(__file__).parent / "test_constraints.py"
@@ -179,3 +187,55 @@ def test_times_are_counted_from_the_opening_until_there_is_one():
     assert not during(None, "2026-01-31T00:00:00.5Z").admits("2026-01-31T00:00:00.50Z")
     with pytest.raises(MalformedError):
         during("task+9999999999d").opened(noon)
+
+
+@dataclass(frozen=True, slots=True)
+class Argv(ListType):
+    """A command line's type, known by its name."""
+
+    name: ClassVar[str] = "argv"
+
+
+GIT = argv("git", one_of("log", "status"), rest=text(9))
+FITTING = [
+    (GIT, "argv"), (count(1), "argv"), (count(1), "json"), (each(text(9)), "argv"), (argv(each(text(9))), None), (argv("git", rest=between(1, 2)), None),
+    (during("2026-01-01"), "date"), (during("2026-01-01T00:00:00Z"), "datetime"), (during("task+1d"), "date"), (during("task+1s"), "datetime"),
+    (path("a"), "relative_path"), (path("/a"), "path"), (not_below("a"), "relative_path"), (not_below("/a"), "path"), (links(), "text"), (links(), "line"),
+    (between(1), "money"), (between(1), "number"), (between(1), "integer"), (between(1), "decimal"), (text(3), "line"), (text(3), "segment"), (text(3), "argv"),
+]  # fmt: skip
+TYPES = {name: SimpleNamespace(name=name) for name in ("date", "datetime", "path", "relative_path", "text", "line", "segment", "money", "number", "integer", "decimal", "json", "host", "boolean")}  # fmt: skip
+TYPES["argv"] = Argv(TextType())
+
+
+@pytest.mark.parametrize(("made", "name"), FITTING, ids=str)
+def test_a_kind_fits_the_types_whose_canonical_form_it_knows(made, name) -> None:
+    """By the type's name: a date is no instant, a relative path no absolute one, a host no text."""
+    fitting = {other for other, of in TYPES.items() if made.fits(of)}
+    assert (name in fitting) == (name is not None)
+    assert not fitting & {"host", "boolean"}
+    assert len(fitting & {"date", "datetime"}) < 2
+    assert len(fitting & {"path", "relative_path"}) < 2
+
+
+GENERALISED = [
+    ("argv", [["git", "log"], ["git", "log", "-p"]], anything(), argv("git", "log", rest=anything())),
+    ("argv", [["git", "log"], ["git", "status"]], argv("git", rest=text(9)), all_of(argv("git", rest=anything()), argv("git", rest=text(9)))),
+    ("argv", [["ls"]], anything(), argv("ls")),
+    ("argv", [["ls"], ["rm"]], anything(), None),
+    ("date", ["2026-01-31", "2026-02-03"], anything(), during("2026-01-31", "2026-02-04")),
+    ("datetime", ["2026-01-31T08:00:00Z", "2026-01-31T23:59:59.5Z"], anything(), during("2026-01-31T00:00:00Z", "2026-02-01T00:00:00Z")),
+    ("date", ["9999-12-31"], anything(), None),
+    ("number", [0.5, 2, 1.25], anything(), between(0.5, 2)),
+    ("number", [1e-20, 1e30], anything(), between(1e-20, 1e30)),
+    ("money", [100, 250], anything(), between(100, 250)),
+    ("relative_path", ["a/b", "a/c"], anything(), path("a")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "values", "held", "expected"), GENERALISED)
+def test_recorded_values_are_generalised(name, values, held, expected) -> None:
+    """What comes out admits all that was recorded, lies within what is held, and says the kind."""
+    found = generalise(values, TYPES[name], held)
+    assert found == (held if expected is None else expected)
+    assert all(map(found.admits, values))
+    assert found.is_within(held)

@@ -28,7 +28,7 @@ ADMITTED = [
     "Visit https://acme.example\nBest regards", "See acme.example, or docs.acme.example/x.", "Mail kim@acme.example", "https://acme.example.",
     "<https://acme.example/x>", "[x](https://acme.example/y?z=1#top)", "at 10:30, ratio 3:1, and/or, e.g. this; v1.2.3 of Node.js; U.S.A.",
     "Note: see below:\n- a\n- b", "“https://acme.example”", "**https://acme.example**", "HTTPS://ACME.EXAMPLE/x", "100% sure & done; a < b > c",
-    "Grüße aus Köln. Bis morgen!", "你好。再见。", "x = y // z", "http", "", "😀 ok. 👍🏽 fine", "see:\nhttps://acme.example/x\nthanks",
+    "Grüße aus Köln. Bis morgen!", "你好。再见。", "x = y // z", "http", "", "😀 ok. 👍🏽 fine", "see:\nhttps://acme.example/@kim/x\nthanks",
 ]  # fmt: skip
 REFUSED = [
     "evil.com", "see evil.com.", "https://evil.com", "//evil.com", "[x](//evil.com)", "[x](evil.com)", "hxxp://evil.com", "hxxps://evil[.]com",
@@ -44,7 +44,7 @@ REFUSED = [
     "<img src=//evil>", "https://acme.example//evil.com", "http://[::1]/", "evil.com\u2122", "https://acme\u2024example.evil.com", "\u0435vil.com",
     "xhttps://evil.com", "1https://evil.com", "evil%252ecom", "https://acme.example/x,evil.com", "[x]: evil.com", "https://evil\u00ad.com",
     "\uff45\uff56\uff49\uff4c\uff0e\uff43\uff4f\uff4d", "https://acme.example\u2028.evil.com", "see http:// evil.com", "https://xn--evil.com",
-    "&amp;amp;amp;amp;amp;amp;amp;#47;",
+    "&amp;amp;amp;amp;amp;amp;amp;#47;", "https://acme.example/x@evil.com",
 ]  # fmt: skip
 
 
@@ -105,9 +105,11 @@ def is_elsewhere(target: str) -> bool:
     except ValueError:
         return False  # nobody can follow it
     name = url.hostname
-    return url.protocol not in {"http:", "https:"} or not (
-        name == "reader.invalid" or name in GIVEN or name.endswith(".acme.example")
-    )
+    if url.protocol == "mailto:":  # a mailbox of a given host is one of its links
+        name = url.pathname.rpartition("@")[2].lower()
+    elif url.protocol not in {"http:", "https:"}:
+        return True
+    return not (name in {"reader.invalid", *GIVEN} or name.endswith(".acme.example"))
 
 
 PIECES = """

@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 
 import pytest
+from below import open_below
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import DESK, NOW, OWNER, World, verdict
@@ -35,7 +36,7 @@ from delegation.authority.approval import ApprovalRule
 from delegation.authority.chain import Origin, child_payload, parse_payload, root_payload
 from delegation.authority.flow import AfterNever
 from delegation.authority.pattern import tool_pattern
-from delegation.errors import MalformedError
+from delegation.errors import DelegationError, MalformedError
 from delegation.tokens import biscuit, macaroon
 from delegation.tokens.text import TokenBytes, read_text
 
@@ -279,6 +280,68 @@ def test_both_formats_carry_a_mixed_chain_alike(mixed: Mixed, steps, n: float) -
         assert all(below >= above for above, below in pairwise(versions))
         found.append((versions, mixed.call(token.text, token, by, n)))
     assert found[: len(found) // 2] == found[len(found) // 2 :]
+
+
+def test_times_from_the_opening_become_instants_where_the_service_fixes_them(mixed: Mixed) -> None:
+    """In a ceiling, in a root, in a child task's ceiling; a holder offline writes instants itself."""
+    mixed.tracker.add_tool(Tool("desk.plan", effect="read", arguments={"at": "text"}))
+    day = may("desk.plan", at=during("task+0s", "task+86400s"))
+    ceiling = Grant([day], audience=[DESK], delegations_left=9)
+    task = mixed.tracker.open_task("T", owner=OWNER, ceiling=ceiling, lasts=1000)
+    fixed = during("2027-01-15T08:00:00Z", "2027-01-16T08:00:00Z")
+    assert mixed.at == NOW
+    assert task.ceiling.capabilities[0].arguments["at"] == fixed
+    hour = Grant([may("desk.plan", at=during("task+0s", "task+3600s"))])
+    mixed.at += 60  # counted from the opening, not from when the root is issued
+    root = mixed.tracker.issue(task, to=mixed.key("boss").public, grant=hour)
+    first = during("2027-01-15T08:00:00Z", "2027-01-15T09:00:00Z")
+    assert root.grant.capabilities[0].arguments["at"] == first
+    part = Grant([may("desk.plan", at=during("task+0s", "task+60s"))])
+    below, token = open_below(mixed, root, "boss", "a", ceiling=part)
+    second = during("2027-01-15T08:01:00Z", "2027-01-15T08:02:00Z")
+    assert below.ceiling.capabilities[0].arguments["at"] == second
+    assert token.grant == below.ceiling
+    for offline in (hour, Grant([may("desk.plan", at=during("task+10s", "task+20s"))])):
+        with pytest.raises(DelegationError):
+            root.delegate(by=mixed.key("boss"), to=mixed.key("b").public, grant=offline)
+    mixed.at = NOW
+
+
+def test_long_and_odd_names_pass_every_step(mixed: Mixed) -> None:
+    """An operation's id of 91 characters, with arguments as documents have them, in both formats."""
+    name = "list_items_in_the_inventory_of_the_warehouse_v1_warehouses__warehouse_id__items__item_id__get"
+    odd = {
+        "filter[name]": "text",
+        "X-Request-Id": "opaque",
+        "$top?": "integer",
+        "user.name": "text",
+        "StartTime<?": "text",
+    }
+    mixed.tracker.add_tool(Tool(name, effect="read", arguments=odd))
+    granted_ = {
+        "filter[name]": text(9),
+        "X-Request-Id": anything(),
+        "$top": between(1, 5),
+        "user.name": exact("ana"),
+    }
+    ceiling = Grant([may(name, arguments=granted_)], audience=[DESK], delegations_left=9)
+    task = mixed.tracker.open_task("T", owner=OWNER, ceiling=ceiling, lasts=1000)
+    for format in ("biscuit", "macaroon"):
+        root = mixed.tracker.issue(task, to=mixed.key("boss").public, format=format)
+        token = root.delegate(by=mixed.key("boss"), to=mixed.key("a").public, grant=Grant())
+        for top, expected in ((5, None), (6, (8, "argument_refused"))):
+            access = Access(
+                name,
+                {"filter[name]": "x", "X-Request-Id": "r1", "$top": top, "user.name": "ana"},
+                DESK,
+            )
+            decision = mixed.tracker.check(
+                token, mixed.key("a").prove(token, access, at=NOW), access
+            )
+            assert verdict(decision) == expected
+        assert decision.denial.caveat == "capabilities[0].arguments.$top"
+    said = mixed.tracker.lineage(task).as_text()
+    assert name in said or name[:40] in said
 
 
 def test_a_long_name_is_carried_whole_and_found_by_its_claim(mixed: Mixed) -> None:
