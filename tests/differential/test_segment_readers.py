@@ -203,7 +203,8 @@ def test_a_segment_is_one_segment_of_a_url_once_it_is_escaped(values: list[str])
             found = urlsplit(urljoin(BASE, seen))
             assert found.netloc == "api.acme.example", value
             where = posixpath.normpath(re.sub(r";[^/]*", "", found.path))
-            assert where.count("/") == 4 and where.endswith("/raw"), value
+            assert where.count("/") == 4, value
+            assert where.endswith("/raw"), value
             assert where.startswith("/v1/files/"), value
         assert len(value.splitlines()) == 1
 
