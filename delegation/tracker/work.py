@@ -100,7 +100,6 @@ class Login:
 
 
 KEPT_DENIALS: Final = 60  # of one holder, a minute and at once, whose arguments and proof are kept
-# Not kept: denials came faster than they are, someone erased them, or nothing was proven.
 Evidence: TypeAlias = Literal["kept", "over_rate", "erased", "unproven"]
 
 
@@ -117,7 +116,7 @@ class DecisionDetail:
         outcome: What the service said became of it, if it said so.
         local: Where it was really made, if outside the store.
         reservations: Costs that were reserved, and how they were settled.
-        evidence: Whether arguments and proof are kept; if not, why (`Evidence`).
+        evidence: Whether arguments and proof are kept, or why they are not.
         amounts: The money among its arguments, by place, each with its currency.
     """
 
