@@ -90,6 +90,17 @@ def is_spelled(text: str) -> bool:
     return not isinstance(number, WideNumber) and number_text(number) == text
 
 
+def decimal_text(value: Decimal) -> str:
+    """Return the one spelling of a decimal number, as who reads JSON exactly holds them.
+
+    Infinity and NaN as in `number_text`.
+    """
+    if not value.is_finite():
+        return "-" + _BEYOND if value.is_signed() else _BEYOND
+    read = read_number(str(value))
+    return read.text if isinstance(read, WideNumber) else number_text(read)
+
+
 def exact_value(value: float) -> Decimal:
     """Return a finite number's value: of a double, what its canonical spelling says."""
     return Decimal(value) if type(value) is int else Decimal(number_text(value))

@@ -12,10 +12,17 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from delegation.errors import MalformedError
-from delegation.json_number import MAX_INTEGER, WideNumber, number_text, read_number
+from delegation.json_number import (
+    MAX_INTEGER,
+    WideNumber,
+    decimal_text,
+    number_text,
+    read_number,
+)
 
 MAX_DEPTH: Final = 32  # deeper than any argument type; far from Python's recursion limit
 _ENCODER: Final = json.JSONEncoder(
@@ -36,7 +43,7 @@ def encode(value: Any, *, what: str = "the value") -> bytes:
     """Return the one spelling of a JSON value.
 
     Args:
-        value: Text, numbers, booleans, None, and lists and dicts of them.
+        value: Text, numbers (`Decimal` among them), booleans, None, and lists and dicts of them.
         what: How an error names the value.
 
     Raises:
@@ -142,6 +149,8 @@ def _scalar(value: Any, what: str) -> str:
         return "null" if value is None else str(value).lower()
     if kind is int or kind is float:
         return number_text(value)
+    if kind is Decimal:
+        return decimal_text(value)
     if kind is WideNumber:
         return str(value)
     raise MalformedError(what, wanted="JSON: texts, numbers, booleans, null, lists and objects")
@@ -255,24 +264,33 @@ class _Open:
             self._name = None
 
 
-def portable(value: Any, depth: int = MAX_DEPTH) -> Any:
+def portable(value: Any, *, halves: bool = False, depth: int = MAX_DEPTH) -> Any:
     """Return a value that every reader of JSON reads alike, for answers and pages.
 
     What some of them do not read stands in it as a text of its spelling: a number that no double is,
     a lone surrogate, what is nested deeper than `MAX_DEPTH`. Every value that an allowed call holds is
     returned as it is.
+
+    Args:
+        value: Any JSON.
+        halves: Whether lone surrogates stay, for who looks for what is hidden.
+        depth: How deep it may still be nested.
     """
     if is_plain(value):
         return value
     kind = type(value)
     if kind is str:
-        return SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _joined(value))
+        whole = _joined(value)
+        return whole if halves else SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", whole)
     if (kind is dict or kind is list) and depth == 0:
         return text_of(value)
     if kind is dict:
-        return {portable(name): portable(member, depth - 1) for name, member in value.items()}
+        return {
+            portable(name, halves=halves): portable(member, halves=halves, depth=depth - 1)
+            for name, member in value.items()
+        }
     if kind is list:
-        return [portable(item, depth - 1) for item in value]
+        return [portable(item, halves=halves, depth=depth - 1) for item in value]
     if kind is WideNumber or (kind is int and type(read_number(number_text(value))) is WideNumber):
         return str(value) if kind is WideNumber else number_text(value)
     if kind is float and not math.isfinite(value):
