@@ -53,7 +53,7 @@ optioned = st.one_of(
     _bounded("segment", 1),
     st.builds(
         lambda n, m: {"type": "integer", "min": -n, "max": m, "multiple": n + 1}, small, small
-    ),  # fmt: skip
+    ),
     st.builds(
         lambda a, b: {
             "type": "number",
@@ -63,7 +63,7 @@ optioned = st.one_of(
         },
         decimals,
         decimals,
-    ),  # fmt: skip
+    ),
     st.builds(lambda a: {"type": "number", "above": a}, decimals),
     st.builds(lambda n: {"type": "decimal", "places": n, "min": "-3.5"}, PLACES),
     st.builds(lambda n: {"type": "datetime", "places": n}, PLACES),
@@ -73,11 +73,11 @@ optioned = st.one_of(
         st.integers(1, 99),
         small,
         small,
-    ),  # fmt: skip
+    ),
     st.builds(lambda c: {"type": "money", "currency": c}, st.sampled_from(["USD", "JPY", "KWD"])),
     st.builds(
         lambda n: {"type": "money", "currency": "EUR", "places": n, "min": -5, "max": 500}, PLACES
-    ),  # fmt: skip
+    ),
     st.builds(
         lambda v: {"type": "enum", "values": v},
         st.lists(
@@ -86,7 +86,7 @@ optioned = st.one_of(
             max_size=5,
             unique_by=lambda v: (type(v), v),
         ),
-    ),  # fmt: skip
+    ),
     st.just({"type": "url", "schemes": ["https", "http"]}),
     st.just({"type": "host", "unsafe_special_addresses": True}),
     st.just({"type": "opaque", "max": 9}),
@@ -98,11 +98,18 @@ members = st.builds(member_key, names, st.booleans())
 
 def _nested(inner: st.SearchStrategy) -> st.SearchStrategy:
     return st.builds(
-        lambda of, least, more, unique: {"type": "list", "of": of, "min": least, "max": least + more, "unique": unique},  # fmt: skip
-        inner, small, small, st.booleans(),
-    ) | st.dictionaries(
-        members, inner, min_size=1, max_size=3
-    ).map(_object).filter(bool)  # fmt: skip
+        lambda of, least, more, unique: {
+            "type": "list",
+            "of": of,
+            "min": least,
+            "max": least + more,
+            "unique": unique,
+        },
+        inner,
+        small,
+        small,
+        st.booleans(),
+    ) | st.dictionaries(members, inner, min_size=1, max_size=3).map(_object).filter(bool)
 
 
 def _object(fields: dict) -> dict | None:
@@ -143,7 +150,7 @@ texts = st.one_of(
             "AQI",
             "ab-7",
         ]
-    ),  # fmt: skip
+    ),
 )
 scalars = texts | st.integers(-9, 600) | st.floats(-9, 9).map(lambda x: round(x * 4) / 4) | st.booleans() | st.none()  # fmt: skip
 values = st.recursive(

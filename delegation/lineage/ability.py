@@ -134,7 +134,7 @@ def _said(constraint: Constraint | None, argument: Argument) -> str:
     """Return what an argument may be, in words; null is told where the tool takes it for a value."""
     if constraint is None:
         return "absent"
-    said = words(constraint)
+    said = words(constraint, argument.type)
     tells = constraint.kind in {"exact", "one_of"}
     is_cleared = argument.is_nullable and constraint.admits(None) and not tells
     return f"{said}, or null" if is_cleared else said

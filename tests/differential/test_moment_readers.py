@@ -30,7 +30,7 @@ EDGES = ["2016-12-31T23:59:60Z", "1990-12-31T15:59:60-08:00", "2026-11-30T24:00:
 
 def sent(rng: random.Random) -> str:
     """Return a time as some program writes it."""
-    moment = datetime(1, 1, 2) + timedelta(seconds=rng.randrange(315_537_700_000))
+    moment = datetime(1, 1, 2, tzinfo=UTC) + timedelta(seconds=rng.randrange(315_537_700_000))
     fraction = rng.choice(["", "", ".5", ".120", ".123456", ".000001", ".9999999", ".000"])
     zone = rng.choice(["Z", "z", "+00:00", "-00:00", "+05:30", "-08:00", "+14:00", "-23:59", "+01:00"])  # fmt: skip
     return f"{moment:%Y-%m-%d}".rjust(10, "0") + rng.choice("TTTt") + f"{moment:%H:%M:%S}{fraction}{zone}"  # fmt: skip

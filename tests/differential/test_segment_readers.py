@@ -30,7 +30,7 @@ ATTACKS = [
     "reports/..\u3000/x", "reports/..\xa0/x", "reports/..\u2003/x", "reports/{..,x}/y", "reports/.[.]/y", "reports/*", "reports/{a/..,x}",
     "reports/a#x", "reports/$HOME", "reports/C:/x", "reports/NUL", "reports/..\uff03x", "reports/\uff5b..,x\uff5d", "reports/.\uff3b.\uff3d/y", "reports/a\u25d9b",
 ]  # fmt: skip
-FIRST = ["evil.example:x/y", "C:/x", "~root/x", "--upload-pack=id/x", "-rf/x", "@secret/x", "https:/2026", "git@evil.example:a/b", "\uff20x/y", "x\uff1ay/z", "\n/\n"]  # fmt: skip
+FIRST = ["evil.example:x/y", "C:/x", "~root/x", "--upload-pack=id/x", "-rf/x", "@secret/x", "https:/2026", "git@evil.example:a/b", "\uff20x/y", "\u2550rf/x", "x\uff1ay/z", "\n/\n"]  # fmt: skip
 ONE = ["https:evil.example", "git@evil.example:repo", "~root", "-rf", "@secret", "C:x"]
 HONEST = ["2026/q3.pdf", "team a/b.txt", "to/user@example.com/x", "v1.2/x", "\u8cc7\u6599/1\uff5e3.txt", "app/[id]/(auth)", "a/-x", "R&D/O'Brien", "x/2026-11-30T02:05:00Z", "a+b/c=d,e", ".git/.config", "C++/!x"]  # fmt: skip
 # Pieces that some of these readers act on, between pieces that names are made of.
@@ -203,7 +203,8 @@ def test_a_segment_is_one_segment_of_a_url_once_it_is_escaped(values: list[str])
             found = urlsplit(urljoin(BASE, seen))
             assert found.netloc == "api.acme.example", value
             where = posixpath.normpath(re.sub(r";[^/]*", "", found.path))
-            assert where.count("/") == 4 and where.endswith("/raw"), value
+            assert where.count("/") == 4, value
+            assert where.endswith("/raw"), value
             assert where.startswith("/v1/files/"), value
         assert len(value.splitlines()) == 1
 

@@ -67,7 +67,11 @@ def texts(rng: random.Random, parts: tuple[Part, ...]) -> list[str]:
     near = [sampled(rng, parts) for _ in range(4)]
     for text in list(near):
         at = rng.randint(0, len(text))
-        near += [text[:at] + rng.choice(PIECES) + text[at:], text[:at] + text[at + 1 :], text + "\n"]
+        near += [
+            text[:at] + rng.choice(PIECES) + text[at:],
+            text[:at] + text[at + 1 :],
+            text + "\n",
+        ]
     return [*near, "", *("".join(rng.choices(PIECES, k=rng.randint(0, 5))) for _ in range(3))]
 
 

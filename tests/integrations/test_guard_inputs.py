@@ -276,7 +276,9 @@ def test_a_query_is_read_as_its_kind_and_handed_on_in_one_spelling(query, kind, 
     from delegation.integrations.routes import Route, Routes, target_of
 
     routes = Routes("desk", (Route("GET", "/x/{v}", "a.b", query=("q",), kinds={"q": kind}),))
-    route, found = routes.arguments("GET", target_of("/x/one", f"q={query.replace(':', '%3A')}"), b"")
+    route, found = routes.arguments(
+        "GET", target_of("/x/one", f"q={query.replace(':', '%3A')}"), b""
+    )
     assert found == {"v": "one", "q": value}
     path, again, _ = route.rewritten(found)
     assert routes.arguments("GET", target_of(path, again), b"")[1] == found
