@@ -365,11 +365,15 @@ class Catalogue:
             other = self.names.meant(name, self.revision)
             if other not in {"", tool.name}:
                 raise ConflictError(f"{name} is a name of the tool {other} already.")
-        if self.tool(tool.name) == tool:
+        known = self.tool(tool.name)
+        if known == tool:
             return self
         revision = self.revision + 1
         entries = (*self.history.get(tool.name, ()), (revision, tool))
-        return Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+        made = Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+        had = () if known is None else known.aliases
+        made._names.append(self.names.after(revision, tool.name, had, tool.aliases))
+        return made
 
     def with_resource(self, entry: ResourceLabels) -> Catalogue:
         """Return the catalogue with one more revision; an equal declaration adds none.
