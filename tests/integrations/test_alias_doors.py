@@ -144,5 +144,5 @@ def test_a_list_of_tools_brings_aliases_and_the_change_is_shown() -> None:
     toml = '[[tools]]\nname = "a.b"\neffect = "read"\naliases = ["getB"]\n'
     assert read_tools(toml, "toml").tools[0].aliases == ("getB",)
     both = toml + '[[tools]]\nname = "a.c"\neffect = "read"\naliases = ["getB"]\n'
-    with pytest.raises(ConflictError, match="getB is a name of the tool a.b already"):
+    with pytest.raises(ConflictError, match="getB is a name of the tool"):
         redefinitions(before, read_tools(both, "toml").tools)  # before anything is recorded
