@@ -299,3 +299,42 @@ def test_what_is_no_openapi_3_is_refused(body) -> None:
     """Other documents define no tools."""
     with pytest.raises(MalformedError):
         tools_from_openapi(body, prefix="x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "amount", "expected"),
+    [
+        ("integer", "amount", 5, 5), ("integer", "amount*100", 5, 500), ("number", "amount*100", 12.34, 1234), ("number", "amount", 1e15, 10**15),
+        ("decimal", "amount*100", "0.29", 29), ("decimal", "amount", 7, 7), ("number", "amount*100", 12.345, "cost_fraction"), ("number", "amount", 0.5, "cost_fraction"),
+        ("number", "amount", -1, "cost_negative"), ("number", "amount", 1e300, "cost_too_large"), ("number", "amount*999999999", 9e15, "cost_too_large"), ("number", "amount*3", 0, 0),
+    ],
+)  # fmt: skip
+def test_a_cost_is_whole_and_exact_or_refused(kind, rule, amount, expected) -> None:
+    """No float in a ledger, and nothing is rounded."""
+    made = Tool("pay.now", effect="write", arguments={"amount": kind}, cost={"usd_cents": rule})
+    assert Tool.from_json(made.to_json()) == made
+    cost = made.cost_of(made.canonicalise({"amount": amount}))
+    if isinstance(expected, str):
+        assert isinstance(cost, Refusal)
+        assert (cost.code, cost.field) == (expected, "arguments.amount")
+    else:
+        assert cost == {"usd_cents": expected}
+        assert type(cost["usd_cents"]) is int
+
+
+@pytest.mark.parametrize("rule", ["amount*0", "amount*", "amount*1.5", "amount*-1", "2*amount", "none", "label", "maybe", "open", "amount*1000000000"])  # fmt: skip
+def test_a_cost_names_a_required_number(rule: str) -> None:
+    """Not text, not what may be absent or null, no factor but a whole one."""
+    kinds = {"amount": "number", "label": "text", "maybe?": "integer", "open": {"type": "number", "nullable": True}}  # fmt: skip
+    with pytest.raises(MalformedError):
+        Tool("pay.now", effect="write", arguments=kinds, cost={"usd_cents": rule})
+
+
+@pytest.mark.parametrize("value", ["e\u0301", "a\u202e", "\u0378", "a\rb"])
+def test_a_resource_is_named_by_text_in_one_form(value: str) -> None:
+    """Labels and grants go by the name; a text that another reader normalises would be another one."""
+    made = Tool("crm.read", effect="read", arguments={"who": "text"}, resource="crm:acme/{who}")
+    assert isinstance(made.resources_of({"who": value}), Refusal)
+    assert made.resources_of({"who": "\u00e9"}) == ("crm:acme/%C3%A9",)
+    with pytest.raises(MalformedError):
+        Tool("crm.read", effect="read", arguments={"who": {"type": "text", "nullable": True}}, resource="crm:acme/{who}")  # fmt: skip

@@ -39,8 +39,7 @@ def test_a_canonical_form_is_its_own(case):
     made = parse_type(kind)
     try:
         once = made.canonicalise(value)
-    except NoCanonicalFormError as refused:
-        assert refused.code
+    except NoCanonicalFormError:
         return
     again = made.canonicalise(once)
     assert same(again, once)
