@@ -120,7 +120,7 @@ def _collected(kind: object, items: list[Any]) -> Any:
         return tuple(items)
     if kind in SETS:
         return frozenset(items) if kind is frozenset else set(items)
-    return DEQUE(items) if kind is DEQUE else items
+    return cast("Any", DEQUE)(items) if kind is DEQUE else items
 
 
 def _is_generic_model(origin: object) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from delegation.authority.catalogue import Tool
 from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.imported import Imported
+from delegation.canonical import Json
 from delegation.errors import ConfigurationError
 from delegation.integrations.handler_inputs import listed_routes
 
 _OWN: Final = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
+_REST: Final = re.compile(r"\{([^{}:]+):path\}")
 _HIDDEN: Final = "the application leaves it out of its OpenAPI document; give its function to @tool"
 _FOREIGN: Final = "it is no route of FastAPI, so that nothing says what it takes"
 _MOUNTED: Final = "an application is mounted here; give that one to tools_from_app"
@@ -46,7 +50,40 @@ def tools_from_app(app: Any, *, prefix: str, system: str = "") -> Imported:
     found = tools_from(document, prefix=prefix, system=system, form="openapi")
     own = {path for name in _OWN if (path := getattr(app, name, None))}
     missing = tuple(_left_out(listed, document.get("paths", {}), own))
-    return replace(found, skipped=(*found.skipped, *missing))
+    rests = _rests(listed, document.get("paths", {}))
+    tools = tuple(_with_rest(tool, rests) for tool in found.tools)
+    return replace(found, tools=tools, skipped=(*found.skipped, *missing))
+
+
+def _rests(listed: list[Any], paths: dict[str, Any]) -> dict[str, set[str]]:
+    """Return by operation id the parameters that take all that is left of a path.
+
+    No document says so: to it, each fills one segment.
+    """
+    found: dict[str, set[str]] = {}
+    for route in listed:
+        names = set(_REST.findall(str(getattr(route, "path", None) or "")))
+        for operation in (
+            paths.get(str(getattr(route, "path_format", "")), {}).values() if names else ()
+        ):
+            if isinstance(operation, dict) and "operationId" in operation:
+                found[operation["operationId"]] = names
+    return found
+
+
+def _with_rest(tool: Tool, rests: dict[str, set[str]]) -> Tool:
+    names = {name for alias in tool.aliases for name in rests.get(alias, ())}
+    if not names & tool.arguments.keys():
+        return tool
+    body = tool.to_json()
+    kinds = {
+        key: "relative_path" if key in names else kind for key, kind in _arguments(body).items()
+    }
+    return Tool.from_json({**body, "arguments": kinds})
+
+
+def _arguments(body: dict[str, Json]) -> dict[str, Json]:
+    return cast("dict[str, Json]", body["arguments"])
 
 
 def _left_out(listed: list[Any], paths: dict[str, Any], own: set[str]) -> Iterator[tuple[str, str]]:

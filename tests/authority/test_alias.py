@@ -101,13 +101,13 @@ def test_an_alias_means_a_tool_only_where_it_always_meant_it(moves) -> None:
             held = {k: v for k, v in seen[-1].items() if v != name}
             seen.append({**held, name: name, **dict.fromkeys(aliases, name)})
     for pinned, then in enumerate(seen):
-        assert {n: m for n in "abcxy" if (m := catalogue.meant(n, pinned))} == then
+        assert {n: m for n in "abcxy" if (m := catalogue.names.meant(n, pinned))} == then
         for alias in "xyabc":
-            now, meant = seen[-1].get(alias), catalogue.own_name(alias, pinned)
+            now, meant = seen[-1].get(alias), catalogue.names.own_name(alias, pinned)
             assert meant == (now if now is not None and now == then.get(alias) else alias)
-            assert catalogue.upto(pinned).own_name(alias, pinned) == then.get(alias, alias)
+            assert catalogue.upto(pinned).names.own_name(alias, pinned) == then.get(alias, alias)
             moved = None not in {now, then.get(alias)} and now != then.get(alias)
-            assert catalogue.is_moved(alias, pinned) == moved
+            assert catalogue.names.is_moved(alias, pinned) == moved
 
 
 NAMES = ["mail.send", "sendMail", "mail/send-message"]
