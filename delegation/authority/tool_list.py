@@ -1,59 +1,61 @@
-"""Tools from a list of definitions, JSON or TOML; whatever is not understood is refused with its place.
+"""Tools from a text: our own list of definitions, JSON or TOML, or a document that others wrote.
 
-A definition that was half read would be a tool that nobody described.
+In our own list whatever is not understood is refused with its place: a definition that was half read
+would be a tool that nobody described. A document's tools are made of what it says (`documents`).
 """
 
 from __future__ import annotations
 
-import json
 import tomllib
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from delegation import canonical
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.catalogue import FIELDS, Tool
-from delegation.authority.openapi import MAX_DOCUMENT, Imported, tools_from_openapi
+from delegation.authority.documents.forms import DocumentForm, form_of, tools_from
+from delegation.authority.documents.imported import Imported
+from delegation.authority.documents.reading import MAX_DOCUMENT, read_document
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.resource_template import refuse_ambiguous
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
-Form: TypeAlias = Literal["json", "toml", "openapi"]
+ListForm: TypeAlias = Literal["json", "toml"]
+FORMS: Final = (*get_args(ListForm), *get_args(DocumentForm))
 MAX_TOOLS: Final = 2000
 _NEEDED: Final = frozenset({"name", "effect"})
 
 
-def read_tools(text: str, form: Form, *, prefix: str = "", system: str = "") -> Imported:
+def read_tools(
+    text: str, form: ListForm | DocumentForm | None = None, *, prefix: str = "", system: str = ""
+) -> Imported:
     """Return the tools that a text defines.
 
     `json` is a list of definitions, or an object whose only member `tools` is one; `toml` has
-    `[[tools]]` tables; `openapi` is an OpenAPI 3 document as JSON.
+    `[[tools]]` tables; all others are documents, as JSON or YAML (`documents.forms.tools_from`).
 
     Args:
-        text: The document.
-        form: What it is.
-        prefix: First segments of the names, for `openapi`, which needs it.
-        system: Which system the tools act on, for `openapi`.
+        text: The list or document.
+        form: What it is; of all but TOML recognised by its content where left out.
+        prefix: First segments of the names, for documents, which need it.
+        system: Which system the tools act on, for documents.
 
     Raises:
         MalformedError: It is something else; names the place of the first part that is not accepted.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT:
         raise MalformedError("The document", wanted=f"at most {MAX_DOCUMENT} bytes")
-    if form == "openapi":
-        if not prefix:
-            raise MalformedError("The prefix", wanted="the first segment of the tools' names")
-        return tools_from_openapi(_document(text), prefix=prefix, system=system)
-    return Imported(_listed(_toml(text) if form == "toml" else _json(text)), ())
-
-
-def _document(text: str) -> Json:
-    try:
-        # Floats occur in such documents as bounds and examples, where they say nothing to us.
-        found: Json = json.loads(text, parse_float=lambda _: None)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError("The document", wanted="JSON") from error
-    return found
+    if form == "toml":
+        return Imported(_listed(_toml(text)), ())
+    if form == "json":
+        return Imported(_listed(_json(text)), ())
+    document = read_document(text)
+    form = form or form_of(document)
+    if form is None:
+        return Imported(_listed(_json(text)), ())
+    if not prefix:
+        raise MalformedError("The prefix", wanted="the first segment of the tools' names")
+    return tools_from(document, prefix=prefix, system=system, form=form)
 
 
 def _json(text: str) -> Json:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
 from delegation import canonical
 from delegation.authority.catalogue import Tool
-from delegation.authority.openapi import Imported
+from delegation.authority.documents.forms import DocumentForm
+from delegation.authority.documents.imported import Imported
 from delegation.authority.redefinition import Redefinition, redefinitions
-from delegation.authority.tool_list import Form, read_tools
+from delegation.authority.tool_list import FORMS, read_tools
 from delegation.canonical import Json
 from delegation.cli.console import (
     USAGE,
@@ -26,12 +26,12 @@ from delegation.cli.console import (
     told_ending,
 )
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.errors import MalformedError, NotFoundError
+from delegation.errors import NotFoundError
 from delegation.lineage.ending import ended_of
 from delegation.messages.standing import change_json
 
 app = typer.Typer(no_args_is_help=True)
-FORMS = ("json", "toml", "openapi")
+_MOST_SHOWN = 20  # notes on a terminal; --json has all
 
 
 @app.command("list")
@@ -115,10 +115,10 @@ def import_tools(
     source: Annotated[str, typer.Argument(help="File, or - for standard input.")],
     *,
     form: Annotated[
-        str, typer.Option("--format", help="json, toml or openapi; else by the file's name.")
+        str, typer.Option("--format", help=f"{', '.join(FORMS)}; else by what is in it.")
     ] = "",
-    prefix: Annotated[str, typer.Option(help="For OpenAPI: first segment of the names.")] = "",
-    system: Annotated[str, typer.Option(help="For OpenAPI: which system they act on.")] = "",
+    prefix: Annotated[str, typer.Option(help="Of a document: first segment of the names.")] = "",
+    system: Annotated[str, typer.Option(help="Of a document: which system they act on.")] = "",
     partial: Annotated[
         bool, typer.Option("--partial", help="Import what can be mapped, and leave out the rest.")
     ] = False,
@@ -127,14 +127,16 @@ def import_tools(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record the tools of a list (JSON, TOML) or of an OpenAPI document, and show what changed.
+    """Record the tools of a list (JSON, TOML) or of a document, and show what changed.
 
-    An unknown field, or an operation that no definition can state, is refused, and then nothing is
-    recorded. Look at effects, labels, sensitivity and cost: no OpenAPI document states them. Tools and
-    systems that are revoked or suspended are named: a definition brings back nothing that was ended.
+    A document is OpenAPI 3, Swagger 2 (JSON or YAML), an MCP tools/list answer or a JSON Schema. An
+    unknown field of a list, or an operation that no definition can state, is refused, and then nothing
+    is recorded. What is not kept of a document's bounds is named. Look at effects, labels, sensitivity
+    and cost: no document states them. Tools and systems that are revoked or suspended are named: a
+    definition brings back nothing that was ended.
     """
     text = read_text(source)
-    found = read_tools(text, _form(source, form, text), prefix=prefix, system=system)
+    found = read_tools(text, _form(source, form), prefix=prefix, system=system)
     with opened(store, url) as place:
         before = place.catalogue()
         changed = redefinitions(before, found.tools)
@@ -147,7 +149,9 @@ def import_tools(
                 "Leave them out of the document, or give --partial.",
                 code="malformed",
             )
-        revision = before.revision
+        for one in changed:  # all of them can be recorded, or none is
+            before = before.with_tool(one.tool)
+        revision = place.catalogue().revision
         for one in changed:
             if one.kind != "same" and not dry_run:
                 revision = place.add_tool(one.tool)
@@ -161,6 +165,8 @@ def import_tools(
                     for one in changed
                 ],
                 "skipped": [{"operation": what, "why": why} for what, why in found.skipped],
+                "notes": [{"place": where, "what": what} for where, what in found.notes],
+                "bounds": {"kept": found.bounds_kept, "lost": found.bounds_lost},
             }
         )
         return
@@ -170,6 +176,7 @@ def import_tools(
             words = told_ending(end)
             say(f"{words}; calls under tokens that were issued before stay refused", under="    ")
     _say_skipped(found)
+    _say_notes(found)
     count = {kind: sum(c.kind == kind for c in changed) for kind in ("added", "changed", "same")}
     done = "would be" if dry_run else "are"
     say(
@@ -178,23 +185,17 @@ def import_tools(
     )
 
 
-def _form(source: str, form: str, text: str) -> Form:
-    if form:
-        if form not in FORMS:
-            fail(
-                "There is no such format.",
-                f"Use one of: {', '.join(FORMS)}.",
-                code="usage",
-                status=USAGE,
-            )
-        return cast("Form", form)
-    if Path(source).suffix == ".toml":
+def _form(source: str, form: str) -> Literal["json", "toml"] | DocumentForm | None:
+    if form and form not in FORMS:
+        fail(
+            "There is no such format.",
+            f"Use one of: {', '.join(FORMS)}.",
+            code="usage",
+            status=USAGE,
+        )
+    if not form and Path(source).suffix == ".toml":
         return "toml"
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise MalformedError("The document", wanted="JSON, or named with --format") from None
-    return "openapi" if isinstance(body, dict) and "openapi" in body else "json"
+    return cast("DocumentForm", form) if form else None
 
 
 def _say_change(one: Redefinition) -> None:
@@ -209,6 +210,17 @@ def _say_change(one: Redefinition) -> None:
 def _say_skipped(found: Imported) -> None:
     for operation, why in found.skipped:
         note(f"left out: {operation}: {why}")
+
+
+def _say_notes(found: Imported) -> None:
+    """Say what was not kept of a document: the first of it, and how much there is."""
+    for place, what in found.notes[:_MOST_SHOWN]:
+        note(f"note: {place}: {what}")
+    if len(found.notes) > _MOST_SHOWN:
+        note(f"note: {len(found.notes) - _MOST_SHOWN} more; --json has all of them")
+    if found.bounds_kept or found.bounds_lost:
+        total = found.bounds_kept + found.bounds_lost
+        say(f"{found.bounds_kept} of the document's {total} bounds are kept")
 
 
 def _arguments(tool: Tool) -> list[str]:

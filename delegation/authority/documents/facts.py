@@ -19,7 +19,9 @@ Part: TypeAlias = "tuple[Any, str]"
 Number: TypeAlias = "int | Decimal"
 
 # Numbers that are no integers are a type of their own here, so that types are sets.
-ALL_TYPES: Final = frozenset({"null", "boolean", "string", "integer", "fraction", "array", "object"})
+ALL_TYPES: Final = frozenset(
+    {"null", "boolean", "string", "integer", "fraction", "array", "object"}
+)
 _TYPES: Final = {
     **{name: frozenset({name}) for name in ALL_TYPES - {"fraction"}},
     "number": frozenset({"integer", "fraction"}),
@@ -31,9 +33,9 @@ _STRICTER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "minLength": max, "maxLength": min, "minItems": max, "maxItems": min,
     "minProperties": max, "maxProperties": min, "uniqueItems": lambda a, b: a or b,
 }  # fmt: skip
-_COUNTS: Final = frozenset(key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))) - {
-    "uniqueItems"
-}
+_COUNTS: Final = frozenset(
+    key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))
+) - {"uniqueItems"}
 # What no argument type says; each is named where it stands.
 UNSAID: Final = {
     "not": "types say what is admitted, not what is not",
@@ -45,11 +47,12 @@ UNSAID: Final = {
     "unevaluatedItems": "all items of a list have one type",
     "contentSchema": "text is not looked into",
 }  # fmt: skip
-# Every keyword that refuses values, of all dialects; `required` counts once.
+# Every keyword that refuses values itself, of all dialects: those that are counted. What only applies
+# other schemas (`anyOf`, `additionalProperties`, `if`) is named where it is not kept, and not counted.
 BOUNDS: Final = frozenset(
-    {*_STRICTER, *UNSAID, "multipleOf", "pattern", "format", "enum", "const", "required"}
-    | {"additionalProperties", "patternProperties", "unevaluatedProperties", "prefixItems"}
-) - {"then", "else", "minContains", "maxContains"}
+    {*_STRICTER, "multipleOf", "pattern", "format", "enum", "const", "required"}
+    | {"dependentRequired", "minContains", "maxContains"}
+)
 
 
 @dataclass(slots=True)
@@ -174,16 +177,9 @@ def own_facts(schema: dict[str, Any], place: str) -> Facts:
     facts = Facts()
     for key, value in schema.items():
         _read(facts, schema, key, value, place)
-        if key in BOUNDS and (key, value) not in _SAYS_NOTHING:
+        if key in BOUNDS and not (value is False or (key == "required" and value in ([], True))):
             facts.said.setdefault(key, []).append(place)
     return facts
-
-
-_SAYS_NOTHING: Final[tuple[tuple[str, Any], ...]] = (
-    ("required", []), ("required", True), ("required", False), ("uniqueItems", False),
-    ("additionalProperties", True), ("additionalProperties", {}),
-    ("exclusiveMinimum", False), ("exclusiveMaximum", False),
-)  # fmt: skip
 
 
 def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from delegation.authority.documents.imported import Imported
 from delegation.authority.documents.openapi import OpenApi
@@ -12,7 +12,6 @@ from delegation.authority.documents.tool_schemas import listed, tool_of_schema, 
 from delegation.errors import MalformedError
 
 DocumentForm: TypeAlias = Literal["openapi", "swagger", "mcp", "jsonschema"]
-DOCUMENT_FORMS: Final = ("openapi", "swagger", "mcp", "jsonschema")
 
 
 def form_of(document: Any) -> DocumentForm | None:

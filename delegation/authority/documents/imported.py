@@ -50,11 +50,15 @@ class Report:
         """Count a bound that the arguments keep."""
         self._kept.update((place, keyword) for place in places)
 
-    def lose(self, places: Iterable[str], keyword: str, why: str) -> None:
+    def lose(self, places: Iterable[str] | str, keyword: str, why: str) -> None:
         """Count and name a bound that they do not keep."""
-        for place in places:
+        for place in [places] if isinstance(places, str) else places:
             self._lost.add((place, keyword))
             self.note(place, f"{keyword} is not kept: {why}")
+
+    def leave(self, place: str, keyword: str, why: str) -> None:
+        """Name a keyword that is no bound itself, and is not kept."""
+        self.note(place, f"{keyword} is not kept: {why}")
 
     def lose_inside(self, bounds: Iterable[tuple[str, str]]) -> None:
         """Count bounds inside of something that was named as a whole."""

@@ -9,7 +9,15 @@ from delegation.authority.documents.facts import BOUNDS, Part
 from delegation.authority.documents.imported import UnmappableError
 from delegation.authority.documents.references import References
 
-_ONE: Final = ("additionalProperties", "unevaluatedProperties", "not", "contains", "if", "then", "else")
+_ONE: Final = (
+    "additionalProperties",
+    "unevaluatedProperties",
+    "not",
+    "contains",
+    "if",
+    "then",
+    "else",
+)
 _LISTS: Final = ("allOf", "oneOf", "anyOf", "prefixItems")
 
 
@@ -39,7 +47,11 @@ def bounds_inside(parts: Sequence[Part], references: References) -> set[tuple[st
         waiting += [(schema[key], f"{place}.*") for key in _ONE if key in schema]
         for key in _LISTS:
             some = schema.get(key)
-            waiting += [(one, f"{place}({n})") for n, one in enumerate(some, 1)] if isinstance(some, list) else []
+            waiting += (
+                [(one, f"{place}({n})") for n, one in enumerate(some, 1)]
+                if isinstance(some, list)
+                else []
+            )
         items = schema.get("items")
         waiting += [(one, f"{place}[]") for one in (items if isinstance(items, list) else [items])]
     return found

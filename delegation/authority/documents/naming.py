@@ -139,7 +139,9 @@ def _aliases(
     return (alias,)
 
 
-def argument_name(name: str, place: str, taken: Mapping[str, object], report: Report, where: str) -> str:
+def argument_name(
+    name: str, place: str, taken: Mapping[str, object], report: Report, where: str
+) -> str:
     """Return the name of an argument: the source's own, or one like it where that is taken or none.
 
     Args:

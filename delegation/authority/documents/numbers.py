@@ -77,8 +77,12 @@ def _number(facts: Facts, bounds: dict[str, Any], place: str, report: Report) ->
     ours = {
         "minimum": "min", "maximum": "max", "exclusiveMinimum": "above", "exclusiveMaximum": "below",
     }  # fmt: skip
-    low = max((bounds[key] for key in ("minimum", "exclusiveMinimum") if key in bounds), default=None)
-    high = min((bounds[key] for key in ("maximum", "exclusiveMaximum") if key in bounds), default=None)
+    low = max(
+        (bounds[key] for key in ("minimum", "exclusiveMinimum") if key in bounds), default=None
+    )
+    high = min(
+        (bounds[key] for key in ("maximum", "exclusiveMaximum") if key in bounds), default=None
+    )
     if low is not None and high is not None and low > high:
         raise NeverError("no number lies within its bounds")
     body: dict[str, Json] = {"type": "number"}
@@ -94,10 +98,12 @@ def _number(facts: Facts, bounds: dict[str, Any], place: str, report: Report) ->
     if facts.multiples:
         text = decimal_text(common_multiple(facts.multiples))
         if text is None:
-            report.lose(facts.said["multipleOf"], "multipleOf", "it has more digits than bounds have")
+            report.lose(
+                facts.said.get("multipleOf", [place]), "multipleOf", "it has more digits than bounds have"
+            )
         else:
             body["multiple"] = text
-            report.keep(facts.said["multipleOf"], "multipleOf")
+            report.keep(facts.said.get("multipleOf", [place]), "multipleOf")
     return body if len(body) > 1 else "number"
 
 

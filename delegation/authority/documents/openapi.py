@@ -11,7 +11,6 @@ from delegation.authority.documents.place import BODY, OF_COOKIES, OF_RAW_QUERIE
 from delegation.authority.documents.references import References
 from delegation.authority.documents.requests import (
     EFFECTS,
-    FORM,
     Content,
     Parameter,
     Request,
@@ -42,14 +41,12 @@ class OpenApi:
         self.document = document
         self.references = References(document)
         self.report = Report()
-        self.schemas = Schemas(
-            self.references, self.report, is_request=True, is_old=self.is_old(document)
-        )
+        self.schemas = Schemas(self.references, self.report, is_request=True, is_old=self.is_old)
 
-    @staticmethod
-    def is_old(document: Mapping[str, Any]) -> bool:
-        """Return whether what stands beside a reference is ignored."""
-        return str(document.get("openapi")).startswith("3.0")
+    @property
+    def is_old(self) -> bool:
+        """Whether what stands beside a reference is ignored."""
+        return str(self.document.get("openapi")).startswith("3.0")
 
     def imported(self, *, prefix: str, system: str) -> Imported:
         """Return a tool of each operation.
@@ -66,9 +63,10 @@ class OpenApi:
                 raise MalformedError(
                     "The document", wanted=f"one of at most {MAX_OPERATIONS} operations"
                 )
+            if isinstance(operation, str):
+                skipped.append((shown(key), shown(operation)))
+                continue
             try:
-                if isinstance(operation, str):
-                    raise UnmappableError(operation)
                 request = self.request(path, method, operation, shared)
                 drafts.append(drafted(request, self.schemas, self.report))
             except UnmappableError as error:
@@ -165,7 +163,9 @@ class OpenApi:
             schema = one.get("schema", True) if isinstance(one, dict) else True
             is_json = media.partition(";")[0].strip().lower().endswith("json")
             at = BODY if is_json and kind in {"query", "header"} else _place(kind, {})
-            return Parameter(name, at if at.kind == kind else Place("body"), (schema, where), is_required)
+            return Parameter(
+                name, at if at.kind == kind else Place("body"), (schema, where), is_required
+            )
         return Parameter(name, _place(kind, entry), (entry.get("schema", True), where), is_required)
 
     def contents(
@@ -187,10 +187,19 @@ class OpenApi:
                 Content(
                     media.partition(";")[0].strip().lower(),
                     (form.get("schema", True), f"{key} body"),
-                    encoding if isinstance(encoding, dict) else {},
+                    _between(encoding if isinstance(encoding, dict) else {}),
                 )
             )
         return tuple(found), body.get("required") is True
+
+
+def _between(encoding: Mapping[str, Any]) -> dict[str, str]:
+    """Return by member of a form what stands between the items of a list."""
+    return {
+        name: _place("query", one).between
+        for name, one in encoding.items()
+        if isinstance(one, dict)
+    }
 
 
 def _place(kind: str, entry: Mapping[str, Any]) -> Place:
@@ -201,6 +210,3 @@ def _place(kind: str, entry: Mapping[str, Any]) -> Place:
         between += "="
     avoid = {"cookie": OF_COOKIES, "query": OF_RAW_QUERIES * (entry.get("allowReserved") is True)}
     return Place(cast("Kind", kind), avoid.get(kind, ""), between)
-
-
-__all__ = ["FORM", "MAX_OPERATIONS", "OpenApi"]

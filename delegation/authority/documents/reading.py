@@ -79,9 +79,7 @@ def _json(text: str) -> Any:
             parse_constant=_no_number,
         )
     except RecursionError as error:
-        raise MalformedError(
-            "The document", wanted=f"nested at most {MAX_NESTING} deep"
-        ) from error
+        raise MalformedError("The document", wanted=f"nested at most {MAX_NESTING} deep") from error
     except json.JSONDecodeError:
         return _NOT_JSON
 

@@ -126,7 +126,7 @@ def _circles(edges: Mapping[str, set[str]]) -> dict[str, int]:
                 if calls:
                     low[calls[-1][0]] = min(low[calls[-1][0]], low[node])
                 if low[node] == index[node]:
-                    group = []
+                    group = list[str]()
                     while not group or group[-1] != node:
                         group.append(stack.pop())
                         on_stack.discard(group[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from delegation.authority.documents.facts import Part
 from delegation.authority.documents.imported import Report, UnmappableError
@@ -13,13 +13,14 @@ from delegation.authority.documents.naming import Draft, argument_name
 from delegation.authority.documents.numbers import NeverError
 from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.schema import FILE, Made, Schemas
-from delegation.canonical import Json
 
 EFFECTS: Final = {
     "get": "read", "head": "read", "options": "read", "trace": "read", "query": "read",
     "post": "write", "put": "write", "patch": "write", "delete": "delete",
 }  # fmt: skip
-_JSON: Final = re.compile(r"application/(?:[a-z0-9.+-]*\+)?json(?:-seq)?|application/x-ndjson|text/json|\*/\*|application/\*")
+_JSON: Final = re.compile(
+    r"application/(?:[a-z0-9.+-]*\+)?json(?:-seq)?|application/x-ndjson|text/json|\*/\*|application/\*"
+)
 _XML: Final = re.compile(r"(?:application|text)/(?:[a-z0-9.+-]*\+)?xml")
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = re.compile(r"multipart/.*")
@@ -35,7 +36,6 @@ class Parameter:
         at: Where it goes.
         part: Its schema, with its place.
         is_required: Whether a request needs it.
-        from_body: Whether it is a member of the body after all, as a form's fields of Swagger 2 are.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Content:
     Args:
         media: The media type, in lower case and without parameters.
         part: Its schema, with its place; True where there is none.
-        encoding: Of its members, by name.
+        between: By member what stands between the items of a list, where that is something.
     """
 
     media: str
     part: Part
-    encoding: Mapping[str, Any] = field(default_factory=dict)
+    between: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ def drafted(request: Request, schemas: Schemas, report: Report) -> Draft:
             made = schemas.value([one.part], one.at)
         except (NeverError, UnmappableError) as error:
             if one.is_required:
-                raise UnmappableError(f"the parameter {one.name} cannot be given: {error}") from error
+                raise UnmappableError(
+                    f"the parameter {one.name} cannot be given: {error}"
+                ) from error
             report.note(where, f"it cannot be given and is refused: {error}")
             continue
         name = argument_name(one.name, one.at.kind, arguments, report, where)
@@ -153,7 +155,7 @@ def _add_body(
 
 def _member_names(content: Content, schemas: Schemas) -> list[str]:
     try:
-        return list(schemas.together([content.part], is_hull=True).fields)
+        return list(schemas.together([content.part]).fields)
     except (NeverError, UnmappableError):
         return []
 
@@ -174,12 +176,12 @@ def _add_content(
         arguments[name] = (made, request.needs_body)
         return []
     try:
-        facts = schemas.together([content.part], is_hull=True)
+        facts = schemas.together([content.part])
         if facts.kinds == {"object"} and facts.fields and facts.enum is None:
             schemas.lose_unsaid(facts)
             if facts.types is not None and "null" in facts.types:
                 report.note(where, "a body that is null is refused")
-            members = schemas.members(facts, at, where)
+            members = schemas.members(facts, at, where, between=content.between)
         else:
             made = schemas.value([content.part], at)
             name = argument_name("body", "body", arguments, report, where)
@@ -191,7 +193,9 @@ def _add_content(
         report.note(where, f"it admits no value and is refused: {error}")
         return []
     if not request.needs_body and any(one.is_required for one in members.values()):
-        report.note(where, "the body may be left out; its members that it needs are needed all the same")
+        report.note(
+            where, "the body may be left out; its members that it needs are needed all the same"
+        )
     for key, one in members.items():
         name = argument_name(key, "body", arguments, report, one.place)
         arguments[name] = (one.type, one.is_required)

@@ -6,8 +6,9 @@ the document does not name is refused: what is not known is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES
@@ -164,11 +165,19 @@ class Schemas:
     def of_facts(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         """Return the type of a value of which these facts are known, unions settled."""
         self.lose_unsaid(facts)
-        made = self._plain(facts, at, place, inside)
-        values = facts.enum
-        if at.kind != "body" or not (values or facts.types) or (values and None not in values):
-            return made
-        if facts.types is not None and "null" not in facts.types:
+        values, types = facts.enum, facts.types
+        is_nullable = (
+            at.kind == "body"
+            and (types is None or "null" in types)
+            and (None in values if values is not None else types is not None or not facts.kinds)
+        )
+        try:
+            made = self._plain(facts, at, place, inside)
+        except NeverError:
+            if is_nullable:
+                self.report.note(place, "null is the only value that it admits, and is refused")
+            raise
+        if not is_nullable:
             return made
         body = made.type if isinstance(made.type, dict) else {"type": made.type}
         return made._replace(type={**body, "nullable": True})
@@ -176,7 +185,8 @@ class Schemas:
     def lose_unsaid(self, facts: Facts) -> None:
         """Name the keywords that no type has."""
         for keyword, where in facts.unsaid:
-            self.report.lose([where], keyword, UNSAID[keyword] or "types have no conditions")
+            tell = self.report.lose if keyword in BOUNDS else self.report.leave
+            tell(where, keyword, UNSAID[keyword] or "types have no conditions")
 
     def _plain(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         inside |= facts.circles
@@ -184,7 +194,9 @@ class Schemas:
         if facts.types is not None and not kinds:
             raise NeverError("its types or branches exclude each other, or leave null alone")
         if facts.types is None and kinds and facts.enum is None:
-            self.report.note(place, "it states no type; the one that its keywords speak of is taken")
+            self.report.note(
+                place, "it states no type; the one that its keywords speak of is taken"
+            )
         if facts.enum is not None:
             bare = replace(facts, enum=None, formats=[], said={}, unsaid=[])
             base = self._base(bare, kinds, at, place)
@@ -216,7 +228,7 @@ class Schemas:
             raise NeverError("no list that is read has as many items as it asks for")
         for prefix in facts.prefixes:
             self._lose_parts(prefix, place)
-            self.report.lose([place], "prefixItems", "all items of a list have one type")
+            self.report.leave(place, "prefixItems", "all items of a list have one type")
         if facts.prefixes:
             return self._free(replace(facts, prefixes=[], items=[]), at, place)
         if high > MAX_ITEMS:
@@ -256,9 +268,21 @@ class Schemas:
         return self._bounded(made, facts, at, place)
 
     def members(
-        self, facts: Facts, at: Place, place: str, inside: frozenset[int] = frozenset()
+        self,
+        facts: Facts,
+        at: Place,
+        place: str,
+        inside: frozenset[int] = frozenset(),
+        between: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Member]:
         """Return the members of an object by name.
+
+        Args:
+            facts: What is known of the object.
+            at: Where it goes.
+            place: Where notes are.
+            inside: The circles of references that it is inside of.
+            between: By member what stands between the items of a list, where that is something.
 
         Raises:
             NeverError: A member that is needed admits no value.
@@ -278,7 +302,8 @@ class Schemas:
                 self.report.note(where, "it is read only, and so no part of a request")
                 continue
             try:
-                made = self.value(parts, at.inner, inside)
+                there = replace(at.inner, between=between[name]) if name in between else at.inner
+                made = self.value(parts, there, inside)
             except NeverError as error:
                 if is_required:
                     raise
@@ -297,10 +322,7 @@ class Schemas:
     def _count_members(self, facts: Facts, found: dict[str, Member], place: str) -> None:
         if facts.others:
             self.report.note(place, "members beyond those that it names are refused")
-        for key in (
-            "required", "additionalProperties", "unevaluatedProperties", "patternProperties",
-        ):  # fmt: skip
-            self.report.keep(facts.said.get(key, []), key)
+        self.report.keep(facts.said.get("required", []), "required")
         needed = sum(one.is_required for one in found.values())
         for key, holds in (
             ("minProperties", facts.bounds.get("minProperties", 0) <= needed),
@@ -314,27 +336,46 @@ class Schemas:
     def _free(self, facts: Facts, at: Place, place: str) -> Made:
         """Return free JSON of the kinds that the facts admit, or text where only text can go."""
         kinds = facts.kinds
-        if at.kind != "body" and not (at.kind == "query" and kinds and kinds <= {"object", "array"}):
+        if at.kind != "body" and not (
+            at.kind == "query" and kinds and kinds <= {"object", "array"}
+        ):
             if kinds == {"object"}:
                 raise UnmappableError(f"{place} is a free object outside of a body")
             self.report.note(place, "it may have several types; it is sent as text")
             self._lose_facts(facts, place, "it is sent as text")
             return Made(text_type(Facts(), at, place, self.report))
-        is_empty = kinds == {"object"} and facts.is_closed and not facts.fields
-        self._lose_facts(facts, place, "it is taken as free JSON", is_empty=is_empty)
         free = JsonType()
         body: dict[str, Json] = {
             "type": "json", "bytes": free.bytes, "depth": free.depth, "count": free.count,
         }  # fmt: skip
-        if is_empty:
-            body |= {"count": 0}
         if kinds and len(kinds | _NUMBERS) < len(_KINDS):
-            body["kinds"] = sorted({_KINDS[kind] for kind in kinds})
+            body["kinds"] = cast("Json", sorted({_KINDS[kind] for kind in kinds}))
+        kept = set()
+        if kinds == {"object"} and not facts.fields:
+            most = 0 if facts.is_closed else facts.bounds.get("maxProperties", free.count)
+            if facts.is_closed or self._are_plain(facts.others):
+                body |= {"depth": 1, "count": min(most, free.count)}
+                kept.add("maxProperties")
+        if len(kinds & _NUMBERS) == 1:
+            self.report.note(place, "it is taken as free JSON: that its numbers are whole is not kept")
+        if facts.items or facts.fields or facts.others or (facts.is_closed and not kept):
+            self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
+        self._lose_facts(facts, place, "it is taken as free JSON", kept)
         return Made(body)
 
-    def _lose_facts(self, facts: Facts, place: str, why: str, *, is_empty: bool = False) -> None:
+    def _are_plain(self, parts: Sequence[Part]) -> bool:
+        """Return whether the values that schemas describe hold no others."""
+        try:
+            kinds = self.together(parts).types if parts else None
+        except (NeverError, UnmappableError):
+            return False
+        return kinds is not None and kinds.isdisjoint({"object", "array"})
+
+    def _lose_facts(
+        self, facts: Facts, place: str, why: str, kept: Collection[str] = frozenset()
+    ) -> None:
         for key, where in facts.said.items():
-            if is_empty and key in {"additionalProperties", "unevaluatedProperties"}:
+            if key in kept:
                 self.report.keep(where, key)
             else:
                 self.report.lose(where, key, why)
@@ -353,19 +394,12 @@ class Schemas:
         self.report.note(place, "it is nested deeper, or made of more, than types are")
         return self._free(facts, at, place)
 
-    def together(
-        self,
-        parts: Sequence[Part],
-        inside: frozenset[int] = frozenset(),
-        *,
-        is_hull: bool = False,
-    ) -> Facts:
+    def together(self, parts: Sequence[Part], inside: frozenset[int] = frozenset()) -> Facts:
         """Return what several schemas say of one value, with its unions settled.
 
         Args:
             parts: The schemas with their places, one at least.
             inside: The circles of references that the value is inside of.
-            is_hull: Whether the members of all branches of a union may occur in an object.
 
         Raises:
             NeverError, UnmappableError: As `value`.
@@ -380,20 +414,20 @@ class Schemas:
             parts[0][1],
             lambda part: self.facts(*part, inside),
             self._open,
-            is_hull=is_hull,
         )
 
     def _open(self, union: Union, place: str) -> None:
-        """Name a union that no type stands for; of an object whose members are named, it adds members."""
+        """Name a union that no type stands for, and count what its hull does not say."""
         names = dict.fromkeys(name for one in union.branches for name in one.fields)
         said = f"; members: {', '.join(names)}" if names else ""
-        self.report.lose([place], union.keyword, f"it is one of several{said}")
-        lost = set()
-        for branch in union.branches:
-            lost |= {(where, key) for key, places in branch.said.items() for where in places}
-            inner = [part for parts in branch.fields.values() for part in parts]
-            lost |= bounds_inside([*inner, *branch.items, *branch.others], self.references)
-        self.report.lose_inside(lost)
+        self.report.leave(place, union.keyword, f"it is one of several{said}")
+        self.report.lose_inside(union.lost)
+        kinds = {kind for one in union.branches for kind in one.kinds}
+        if len(kinds - _NUMBERS) + bool(kinds & _NUMBERS) > 1:  # free JSON, or text
+            for one in union.branches:
+                inner = [part for parts in one.fields.values() for part in parts]
+                lost = bounds_inside([*inner, *one.items, *one.others], self.references)
+                self.report.lose_inside(lost)
 
     def facts(
         self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()

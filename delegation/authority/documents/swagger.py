@@ -19,9 +19,9 @@ class Swagger(OpenApi):
 
     methods = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 
-    @staticmethod
-    def is_old(document: Mapping[str, Any]) -> bool:
-        """Return whether what stands beside a reference is ignored: always."""
+    @property
+    def is_old(self) -> bool:
+        """Whether what stands beside a reference is ignored: always."""
         return True
 
     def parameter(self, key: str, entry: Mapping[str, Any]) -> Parameter | None:
@@ -50,7 +50,7 @@ class Swagger(OpenApi):
             str(one).partition(";")[0].strip().lower()
             for one in (consumes if isinstance(consumes, list) else [])
         ]
-        if bodies and fields or len(bodies) > 1:
+        if (bodies and fields) or len(bodies) > 1:
             raise UnmappableError("it has more than one body")
         if bodies:
             part = (bodies[0].get("schema", True), f"{key} body")
@@ -65,7 +65,10 @@ class Swagger(OpenApi):
         }
         has_file = any(one.get("type") == "file" for one in fields)
         form = "multipart/form-data" if has_file or media == ["multipart/form-data"] else FORM
-        return (Content(form, (schema, f"{key} body")),), bool(schema["required"])
+        between = {
+            one["name"]: _BETWEEN.get(one.get("collectionFormat", "csv"), ",") for one in fields
+        }
+        return (Content(form, (schema, f"{key} body"), between),), bool(schema["required"])
 
 
 def _schema(entry: Mapping[str, Any]) -> dict[str, Any]:

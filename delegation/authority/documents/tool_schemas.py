@@ -44,19 +44,21 @@ def tools_of_list(document: Any, *, prefix: str, system: str) -> Imported:
     refuse_odd_prefix(prefix)
     tools = listed(document)
     if tools is None or len(tools) > MAX_TOOLS:
-        raise MalformedError("The document", wanted=f"a tools/list answer of 1 to {MAX_TOOLS} tools")
+        raise MalformedError(
+            "The document", wanted=f"a tools/list answer of 1 to {MAX_TOOLS} tools"
+        )
     report, drafts, skipped = Report(), list[Draft](), list[tuple[str, str]]()
     for number, entry in enumerate(tools):
         name = entry.get("name")
-        key = name if isinstance(name, str) and name else f"tools[{number}]"
+        if not isinstance(name, str) or not name:
+            skipped.append((f"tools[{number}]", "it has no name"))
+            continue
         try:
-            if key != name:
-                raise UnmappableError("it has no name")
             schema = next(entry[one] for one in _SCHEMAS if one in entry)
-            arguments = arguments_of(schema, report, key)
-            drafts.append(Draft(key, key, _effect(entry.get("annotations")), arguments))
+            arguments = arguments_of(schema, report, name)
+            drafts.append(Draft(name, name, _effect(entry.get("annotations")), arguments))
         except UnmappableError as error:
-            skipped.append((shown(key), shown(str(error))))
+            skipped.append((shown(name), shown(str(error))))
     answer = document.get("result", document) if isinstance(document, dict) else {}
     if isinstance(answer, dict) and answer.get("nextCursor"):
         report.note("tools/list", "the answer is one page of several; the others are not in it")
@@ -76,7 +78,9 @@ def tool_of_schema(document: Any, *, prefix: str, system: str) -> Imported:
     try:
         draft = Draft(title, title, "write", arguments_of(document, report, title))
     except UnmappableError as error:
-        return imported([], [(shown(title), shown(str(error)))], report, prefix=prefix, system=system)
+        return imported(
+            [], [(shown(title), shown(str(error)))], report, prefix=prefix, system=system
+        )
     return imported([draft], [], report, prefix=prefix, system=system)
 
 
@@ -94,7 +98,7 @@ def arguments_of(schema: Any, report: Report, place: str) -> dict[str, Json]:
     is_old = isinstance(schema, dict) and any(one in str(schema.get("$schema")) for one in _OLD)
     schemas = Schemas(References(schema), report, is_old=is_old)
     try:
-        facts = schemas.together([(schema, place)], is_hull=True)
+        facts = schemas.together([(schema, place)])
         if facts.types is not None and "object" not in facts.types:
             raise UnmappableError("its arguments are no object")
         schemas.lose_unsaid(facts)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from delegation.authority.documents.enums import kind_of
+from delegation.authority.documents.enums import fits
 from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal
+from delegation.authority.documents.hull import hull_of
 from delegation.authority.documents.numbers import NeverError
 
+_NULL: Final = frozenset({"null"})
 Gather: TypeAlias = "Callable[[Part], Facts]"
 Leave: TypeAlias = "Callable[[Union, str], None]"
 
@@ -21,15 +23,15 @@ class Union:
     Args:
         keyword: `oneOf` or `anyOf`.
         branches: What each says, but null alone.
+        lost: Place and keyword of what their hull does not say.
     """
 
     keyword: str
     branches: list[Facts]
+    lost: set[tuple[str, str]]
 
 
-def settled(
-    facts: Facts, place: str, gather: Gather, leave: Leave, *, is_hull: bool = False
-) -> Facts:
+def settled(facts: Facts, place: str, gather: Gather, leave: Leave) -> Facts:
     """Return the facts with what their unions come to.
 
     A union of one branch and null is that branch, or null; of fixed values the set of them; of types
@@ -40,16 +42,13 @@ def settled(
         place: Where they stand.
         gather: Returns what a branch says; may raise `NeverError`.
         leave: Is told of each union that is not kept.
-        is_hull: Whether the members of all branches may occur in an object that names none itself.
 
     Raises:
         NeverError: A union leaves no branch.
     """
     result = replace(facts, unions=[])
     for keyword, parts in facts.unions:
-        rest = _settle(result, keyword, _branches(keyword, parts, gather, leave), place, leave)
-        if rest and (is_hull or result.fields) and result.kinds == {"object"}:
-            _add_members(result, rest)
+        _settle(result, keyword, _branches(keyword, parts, gather, leave), place, leave)
     return result
 
 
@@ -59,48 +58,42 @@ def _settle(
     branches: list[Facts],
     place: str,
     leave: Leave,
-) -> list[Facts]:
-    """Take in what a union says for certain; return its branches where that is not all."""
+) -> None:
     branches = [one for one in branches if _may_meet(one, result)]
     nulls = sum(map(_admits_null, branches))
     has_null = nulls == 1 if keyword == "oneOf" else nulls > 0
-    rest = [one for one in branches if one.types != {"null"} and one.enum != [None]]
+    rest = [one for one in branches if one.types != _NULL and one.enum != [None]]
     if not branches:
         raise NeverError("its branches exclude what stands beside them")
     if not rest:
-        result.meet(Facts(types=frozenset({"null"}) if has_null else frozenset()))
-    elif all(one.enum is not None for one in rest):
+        result.meet(Facts(types=_NULL if has_null else frozenset()))
+    elif len(rest) == 1:
+        result.meet(_with_null(rest[0], has_null=has_null))
+    elif all(one.enum is not None and fits(None, one) is not None for one in rest):
         said = {key: places for one in rest for key, places in one.said.items()}
         result.meet(Facts(enum=_values(keyword, rest) + [None] * has_null, said=said))
         if result.types is not None and not has_null:
-            result.types -= {"null"}
-    elif len(rest) == 1:
-        result.meet(_with_null(rest[0], has_null=has_null))
+            result.types -= _NULL
     else:
-        types = [one.types for one in rest]
-        known = [one for one in types if one is not None]
-        union = frozenset[str]().union(*known) if len(known) == len(types) else ALL_TYPES
-        union = union | {"null"} if has_null else union - {"null"}
-        is_apart = sum(len(one - {"null"}) for one in known) == len(union - {"null"})
-        is_plain = all(_is_plain(one) for one in rest)
-        if not (is_plain and len(known) == len(types) and (keyword == "anyOf" or is_apart)):
-            leave(Union(keyword, rest), place)
-        circles = frozenset[int]().union(*(one.circles for one in rest))
-        result.meet(Facts(types=None if union == ALL_TYPES else union, circles=circles))
-        return rest
-    return []
+        known = [one.types for one in rest if one.types is not None]
+        hull, lost = hull_of(rest)
+        is_apart = len(hull.types or ()) == sum(map(len, known))
+        is_plain = len(known) == len(rest) and all(map(_is_plain, rest))
+        if not (is_plain and (keyword == "anyOf" or is_apart)):
+            leave(Union(keyword, rest, lost), place)
+        if hull.types is not None:
+            hull.types = hull.types | {"null"} if has_null else hull.types - {"null"}
+        result.meet(hull)
 
 
-def _branches(
-    keyword: str, parts: list[Part], gather: Gather, leave: Leave
-) -> list[Facts]:
+def _branches(keyword: str, parts: list[Part], gather: Gather, leave: Leave) -> list[Facts]:
     found: list[Facts] = []
     for part in parts:
         try:
             one = gather(part)
             if one.unions and len(one.unions) == 1 and not one.said and one.types is None:
                 inner, inner_parts = one.unions[0]
-                if inner == keyword == "anyOf" or len(parts) == 1:
+                if inner == keyword == "anyOf":
                     found += _branches(inner, inner_parts, gather, leave)
                     continue
             found.append(settled(one, part[1], gather, leave) if one.unions else one)
@@ -129,7 +122,7 @@ def _values(keyword: str, branches: list[Facts]) -> list[Any]:
         value
         for one in branches
         for value in one.enum or []
-        if value is not None and (one.types is None or kind_of(value) in one.types)
+        if value is not None and fits(value, one)
     ]
     found: list[Any] = []
     for value in every:
@@ -143,24 +136,7 @@ def _with_null(one: Facts, *, has_null: bool) -> Facts:
     types, enum = one.types, one.enum
     if has_null:
         types = None if types is None else types | {"null"}
-        enum = None if enum is None or None in enum else [*enum, None]
-    elif types is not None:
-        types -= {"null"}
+        enum = enum if enum is None or None in enum else [*enum, None]
+    else:
+        types = (ALL_TYPES if types is None else types) - _NULL
     return replace(one, types=types, enum=enum)
-
-
-def _add_members(result: Facts, branches: list[Facts]) -> None:
-    """Let the members of all branches occur; needed is what each of them needs."""
-    fields = dict(result.fields)
-    for name in dict.fromkeys(name for one in branches for name in one.fields):
-        if name not in fields:
-            schemas = [
-                {"allOf": [schema for schema, _ in one.fields[name]]}
-                for one in branches
-                if name in one.fields
-            ]
-            where = next(one.fields[name][0][1] for one in branches if name in one.fields)
-            fields[name] = [({"anyOf": schemas} if len(schemas) > 1 else schemas[0], where)]
-    needed = [one.required.keys() for one in branches]
-    result.fields = fields
-    result.required = {**result.required, **dict.fromkeys(set.intersection(*map(set, needed)))}
