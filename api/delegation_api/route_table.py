@@ -163,7 +163,7 @@ class Mount:
 
 def tool_of(catalogue: Catalogue, route: Route) -> Tool | None:
     """Return the tool that a route names, by its own name or by an alias; None if there is none."""
-    return catalogue.tool(catalogue.own_name(route.tool, catalogue.revision))
+    return catalogue.tool(catalogue.names.own_name(route.tool, catalogue.revision))
 
 
 def load_routes(file: Path, catalogue: Catalogue) -> dict[str, Mount]:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from delegation.authority.pattern import TOOL_NAME
 from delegation.errors import MalformedError
@@ -19,6 +19,7 @@ from delegation.shown import shown_text
 
 MAX_ALIAS: Final = 200  # characters
 MAX_ALIASES: Final = 8
+_NOW: Final = 2**63  # after every revision
 RESERVED_PREFIX: Final = "delegation."  # announce, revoke: requests to the service itself
 WANTED: Final = "a dotted tool name, or an alias of 1 to 200 visible characters"
 # Beside Latin letters only these stand without looking like them: UTS #39, "highly restrictive".
@@ -27,8 +28,6 @@ _BESIDE_LATIN: Final = frozenset(
 )
 # Latin letters that no mark makes of an ASCII letter, and that look like none.
 _OWN_LATIN: Final = frozenset("æøœßþðđłħŋÆØŒÞĐŁĦŊ")
-
-Holders: TypeAlias = Mapping[str, Sequence[tuple[int, str]]]
 
 
 class HasAliases(Protocol):
@@ -54,6 +53,70 @@ def is_alias(text: str) -> bool:
         return False
     bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     return not bare.casefold().startswith(RESERVED_PREFIX)
+
+
+class Names:
+    """Whose each name and alias was, at each revision of a catalogue.
+
+    A tool's own name stays its own; an alias is a tool's from the definition that has it to the next.
+
+    Args:
+        history: For each tool its definitions, oldest first, with the revision that brought them.
+    """
+
+    __slots__ = ("_aliases", "_own")
+
+    def __init__(self, history: Mapping[str, Sequence[tuple[int, HasAliases]]]) -> None:
+        """Read who had what."""
+        self._own: dict[str, int] = {}
+        self._aliases: dict[str, tuple[tuple[int, str], ...]] = {}
+        entries = [(n, name, tool) for name, all_ in history.items() for n, tool in all_]
+        had: dict[str, tuple[str, ...]] = {}
+        for revision, name, tool in sorted(entries, key=lambda entry: entry[0]):
+            self._add(revision, name, had.get(name, ()), tool.aliases)
+            had[name] = tool.aliases
+
+    def _add(self, revision: int, name: str, had: Iterable[str], has: Iterable[str]) -> None:
+        self._own.setdefault(name, revision)
+        for alias in {*had} ^ {*has}:
+            event = (revision, name if alias in has else "")
+            self._aliases[alias] = (*self._aliases.get(alias, ()), event)
+
+    def after(self, revision: int, name: str, had: Iterable[str], has: Iterable[str]) -> Names:
+        """Return whose each name is after one more definition, of a tool that had other aliases."""
+        made = Names({})
+        made._own, made._aliases = {**self._own}, {**self._aliases}
+        made._add(revision, name, had, has)
+        return made
+
+    def meant(self, name: str, at: int) -> str:
+        """Return the own name of the tool that a name meant at a revision; empty for none."""
+        if self._own.get(name, at + 1) <= at:
+            return name
+        found = ""
+        for revision, holder in self._aliases.get(name, ()):
+            if revision <= at:
+                found = holder
+        return found
+
+    def own_name(self, name: str, pinned: int) -> str:
+        """Return the own name of the tool that a call means; the name as it is, if it is no alias.
+
+        An alias means a tool if it was that tool's at the pinned revision and is its own now.
+
+        Args:
+            name: What the call names.
+            pinned: The revision that the root pins.
+        """
+        if name not in self._aliases:
+            return name
+        then, now = self.meant(name, pinned), self.meant(name, _NOW)
+        return now if now and then == now else name
+
+    def is_moved(self, name: str, pinned: int) -> bool:
+        """Return whether a name means one tool now, and meant another one when it was pinned."""
+        then, now = self.meant(name, pinned), self.meant(name, _NOW)
+        return bool(then and now) and then != now
 
 
 def called(value: object) -> str:
@@ -90,31 +153,6 @@ def aliases_of(name: str, values: Iterable[object]) -> tuple[str, ...]:
     if len(found) > MAX_ALIASES:
         raise MalformedError("aliases", wanted=f"at most {MAX_ALIASES}")
     return tuple(sorted(found))
-
-
-def holders_of(history: Mapping[str, Sequence[tuple[int, HasAliases]]]) -> Holders:
-    """Return by alias whose it was from which revision on, oldest first; empty for nobody's."""
-    events: list[tuple[int, str, str]] = []
-    for name, entries in history.items():
-        had: frozenset[str] = frozenset()
-        for revision, tool in entries:
-            has = frozenset(tool.aliases)
-            events += [(revision, alias, "") for alias in had - has]
-            events += [(revision, alias, name) for alias in has - had]
-            had = has
-    found: dict[str, list[tuple[int, str]]] = {}
-    for revision, alias, name in sorted(events):
-        found.setdefault(alias, []).append((revision, name))
-    return found
-
-
-def holder_at(holders: Holders, alias: str, at: int) -> str:
-    """Return the own name of the tool that had an alias at a revision, empty if none had it."""
-    found = ""
-    for revision, name in holders.get(alias, ()):
-        if revision <= at:
-            found = name
-    return found
 
 
 _ASCII: Final = re.compile(r"[ -~]*", re.ASCII)

@@ -16,10 +16,8 @@ from typing import Final, TypeVar
 from delegation.authority.alias import (
     MAX_ALIASES,
     RESERVED_PREFIX,
-    Holders,
+    Names,
     aliases_of,
-    holder_at,
-    holders_of,
 )
 from delegation.authority.argument import Argument, read_argument
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
@@ -295,7 +293,7 @@ class Catalogue:
     _marks: list[frozenset[str]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
-    _holders: list[Holders] = field(default_factory=list, init=False, repr=False, compare=False)
+    _names: list[Names] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def upto(self, revision: int) -> Catalogue:
         """Return the catalogue as it was at a revision; itself where that is the newest or later."""
@@ -316,35 +314,12 @@ class Catalogue:
                 found = tool
         return found
 
-    def own_name(self, name: str, pinned: int) -> str:
-        """Return the own name of the tool that a call means; the name as it is, if it is no alias.
-
-        An alias means a tool if it was that tool's at the pinned revision and is its own now. What
-        is any tool's own name is no alias.
-
-        Args:
-            name: What the call names, see `authority.alias`.
-            pinned: The revision that the root pins.
-        """
-        if not self._held or self.tool(name, pinned) is not None:
-            return name
-        then, now = self.meant(name, pinned), self.meant(name, self.revision)
-        return now if now and then == now else name
-
-    def is_moved(self, name: str, pinned: int) -> bool:
-        """Return whether a name means one tool now, and was another one's alias when it was pinned."""
-        then, now = self.meant(name, pinned), self.meant(name, self.revision)
-        return bool(then and now) and then != now
-
-    def meant(self, name: str, at: int) -> str:
-        """Return the own name of the tool that a name or alias meant at a revision; empty for none."""
-        return name if self.tool(name, at) is not None else holder_at(self._held, name, at)
-
     @property
-    def _held(self) -> Holders:
-        if not self._holders:
-            self._holders.append(holders_of(self.history))
-        return self._holders[0]
+    def names(self) -> Names:
+        """Whose each name and alias is, at any revision."""
+        if not self._names:
+            self._names.append(Names(self.history))
+        return self._names[0]
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -377,14 +352,18 @@ class Catalogue:
         if tool.name.startswith(RESERVED_PREFIX):
             raise ConflictError(f"Tool names that begin with {RESERVED_PREFIX} are reserved.")
         for name in (tool.name, *tool.aliases):
-            other = self.meant(name, self.revision)
+            other = self.names.meant(name, self.revision)
             if other not in {"", tool.name}:
                 raise ConflictError(f"{name} is a name of the tool {other} already.")
-        if self.tool(tool.name) == tool:
+        known = self.tool(tool.name)
+        if known == tool:
             return self
         revision = self.revision + 1
         entries = (*self.history.get(tool.name, ()), (revision, tool))
-        return Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+        made = Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+        had = () if known is None else known.aliases
+        made._names.append(self.names.after(revision, tool.name, had, tool.aliases))
+        return made
 
     def with_resource(self, entry: ResourceLabels) -> Catalogue:
         """Return the catalogue with one more revision; an equal declaration adds none.

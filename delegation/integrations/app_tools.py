@@ -64,7 +64,7 @@ def _rests(listed: list[Any], paths: dict[str, Any]) -> dict[str, set[str]]:
     for route in listed:
         names = set(_REST.findall(str(getattr(route, "path", None) or "")))
         for operation in (
-            paths.get(getattr(route, "path_format", None), {}).values() if names else ()
+            paths.get(str(getattr(route, "path_format", "")), {}).values() if names else ()
         ):
             if isinstance(operation, dict) and "operationId" in operation:
                 found[operation["operationId"]] = names

@@ -141,7 +141,8 @@ class InProcessVerifier:
         )
         denial = outcome if isinstance(outcome, Denial) else None
         clearance = None if isinstance(outcome, Denial) else outcome
-        call = Call(token, verified, checked, access, meant.tool, clearance, catalogue.revision)
+        tool = recorded_name(meant.tool)
+        call = Call(token, verified, checked, access, tool, clearance, catalogue.revision)
         return Judgement(denial, chain, call)
 
     async def check(

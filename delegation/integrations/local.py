@@ -56,7 +56,7 @@ class Call:
         token: The verified token.
         proof: The verified proof.
         access: The call, as the proof covers it.
-        tool: Its tool's own name.
+        tool: Its tool's own name; empty if it names none.
         clearance: What passed step 8; None where step 7 or 8 denies it.
         catalogue: The catalogue revision that it was judged by.
     """

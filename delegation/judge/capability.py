@@ -92,7 +92,7 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
             "Ask the issuer which service holds that catalogue.",
         )
     then, now = catalogue.tool(access.tool, pinned), catalogue.tool(access.tool)
-    if (then is None or now is None) and catalogue.is_moved(access.tool, pinned):
+    if (then is None or now is None) and catalogue.names.is_moved(access.tool, pinned):
         return Refusal(
             "tool_alias_moved",
             "The name was another tool's alias when the root was issued.",
@@ -134,7 +134,7 @@ def named(access: Access, catalogue: Catalogue, pinned: int) -> Access:
         catalogue: All revisions that the service knows.
         pinned: The revision that the call's root pins.
     """
-    name = catalogue.own_name(access.tool, pinned)
+    name = catalogue.names.own_name(access.tool, pinned)
     return access if name == access.tool else replace(access, tool=name)
 
 

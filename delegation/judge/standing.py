@@ -47,7 +47,7 @@ def own_subject(catalogue: Catalogue, subject: Subject) -> Subject:
     """Return the subject by its own name, where it is a tool that is named by an alias."""
     if subject.kind != "tool":
         return subject
-    return Subject("tool", catalogue.own_name(subject.id, catalogue.revision))
+    return Subject("tool", catalogue.names.own_name(subject.id, catalogue.revision))
 
 
 def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> Denial | None:

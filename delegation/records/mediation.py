@@ -24,6 +24,7 @@ _COLUMNS: Final = select(
     DECISIONS.c.allowed,
     DECISIONS.c.valid_until,
     DECISIONS.c.arguments,
+    DECISIONS.c.catalogue,
 )
 _NAMED: Final = _COLUMNS.where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 _FOR: Final = (

@@ -229,7 +229,7 @@ def deny_unproven(  # what a record needs
     """Record a denial at steps 1 to 6: nobody has shown to hold anything, so it is nobody's history."""
     catalogue = desk.store.catalogue_hint()
     name = access.tool if isinstance(access, Access) else ""
-    tool = recorded_name(catalogue.own_name(name, catalogue.revision))
+    tool = recorded_name(catalogue.names.own_name(name, catalogue.revision))
     denied = Decision(id=decision, at=at, denial=denial, tool=tool, steps=trail(denial.step))
     if desk.store.count_unproven(denied, client=client):
         counted: Future[Decision] = Future()

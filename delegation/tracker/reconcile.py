@@ -84,7 +84,7 @@ def _by_own_name(done: Execution, recorded: Recorded | None, catalogue: Catalogu
     """Return an execution by its tool's own name, as the decision's revision has it."""
     if recorded is None or done.tool == recorded.tool:
         return done
-    return replace(done, tool=catalogue.meant(done.tool, recorded.catalogue) or done.tool)
+    return replace(done, tool=catalogue.names.meant(done.tool, recorded.catalogue) or done.tool)
 
 
 def _look_for_decisions(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation import Access, Catalogue, Tool, anything, may
-from delegation.authority.flow import parse_flow_rule
 from delegation.authority.alias import MAX_ALIAS, is_alias, recorded_name
+from delegation.authority.flow import parse_flow_rule
 from delegation.errors import ConflictError, MalformedError
 from delegation.testing import World
 
@@ -46,7 +46,10 @@ def test_what_hides_resembles_or_reserves_is_none(text) -> None:
             Access(text, {}, "x")
 
 
-@given(text=st.text(max_size=12) | st.from_regex(r"[Dd]el[e\u0435]g\w{5,7}[.\u2024]\w+", fullmatch=True))
+@given(
+    text=st.text(max_size=12)
+    | st.from_regex(r"[Dd]el[e\u0435]g\w{5,7}[.\u2024]\w+", fullmatch=True)
+)
 def test_no_alias_is_read_in_two_ways(text: str) -> None:
     """An alias prints, normalises to itself, and is no request to the service however it is cased."""
     import unicodedata
@@ -101,13 +104,13 @@ def test_an_alias_means_a_tool_only_where_it_always_meant_it(moves) -> None:
             held = {k: v for k, v in seen[-1].items() if v != name}
             seen.append({**held, name: name, **dict.fromkeys(aliases, name)})
     for pinned, then in enumerate(seen):
-        assert {n: m for n in "abcxy" if (m := catalogue.meant(n, pinned))} == then
+        assert {n: m for n in "abcxy" if (m := catalogue.names.meant(n, pinned))} == then
         for alias in "xyabc":
-            now, meant = seen[-1].get(alias), catalogue.own_name(alias, pinned)
+            now, meant = seen[-1].get(alias), catalogue.names.own_name(alias, pinned)
             assert meant == (now if now is not None and now == then.get(alias) else alias)
-            assert catalogue.upto(pinned).own_name(alias, pinned) == then.get(alias, alias)
+            assert catalogue.upto(pinned).names.own_name(alias, pinned) == then.get(alias, alias)
             moved = None not in {now, then.get(alias)} and now != then.get(alias)
-            assert catalogue.is_moved(alias, pinned) == moved
+            assert catalogue.names.is_moved(alias, pinned) == moved
 
 
 NAMES = ["mail.send", "sendMail", "mail/send-message"]

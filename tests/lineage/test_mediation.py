@@ -133,7 +133,7 @@ WRONG = {
     "a float": json.dumps({**LINE, "at": 1.5}).encode(),
     "a negative instant": json.dumps({**LINE, "at": -1}).encode(),
     "no decision's id": json.dumps({**LINE, "decision": "lnk_x"}).encode(),
-    "no tool's name": json.dumps({**LINE, "tool": "Mail Send"}).encode(),
+    "no tool's name": json.dumps({**LINE, "tool": "mail.*"}).encode(),
     "another outcome": json.dumps({**LINE, "outcome": "maybe"}).encode(),
     "no digest": json.dumps({**LINE, "arguments": "x"}).encode(),
     "no text": b"\xff\xfe",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from delegation.authority.arguments import NoCanonicalFormError, parse_type
 from delegation.authority.arguments.enum import MAX_ENUM
 from delegation.authority.arguments.number import json_number
+from delegation.authority.arguments.shape import shape_of
 from delegation.authority.documents.facts import Facts
 from delegation.authority.documents.imported import Report
 from delegation.authority.documents.numbers import NeverError
@@ -28,9 +31,13 @@ def enum_type(facts: Facts, kinds: frozenset[str], base: Json, place: str, repor
     Raises:
         NeverError: No value of the set is admitted.
     """
+    bare = replace(facts, types=None, fields={}, items=[], others=[], prefixes=[], unsaid=[])
+    known = [(one, fits(one, bare)) for one in facts.enum or [] if one is not None]
     values = [
-        one for one in facts.enum or [] if one is not None and (not kinds or kind_of(one) in kinds)
+        one for one, is_fit in known if is_fit is not False and (not kinds or kind_of(one) in kinds)
     ]
+    if any(is_fit is None for _, is_fit in known):
+        report.note(place, "its values are not held against its pattern")
     if not values:
         raise NeverError("none of its values is one that it admits")
     if any(isinstance(one, list | dict) for one in values) or len(values) > MAX_ENUM:
@@ -57,6 +64,32 @@ def kind_of(value: Any) -> str:
         return "integer" if value == value // 1 else "fraction"
     kinds = {bool: "boolean", str: "string", list: "array", dict: "object"}
     return kinds.get(type(value), "null")
+
+
+def fits(value: Any, facts: Facts) -> bool | None:
+    """Return whether a plain value keeps to all that is said beside its set; None where that is not known.
+
+    Of formats nothing is asked: values of a set are what the document means.
+    """
+    shapes = [shape_of(pattern) for pattern, _ in facts.patterns]
+    if None in shapes or facts.fields or facts.items or facts.others or facts.prefixes or facts.unsaid:
+        return None
+    if facts.types is not None and kind_of(value) not in facts.types:
+        return False
+    bounds = facts.bounds
+    if isinstance(value, str):
+        least, most = bounds.get("minLength", 0), bounds.get("maxLength", len(value))
+        return least <= len(value) <= most and all(s is None or s.matches(value) for s in shapes)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return True
+    exact = Fraction(Decimal(repr(value)) if isinstance(value, float) else value)
+    return (
+        exact >= Fraction(bounds.get("minimum", exact))
+        and exact <= Fraction(bounds.get("maximum", exact))
+        and exact > Fraction(bounds.get("exclusiveMinimum", exact - 1))
+        and exact < Fraction(bounds.get("exclusiveMaximum", exact + 1))
+        and all((exact / Fraction(one)).denominator == 1 for one in facts.multiples)
+    )
 
 
 def _admitted(value: Any, base: Json) -> Json:

@@ -177,15 +177,9 @@ def own_facts(schema: dict[str, Any], place: str) -> Facts:
     facts = Facts()
     for key, value in schema.items():
         _read(facts, schema, key, value, place)
-        if key in BOUNDS and (key, value) not in _SAYS_NOTHING:
+        if key in BOUNDS and not (value is False or (key == "required" and value in ([], True))):
             facts.said.setdefault(key, []).append(place)
     return facts
-
-
-_SAYS_NOTHING: Final[tuple[tuple[str, Any], ...]] = (
-    ("required", []), ("required", True), ("required", False), ("uniqueItems", False),
-    ("exclusiveMinimum", False), ("exclusiveMaximum", False),
-)  # fmt: skip
 
 
 def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str) -> None:

@@ -99,11 +99,11 @@ def _number(facts: Facts, bounds: dict[str, Any], place: str, report: Report) ->
         text = decimal_text(common_multiple(facts.multiples))
         if text is None:
             report.lose(
-                facts.said["multipleOf"], "multipleOf", "it has more digits than bounds have"
+                facts.said.get("multipleOf", [place]), "multipleOf", "it has more digits than bounds have"
             )
         else:
             body["multiple"] = text
-            report.keep(facts.said["multipleOf"], "multipleOf")
+            report.keep(facts.said.get("multipleOf", [place]), "multipleOf")
     return body if len(body) > 1 else "number"
 
 

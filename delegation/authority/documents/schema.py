@@ -165,11 +165,19 @@ class Schemas:
     def of_facts(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         """Return the type of a value of which these facts are known, unions settled."""
         self.lose_unsaid(facts)
-        made = self._plain(facts, at, place, inside)
-        values = facts.enum
-        if at.kind != "body" or not (values or facts.types) or (values and None not in values):
-            return made
-        if facts.types is not None and "null" not in facts.types:
+        values, types = facts.enum, facts.types
+        is_nullable = (
+            at.kind == "body"
+            and (types is None or "null" in types)
+            and (None in values if values is not None else types is not None or not facts.kinds)
+        )
+        try:
+            made = self._plain(facts, at, place, inside)
+        except NeverError:
+            if is_nullable:
+                self.report.note(place, "null is the only value that it admits, and is refused")
+            raise
+        if not is_nullable:
             return made
         body = made.type if isinstance(made.type, dict) else {"type": made.type}
         return made._replace(type={**body, "nullable": True})
@@ -348,8 +356,10 @@ class Schemas:
             if facts.is_closed or self._are_plain(facts.others):
                 body |= {"depth": 1, "count": min(most, free.count)}
                 kept.add("maxProperties")
-            if facts.others:
-                self.report.leave(place, "additionalProperties", "it is taken as free JSON")
+        if len(kinds & _NUMBERS) == 1:
+            self.report.note(place, "it is taken as free JSON: that its numbers are whole is not kept")
+        if facts.items or facts.fields or facts.others or (facts.is_closed and not kept):
+            self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
         self._lose_facts(facts, place, "it is taken as free JSON", kept)
         return Made(body)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from delegation.authority.documents.enums import kind_of
-from delegation.authority.documents.facts import Facts, Part, equal
+from delegation.authority.documents.enums import fits
+from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal
 from delegation.authority.documents.hull import hull_of
 from delegation.authority.documents.numbers import NeverError
 
@@ -67,13 +67,13 @@ def _settle(
         raise NeverError("its branches exclude what stands beside them")
     if not rest:
         result.meet(Facts(types=_NULL if has_null else frozenset()))
-    elif all(one.enum is not None for one in rest):
+    elif len(rest) == 1:
+        result.meet(_with_null(rest[0], has_null=has_null))
+    elif all(one.enum is not None and fits(None, one) is not None for one in rest):
         said = {key: places for one in rest for key, places in one.said.items()}
         result.meet(Facts(enum=_values(keyword, rest) + [None] * has_null, said=said))
         if result.types is not None and not has_null:
-            result.types -= {"null"}
-    elif len(rest) == 1:
-        result.meet(_with_null(rest[0], has_null=has_null))
+            result.types -= _NULL
     else:
         known = [one.types for one in rest if one.types is not None]
         hull, lost = hull_of(rest)
@@ -93,7 +93,7 @@ def _branches(keyword: str, parts: list[Part], gather: Gather, leave: Leave) -> 
             one = gather(part)
             if one.unions and len(one.unions) == 1 and not one.said and one.types is None:
                 inner, inner_parts = one.unions[0]
-                if inner == keyword == "anyOf" or len(parts) == 1:
+                if inner == keyword == "anyOf":
                     found += _branches(inner, inner_parts, gather, leave)
                     continue
             found.append(settled(one, part[1], gather, leave) if one.unions else one)
@@ -122,7 +122,7 @@ def _values(keyword: str, branches: list[Facts]) -> list[Any]:
         value
         for one in branches
         for value in one.enum or []
-        if value is not None and (one.types is None or kind_of(value) in one.types)
+        if value is not None and fits(value, one)
     ]
     found: list[Any] = []
     for value in every:
@@ -136,7 +136,7 @@ def _with_null(one: Facts, *, has_null: bool) -> Facts:
     types, enum = one.types, one.enum
     if has_null:
         types = None if types is None else types | {"null"}
-        enum = None if enum is None or None in enum else [*enum, None]
-    elif types is not None:
-        types -= {"null"}
+        enum = enum if enum is None or None in enum else [*enum, None]
+    else:
+        types = (ALL_TYPES if types is None else types) - _NULL
     return replace(one, types=types, enum=enum)

@@ -1,0 +1,80 @@
+"""Types of schemas against a validator that we did not write: nothing beyond the schema unless it is said.
+
+What a type admits is, in its canonical form, valid under the schema; what is valid is admitted; or the
+import named what it did not keep. `DELEGATION_LONG=1` plays twenty times as many.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import jsonschema
+import pytest
+from differential.schema_samples import schema, value
+
+from delegation.authority.arguments import NoCanonicalFormError, parse_type
+from delegation.authority.documents.imported import Report, UnmappableError
+from delegation.authority.documents.schema import type_of_schema
+
+LONG = 20 if os.environ.get("DELEGATION_LONG") else 1
+
+
+def has_more(canonical: Any, sent: Any) -> bool:
+    """Return whether a value was sent with members that are not in its canonical form."""
+    if isinstance(sent, dict) and isinstance(canonical, dict):
+        return any(name not in canonical or has_more(canonical[name], one) for name, one in sent.items())
+    return False
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_a_type_admits_what_its_schema_admits_or_the_report_says_what_is_lost(start: int) -> None:
+    """Random schemas of every keyword, random values near to them."""
+    seen = {"same": 0, "lost": 0, "never": 0}
+    for seed in range(start * 400 * LONG, (start + 1) * 400 * LONG):
+        rng = random.Random(seed)
+        one = schema(rng)
+        report = Report()
+        judge = jsonschema.Draft202012Validator(one)
+        values = [value(rng, one, one) for _ in range(12)]
+        try:
+            made = parse_type(type_of_schema(one, None, report))
+        except UnmappableError as error:
+            valid = [v for v in values if judge.is_valid(v) and v is not None]
+            assert not valid or report.notes, (seed, one, valid, str(error))
+            seen["never"] += 1
+            continue
+        for v in values:
+            try:
+                canonical = made.canonicalise(v)
+            except NoCanonicalFormError as error:
+                if judge.is_valid(v) and not report.notes:
+                    assert v is None or _is_open(one, v), (seed, one, made.to_json(), v, str(error))
+            else:
+                assert judge.is_valid(canonical) or report.notes, (seed, one, made.to_json(), v)
+        seen["lost" if report.notes else "same"] += 1
+    assert seen["same"] > 100, seen
+
+
+def _is_open(schema: Any, value: Any) -> bool:
+    """Return whether a value has members that its schema does not name, which types refuse."""
+    names = set()
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            names |= set(one.get("properties", {}))
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if not one.keys() <= names or None in one.values():
+                return True
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return False
