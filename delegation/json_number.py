@@ -20,7 +20,7 @@ NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9
 _PLAIN_DIGITS: Final = 15  # so many are an integer that every reader holds
 _MOST_PLAIN: Final = 21  # digits before the point, up to which no exponent is written
 _LEAST_PLAIN: Final = -6
-_INT_DIGITS: Final = 4000  # `int` and `str` refuse to convert more than 4,300
+_MOST_EXPONENT: Final = 300  # characters
 _BEYOND: Final = "1e+400"
 
 
@@ -55,7 +55,9 @@ def read_number(text: str) -> int | float | WideNumber:
     digits = (whole + (fraction or "")).lstrip("0")
     if not digits:
         return 0
-    point = len(whole) + _integer(exponent or "0") - (len(whole + (fraction or "")) - len(digits))
+    if len(exponent or "") > _MOST_EXPONENT:
+        return WideNumber(text.lower())  # as it was written: to count with such powers takes long
+    point = len(whole) + int(exponent or "0") - (len(whole + (fraction or "")) - len(digits))
     spelled = sign + _laid_out(digits.rstrip("0"), point)
     nearest = float(text)
     if not math.isfinite(nearest) or number_text(nearest) != spelled:
@@ -123,8 +125,4 @@ def _laid_out(digits: str, point: int) -> str:
         return "0." + "0" * -point + digits
     power = point - 1
     fraction = f".{digits[1:]}" if count > 1 else ""
-    return f"{digits[0]}{fraction}e{'-' if power < 0 else '+'}{Decimal(abs(power))}"
-
-
-def _integer(text: str) -> int:
-    return int(text) if len(text) <= _INT_DIGITS else int(Decimal(text))
+    return f"{digits[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power)}"

@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
-from delegation import sent_json
+from delegation.canonical import Json
+from delegation_api.auth import SERVICES, KeyCache, authorized
+from delegation_api.limits import EXACT, UnfitBodyError, parse_body
 
-PATHS: Final = frozenset({"/v1/check", "/v1/decisions/report"})
 
+class _ReadRequest(Request):
+    """A request whose body was read already."""
 
-class _ExactRequest(Request):
+    def __init__(self, scope: Scope, receive: Receive, body: bytes, value: Json) -> None:
+        super().__init__(scope, receive)
+        self._read = body, value
+
+    async def body(self) -> bytes:
+        """Return the bytes."""
+        return self._read[0]
+
     async def json(self) -> Any:
-        """Return the body's value; the reader of the standard library would round numbers."""
-        return sent_json.parse(await self.body())
+        """Return the value; the reader of the standard library would round its numbers."""
+        return self._read[1]
 
 
 class ExactRoute(APIRoute):
-    """A route that reads JSON exactly."""
+    """A route that reads an access exactly, once a service's key was shown: to refuse costs less."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, given a request that reads so."""
+        """Return the handler, given a request that is read so."""
         inner = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await inner(_ExactRequest(request.scope, request.receive))
+            if request.scope["path"] in EXACT:
+                header = request.headers.get("authorization", "").encode("latin-1")
+                keys: KeyCache = request.app.state.keys
+                authorized(keys.held(header) or await keys.find(header), SERVICES)
+                body = await request.body()
+                try:
+                    value = parse_body(body, request.scope["path"]) if body else None
+                except UnfitBodyError as unfit:
+                    return unfit.answer
+                request = _ReadRequest(request.scope, request.receive, body, value)
+            return await inner(request)
 
         return handle
