@@ -122,6 +122,7 @@ RULE_ROOMS = [
 OWN_LINKS = {
     "capability._first_refusing": "step 8 asks the token's own bytes; `above` asks the chains above",
     "capability._unfit_link": "the same",
+    "capability._with_handed": "the same",
     "capability.judge_capability": "the same",
 }
 # A rule that is given facts is given a line; these make one, or answer requests that no rule is about.

@@ -1,8 +1,9 @@
-"""Names of agents: what one may be, and the claim by which a link of payload version 1 carries it.
+"""Names of agents: what one may be, and the claim by which it is found.
 
-A registered name may be a SPIFFE id or the ARN of a role, up to 2,048 bytes; a link's claim has at
-most 80 characters. A longer name is carried by its two ends with its digest between, so that the
-registry finds the one name that is meant, and no other key may be called by it.
+A registered name may be a SPIFFE id or the ARN of a role, up to 2,048 bytes. Links of payload version
+1 carry at most 80 characters: of a longer name its two ends with its digest between, so that the
+registry finds the one name that is meant, and no other key may be called by it. Version 2 carries
+the name whole; its claim is made of it, and what knew the one knows the other.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import hashlib
 import re
 from typing import Final
 
-from delegation.authority.chain import NAME
 from delegation.shown import shown_text
 
+# A holder's name is a claim and is shown to people: any text but control characters.
+NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
 MAX_NAME: Final = 2048  # bytes; SPIFFE ids and ARNs are no longer
 _LONG: Final = r"[A-Za-z0-9:/._+=,@-]{81,2048}"
 AGENT_NAME: Final = re.compile(rf"{NAME.pattern}|{_LONG}")
@@ -30,7 +32,7 @@ _CLAIM: Final = re.compile(rf".{{{_HEAD}}}~[a-z2-7]{{16}}~.{{{_TAIL}}}")
 
 
 def claim_of(name: str) -> str:
-    """Return the claim under which links carry a name: the name itself, if it fits.
+    """Return the claim under which a name is found: the name itself, if it fits into 80 characters.
 
     Args:
         name: A registered name, or what a delegator calls a holder.

@@ -9,7 +9,7 @@ from delegation.authority.arguments import ArgumentType, SpecialHostError, parse
 from delegation.authority.arguments.composite import with_special
 from delegation.authority.arguments.nullable import is_nullable
 from delegation.authority.arguments.unsayable import refuse_unsayable
-from delegation.authority.fields import ARGUMENT_NAME, matching_text
+from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching_text
 from delegation.canonical import Json
 
 
@@ -62,7 +62,7 @@ def read_argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str,
     """
     required = not (isinstance(key, str) and key.endswith("?"))
     name = matching_text(
-        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, "an ASCII identifier"
+        "An argument's name", key if required else key[:-1], ARGUMENT_NAME, ARGUMENT_WANTED
     )
     if isinstance(value, Argument):
         return name, value

@@ -7,13 +7,20 @@ recipients of another is an authority that nobody granted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
 from delegation import canonical
 from delegation.authority.constraints import ABSENT, Constraint, parse_constraint
-from delegation.authority.fields import ARGUMENT_NAME, closed_object, list_of, matching_text
+from delegation.authority.fields import (
+    ARGUMENT_NAME,
+    ARGUMENT_WANTED,
+    PLAIN_NAME,
+    closed_object,
+    list_of,
+    matching_text,
+)
 from delegation.authority.pattern import SegmentPattern, resource_pattern, tool_pattern
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
@@ -22,6 +29,7 @@ from delegation.errors import MalformedError, WiderThanParentError
 MAX_RESOURCES: Final = 64
 MAX_ARGUMENTS: Final = 64
 _FIELDS: Final = frozenset({"tool", "resources", "arguments"})
+_HANDING: Final = "delegate_only"  # a member that is true or not there, from payload version 2 on
 _MOST_KNOWN: Final = 512
 _KNOWN_CHARACTERS: Final = 1024  # longer ones are read each time, so that all take a few MB at most
 
@@ -36,6 +44,9 @@ class Capability:
             the calls that touch no resource.
         arguments: A constraint for each argument that may be given. An argument that is not named
             here must be absent.
+        delegate_only: Whether its holder may only hand it on: its own calls are denied, whichever of
+            its keys makes them, and those of other agents to whom it hands it are not.
+        version: The lowest payload version that can state it; computed.
 
     Raises:
         MalformedError: Too many entries, an argument name of another form, or a bare value where a
@@ -45,6 +56,8 @@ class Capability:
     tool: SegmentPattern
     resources: tuple[SegmentPattern, ...] = ()
     arguments: Mapping[str, Constraint] = field(default_factory=dict)
+    delegate_only: bool = False
+    version: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.resources) > MAX_RESOURCES:
@@ -52,13 +65,33 @@ class Capability:
         if len(self.arguments) > MAX_ARGUMENTS:
             raise MalformedError("arguments", wanted=f"at most {MAX_ARGUMENTS} constraints")
         for name in self.arguments:
-            matching_text("An argument's name", name, ARGUMENT_NAME, "an ASCII identifier")
+            matching_text("An argument's name", name, ARGUMENT_NAME, ARGUMENT_WANTED)
         if not all(isinstance(one, Constraint) for one in self.arguments.values()):
             raise MalformedError(
                 "arguments", wanted="constraints, such as exact(...) or one_of(...)"
             )
+        if type(self.delegate_only) is not bool:
+            raise MalformedError(_HANDING, wanted="a boolean")
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
         object.__setattr__(self, "arguments", frozen)
+        is_second = self.delegate_only or not all(map(PLAIN_NAME.fullmatch, self.arguments))
+        version = max(
+            [
+                2 if is_second else 1,
+                *(pattern.version for pattern in (self.tool, *self.resources)),
+                *(constraint.version for constraint in self.arguments.values()),
+            ]
+        )
+        object.__setattr__(self, "version", version)
+
+    def opened(self, at: int) -> Capability:
+        """Return it with bounds that are relative to the opening of a task fixed.
+
+        Args:
+            at: When the task was opened, Unix seconds.
+        """
+        fixed = {name: constraint.opened(at) for name, constraint in self.arguments.items()}
+        return self if fixed == self.arguments else replace(self, arguments=fixed)
 
     def prohibits(
         self,
@@ -127,7 +160,9 @@ class Capability:
     def refuses_child(self, child: Capability) -> Refusal | None:
         """Return why a child's capability is not within this one, or None.
 
-        Sound: None only if every call that the child admits is admitted here.
+        Sound: None only if every call that the child admits is admitted here. Not looked at: who
+        hands on only. A child may leave that out, for it may be another's; whether it is, is judged
+        with the registry (`judge.handing`), on the line whose parent still says it.
         """
         if not child.tool.is_within(self.tool):
             return Refusal(
@@ -183,6 +218,7 @@ class Capability:
         *,
         resources: Iterable[str] | None = None,
         arguments: Mapping[str, Constraint] | None = None,
+        delegate_only: bool | None = None,
         **constraints: Constraint,
     ) -> Capability:
         """Return a capability within this one; what is not given is copied.
@@ -191,6 +227,7 @@ class Capability:
             tool: A narrower tool pattern.
             resources: Narrower resource patterns.
             arguments: Constraints by name, for names that are no Python identifiers.
+            delegate_only: Whether its holder may only hand it on.
             constraints: Narrower constraints by argument name.
 
         Raises:
@@ -200,6 +237,7 @@ class Capability:
             self.tool if tool is None else tool_pattern(tool),
             self.resources if resources is None else tuple(map(resource_pattern, resources)),
             {**self.arguments, **(arguments or {}), **constraints},
+            self.delegate_only if delegate_only is None else delegate_only,
         )
         refusal = self.refuses_child(child)
         if refusal is not None:
@@ -209,16 +247,21 @@ class Capability:
         return child
 
     def to_json(self) -> dict[str, Json]:
-        """Return the capability's JSON, every field present."""
-        return {
+        """Return the capability's JSON, every field present; `delegate_only` only where it is so."""
+        body: dict[str, Json] = {
             "tool": self.tool.text,
             "resources": [pattern.text for pattern in self.resources],
             "arguments": {name: c.to_json() for name, c in self.arguments.items()},
         }
+        return {**body, _HANDING: True} if self.delegate_only else body
 
     @classmethod
-    def from_json(cls, value: Json) -> Capability:
+    def from_json(cls, value: Json, *, version: int | None = None) -> Capability:
         """Return the capability that this JSON states.
+
+        Args:
+            value: An object of a capability's members.
+            version: The payload version that it stands in; None where people write it.
 
         Raises:
             MalformedError: A field is missing, unknown or of another form.
@@ -228,18 +271,20 @@ class Capability:
             text = canonical.text_of(value)
         except (RecursionError, TypeError, ValueError) as error:
             raise MalformedError("A capability", wanted="JSON, nested a few deep") from error
-        known = _KNOWN.get(text)
+        known = _KNOWN.get((version, text))
         if known is None:
-            known = cls._read(value)
+            known = cls._read(value, version)
             if len(text) <= _KNOWN_CHARACTERS:
                 if len(_KNOWN) >= _MOST_KNOWN:
                     _KNOWN.clear()
-                _KNOWN[text] = known
+                _KNOWN[version, text] = known
         return known
 
     @classmethod
-    def _read(cls, value: Json) -> Capability:
-        body = closed_object("A capability", value, _FIELDS)
+    def _read(cls, value: Json, version: int | None) -> Capability:
+        is_handed = isinstance(value, dict) and value.get(_HANDING) is True
+        fields = _FIELDS | {_HANDING} if is_handed and version != 1 else _FIELDS
+        body = closed_object("A capability", value, fields)
         arguments = body["arguments"]
         if not isinstance(arguments, dict):
             raise MalformedError("arguments", wanted="an object of constraints")
@@ -250,11 +295,13 @@ class Capability:
                 resource_pattern(matching_text("resources", text, r"[!-~]+", "patterns"))
                 for text in texts
             ),
-            {name: parse_constraint(constraint) for name, constraint in arguments.items()},
+            {name: parse_constraint(one, version=version) for name, one in arguments.items()},
+            is_handed,
         )
 
 
-_KNOWN: Final[dict[str, Capability]] = {}  # by canonical text: values, never verdicts
+# By payload version and canonical text: values, never verdicts.
+_KNOWN: Final[dict[tuple[int | None, str], Capability]] = {}
 
 
 def may(
@@ -263,6 +310,7 @@ def may(
     *,
     resources: Iterable[str] = (),
     arguments: Mapping[str, Constraint] | None = None,
+    delegate_only: bool = False,
     **constraints: Constraint,
 ) -> Capability:
     """Return a capability, written as one would say it: `may("mail.send", to=email("acme.example"))`.
@@ -271,6 +319,7 @@ def may(
         tool: Tool name or pattern.
         resources: Resource patterns; none admits only calls that touch no resource.
         arguments: Constraints by name, for names that are no Python identifiers.
+        delegate_only: Whether its holder may only hand it on to other agents.
         constraints: Constraints by argument name.
 
     Raises:
@@ -280,4 +329,5 @@ def may(
         tool_pattern(tool),
         tuple(map(resource_pattern, resources)),
         {**(arguments or {}), **constraints},
+        delegate_only,
     )

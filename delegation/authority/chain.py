@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from delegation import canonical, ed25519
+from delegation.authority.agent_name import AGENT_NAME, NAME, WANTED, claim_of
+from delegation.authority.constraints.table import NEWEST
 from delegation.authority.fields import closed_object, integer, matching_text
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
@@ -25,8 +27,6 @@ LINK_TAG: Final = b"dct-link-v1"
 ISSUER: Final = re.compile(r"https?://[!-~]{1,300}")
 TASK_ID: Final = re.compile(r"tsk_[A-Za-z0-9_-]{22}")
 LINK_ID: Final = re.compile(r"lnk_[A-Za-z0-9_-]{43}")
-# A holder's name is a claim and is shown to people: any text but control characters.
-NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
 
 _ROOT: Final = frozenset({"v", "issuer", "task", "under", "catalogue", "salt", "holder", "grant"})
 _CHILD: Final = frozenset({"v", "parent", "salt", "holder", "grant"})
@@ -67,6 +67,7 @@ class Link:
         holder_name: What the delegator calls that holder: a claim.
         grant: What is passed on, complete.
         id: Computed from the payload.
+        version: Which payload version states it.
     """
 
     payload: bytes = field(repr=False)
@@ -76,6 +77,12 @@ class Link:
     holder_name: str
     grant: Grant
     id: LinkId
+    version: int = 1
+
+    @property
+    def claim(self) -> str:
+        """The holder's name as the registry finds it, see `agent_name`."""
+        return claim_of(self.holder_name)
 
 
 def parse_payload(data: bytes, *, root: bool) -> Link:
@@ -91,8 +98,7 @@ def parse_payload(data: bytes, *, root: bool) -> Link:
     """
     value = canonical.decode(data, max_bytes=MAX_PAYLOAD_BYTES, what="A link's payload")
     body = closed_object("A link's payload", value, _ROOT if root else _CHILD)
-    if body["v"] is True or body["v"] != 1:
-        raise MalformedError("v", wanted="1")
+    version = integer("v", body["v"], 1, NEWEST)
     if len(_bytes("salt", body["salt"])) != SALT_BYTES:
         raise MalformedError("salt", wanted=f"{SALT_BYTES} bytes of base64url")
     holder = closed_object("holder", body["holder"], _HOLDER)
@@ -106,9 +112,12 @@ def parse_payload(data: bytes, *, root: bool) -> Link:
         else LinkId(matching_text("parent", body["parent"], LINK_ID, "a link id")),
         origin=_origin(body) if root else None,
         holder_key=key,
-        holder_name=matching_text("holder.name", holder["name"], NAME, "1 to 80 characters"),
-        grant=Grant.from_json(body["grant"]),
+        holder_name=matching_text(
+            "holder.name", holder["name"], NAME if version == 1 else AGENT_NAME, WANTED
+        ),
+        grant=Grant.from_json(body["grant"], version=version),
         id=link_id(data),
+        version=version,
     )
 
 
@@ -138,7 +147,6 @@ def root_payload(
     """
     return _encode(
         {
-            "v": 1,
             "issuer": origin.issuer,
             "task": origin.task,
             "under": origin.under,
@@ -153,23 +161,48 @@ def root_payload(
 
 
 def child_payload(
-    parent: LinkId, *, holder_key: bytes, holder_name: str, grant: Grant, salt: bytes
+    parent: LinkId,
+    *,
+    holder_key: bytes,
+    holder_name: str,
+    grant: Grant,
+    salt: bytes,
+    least: int = 1,
 ) -> bytes:
     """Return the canonical payload of a link below another.
+
+    Args:
+        parent: The link above.
+        holder_key: The new holder's 32 bytes.
+        holder_name: What it is called, whole.
+        grant: A complete grant.
+        salt: 16 random bytes.
+        least: The parent's payload version: the child's is no lower, and else as low as it can be.
 
     Raises:
         MalformedError: A field has another form than docs/token-format.md allows.
     """
-    return _encode({"v": 1, "parent": parent}, holder_key, holder_name, grant, salt, root=False)
+    head: dict[str, Json] = {"parent": parent}
+    return _encode(head, holder_key, holder_name, grant, salt, root=False, least=least)
 
 
 def _encode(  # the fields that both payloads share
-    head: dict[str, Json], key: bytes, name: str, grant: Grant, salt: bytes, *, root: bool
+    head: dict[str, Json],
+    key: bytes,
+    name: str,
+    grant: Grant,
+    salt: bytes,
+    *,
+    root: bool,
+    least: int = 1,
 ) -> bytes:
     if not grant.is_complete:
         raise MalformedError("grant", wanted="complete: every field set")
+    # Version 1 has no whole name of more than 80 characters.
+    version = max(least, grant.version, 1 if claim_of(name) == name else 2)
     body: dict[str, Json] = {
         **head,
+        "v": version,
         "salt": canonical.b64u(salt),
         "holder": {"key": canonical.b64u(key), "name": name},
         "grant": grant.to_json(),

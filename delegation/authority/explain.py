@@ -17,15 +17,20 @@ from delegation.authority.constraints import (
     AllOf,
     AnyOf,
     Anything,
+    Argv,
     Constraint,
     Contains,
+    Count,
+    During,
     Each,
     EmailAt,
     Exact,
     Glob,
     HostNamed,
     Length,
+    Links,
     Missing,
+    NotBelow,
     NotOneOf,
     OneOf,
     PathUnder,
@@ -33,10 +38,13 @@ from delegation.authority.constraints import (
     Subset,
     UrlUnder,
 )
+from delegation.authority.constraints.literal import shown
+from delegation.authority.fields import PLAIN_NAME
 from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
 
+HANDING: Final = "only to be handed on"
 _PLAIN: Final = re.compile(r"[^\s,\"“”()]+")
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 
@@ -127,12 +135,29 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
         case NotOneOf():
             return _joined(constraint.values, ", ", "not ", always=True, of=of)
         case Range():
-            bounds = (constraint.min, constraint.max)
-            ends = ("" if bound is None else _said(bound, of) for bound in bounds)
-            return " … ".join(ends).strip()
+            ends = (
+                ("> ", constraint.above, constraint.min),
+                ("< ", constraint.below, constraint.max),
+            )
+            return " … ".join(
+                _bound(sign, open_, closed, of) for sign, open_, closed in ends
+            ).strip()
         case Length():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} long"
+        case Count():
+            least = f"{constraint.min} to " if constraint.min else "at most "
+            return f"{least}{constraint.max} of them"
+        case During():
+            return "during " + " … ".join(one or "" for one in (constraint.start, constraint.end))
+        case Argv():
+            parts = [f"({words(part)})" for part in constraint.head]
+            rest = "no more" if constraint.rest is None else f"each ({words(constraint.rest)})"
+            return "command " + " ".join([*parts, "then", rest])
+        case Links():
+            return f"no links but to {_words(constraint.hosts)}" if constraint.hosts else "no links"
+        case NotBelow():
+            return "not under " + _words(constraint.under)
         case Contains():
             return _joined(constraint.values, ", ", "with ", always=True)
         case Subset():
@@ -160,6 +185,14 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
     return "constraint " + _json(constraint.to_json())
 
 
+def _bound(
+    sign: str, exclusive: int | str | None, inclusive: int | str | None, of: ArgumentType | None
+) -> str:
+    if exclusive is not None:
+        return sign + _said(exclusive, of)
+    return "" if inclusive is None else _said(inclusive, of)
+
+
 def _joined(
     values: Iterable[canonical.Json],
     between: str,
@@ -169,8 +202,8 @@ def _joined(
     of: ArgumentType | None = None,
 ) -> str:
     """Return values as JSON; words of ours before them unless there are several."""
-    shown = [_said(value, of) for value in values]
-    return (before if always or len(shown) < 2 else "") + between.join(shown)  # noqa: PLR2004  # several
+    said = [_said(value, of) for value in values]
+    return (before if always or len(said) < 2 else "") + between.join(said)  # noqa: PLR2004  # several
 
 
 def _words(entries: Iterable[str]) -> str:
@@ -191,7 +224,7 @@ def _item(of: ArgumentType | None) -> ArgumentType | None:
 
 def _said(value: canonical.Json, of: ArgumentType | None) -> str:
     of = None if of is None else inner(of)
-    return of.shown(value) if isinstance(of, MoneyType) and type(value) is int else _json(value)
+    return of.shown(value) if isinstance(of, MoneyType) and type(value) is int else shown(value)
 
 
 def _json(value: canonical.Json) -> str:
@@ -221,7 +254,14 @@ def _capabilities(
             old = next((c for c in before if capability.tool.is_within(c.tool)), None)
             wider = old.tool.text if old is not None else ""
             yield Change("tool", wider, tool)
+        yield from _handing(tool, old, capability)
         yield from _arguments(tool, old, capability)
+
+
+def _handing(tool: str, old: Capability | None, new: Capability) -> Iterable[Change]:
+    if new.delegate_only != (old is not None and old.delegate_only):
+        said = (HANDING, "") if old is not None and old.delegate_only else ("", HANDING)
+        yield Change(f"{tool} use", *said)
 
 
 def _arguments(tool: str, old: Capability | None, new: Capability) -> Iterable[Change]:
@@ -230,7 +270,8 @@ def _arguments(tool: str, old: Capability | None, new: Capability) -> Iterable[C
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was != now and old is not None:
-            yield Change(f"{tool}.{name}", words(was) if was else "", words(now) if now else "")
+            spelled = name if PLAIN_NAME.fullmatch(name) else _json(name)
+            yield Change(f"{tool}.{spelled}", words(was) if was else "", words(now) if now else "")
     if old is not None and old.resources != new.resources:
         texts = [_words(pattern.text for pattern in c.resources) for c in (old, new)]
         yield Change(f"{tool} resources", *texts)

@@ -19,7 +19,11 @@ from delegation.json_number import MAX_INTEGER
 AUDIENCE: Final = re.compile(r"[!-~]{1,300}")
 PURPOSE: Final = re.compile(r"(?=.{0,200}\Z)([a-z0-9_-]+(/[a-z0-9_-]+)*)?")
 UNIT: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
-ARGUMENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+# As documents have them: `filter[name]`, `X-Request-Id`, `$top`, `first name`. A mark at the end says
+# elsewhere that an argument is optional.
+ARGUMENT_NAME: Final = re.compile(r"(?=[ -~]{1,200}\Z)[!-~](?:[ -~]*[!-~])?(?<!\?)")
+ARGUMENT_WANTED: Final = "1 to 200 printable ASCII characters, no space or ? at the end"
+PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # all that payload version 1 has
 MAX_UNITS: Final = 16  # counters charged per link and call
 
 

@@ -20,6 +20,7 @@ from delegation.authority.fields import (
 )
 from delegation.authority.flow import FlowRule, parse_flow_rule
 from delegation.authority.narrowing import refuse_wider
+from delegation.authority.term import version_of
 from delegation.canonical import Json, same
 from delegation.errors import MalformedError, WiderThanParentError
 
@@ -176,6 +177,30 @@ class Grant:
         """Whether every field is set, as a link's payload demands."""
         return not self.unset
 
+    @property
+    def version(self) -> int:
+        """The lowest payload version that can state it."""
+        return max(
+            [
+                1,
+                *(capability.version for capability in self.capabilities),
+                *(pattern.version for rule in self.needs_approval for pattern in rule.tools),
+                *(version_of(term) for rule in self.flow for term in rule.terms()),
+            ]
+        )
+
+    def opened(self, at: int) -> Grant:
+        """Return this grant with bounds that are relative to the opening of a task fixed.
+
+        Args:
+            at: When the task was opened, Unix seconds.
+        """
+        fixed = [capability.opened(at) for capability in self.capabilities]
+        if fixed == [*self.capabilities]:
+            return self
+        fields = {name: getattr(self, name) for name in FIELDS if name not in self.unset}
+        return Grant(**{**fields, "capabilities": fixed})
+
     def filled_from(self, parent: Grant) -> Grant:
         """Return this grant with unset fields copied from the parent (delegations minus one).
 
@@ -238,12 +263,13 @@ class Grant:
         }
 
     @classmethod
-    def from_json(cls, value: Json, *, partial: bool = False) -> Grant:
+    def from_json(cls, value: Json, *, partial: bool = False, version: int | None = None) -> Grant:
         """Return the grant that this JSON states.
 
         Args:
             value: An object of the grant's fields.
             partial: Whether fields may be left out, as people write them; never for a payload.
+            version: The payload version that it stands in; None where people write it.
 
         Raises:
             MalformedError: A field is missing, unknown or of another form.
@@ -258,7 +284,12 @@ class Grant:
             if any(member is None for member in body.values()):
                 raise MalformedError("A grant", wanted="an object without null fields")
         grant = cls(
-            _each(body, "capabilities", MAX_CAPABILITIES, Capability.from_json),
+            _each(
+                body,
+                "capabilities",
+                MAX_CAPABILITIES,
+                lambda one: Capability.from_json(one, version=version),
+            ),
             effects=_texts(body, "effects", len(EFFECTS)),
             max_sensitivity=body.get("max_sensitivity"),  # type: ignore[arg-type]  # see __init__
             audience=_texts(body, "audience", MAX_AUDIENCES),
@@ -270,6 +301,8 @@ class Grant:
             needs_approval=_each(body, "needs_approval", MAX_RULES, ApprovalRule.from_json),
             flow=_each(body, "flow", MAX_RULES, parse_flow_rule),
         )
+        if version is not None and grant.version > version:
+            raise MalformedError("A grant", wanted=f"in a form of payload version {version}")
         # One spelling: what was sorted, dropped or read as a default above had another.
         if not partial and not same(grant.to_json(), value):
             raise MalformedError("A grant", wanted="in its canonical order")

@@ -38,12 +38,16 @@ def refuse_wider(child: Grant, parent: Grant) -> Refusal | None:
 def refuse_replacement(grant: Grant, held: Grant) -> Refusal | None:
     """Return why a grant may not stand in the place of another on the same link, or None.
 
-    As `refuse_wider`, but that it may be handed on as often as the other.
+    As `refuse_wider`, but that it may be handed on as often as the other, and that what may only be
+    handed on stays so: the holder is the same.
     """
     for rule in _RULES:
         refusal = None if rule is _depth else rule(grant, held)
         if refusal is not None:
             return refusal
+    freed = refuse_freed(grant, held)
+    if freed is not None:
+        return freed
     if grant.delegations_left > held.delegations_left:
         return Refusal(
             "delegations_widened",
@@ -54,6 +58,43 @@ def refuse_replacement(grant: Grant, held: Grant) -> Refusal | None:
             f"Leave at most {held.delegations_left} delegations.",
         )
     return None
+
+
+def refuse_freed(grant: Grant, held: Grant) -> Refusal | None:
+    """Return why a grant lets its holder call what the other lets nobody but hand on, or None.
+
+    Asked where no other holder stands between them: of a root below its task's ceiling, and of what
+    stands in the place of another on one link.
+    """
+    used = [capability for capability in held.capabilities if not capability.delegate_only]
+    for index, capability in enumerate(grant.capabilities):
+        if not capability.delegate_only and all(one.refuses_child(capability) for one in used):
+            return Refusal(
+                "delegate_only_dropped",
+                "A capability that may only be handed on is held here for calls.",
+                f"capabilities[{index}].delegate_only",
+                None,
+                allowed="delegate_only",
+                remedy="Keep delegate_only; agents further down may do without it.",
+            )
+    return None
+
+
+def refuse_earlier(child: int, parent: int) -> Refusal | None:
+    """Return why a link may not have an earlier payload version than the one above it, or None.
+
+    What a later version says, an earlier one has no words for: a link in it might leave that out.
+    """
+    if child >= parent:
+        return None
+    return Refusal(
+        "version_lowered",
+        "The link's payload has an earlier version than its parent's.",
+        "v",
+        child,
+        parent,
+        f"Write the link in payload version {parent} or later.",
+    )
 
 
 def _depth(child: Grant, parent: Grant) -> Refusal | None:

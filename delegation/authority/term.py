@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from delegation.authority.fields import list_of, matching_text
-from delegation.authority.pattern import SegmentPattern, tool_pattern
+from delegation.authority.pattern import MAX_PATTERN, SegmentPattern, tool_pattern
 from delegation.errors import MalformedError
 
 LABEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -20,7 +20,7 @@ _TERM: Final = re.compile(
     r"[a-z][a-z0-9_-]{0,63}"
     r"|effect:(read|write|delete|admin|actuate)"
     r"|(system|domain):[a-z0-9._-]{1,64}"
-    r"|tool:[a-z0-9_.*-]{1,256}"
+    rf"|tool:[a-z0-9_.*-]{{1,{MAX_PATTERN}}}"
 )
 _TOOL: Final = "tool:"
 
@@ -42,6 +42,11 @@ def terms(what: str, value: object) -> tuple[str, ...]:
     if not found:
         raise MalformedError(what, wanted="at least one label or term")
     return tuple(sorted(found))
+
+
+def version_of(term: str) -> int:
+    """Return the lowest payload version that has such a term."""
+    return _pattern(term).version if term.startswith(_TOOL) else 1
 
 
 def is_label(term: str) -> bool:

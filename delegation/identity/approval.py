@@ -174,7 +174,7 @@ def _read(payload: Mapping[str, Json]) -> Approval:
     binding = Binding(
         matching_text("issuer", payload["issuer"], ISSUER, "an http(s) URL"),
         LinkId(matching_text("link", payload["link"], LINK_ID, "a link id")),
-        matching_text("tool", payload["tool"], r"[!-~]{1,256}", "a tool's name"),
+        matching_text("tool", payload["tool"], r"[!-~]{1,512}", "a tool's name"),
         matching_text("arguments", payload["arguments"], r"[A-Za-z0-9_-]{43}", "a digest"),
         matching_text("audience", payload["audience"], AUDIENCE, "a printable ASCII text"),
         units("max_cost", payload["max_cost"]),

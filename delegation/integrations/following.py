@@ -226,7 +226,7 @@ class Follower:
         if known is not None:
             self._roots.move_to_end(chain.leaf.id)
             return known
-        holders = [Holder(link.holder_key, link.holder_name) for link in chain.links]
+        holders = [Holder(link.holder_key, link.claim) for link in chain.links]
         try:
             async with asyncio.timeout(self.bound * TIMEOUT_SHARE):
                 found = await self._client.standing(chain.root.id, holders)

@@ -14,7 +14,14 @@ from urllib.parse import quote
 
 from delegation import sent_json
 from delegation.authority.arguments.url_text import KINDS, stated
-from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
+from delegation.authority.fields import (
+    ARGUMENT_NAME,
+    ARGUMENT_WANTED,
+    AUDIENCE,
+    closed_object,
+    list_of,
+    matching_text,
+)
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
@@ -24,7 +31,6 @@ from delegation.integrations.target import Target, read_target
 WELL_KNOWN: Final = "/.well-known/delegation"
 _METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _KIND: Final = re.compile("|".join(KINDS))
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
@@ -64,7 +70,7 @@ class Route:
             raise MalformedError("path", wanted="segments of unreserved characters or {names}")
         names = [*self.placeholders, *self.query, *self.body]
         for name in names:
-            matching_text("argument", name, _NAME, "a name")
+            matching_text("argument", name, ARGUMENT_NAME, ARGUMENT_WANTED)
         if len(set(names)) != len(names):
             raise MalformedError("A route", wanted="each argument from one place")
         if self.body and self.method not in _BODY_METHODS:

@@ -6,18 +6,31 @@ opener's own links, such as a constraint that does not go with its argument's ty
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue
+from delegation.authority.ids import LinkId
 from delegation.judge.capability import judge_capability
 from delegation.judge.decision import Denial
 from delegation.judge.line import Line, above_task
 from delegation.judge.window import deny_outside_window
 
 
-def clear_above(
-    line: Line, access: Access, catalogue: Catalogue, at: int
-) -> frozenset[str] | Denial:
-    """Return the terms of flow rules above that the catalogue does not know, or why one refuses.
+class Above(NamedTuple):
+    """What the chains above say of a call.
+
+    Args:
+        unknown: Terms of their flow rules that the catalogue does not know.
+        handed: Their links that admit it by nothing but what their holders may only hand on.
+    """
+
+    unknown: frozenset[str] = frozenset()
+    handed: frozenset[LinkId] = frozenset()
+
+
+def clear_above(line: Line, access: Access, catalogue: Catalogue, at: int) -> Above | Denial:
+    """Return what the chains above say of a call that they admit, or why one refuses it.
 
     Args:
         line: The line of the call, whole.
@@ -25,10 +38,10 @@ def clear_above(
         catalogue: The definitions that it was judged by.
         at: The service's clock, Unix seconds.
     """
-    unknown: frozenset[str] = frozenset()
+    above = Above()
     for chain in reversed(line.above):
         found = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
         if isinstance(found, Denial):
             return above_task(found, chain.origin.task)
-        unknown |= found.unknown
-    return unknown
+        above = Above(above.unknown | found.unknown, above.handed | found.handed)
+    return above

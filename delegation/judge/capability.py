@@ -10,6 +10,7 @@ from delegation.authority.capability import Capability
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
+from delegation.authority.ids import LinkId
 from delegation.authority.narrowing import purpose_is_within
 from delegation.authority.refusal import Refusal
 from delegation.authority.systems import systems_of
@@ -33,6 +34,7 @@ class Clearance:
         unknown: Terms of the chain's flow rules that the catalogue does not know.
         systems: The systems that the tool acts on, by any definition from the pinned to the present.
         reserved: Units of `cost` that are the holder's most, since only the service will know.
+        handed: Links of the chain that admit it by nothing but what their holders may only hand on.
     """
 
     arguments: Mapping[str, Json]
@@ -42,6 +44,7 @@ class Clearance:
     unknown: frozenset[str] = frozenset()
     systems: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
+    handed: frozenset[LinkId] = frozenset()
 
 
 def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Denial:
@@ -58,7 +61,9 @@ def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clea
     if isinstance(result, Clearance):
         # Every link's constraints must go with the types, not only the leaf's: one that does not
         # was never the restriction that its delegator meant, whatever a child made of it.
-        return _unfit_link(chain, access, catalogue) or result
+        return _unfit_link(chain, access, catalogue) or _with_handed(
+            result, chain, access, catalogue
+        )
     # Attribute the refusal to the first link, root first, that refuses this call by itself: the
     # reviewer asks who narrowed it away, not only that the leaf lacks it.
     depth, refusal = _first_refusing(chain, access, catalogue, result)
@@ -210,6 +215,32 @@ def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | 
                     placed = replace(refusal, field=f"capabilities[{index}].{refusal.field}")
                     return Denial.at(STEP, placed, link=link.id, depth=depth)
     return None
+
+
+def _with_handed(
+    cleared: Clearance, chain: Chain, access: Access, catalogue: Catalogue
+) -> Clearance:
+    """Return the clearance with the links that hold the call only to hand it on."""
+    handing = [
+        link
+        for link in chain.links
+        if any(capability.delegate_only for capability in link.grant.capabilities)
+    ]
+    tool = catalogue.tool(access.tool) if handing else None
+    if tool is None:
+        return cleared
+    special: dict[str, str] = {}
+    tool.canonicalise(access.arguments, special)
+    handed = frozenset(
+        link.id
+        for link in handing
+        if all(
+            capability.delegate_only
+            or capability.prohibits(tool.name, cleared.arguments, cleared.resources, special)
+            for capability in link.grant.capabilities
+        )
+    )
+    return replace(cleared, handed=handed)
 
 
 def refuse_unfit(capability: Capability, tool: Tool) -> Refusal | None:

@@ -92,6 +92,8 @@ def why_not_outside(
             return "flow"
         if link.grant.needs_approval:
             return "approval"
+        if any(capability.delegate_only for capability in link.grant.capabilities):
+            return "delegate_only"  # who counts as another is asked of the registry as it is now
     if any(is_label(mark) for mark in clearance.marks):
         return "labels"
     return "cost" if any(clearance.cost.values()) else None

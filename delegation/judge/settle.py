@@ -20,6 +20,7 @@ from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_against_flow, trace_of
 from delegation.judge.growth import deny_growth
+from delegation.judge.handing import deny_own_call
 from delegation.judge.history import Trace
 from delegation.judge.line import Line
 from delegation.judge.pace import paces_of, take_turns
@@ -114,11 +115,12 @@ def settle(
     )
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
-    unknown = clear_above(line, judged.access, judged.catalogue, at)
-    if isinstance(unknown, Denial):
-        return deny(judged, facts, unknown, decision, at)
+    above = clear_above(line, judged.access, judged.catalogue, at)
+    if isinstance(above, Denial):
+        return deny(judged, facts, above, decision, at)
     trace = trace_of(line, clearance.marks, facts)
-    denial = deny_against_flow(line, trace, facts, clearance.unknown | unknown)
+    denial = deny_own_call(line, clearance.handed | above.handed, facts)
+    denial = denial or deny_against_flow(line, trace, facts, clearance.unknown | above.unknown)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     charges = charge(line, cost, facts)

@@ -156,10 +156,10 @@ def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
     if ended is not None:
         return ended
     agent = facts.agents_by_key.get(link.holder_key)
-    named = facts.agents_by_name.get(link.holder_name)
+    named = facts.agents_by_name.get(link.claim)
     # Both directions: a registered key under a foreign name, and a registered name over a foreign
     # key, which is how a forged lineage makes an innocent agent look like the one who acted.
-    if (agent is not None and claim_of(agent.name) != link.holder_name) or (
+    if (agent is not None and claim_of(agent.name) != link.claim) or (
         named is not None and (agent is None or agent.name != named.name)
     ):
         return Refusal(

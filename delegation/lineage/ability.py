@@ -147,6 +147,8 @@ def _unknown(grant: Grant, reached: Reach) -> Iterator[str]:
     for unit, rule in tool.cost.items():
         if isinstance(rule, str):
             yield f"What it costs in {unit} is decided by the argument {rule}."
+    if reached.capability.delegate_only:
+        yield "Its holder may only hand it on: calls of its own are refused, those of others are not."
     if grant.flow:
         yield "Flow rules may refuse it, by what the task has done before."
     if any(pattern.matches(tool.name) for rule in grant.needs_approval for pattern in rule.tools):

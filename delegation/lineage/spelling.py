@@ -15,15 +15,20 @@ from delegation.authority.constraints import (
     AllOf,
     AnyOf,
     Anything,
+    Argv,
     Constraint,
     Contains,
+    Count,
+    During,
     Each,
     EmailAt,
     Exact,
     Glob,
     HostNamed,
     Length,
+    Links,
     Missing,
+    NotBelow,
     NotOneOf,
     OneOf,
     PathUnder,
@@ -34,7 +39,7 @@ from delegation.authority.constraints import (
 from delegation.authority.grant import FIELDS, Grant
 from delegation.canonical import Json
 
-_TAKEN: Final = frozenset({"resources", "arguments"})  # keywords of `may` itself
+_TAKEN: Final = frozenset({"resources", "arguments", "delegate_only"})  # keywords of `may` itself
 _STAGES: Final = {
     "needs_approval": ("ApprovalRule.from_json", "delegation.authority.approval", "ApprovalRule"),
     "flow": ("parse_flow_rule", "delegation.authority.flow", "parse_flow_rule"),
@@ -55,9 +60,20 @@ def python_constraint(constraint: Constraint) -> str:  # one line a kind
         case NotOneOf():
             return f"not_one_of({_items(constraint.values)})"
         case Range():
-            return f"between({constraint.min!a}, {constraint.max!a})"
+            return f"between({constraint.min!a}, {constraint.max!a}{_exclusive(constraint)})"
         case Length():
             return f"text(max={constraint.max}, min={constraint.min})"
+        case Count():
+            return f"count({constraint.min}, {constraint.max})"
+        case During():
+            return f"during({constraint.start!a}, {constraint.end!a})"
+        case Argv():
+            rest = "None" if constraint.rest is None else python_constraint(constraint.rest)
+            return f"argv({', '.join([*map(python_constraint, constraint.head), f'rest={rest}'])})"
+        case Links():
+            return f"links({_items(constraint.hosts)})"
+        case NotBelow():
+            return f"not_below({_items(constraint.under)})"
         case Contains():
             return f"contains({_items(constraint.values)})"
         case Subset():
@@ -84,6 +100,11 @@ def python_constraint(constraint: Constraint) -> str:  # one line a kind
     raise AssertionError(constraint.kind)  # the set is closed
 
 
+def _exclusive(constraint: Range) -> str:
+    ends = (("above", constraint.above), ("below", constraint.below))
+    return "".join(f", {name}={end!a}" for name, end in ends if end is not None)
+
+
 def _items(values: Iterable[Json]) -> str:
     return ", ".join(map(ascii, values))
 
@@ -93,6 +114,8 @@ def python_capability(capability: Capability) -> str:
     parts = [ascii(capability.tool.text)]
     if capability.resources:
         parts.append(f"resources=[{_items(p.text for p in capability.resources)}]")
+    if capability.delegate_only:
+        parts.append("delegate_only=True")
     odd = {}
     for name, constraint in capability.arguments.items():
         spelled = python_constraint(constraint)

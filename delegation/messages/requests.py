@@ -72,7 +72,7 @@ class IssueBody(Body):
     """Issue a task's root."""
 
     task: str = Field(max_length=64)
-    holder_name: str = Field(max_length=80)
+    holder_name: str = Field(max_length=2048)
     holder_key: str = Field(max_length=64, description="ed25519:<base64url>")
     grant: dict[str, Any] = Field(default_factory=dict, description="Fields may be left out.")
     format: Literal["biscuit", "macaroon"] = "biscuit"

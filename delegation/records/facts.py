@@ -247,7 +247,7 @@ def read_facts(
     chains = [*(query.chain for query in queries), *above.values()]
     links = [link for chain in chains for link in Line(chain).links]
     by_key, by_name = read_agents(
-        connection, (k.holder_key for k in links), (k.holder_name for k in links)
+        connection, (k.holder_key for k in links), (k.claim for k in links)
     )
     recorded = connection.execute(_RECORDED, {"ids": list({k.id for k in links})}).all()
     return BatchFacts(

@@ -173,7 +173,7 @@ def _link_row(new: RecordedLink, sequence: int, epoch: int, mark: bytes) -> dict
         "parent": new.link.parent,
         "depth": new.depth,
         "holder_key": new.link.holder_key,
-        "holder_name": new.link.holder_name,
+        "holder_name": new.link.claim,
         "expires_at": new.link.grant.expires_at,
         "payload": new.link.payload,
         "at": new.at,

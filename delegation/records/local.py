@@ -136,7 +136,7 @@ def _agents_at(
 ) -> tuple[dict[bytes, AgentFact], dict[str, AgentFact]]:
     """Return the agents that were registered by then; when one was to be recertified is not known."""
     keys = {link.holder_key for link in chain.links}
-    names = {link.holder_name for link in chain.links}
+    names = {link.claim for link in chain.links}
     held = (
         select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner)
         .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)

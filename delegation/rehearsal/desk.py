@@ -16,7 +16,7 @@ from rich.text import Text
 from delegation.authority.access import Access
 from delegation.authority.capability import Capability, may
 from delegation.authority.catalogue import Tool
-from delegation.authority.constraints import between, each, email, exact, text
+from delegation.authority.constraints import all_of, between, each, email, exact, links, text
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.client import Client
@@ -43,8 +43,13 @@ TOOLS: Final = (
 READ: Final = may("crm.tickets.read", resources=["crm:acme/tickets/*"], ticket=text(max=16))
 REFUND: Final = may("payments.refund", order=text(max=16), amount=between(1, 5000))
 MAIL: Final = may(
-    "mail.send", to=each(email("acme.example", "customer.example")), body=text(max=2000)
+    "mail.send",
+    to=each(email("acme.example", "customer.example")),
+    body=all_of(text(max=2000), links("acme.example")),
 )
+
+
+_ORDER: Final = "https://acme.example/orders/ord-88"
 
 
 @dataclass(slots=True)
@@ -94,7 +99,8 @@ class Desk:
         for name, key in keys.items():
             client.add_agent(name, owner=OWNER, keys=[key.public])
         ceiling = Grant(
-            [READ, REFUND, MAIL], audience=[DESK], purpose="support", delegations_left=4,
+            [READ, replace(REFUND, delegate_only=True), MAIL], audience=[DESK],
+            purpose="support", delegations_left=4,
             budget={"calls": 40, "usd_cents": 8000},
         )  # fmt: skip
         self.task = client.open_task(
@@ -132,7 +138,9 @@ class Desk:
         self._honest("retrieval", call("crm.tickets.read", ticket="4711"))
         self._honest("summariser", call("crm.tickets.read", ticket="4711"))
         paid = self._honest("refund", call("payments.refund", order="ord-88", amount=4500))
-        note = call("mail.send", to=["kim@customer.example"], body="Your refund is on its way.")
+        note = call(
+            "mail.send", to=["kim@customer.example"], body=f"Your refund is on its way: {_ORDER}."
+        )
         self._honest("mail", replace(note, cause=paid.id))
         self._say("The summariser is hijacked by what it read")
         self._attacks()
@@ -191,8 +199,20 @@ class Desk:
         self._harm(
             "talks the mail agent into leaking", leak, lambda a: self._ask(mail.token, mail.key, a)
         )
+        lure = call(
+            "mail.send",
+            to=["kim@customer.example"],
+            body="See https://acme.example@evil.example/ord-88",
+        )
+        self._harm(
+            "slips a link to elsewhere into a mail",
+            lure,
+            lambda a: self._ask(mail.token, mail.key, a),
+        )
         self._harm("talks the refund agent into paying again", steal,
                    lambda a: self._ask(refund.token, refund.key, a))  # fmt: skip
+        self._harm("talks the orchestrator into paying itself", small,
+                   lambda a: self._ask(boss.token, boss.key, a))  # fmt: skip
 
     def _cut(self) -> None:
         me, boss = self._members["summariser"], self._members["orchestrator"]

@@ -29,6 +29,7 @@ def widened(token: Token, key: HolderKey, grant: Grant) -> Token:
         holder_name=key.name,
         grant=grant.filled_from(leaf.grant),
         salt=secrets.token_bytes(16),
+        least=leaf.version,
     )
     body = biscuit.append(read_text(token.text).body, payload, holder_seed=key.secret_seed())
     return replace(token, text=TokenBytes("biscuit", body).to_text())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import SALT_BYTES, Origin, root_payload
 from delegation.authority.grant import Grant
 from delegation.errors import ConflictError, MalformedError
@@ -39,7 +38,7 @@ def issue_token(
     payload = root_payload(
         origin,
         holder_key=to.key,
-        holder_name=claim_of(to.name),
+        holder_name=to.name,
         grant=grant,
         salt=secrets.token_bytes(SALT_BYTES),
     )

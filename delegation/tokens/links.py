@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.authority.chain import Link, parse_payload
-from delegation.authority.narrowing import refuse_wider
+from delegation.authority.narrowing import refuse_earlier, refuse_wider
 from delegation.authority.refusal import Refusal
 from delegation.errors import MalformedError
 from delegation.tokens.evidence import Format, LinkEvidence
@@ -121,7 +121,8 @@ def extend(
         if isinstance(link, Failed):
             break
         if above is not None and wider is None:
-            refusal = refuse_wider(link.grant, above.grant)
+            refusal = refuse_earlier(link.version, above.version)
+            refusal = refusal or refuse_wider(link.grant, above.grant)
             wider = None if refusal is None else Failed(5, refusal, link.id, depth)
         found = Prefix((*found.links, link), (*found.evidence, entries[depth].evidence))
         if wider is None:

@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Self
 
-from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import MAX_LINKS, SALT_BYTES, Chain, child_payload
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
@@ -137,9 +136,10 @@ class Token:
         payload = child_payload(
             leaf.id,
             holder_key=to.key,
-            holder_name=claim_of(to.name),
+            holder_name=to.name,
             grant=complete,
             salt=secrets.token_bytes(SALT_BYTES),
+            least=leaf.version,
         )
         parts = read_text(self.text)
         if parts.discharges:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from delegation.authority.chain import LINK_ID, NAME
+from delegation.authority.agent_name import NAME
+from delegation.authority.chain import LINK_ID
 from delegation.authority.fields import integer, matching_text
 from delegation.authority.ids import LinkId
 from delegation.errors import MalformedError, NotFoundError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from delegation.authority.chain import Origin
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
-from delegation.authority.narrowing import refuse_wider
+from delegation.authority.narrowing import refuse_freed, refuse_wider
 from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
@@ -33,7 +33,8 @@ def issue(  # what a root link states
         ring: The service's keys.
         task: An open task.
         to: The first holder, usually the orchestrator.
-        grant: What it gets; unset fields are copied from the ceiling.
+        grant: What it gets; unset fields are copied from the ceiling, and times that are counted from
+            the task's opening become instants.
         token_format: `biscuit` or `macaroon`.
         at: Unix seconds.
 
@@ -48,8 +49,8 @@ def issue(  # what a root link states
             raise NotFoundError("task", task)
         if entry.state not in {"open", "active"}:
             raise ConflictError("The task is over; nothing is issued outside an open task.")
-        complete = grant.filled_from(entry.ceiling)
-        refusal = refuse_wider(complete, entry.ceiling)
+        complete = grant.opened(entry.opened_at).filled_from(entry.ceiling)
+        refusal = refuse_wider(complete, entry.ceiling) or refuse_freed(complete, entry.ceiling)
         if refusal is not None:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy

@@ -135,7 +135,7 @@ def open_child(
     access = opening_request(desk.ring.issuer, opening)
     verified = verify_reserved(desk, token, proof, access, at=at, client="")
     chain, deadline = verified.chain, at + opening.lasts
-    ceiling = complete_below(opening.ceiling, chain.leaf.grant, deadline=deadline)
+    ceiling = complete_below(opening.ceiling.opened(at), chain.leaf.grant, deadline=deadline)
     made = None
     # Alone: how many tasks there are must not change while it is counted.
     with desk.store.write(alone=True) as work:

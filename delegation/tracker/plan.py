@@ -74,7 +74,12 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
         if refusal is not None:
             return Plan(None, refusal, None)
         payload = child_payload(
-            chain.leaf.id, holder_key=_NOBODY, holder_name="planned", grant=complete, salt=bytes(16)
+            chain.leaf.id,
+            holder_key=_NOBODY,
+            holder_name="planned",
+            grant=complete,
+            salt=bytes(16),
+            least=chain.leaf.version,
         )
         chain = Chain((*chain.links, parse_payload(payload, root=False)))
     if access is None:

@@ -6,7 +6,7 @@ from delegation.authority.chain import LINK_ID, Link, Origin, parse_payload
 from delegation.authority.fields import matching_text
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
-from delegation.authority.narrowing import refuse_wider
+from delegation.authority.narrowing import refuse_freed, refuse_wider
 from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
@@ -64,7 +64,7 @@ def renew(  # what a renewal states
         until = min(begins + held.expires_at - held.not_before, task.ceiling.expires_at)
         ends = until if lasts is None else at + lasts
         grant = Grant.from_json({**held.to_json(), "not_before": begins, "expires_at": ends})
-        refusal = refuse_wider(grant, task.ceiling)
+        refusal = refuse_wider(grant, task.ceiling) or refuse_freed(grant, task.ceiling)
         if refusal is not None:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy

@@ -128,7 +128,7 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
         flow=(),
     )
     # `filled_from` takes one delegation off, as for any child: hence the one added above.
-    return ceiling.filled_from(defaults)
+    return ceiling.opened(at).filled_from(defaults)
 
 
 @tried_again

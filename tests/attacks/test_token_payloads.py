@@ -22,7 +22,9 @@ ODD = [
     None, True, False, 0, -1, 2, 16, 2**53 - 1, "", "\x00", "\u202e", "e\u0301", "\ud800", "a" * 5000, "*", "**",
     "lnk_", [], {}, [[]], [None], [1, "a", None, True], [{"any": True}], {"any": True}, {"exact": None}, {"all": []},
     {"any_of": [{"any": True}] * 3}, {"range": {"min": 2, "max": 1}}, {"range": {"min": None, "max": None}}, {"glob": ["**"]},
-    {"one_of": [True]}, {"cidr": {"networks": ["::ffff:0:0/96"]}}, {"host": {"names": ["*.acme.example"]}}, {"absent": True},
+    {"one_of": [True]}, {"spelled": {"exact": "0.5"}}, {"spelled": {"exact": "5"}}, {"argv": {"head": [], "rest": {"any": True}}}, {"count": {"max": 1, "min": 0}},
+    {"during": {"from": "2026-01-01", "to": None}}, {"during": {"from": "task+0s", "to": None}}, {"links": {"hosts": []}}, {"not_below": {"paths": ["/a"]}},
+    {"range": {"above": "1e-20", "below": None, "max": None, "min": None}}, {"path": {"under": ["a"]}}, "filter[name]", "a" * 65, {"cidr": {"networks": ["::ffff:0:0/96"]}}, {"host": {"names": ["*.acme.example"]}}, {"absent": True},
 ]  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def test_no_signed_payload_raises_or_widens(data):
         grant=_TOKENS["biscuit"].grant.narrow(),
         salt=b"s" * 16,
     )
-    body: object = json.loads(link)
+    body: object = {**json.loads(link), "v": data.draw(st.sampled_from([1, 1, 2]))}
     for _ in range(mutations):
         body = mutated(body, data.draw)
     for format, token in _TOKENS.items():

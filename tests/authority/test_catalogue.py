@@ -84,7 +84,7 @@ def test_a_hint_that_no_type_stands_for_is_refused(function) -> None:
 BAD_TOOLS = [
     {"name": "Mail.Send", "effect": "read"}, {"name": "mail", "effect": "nuke"}, {"name": "a..b", "effect": "read"}, {"name": "a", "effect": "read", "x": 1},
     {"name": "a", "effect": "read", "arguments": {"x": 0.5}}, {"name": "a", "effect": "read", "arguments": {"x": "text", "x?": "text"}},
-    {"name": "a", "effect": "read", "arguments": {"x y": "text"}}, {"name": "a", "effect": "read", "resource": "a/{x}"},
+    {"name": "a", "effect": "read", "arguments": {"x\ty": "text"}}, {"name": "a", "effect": "read", "resource": "a/{x}"},
     {"name": "a", "effect": "read", "resource": "a/{x?}", "arguments": {"x?": "text"}}, {"name": "a", "effect": "read", "resource": "a//b"},
     {"name": "a", "effect": "read", "resource": "a/../b"}, {"name": "a", "effect": "read", "cost": {"calls": 1}}, {"name": "a", "effect": "read", "cost": {"eur": "x"}},
     {"name": "a", "effect": "read", "cost": {"eur": -1}}, {"name": "a", "effect": "read", "sensitivity": 4}, {"name": "a", "effect": "read", "sensitivity": True},

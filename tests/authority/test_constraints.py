@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -13,14 +14,19 @@ from delegation import (
     all_of,
     any_of,
     anything,
+    argv,
     between,
     cidr,
     contains,
+    count,
+    during,
     each,
     email,
     exact,
     glob,
     host,
+    links,
+    not_below,
     not_one_of,
     one_of,
     path,
@@ -37,10 +43,15 @@ from delegation.authority.constraints import (
     constraint,
     equality,
     length,
+    literal,
     network,
     parse_constraint,
+    paths,
     place,
+    position,
     presence,
+    text_links,
+    time_span,
 )
 from delegation.authority.constraints import range as ranges
 from delegation.authority.explain import words
@@ -52,10 +63,28 @@ WORLD = [
     "evil.example", "xacme.example", "a.b.acme.example", "1.1.1.1", "1.1.1.2", "2606:4700::1", "ana@acme.example", "bo@acme.example",
     "ana@x.acme.example", "ana@evil.example", "https://a.example/", "https://a.example/v1", "https://a.example/v1/x",
     "https://a.example/v1?q", "https://a.example/v10", "https://a.example:8443/v1", [], ["a"], ["a", "b"], ["b"], [1], [True],
-    ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1}, 0.5, 4.999, 1e21, -1e-7, "\u00e9", "e\u0301", "a\u202e", [None], ["e\u0301"],
+    ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1}, 0.5, 1.5, -0.5, 1e300, {"a": 0.5}, [0.5], "e\u0301", "\xe9", 4.999, 1e21, -1e-7, "a\u202e", [None], ["e\u0301"],
+    "a/b", "a/b/c", "ab", "/A/B", "/a/B/c", "/\uff41/b", "/a/\u017f", "/a/S/x", "see https://acme.example/x", "x@evil.com", "evil.com",
+    "2026-01-31", "2026-02-01", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00.5Z", "2026-01-31T01:00:00+01:00", "2025-12-31T23:59:59Z",
+    ["git", "log"], ["git", "push"], ["git"], ["git", "log", "-p"], ["git", "log", "x", "y"], ["a", "b", "a", "b"],
 ]  # fmt: skip
 values = st.sampled_from(
-    [0, 1, True, None, "a", "x", "\u00e9", "/a", ["a"], "1.5", "ana@acme.example"]
+    [
+        0,
+        1,
+        True,
+        None,
+        "a",
+        "x",
+        "/a",
+        ["a"],
+        "1.5",
+        "ana@acme.example",
+        0.5,
+        1e300,
+        {"a": 0.5},
+        "e\u0301",
+    ]
 )
 leaves = st.one_of(
     st.sampled_from(
@@ -66,6 +95,12 @@ leaves = st.one_of(
             cidr("1.1.1.0/24"), cidr("1.1.1.1/32"), cidr("1.1.0.0/16", "2606:4700::/32"), email("acme.example"),
             email("*.acme.example"), email("ana@acme.example"), email("acme.example", "evil.example"), glob("reports/*/2024"),
             glob("reports/**"), glob("reports/x/2024"), glob("*"), glob("/a/*"),
+            between(above=0, below=9), between(1, below=9), between("0.5", 1), between(above=0.5), between(below=5), between(0, 1e21),
+            path("a"), path("a/b", "ab"), not_below("/a/b"), not_below("/a", "/x"), not_below("/A/B/c"), not_below("/a/S"), not_below("a/b"),
+            count(0, 1), count(2, 2), count(1), links(), links("acme.example"), links("*.acme.example", "acme.example"),
+            during("2026-01-01", "2026-02-01"), during("2026-01-31"), during(None, "2026-01-31T00:00:00.5Z"),
+            during("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), during("2026-01-31T00:00:00Z"), during("task+0s", "task+60s"),
+            during("task+0d", "task+7d"), during("task+10s"),
         ]
     ),
     st.builds(exact, values),
@@ -80,6 +115,11 @@ constraints = st.recursive(
         st.builds(each, inner),
         st.builds(lambda p: all_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda p: any_of(*p), st.lists(inner, min_size=1, max_size=3)),
+        st.builds(
+            lambda p, rest: argv(*p, rest=rest),
+            st.lists(inner | st.sampled_from(["git", "a"]), max_size=2),
+            st.none() | inner,
+        ),
     ),
     max_leaves=4,
 )
@@ -178,6 +218,8 @@ SAMPLES = {
     "subset": subset("a"), "any": anything(), "all": all_of(text(3)), "any_of": any_of(text(3), between(0, 2)),
     "absent": absent(), "length": text(3), "path": path("/a"), "url": url("https://a.example/v1"), "host": host("acme.example"),
     "email": email("acme.example"), "cidr": cidr("1.1.1.0/24"), "glob": glob("a/*"), "each": each(exact("a")),
+    "spelled": one_of(0.5, "a"), "argv": argv("git", one_of("log", "status"), rest=text(9)), "count": count(1, 2),
+    "during": during("2026-01-01", "2026-02-01"), "links": links("acme.example"), "not_below": not_below("/a/b"),
 }  # fmt: skip
 
 
@@ -197,12 +239,12 @@ def test_all_pairs_of_kinds_are_sound(child, parent):
     [
         {}, {"any": False}, {"exact": 1, "any": True}, {"regex": "a*"}, {"one_of": []}, {"one_of": [2, 1]}, {"one_of": [1, 1]},
         {"range": {"min": 1}}, {"range": {"min": None, "max": None}}, {"range": {"min": 5, "max": 1}}, {"range": {"min": True, "max": 9}},
-        {"range": {"min": "1.0", "max": None}}, {"length": {"min": 0, "max": -1}}, {"path": {"under": ["/a/"]}}, {"path": {"under": ["a"]}},
+        {"range": {"min": "1.0", "max": None}}, {"length": {"min": 0, "max": -1}}, {"path": {"under": ["/a/"]}}, {"path": {"under": ["./a"]}},
         {"path": {"under": ["/a", "/a"]}}, {"path": {"under": []}}, {"url": {"under": ["https://A.example/"], "query": False}},
         {"url": {"under": ["https://a.example/?q"], "query": False}}, {"url": {"under": ["https://a.example/"]}},
         {"host": {"names": ["ACME.example"]}}, {"host": {"names": ["*.1.1.1.1"]}}, {"email": {"domains": ["a@b@c"]}},
         {"cidr": {"networks": ["1.1.1.1/24"]}}, {"cidr": {"networks": ["::ffff:0:0/96"]}}, {"cidr": {"networks": ["::ffff:1.1.1.0/120"]}}, {"glob": ["a*/b"]}, {"glob": ["**/a"]}, {"glob": ["a/../b"]}, {"each": []},
-        {"all": []}, {"exact": 1.5}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
+        {"all": []}, {"exact": 1.5}, {"spelled": {"exact": "5"}}, {"spelled": {"exact": "0.50"}}, {"spelled": {"one_of": ["1", "0.5"]}}, {"spelled": {"range": "1"}}, {"range": {"above": "0", "below": None}}, {"range": {"min": "0.5", "max": None, "above": None, "below": None}}, {"range": {"min": 1, "max": None, "above": 0, "below": None}}, {"range": {"min": 1, "max": None, "above": None, "below": 1}}, {"range": {"min": "1e+2", "max": None}}, {"range": {"min": "1e-400", "max": None}}, {"path": {"under": ["/a", "b"]}}, {"path": {"under": ["a/../b"]}}, {"path": {"under": [""]}}, {"not_below": {"paths": ["/"]}}, {"not_below": {"paths": ["/a", "a"]}}, {"count": {"min": 2, "max": 1}}, {"links": {"hosts": ["*.1.1.1.1"]}}, {"links": {"hosts": ["ACME.example"]}}, {"during": {"from": None, "to": None}}, {"during": {"from": "2026-01-01T00:00:00+00:00", "to": None}}, {"during": {"from": "2026-01-01T00:00:00.50Z", "to": None}}, {"during": {"from": "2026-01-01", "to": "2026-01-01"}}, {"during": {"from": "2026-01-01", "to": "2026-01-01T00:00:00Z"}}, {"during": {"from": "2026-02-30", "to": None}}, {"during": {"from": "task-0s", "to": None}}, {"during": {"from": "task+01s", "to": None}}, {"argv": {"head": []}}, {"argv": {"head": ["git"], "rest": None}}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
         {"any_of": [{"exact": n} for n in range(65)]},
     ],
 )  # fmt: skip
@@ -228,13 +270,19 @@ def test_absence_is_admitted_only_on_purpose():
     assert any_of(exact(1), absent()).admits(ABSENT)
 
 
-TYPES = {"text": "text", "integer": "integer", "path": "path", "url": "url", "host": "host", "email": "email",
-         "list": {"type": "list", "of": "text"}}  # fmt: skip
+def of(name):
+    """Return a type that is known by its name alone."""
+    return SimpleNamespace(name=name)
+
+
+TYPES = {"text": "text", "integer": "integer", "path": "path", "url": "url", "host": "host", "email": "email", "number": "number",
+         "line": "line", "list": {"type": "list", "of": "text"}}  # fmt: skip
 FITS = {
-    "exact": {"integer"}, "range": {"integer"}, "one_of": {"integer"}, "not_one_of": {"integer"}, "contains": {"list"},
-    "subset": {"list"}, "any": set(TYPES), "all": {"text", "list"}, "any_of": set(), "absent": set(TYPES),
-    "length": {"text", "list"}, "path": {"path"}, "url": {"url"}, "host": {"host"}, "email": {"email"}, "cidr": {"host"},
-    "glob": {"text", "path"}, "each": {"list"},
+    "exact": {"integer", "number"}, "range": {"integer", "number"}, "one_of": {"integer", "number"}, "not_one_of": {"integer", "number"},
+    "contains": {"list"}, "subset": {"list"}, "any": set(TYPES), "all": {"text", "line", "list"}, "any_of": set(), "absent": set(TYPES),
+    "length": {"text", "line", "list"}, "path": {"path"}, "url": {"url"}, "host": {"host"}, "email": {"email"}, "cidr": {"host"},
+    "glob": {"text", "line", "path"}, "each": {"list"}, "spelled": set(), "argv": set(), "count": {"list"}, "during": set(),
+    "links": {"text", "line"}, "not_below": {"path"},
 }  # fmt: skip
 
 
@@ -256,7 +304,7 @@ FAULTS = {
     "subset": (collection.Subset, "lies_within", lambda self, p: isinstance(p, collection.Subset), subset("a", "b"), subset("a"), None),
     "each": (collection.Each, "lies_within", lambda self, p: isinstance(p, collection.Each), each(text(9)), each(text(2)), None),
     "length": (length.Length, "lies_within", lambda self, p: isinstance(p, length.Length) and self.min >= p.min, text(3), text(2), None),
-    "path": (place, "is_under", lambda path, top: path.startswith(top), path("/ab"), path("/a"), lambda: not path("/a").admits("/ab")),
+    "path": (paths, "is_under", lambda path, top: path.startswith(top), path("/ab"), path("/a"), lambda: not path("/a").admits("/ab")),
     "url": (place, "_is_below", lambda parts, top: parts.host == top.host, url("https://a.example/"), url("https://a.example/v1"), lambda: not url("https://a.example/v1").admits("https://a.example/")),
     "glob": (place, "segments_within", lambda c, p: c[0] == p[0], glob("reports/**"), glob("reports/*/2024"), None),
     "host": (network, "name_within", lambda c, p: c.endswith(p.removeprefix("*.")), host("xacme.example"), host("*.acme.example"), None),
@@ -265,6 +313,12 @@ FAULTS = {
     "all": (combination.AllOf, "admits", lambda self, v: any(p.admits(v) for p in self.parts), all_of(between(0, 9), not_one_of(3)), not_one_of(3), lambda: not all_of(between(0, 9), exact(3)).admits(4)),
     "any_of": (combination.AnyOf, "members", lambda self: self.parts[:1], any_of(exact("x"), exact(1)), exact("x"), None),
     "any": (presence.Anything, "is_within", lambda self, p: True, anything(), text(3), None),
+    "spelled": (literal, "spell", lambda v: repr(type(v)), exact({"a": 0.5}), exact({"a": 1.5}), lambda: not exact({"a": 0.5}).admits({"a": 1.5})),
+    "argv": (position.Argv, "lies_within", lambda self, p: len(self.head) >= len(p.head), argv("git", rest=text(9)), argv("git"), None),
+    "count": (length.Count, "lies_within", lambda self, p: self.min >= p.min, count(0, 2), count(0, 1), None),
+    "during": (time_span, "_place", lambda text: (int(text[:4]), ""), during("2026-01-01"), during("2026-02-01"), lambda: not during("2026-02-01").admits("2026-01-31")),
+    "links": (text_links, "name_within", lambda c, p: c.endswith(p), links("xacme.example"), links("acme.example"), None),
+    "not_below": (paths, "guises", lambda path: {path}, not_below("/x"), not_below("/x"), lambda: not not_below("/a/b").admits("/A/B")),
     "absent": (presence.Missing, "is_within", lambda self, p: True, absent(), text(3), None),
 }  # fmt: skip
 

@@ -70,10 +70,10 @@ def _known(sides: Sides, decision: str):
 
 
 @pytest.mark.parametrize(
-    "case", ["macaroon", "ledger", "budget", "cost", "flow", "approval", "labels"]
+    "case", ["macaroon", "ledger", "budget", "cost", "flow", "approval", "labels", "delegate_only"]
 )
 def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: str) -> None:
-    """A MAC, a ledger, a budget, a cost, labels, flow rules, approvals: asked for there, or refused."""
+    """A MAC, a ledger, a budget, a cost, labels, flow rules, approvals, who is another: asked for there."""
     sides = Sides(tmp_path)
     fields: dict[str, object] = {}
     access = sides.world.access()
@@ -85,6 +85,10 @@ def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: 
         fields = {"flow": [AfterNever(("pii",), ("external",))]}
     elif case == "approval":
         fields = {"needs_approval": [ApprovalRule((tool_pattern("files.read"),), ("chief",))]}
+    elif case == "delegate_only":
+        for name in ("boss", "a"):
+            keys = [sides.world.key(name).public]
+            sides.tracker.add_agent(name, owner="ana@acme.example", keys=keys)
     elif case == "labels":
         sides.tracker.add_tool(
             Tool(
@@ -100,6 +104,14 @@ def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: 
     token = sides.world.chain(
         "boss", "a", format="macaroon" if case == "macaroon" else "biscuit", **fields
     )
+    if case == "delegate_only":
+        only = sides.world.root(
+            capabilities=[may("files.read", path=anything(), delegate_only=True)]
+        )
+        freed = Grant([may("files.read", path=anything())])
+        token = only.delegate(
+            by=sides.world.key("boss"), to=sides.world.key("a").public, grant=freed
+        )
     if case == "ledger":  # no budget on any link: the task's own ledger is what counts
         token = sides.world.root("a", budget={})
     decision = sides.check(token, access=access)

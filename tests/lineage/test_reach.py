@@ -129,6 +129,11 @@ SPELLED = [
     {"subset": ["a", "b"]}, {"each": {"exact": 1}}, {"all": [{"any": True}, {"exact": 1}]}, {"any_of": [{"absent": True}, {"exact": 1}]},
     {"length": {"max": 9, "min": 2}}, {"path": {"under": ["/a", "/b/c"]}}, {"url": {"query": True, "under": ["https://a.example/x"]}},
     {"url": {"query": False, "under": ["https://a.example/"]}}, {"host": {"names": ["*.a.example", "b.example"]}},
+    {"spelled": {"exact": "0.5"}}, {"spelled": {"one_of": ['"e\\u0301"', "1.5", "2"]}}, {"count": {"max": 3, "min": 1}},
+    {"range": {"above": "0.5", "below": None, "max": 3, "min": None}}, {"range": {"max": None, "min": "1e-20"}},
+    {"argv": {"head": [{"exact": "git"}, {"one_of": ["log", "status"]}], "rest": {"any": True}}}, {"argv": {"head": [], "rest": None}},
+    {"during": {"from": "2026-01-01T00:00:00Z", "to": None}}, {"during": {"from": "task+0d", "to": "task+7d"}},
+    {"links": {"hosts": []}}, {"links": {"hosts": ["*.a.example", "b.example"]}}, {"not_below": {"paths": ["/a", "/b/c"]}}, {"path": {"under": ["a"]}},
     {"cidr": {"networks": ["10.0.0.0/8"]}}, {"email": {"domains": ["a.example", "x@b.example"]}}, {"glob": ["a/*", "b/**"]},
 ]  # fmt: skip
 
@@ -159,8 +164,19 @@ def test_a_spelled_grant_runs_and_is_the_grant(grant: Grant) -> None:
 def test_odd_argument_names_are_spelled_too() -> None:
     """Names that Python or `may` keep for themselves go through `arguments`."""
     rule = ApprovalRule((tool_pattern("a.*"),), ("chief",))
+    odd = (
+        "class",
+        "resources",
+        "x-y",
+        "tool",
+        "arguments",
+        "delegate_only",
+        "filter[name]",
+        "$top",
+        'a"b',
+    )
     grant = full(
-        capabilities=[may("a.b", arguments={n: anything() for n in ("class", "resources", "x-y", "tool", "arguments")})],
+        capabilities=[may("a.b", arguments=dict.fromkeys(odd, anything())), may("a.c", delegate_only=True)],
         needs_approval=[rule],
         flow=[parse_flow_rule({"at_most": {"writes": 1}})],
     )  # fmt: skip

@@ -15,10 +15,10 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
         run, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "with a shared broad credential: 14 of 14" in done.stdout
-    assert "with the tracker:               0 of 14" in done.stdout
+    assert "with a shared broad credential: 16 of 16" in done.stdout
+    assert "with the tracker:               0 of 16" in done.stdout
     for code in ("resource_widened", "proof_signature", "replayed", "holder_contradicts_registry", "container_signature",
-                 "link_revoked", "task_closed", "budget_spent", "audience_not_granted", "proof_other_access"):  # fmt: skip
+                 "link_revoked", "task_closed", "budget_spent", "audience_not_granted", "proof_other_access", "delegate_only", "argument_refused"):  # fmt: skip
         assert code in done.stdout, code
     ET.parse(tmp_path / "demo" / "graph.svg")
     tasks = subprocess.run(

@@ -19,7 +19,7 @@ from delegation_api.paging import After, following
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 100
-Text = Annotated[str, Query(max_length=128)]
+Text = Annotated[str, Query(max_length=512)]  # as long as a tool's name may be
 
 
 @router.get("/decisions")

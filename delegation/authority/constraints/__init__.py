@@ -7,7 +7,8 @@ they admit is not seen by a reviewer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from datetime import date
+from decimal import Decimal
 
 from delegation.authority.arguments import NoCanonicalFormError
 from delegation.authority.arguments.email import canonical_email
@@ -15,98 +16,20 @@ from delegation.authority.arguments.host import canonical_host
 from delegation.authority.arguments.url import parse_url
 from delegation.authority.constraints.collection import Contains, Each, Subset
 from delegation.authority.constraints.combination import AllOf, AnyOf
-from delegation.authority.constraints.constraint import (
-    ABSENT,
-    MAX_DEPTH,
-    MAX_MEMBERS,
-    MAX_VALUES,
-    Absent,
-    Constraint,
-    Value,
-)
+from delegation.authority.constraints.constraint import ABSENT, Absent, Constraint, Value
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
-from delegation.authority.constraints.length import MAX_LENGTH, Length
+from delegation.authority.constraints.length import MAX_LENGTH, Count, Length
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
-from delegation.authority.constraints.place import MAX_ENTRIES, Glob, PathUnder, UrlUnder
+from delegation.authority.constraints.paths import NotBelow, PathUnder
+from delegation.authority.constraints.place import Glob, UrlUnder
+from delegation.authority.constraints.position import Argv
 from delegation.authority.constraints.presence import Anything, Missing
-from delegation.authority.constraints.range import Range
-from delegation.authority.fields import closed_object, list_of
-from delegation.canonical import Json, same
+from delegation.authority.constraints.range import Range, bound_of
+from delegation.authority.constraints.table import KINDS, NEWEST, TABLES, parse_constraint
+from delegation.authority.constraints.text_links import Links
+from delegation.authority.constraints.time_span import During, end_of
+from delegation.canonical import Json
 from delegation.errors import MalformedError
-
-
-def parse_constraint(value: Json) -> Constraint:
-    """Return the constraint that this JSON states.
-
-    Raises:
-        MalformedError: An unknown kind, a field missing, unknown or of another form, a literal that
-            is not canonical, another order than the canonical one, or too many or too deep.
-    """
-    constraint = _parse(value, MAX_DEPTH)
-    if _count(constraint) > MAX_MEMBERS:
-        raise MalformedError("A constraint", wanted=f"made of at most {MAX_MEMBERS} constraints")
-    if not same(constraint.to_json(), value):
-        raise MalformedError("A constraint", wanted="in its canonical order")
-    return constraint
-
-
-def _count(constraint: Constraint) -> int:
-    return 1 + sum(_count(member) for member in constraint.members())
-
-
-def _parse(value: Json, depth: int) -> Constraint:
-    if not isinstance(value, dict) or len(value) != 1:
-        raise MalformedError("A constraint", wanted="an object of exactly one kind")
-    if depth == 0:
-        raise MalformedError("A constraint", wanted=f"nested at most {MAX_DEPTH} deep")
-    ((kind, body),) = value.items()
-    if kind == "each":
-        return Each(_parse(body, depth - 1))
-    if kind in {"all", "any_of"}:
-        parts = tuple(_parse(part, depth - 1) for part in list_of(kind, body, MAX_MEMBERS))
-        return AllOf(parts) if kind == "all" else AnyOf(parts)
-    read = _KINDS.get(kind)
-    if read is None:
-        raise MalformedError("A constraint's kind", wanted="one of " + ", ".join(KINDS))
-    return read(body)
-
-
-def _texts(kind: str, field: str, body: Json) -> tuple[str, ...]:
-    fields = closed_object(kind, body, frozenset({field}))
-    return tuple(list_of(kind, fields[field], MAX_ENTRIES))  # type: ignore[arg-type]  # `entries`
-
-
-def _presence(made: Constraint) -> Callable[[Json], Constraint]:
-    def read(body: Json) -> Constraint:
-        if body is not True:
-            raise MalformedError(made.kind, wanted="true")
-        return made
-
-    return read
-
-
-def _values(kind: str, body: Json) -> tuple[Json, ...]:
-    return tuple(list_of(kind, body, MAX_VALUES))
-
-
-_KINDS: Final[dict[str, Callable[[Json], Constraint]]] = {
-    "any": _presence(Anything()),
-    "absent": _presence(Missing()),
-    "exact": Exact,
-    "one_of": lambda body: OneOf(_values("one_of", body)),
-    "not_one_of": lambda body: NotOneOf(_values("not_one_of", body)),
-    "range": Range.parse,
-    "contains": lambda body: Contains(_values("contains", body)),
-    "subset": lambda body: Subset(_values("subset", body)),
-    "length": Length.parse,
-    "path": lambda body: PathUnder(_texts("path", "under", body)),
-    "url": UrlUnder.parse,
-    "host": lambda body: HostNamed(_texts("host", "names", body)),
-    "email": lambda body: EmailAt(_texts("email", "domains", body)),
-    "cidr": lambda body: AddressIn(_texts("cidr", "networks", body)),
-    "glob": lambda body: Glob(tuple(list_of("glob", body, MAX_ENTRIES))),  # type: ignore[arg-type]
-}
-KINDS: Final = (*_KINDS, "each", "all", "any_of")
 
 
 def anything() -> Anything:
@@ -134,9 +57,48 @@ def not_one_of(*values: Json) -> NotOneOf:
     return NotOneOf(values)
 
 
-def between(least: int | str | None = None, most: int | str | None = None) -> Range:
-    """Admit numbers from `least` to `most`, both inclusive; decimals are written as text."""
-    return Range(least, most)
+def between(
+    least: float | str | Decimal | None = None,
+    most: float | str | Decimal | None = None,
+    *,
+    above: float | str | Decimal | None = None,
+    below: float | str | Decimal | None = None,
+) -> Range:
+    """Admit numbers from `least` to `most`, both inclusive, or `above` and `below` others, exclusive.
+
+    Raises:
+        MalformedError: A bound is no number, or together they admit none.
+    """
+    return Range(bound_of(least), bound_of(most), bound_of(above), bound_of(below))
+
+
+def count(min: int = 0, max: int = MAX_LENGTH) -> Count:  # noqa: A002  # read as `count(max=5)`
+    """Admit lists of `min` to `max` items, and objects of so many members."""
+    return Count(min, max)
+
+
+def during(start: date | str | None = None, end: date | str | None = None) -> During:
+    """Admit instants, or days, from `start` on and before `end`.
+
+    Args:
+        start: An RFC 3339 instant, a day, `task+3600s` or `task+7d` from the task's opening, or one of
+            Python's `datetime` with a zone and `date`.
+        end: Likewise; the first that is not admitted.
+
+    Raises:
+        MalformedError: An end is none of these, or they admit nothing.
+    """
+    return During(end_of(start), end_of(end))
+
+
+def argv(*head: str | Constraint, rest: Constraint | None = None) -> Argv:
+    """Admit command lines that begin so, each word by its own constraint or being that text.
+
+    Args:
+        head: What the first words are.
+        rest: What each word after them is; None admits none.
+    """
+    return Argv(tuple(Exact(one) if isinstance(one, str) else one for one in head), rest)
 
 
 def contains(*values: Json) -> Contains:
@@ -170,8 +132,13 @@ def text(max: int = MAX_LENGTH, min: int = 0) -> Length:  # noqa: A002  # read a
 
 
 def path(*under: str) -> PathUnder:
-    """Admit these paths and what is below them."""
+    """Admit these paths and what is below them, all absolute or all relative."""
     return PathUnder(under)
+
+
+def not_below(*paths: str) -> NotBelow:
+    """Admit paths that are none of these nor below one, in whatever case or guise."""
+    return NotBelow(paths)
 
 
 def url(*under: str, query: bool = False) -> UrlUnder:
@@ -190,6 +157,15 @@ def host(*names: str) -> HostNamed:
         MalformedError: One is no host.
     """
     return HostNamed(tuple(_spelled(_host, entry) for entry in names))
+
+
+def links(*hosts: str) -> Links:
+    """Admit texts in which nobody finds a link but to these hosts; without hosts, none at all.
+
+    Raises:
+        MalformedError: One is no host.
+    """
+    return Links(tuple(_spelled(_host, entry) for entry in hosts))
 
 
 def cidr(*networks: str) -> AddressIn:
@@ -233,20 +209,27 @@ def _url(entry: str) -> str:
 __all__ = [
     "ABSENT",
     "KINDS",
+    "NEWEST",
+    "TABLES",
     "Absent",
     "AddressIn",
     "AllOf",
     "AnyOf",
     "Anything",
+    "Argv",
     "Constraint",
     "Contains",
+    "Count",
+    "During",
     "Each",
     "EmailAt",
     "Exact",
     "Glob",
     "HostNamed",
     "Length",
+    "Links",
     "Missing",
+    "NotBelow",
     "NotOneOf",
     "OneOf",
     "PathUnder",
@@ -258,14 +241,19 @@ __all__ = [
     "all_of",
     "any_of",
     "anything",
+    "argv",
     "between",
     "cidr",
     "contains",
+    "count",
+    "during",
     "each",
     "email",
     "exact",
     "glob",
     "host",
+    "links",
+    "not_below",
     "not_one_of",
     "one_of",
     "parse_constraint",

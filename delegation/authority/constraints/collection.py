@@ -21,6 +21,12 @@ from delegation.authority.constraints.equality import _Literals, are_canonical
 from delegation.canonical import Json
 
 
+def item_type(of: ArgumentType) -> ArgumentType | None:
+    """Return the type of a list's items, or of a command line's words; None for other types."""
+    whole = inner(of)
+    return whole.of if isinstance(whole, ListType) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Each(Constraint):
     """A list whose every item is admitted; the empty list is.
@@ -54,7 +60,8 @@ class Each(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list of what the item's constraint fits."""
-        return isinstance(of := inner(of), ListType) and self.item.fits(of.of)
+        item = item_type(of)
+        return item is not None and self.item.fits(item)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each item is within the parent's."""
@@ -64,6 +71,10 @@ class Each(Constraint):
             values = self.item.finite()
             return values is not None and all(contains_same(parent.values, v) for v in values)
         return False
+
+    def opened(self, at: int) -> Constraint:
+        """Return it with the relative bounds of its items fixed."""
+        return Each(self.item.opened(at))
 
     def members(self) -> tuple[Constraint, ...]:
         """Return the item's constraint."""
@@ -91,7 +102,8 @@ class Contains(_Literals):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list under which the literals are canonical."""
-        return isinstance(of := inner(of), ListType) and are_canonical(self.values, of.of)
+        item = item_type(of)
+        return item is not None and are_canonical(self.values, item)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether all that the parent asks for is asked for here too."""
@@ -119,7 +131,8 @@ class Subset(_Literals):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list under which the literals are canonical."""
-        return isinstance(of := inner(of), ListType) and are_canonical(self.values, of.of)
+        item = item_type(of)
+        return item is not None and are_canonical(self.values, item)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each value is admitted by what the parent asks of items."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar
 
@@ -40,6 +40,10 @@ class _Combination(Constraint):
     def members(self) -> tuple[Constraint, ...]:
         """Return the parts."""
         return self.parts
+
+    def opened(self, at: int) -> Constraint:
+        """Return it with the relative bounds of its parts fixed."""
+        return replace(self, parts=tuple(part.opened(at) for part in self.parts))
 
     def body(self) -> Json:
         """Return the parts as JSON."""

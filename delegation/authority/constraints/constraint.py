@@ -14,13 +14,14 @@ from enum import Enum
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from delegation.authority.arguments import ArgumentType
-from delegation.canonical import Json, encode, same
-from delegation.errors import MalformedError
+from delegation.authority.constraints.literal import same, spell
+from delegation.canonical import Json
 
 MAX_VALUES: Final = 256  # literals in one list
 MAX_MEMBERS: Final = 64  # constraints within one constraint, at all levels together
 MAX_DEPTH: Final = 4  # constraints within constraints
 MAX_PROBES: Final = 128  # values that a search for a witness tries
+SPELLED: Final = "spelled"  # what the literal kinds stand under where their literals are spelled
 
 
 class Absent(Enum):
@@ -40,6 +41,12 @@ class Constraint(ABC):
 
     __slots__ = ()
     kind: ClassVar[str]
+    since: ClassVar[int] = 1
+
+    @property
+    def version(self) -> int:
+        """The lowest payload version that can say it: its kind's, or that of what it is made of."""
+        return max([self.since, *(member.version for member in self.members())])
 
     @abstractmethod
     def admits(self, value: Value) -> bool:
@@ -74,6 +81,14 @@ class Constraint(ABC):
     def members(self) -> tuple[Constraint, ...]:
         """Return the constraints that this one is made of."""
         return ()
+
+    def opened(self, at: int) -> Constraint:
+        """Return it with bounds that are relative to the opening of a task fixed.
+
+        Args:
+            at: When the task was opened, Unix seconds.
+        """
+        return self
 
     def names_special(self, value: Value) -> bool:
         """Return whether a canonical value that holds a special host is admitted, for it is named.
@@ -153,22 +168,10 @@ def _first(values: Iterable[Value]) -> list[Value]:
 def _size(value: Value) -> tuple[int, bytes]:
     if value is ABSENT:
         return (0, b"")
-    data = encode(value)
+    data = spell(value).encode()
     return (len(data), data)
 
 
 def contains_same(values: Iterable[Json], value: Value) -> bool:
     """Return whether a value is among others, types included: `1` is not `True`."""
     return value is not ABSENT and any(same(value, other) for other in values)
-
-
-def canonical_values(what: str, values: Iterable[Json]) -> tuple[Json, ...]:
-    """Return literals in their one order, each once.
-
-    Raises:
-        MalformedError: None, too many, or one without canonical JSON.
-    """
-    unique = {encode(value, what=what): value for value in values}
-    if not 0 < len(unique) <= MAX_VALUES:
-        raise MalformedError(what, wanted=f"1 to {MAX_VALUES} values")
-    return tuple(unique[key] for key in sorted(unique))

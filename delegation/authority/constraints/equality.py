@@ -10,12 +10,14 @@ from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.text import reads_one_way
 from delegation.authority.constraints.constraint import (
     ABSENT,
+    MAX_VALUES,
+    SPELLED,
     Constraint,
     Value,
-    canonical_values,
     contains_same,
 )
-from delegation.canonical import Json, encode, same
+from delegation.authority.constraints.literal import is_plain, normal, ordered, same, spell
+from delegation.canonical import Json
 
 
 def are_canonical(values: Iterable[Json], of: ArgumentType) -> bool:
@@ -34,22 +36,22 @@ class Exact(Constraint):
     """Exactly one value.
 
     Args:
-        value: Any canonical JSON value.
+        value: Any JSON value that an argument may have; `5.0` is 5.
     """
 
     kind: ClassVar[str] = "exact"
     value: Json
 
     def __post_init__(self) -> None:
-        encode(self.value, what="exact")
+        object.__setattr__(self, "value", normal(self.value, "exact"))
 
     def __eq__(self, other: object) -> bool:
         """Compare with types: `Exact(1) != Exact(True)`."""
         return isinstance(other, Exact) and same(self.value, other.value)
 
     def __hash__(self) -> int:
-        """Hash the canonical bytes."""
-        return hash(encode(self.value))
+        """Hash the spelling."""
+        return hash(spell(self.value))
 
     def admits(self, value: Value) -> bool:
         """Return whether it is that value."""
@@ -59,9 +61,18 @@ class Exact(Constraint):
         """Return whether the literal is canonical under the type."""
         return are_canonical((self.value,), of)
 
+    @property
+    def version(self) -> int:
+        """2 where the literal must be spelled."""
+        return 1 if is_plain(self.value) else 2
+
     def body(self) -> Json:
-        """Return the value."""
-        return self.value
+        """Return the value, spelled in payload version 2."""
+        return self.value if is_plain(self.value) else spell(self.value)
+
+    def to_json(self) -> Json:
+        """Return the constraint's JSON; a literal that must be spelled stands a level deeper."""
+        return {"exact": self.body()} if is_plain(self.value) else {SPELLED: {"exact": self.body()}}
 
     def finite(self) -> tuple[Json, ...]:
         """Return the one value."""
@@ -83,7 +94,7 @@ class _Literals(Constraint):
     values: tuple[Json, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", canonical_values(self.kind, self.values))
+        object.__setattr__(self, "values", ordered(self.kind, self.values, MAX_VALUES))
 
     def __eq__(self, other: object) -> bool:
         """Compare kind and values, types included."""
@@ -94,12 +105,22 @@ class _Literals(Constraint):
         )
 
     def __hash__(self) -> int:
-        """Hash the canonical bytes."""
-        return hash((self.kind, encode([*self.values])))
+        """Hash the spelling."""
+        return hash((self.kind, spell([*self.values])))
+
+    @property
+    def version(self) -> int:
+        """2 where a literal must be spelled."""
+        return 1 if is_plain([*self.values]) else 2
 
     def body(self) -> Json:
-        """Return the values."""
-        return [*self.values]
+        """Return the values, in payload version 2 each spelled."""
+        return [*self.values] if self.version == 1 else [spell(value) for value in self.values]
+
+    def to_json(self) -> Json:
+        """Return the constraint's JSON; literals that must be spelled stand a level deeper."""
+        said: Json = {self.kind: self.body()}
+        return said if self.version == 1 else {SPELLED: said}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

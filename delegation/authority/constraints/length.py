@@ -1,4 +1,4 @@
-"""Length: characters of a text, items of a list."""
+"""Length of texts and lists, and the count of what a value is made of."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_LENGTH: Final = 32_768
-_MEASURED: Final = frozenset(
+_LONG: Final = frozenset(
     {"text", "line", "identifier", "opaque", "segment", "relative_path", "list", "argv"}
 )
+_COUNTED: Final = frozenset({"list", "argv", "json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Length(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type has a length that people mean."""
-        return of.name in _MEASURED
+        return of.name in _LONG
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether the parent's bounds are no tighter."""
@@ -77,4 +78,61 @@ class Length(Constraint):
         return cls(
             integer("length min", fields["min"], 0, MAX_LENGTH),
             integer("length max", fields["max"], 0, MAX_LENGTH),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Constraint):
+    """A list of `min` to `max` items, or an object of so many members.
+
+    Args:
+        min: Fewest.
+        max: Most, at most 32,768.
+    """
+
+    kind: ClassVar[str] = "count"
+    since: ClassVar[int] = 2
+    min: int = 0
+    max: int = MAX_LENGTH
+
+    def __post_init__(self) -> None:
+        integer("count max", self.max, 0, MAX_LENGTH)
+        integer("count min", self.min, 0, MAX_LENGTH)
+        if self.min > self.max:
+            raise MalformedError("count", wanted="one whose min is not above its max")
+
+    def admits(self, value: Value) -> bool:
+        """Return whether it is made of so many; a text or number is made of none."""
+        return isinstance(value, list | dict) and self.min <= len(value) <= self.max
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the type is made of parts that people count."""
+        return of.name in _COUNTED
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether the parent's bounds are no tighter."""
+        return isinstance(parent, Count) and self.min >= parent.min and self.max <= parent.max
+
+    def body(self) -> Json:
+        """Return the bounds."""
+        return {"min": self.min, "max": self.max}
+
+    def probes(self) -> Iterable[Value]:
+        """Return lists and objects at the bounds and one beyond."""
+        for size in (self.min, self.min - 1, self.max, self.max + 1):
+            if 0 <= size <= 64:  # noqa: PLR2004  # long lists make no better witness
+                yield ["x"] * size
+                yield {f"x{number}": 0 for number in range(size)}
+
+    @classmethod
+    def parse(cls, body: Json) -> Count:
+        """Return the constraint that this body states.
+
+        Raises:
+            MalformedError: A field is missing, unknown or of another form.
+        """
+        fields = closed_object("count", body, frozenset({"min", "max"}))
+        return cls(
+            integer("count min", fields["min"], 0, MAX_LENGTH),
+            integer("count max", fields["max"], 0, MAX_LENGTH),
         )

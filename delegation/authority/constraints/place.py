@@ -1,4 +1,4 @@
-"""Constraints on places in a file system or on the web: `path`, `url`, `glob`."""
+"""Constraints on places on the web and in names: `url`, `glob`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_ENTRIES: Final = 64
 _ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
 _SEGMENTED: Final = frozenset(
-    {"text", "line", "identifier", "opaque", "segment", "path", "relative_path"}
+    {"text", "line", "identifier", "opaque", "path", "relative_path", "segment"}
 )
 # Besides what no path holds: what ends the path of a URL, and a brace that another segment closes.
 _CUT: Final = re.compile(r"[#{}]")
@@ -44,54 +44,6 @@ def entries(kind: str, texts: Iterable[object]) -> tuple[str, ...]:
     if not 0 < len(unique) <= MAX_ENTRIES:
         raise MalformedError(kind, wanted=f"1 to {MAX_ENTRIES} entries")
     return tuple(sorted(unique))
-
-
-@dataclass(frozen=True, slots=True)
-class PathUnder(Constraint):
-    """A path that is one of these or below it, by whole segments.
-
-    Args:
-        under: Canonical paths.
-    """
-
-    kind: ClassVar[str] = "path"
-    under: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "under", entries("path", self.under))
-        try:
-            for top in self.under:
-                refuse_odd_path(top)
-        except NoCanonicalFormError as error:
-            raise MalformedError("path under", wanted="canonical absolute paths") from error
-
-    def admits(self, value: Value) -> bool:
-        """Return whether it is a path below one of the tops."""
-        return (
-            isinstance(value, str)
-            and value.startswith("/")
-            and any(is_under(value, top) for top in self.under)
-        )
-
-    def fits(self, of: ArgumentType) -> bool:
-        """Return whether the type is a path's."""
-        return of.name == "path"
-
-    def lies_within(self, parent: Constraint) -> bool:
-        """Return whether every top is below one of the parent's."""
-        return isinstance(parent, PathUnder) and all(
-            any(is_under(mine, top) for top in parent.under) for mine in self.under
-        )
-
-    def body(self) -> Json:
-        """Return the tops."""
-        return {"under": [*self.under]}
-
-    def probes(self) -> Iterable[Value]:
-        """Return the tops, a path below and a sibling that begins alike."""
-        for top in self.under:
-            stem = top.rstrip("/")
-            yield from (top, f"{stem}/x", f"{stem}x" if stem else "/x", "/")
 
 
 @dataclass(frozen=True, slots=True)

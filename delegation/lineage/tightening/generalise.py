@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from decimal import Decimal
+from datetime import date, timedelta
+from itertools import takewhile
 from operator import itemgetter
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,7 +19,10 @@ from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.number import as_number
 from delegation.authority.constraints import (
     ABSENT,
+    Anything,
+    Argv,
     Constraint,
+    During,
     EmailAt,
     Exact,
     Glob,
@@ -35,6 +39,8 @@ from delegation.authority.constraints import (
     any_of,
     each,
 )
+from delegation.authority.constraints.literal import spell
+from delegation.authority.constraints.range import bound_of
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.sent_json import encode
@@ -109,11 +115,15 @@ def _candidates(
             yield _places(EmailAt, {text.rpartition("@")[2] for text in texts})
         case "host":
             yield _places(HostNamed, set(texts))
-        case "path":
+        case "path" | "relative_path":
             yield _places(PathUnder, folders(texts))
         case "url":
             yield _url(texts)
-        case "list" | "argv" if isinstance(plain := inner(of), ListType):
+        case "datetime" | "date":
+            yield _during(texts)
+        case "argv":
+            yield _argv(given)
+        case "list" if isinstance(plain := inner(of), ListType):
             yield from _list(given, plain, held)
         case "text" | "line" | "identifier" | "opaque" | "segment" | "relative_path":
             yield _glob(texts)
@@ -132,18 +142,41 @@ def _places(kind: type[EmailAt | HostNamed | PathUnder], found: set[str]) -> Con
 
 
 def _range(values: Sequence[Json]) -> Constraint | None:
-    numbers = [(number, value) for value in values if (number := as_number(value)) is not None]
+    numbers = [
+        (number, value)
+        for value in values
+        if isinstance(value, int | float | str) and (number := as_number(value)) is not None
+    ]
     if not numbers:
         return None
-    least, most = (pick(numbers, key=itemgetter(0)) for pick in (min, max))
+    (_, least), (_, most) = (pick(numbers, key=itemgetter(0)) for pick in (min, max))
     try:
-        return Range(_bound(*least), _bound(*most))
+        return Range(bound_of(least), bound_of(most))
     except MalformedError:  # a number that is too long for a bound
         return None
 
 
-def _bound(number: Decimal, value: Json) -> int | str:
-    return value if isinstance(value, int | str) else f"{number:f}"
+def _during(texts: Sequence[str]) -> Constraint | None:
+    """Return the days from the first to the last, or the instants from midnight to midnight."""
+    days = sorted(text[:10] for text in texts)
+    try:
+        after = (date.fromisoformat(days[-1]) + timedelta(days=1)).isoformat()
+        midnight = "T00:00:00Z" if any("T" in text for text in texts) else ""
+        return During(days[0] + midnight, after + midnight)
+    except (MalformedError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _argv(lines: Sequence[Json]) -> Constraint | None:
+    """Return the words that all command lines begin with, the program at least, and any after them."""
+    words = [line for line in lines if isinstance(line, list)]
+    common = list(
+        takewhile(lambda column: len(set(map(spell, column))) == 1, zip(*words, strict=False))
+    )
+    if not common:
+        return None
+    rest = Anything() if any(len(line) > len(common) for line in words) else None
+    return Argv(tuple(Exact(column[0]) for column in common), rest)
 
 
 def _listed(values: Iterable[Json]) -> Constraint | None:

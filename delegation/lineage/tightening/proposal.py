@@ -246,7 +246,10 @@ def _admitting(held: Grant, use: Use) -> int | None:
     """Return the place of the capability that admitted the whole call."""
     if use.access is None:
         return None
-    for place, capability in enumerate(held.capabilities):
+    # What may only be handed on comes last: it never admitted a call of its own holder.
+    for place, capability in sorted(
+        enumerate(held.capabilities), key=lambda one: one[1].delegate_only
+    ):
         if capability.prohibits(use.access.tool, use.arguments, use.resources) is None:
             return place
     return None
@@ -269,7 +272,10 @@ def _capability(
         arguments[name] = generalise(values, argument.type, constraint)
     touched = sorted({resource for use in uses for resource in use.resources})
     child = Capability(
-        SegmentPattern(tool.name, "."), _resources(touched, held.resources), arguments
+        SegmentPattern(tool.name, "."),
+        _resources(touched, held.resources),
+        arguments,
+        held.delegate_only,
     )
     # The same rule that a verifier applies; were it not met, the tool alone is narrowed.
     return held.narrow(tool.name) if held.refuses_child(child) is not None else child
