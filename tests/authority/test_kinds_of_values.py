@@ -14,7 +14,6 @@ from delegation.authority.arguments import (
     parse_type,
     read_member,
 )
-from delegation.authority.arguments.moment import nanoseconds
 from delegation.authority.arguments.url_text import stated, stated_as
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import words
@@ -163,17 +162,30 @@ def test_constraints_that_there_were_fit_the_new_kinds():
     assert not exact("2026-11-30T08:00:00+01:00").fits(parse_type("datetime"))
 
 
+def test_the_new_constraints_fit_the_new_kinds():
+    """Spans of moments and days, vectors by place and beginning, amounts with open ends."""
+    from delegation.authority.constraints import argv, count, during
+
+    month = during("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
+    for kind, constraint, inside, outside in [
+        ("datetime", month, "2026-11-30t07:00:00.5+01:00", "2026-12-01T00:30:00-01:00"),
+        ({"type": "datetime", "places": 9}, month, "2026-11-30T23:59:59.999999999Z", "2026-12-01T00:00:00.000000001Z"),
+        ("date", during("2026-11-01", "2026-12-01"), "2026-11-30", "2026-12-01"),
+        (USD, between(above=0, most=500), 500, 0),
+        ("argv", argv("git", "log", rest=text(max=9)), ["git", "log", "-p"], ["git", "push"]),
+        ("argv", count(max=2), ["git", "log"], ["git", "log", "-p"]),
+        ("json", count(max=2), {"a": 1}, [1, 2, 3]),
+    ]:  # fmt: skip
+        made = parse_type(kind)
+        assert constraint.fits(made)
+        assert constraint.admits(made.canonicalise(inside))
+        assert not constraint.admits(made.canonicalise(outside))
+
+
 def test_a_cost_may_be_an_amount_of_money():
     """What an argument of money states is charged, in its minor units."""
     tool = Tool("shop.pay", effect="write", arguments={"total": USD}, cost={"usd_cents": "total"})
     assert tool.cost_of({"total": 1250}) == {"usd_cents": 1250}
-
-
-def test_nanoseconds_are_exact():
-    """Before and after 1970, with any fraction, and the beginning of a day."""
-    assert nanoseconds("1970-01-01T00:00:00.000000001Z") == 1
-    assert nanoseconds("1969-12-31T23:59:59.5Z") == -500_000_000
-    assert nanoseconds("1970-01-02") == 86_400 * 10**9
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from dateutil.parser import isoparse
+from instants import nanoseconds
 from pydantic import TypeAdapter, ValidationError
 from value_edges import admitted
-
-from delegation.authority.arguments.moment import nanoseconds
 
 COUNT = 20_000 if os.environ.get("DELEGATION_LONG") else 400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

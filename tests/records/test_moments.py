@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 
 import psycopg
+from instants import nanoseconds
 from value_edges import admitted
-
-from delegation.authority.arguments.moment import nanoseconds
 
 
 def test_postgresql_reads_the_instant_exactly(server) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
@@ -21,8 +21,6 @@ _DATETIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:[Zz]|([+-])(\d\d):(\d\d))",
     re.ASCII,
 )
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +107,3 @@ def _shifted(moment: datetime, sign: str, hours: int, minutes: int) -> datetime:
         raise ValueError("offset")
     offset = timedelta(hours=hours, minutes=minutes)
     return moment - offset if sign == "+" else moment + offset
-
-
-def nanoseconds(text: str) -> int:
-    """Return how many nanoseconds after 1970 a canonical moment or day begins, exactly.
-
-    Not checked here: that the text is canonical; of a day it is its first moment in UTC.
-    """
-    day, _, fraction = text.removesuffix("Z").partition(".")
-    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _SECOND * 10**9 + int(f"{fraction:0<9}")
