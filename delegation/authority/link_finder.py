@@ -36,6 +36,7 @@ _SCHEME: Final = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]+):(?=\S)", re.IG
 _AUTHORITY: Final = re.compile(r"//([^\s/?#\\<>\"]*)")
 _PATH: Final = re.compile(r"[/?#][A-Za-z0-9._~/?&=%+:#$!*-]*")  # beyond an @ there may be a mailbox
 _SLASHES: Final = re.compile(r"[/\\]{2}(?=\S)")
+_MAILBOX: Final = re.compile(r"<[^<>\s]{1,256}@([^<>\s@]{1,256})>")  # whatever its domain is
 _NAME: Final = re.compile(r"[^\x00-,/:-@\[-^`{-\x7f\s]+")
 _OTHER_DOTS: Final = str.maketrans("\u3002\uff0e\uff61", "...")  # IDNA reads them as dots
 _DEFANGED: Final = re.compile(r"\s?[\[({<]\s?(?:\.|dot|punkt)\s?[\])}>]\s?", re.IGNORECASE)
@@ -111,13 +112,14 @@ class _Reading:
     def __init__(self, text: str, is_given: Callable[[str], bool]) -> None:
         self._text, self._given = text, is_given
         self._slashes: set[int] = set()  # where those of an accepted URL stand
-        self._paths: list[tuple[int, int]] = []  # what of the text is the path of one
+        self._paths: list[tuple[int, int]] = []  # host and path of one
 
     def is_given(self) -> bool:
         """Return whether all that is found leads to a given host."""
         return (
             all(map(self._is_scheme_given, _SCHEME.finditer(self._text)))
             and all(one.start() in self._slashes for one in _SLASHES.finditer(self._text))
+            and all(self._is_host_given(one[1]) for one in _MAILBOX.finditer(self._text))
             and not self._is_split()
             and self._are_names_given()
             and self._are_matches_given()
@@ -136,17 +138,18 @@ class _Reading:
         end = len(rest[1])
         while end and not rest[1][end - 1].isalnum():
             end -= 1
-        host = rest[1][:end]
+        host, tail = rest[1][:end], rest[1][end:]
+        if not all(unicodedata.category(c)[0] in "PSZ" for c in tail):
+            return False  # a mark or a hidden character is part of a name to some
         after = self._text[rest.end() : rest.end() + 1]
-        is_cut = host != rest[1]  # punctuation after it: then nothing of a URL may follow
+        is_cut = bool(tail)  # punctuation after it: then nothing of a URL may follow
         path = _PATH.match(self._text, rest.end())
         if not self._is_host_given(host) or after == "\\" or (is_cut and path is not None):
             return False
         if path is None and after in {"\t", "\r", "\n"} and self._is_opened(found.start()):
             return False  # an attribute's reader drops the break, and reads on
         self._slashes.add(found.end())
-        if path is not None:
-            self._paths.append(path.span())
+        self._paths.append((rest.start(), rest.end() if path is None else path.end()))
         return True
 
     def _is_opened(self, place: int) -> bool:
@@ -167,15 +170,17 @@ class _Reading:
         )
 
     def _are_names_given(self) -> bool:
-        for kinds in ("LMNS", "LMN"):  # a symbol may be part of a name, or end it
+        # A symbol may be part of a name or end it, and to some readers so may every other letter.
+        for kinds in ("LMNS", "LMN", ""):
             text = "".join(
                 c if c.isascii() or unicodedata.category(c)[0] in kinds else " " for c in self._text
             )
             for token in _NAME.finditer(text):
-                if token[0].lower() == "localhost" and not self._is_host_given("localhost"):
+                bare = token[0].strip(".-_")
+                if bare.lower() == "localhost" and not self._is_host_given("localhost"):
                     return False
-                if "." in token[0] and not self._is_path(token.start()):
-                    parts = filter(None, re.split(r"\.{2,}", token[0].strip(".-_")))
+                if "." in bare and not self._is_path(token.start()):
+                    parts = filter(None, re.split(r"\.{2,}", bare))
                     if not all(map(self._is_name_given, parts)):
                         return False
             if self._text.isascii():

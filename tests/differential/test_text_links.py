@@ -7,6 +7,7 @@ follow) read the same texts. `DELEGATION_LONG=1` makes them read a million texts
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 
 import ada_url
@@ -44,6 +45,7 @@ REFUSED = [
     "<img src=//evil>", "https://acme.example//evil.com", "http://[::1]/", "evil.com\u2122", "https://acme\u2024example.evil.com", "\u0435vil.com",
     "xhttps://evil.com", "1https://evil.com", "evil%252ecom", "https://acme.example/x,evil.com", "[x]: evil.com", "https://evil\u00ad.com",
     "\uff45\uff56\uff49\uff4c\uff0e\uff43\uff4f\uff4d", "https://acme.example\u2028.evil.com", "see http:// evil.com", "https://xn--evil.com",
+    "<kim@java>", "https://acme.example\u200b", "https://acme.examplx\u0301", "xlocalhost\u200blocalhost", "\xe9localhost", "\xe91.2.3.4",
     "&amp;amp;amp;amp;amp;amp;amp;#47;", "https://acme.example/x@evil.com",
 ]  # fmt: skip
 
@@ -89,13 +91,19 @@ URLS = URLExtract()
 
 def led_to(said: str) -> list[str]:
     """Return every target that the foreign readers find in a text."""
-    page = _Targets()
+    found = []
     for markup in (said, MARKDOWN.render(said)):
-        page.feed(markup)
-    page.close()
+        page = _Targets()
+        with suppress(AssertionError):  # what it raises for half a declaration
+            page.feed(markup)
+            page.close()
+        found += page.found
     # urlextract has two slashes or a dot for a URL even in `//` alone; what it finds must be one.
-    extracted = [one for one in URLS.find_urls(said) if re.search(r"\w", one)]
-    return page.found + [one if "://" in one else f"http://{one}" for one in extracted]
+    try:
+        extracted = [one for one in URLS.find_urls(said) if re.search(r"\w", one)]
+    except UnicodeDecodeError:  # it stumbles over escapes that are no UTF-8
+        extracted = []
+    return found + [one if "://" in one else f"http://{one}" for one in extracted]
 
 
 def is_elsewhere(target: str) -> bool:
@@ -109,7 +117,11 @@ def is_elsewhere(target: str) -> bool:
         name = url.pathname.rpartition("@")[2].lower()
     elif url.protocol not in {"http:", "https:"}:
         return True
-    return not (name in {"reader.invalid", *GIVEN} or name.endswith(".acme.example"))
+    if name.startswith(".") or ".." in name:
+        return False  # nobody is asked for such a name
+    # `img!acme.com` is a name below `com` that nobody can register: no other host.
+    is_odd = re.search(r"[^a-z0-9.:[\]-]", name) and name.endswith(tuple(GIVEN))
+    return not (name in {"reader.invalid", *GIVEN} or name.endswith(".acme.example") or is_odd)
 
 
 PIECES = """

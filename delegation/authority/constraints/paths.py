@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
@@ -75,11 +75,12 @@ class PathUnder(_Paths):
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether every top is below one of the parent's, or far from what it leaves out."""
         if isinstance(parent, NotBelow):
+            left_out = parent.left_out
             return self.is_absolute == parent.is_absolute and not any(
                 is_under(mine, theirs) or is_under(theirs, mine)
                 for top in self.under
                 for mine in guises(top)
-                for theirs in parent.left_out
+                for theirs in left_out
             )
         return isinstance(parent, PathUnder) and all(
             any(is_under(mine, top) for top in parent.under) for mine in self.under
@@ -96,10 +97,14 @@ class PathUnder(_Paths):
             yield from (top, f"{stem}/x", f"{stem}x" if stem else "/x", "/")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def guises(path: str) -> frozenset[str]:
     """Return a path as systems see it that fold case, normal forms or letters, or drop characters."""
     return frozenset(_folded(IGNORABLE.sub("", seen)) for seen in readings(path))
+
+
+def _all_under(paths: Iterable[str], tops: frozenset[str]) -> bool:
+    return all(any(is_under(path, top) for top in tops) for path in paths)
 
 
 def _folded(text: str) -> str:
@@ -115,27 +120,30 @@ class NotBelow(_Paths):
 
     kind: ClassVar[str] = "not_below"
     since: ClassVar[int] = 2
-    left_out: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super(NotBelow, self).__post_init__()  # a slotted dataclass is made anew
         if "/" in self.under:
             raise MalformedError("not_below", wanted="paths other than /, which leaves nothing")
-        seen = frozenset(guise for path in self.under for guise in guises(path))
-        object.__setattr__(self, "left_out", seen)
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The paths in all their guises; not kept, since a link may state thousands of them."""
+        return frozenset(guise for path in self.under for guise in guises(path))
 
     def admits(self, value: Value) -> bool:
         """Return whether it is such a path that nobody takes for one of these or what is below."""
-        return self._is_path(value) and not any(
-            is_under(seen, top) for seen in guises(str(value)) for top in self.left_out
-        )
+        if not self._is_path(value):
+            return False
+        left_out = self.left_out
+        return not any(is_under(seen, top) for seen in guises(str(value)) for top in left_out)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether all that the parent leaves out is left out here too."""
         return (
             isinstance(parent, NotBelow)
             and self.is_absolute == parent.is_absolute
-            and all(any(is_under(out, mine) for mine in self.left_out) for out in parent.left_out)
+            and _all_under(parent.left_out, self.left_out)
         )
 
     def body(self) -> Json:
