@@ -88,9 +88,13 @@ def test_a_schema_that_admits_nothing_or_leads_elsewhere_is_no_type(schema: Any)
         type_of_schema(schema)
 
 
-def api(operation: Any, *, method: str = "post", path: str = "/x", version: str = "3.1.0", **more: Any) -> Imported:
+def api(
+    operation: Any, *, method: str = "post", path: str = "/x", version: str = "3.1.0", **more: Any
+) -> Imported:
     """Return what comes of a document with one operation."""
-    return tools_from({"openapi": version, "paths": {path: {method: operation}}, **more}, prefix="s")
+    return tools_from(
+        {"openapi": version, "paths": {path: {method: operation}}, **more}, prefix="s"
+    )
 
 
 def arguments(found: Imported) -> dict[str, Any]:
@@ -147,7 +151,9 @@ def test_no_value_leaves_its_place(place: str, more: dict[str, Any], values: lis
             tool.arguments["q"].type.canonicalise(value)
 
 
-def body(schema: Any, media: str = "application/json", *, required: bool = True, **more: Any) -> dict[str, Any]:
+def body(
+    schema: Any, media: str = "application/json", *, required: bool = True, **more: Any
+) -> dict[str, Any]:
     """Return an operation with a body."""
     return {"requestBody": {"required": required, "content": {media: {"schema": schema, **more}}}}
 
@@ -170,18 +176,42 @@ FILE_FIELDS = ["digest", "media_type", "name?", "size"]
 )  # fmt: skip
 def test_a_body_is_arguments(operation: Any, wanted: Any) -> None:
     """Its members where it is an object with names, else one argument `body`."""
-    assert arguments(api(operation)) == {key: parse_type(one).to_json() for key, one in wanted.items()}
+    assert arguments(api(operation)) == {
+        key: parse_type(one).to_json() for key, one in wanted.items()
+    }
 
 
 def test_a_file_is_named_by_its_digest() -> None:
     """In a form of parts, as octets, and in Swagger; a call holds no file."""
-    parts = {"type": "object", "properties": {"up": {"type": "string", "format": "binary"}, "more": {"type": "array", "items": {"type": "string", "contentMediaType": "image/png"}}, "note": STRING}}
+    parts = {
+        "type": "object",
+        "properties": {
+            "up": {"type": "string", "format": "binary"},
+            "more": {"type": "array", "items": {"type": "string", "contentMediaType": "image/png"}},
+            "note": STRING,
+        },
+    }
     made = arguments(api(body(parts, "multipart/form-data")))
     assert list(made["up?"]["fields"]) == list(made["more?"]["of"]["fields"]) == FILE_FIELDS
     assert made["note?"] == "text"
     octets = arguments(api(body({}, "application/octet-stream")))
-    swagger = {"swagger": "2.0", "paths": {"/f": {"post": {"parameters": [{"name": "up", "in": "formData", "type": "file", "required": True}]}}}}
-    assert list(octets["body"]["fields"]) == list(arguments(tools_from(swagger, prefix="s"))["up"]["fields"]) == FILE_FIELDS
+    swagger = {
+        "swagger": "2.0",
+        "paths": {
+            "/f": {
+                "post": {
+                    "parameters": [
+                        {"name": "up", "in": "formData", "type": "file", "required": True}
+                    ]
+                }
+            }
+        },
+    }
+    assert (
+        list(octets["body"]["fields"])
+        == list(arguments(tools_from(swagger, prefix="s"))["up"]["fields"])
+        == FILE_FIELDS
+    )
     kept = {"name": "a.png", "size": 3, "media_type": "image/png", "digest": "sha256:" + "0" * 64}
     assert parse_type(octets["body"]).canonicalise(kept) == kept
     for odd in ({"name": "../a"}, {"digest": "sha256:x"}, {"size": -1}):
@@ -191,32 +221,66 @@ def test_a_file_is_named_by_its_digest() -> None:
 
 def test_of_several_media_types_one_is_taken_and_the_others_are_named() -> None:
     """JSON first; members that only another one has are named."""
-    form = {"type": "object", "properties": {"a": STRING, "file": {"type": "string", "format": "binary"}}}
-    found = api({"requestBody": {"content": {"multipart/form-data": {"schema": form}, "application/json": {"schema": AB}}}})
+    form = {
+        "type": "object",
+        "properties": {"a": STRING, "file": {"type": "string", "format": "binary"}},
+    }
+    found = api(
+        {
+            "requestBody": {
+                "content": {
+                    "multipart/form-data": {"schema": form},
+                    "application/json": {"schema": AB},
+                }
+            }
+        }
+    )
     assert arguments(found) == {"a": "text", "b?": "integer"}
     assert any("multipart/form-data" in what and "file" in what for _, what in found.notes)
 
 
 def test_names_in_several_places_are_all_arguments() -> None:
     """The path's keeps its name, the others say where they go."""
-    schema = {"type": "object", "properties": {"id": STRING, "query.id": {"type": "boolean"}, "ü": STRING}}
+    schema = {
+        "type": "object",
+        "properties": {"id": STRING, "query.id": {"type": "boolean"}, "ü": STRING},
+    }
     operation = {**parameter("id", "query", {"type": "integer"}), **body(schema)}
     found = api(operation, path="/x/{id}")
-    assert arguments(found) == {"id": "segment", "query.id": "integer", "body.id?": "text", "body.query.id?": "boolean", "_?": "text"}
+    assert arguments(found) == {
+        "id": "segment",
+        "query.id": "integer",
+        "body.id?": "text",
+        "body.query.id?": "boolean",
+        "_?": "text",
+    }
     assert len([what for _, what in found.notes if what.startswith("it is the argument")]) == 4
 
 
 def test_odd_names_stay_as_they_are() -> None:
     """Brackets, dots, dollars and spaces are names."""
     names = ["filter[name]", "X-Request-Id", "Name.First", "$top", "first name", "@type"]
-    operation = {"parameters": [{"name": name, "in": "query", "schema": {"type": "integer"}} for name in names]}
+    operation = {
+        "parameters": [
+            {"name": name, "in": "query", "schema": {"type": "integer"}} for name in names
+        ]
+    }
     assert list(arguments(api(operation))) == sorted(f"{name}?" for name in names)
 
 
 def test_every_method_is_a_tool_and_what_is_none_is_named() -> None:
     """OPTIONS, HEAD and TRACE too; callbacks and webhooks are requests of the service; 3.2's methods."""
     methods = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
-    paths = {"/x": {**{m: {} for m in methods}, "additionalOperations": {"COPY": {}}, "fly": {}, "x-y": {}, "summary": "s"}, "/odd": 5}
+    paths = {
+        "/x": {
+            **{m: {} for m in methods},
+            "additionalOperations": {"COPY": {}},
+            "fly": {},
+            "x-y": {},
+            "summary": "s",
+        },
+        "/odd": 5,
+    }
     document = {"openapi": "3.2.0", "paths": paths, "webhooks": {"new": {"post": {}}}}
     document["paths"]["/y"] = {"get": {"callbacks": {"done": {}}}, "put": None}
     found = tools_from(document, prefix="s")
@@ -231,7 +295,14 @@ def test_every_method_is_a_tool_and_what_is_none_is_named() -> None:
 
 def test_what_a_path_item_shares_holds_and_may_be_replaced() -> None:
     """Parameters by name and place; a path item may stand elsewhere; an undescribed placeholder is an argument."""
-    item = {"parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}, {"$ref": "#/components/parameters/L"}], "get": {}, "delete": {"parameters": [{"name": "l", "in": "query", "schema": STRING}]}}
+    item = {
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
+            {"$ref": "#/components/parameters/L"},
+        ],
+        "get": {},
+        "delete": {"parameters": [{"name": "l", "in": "query", "schema": STRING}]},
+    }
     document = {
         "openapi": "3.1.0", "paths": {"/a/{id}": {"$ref": "#/components/pathItems/A"}, "/b/{who}": {"get": {}}},
         "components": {"pathItems": {"A": item}, "parameters": {"L": {"name": "l", "in": "query", "schema": {"type": "boolean"}}}},
@@ -244,13 +315,26 @@ def test_what_a_path_item_shares_holds_and_may_be_replaced() -> None:
 
 def test_names_that_come_to_one_are_told_apart_whatever_the_order() -> None:
     """Both get a mark; the document's own names stay aliases; an id that two have is nobody's alias."""
-    paths = {"/a": {"get": {"operationId": "getUser"}}, "/b": {"get": {"operationId": "get_user"}}, "/c": {"get": {"operationId": "same"}}, "/d": {"get": {"operationId": "same"}}, "/e": {"get": {"operationId": "獲取"}}}
+    paths = {
+        "/a": {"get": {"operationId": "getUser"}},
+        "/b": {"get": {"operationId": "get_user"}},
+        "/c": {"get": {"operationId": "same"}},
+        "/d": {"get": {"operationId": "same"}},
+        "/e": {"get": {"operationId": "獲取"}},
+    }
     one = tools_from({"openapi": "3.0.0", "paths": paths}, prefix="s")
     two = tools_from({"openapi": "3.0.0", "paths": dict(reversed(paths.items()))}, prefix="s")
     assert one.tools == two.tools
-    assert sorted(alias for tool in one.tools for alias in tool.aliases) == ["getUser", "get_user", "獲取"]
+    assert sorted(alias for tool in one.tools for alias in tool.aliases) == [
+        "getUser",
+        "get_user",
+        "獲取",
+    ]
     assert len({tool.name for tool in one.tools}) == 5
-    long = tools_from({"openapi": "3.0.0", "paths": {"/a": {"get": {"operationId": "word_" * 60 + "end"}}}}, prefix="s")
+    long = tools_from(
+        {"openapi": "3.0.0", "paths": {"/a": {"get": {"operationId": "word_" * 60 + "end"}}}},
+        prefix="s",
+    )
     assert len(long.tools) == 1
 
 
@@ -267,7 +351,9 @@ def test_ignored_and_unknown_parameters_are_named() -> None:
 
 def test_beside_a_reference_nothing_counts_in_old_dialects() -> None:
     """In 3.0 a note says so; in 3.1 it bounds."""
-    operation = body({"type": "object", "properties": {"a": {"$ref": "#/components/schemas/T", "maxLength": 3}}})
+    operation = body(
+        {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/T", "maxLength": 3}}}
+    )
     schemas = {"schemas": {"T": {"type": "string", "maxLength": 9}}}
     old = api(operation, version="3.0.3", components=schemas)
     assert arguments(old) == {"a?": {"type": "text", "max": 9}}
@@ -277,20 +363,57 @@ def test_beside_a_reference_nothing_counts_in_old_dialects() -> None:
 
 def test_swagger_has_its_types_beside_the_names() -> None:
     """Bodies, forms, and lists by what stands between their items."""
-    def one(*parameters: Any, **more: Any) -> Any:
-        return arguments(tools_from({"swagger": "2.0", "paths": {"/x/{id}": {"post": {"parameters": [{"name": "id", "in": "path", "type": "integer"}, *parameters], **more}}}}, prefix="s"))
 
-    assert one({"name": "b", "in": "body", "schema": AB}) == {"id": "integer", "a": "text", "b?": "integer"}
+    def one(*parameters: Any, **more: Any) -> Any:
+        return arguments(
+            tools_from(
+                {
+                    "swagger": "2.0",
+                    "paths": {
+                        "/x/{id}": {
+                            "post": {
+                                "parameters": [
+                                    {"name": "id", "in": "path", "type": "integer"},
+                                    *parameters,
+                                ],
+                                **more,
+                            }
+                        }
+                    },
+                },
+                prefix="s",
+            )
+        )
+
+    assert one({"name": "b", "in": "body", "schema": AB}) == {
+        "id": "integer",
+        "a": "text",
+        "b?": "integer",
+    }
     strings = {"type": "array", "items": {"type": "string"}}
-    assert one({"name": "q", "in": "query", **strings}) == {"id": "integer", "q?": {"type": "list", "of": {"type": "line", "shape": [{"of": "^,", "min": 0}]}}}
-    assert one({"name": "q", "in": "query", **strings, "collectionFormat": "multi"}) == {"id": "integer", "q?": {"type": "list", "of": "line"}}
-    assert one({"name": "f", "in": "formData", "type": "string", "maxLength": 3}) == {"id": "integer", "f?": {"type": "text", "max": 3}}
-    assert one({"name": "n", "in": "header", "type": "number", "maximum": 5, "exclusiveMaximum": True}) == {"id": "integer", "n?": {"type": "number", "max": "5", "below": "5"}}
+    assert one({"name": "q", "in": "query", **strings}) == {
+        "id": "integer",
+        "q?": {"type": "list", "of": {"type": "line", "shape": [{"of": "^,", "min": 0}]}},
+    }
+    assert one({"name": "q", "in": "query", **strings, "collectionFormat": "multi"}) == {
+        "id": "integer",
+        "q?": {"type": "list", "of": "line"},
+    }
+    assert one({"name": "f", "in": "formData", "type": "string", "maxLength": 3}) == {
+        "id": "integer",
+        "f?": {"type": "text", "max": 3},
+    }
+    assert one(
+        {"name": "n", "in": "header", "type": "number", "maximum": 5, "exclusiveMaximum": True}
+    ) == {"id": "integer", "n?": {"type": "number", "max": "5", "below": "5"}}
 
 
 def mcp(**tool: Any) -> Imported:
     """Return what comes of a list with one tool."""
-    return tools_from({"tools": [{"name": "API-post-search", "inputSchema": {"type": "object"}, **tool}]}, prefix="s")
+    return tools_from(
+        {"tools": [{"name": "API-post-search", "inputSchema": {"type": "object"}, **tool}]},
+        prefix="s",
+    )
 
 
 @pytest.mark.parametrize(
@@ -298,19 +421,30 @@ def mcp(**tool: Any) -> Imported:
     [(None, "write"), ({}, "write"), ({"readOnlyHint": True}, "read"), ({"readOnlyHint": False}, "write"), ({"destructiveHint": True}, "delete"),
      ({"readOnlyHint": True, "destructiveHint": True}, "delete"), ({"readOnlyHint": "yes"}, "write"), (5, "write")],
 )  # fmt: skip
-def test_annotations_are_effects_and_without_them_a_tool_writes(annotations: Any, effect: str) -> None:
+def test_annotations_are_effects_and_without_them_a_tool_writes(
+    annotations: Any, effect: str
+) -> None:
     """Nothing that is not said makes a tool harmless."""
     (tool,) = mcp(annotations=annotations).tools
-    assert (tool.name, tool.effect, tool.aliases) == ("s.api_post_search", effect, ("API-post-search",))
+    assert (tool.name, tool.effect, tool.aliases) == (
+        "s.api_post_search",
+        effect,
+        ("API-post-search",),
+    )
 
 
 def test_lists_of_tools_in_other_envelopes() -> None:
     """An answer of JSON-RPC, pages, and lists as models' APIs take them."""
     tool = {"name": "user-profile/update", "inputSchema": AB}
-    paged = tools_from({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool], "nextCursor": "x"}}, prefix="s")
+    paged = tools_from(
+        {"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool], "nextCursor": "x"}}, prefix="s"
+    )
     assert arguments(paged) == {"a": "text", "b?": "integer"}
     assert "page" in paged.notes[0][1]
-    for entry in ({"type": "function", "function": {"name": "f", "parameters": AB}}, {"name": "f", "input_schema": AB}):
+    for entry in (
+        {"type": "function", "function": {"name": "f", "parameters": AB}},
+        {"name": "f", "input_schema": AB},
+    ):
         assert arguments(tools_from([entry], prefix="s")) == {"a": "text", "b?": "integer"}
     assert mcp(inputSchema={"type": "array"}).skipped
     assert mcp(name=None).skipped == (("tools[0]", "it has no name"),)
@@ -318,8 +452,13 @@ def test_lists_of_tools_in_other_envelopes() -> None:
 
 def test_a_schema_alone_is_one_tool() -> None:
     """Named by its title."""
-    found = tools_from({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Send Mail", **AB}, prefix="s")
-    assert [(t.name, t.effect, t.aliases) for t in found.tools] == [("s.send_mail", "write", ("Send Mail",))]
+    found = tools_from(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Send Mail", **AB},
+        prefix="s",
+    )
+    assert [(t.name, t.effect, t.aliases) for t in found.tools] == [
+        ("s.send_mail", "write", ("Send Mail",))
+    ]
     with pytest.raises(MalformedError):
         tools_from({"$schema": "x", **AB}, prefix="s")
 
@@ -362,13 +501,25 @@ def test_no_document_raises_anything_but_malformed(one: Any) -> None:
 
 def test_every_operation_is_a_tool_or_is_named() -> None:
     """Whatever is in it: as many as there are."""
-    odd = [5, None, {"parameters": 5}, {"requestBody": 5}, {"requestBody": {"content": 5}}, {"parameters": [5]}, {"operationId": 5}, {}]
+    odd = [
+        5,
+        None,
+        {"parameters": 5},
+        {"requestBody": 5},
+        {"requestBody": {"content": 5}},
+        {"parameters": [5]},
+        {"operationId": 5},
+        {},
+    ]
     paths = {f"/{n}": {"get": one} for n, one in enumerate(odd)}
     found = tools_from({"openapi": "3.1.0", "paths": paths}, prefix="s")
     assert len(found.tools) + len(found.skipped) == len(odd)
 
 
-@pytest.mark.parametrize("document", [None, [], {}, {"openapi": "2.0"}, {"swagger": "3.0"}, {"openapi": 3}, {"tools": []}])
+@pytest.mark.parametrize(
+    "document",
+    [None, [], {}, {"openapi": "2.0"}, {"swagger": "3.0"}, {"openapi": 3}, {"tools": []}],
+)
 def test_what_is_none_of_the_forms_is_refused(document: Any) -> None:
     """Other documents define no tools; nor does a prefix of the service's own requests."""
     with pytest.raises(MalformedError):

@@ -55,7 +55,12 @@ def test_of_680_operations_and_117_tools_all_are_tools() -> None:
 
 def test_at_most_two_of_a_hundred_arguments_are_free_json() -> None:
     """Unions and free objects are few; what else there is has a type."""
-    kinds = [a.type.to_json() for name in OPERATIONS for t in found(name).tools for a in t.arguments.values()]
+    kinds = [
+        a.type.to_json()
+        for name in OPERATIONS
+        for t in found(name).tools
+        for a in t.arguments.values()
+    ]
     assert len(kinds) > 3_400
     assert sum(map(holds_json, kinds)) <= 0.02 * len(kinds)
 
@@ -123,7 +128,11 @@ def test_every_parameter_header_and_member_is_an_argument_or_is_named(name: str)
             tool = by_alias[operation["operationId"]]
             for member in members(document, f"{method.upper()} {path}"):
                 plain = member.partition(".")[2]
-                assert plain in tool.arguments or member in tool.arguments or plain in said, (path, method, member)
+                assert plain in tool.arguments or member in tool.arguments or plain in said, (
+                    path,
+                    method,
+                    member,
+                )
 
 
 def modern(schema: Any) -> Any:
@@ -167,7 +176,10 @@ def test_what_a_document_refuses_its_tools_refuse_or_it_is_named(name: str) -> N
             argument = by_alias[alias].arguments.get(member)
             if argument is None or part.get("readOnly"):
                 continue
-            whole = {**modern(part), **{k: v for k, v in root.items() if k in {"components", "definitions"}}}
+            whole = {
+                **modern(part),
+                **{k: v for k, v in root.items() if k in {"components", "definitions"}},
+            }
             judge = jsonschema.Draft202012Validator(whole)
             for _ in range(4):
                 sent = value(rng, part, root or schema)

@@ -264,18 +264,34 @@ def test_documents_are_recognised_by_what_is_in_them(store: World) -> None:
     assert told["bounds"] == {"kept": 1, "lost": 1}
     assert [note["place"] for note in told["notes"]] == ["GET /pets/{petId} query.note"]
     assert told["tools"][0]["kind"] == "same"
-    wrong = RUN.invoke(app, ["catalogue", "import", "pets.yaml", "--format", "swagger", "--prefix", "p"])
+    wrong = RUN.invoke(
+        app, ["catalogue", "import", "pets.yaml", "--format", "swagger", "--prefix", "p"]
+    )
     assert wrong.exit_code == 1
     assert RUN.invoke(app, ["catalogue", "import", "pets.yaml", "--format", "word"]).exit_code == 2
-    listed = {"tools": [{"name": "deleteFile", "inputSchema": {"type": "object"}, "annotations": {"destructiveHint": True}}]}
+    listed = {
+        "tools": [
+            {
+                "name": "deleteFile",
+                "inputSchema": {"type": "object"},
+                "annotations": {"destructiveHint": True},
+            }
+        ]
+    }
     Path("mcp.json").write_text(json.dumps(listed))
-    assert "+ hub.delete_file delete" in RUN.invoke(app, ["catalogue", "import", "mcp.json", "--prefix", "hub"]).stdout
+    assert (
+        "+ hub.delete_file delete"
+        in RUN.invoke(app, ["catalogue", "import", "mcp.json", "--prefix", "hub"]).stdout
+    )
     assert store.tracker.catalogue().tool("hub.delete_file").aliases == ("deleteFile",)
 
 
 def test_an_import_that_cannot_be_recorded_whole_records_nothing(store: World) -> None:
     """A name that is another tool's already is found before the first tool is recorded."""
-    tools = [{"name": "deleteFile", "inputSchema": {"type": "object"}}, {"name": "addFile", "inputSchema": {"type": "object"}}]
+    tools = [
+        {"name": "deleteFile", "inputSchema": {"type": "object"}},
+        {"name": "addFile", "inputSchema": {"type": "object"}},
+    ]
     Path("mcp.json").write_text(json.dumps({"tools": tools}))
     store.tracker.add_tool(Tool("old.tool", effect="delete", aliases=["deleteFile"]))
     before = store.tracker.catalogue().revision
@@ -287,7 +303,16 @@ def test_an_import_that_cannot_be_recorded_whole_records_nothing(store: World) -
 
 def test_many_notes_are_cut_on_a_terminal(store: World) -> None:
     """Twenty of them, and how many more there are."""
-    paths = {f"/{n}": {"get": {"parameters": [{"name": "q", "in": "query", "schema": {"type": "string", "format": f"f{n}"}}]}} for n in range(30)}
+    paths = {
+        f"/{n}": {
+            "get": {
+                "parameters": [
+                    {"name": "q", "in": "query", "schema": {"type": "string", "format": f"f{n}"}}
+                ]
+            }
+        }
+        for n in range(30)
+    }
     Path("many.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
     shown = RUN.invoke(app, ["catalogue", "import", "many.json", "--prefix", "many"])
     assert shown.stderr.count("note: GET") == 20

@@ -24,7 +24,9 @@ LONG = 20 if os.environ.get("DELEGATION_LONG") else 1
 def has_more(canonical: Any, sent: Any) -> bool:
     """Return whether a value was sent with members that are not in its canonical form."""
     if isinstance(sent, dict) and isinstance(canonical, dict):
-        return any(name not in canonical or has_more(canonical[name], one) for name, one in sent.items())
+        return any(
+            name not in canonical or has_more(canonical[name], one) for name, one in sent.items()
+        )
     return False
 
 

@@ -19,7 +19,9 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 
-def enum_type(facts: Facts, kinds: frozenset[str], base: Callable[[str], Json], place: str, report: Report) -> Json:
+def enum_type(
+    facts: Facts, kinds: frozenset[str], base: Callable[[str], Json], place: str, report: Report
+) -> Json:
     """Return the type of a fixed set of values, None where some of them are no plain values.
 
     Args:
@@ -73,7 +75,14 @@ def fits(value: Any, facts: Facts) -> bool | None:
     Of formats nothing is asked: values of a set are what the document means.
     """
     shapes = [shape_of(pattern) for pattern, _ in facts.patterns]
-    if None in shapes or facts.fields or facts.items or facts.others or facts.prefixes or facts.unsaid:
+    if (
+        None in shapes
+        or facts.fields
+        or facts.items
+        or facts.others
+        or facts.prefixes
+        or facts.unsaid
+    ):
         return None
     if facts.types is not None and kind_of(value) not in facts.types:
         return False

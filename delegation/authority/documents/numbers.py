@@ -99,7 +99,9 @@ def _number(facts: Facts, bounds: dict[str, Any], place: str, report: Report) ->
         text = decimal_text(common_multiple(facts.multiples))
         if text is None:
             report.lose(
-                facts.said.get("multipleOf", [place]), "multipleOf", "it has more digits than bounds have"
+                facts.said.get("multipleOf", [place]),
+                "multipleOf",
+                "it has more digits than bounds have",
             )
         else:
             body["multiple"] = text

@@ -362,7 +362,9 @@ class Schemas:
                 body |= {"depth": 1, "count": min(most, free.count)}
                 kept.add("maxProperties")
         if len(kinds & _NUMBERS) == 1:
-            self.report.note(place, "it is taken as free JSON: that its numbers are whole is not kept")
+            self.report.note(
+                place, "it is taken as free JSON: that its numbers are whole is not kept"
+            )
         if facts.items or facts.fields or facts.others or (facts.is_closed and not kept):
             self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
         self._lose_facts(facts, place, "it is taken as free JSON", kept)
