@@ -29,7 +29,6 @@ _BESIDE_LATIN: Final = frozenset(
 # Latin letters that no mark makes of an ASCII letter, and that look like none.
 _OWN_LATIN: Final = frozenset("æøœßþðđłħŋÆØŒÞĐŁĦŊ")
 
-
 class HasAliases(Protocol):
     """A tool's definition, as far as aliases go."""
 

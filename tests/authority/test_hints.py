@@ -10,17 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import (  # fmt: skip
-    Annotated,
-    Any,
-    Literal,
-    NamedTuple,
-    NewType,
-    NotRequired,
-    Optional,
-    TypedDict,
-    Union,
-)
+from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional, TypedDict, Union  # fmt: skip
 from uuid import UUID
 
 import pytest
@@ -166,7 +156,7 @@ def test_what_is_handed_is_what_pydantic_reads(hint, data) -> None:
     """A foreign reader: of each value that the tool admits, Pydantic makes the same, or refuses it."""
     of = parse_type(type_json("x", hint))
     value = data.draw(JSON)
-    if of.to_json() == "bytes" or (isinstance(hint, type) and issubclass(hint, bytes | Point)):
+    if of.to_json() == "bytes" or isinstance(hint, type) and issubclass(hint, bytes | Point):
         return  # to Pydantic, bytes are UTF-8 and a named tuple is an array
     try:
         canonical = None if value is None and hint is None else of.canonicalise(value)
@@ -209,9 +199,7 @@ def test_defaults_stand_for_what_is_absent_and_null_is_none() -> None:
     assert isinstance(send.tool.canonicalise(two_lines), Refusal)
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"other": 1}, {"colour": "green"}, {"due": "soon"}, {"due": 5}]
-)
+@pytest.mark.parametrize("arguments", [{"other": 1}, {"colour": "green"}, {"due": "soon"}, {"due": 5}])
 def test_arguments_of_another_tool_are_not_handed(arguments) -> None:
     """What was not judged by this function's tool does not reach it."""
     with pytest.raises(MalformedError):

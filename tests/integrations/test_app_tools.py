@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from fastapi import (  # fmt: skip
-    APIRouter,
-    Body,
-    Cookie,
-    Depends,
-    FastAPI,
-    File,
-    Form,
-    Header,
-    Path,
-    Query,
-    UploadFile,
-    WebSocket,
-)
+from fastapi import APIRouter, Body, Cookie, Depends, FastAPI, File, Form, Header, Path, Query, UploadFile, WebSocket  # fmt: skip
 from pydantic import BaseModel, EmailStr, Field, HttpUrl
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route as PlainRoute
@@ -111,7 +98,7 @@ def everything() -> FastAPI:
         return {name: repr(value) for name, value in order}
 
     @app.patch("/notes/{id}")
-    def patch_note(id: int, note: Annotated[str | None, Body(embed=True)], due: Annotated[datetime | None, Body()] = None) -> dict[str, str]:  # fmt: skip
+    def patch_note(id: int, note: Annotated[str | None, Body(embed=True)], due: Annotated[datetime | None, Body()] = None) -> dict[str, str]:  # fmt: skip  # noqa: A002
         return {"id": repr(id), "note": repr(note), "due": repr(due)}
 
     @router.put("/places")
