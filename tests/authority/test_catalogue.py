@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -82,7 +81,9 @@ def words(**x: int) -> None:
     """Take any words."""
 
 
-@pytest.mark.parametrize("function", [no_hint, a_callable, a_class, by_place, an_odd_name, stars, words])
+@pytest.mark.parametrize(
+    "function", [no_hint, a_callable, a_class, by_place, an_odd_name, stars, words]
+)
 def test_a_hint_that_no_type_stands_for_is_refused(function) -> None:
     """Nothing is guessed about a parameter."""
     with pytest.raises(MalformedError):

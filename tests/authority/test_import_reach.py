@@ -28,13 +28,17 @@ OPERATIONS = {
     "discord/openapi.json": 242, "paypal/checkout_orders_v2.json": 8, "paypal/invoicing_v2.json": 20, "sendgrid/contactdb_v3.json": 36,
     "sendgrid/mail_v3.json": 3, "slack/web_api.json": 174, "twilio/api_v2010.json": 197, "github-mcp/tools_list.json": 117,
 }  # fmt: skip
+TOOK: list[tuple[int, float]] = []  # bytes and seconds of each document
 LONG = 20 if os.environ.get("DELEGATION_LONG") else 1
 
 
 @functools.cache
 def found(name: str) -> Imported:
-    """Return what comes of a document."""
-    return tools_from(read_document((DATA / name).read_text("utf-8")), prefix="x")
+    """Return what comes of a document, and keep what it took."""
+    start, text = time.process_time(), (DATA / name).read_text("utf-8")
+    made = tools_from(read_document(text), prefix="x")
+    TOOK.append((len(text.encode()), time.process_time() - start))
+    return made
 
 
 def holds_json(kind: Any) -> bool:
@@ -100,9 +104,8 @@ def members(document: Any, key: str) -> set[str]:
         schema = followed(schema)
         for name in schema.get("properties", {}):
             names.add(f"body.{name}")
-        for key in ("allOf", "anyOf", "oneOf"):
-            for part in schema.get(key, []):
-                body(part)
+        for part in (part for word in ("allOf", "anyOf", "oneOf") for part in schema.get(word, [])):
+            body(part)
 
     for entry in [*item.get("parameters", []), *operation.get("parameters", [])]:
         one = followed(entry)
@@ -170,8 +173,8 @@ def test_what_a_document_refuses_its_tools_refuse_or_it_is_named(name: str) -> N
     document, one, rng = json.loads((DATA / name).read_text()), found(name), random.Random(name)
     by_alias = {alias: tool for tool in one.tools for alias in tool.aliases}
     cases = list(_cases(document))
-    for alias, where, schema, root in rng.sample(cases, min(len(cases), 25 * LONG)):
-        root = modern(root) if "$ref" in json.dumps(schema) else {}
+    for alias, where, schema, whole_document in rng.sample(cases, min(len(cases), 25 * LONG)):
+        root = modern(whole_document) if "$ref" in json.dumps(schema) else {}
         for member, part in schema.get("properties", {}).items():
             argument = by_alias[alias].arguments.get(member)
             if argument is None or part.get("readOnly"):
@@ -208,9 +211,7 @@ def _cases(document: Any):
 
 def test_two_megabytes_take_less_than_two_seconds() -> None:
     """CPU of this process, as a rate over all documents (3 MB), with room for a busy machine."""
-    start, size = time.process_time(), 0
     for name in OPERATIONS:
-        text = (DATA / name).read_text("utf-8")
-        tools_from(read_document(text), prefix="y")
-        size += len(text.encode())
-    assert (time.process_time() - start) * 2e6 / size < 2
+        found(name)
+    size, seconds = (sum(column) for column in zip(*TOOK, strict=True))
+    assert seconds * 2e6 / size < 2
