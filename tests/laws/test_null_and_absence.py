@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from world import DESK, World
 
-from delegation import (  # fmt: skip
+from delegation import (
+    Grant,  # fmt: skip
     Tool,
     absent,
     any_of,
@@ -73,3 +75,25 @@ def test_a_nullable_list_is_constrained_as_the_list_is(constraint: Constraint) -
         assert constraint.fits(of) == constraint.fits(NullableType(of))
     assert not constraint.admits(None)
     assert not constraint.admits(ABSENT)
+
+
+def test_what_a_link_can_do_tells_null_in_words(world: World) -> None:
+    """A reviewer reads whether a field may be cleared, where the words of the constraint do not say it."""
+    nullable = {"type": "text", "nullable": True}
+    world.tracker.add_tool(
+        Tool("kit.set", effect="write", arguments=dict.fromkeys("abcd", nullable) | {"e": "text"})
+    )
+    granted = may(
+        "kit.set", a=anything(), b=exact(None), c=text(5), d=not_one_of("x"), e=anything()
+    )
+    ceiling = Grant([granted], audience=[DESK], budget={"calls": 1})
+    task = world.tracker.open_task("Kit", owner="ana@acme.example", ceiling=ceiling)
+    link = world.tracker.issue(task, to=world.key("a").public).id
+    told = dict(world.tracker.reach(link).abilities[0].arguments)
+    assert told == {
+        "a": "anything, or null",
+        "b": "null",
+        "c": "at most 5 long",
+        "d": 'not "x", or null',
+        "e": "anything",
+    }
