@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+import jsonschema_rs
 import pytest
 
 from delegation.authority.arguments import shape_of
@@ -176,6 +177,21 @@ def test_another_engine_without_going_back_agrees(patterns) -> None:
         for text in texts(rng, shape.parts):
             if text.isascii() and text.isprintable():
                 assert shape.matches(text) == (theirs.search(text) is not None), (pattern, text)
+                asked += 1
+    assert asked >= 1000
+
+
+def test_a_json_schema_validator_admits_the_same(patterns) -> None:
+    """All that a document's readers refuse is refused; only its dot knows other line ends than ours."""
+    rng, asked = random.Random(6), 0
+    for pattern in sorted(patterns):
+        shape = shape_of(pattern)
+        if shape is None:
+            continue
+        theirs = jsonschema_rs.validator_for({"type": "string", "pattern": pattern})
+        for text in texts(rng, shape.parts):
+            if not set("\r\u2028\u2029") & set(text):
+                assert shape.matches(text) == theirs.is_valid(text), (pattern, text)
                 asked += 1
     assert asked >= 1000
 

@@ -11,7 +11,7 @@ from delegation.authority.arguments import TYPES, NoCanonicalFormError, parse_ty
 from delegation.canonical import same
 from delegation.errors import MalformedError
 
-many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many
