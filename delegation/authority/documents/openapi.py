@@ -23,7 +23,7 @@ MAX_OPERATIONS: Final = 5000
 _BESIDE: Final = frozenset({"$ref", "summary", "description", "servers", "parameters"})
 _IGNORED: Final = frozenset({"accept", "content-type", "authorization"})
 _BETWEEN: Final = {
-    "simple": ",", "label": ".,", "matrix": ";,", "spaceDelimited": " ", "pipeDelimited": "|",
+    "simple": ",", "label": ".,", "matrix": ";,", "spaceDelimited": " ", "pipeDelimited": "|", "deepObject": "",
 }  # fmt: skip
 
 

@@ -199,8 +199,13 @@ class Schemas:
             )
         if facts.enum is not None:
             bare = replace(facts, enum=None, formats=[], said={}, unsaid=[])
-            base = self._base(bare, kinds, at, place)
-            made = enum_type(facts, kinds, base, place, self.report)
+            made = enum_type(
+                facts,
+                kinds,
+                lambda one: self._base(bare, frozenset({one}), at, place),
+                place,
+                self.report,
+            )
             if made is not None:
                 return Made(made)
             self.report.lose(facts.said.get("enum", []), "enum", "its values are no plain values")
