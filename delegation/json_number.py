@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Final
 
 MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers disagree
-_NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
 _PLAIN_DIGITS: Final = 15  # so many are an integer that every reader holds
 _MOST_PLAIN: Final = 21  # digits before the point, up to which no exponent is written
 _LEAST_PLAIN: Final = -6
@@ -48,7 +48,7 @@ def read_number(text: str) -> int | float | WideNumber:
     """
     if len(text) <= _PLAIN_DIGITS and text.isdigit():
         return int(text)
-    match = _NUMBER.fullmatch(text)
+    match = NUMBER.fullmatch(text)
     if match is None:  # a reader of JSON hands on nothing else
         raise ValueError(text[:40])
     sign, whole, fraction, exponent = match.groups()
@@ -80,6 +80,25 @@ def number_text(value: float) -> str:
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).rstrip("0")
     return ("-" if value < 0 else "") + _laid_out(digits, 1 + int(exponent))
+
+
+def is_spelled(text: str) -> bool:
+    """Return whether a text is the one spelling of a number that readers of JSON hold exactly."""
+    if NUMBER.fullmatch(text) is None:
+        return False
+    number = read_number(text)
+    return not isinstance(number, WideNumber) and number_text(number) == text
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return the one spelling of a decimal number, as who reads JSON exactly holds them.
+
+    Infinity and NaN as in `number_text`.
+    """
+    if not value.is_finite():
+        return "-" + _BEYOND if value.is_signed() else _BEYOND
+    read = read_number(str(value))
+    return read.text if isinstance(read, WideNumber) else number_text(read)
 
 
 def exact_value(value: float) -> Decimal:

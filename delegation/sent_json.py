@@ -1,7 +1,7 @@
-"""Spells every JSON value in exactly one way, as it was sent: for accesses, records and their digests.
+r"""Spells every JSON value in exactly one way, as it was sent: for accesses, records and their digests.
 
 Signed link payloads have a stricter form (`canonical`). Here nothing is refused that JSON can say: any
-text, a lone surrogate as its escape `\\udXXX`, any member name, any depth, and every number by its
+text, a lone surrogate as its escape `\udXXX`, any member name, any depth, and every number by its
 exact value (`json_number`). What RFC 8785 can spell is spelled so. Reading is exact likewise: no digit
 is dropped before a number was judged. Whether a value has a canonical form is for its type to say.
 """
@@ -12,20 +12,28 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from delegation.errors import MalformedError
-from delegation.json_number import MAX_INTEGER, WideNumber, number_text, read_number
+from delegation.json_number import (
+    MAX_INTEGER,
+    WideNumber,
+    decimal_text,
+    number_text,
+    read_number,
+)
 
 MAX_DEPTH: Final = 32  # deeper than any argument type; far from Python's recursion limit
-_MOST: Final = 16 * 1024 * 1024  # characters; what is more is no message, or a circle
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 )
+_MESSAGE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _STRING: Final = json.JSONEncoder(ensure_ascii=False)
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TOKEN: Final = re.compile(
-    r"[ \t\n\r]*(?:([\[\]{},:])|(\")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(true|false|null))"
+    r"[ \t\n\r]*(?:([\[\]{},:])|(\")|(true|false|null)"
+    r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?))"
 )
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _END: Final = object()
@@ -35,7 +43,7 @@ def encode(value: Any, *, what: str = "the value") -> bytes:
     """Return the one spelling of a JSON value.
 
     Args:
-        value: Text, numbers, booleans, None, and lists and dicts of them.
+        value: Text, numbers (`Decimal` among them), booleans, None, and lists and dicts of them.
         what: How an error names the value.
 
     Raises:
@@ -59,6 +67,18 @@ def plain_text(value: Any) -> str | None:
     return _ENCODER.encode(value) if is_plain(value) else None
 
 
+def written(value: Any) -> bytes:
+    """Return a message as JSON: any spelling that is read as exactly this value.
+
+    Raises:
+        MalformedError: It is no JSON value.
+    """
+    try:
+        return _MESSAGE.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):  # what only `encode` can say, or nobody
+        return encode(value, what="The message")
+
+
 def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """Return whether every reader of JSON reads a value alike, and at once spells it as here.
 
@@ -66,9 +86,9 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """
     kind = type(value)
     if kind is str:
-        return value.isascii() or SURROGATE.search(value) is None
+        return bool(value.isascii()) or SURROGATE.search(value) is None
     if kind is int:
-        return -MAX_INTEGER <= value <= MAX_INTEGER
+        return bool(-MAX_INTEGER <= value <= MAX_INTEGER)
     if value is None or kind is bool:
         return True
     if depth == 0:
@@ -86,15 +106,19 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
 def _spelled(value: Any, what: str) -> Iterator[str]:
     """Yield the spelling piece by piece, however deep the value is."""
     waiting: list[Any] = [value]
-    marks: list[str] = [""]  # what stands before each of them; a text is already spelled
-    spent = 0
+    marks: list[str] = [""]  # what stands before each of them
+    within: dict[int, None] = {}  # the lists and objects around it, by identity
     while waiting:
         one, before = waiting.pop(), marks.pop()
         if one is _END:
+            within.popitem()
             yield before
             continue
         kind = type(one)
         if kind is dict or kind is list:
+            if id(one) in within:
+                raise MalformedError(what, wanted="a JSON value, which holds itself nowhere")
+            within[id(one)] = None
             pairs = _pairs(one, what) if kind is dict else [("", item) for item in one]
             waiting.append(_END)
             marks.append("}" if kind is dict else "]")
@@ -105,9 +129,6 @@ def _spelled(value: Any, what: str) -> Iterator[str]:
             piece = "{" if kind is dict else "["
         else:
             piece = _scalar(one, what)
-        spent += len(before) + len(piece)
-        if spent > _MOST or len(waiting) > _MOST:
-            raise MalformedError(what, wanted="a JSON value of some size, without circles")
         yield before + piece
 
 
@@ -128,6 +149,8 @@ def _scalar(value: Any, what: str) -> str:
         return "null" if value is None else str(value).lower()
     if kind is int or kind is float:
         return number_text(value)
+    if kind is Decimal:
+        return decimal_text(value)
     if kind is WideNumber:
         return str(value)
     raise MalformedError(what, wanted="JSON: texts, numbers, booleans, null, lists and objects")
@@ -171,7 +194,7 @@ def _parse_deep(text: str) -> Any:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError
-        sign, quote, number, word = match.groups()
+        sign, quote, word, number = match.groups()
         at = match.end()
         if sign is not None and sign in "[{":
             if is_value:
@@ -188,7 +211,7 @@ def _parse_deep(text: str) -> Any:
         elif is_value:
             raise ValueError
         elif quote is not None:
-            value, at = json.decoder.scanstring(text, at, True)  # noqa: FBT003  # its own signature
+            value, at = _DECODER.raw_decode(text, at - 1)
             is_value = True
         else:
             value, is_value = (_WORDS[word] if number is None else read_number(number)), True
@@ -241,24 +264,33 @@ class _Open:
             self._name = None
 
 
-def portable(value: Any, depth: int = MAX_DEPTH) -> Any:
+def portable(value: Any, *, halves: bool = False, depth: int = MAX_DEPTH) -> Any:
     """Return a value that every reader of JSON reads alike, for answers and pages.
 
     What some of them do not read stands in it as a text of its spelling: a number that no double is,
     a lone surrogate, what is nested deeper than `MAX_DEPTH`. Every value that an allowed call holds is
     returned as it is.
+
+    Args:
+        value: Any JSON.
+        halves: Whether lone surrogates stay, for who looks for what is hidden.
+        depth: How deep it may still be nested.
     """
     if is_plain(value):
         return value
     kind = type(value)
     if kind is str:
-        return SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _joined(value))
+        whole = _joined(value)
+        return whole if halves else SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", whole)
     if (kind is dict or kind is list) and depth == 0:
         return text_of(value)
     if kind is dict:
-        return {portable(name): portable(member, depth - 1) for name, member in value.items()}
+        return {
+            portable(name, halves=halves): portable(member, halves=halves, depth=depth - 1)
+            for name, member in value.items()
+        }
     if kind is list:
-        return [portable(item, depth - 1) for item in value]
+        return [portable(item, halves=halves, depth=depth - 1) for item in value]
     if kind is WideNumber or (kind is int and type(read_number(number_text(value))) is WideNumber):
         return str(value) if kind is WideNumber else number_text(value)
     if kind is float and not math.isfinite(value):

@@ -16,16 +16,19 @@ def _bounded(name: str, least: int = 0) -> st.SearchStrategy:
     """Return types of a text's family with some of their bounds."""
     spans = st.tuples(st.integers(least, 4), st.integers(4, 40))
     return st.builds(
-        lambda span, shape: {"type": name, "min": span[0], "max": span[1]}
-        | ({} if shape is None else {"shape": shape}),
+        lambda span, shape: (
+            {"type": name, "min": span[0], "max": span[1]}
+            | ({} if shape is None else {"shape": shape})
+        ),
         spans,
         st.none() | shapes,
     )
 
 
 runs = st.builds(
-    lambda of, least, more: {"of": of, "min": least}
-    | ({} if more is None else {"max": max(least + more, 1)}),
+    lambda of, least, more: (
+        {"of": of, "min": least} | ({} if more is None else {"max": max(least + more, 1)})
+    ),
     st.sampled_from(CLASSES),
     st.integers(0, 3),
     st.none() | st.integers(0, 4),
@@ -48,16 +51,42 @@ optioned = st.one_of(
     _bounded("line"),
     _bounded("identifier", 1),
     _bounded("segment", 1),
-    st.builds(lambda n, m: {"type": "integer", "min": -n, "max": m, "multiple": n + 1}, small, small),  # fmt: skip
-    st.builds(lambda a, b: {"type": "number", "min": min(a, b, key=float), "max": max(a, b, key=float), "multiple": "0.25"}, decimals, decimals),  # fmt: skip
+    st.builds(
+        lambda n, m: {"type": "integer", "min": -n, "max": m, "multiple": n + 1}, small, small
+    ),
+    st.builds(
+        lambda a, b: {
+            "type": "number",
+            "min": min(a, b, key=float),
+            "max": max(a, b, key=float),
+            "multiple": "0.25",
+        },
+        decimals,
+        decimals,
+    ),
     st.builds(lambda a: {"type": "number", "above": a}, decimals),
     st.builds(lambda n: {"type": "decimal", "places": n, "min": "-3.5"}, PLACES),
     st.builds(lambda n: {"type": "datetime", "places": n}, PLACES),
     st.builds(lambda n: {"type": "argv", "max": n}, small),
-    st.builds(lambda b, d, c: {"type": "json", "bytes": b, "depth": d, "count": c}, st.integers(1, 99), small, small),  # fmt: skip
+    st.builds(
+        lambda b, d, c: {"type": "json", "bytes": b, "depth": d, "count": c},
+        st.integers(1, 99),
+        small,
+        small,
+    ),
     st.builds(lambda c: {"type": "money", "currency": c}, st.sampled_from(["USD", "JPY", "KWD"])),
-    st.builds(lambda n: {"type": "money", "currency": "EUR", "places": n, "min": -5, "max": 500}, PLACES),  # fmt: skip
-    st.builds(lambda v: {"type": "enum", "values": v}, st.lists(st.sampled_from(["a", "1", 1, 2.5, True, False, -7]), min_size=1, max_size=5, unique_by=lambda v: (type(v), v))),  # fmt: skip
+    st.builds(
+        lambda n: {"type": "money", "currency": "EUR", "places": n, "min": -5, "max": 500}, PLACES
+    ),
+    st.builds(
+        lambda v: {"type": "enum", "values": v},
+        st.lists(
+            st.sampled_from(["a", "1", 1, 2.5, True, False, -7]),
+            min_size=1,
+            max_size=5,
+            unique_by=lambda v: (type(v), v),
+        ),
+    ),
     st.just({"type": "url", "schemes": ["https", "http"]}),
     st.just({"type": "host", "unsafe_special_addresses": True}),
     st.just({"type": "opaque", "max": 9}),
@@ -69,11 +98,18 @@ members = st.builds(member_key, names, st.booleans())
 
 def _nested(inner: st.SearchStrategy) -> st.SearchStrategy:
     return st.builds(
-        lambda of, least, more, unique: {"type": "list", "of": of, "min": least, "max": least + more, "unique": unique},  # fmt: skip
-        inner, small, small, st.booleans(),
-    ) | st.dictionaries(
-        members, inner, min_size=1, max_size=3
-    ).map(_object).filter(bool)  # fmt: skip
+        lambda of, least, more, unique: {
+            "type": "list",
+            "of": of,
+            "min": least,
+            "max": least + more,
+            "unique": unique,
+        },
+        inner,
+        small,
+        small,
+        st.booleans(),
+    ) | st.dictionaries(members, inner, min_size=1, max_size=3).map(_object).filter(bool)
 
 
 def _object(fields: dict) -> dict | None:
@@ -101,7 +137,20 @@ types = st.one_of(optioned, optioned, st.recursive(optioned, _nested, max_leaves
 texts = st.one_of(
     st.lists(edge, max_size=4).map("".join),
     st.text("ab0-9./:TZ+é", max_size=12),
-    st.sampled_from(["2026-11-30T07:00:00Z", "2024-02-29t23:59:59.120+01:00", "2026-11-30", "a/b", "/a/b", "12.50", "a@b.example", "https://a.example/x", "AQI", "ab-7"]),  # fmt: skip
+    st.sampled_from(
+        [
+            "2026-11-30T07:00:00Z",
+            "2024-02-29t23:59:59.120+01:00",
+            "2026-11-30",
+            "a/b",
+            "/a/b",
+            "12.50",
+            "a@b.example",
+            "https://a.example/x",
+            "AQI",
+            "ab-7",
+        ]
+    ),
 )
 scalars = texts | st.integers(-9, 600) | st.floats(-9, 9).map(lambda x: round(x * 4) / 4) | st.booleans() | st.none()  # fmt: skip
 values = st.recursive(

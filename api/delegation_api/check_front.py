@@ -78,7 +78,7 @@ class CheckFront:
         body = await read_body(
             scope, receive, most=settings.max_body, seconds=settings.body_seconds
         )
-        value = parse_body(body) if body else None
+        value = parse_body(body, PATH) if body else None
         header = next((v for k, v in scope["headers"] if k == b"authorization"), b"")
         key = self._keys.held(header) or await self._keys.find(header)
         if key is not None:

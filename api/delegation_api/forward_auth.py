@@ -15,7 +15,7 @@ from typing import Final
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
@@ -209,10 +209,13 @@ def _claimed(headers: Headers, route: Route) -> dict[str, Json] | Refusal:
     if text is None or not route.service_checks:
         return refusal
     try:
-        value = canonical.decode(canonical.unb64u(text), max_bytes=MAX_ARGUMENTS)
+        data = canonical.unb64u(text)
+        value = sent_json.parse(data) if len(data) <= MAX_ARGUMENTS else None
     except (MalformedError, UnicodeError):
         return refusal
     if not isinstance(value, dict) or value.keys() & route.placed:
+        return refusal
+    if sent_json.encode(value) != data:
         return refusal
     return value
 

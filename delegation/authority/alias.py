@@ -29,6 +29,7 @@ _BESIDE_LATIN: Final = frozenset(
 # Latin letters that no mark makes of an ASCII letter, and that look like none.
 _OWN_LATIN: Final = frozenset("æøœßþðđłħŋÆØŒÞĐŁĦŊ")
 
+
 class HasAliases(Protocol):
     """A tool's definition, as far as aliases go."""
 
@@ -67,18 +68,26 @@ class Names:
 
     def __init__(self, history: Mapping[str, Sequence[tuple[int, HasAliases]]]) -> None:
         """Read who had what."""
-        self._own = {name: entries[0][0] for name, entries in history.items()}
-        events: list[tuple[int, str, str]] = []
-        for name, entries in history.items():
-            had: frozenset[str] = frozenset()
-            for revision, tool in entries:
-                has = frozenset(tool.aliases)
-                events += [(revision, alias, "") for alias in had - has]
-                events += [(revision, alias, name) for alias in has - had]
-                had = has
-        self._aliases: dict[str, list[tuple[int, str]]] = {}
-        for revision, alias, name in sorted(events):
-            self._aliases.setdefault(alias, []).append((revision, name))
+        self._own: dict[str, int] = {}
+        self._aliases: dict[str, tuple[tuple[int, str], ...]] = {}
+        entries = [(n, name, tool) for name, all_ in history.items() for n, tool in all_]
+        had: dict[str, tuple[str, ...]] = {}
+        for revision, name, tool in sorted(entries, key=lambda entry: entry[0]):
+            self._add(revision, name, had.get(name, ()), tool.aliases)
+            had[name] = tool.aliases
+
+    def _add(self, revision: int, name: str, had: Iterable[str], has: Iterable[str]) -> None:
+        self._own.setdefault(name, revision)
+        for alias in {*had} ^ {*has}:
+            event = (revision, name if alias in has else "")
+            self._aliases[alias] = (*self._aliases.get(alias, ()), event)
+
+    def after(self, revision: int, name: str, had: Iterable[str], has: Iterable[str]) -> Names:
+        """Return whose each name is after one more definition, of a tool that had other aliases."""
+        made = Names({})
+        made._own, made._aliases = {**self._own}, {**self._aliases}
+        made._add(revision, name, had, has)
+        return made
 
     def meant(self, name: str, at: int) -> str:
         """Return the own name of the tool that a name meant at a revision; empty for none."""

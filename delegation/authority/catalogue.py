@@ -21,6 +21,7 @@ from delegation.authority.alias import (
 )
 from delegation.authority.argument import Argument, read_argument
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.cost import amount_of, refuse_rule
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     MAX_UNITS,
@@ -43,7 +44,6 @@ from delegation.sent_json import portable
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
 MAX_SHOWN: Final = 64  # characters of a name that no argument has
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
-_COUNTED: Final = frozenset({"integer", "money"})  # types whose values may be a cost
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
     | {"aliases"}
@@ -66,8 +66,9 @@ class Tool:
         resource: Template of the resources a call touches, such as `mail:acme/{mailbox}`. Each
             placeholder is a required argument and fills part of one segment; two in one segment
             have `:`, `@` or `+` between them, which no value holds there.
-        cost: Minor units by unit: a constant, the name of a required integer argument, or None
-            where only the service knows it, after the call: the holder's `max_cost` is reserved.
+        cost: Minor units by unit: a constant; the name of a required number argument, also times a
+            whole number (`amount*100` makes cents of euros); or None where only the service knows
+            it, after the call: the holder's `max_cost` is reserved.
         aliases: Names that it has elsewhere, such as `getUser`, under which calls may name it.
 
     Raises:
@@ -172,7 +173,7 @@ class Tool:
                     f"arguments.{name}",
                     None,
                     argument.type.to_json(),
-                    f"Send {name}.",
+                    f"Send {name} as {argument.type.name}.",
                 )
         return canonical
 
@@ -193,16 +194,9 @@ class Tool:
         for unit, rule in self.cost.items():
             if rule is None:
                 continue
-            amount = rule if isinstance(rule, int) else canonical[rule]
-            if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
-                return Refusal(
-                    "cost_negative",
-                    f"The cost in {unit} would be negative.",
-                    f"arguments.{rule}",
-                    amount,
-                    None,
-                    "Send an amount of zero or more.",
-                )
+            amount = rule if isinstance(rule, int) else amount_of(unit, rule, canonical)
+            if isinstance(amount, Refusal):
+                return amount
             costs[unit] = amount
         return costs
 
@@ -270,11 +264,7 @@ def _cost(
         if unit == "calls":
             raise MalformedError("cost", wanted="money or another unit: each call counts as one")
         if isinstance(rule, str):
-            argument = arguments.get(rule)
-            if argument is None or not argument.required or argument.type.name not in _COUNTED:
-                raise MalformedError(
-                    f"cost.{unit}", wanted="the name of a required integer or money argument"
-                )
+            refuse_rule(f"cost.{unit}", rule, arguments)
         elif rule is not None:
             integer(f"cost.{unit}", rule, 0)
     return dict(sorted(cost.items()))
@@ -365,11 +355,15 @@ class Catalogue:
             other = self.names.meant(name, self.revision)
             if other not in {"", tool.name}:
                 raise ConflictError(f"{name} is a name of the tool {other} already.")
-        if self.tool(tool.name) == tool:
+        known = self.tool(tool.name)
+        if known == tool:
             return self
         revision = self.revision + 1
         entries = (*self.history.get(tool.name, ()), (revision, tool))
-        return Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+        made = Catalogue(revision, {**self.history, tool.name: entries}, self.resources)
+        had = () if known is None else known.aliases
+        made._names.append(self.names.after(revision, tool.name, had, tool.aliases))
+        return made
 
     def with_resource(self, entry: ResourceLabels) -> Catalogue:
         """Return the catalogue with one more revision; an equal declaration adds none.

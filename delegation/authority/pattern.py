@@ -14,11 +14,15 @@ from typing import Final, Literal
 
 from delegation.errors import MalformedError
 
-MAX_PATTERN: Final = 256  # characters; a pattern is shown to reviewers and stored on every link
+# Characters; a pattern is shown to reviewers and stored on every link. Operations of real documents
+# have names of up to 132 characters where they are made of method and path.
+MAX_PATTERN: Final = 512
 TOOL_NAME: Final = re.compile(
-    r"(?=.{1,256}\Z)[a-z0-9_][a-z0-9_-]{0,127}(\.[a-z0-9_][a-z0-9_-]{0,127}){0,7}"
+    r"(?=.{1,512}\Z)[a-z0-9_][a-z0-9_-]{0,255}(\.[a-z0-9_][a-z0-9_-]{0,255}){0,15}"
 )
-_TOOL_SEGMENT: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
+_TOOL_SEGMENT: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,255}")
+_MAX_FIRST: Final = 256  # characters of a pattern in payload version 1
+_FIRST_SEGMENT: Final = 64  # and of a tool's segment
 _RESOURCE_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~:@+%-]{1,200}")
 
 
@@ -51,6 +55,12 @@ class SegmentPattern:
             if allowed.fullmatch(segment) is None or segment in {".", ".."}:
                 raise MalformedError("A pattern", wanted=wanted)
         object.__setattr__(self, "_segments", segments)
+
+    @property
+    def version(self) -> int:
+        """The lowest payload version that has such a pattern."""
+        longest = max(map(len, self._segments)) if self.separator == "." else 0
+        return 2 if len(self.text) > _MAX_FIRST or longest > _FIRST_SEGMENT else 1
 
     @property
     def is_literal(self) -> bool:

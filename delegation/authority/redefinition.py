@@ -61,8 +61,17 @@ class Redefinition:
 
 
 def redefinitions(catalogue: Catalogue, tools: Iterable[Tool]) -> tuple[Redefinition, ...]:
-    """Return what recording these definitions would change, in their order."""
-    return tuple(_redefinition(catalogue.tool(tool.name), tool) for tool in tools)
+    """Return what recording these definitions would change, in their order.
+
+    Raises:
+        ConflictError: One of them could not be recorded: a name is another tool's or reserved.
+        MalformedError: One has a resource template that no catalogue takes.
+    """
+    found, after = [], catalogue
+    for tool in tools:
+        found.append(_redefinition(catalogue.tool(tool.name), tool))
+        after = after.with_tool(tool)
+    return tuple(found)
 
 
 def _redefinition(before: Tool | None, tool: Tool) -> Redefinition:

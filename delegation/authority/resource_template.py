@@ -39,7 +39,9 @@ def placeholders(template: str | None, arguments: Mapping[str, Argument]) -> tup
     for name in names:
         argument = arguments.get(name)
         if argument is None or not argument.required or argument.is_nullable:
-            raise MalformedError("resource", wanted="a template of required arguments, none nullable")
+            raise MalformedError(
+                "resource", wanted="a template of required arguments, none nullable"
+            )
     return names
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.explain import instant
 from delegation.canonical import Json
 from delegation.cli.console import (
@@ -129,7 +129,7 @@ def verify(
     Whether it was used, only the store knows.
     """
     public = PublicRing.from_json(canonical.parse(read_text(ring)))
-    given = None if arguments is None else canonical.parse(read_text(arguments))
+    given = None if arguments is None else sent_json.parse(read_text(arguments))
     if given is not None and not isinstance(given, dict):
         raise MalformedError("The arguments", wanted="an object")
     moment = int(time.time()) if at is None else at

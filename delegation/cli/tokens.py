@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from delegation import canonical
+from delegation import sent_json
 from delegation.authority.explain import instant
 from delegation.cli.console import (
     DENIED,
@@ -70,7 +70,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Decide one call, record and print the decision. Exit code 3 when it is denied."""
-    body = canonical.parse(read_text(request))
+    body = sent_json.parse(read_text(request), what="The request")
     if not isinstance(body, dict) or body.keys() != {"token", "proof", "access"}:
         raise MalformedError("The request", wanted="an object of token, proof and access")
     token, proof = body["token"], body["proof"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
+from delegation import sent_json
 from delegation.client.calls import Call
 from delegation.client.refused import refused
 from delegation.errors import MalformedError, MissingExtraError, ServiceError
@@ -40,7 +41,10 @@ def request_of(call: Call[Any]) -> dict[str, Any]:
         for name, value in (call.query or {}).items()
         if value is not None
     }
-    request = {"method": call.method, "url": call.path, "json": call.body, "params": asked}
+    request: dict[str, Any] = {"method": call.method, "url": call.path, "params": asked}
+    if call.body is not None:
+        request["content"] = sent_json.written(call.body)
+        request["headers"] = {"Content-Type": "application/json"}
     return {**request, "timeout": TIMEOUT + call.waits} if call.waits else request
 
 

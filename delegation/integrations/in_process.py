@@ -50,7 +50,7 @@ class Judgement:
         denial: Why steps 1 to 8 deny it; None if they do not. Standing, budgets and replays are
             known to the service alone.
         chain: The verified chain; None when steps 1 to 6 deny.
-        call: What `local` needs to settle it; None where a step denies it.
+        call: What `local` needs to settle it, or to keep its denial; None where it is not proven.
     """
 
     denial: Denial | None
@@ -139,10 +139,11 @@ class InProcessVerifier:
         outcome = deny_outside_window(chain, meant, int(self._clock())) or judge_capability(
             chain, meant, catalogue
         )
-        if isinstance(outcome, Denial):
-            return Judgement(outcome, chain)
-        call = Call(token, verified, checked, access, meant.tool, outcome, catalogue.revision)
-        return Judgement(None, chain, call)
+        denial = outcome if isinstance(outcome, Denial) else None
+        clearance = None if isinstance(outcome, Denial) else outcome
+        tool = recorded_name(meant.tool)
+        call = Call(token, verified, checked, access, tool, clearance, catalogue.revision)
+        return Judgement(denial, chain, call)
 
     async def check(
         self,
@@ -190,7 +191,7 @@ class InProcessVerifier:
     ) -> Decision | None:
         """Return what is decided here; None leaves it to the service."""
         found: Decision | Denial | Elsewhere | None = judged.denial
-        if judged.call is not None:
+        if judged.call is not None and judged.denial is None:
             found = await local.settle(judged.call, at_least_epoch=at_least_epoch)
         if isinstance(found, Decision):
             return found

@@ -9,7 +9,6 @@ both report it.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 from collections import Counter
@@ -17,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from delegation import sent_json
 from delegation.authority.access import Access
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
@@ -56,8 +56,8 @@ class Call:
         token: The verified token.
         proof: The verified proof.
         access: The call, as the proof covers it.
-        tool: Its tool's own name.
-        clearance: What passed step 8.
+        tool: Its tool's own name; empty if it names none.
+        clearance: What passed step 8; None where step 7 or 8 denies it.
         catalogue: The catalogue revision that it was judged by.
     """
 
@@ -66,7 +66,7 @@ class Call:
     proof: Proof
     access: Access
     tool: str
-    clearance: Clearance
+    clearance: Clearance | None
     catalogue: int
 
 
@@ -114,8 +114,12 @@ class LocalDesk:
         return found
 
     async def _settle(self, call: Call, at_least_epoch: int) -> LocalDecision | Denial | Elsewhere:
-        chain, follower = call.token.chain, self.follower
-        reason = why_not_outside(call.token.format, chain, call.clearance, ())
+        chain, follower, clearance = call.token.chain, self.follower, call.clearance
+        if (
+            clearance is None
+        ):  # unreachable: only what was not denied is settled; refused all the same
+            raise AssertionError
+        reason = why_not_outside(call.token.format, chain, clearance, ())
         if reason is not None:
             return Elsewhere(reason)
         try:
@@ -125,7 +129,7 @@ class LocalDesk:
             return Elsewhere("unreachable")
         if standing is None:
             return Elsewhere("behind")
-        reason = why_not_outside(call.token.format, chain, call.clearance, standing.needs_service)
+        reason = why_not_outside(call.token.format, chain, clearance, standing.needs_service)
         if reason is not None:
             return Elsewhere(reason)
         if follower.catalogue is None or follower.catalogue.revision != call.catalogue:
@@ -137,7 +141,7 @@ class LocalDesk:
             return Elsewhere("stale")
         at = int(self._clock())
         facts = follower.facts(standing)
-        called = Called(call.tool, call.clearance.systems)
+        called = Called(call.tool, clearance.systems)
         denial = deny_behind(at_least_epoch, facts)
         if denial is not None:
             return Elsewhere("behind")
@@ -153,7 +157,7 @@ class LocalDesk:
             task=chain.origin.task,
             links=tuple(link.id for link in chain.links),
             holder=b64u(chain.leaf.holder_key),
-            arguments=call.clearance.arguments,
+            arguments=clearance.arguments,
             cost={"calls": 1},
             valid_until=min(
                 math.floor(self._clock() + max(remaining, 0.0)) + 1,
@@ -237,7 +241,7 @@ class LocalDesk:
             "catalogue": call.catalogue,
             "denied": None if denial is None else denial.code,
         }
-        return json.dumps(said, ensure_ascii=True, separators=(",", ":"))
+        return sent_json.written(said).decode()
 
     # In the background
 
@@ -286,7 +290,7 @@ class LocalDesk:
             )
             if not entries:
                 return done
-            reports = [json.loads(entry.body) for entry in entries]
+            reports = [sent_json.parse(entry.body) for entry in entries]
             results = await self._client.report_decisions(reports)
             answered = {result.decision: result for result in results}
             if answered.keys() != {entry.decision for entry in entries}:

@@ -128,7 +128,8 @@ class Observer:
             tool = _tool_name(seen)
             types = {
                 name: "integer" if set(a.kinds) == {"integer"} else "opaque" if a.place == "path"
-                else "boolean" if set(a.kinds) == {"boolean"} else "text"
+                else "boolean" if set(a.kinds) == {"boolean"}
+                else "number" if set(a.kinds) <= {"integer", "number"} else "text"
                 for name, a in sorted(seen.arguments.items())
             }  # fmt: skip
             effect = _EFFECTS.get(seen.method, "write")
@@ -156,11 +157,13 @@ def _kind(value: Json) -> str:
         return "boolean"
     if isinstance(value, int) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         return "integer"
+    if isinstance(value, float):
+        return "number"
     return "text" if isinstance(value, str) else "other"
 
 
 def _limit(seen: SeenArgument, kind: str) -> str:
-    if len(seen.values) > MAX_VALUES or "other" in seen.kinds or not seen.values:
+    if len(seen.values) > MAX_VALUES or {"other", "number"} & seen.kinds.keys() or not seen.values:
         return "anything()"
     values = sorted(seen.values)
     shown = [int(v) for v in values] if kind == "integer" else values

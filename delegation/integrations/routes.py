@@ -17,7 +17,7 @@ from delegation.authority.alias import called
 from delegation.authority.arguments.url_text import KINDS, stated
 from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
 from delegation.authority.refusal import Refusal
-from delegation.canonical import Json, parse_one_way
+from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations.target import Target, read_target
 
@@ -26,11 +26,6 @@ _METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _KIND: Final = re.compile("|".join(KINDS))
-_WANTED: Final[Mapping[str, str]] = {
-    "integer": "an integer without leading zeros",
-    "number": "a number of JSON",
-    "boolean": "true or false",
-}
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
 
@@ -116,7 +111,7 @@ class Route:
         """Return path, query and body that carry exactly these canonical arguments.
 
         Raises:
-            MalformedError: A canonical value does not fit into one segment of the path.
+            MalformedError: A canonical value does not fit into the path or the query.
         """
         path = "/".join(
             _one_segment(arguments[p[1:-1]]) if p.startswith("{") else p
@@ -182,7 +177,7 @@ class Routes:
         if target.query.keys() - set(route.query):
             raise MalformedError("The query", wanted="declared parameters only")
         given: dict[str, Json] = {
-            name: _read(name, text, route.kinds.get(name, "text"))
+            name: stated(text, route.kinds.get(name, "text"))
             for name, text in {**segments, **target.query}.items()
         }
         members = _body(body)
@@ -248,23 +243,18 @@ def _overlap(left: str, right: str) -> bool:
     )
 
 
-def _read(name: str, text: str, kind: str) -> Json:
-    value = stated(text, kind)
-    if kind != "text" and isinstance(value, str):
-        raise MalformedError(name, wanted=_WANTED[kind])
-    return value
-
-
 def _body(body: bytes) -> dict[str, Json]:
     if not body:
         return {}
-    value: Json = parse_one_way(body)
+    value: Json = sent_json.parse(body, what="The body")
     if not isinstance(value, dict):
         raise MalformedError("The body", wanted="a JSON object")
     return value
 
 
 def _segment(value: Json) -> str:
+    if value is None or isinstance(value, list | dict):
+        raise MalformedError("An argument in a URL", wanted="a plain value: null has no spelling there")
     return quote(value if isinstance(value, str) else sent_json.text_of(value), safe="")
 
 

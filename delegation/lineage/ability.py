@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from delegation.authority.argument import Argument
+from delegation.authority.constraints import Constraint
 from delegation.authority.explain import words
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
@@ -112,9 +114,8 @@ def effects(found: tuple[Reach, ...]) -> tuple[str, ...]:
 
 def _ability(grant: Grant, reached: Reach) -> Ability:
     tool, capability = reached.tool, reached.capability
-    held = capability.arguments
     arguments = tuple(
-        (name, words(held[name], argument.type) if name in held else "absent")
+        (name, _said(capability.arguments.get(name), argument))
         for name, argument in tool.arguments.items()
     )
     return Ability(
@@ -127,6 +128,16 @@ def _ability(grant: Grant, reached: Reach) -> Ability:
         tuple(_unknown(grant, reached)),
         reached.place,
     )
+
+
+def _said(constraint: Constraint | None, argument: Argument) -> str:
+    """Return what an argument may be, in words; null is told where the tool takes it for a value."""
+    if constraint is None:
+        return "absent"
+    said = words(constraint, argument.type)
+    tells = constraint.kind in {"exact", "one_of"}
+    is_cleared = argument.is_nullable and constraint.admits(None) and not tells
+    return f"{said}, or null" if is_cleared else said
 
 
 def _unknown(grant: Grant, reached: Reach) -> Iterator[str]:

@@ -58,7 +58,7 @@ def hiding(
     )
     found: list[Hiding] = []
     for row in connection.execute(query):
-        hidden = tuple(hidden_in(sent_json.portable(sent_json.parse(row.access))))
+        hidden = tuple(hidden_in(sent_json.portable(sent_json.parse(row.access), halves=True)))
         if hidden:
             matters = bool(row.allowed) or row.code == "approval_needed"
             call = DecisionId(row.id), LinkId(row.link), row.tool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.judge.decision import STEPS, Decision
 
 
@@ -57,5 +57,5 @@ def trail_text(decision: Decision) -> str:
 
 
 def _shown(value: canonical.Json) -> str:
-    text = value if isinstance(value, str) else canonical.encode(value).decode()
+    text = value if isinstance(value, str) else sent_json.text_of(value)
     return text if len(text) <= 200 else text[:200] + "..."  # noqa: PLR2004  # a line or two

@@ -116,8 +116,7 @@ class DecisionDetail:
         outcome: What the service said became of it, if it said so.
         local: Where it was really made, if outside the store.
         reservations: Costs that were reserved, and how they were settled.
-        evidence: Whether arguments and proof are kept; if not, whether its holder's denials came
-            faster than they are kept, they were erased, or nothing was proven.
+        evidence: Whether arguments and proof are kept, or why they are not.
         amounts: The money among its arguments, by place, each with its currency.
     """
 

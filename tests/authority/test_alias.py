@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation import Access, Catalogue, Tool, anything, may
-from delegation.authority.flow import parse_flow_rule
 from delegation.authority.alias import MAX_ALIAS, is_alias, recorded_name
+from delegation.authority.flow import parse_flow_rule
 from delegation.errors import ConflictError, MalformedError
 from delegation.testing import World
 
@@ -46,7 +46,10 @@ def test_what_hides_resembles_or_reserves_is_none(text) -> None:
             Access(text, {}, "x")
 
 
-@given(text=st.text(max_size=12) | st.from_regex(r"[Dd]el[e\u0435]g\w{5,7}[.\u2024]\w+", fullmatch=True))
+@given(
+    text=st.text(max_size=12)
+    | st.from_regex(r"[Dd]el[e\u0435]g\w{5,7}[.\u2024]\w+", fullmatch=True)
+)
 def test_no_alias_is_read_in_two_ways(text: str) -> None:
     """An alias prints, normalises to itself, and is no request to the service however it is cased."""
     import unicodedata

@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delegation.authority.arguments import TYPES, NoCanonicalFormError, parse_type
+from delegation.authority.arguments import TYPES, LineType, NoCanonicalFormError, parse_type
+from delegation.canonical import same
 from delegation.errors import MalformedError
+from delegation.json_number import WideNumber
 
 LIST = {"type": "list", "of": "email", "max": 2}
 OBJECT = {"type": "object", "fields": {"to": "email", "cc?": "email"}}
 OPEN = {"type": "host", "unsafe_special_addresses": True}
+NUMBER = {"type": "number", "min": "0.5", "above": "0.5", "max": "99.99", "below": "100", "multiple": "0.01"}  # fmt: skip
+NULLABLE = {"type": "object", "fields": {"a": {"type": "text", "nullable": True}, "b?": "text"}}
 
 
 def nested(depth: int):
@@ -29,14 +33,26 @@ GOOD = [
     ("host", "2606:4700::1111", "2606:4700::1111"), (OPEN, "127.0.0.1", "127.0.0.1"), (OPEN, "localhost", "localhost"),
     ("email", "Ana.B+x@Acme.Example", "Ana.B+x@acme.example"), ("url", "HTTPS://A.Example:443/%7eb?q=%2a", "https://a.example/~b?q=%2A"),
     ("url", "https://a.example", "https://a.example/"), ("url", "https://[2606:4700::1]:8443/x", "https://[2606:4700::1]:8443/x"),
+    ("text", "e\u0301\r\n\u202e\u200f\u0378\U0001f3fb\u2028", "e\u0301\r\n\u202e\u200f\u0378\U0001f3fb\u2028"), ("line", "e\u0301 \u200f", "e\u0301 \u200f"), ("identifier", "a-1.b:c@d+~_", "a-1.b:c@d+~_"),
+    ("number", 5, 5), ("number", 5.0, 5), ("number", -0.0, 0), ("number", 0.1, 0.1), ("number", 1e300, 1e300), ("number", 2**53, 2.0**53), (NUMBER, 0.51, 0.51), (NUMBER, 99.99, 99.99),
+    ("integer", 5.0, 5), ("decimal", 12.5, "12.5"), ("decimal", 7, "7"), ("decimal", 1e-7, "0.0000001"), ({"type": "integer", "nullable": True}, None, None),
+    ({"type": "list", "of": {"type": "email", "nullable": True}}, [None, "A@B.example"], [None, "A@b.example"]), (OBJECT, {"to": "a@b.example", "cc": None}, {"to": "a@b.example"}),
+    (NULLABLE, {"a": None, "b": None}, {"a": None}), ({"type": "host", "nullable": True}, None, None),
     (LIST, ["a@b.example"], ["a@b.example"]), (LIST, [], []), (OBJECT, {"to": "A@B.example"}, {"to": "A@b.example"}),
 ]  # fmt: skip
 BAD = [
     *((kind, None, "wrong_type") for kind in sorted(TYPES - {"enum", "list", "money", "object"})),
     ("integer", True, "wrong_type"), ("integer", "5", "wrong_type"), ("boolean", 1, "wrong_type"), ("text", 5, "wrong_type"),
     ("text", ["a"], "wrong_type"), (LIST, "a@b.example", "wrong_type"), (LIST, {"0": "a@b.example"}, "wrong_type"), (OBJECT, [], "wrong_type"),
-    ("text", "x" * 32_769, "text_too_long"), ("text", "a\x00b", "text_control_character"), ("text", "a\u202eb", "text_control_character"),
-    ("text", "e\u0301", "text_not_normal"), ("text", "\ud800", "text_not_normal"), ("text", "\u0378", "text_not_normal"),
+    ("text", "x" * 32_769, "text_too_long"), ("text", "a\x00b", "text_control_character"), ("text", "a\x85b", "text_control_character"),
+    ("text", "\x1b[2J", "text_control_character"), ("text", "a\x7f", "text_control_character"), ("text", "\ud800", "text_surrogate"), ("line", "\ud800", "text_surrogate"),
+    *(("line", f"a{sign}b", "text_control_character") for sign in "\n\r\t\x0b\x0c\x85\u2028\u2029\u25d9"), ({"type": "text", "min": 2}, "a", "text_too_short"),
+    *(("identifier", bad, "identifier_form") for bad in ("-a", ".a", "a/b", "a b", "\u00e9", "a\n", "\uff21")), ("identifier", "", "text_too_short"),
+    ("identifier", "a" * 257, "text_too_long"), *(("path", f"/{bad}", "text_not_normal") for bad in ("e\u0301", "\ud800", "\u0378")), ("path", "/a\u202eb", "text_control_character"),
+    *((kind, WideNumber("1e+400"), "number_not_exact") for kind in ("number", "integer", "decimal")), ("number", True, "wrong_type"), ("number", "5", "wrong_type"),
+    ("number", 2**53 + 1, "number_not_exact"), ("number", 1e400, "number_not_exact"), ("decimal", 2**60, "number_not_exact"), ("integer", 5.5, "integer_fraction"),
+    *((NUMBER, value, "number_out_of_range") for value in (0, 0.5, 100, 1e300)), (NUMBER, 0.505, "number_no_multiple"), ({"type": "integer", "multiple": 5}, 7, "number_no_multiple"),
+    ("decimal", 1e300, "decimal_form"), ({"type": "decimal", "min": "0", "max": "1.5"}, "1.51", "number_out_of_range"), ({"type": "decimal", "places": 1}, 0.25, "decimal_places"),
     ({"type": "text", "multiline": False}, "a\nb", "text_control_character"), ({"type": "integer", "min": 0}, -1, "integer_out_of_range"),
     ("integer", 2**53, "integer_out_of_range"), ("decimal", "1e3", "decimal_form"), ("decimal", "+1", "decimal_form"),
     ("decimal", "１", "decimal_form"), ("decimal", "NaN", "decimal_form"), ("decimal", "", "decimal_form"),
@@ -80,7 +96,7 @@ BAD = [
     ("url", "https://[::ffff:127.0.0.1]/", "host_odd_address"), ("url", "https://0x7f000001/", "host_odd_address"), ("url", "https://localhost/", "host_local_name"),
     ("url", "https:///x", "host_form"), ("url", "https://a.example/" + "x" * 2048, "url_too_long"), ("url", "https://ａ.example/", "host_form"),
     (LIST, ["a@b.example"] * 3, "list_too_long"), (LIST, ["a@b.example", "c@d.example,e@f.example"], "email_several"), (LIST, [None], "wrong_type"),
-    (OBJECT, {}, "object_field_missing"), (OBJECT, {"to": "a@b.example", "bcc": "e@evil.example"}, "object_field_unknown"), (OBJECT, {"to": None}, "wrong_type"),
+    (OBJECT, {}, "object_field_missing"), (OBJECT, {"to": "a@b.example", "bcc": "e@evil.example"}, "object_field_unknown"), (OBJECT, {"to": None}, "object_field_missing"),
 ]  # fmt: skip
 
 
@@ -88,8 +104,8 @@ BAD = [
 def test_a_value_has_one_canonical_form(kind, value, expected):
     """The canonical form is reached, and is its own canonical form."""
     made = parse_type(kind)
-    assert made.canonicalise(value) == expected
-    assert made.canonicalise(expected) == expected
+    assert same(made.canonicalise(value), expected)
+    assert same(made.canonicalise(expected), expected)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +125,8 @@ hosts = st.text(alphabet="abA1.-x0f:[]%/\\@éа。１", max_size=14)
 
 @given(value=hosts)
 @pytest.mark.parametrize(
-    "kind", ["host", "email", "url", "path", "text", "decimal", "opaque", "bytes"]
+    "kind",
+    ["host", "email", "url", "path", "text", "line", "identifier", "decimal", "opaque", "bytes"],
 )
 def test_any_text_is_canonical_or_refused(kind, value):
     """No text raises anything else, and canonical forms are stable and normal."""
@@ -120,7 +137,7 @@ def test_any_text_is_canonical_or_refused(kind, value):
     except NoCanonicalFormError:
         return
     assert made.canonicalise(once) == once
-    assert unicodedata.is_normalized("NFC", once)
+    assert kind in {"text", "line"} or unicodedata.is_normalized("NFC", once)
 
 
 @given(
@@ -138,7 +155,9 @@ def test_no_odd_spelling_of_an_address_is_a_host(number, form):
     "body",
     ["regex", {"type": "text", "max": -1}, {"type": "text", "nope": 1}, {"type": "list"}, {"type": "enum", "values": []}, {"type": "enum"}, None, 5,
      {"type": "object", "fields": {}}, {"type": "url", "schemes": ["ftp"]}, {"type": "host", "unsafe_special_addresses": 1}, {"type": "integer", "min": 5, "max": 1},
-     nested(16), {"type": "object", "fields": {"a": "text", "a?": "text"}}],
+     nested(16), {"type": "object", "fields": {"a": "text", "a?": "text"}},
+     {"type": "text", "nullable": False}, {"type": {"type": "text", "nullable": True}, "nullable": True}, {"nullable": True}, {"type": "number", "min": 0.5}, {"type": "number", "min": "1e3"},
+     {"type": "number", "multiple": "0"}, {"type": "integer", "multiple": 0}, {"type": "line", "multiline": False}, {"type": "text", "multiline": 1}, {"type": "identifier", "min": 0}],
 )  # fmt: skip
 def test_an_unknown_type_or_option_is_refused(body):
     """A definition that this release does not understand defines nothing."""
@@ -151,3 +170,19 @@ def test_types_are_read_back(kind):
     """A type's JSON states the same type."""
     made = parse_type(kind)
     assert parse_type(made.to_json()) == made
+
+
+def test_a_text_of_one_line_is_read_as_a_line():
+    """How definitions spelled a line before there was one; they are compared by what they mean."""
+    old = parse_type({"type": "text", "max": 50, "multiline": False})
+    assert old == LineType(50) == parse_type({"type": "line", "max": 50})
+    assert parse_type({"type": "text", "max": 50, "multiline": True}).to_json() == {"type": "text", "max": 50}  # fmt: skip
+
+
+@given(number=st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53) + 1, 2**53 - 1))  # fmt: skip
+def test_every_finite_number_is_one_number(number):
+    """Any finite JSON number is a number, equal to what was sent, and an integer where it is one."""
+    once = parse_type("number").canonicalise(number)
+    assert once == number
+    assert same(parse_type("number").canonicalise(once), once)
+    assert (type(once) is int) == (number == int(number) and abs(number) < 2**53)

@@ -52,9 +52,11 @@ WORLD = [
     "evil.example", "xacme.example", "a.b.acme.example", "1.1.1.1", "1.1.1.2", "2606:4700::1", "ana@acme.example", "bo@acme.example",
     "ana@x.acme.example", "ana@evil.example", "https://a.example/", "https://a.example/v1", "https://a.example/v1/x",
     "https://a.example/v1?q", "https://a.example/v10", "https://a.example:8443/v1", [], ["a"], ["a", "b"], ["b"], [1], [True],
-    ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1},
+    ["ana@acme.example"], ["/a", "/b"], {}, {"a": 1}, 0.5, 4.999, 1e21, -1e-7, "\u00e9", "e\u0301", "a\u202e", [None], ["e\u0301"],
 ]  # fmt: skip
-values = st.sampled_from([0, 1, True, "a", "x", "/a", ["a"], "1.5", "ana@acme.example"])
+values = st.sampled_from(
+    [0, 1, True, None, "a", "x", "\u00e9", "/a", ["a"], "1.5", "ana@acme.example"]
+)
 leaves = st.one_of(
     st.sampled_from(
         [

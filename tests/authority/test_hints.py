@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional, TypedDict, Union  # fmt: skip
+from typing import (  # fmt: skip
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+    Union,
+)
 from uuid import UUID
 
 import pytest
@@ -101,7 +111,7 @@ TAKEN: list[tuple[Any, Any, Any, Any]] = [
     (date, "date", "2026-11-30", date(2026, 11, 30)), (time, None, "12:00:05", time(12, 0, 5)), (timedelta, None, "P1DT2H", timedelta(days=1, hours=2)),
     (Path, "path", "/a/b", Path("/a/b")), (ipaddress.IPv4Address, "host", "93.184.216.34", ipaddress.IPv4Address("93.184.216.34")),
     (Colour, {"type": "enum", "values": ["red", "blue"]}, "blue", Colour.BLUE), (Level, {"type": "enum", "values": [1, 2]}, 2, Level.HIGH), (Word, None, "one", Word.ONE),
-    (Literal["a", 1, True], {"type": "enum", "values": ["a", 1, True]}, 1, 1), (Literal["a", None], {"type": "enum", "values": ["a"], "nullable": True}, None, None),
+    (Literal["a", 1, True], {"type": "enum", "values": ["a", 1, True]}, 1, 1), (Literal["a"] | None, {"type": "enum", "values": ["a"], "nullable": True}, None, None),
     (Literal[Colour.RED], None, "red", Colour.RED), (str | None, {"type": "text", "nullable": True}, None, None), (Optional[int], None, 3, 3),  # noqa: UP045
     (int | str, "json", "x", "x"), (Union[int, str, None], {"type": "json", "nullable": True}, None, None), (dict, "json", {"a": [1]}, {"a": [1]}),  # noqa: UP007
     (dict[str, Any], "json", {"a": None}, {"a": None}), (dict[str, UUID], "json", {"a": str(ONE)}, {"a": ONE}), (Mapping[str, int], "json", {"a": 1}, {"a": 1}), (Any, "json", [1, "a"], [1, "a"]),
@@ -156,7 +166,7 @@ def test_what_is_handed_is_what_pydantic_reads(hint, data) -> None:
     """A foreign reader: of each value that the tool admits, Pydantic makes the same, or refuses it."""
     of = parse_type(type_json("x", hint))
     value = data.draw(JSON)
-    if of.to_json() == "bytes" or isinstance(hint, type) and issubclass(hint, bytes | Point):
+    if of.to_json() == "bytes" or (isinstance(hint, type) and issubclass(hint, bytes | Point)):
         return  # to Pydantic, bytes are UTF-8 and a named tuple is an array
     try:
         canonical = None if value is None and hint is None else of.canonicalise(value)
@@ -172,7 +182,7 @@ def test_what_is_handed_is_what_pydantic_reads(hint, data) -> None:
     except ValidationError:
         return  # stricter than its schema says; handing refuses or the function does
     found = handed(function, {"x": canonical})["x"]
-    assert found == foreign or (found != found and foreign != foreign)
+    assert found == foreign
 
 
 @tool("mail.send", effect="write", aliases=("sendMail",))
@@ -199,7 +209,9 @@ def test_defaults_stand_for_what_is_absent_and_null_is_none() -> None:
     assert isinstance(send.tool.canonicalise(two_lines), Refusal)
 
 
-@pytest.mark.parametrize("arguments", [{"other": 1}, {"colour": "green"}, {"due": "soon"}, {"due": 5}])
+@pytest.mark.parametrize(
+    "arguments", [{"other": 1}, {"colour": "green"}, {"due": "soon"}, {"due": 5}]
+)
 def test_arguments_of_another_tool_are_not_handed(arguments) -> None:
     """What was not judged by this function's tool does not reach it."""
     with pytest.raises(MalformedError):

@@ -297,7 +297,7 @@ CHAINS: dict[str, tuple[Case, tuple[int, str] | None]] = {
     "another purpose": (called(Access("files.read", {"path": "/a"}, DESK, "other")), (8, "purpose_not_granted")),
     "a dot segment": (called(read("/a/../b")), (8, "path_dot_segment")),
     "an escaped path": (called(read("/%2e%2e/b")), (8, "path_escape")),
-    "null": (called(read(None)), (8, "wrong_type")),
+    "null": (called(read(None)), (8, "argument_missing")),
     "a missing argument": (called(Access("files.read", {}, DESK, "desk")), (8, "argument_missing")),
     "an additional argument": (called(Access("files.read", {"path": "/a", "x": 1}, DESK, "desk")), (8, "argument_unknown")),
     "another recipient": (called(mail(to="eve@evil.example", body="")), (8, "argument_refused")),

@@ -13,7 +13,7 @@ import posixpath
 import re
 import shlex
 from pathlib import PurePosixPath, PureWindowsPath
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
 
 import bracex
 import pytest
@@ -185,3 +185,63 @@ def test_the_options_of_braces_are_all_below() -> None:
     for value in ("/data/{a}", "/data/{{x}}", "/data/{}", "/data/}{"):
         assert bracex.expand(value) == [value]
         assert admitted("path", value) == value
+
+
+def refute_relative(value: str) -> str | None:
+    """Return how some reader takes a relative path out of a base that it is put behind, or None."""
+    joined = {
+        "posixpath": posixpath.normpath(posixpath.join("/data", value)),
+        "pathlib": str(PurePosixPath("/data") / value),
+        "werkzeug": "/data" + (safe_join("/", value) or "/.."),
+    }
+    for name, where in joined.items():
+        if where != f"/data/{value}":
+            return name
+    for seen in readings(value):
+        if any(c < " " for c in seen):  # code page 874's pictures, which are kept
+            continue
+        found = urlsplit(urljoin("https://files.acme.example/data/", seen))
+        if found.netloc != "files.acme.example" or not found.path.startswith("/data/"):
+            return f"urllib, which reads {seen!a}"
+        if PureWindowsPath("D:\\srv").joinpath(seen).parts[:2] != ("D:\\", "srv"):
+            return f"pathlib on Windows, which reads {seen!a}"
+        if not ntpath.join("D:\\srv", seen).startswith("D:\\srv\\") or seen[0] in "-~@":
+            return f"Windows or a command line, which reads {seen!a}"
+    return refute(f"/data/{value}")
+
+
+@reading
+@given(tails=st.lists(mixed, min_size=BATCH, max_size=BATCH))
+def test_no_reader_takes_an_admitted_relative_path_out_of_its_base(tails: list[str]) -> None:
+    """Joined to a folder, a URL or a drive, it is below it to every reader."""
+    for tail in tails:
+        value = admitted("relative_path", tail)
+        if isinstance(value, str):
+            assert refute_relative(value) is None, value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", ".", "..", "/etc/passwd", "//srv/x", "../x", "a/../../x", "./a", "a/", "a//b", "C:/x", "C:x", "c:", "\\\\srv\\x", "..\\x", "a/b:stream", "file:x", "https:/x", "https:x", "git@h:x", "host::module", "Foo::Bar",
+     "-rf", "--output=/etc/x", "~/x", "~root", "@args", "\uff20args", "\uff0ex/\uff0e\uff0e/y", "\uff0fetc", "a\uff1ab", "\u2010rf", "%2e%2e/x", "..%2fx", "a/..;/x", "..#x", "..?x", "{..,x}/y", "*", "$HOME/x", "`id`/x", "NUL", "aux.txt", "a\x00b", "a\nb", " a", "a ", "a./b", ":(top)x", ":/x", "\u200b../x"],
+)  # fmt: skip
+def test_a_relative_path_that_leaves_its_base_or_begins_something_else_is_refused(value) -> None:
+    """Roots, drives, streams, schemes, hosts, options, homes, lists of arguments, escapes, devices."""
+    assert admitted("relative_path", value) is None
+
+
+@pytest.mark.parametrize("value", ["a", "a/b c.txt", ".git/config", "#1 plan.md", "src/C#", "app/[id]/(auth)/page.tsx", "a/-x", "man/Foo::Bar.3pm", "log/2026-11-30T02:05:00Z", "R&D/O'Brien", "\u8cc7\u6599/1\uff5e3.txt", "...x", "..git", "+x", "=x", "!x"])  # fmt: skip
+def test_a_relative_path_of_a_project_is_admitted(value) -> None:
+    """Names of files as projects have them stay, and mean the same below any base."""
+    assert admitted("relative_path", value) == value
+    assert refute_relative(value) is None
+
+
+@pytest.mark.parametrize("place", ["{}", "{}x", "{}/x", "{}:x", "x{}y/z", "x/{}"])
+def test_no_single_character_makes_a_relative_path_leave(place: str) -> None:
+    """Every look-alike, every best fit, every ignorable character, at its beginning and behind it."""
+    ascii_too = [chr(point) for point in range(0x100)]
+    for character in [*ascii_too, *LOOKALIKES, *FITTED, *HIDDEN]:
+        value = admitted("relative_path", place.format(character))
+        if isinstance(value, str):
+            assert refute_relative(value) is None, f"U+{ord(character):04X} in {place}"

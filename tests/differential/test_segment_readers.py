@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ ATTACKS = [
     "reports/..\u3000/x", "reports/..\xa0/x", "reports/..\u2003/x", "reports/{..,x}/y", "reports/.[.]/y", "reports/*", "reports/{a/..,x}",
     "reports/a#x", "reports/$HOME", "reports/C:/x", "reports/NUL", "reports/..\uff03x", "reports/\uff5b..,x\uff5d", "reports/.\uff3b.\uff3d/y", "reports/a\u25d9b",
 ]  # fmt: skip
-FIRST = ["evil.example:x/y", "C:/x", "~root/x", "--upload-pack=id/x", "-rf/x", "@secret/x", "https:/2026", "git@evil.example:a/b", "\uff20x/y", "x\uff1ay/z", "\n/\n"]  # fmt: skip
+FIRST = ["evil.example:x/y", "C:/x", "~root/x", "--upload-pack=id/x", "-rf/x", "@secret/x", "https:/2026", "git@evil.example:a/b", "\uff20x/y", "\u2550rf/x", "x\uff1ay/z", "\n/\n"]  # fmt: skip
 ONE = ["https:evil.example", "git@evil.example:repo", "~root", "-rf", "@secret", "C:x"]
 HONEST = ["2026/q3.pdf", "team a/b.txt", "to/user@example.com/x", "v1.2/x", "\u8cc7\u6599/1\uff5e3.txt", "app/[id]/(auth)", "a/-x", "R&D/O'Brien", "x/2026-11-30T02:05:00Z", "a+b/c=d,e", ".git/.config", "C++/!x"]  # fmt: skip
 # Pieces that some of these readers act on, between pieces that names are made of.
@@ -185,3 +185,54 @@ def test_bash_expands_an_admitted_text_within_its_folder(tmp_path: Path) -> None
         for word in answer.split("\0"):
             assert posixpath.normpath(word).startswith("reports/"), value
             assert word.count("/") == value.count("/"), value
+
+
+PARTS = st.lists(edges, min_size=BATCH, max_size=BATCH)
+
+
+@reading
+@given(values=PARTS)
+def test_a_segment_is_one_segment_of_a_url_once_it_is_escaped(values: list[str]) -> None:
+    """However often it is decoded, normalised or fitted, the path before and behind it stays."""
+    for one in values:
+        value = admitted("segment", one)
+        if not isinstance(value, str):
+            continue
+        url = f"https://api.acme.example/v1/files/{quote(value, safe='')}/raw"
+        for seen in {url, unquote(url), unquote(unquote(url)), *readings(unquote(url))}:
+            found = urlsplit(urljoin(BASE, seen))
+            assert found.netloc == "api.acme.example", value
+            where = posixpath.normpath(re.sub(r";[^/]*", "", found.path))
+            assert where.count("/") == 4, value
+            assert where.endswith("/raw"), value
+            assert where.startswith("/v1/files/"), value
+        assert len(value.splitlines()) == 1
+
+
+def test_a_segment_is_one_segment_to_node_and_to_a_server() -> None:
+    """`new URL`, and the parser of Starlette's routes, find the value in its place."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    values = [v for v in [*HONEST_SEGMENTS, *sampled()] if admitted("segment", v) == v]
+    assert len(values) >= 500
+    urls = [f"https://api.acme.example/v1/files/{quote(v, safe='')}/raw" for v in values]
+    program = "console.log(JSON.stringify(JSON.parse(require('fs').readFileSync(0)).map(u=>new URL(u).pathname.split('/').map(decodeURIComponent))))"  # fmt: skip
+    done = subprocess.run([node, "-e", program], input=json.dumps(urls), capture_output=True, text=True, check=True)  # fmt: skip
+    for value, found in zip(values, json.loads(done.stdout), strict=True):
+        assert found == ["", "v1", "files", value, "raw"]
+
+
+HONEST_SEGMENTS = ["user:1", "~ana", "a*b", "ana@acme.example", "v1.2", "Q3 report", "R&D", "it's", "\u8cc7\u6599", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "C++", "a|b", "$x", "(x)", "..x", "x..", "-x", "=x", "a,b"]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HONEST_SEGMENTS)
+def test_a_segment_as_people_name_things_is_admitted(value: str) -> None:
+    """Ids, addresses, titles in any script, signs that a URL escapes."""
+    assert admitted("segment", value) == value
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", " .. ", "...", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "%2e", "..;x", ";", "a\nb", "a\x00", "\uff0f", "\u2215", "a\uff05", "\uff0e\uff0e", "\u2025", ".\u200d.", "a\u202eb", "\xa5", "e\u0301", "x" * 2049])  # fmt: skip
+def test_what_leaves_or_empties_a_segment_is_refused(value: str) -> None:
+    """Separators, ends, escapes, dots alone, parameters, and what reads as one of them."""
+    assert admitted("segment", value) is None

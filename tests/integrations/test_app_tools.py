@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Body, Cookie, Depends, FastAPI, File, Form, Header, Path, Query, UploadFile, WebSocket  # fmt: skip
+from fastapi import (  # fmt: skip
+    APIRouter,
+    Body,
+    Cookie,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Header,
+    Path,
+    Query,
+    UploadFile,
+    WebSocket,
+)
 from pydantic import BaseModel, EmailStr, Field, HttpUrl
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route as PlainRoute
@@ -20,7 +33,7 @@ from starlette.testclient import TestClient
 from delegation import anything, may
 from delegation.authority.refusal import Refusal
 from delegation.errors import ConfigurationError, MalformedError
-from delegation.integrations import tools_from_app
+from delegation.integrations import Route, tools_from_app
 from delegation.testing import World
 
 
@@ -98,7 +111,7 @@ def everything() -> FastAPI:
         return {name: repr(value) for name, value in order}
 
     @app.patch("/notes/{id}")
-    def patch_note(id: int, note: Annotated[str | None, Body(embed=True)], due: Annotated[datetime | None, Body()] = None) -> dict[str, str]:  # fmt: skip  # noqa: A002
+    def patch_note(id: int, note: Annotated[str | None, Body(embed=True)], due: Annotated[datetime | None, Body()] = None) -> dict[str, str]:  # fmt: skip
         return {"id": repr(id), "note": repr(note), "due": repr(due)}
 
     @router.put("/places")
@@ -238,6 +251,16 @@ def test_what_the_application_would_refuse_is_denied_before_it(guarded, method, 
     assert answer.status_code == 403, answer.text
     assert not world.decision(answer).allowed
     assert bare.request(method, path, params=query, json=body).status_code == 422
+
+
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}])
+def test_what_has_no_one_spelling_in_a_path_or_query_is_not_carried(value) -> None:
+    """`null` in a query would be a text to the handler."""
+    route = Route("GET", "/a/{b}", "x.y", query=("c",))
+    for arguments in ({"b": "x", "c": value}, {"b": value}):
+        with pytest.raises(MalformedError):
+            route.rewritten(arguments)
+    assert route.rewritten({"b": "x"}) == ("/a/x", "", {})
 
 
 @pytest.mark.skipif(find_spec("titiler") is None, reason="titiler.application is not installed")

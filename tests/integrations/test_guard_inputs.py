@@ -265,3 +265,29 @@ def test_another_host_is_refused_where_hosts_are_named() -> None:
     assert http.get("/health", headers={"Host": "shop.example"}).status_code == 200
     answer = http.get("/health", headers={"Host": "evil.example"})
     assert (answer.status_code, answer.json()["code"]) == (400, "host_undeclared")
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "value"),
+    [("1.5", "number", 1.5), ("1.50", "number", 1.5), ("1e2", "number", 100), ("7", "integer", 7), ("true", "boolean", True), ("2026-11-30T07:00:00Z", "text", "2026-11-30T07:00:00Z")],
+)  # fmt: skip
+def test_a_query_is_read_as_its_kind_and_handed_on_in_one_spelling(query, kind, value) -> None:
+    """A handler gets the canonical spelling, whatever the client's library wrote."""
+    from delegation.integrations.routes import Route, Routes, target_of
+
+    routes = Routes("desk", (Route("GET", "/x/{v}", "a.b", query=("q",), kinds={"q": kind}),))
+    route, found = routes.arguments(
+        "GET", target_of("/x/one", f"q={query.replace(':', '%3A')}"), b""
+    )
+    assert found == {"v": "one", "q": value}
+    path, again, _ = route.rewritten(found)
+    assert routes.arguments("GET", target_of(path, again), b"")[1] == found
+
+
+@pytest.mark.parametrize(("query", "kind"), [("0x5", "number"), ("NaN", "number"), ("", "number"), ("1_000", "number"), ("05", "integer"), ("yes", "boolean")])  # fmt: skip
+def test_a_query_of_another_kind_stays_text(query: str, kind: str) -> None:
+    """Nothing is guessed: the desk denies a text where a number is asked for, and records it."""
+    from delegation.integrations.routes import Route, Routes, target_of
+
+    routes = Routes("desk", (Route("GET", "/x", "a.b", query=("q",), kinds={"q": kind}),))
+    assert routes.arguments("GET", target_of("/x", f"q={query}"), b"")[1] == {"q": query}

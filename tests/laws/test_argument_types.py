@@ -11,7 +11,7 @@ from delegation.authority.arguments import TYPES, NoCanonicalFormError, parse_ty
 from delegation.canonical import same
 from delegation.errors import MalformedError
 
-many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many
@@ -39,8 +39,7 @@ def test_a_canonical_form_is_its_own(case):
     made = parse_type(kind)
     try:
         once = made.canonicalise(value)
-    except NoCanonicalFormError as refused:
-        assert refused.code
+    except NoCanonicalFormError:
         return
     again = made.canonicalise(once)
     assert same(again, once)

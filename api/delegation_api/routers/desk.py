@@ -17,8 +17,9 @@ from delegation.tracker.work import ApiKey
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import READERS, SERVICES, TrackerDep, needs
 from delegation_api.checking import CheckCall, answer
+from delegation_api.exact_route import ExactRoute
 
-router = APIRouter(prefix="/v1", tags=["desk"])
+router = APIRouter(prefix="/v1", tags=["desk"], route_class=ExactRoute)
 Caller = Annotated[ApiKey, Depends(needs(SERVICES))]
 
 

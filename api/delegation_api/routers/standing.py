@@ -34,9 +34,10 @@ from delegation.tracker.report import Report
 from delegation.tracker.work import ApiKey
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import EVERYONE, OPERATOR, READERS, SERVICES, TrackerDep, needs
+from delegation_api.exact_route import ExactRoute
 from delegation_api.waiting import awaited_feed, everywhere
 
-router = APIRouter(prefix="/v1", tags=["standing"])
+router = APIRouter(prefix="/v1", tags=["standing"], route_class=ExactRoute)
 Service = Annotated[ApiKey, Depends(needs(SERVICES))]
 Reader = Annotated[ApiKey, Depends(needs(READERS))]
 Operator = Annotated[ApiKey, Depends(needs(OPERATOR))]

@@ -33,7 +33,9 @@ class EnumType:
 
     def __post_init__(self) -> None:
         wanted = f"1 to {MAX_ENUM} different texts, numbers or booleans"
-        if not all(type(value) in {str, int, float, bool} for value in self.values):
+        if isinstance(self.values, str) or not all(
+            type(value) in {str, int, float, bool} for value in self.values
+        ):
             raise MalformedError("enum values", wanted=wanted)
         try:
             values = tuple(map(_plain, self.values))

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.fields import integer
@@ -24,7 +24,7 @@ _EXACT: Final = (
 )
 
 
-def json_number(value: Json, wanted: str = "a number") -> int | float:
+def json_number(value: object, wanted: str = "a number") -> int | float:
     """Return a JSON number with its exact value, an integer where it is one within 53 bits.
 
     Raises:
@@ -32,11 +32,13 @@ def json_number(value: Json, wanted: str = "a number") -> int | float:
     """
     if type(value) is int and abs(value) <= MAX_INTEGER:
         return value
-    if type(value) is not int and type(value) is not float and type(value) is not WideNumber:
-        raise refuse_type(value, wanted)
-    read = value if type(value) is WideNumber else read_number(number_text(value))  # type: ignore[arg-type]
+    read: object = value
+    if type(value) is int or type(value) is float:
+        read = read_number(number_text(value))
     if isinstance(read, WideNumber):
         raise refuse_wide()
+    if isinstance(read, bool) or not isinstance(read, int | float):
+        raise refuse_type(cast("Json", value), wanted)
     return read
 
 

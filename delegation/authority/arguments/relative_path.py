@@ -16,8 +16,10 @@ from delegation.authority.arguments.path import refuse_odd_path
 from delegation.canonical import Json
 from delegation.lookalikes import readings
 
-LEAD: Final = re.compile(r"[-~@]|[^/]*:", re.DOTALL)
-"""Finds what no relative path begins with: an option, a home, a file of arguments, `x:`."""
+_LEAD: Final = re.compile(r"[-~@]|[^/]*:", re.DOTALL)
+# In guise these two may be a hyphen: Windows code pages differ about lines that boxes are drawn with.
+_GUISED: Final = re.compile(r"[-~@+=]|[^/]*:", re.DOTALL)
+_TILDE_MARK: Final = "\u0303"  # a mark that pages fit to a tilde; `lookalikes` keeps it elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,22 @@ def refuse_odd_relative_path(value: str) -> None:
             "path_not_relative", "it begins with a slash", remedy="Leave the first slash out."
         )
     refuse_odd_path(f"/{value}" if value else "//")
-    if any(LEAD.match(seen) for seen in readings(value)):
+    if leads(value):
         raise NoCanonicalFormError(
             "path_lead", "it begins with what some readers take for an option, a scheme or a home"
         )
+
+
+def leads(value: str) -> bool:
+    """Return whether a text begins with what some reader looks at first.
+
+    That is an option, a home, a file of arguments, or a scheme, host or drive before a colon in its
+    first segment, in whatever guise.
+    """
+    return _LEAD.match(value) is not None or (
+        not value.isascii()
+        and (
+            value[0] == _TILDE_MARK
+            or any((_LEAD if s[0] == value[0] else _GUISED).match(s) for s in readings(value))
+        )
+    )

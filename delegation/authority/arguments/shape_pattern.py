@@ -35,6 +35,7 @@ _CLASSES: Final[dict[str, Ranges]] = {
     "d": _DIGITS, "w": _WORD, "s": _SPACES,
     "D": complement(_DIGITS), "W": complement(_WORD), "S": complement(_SPACES),
 }  # fmt: skip
+_ESCAPED: Final = "^$\\.*+?()[]{}|/"
 _CONTROLS: Final = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 _NO_LINE_END: Final = complement(merged((c, c) for c in (0x0A, 0x0D, 0x2028, 0x2029)))
 _ALL: Final[Ranges] = ((0, LAST),)
@@ -53,7 +54,7 @@ def parts_of(pattern: str) -> tuple[Part, ...]:
         _give_up()
     reader = _Reader(pattern)
     found = reader.alternatives(is_top=True)
-    if reader.at != len(pattern):
+    if reader.at != len(pattern) or (reader.is_unicode and reader.is_legacy):
         _give_up()
     return _joined([Choice(found)]) if len(found) > 1 else found[0]
 
@@ -63,6 +64,8 @@ class _Reader:
 
     def __init__(self, pattern: str) -> None:
         self.pattern, self.at, self.depth = pattern, 0, 0
+        # Whether it says what it says only with the `u` flag, or is none with it.
+        self.is_unicode = self.is_legacy = False
 
     def next(self) -> str:
         """Return the next character, empty at the end."""
@@ -159,11 +162,12 @@ class _Reader:
             _give_up()
         return ((ord(character), ord(character)),)
 
-    def escape(self) -> Ranges:
+    def escape(self, *, in_class: bool = False) -> Ranges:
         """Read what stands behind a backslash."""
         found = _POINT.match(self.pattern, self.at)
         if found is not None:
             self.at = found.end()
+            self.is_unicode |= found[3] is not None
             point = int(found[1] or found[2] or found[3], 16)
             if point > LAST or 0xD800 <= point <= 0xDFFF:  # noqa: PLR2004  # halves of a pair
                 _give_up()
@@ -177,6 +181,7 @@ class _Reader:
             return ((0, 0),)
         if character.isalnum() or not character.isascii():
             _give_up()
+        self.is_legacy |= character not in (_ESCAPED + "-" * in_class)
         return ((ord(character), ord(character)),)
 
     def bracketed(self) -> Ranges:
@@ -193,7 +198,8 @@ class _Reader:
                         _give_up()
                     found.append((low[0][0], high[0][0]))
                     continue
-                found += [(0x2D, 0x2D), *high]  # as without the flag: a hyphen beside a class
+                self.is_legacy = True  # a hyphen beside a class stands for itself
+                found += [(0x2D, 0x2D), *high]
             found += low
         ranges = complement(merged(found)) if is_others else merged(found)
         if not ranges:
@@ -206,7 +212,7 @@ class _Reader:
         if character == "\\":
             if self.takes("b"):
                 return ((8, 8),)
-            return self.escape()
+            return self.escape(in_class=True)
         return ((ord(character), ord(character)),)
 
 

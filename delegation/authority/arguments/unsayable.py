@@ -19,13 +19,14 @@ def refuse_unsayable(value: Json) -> None:
         NoCanonicalFormError: A number that no double holds, half of a surrogate pair, or nesting
             deeper than any type has.
     """
-    waiting: list[tuple[Json, int]] = [(value, MAX_DEPTH)]
+    if type(value) is str and value.isascii():  # most are
+        return
+    waiting: list[tuple[object, int]] = [(value, MAX_DEPTH)]
     while waiting:
         one, depth = waiting.pop()
-        kind = type(one)
-        if kind is str:
-            _refuse_text(one)  # type: ignore[arg-type]  # `kind` has narrowed it; mypy cannot see
-        elif kind is WideNumber:
+        if isinstance(one, str):
+            _refuse_text(one)
+        elif isinstance(one, WideNumber):
             raise refuse_wide()
         elif isinstance(one, dict | list):
             if depth == 0:

@@ -5,7 +5,6 @@ What does not state a value of the kind stays text, so that it is refused as wha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -14,13 +13,9 @@ from delegation.authority.arguments.argument_type import ArgumentType
 from delegation.authority.arguments.enum import EnumType
 from delegation.authority.arguments.nullable import inner
 from delegation.canonical import Json
-from delegation.json_number import WideNumber, read_number
+from delegation.json_number import NUMBER, read_number
 
 KINDS: Final = ("text", "integer", "number", "boolean")
-_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}", re.ASCII)
-_NUMBER: Final = re.compile(
-    r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII
-)
 _BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 _KIND_OF: Final[Mapping[str, str]] = {
     "integer": "integer", "money": "integer", "number": "number", "boolean": "boolean",
@@ -32,15 +27,12 @@ def stated(text: str, kind: str) -> Json:
 
     Args:
         text: As it stands in a path or query, decoded.
-        kind: One of `KINDS`. A number has JSON's spelling, and no digit that a double drops.
+        kind: One of `KINDS`. A number has JSON's spelling; one that no double is keeps its digits.
     """
-    if kind == "integer" and _INTEGER.fullmatch(text):
-        return int(text)
+    if kind in {"integer", "number"} and NUMBER.fullmatch(text):
+        return cast("Json", read_number(text))
     if kind == "boolean":
         return _BOOLEANS.get(text, text)
-    if kind == "number" and _NUMBER.fullmatch(text):
-        number = read_number(text)
-        return text if isinstance(number, WideNumber) else number
     return text
 
 

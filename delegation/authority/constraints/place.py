@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.host import is_special_host
 from delegation.authority.arguments.path import is_under, refuse_odd_path
+from delegation.authority.arguments.relative_path import leads
 from delegation.authority.arguments.url import UrlParts, parse_url
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.fields import closed_object, list_of
@@ -27,9 +28,6 @@ _SEGMENTED: Final = frozenset(
 )
 # Besides what no path holds: what ends the path of a URL, and a brace that another segment closes.
 _CUT: Final = re.compile(r"[#{}]")
-# At the beginning of a text: a scheme, drive or host before a colon, a home, an option, a file of
-# arguments.
-_LEAD: Final = re.compile(r"[-~@]|.*:", re.DOTALL)
 
 
 def entries(kind: str, texts: Iterable[object]) -> tuple[str, ...]:
@@ -284,4 +282,4 @@ def _is_odd(segment: str, *, first: bool) -> bool:
         refuse_odd_path(f"/{segment}")
     except NoCanonicalFormError:
         return True
-    return any(_CUT.search(seen) or (first and _LEAD.match(seen)) for seen in readings(segment))
+    return (first and leads(segment)) or any(map(_CUT.search, readings(segment)))

@@ -11,8 +11,9 @@ from delegation.authority.arguments import ArgumentType
 from delegation.authority.arguments.number import as_number
 from delegation.authority.constraints.constraint import ABSENT, Constraint, Value
 from delegation.authority.fields import closed_object
-from delegation.canonical import MAX_INTEGER, Json
+from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.json_number import MAX_INTEGER
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,15 @@ a kind are generalised by what a reviewer would say of them: domains of mailboxe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 from urllib.parse import urlsplit
 
 from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments.nullable import inner
+from delegation.authority.arguments.number import as_number
 from delegation.authority.constraints import (
     ABSENT,
     Constraint,
@@ -31,8 +35,9 @@ from delegation.authority.constraints import (
     any_of,
     each,
 )
-from delegation.canonical import Json, encode
+from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.sent_json import encode
 
 FEW: Final = 5  # different values that are listed one by one
 MOST_PLACES: Final = 8  # domains, folders, hosts that are listed; beyond that there is no pattern
@@ -51,12 +56,16 @@ def generalise(values: Sequence[Value], of: ArgumentType, held: Constraint) -> C
     """
     given = [value for value in values if value is not ABSENT]
     absent = len(given) != len(values)
+    cleared = None in given
+    given = [value for value in given if value is not None]
+    beside: list[Constraint] = [Missing()] * absent + [Exact(None)] * cleared
     if not given:
-        return Missing() if held.admits(ABSENT) else held
+        found = beside[0] if len(beside) == 1 else any_of(*beside)
+        return found if found.is_within(held) else held
     found = _within(_candidates(given, of, held), given, of, held)
-    if not absent or found is held:
+    if not beside or found is held:
         return found
-    either = any_of(Missing(), found)
+    either = any_of(*beside, found)
     return either if either.is_within(held) else held
 
 
@@ -86,17 +95,15 @@ def _candidates(
     """Return constraints that might do, the best first."""
     unique = {encode(value): value for value in given}
     if held.finite() is not None:  # a list that people wrote: what was used of it stays
-        listed = tuple(unique.values())
-        yield Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+        yield _listed(unique.values())
         return
     # Values that hardly repeat say little about the next one: to list them would refuse all others.
     repeats = REPEATED * len(unique) <= len(given)
     if len(unique) <= FEW and (repeats or of.name in _CLOSED):
-        listed = tuple(unique.values())
-        yield Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+        yield _listed(unique.values())
     texts = [value for value in unique.values() if isinstance(value, str)]
     match of.name:
-        case "integer" | "decimal" | "number":
+        case "integer" | "decimal" | "number" | "money":
             yield _range(list(unique.values()))
         case "email":
             yield _places(EmailAt, {text.rpartition("@")[2] for text in texts})
@@ -106,9 +113,9 @@ def _candidates(
             yield _places(PathUnder, folders(texts))
         case "url":
             yield _url(texts)
-        case "list" if isinstance(of, ListType):
-            yield from _list(given, of, held)
-        case "text" | "line" | "identifier" | "opaque":
+        case "list" | "argv" if isinstance(plain := inner(of), ListType):
+            yield from _list(given, plain, held)
+        case "text" | "line" | "identifier" | "opaque" | "segment" | "relative_path":
             yield _glob(texts)
             yield Length(0, max(map(len, texts))) if texts else None
         case "bytes":
@@ -125,8 +132,27 @@ def _places(kind: type[EmailAt | HostNamed | PathUnder], found: set[str]) -> Con
 
 
 def _range(values: Sequence[Json]) -> Constraint | None:
-    numbers = [v for v in values if isinstance(v, int | str) and not isinstance(v, bool)]
-    return Range(min(numbers, key=Decimal), max(numbers, key=Decimal)) if numbers else None
+    numbers = [(number, value) for value in values if (number := as_number(value)) is not None]
+    if not numbers:
+        return None
+    least, most = (pick(numbers, key=itemgetter(0)) for pick in (min, max))
+    try:
+        return Range(_bound(*least), _bound(*most))
+    except MalformedError:  # a number that is too long for a bound
+        return None
+
+
+def _bound(number: Decimal, value: Json) -> int | str:
+    return value if isinstance(value, int | str) else f"{number:f}"
+
+
+def _listed(values: Iterable[Json]) -> Constraint | None:
+    """Return the constraint that admits these alone, if a grant can spell them."""
+    listed = tuple(values)
+    try:
+        return Exact(listed[0]) if len(listed) == 1 else OneOf(listed)
+    except MalformedError:
+        return None
 
 
 def folders(paths: Iterable[str]) -> set[str]:
@@ -170,10 +196,11 @@ def _list(given: Sequence[Json], of: ListType, held: Constraint) -> Iterable[Con
     items = [item for value in given if isinstance(value, list) for item in value]
     unique = {encode(item): item for item in items}
     if items and len(unique) <= FEW and REPEATED * len(unique) <= len(items):
-        yield Subset(tuple(unique.values()))
+        with suppress(MalformedError):
+            yield Subset(tuple(unique.values()))
     if items:
-        inner = held.members()[0] if held.kind == "each" else None
-        for candidate in _candidates(items, of.of, held if inner is None else inner):
+        each_held = held.members()[0] if held.kind == "each" else None
+        for candidate in _candidates(items, of.of, held if each_held is None else each_held):
             yield None if candidate is None else each(candidate)
     lengths = [len(value) for value in given if isinstance(value, list)]
     yield Length(0, max(lengths)) if lengths else None

@@ -1,0 +1,68 @@
+"""Costs: whole minor units made of an argument, exactly; what would have to be rounded is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+from delegation.authority.argument import Argument
+from delegation.authority.arguments.number import as_number
+from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+from delegation.json_number import MAX_INTEGER
+
+_RULE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,63})(?:\*([1-9][0-9]{0,8}))?", re.ASCII)
+_NUMBERS: Final = frozenset({"integer", "number", "decimal", "money"})
+
+
+def refuse_rule(what: str, rule: str, arguments: Mapping[str, Argument]) -> None:
+    """Refuse a rule that names no required number.
+
+    Raises:
+        MalformedError: It does not.
+    """
+    match = _RULE.fullmatch(rule)
+    argument = None if match is None else arguments.get(match[1])
+    if (
+        argument is None
+        or not argument.required
+        or argument.is_nullable
+        or argument.type.name not in _NUMBERS
+    ):
+        raise MalformedError(
+            what, wanted="the name of a required number argument, also times a whole number"
+        )
+
+
+def amount_of(unit: str, rule: str, canonical: Mapping[str, Json]) -> int | Refusal:
+    """Return what a rule charges for these arguments, or why it charges nothing.
+
+    Args:
+        unit: What is charged.
+        rule: An argument's name, or name and factor as `amount*100`.
+        canonical: The call's canonical arguments.
+    """
+    name, _, factor = rule.partition("*")
+    value = canonical[name]
+    number = as_number(value)
+    place = f"arguments.{name}"
+    if number is None or number < 0:
+        return Refusal(
+            "cost_negative", f"The cost in {unit} would be negative.", place, value,
+            remedy="Send an amount of zero or more.",
+        )  # fmt: skip
+    amount = Fraction(number) * int(factor or 1)
+    if amount.denominator != 1:
+        return Refusal(
+            "cost_fraction", f"The cost in {unit} would be no whole number of minor units.", place,
+            value, remedy=f"Send {name} in whole minor units of {unit}.",
+        )  # fmt: skip
+    if amount > MAX_INTEGER:
+        return Refusal(
+            "cost_too_large", f"The cost in {unit} would be more than any budget holds.", place,
+            value, remedy=f"Send a smaller {name}.",
+        )  # fmt: skip
+    return int(amount)
