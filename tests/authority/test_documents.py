@@ -33,7 +33,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
     ({"type": "string", "pattern": "(?=x)"}, ("text", 1)), ({"type": "string", "format": "email"}, ("email", 1)),
     ({"type": "string", "format": "uri"}, ({"type": "url", "schemes": ["http", "https"]}, 1)), ({"type": "string", "format": "date"}, "date"),
     ({"type": "string", "format": "date-time"}, ("datetime", 1)), ({"type": "string", "format": "phone"}, ("text", 1)), ({"type": "string", "format": "password"}, "text"),
-    ({"type": "string", "contentEncoding": "base64"}, {"type": "text", "shape": [{"of": "+/-9A-Za-z", "min": 0}, {"of": "=", "min": 0, "max": 2}]}),
+    ({"type": "string", "format": "byte"}, {"type": "text", "shape": [{"of": "+/-9A-Za-z", "min": 0}, {"of": "=", "min": 0, "max": 2}]}),
     ({"type": "integer"}, "integer"), ({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 9}, {"type": "integer", "min": 1, "max": 8}),
     ({"type": "integer", "minimum": 0, "exclusiveMinimum": True}, {"type": "integer", "min": 1}), ({"type": "integer", "format": "int32", "minimum": 0}, {"type": "integer", "min": 0, "max": 2147483647}),
     ({"type": "integer", "multipleOf": 5}, {"type": "integer", "multiple": 5}), ({"type": "integer", "multipleOf": 2.5}, {"type": "integer", "multiple": 5}),

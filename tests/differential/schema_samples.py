@@ -163,3 +163,26 @@ def _any(rng: random.Random) -> Any:
     return rng.choice(
         [*TEXTS, *NUMBERS, True, False, None, [], ["a"], {}, {"a": 1}, {"a": "ab", "b": None}]
     )
+
+
+def is_open(schema: Any, value: Any) -> bool:
+    """Return whether a value has members that its schema does not name, which types refuse."""
+    names = set()
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            names |= set(one.get("properties", {}))
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if not one.keys() <= names or None in one.values():
+                return True
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return False

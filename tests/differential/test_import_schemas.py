@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from differential.schema_samples import schema, value
+from differential.schema_samples import is_open, schema, value
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError, parse_type
 from delegation.authority.documents.imported import Report, UnmappableError
@@ -58,26 +58,3 @@ def test_a_type_admits_what_its_schema_admits_or_the_report_says_what_is_lost(st
             continue
         seen["lost" if report.notes else "same"] += 1
     assert seen["same"] > 100, seen
-
-
-def is_open(schema: Any, value: Any) -> bool:
-    """Return whether a value has members that its schema does not name, which types refuse."""
-    names = set()
-    waiting = [schema]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            names |= set(one.get("properties", {}))
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if not one.keys() <= names or None in one.values():
-                return True
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-    return False

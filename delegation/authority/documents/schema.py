@@ -221,6 +221,7 @@ class Schemas:
         """Return the type of a plain value, None where it may be of several types."""
         if kinds == {"string"}:
             if at.files and facts.is_binary:
+                self.report.note(place, "it is a file, which a call names by its digest")
                 return FILE
             return text_type(facts, at, place, self.report)
         if kinds and kinds <= _NUMBERS:
