@@ -24,7 +24,7 @@ from delegation.tracker.work import Store
 
 TOOL: Final = "delegation.revoke"
 KINDS: Final = re.compile("|".join(get_args(SubjectKind)))
-SUBJECT_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,256}")  # a tool's name is no longer
+SUBJECT_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,512}")  # a tool's name is no longer
 REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
 BY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 
@@ -136,7 +136,7 @@ def _refuse_odd(subject: Subject, by: str, reason: str) -> None:
     if subject.kind == "agent":
         matching_text("id", subject.id, AGENT_NAME, WANTED)
     else:
-        what = "1 to 256 characters without control characters"
+        what = "1 to 512 characters without control characters"
         matching_text("id", subject.id, SUBJECT_ID, what)
     matching_text("by", by, BY, "1 to 128 characters without control characters")
     matching_text("reason", reason, REASON, "at most 500 characters without control characters")

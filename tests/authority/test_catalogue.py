@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation import Catalogue, Tool
-from delegation.authority.openapi import tools_from_openapi
 from delegation.authority.pattern import resource_pattern, tool_pattern
 from delegation.authority.refusal import Refusal
 from delegation.authority.tool_decorator import tool
@@ -83,7 +81,9 @@ def words(**x: int) -> None:
     """Take any words."""
 
 
-@pytest.mark.parametrize("function", [no_hint, a_callable, a_class, by_place, an_odd_name, stars, words])
+@pytest.mark.parametrize(
+    "function", [no_hint, a_callable, a_class, by_place, an_odd_name, stars, words]
+)
 def test_a_hint_that_no_type_stands_for_is_refused(function) -> None:
     """Nothing is guessed about a parameter."""
     with pytest.raises(MalformedError):
@@ -196,145 +196,3 @@ def test_an_odd_pattern_is_refused(text: str) -> None:
     """Patterns are whole segments."""
     with pytest.raises(MalformedError):
         tool_pattern(text)
-
-
-DOCUMENT = {
-    "openapi": "3.1.0", "paths": {
-        "/contacts/{id}": {
-            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
-            "get": {"operationId": "getContact", "parameters": [{"$ref": "#/components/parameters/limit"}]},
-            "delete": {"operationId": "deleteContact"},
-            "patch": {"operationId": "patchContact", "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Contact"}}}}},
-        },
-        "/odd": {
-            "get": {"operationId": "getContact"}, "post": {"operationId": "loop", "requestBody": {"$ref": "#/components/x"}},
-            "put": {"operationId": "away", "requestBody": {"$ref": "https://evil.example/x.json"}}, "head": {},
-            "delete": {"operationId": "cookie", "parameters": [{"name": "c", "in": "cookie", "schema": {"type": "string"}}]},
-        },
-    },
-    "components": {
-        "x": {"$ref": "#/components/x"}, "parameters": {"limit": {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 50}}},
-        "schemas": {"Contact": {"type": "object", "required": ["email"], "properties": {
-            "email": {"type": "string", "format": "email"}, "score": {"type": "number"}, "tags": {"type": "array", "items": {"type": "string", "maxLength": 9}}}}},
-    },
-}  # fmt: skip
-
-
-def test_an_openapi_document_becomes_tools_and_says_what_it_left_out(tmp_path: Path) -> None:
-    """Methods give effects, schemas give types; what cannot be mapped is listed with its reason."""
-    file = tmp_path / "api.json"
-    file.write_text(json.dumps({**DOCUMENT, "x-float": 1.5}))
-    for source in (DOCUMENT, file):
-        found = tools_from_openapi(source, prefix="crm", system="crm")
-        assert {t.name: t.effect for t in found.tools} == {
-            "crm.get_contact": "read",
-            "crm.delete_contact": "delete",
-            "crm.patch_contact": "write",
-        }
-        patch = next(t for t in found.tools if t.name == "crm.patch_contact")
-        assert patch.to_json()["arguments"] == {
-            "email": "email",
-            "id": "opaque",
-            "score?": "decimal",
-            "tags?": {"type": "list", "of": {"type": "text", "max": 9}},
-        }
-        get = next(t for t in found.tools if t.name == "crm.get_contact")
-        assert get.to_json()["arguments"] == {
-            "id": "opaque",
-            "limit?": {"type": "integer", "min": 1, "max": 50},
-        }
-        assert sorted(place for place, _ in found.skipped) == [
-            "DELETE /odd",
-            "GET /odd",
-            "HEAD /odd",
-            "POST /odd",
-            "PUT /odd",
-        ]
-
-
-@given(
-    body=st.recursive(
-        st.none() | st.booleans() | st.text(max_size=6) | st.integers(),
-        lambda i: (
-            st.lists(i, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(
-                    [
-                        "get",
-                        "operationId",
-                        "parameters",
-                        "schema",
-                        "$ref",
-                        "type",
-                        "properties",
-                        "requestBody",
-                        "content",
-                        "application/json",
-                        "in",
-                        "name",
-                        "items",
-                    ]
-                ),
-                i,
-                max_size=4,
-            )
-        ),
-        max_leaves=12,
-    )
-)
-def test_no_document_raises_anything_but_malformed(body) -> None:
-    """A hostile document is refused or reported, never a crash."""
-    try:
-        tools_from_openapi(
-            {"openapi": "3.0.0", "paths": {"/x": body, "/y": {"get": body}}}, prefix="x"
-        )
-    except MalformedError:
-        return
-
-
-@pytest.mark.parametrize(
-    "body", [None, [], {}, {"openapi": "2.0"}, {"swagger": "2.0"}, {"openapi": 3}]
-)
-def test_what_is_no_openapi_3_is_refused(body) -> None:
-    """Other documents define no tools."""
-    with pytest.raises(MalformedError):
-        tools_from_openapi(body, prefix="x")
-
-
-@pytest.mark.parametrize(
-    ("kind", "rule", "amount", "expected"),
-    [
-        ("integer", "amount", 5, 5), ("integer", "amount*100", 5, 500), ("number", "amount*100", 12.34, 1234), ("number", "amount", 1e15, 10**15),
-        ("decimal", "amount*100", "0.29", 29), ("decimal", "amount", 7, 7), ("number", "amount*100", 12.345, "cost_fraction"), ("number", "amount", 0.5, "cost_fraction"),
-        ("number", "amount", -1, "cost_negative"), ("number", "amount", 1e300, "cost_too_large"), ("number", "amount*999999999", 9e15, "cost_too_large"), ("number", "amount*3", 0, 0),
-    ],
-)  # fmt: skip
-def test_a_cost_is_whole_and_exact_or_refused(kind, rule, amount, expected) -> None:
-    """No float in a ledger, and nothing is rounded."""
-    made = Tool("pay.now", effect="write", arguments={"amount": kind}, cost={"usd_cents": rule})
-    assert Tool.from_json(made.to_json()) == made
-    cost = made.cost_of(made.canonicalise({"amount": amount}))
-    if isinstance(expected, str):
-        assert isinstance(cost, Refusal)
-        assert (cost.code, cost.field) == (expected, "arguments.amount")
-    else:
-        assert cost == {"usd_cents": expected}
-        assert type(cost["usd_cents"]) is int
-
-
-@pytest.mark.parametrize("rule", ["amount*0", "amount*", "amount*1.5", "amount*-1", "2*amount", "none", "label", "maybe", "open", "amount*1000000000"])  # fmt: skip
-def test_a_cost_names_a_required_number(rule: str) -> None:
-    """Not text, not what may be absent or null, no factor but a whole one."""
-    kinds = {"amount": "number", "label": "text", "maybe?": "integer", "open": {"type": "number", "nullable": True}}  # fmt: skip
-    with pytest.raises(MalformedError):
-        Tool("pay.now", effect="write", arguments=kinds, cost={"usd_cents": rule})
-
-
-@pytest.mark.parametrize("value", ["e\u0301", "a\u202e", "\u0378", "a\rb"])
-def test_a_resource_is_named_by_text_in_one_form(value: str) -> None:
-    """Labels and grants go by the name; a text that another reader normalises would be another one."""
-    made = Tool("crm.read", effect="read", arguments={"who": "text"}, resource="crm:acme/{who}")
-    assert isinstance(made.resources_of({"who": value}), Refusal)
-    assert made.resources_of({"who": "\u00e9"}) == ("crm:acme/%C3%A9",)
-    with pytest.raises(MalformedError):
-        Tool("crm.read", effect="read", arguments={"who": {"type": "text", "nullable": True}}, resource="crm:acme/{who}")  # fmt: skip

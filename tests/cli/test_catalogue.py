@@ -152,7 +152,7 @@ API = {
                 "parameters": [{"name": "id", "in": "path", "schema": {"type": "string"}}],
             }
         },
-        "/b": {"post": {"operationId": "postB", "parameters": [{"name": "s", "in": "cookie"}]}},
+        "/b": {"post": {"operationId": "postB", "parameters": [{"name": "s", "in": "moon"}]}},
     },
 }
 
@@ -164,12 +164,12 @@ def test_an_operation_that_cannot_be_mapped_stops_the_import(store: World) -> No
     words = ["catalogue", "import", "api.json", "--prefix", "crm"]
     done = RUN.invoke(app, words)
     assert done.exit_code == 1
-    assert "POST /b: a parameter is a cookie" in done.stderr
+    assert "POST /b: the parameter s is in moon" in done.stderr
     assert store.tracker.catalogue().revision == before
     part = json.loads(RUN.invoke(app, [*words, "--partial", "--json"]).stdout)
     assert [t["tool"] for t in part["tools"]] == ["crm.get_a"]
     assert part["skipped"] == [
-        {"operation": "POST /b", "why": "a parameter is a cookie, or has no name"}
+        {"operation": "POST /b", "why": "the parameter s is in moon, which is not read"}
     ]
     assert store.tracker.catalogue().tool("crm.post_b") is None
     assert RUN.invoke(app, ["catalogue", "import", "api.json"]).exit_code == 1  # no prefix
@@ -210,7 +210,7 @@ def test_an_import_names_what_is_ended_and_brings_nothing_back(store: World, act
     Path("c.json").write_text(json.dumps(CONTACTS))
     imported = ("catalogue", "import", "c.json", "--prefix", "crm")
     assert RUN.invoke(app, [*imported, "--system", "crm"]).exit_code == 0
-    call = Access("crm.read_contact", {"id": "7"}, "crm")
+    call = Access("crm.read_contact", {"id": "0b0a9c0e-5a3c-4b1e-9d53-0123456789ab"}, "crm")
     task = store.tracker.open_task(
         "Look", owner="ana@acme.example", ceiling=Grant([may(call.tool, id=anything())], audience=["crm"])
     )  # fmt: skip
@@ -236,3 +236,84 @@ def test_an_import_names_what_is_ended_and_brings_nothing_back(store: World, act
     if act == "suspend":
         assert RUN.invoke(app, ["resume", "system", "crm"]).exit_code == 0
         assert store.check(token, "boss", call)
+
+
+PETS = """
+openapi: 3.0.3
+paths:
+  /pets/{petId}:
+    get:
+      operationId: getPet
+      parameters:
+        - {name: petId, in: path, required: true, schema: {type: integer, minimum: 1}}
+        - {name: note, in: query, schema: {type: string, pattern: "(?=a)"}}
+"""
+
+
+def test_documents_are_recognised_by_what_is_in_them(store: World) -> None:
+    """YAML and MCP too; --format says it; notes and bounds are printed, all of them as JSON."""
+    Path("pets.yaml").write_text(PETS)
+    shown = RUN.invoke(app, ["catalogue", "import", "pets.yaml", "--prefix", "pets"])
+    assert shown.exit_code == 0, shown.output
+    assert "+ pets.get_pet read" in shown.stdout
+    assert "GET /pets/{petId} query.note: pattern is not kept" in shown.stderr
+    assert "1 of the document's 2 bounds are kept" in shown.stdout
+    told = json.loads(
+        RUN.invoke(app, ["catalogue", "import", "pets.yaml", "--format", "openapi", "--prefix", "pets", "--json"]).stdout
+    )  # fmt: skip
+    assert told["bounds"] == {"kept": 1, "lost": 1}
+    assert [note["place"] for note in told["notes"]] == ["GET /pets/{petId} query.note"]
+    assert told["tools"][0]["kind"] == "same"
+    wrong = RUN.invoke(
+        app, ["catalogue", "import", "pets.yaml", "--format", "swagger", "--prefix", "p"]
+    )
+    assert wrong.exit_code == 1
+    assert RUN.invoke(app, ["catalogue", "import", "pets.yaml", "--format", "word"]).exit_code == 2
+    listed = {
+        "tools": [
+            {
+                "name": "deleteFile",
+                "inputSchema": {"type": "object"},
+                "annotations": {"destructiveHint": True},
+            }
+        ]
+    }
+    Path("mcp.json").write_text(json.dumps(listed))
+    assert (
+        "+ hub.delete_file delete"
+        in RUN.invoke(app, ["catalogue", "import", "mcp.json", "--prefix", "hub"]).stdout
+    )
+    assert store.tracker.catalogue().tool("hub.delete_file").aliases == ("deleteFile",)
+
+
+def test_an_import_that_cannot_be_recorded_whole_records_nothing(store: World) -> None:
+    """A name that is another tool's already is found before the first tool is recorded."""
+    tools = [
+        {"name": "deleteFile", "inputSchema": {"type": "object"}},
+        {"name": "addFile", "inputSchema": {"type": "object"}},
+    ]
+    Path("mcp.json").write_text(json.dumps({"tools": tools}))
+    store.tracker.add_tool(Tool("old.tool", effect="delete", aliases=["deleteFile"]))
+    before = store.tracker.catalogue().revision
+    done = RUN.invoke(app, ["catalogue", "import", "mcp.json", "--prefix", "hub"])
+    assert done.exit_code == 1
+    assert "deleteFile is a name of the tool old.tool already" in done.stderr
+    assert store.tracker.catalogue().revision == before
+
+
+def test_many_notes_are_cut_on_a_terminal(store: World) -> None:
+    """Twenty of them, and how many more there are."""
+    paths = {
+        f"/{n}": {
+            "get": {
+                "parameters": [
+                    {"name": "q", "in": "query", "schema": {"type": "string", "format": f"f{n}"}}
+                ]
+            }
+        }
+        for n in range(30)
+    }
+    Path("many.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    shown = RUN.invoke(app, ["catalogue", "import", "many.json", "--prefix", "many"])
+    assert shown.stderr.count("note: GET") == 20
+    assert "note: 10 more" in shown.stderr

@@ -24,7 +24,13 @@ def schema(rng: random.Random, depth: int = 3) -> Any:
     if rng.random() < 0.15:
         made["type"] = [kind, "null"] if rng.random() < 0.8 else [kind, rng.choice(kinds)]
     if kind == "string":
-        _some(rng, made, minLength=rng.randint(0, 3), maxLength=rng.randint(1, 5), pattern=rng.choice(PATTERNS))
+        _some(
+            rng,
+            made,
+            minLength=rng.randint(0, 3),
+            maxLength=rng.randint(1, 5),
+            pattern=rng.choice(PATTERNS),
+        )
     if kind in {"integer", "number"}:
         _some(
             rng, made, minimum=rng.choice(NUMBERS), maximum=rng.choice(NUMBERS), exclusiveMinimum=rng.choice(NUMBERS),
@@ -32,7 +38,15 @@ def schema(rng: random.Random, depth: int = 3) -> Any:
         )  # fmt: skip
     if kind == "array":
         made["items"] = schema(rng, depth - 1)
-        _some(rng, made, minItems=rng.randint(0, 2), maxItems=rng.randint(0, 4), uniqueItems=True, contains={"const": 1}, rare=0.15)
+        _some(
+            rng,
+            made,
+            minItems=rng.randint(0, 2),
+            maxItems=rng.randint(0, 4),
+            uniqueItems=True,
+            contains={"const": 1},
+            rare=0.15,
+        )
         _some(rng, made, prefixItems=[schema(rng, 0)], rare=0.05)
     if kind == "object":
         names = rng.sample(NAMES, rng.randint(0, 3))
@@ -82,7 +96,10 @@ def value(rng: random.Random, of: Any, root: Any, depth: int = 8) -> Any:
         if isinstance(of.get(key), list) and of[key] and rng.random() < 0.9:
             if key != "allOf":
                 return value(rng, rng.choice(of[key]), root, depth - 1)
-            made = [value(rng, part, root, depth - 1) for part in [*of[key], {k: v for k, v in of.items() if k != key}]]
+            made = [
+                value(rng, part, root, depth - 1)
+                for part in [*of[key], {k: v for k, v in of.items() if k != key}]
+            ]
             dicts = [one for one in made if isinstance(one, dict)]
             return {k: v for one in dicts for k, v in one.items()} if dicts else rng.choice(made)
     if "const" in of and rng.random() < 0.9:
@@ -106,8 +123,16 @@ def value(rng: random.Random, of: Any, root: Any, depth: int = 8) -> Any:
     if kind == "string":
         return _text(rng, of)
     if kind in {"integer", "number"}:
-        bounds = [of[k] for k in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum") if type(of.get(k)) in {int, float}]
-        near = rng.choice(bounds) + rng.choice([-1, 0, 0, 1]) if bounds and rng.random() < 0.7 else rng.choice(NUMBERS)
+        bounds = [
+            of[k]
+            for k in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+            if type(of.get(k)) in {int, float}
+        ]
+        near = (
+            rng.choice(bounds) + rng.choice([-1, 0, 0, 1])
+            if bounds and rng.random() < 0.7
+            else rng.choice(NUMBERS)
+        )
         return int(near) if kind == "integer" and near == int(near) and rng.random() < 0.8 else near
     if kind == "boolean":
         return rng.random() < 0.5
@@ -126,9 +151,38 @@ def _text(rng: random.Random, of: dict[str, Any]) -> str:
     made = rng.choice(TEXTS)
     least, most = of.get("minLength", 0), of.get("maxLength", 12)
     if rng.random() < 0.7:
-        made = (made + "a0" * 200)[: max(least, min(most, max(len(made), least)))] if least < 400 else made
+        made = (
+            (made + "a0" * 200)[: max(least, min(most, max(len(made), least)))]
+            if least < 400
+            else made
+        )
     return made[: most + 1] if rng.random() < 0.9 else made
 
 
 def _any(rng: random.Random) -> Any:
-    return rng.choice([*TEXTS, *NUMBERS, True, False, None, [], ["a"], {}, {"a": 1}, {"a": "ab", "b": None}])
+    return rng.choice(
+        [*TEXTS, *NUMBERS, True, False, None, [], ["a"], {}, {"a": 1}, {"a": "ab", "b": None}]
+    )
+
+
+def is_open(schema: Any, value: Any) -> bool:
+    """Return whether a value has members that its schema does not name, which types refuse."""
+    names = set()
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            names |= set(one.get("properties", {}))
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if not one.keys() <= names or None in one.values():
+                return True
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return False

@@ -45,7 +45,9 @@ class JsonType:
         integer("json depth", self.depth, 0, MAX_JSON_DEPTH)
         integer("json count", self.count, 0, MAX_JSON_COUNT)
         if not set(self.kinds) <= set(KINDS.values()):
-            raise MalformedError("json kinds", wanted="some of " + ", ".join(sorted(KINDS.values())))
+            raise MalformedError(
+                "json kinds", wanted="some of " + ", ".join(sorted(KINDS.values()))
+            )
         object.__setattr__(self, "kinds", tuple(sorted(set(self.kinds))))
 
     def canonicalise(self, value: Json) -> Json:

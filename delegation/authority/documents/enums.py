@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -18,13 +19,15 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 
-def enum_type(facts: Facts, kinds: frozenset[str], base: Json, place: str, report: Report) -> Json:
+def enum_type(
+    facts: Facts, kinds: frozenset[str], base: Callable[[str], Json], place: str, report: Report
+) -> Json:
     """Return the type of a fixed set of values, None where some of them are no plain values.
 
     Args:
         facts: Of a value of which an enumeration is known.
         kinds: The types that it may have; none says nothing.
-        base: The type of such a value, without the enumeration; None where there is no one.
+        base: Returns the type of such a value of a type, without the enumeration.
         place: Where notes are.
         report: Takes what is kept and lost.
 
@@ -72,7 +75,14 @@ def fits(value: Any, facts: Facts) -> bool | None:
     Of formats nothing is asked: values of a set are what the document means.
     """
     shapes = [shape_of(pattern) for pattern, _ in facts.patterns]
-    if None in shapes or facts.fields or facts.items or facts.others or facts.prefixes or facts.unsaid:
+    if (
+        None in shapes
+        or facts.fields
+        or facts.items
+        or facts.others
+        or facts.prefixes
+        or facts.unsaid
+    ):
         return None
     if facts.types is not None and kind_of(value) not in facts.types:
         return False
@@ -92,7 +102,7 @@ def fits(value: Any, facts: Facts) -> bool | None:
     )
 
 
-def _admitted(value: Any, base: Json) -> Json:
+def _admitted(value: Any, base: Callable[[str], Json]) -> Json:
     """Return a value as types have it, None where its type or place refuses it."""
     try:
         plain: Json = value
@@ -100,9 +110,8 @@ def _admitted(value: Any, base: Json) -> Json:
             plain = json_number(int(value) if value == value // 1 else float(value))
             if Decimal(repr(plain)) != Decimal(str(value)):
                 return None
-        if base is not None:
-            parse_type(base).canonicalise(plain)
+        parse_type(base(kind_of(value))).canonicalise(plain)
         parse_type({"type": "enum", "values": [plain]})
-    except (NoCanonicalFormError, MalformedError, OverflowError):
+    except (NoCanonicalFormError, MalformedError, NeverError, OverflowError):
         return None
     return plain

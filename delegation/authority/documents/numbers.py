@@ -48,11 +48,11 @@ def number_type(facts: Facts, place: str, report: Report) -> Json:
             continue
         report.keep([where], "format")
     if facts.kinds == {"integer"}:
-        return _integer(facts, bounds, report)
+        return _integer(facts, bounds, place, report)
     return _number(facts, bounds, place, report)
 
 
-def _integer(facts: Facts, bounds: dict[str, Any], report: Report) -> Json:
+def _integer(facts: Facts, bounds: dict[str, Any], place: str, report: Report) -> Json:
     lows = [-MAX_INTEGER]
     highs = [MAX_INTEGER]
     lows += [ceil(bounds["minimum"])] if "minimum" in bounds else []
@@ -66,6 +66,8 @@ def _integer(facts: Facts, bounds: dict[str, Any], report: Report) -> Json:
         raise NeverError("no integer that is read lies within its bounds")
     for key in _KEYWORDS:
         report.keep(facts.said.get(key, []), key)
+        if key in facts.bounds and abs(facts.bounds[key]) > MAX_INTEGER + 1:
+            report.note(place, "integers beyond 53 bits are refused: readers of JSON round them")
     body: dict[str, Json] = {"type": "integer"}
     body |= {"min": low} if low > -MAX_INTEGER else {}
     body |= {"max": high} if high < MAX_INTEGER else {}
@@ -99,7 +101,9 @@ def _number(facts: Facts, bounds: dict[str, Any], place: str, report: Report) ->
         text = decimal_text(common_multiple(facts.multiples))
         if text is None:
             report.lose(
-                facts.said.get("multipleOf", [place]), "multipleOf", "it has more digits than bounds have"
+                facts.said.get("multipleOf", [place]),
+                "multipleOf",
+                "it has more digits than bounds have",
             )
         else:
             body["multiple"] = text

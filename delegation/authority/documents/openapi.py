@@ -24,6 +24,7 @@ _BESIDE: Final = frozenset({"$ref", "summary", "description", "servers", "parame
 _IGNORED: Final = frozenset({"accept", "content-type", "authorization"})
 _BETWEEN: Final = {
     "simple": ",", "label": ".,", "matrix": ";,", "spaceDelimited": " ", "pipeDelimited": "|",
+    "deepObject": "",
 }  # fmt: skip
 
 

@@ -199,8 +199,13 @@ class Schemas:
             )
         if facts.enum is not None:
             bare = replace(facts, enum=None, formats=[], said={}, unsaid=[])
-            base = self._base(bare, kinds, at, place)
-            made = enum_type(facts, kinds, base, place, self.report)
+            made = enum_type(
+                facts,
+                kinds,
+                lambda one: self._base(bare, frozenset({one}), at, place),
+                place,
+                self.report,
+            )
             if made is not None:
                 return Made(made)
             self.report.lose(facts.said.get("enum", []), "enum", "its values are no plain values")
@@ -216,6 +221,7 @@ class Schemas:
         """Return the type of a plain value, None where it may be of several types."""
         if kinds == {"string"}:
             if at.files and facts.is_binary:
+                self.report.note(place, "it is a file, which a call names by its digest")
                 return FILE
             return text_type(facts, at, place, self.report)
         if kinds and kinds <= _NUMBERS:
@@ -357,7 +363,9 @@ class Schemas:
                 body |= {"depth": 1, "count": min(most, free.count)}
                 kept.add("maxProperties")
         if len(kinds & _NUMBERS) == 1:
-            self.report.note(place, "it is taken as free JSON: that its numbers are whole is not kept")
+            self.report.note(
+                place, "it is taken as free JSON: that its numbers are whole is not kept"
+            )
         if facts.items or facts.fields or facts.others or (facts.is_closed and not kept):
             self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
         self._lose_facts(facts, place, "it is taken as free JSON", kept)

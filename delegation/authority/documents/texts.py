@@ -59,7 +59,8 @@ def text_type(facts: Facts, at: Place, place: str, report: Report) -> Json:
         raise NeverError("no text that is read is as long as it asks for")
     shape = _shape(facts, report)
     formats = dict(facts.formats)
-    formats |= {e: place for e in facts.encodings if e in _SHAPED}
+    for encoding in facts.encodings:  # says what a text is, and refuses none: people send data URLs
+        report.note(place, f"that it is encoded as {encoding} is not held against it")
     made: Json = None
     for name, where in formats.items():
         if made is None and name in _NAMED:
