@@ -214,7 +214,9 @@ class InProcessVerifier:
     def _screen(self, denial: Denial, tool: str) -> Decision:
         self.screened[denial.code] += 1
         at = int(self._clock())
-        return Decision(DecisionId(""), at, denial, tool=recorded_name(tool), steps=trail(denial.step))
+        return Decision(
+            DecisionId(""), at, denial, tool=recorded_name(tool), steps=trail(denial.step)
+        )
 
     def _proven(
         self, token: str, proof: str | None, access: Access, ring: PublicRing

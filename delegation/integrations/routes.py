@@ -261,7 +261,7 @@ def _body(body: bytes) -> dict[str, Json]:
 
 def _segment(value: Json) -> str:
     if value is None or isinstance(value, list | dict):
-        raise MalformedError("An argument in a URL", wanted="a plain value: null has no spelling there")
+        raise MalformedError("An argument in a URL", wanted="plain: null has no spelling there")
     return quote(value if isinstance(value, str) else sent_json.text_of(value), safe="")
 
 
