@@ -302,16 +302,14 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         effective_at: int | None = None,
     ) -> Revocation:
         """Record a revocation, or return the one that holds as early already."""
-        subject = own_subject(self.catalogue(), subject)
-        self._refuse_unknown(subject)
+        subject = self._known(subject)
         return line_changes.revoke(
             self._connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
         )
 
     def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
         """Record a suspension, or return the one that holds."""
-        subject = own_subject(self.catalogue(), subject)
-        self._refuse_unknown(subject)
+        subject = self._known(subject)
         return line_changes.suspend(self._connection, subject, by=by, reason=reason, at=at)
 
     def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
@@ -319,20 +317,18 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         subject = own_subject(self.catalogue(), subject)
         return line_changes.resume(self._connection, subject, by=by, reason=reason, at=at)
 
-    def _refuse_unknown(self, subject: Subject) -> None:
+    def _known(self, subject: Subject) -> Subject:
         # A key or link may be known to be stolen before it was ever seen here: links are made offline.
         # A name is another matter: a revocation of a mistyped one would end nothing and look done.
-        if subject == EVERYTHING:
-            return
+        subject = own_subject(self.catalogue(), subject)
         if subject.kind == "key":
             if len(canonical.unb64u(subject.id, what="id")) != ed25519.KEY_BYTES:
                 raise MalformedError("id", wanted="a key's 32 bytes as base64url")
-            return
-        if subject.kind == "link":
+        elif subject.kind == "link":
             matching_text("id", subject.id, LINK_ID, "a link id")
-            return
-        if not self._is_known(subject):
+        elif subject != EVERYTHING and not self._is_known(subject):
             raise NotFoundError(subject.kind, subject.id)
+        return subject
 
     def _is_known(self, subject: Subject) -> bool:
         if subject.kind in {"tool", "system"}:
