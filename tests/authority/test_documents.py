@@ -1,91 +1,17 @@
-"""Documents: each point of the grammars of OpenAPI, Swagger, MCP and JSON Schema, and what becomes of it."""
+"""Documents: each point of the grammars of OpenAPI and Swagger, and what becomes of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from delegation.authority.arguments import NoCanonicalFormError, parse_type
-from delegation.authority.documents.forms import form_of, tools_from
-from delegation.authority.documents.imported import Imported, Report, UnmappableError
-from delegation.authority.documents.schema import type_of_schema
-from delegation.errors import MalformedError
+from delegation.authority.documents.forms import tools_from
+from delegation.authority.documents.imported import Imported
 
 JSON = {"type": "json", "bytes": 32768, "depth": 8, "count": 1024}
 OBJECT = {**JSON, "kinds": ["object"]}
-HEX = "0-9A-Fa-f"
-
-
-def kind(schema: Any) -> Any:
-    """Return the type of a schema, and the notes where there are any."""
-    report = Report()
-    made = type_of_schema(schema, None, report)
-    parse_type(made)
-    return made if not report.notes else (made, len(report.notes))
-
-
-SCHEMAS: list[tuple[Any, Any]] = [
-    ({"type": "string"}, "text"), ({"type": "string", "minLength": 1, "maxLength": 9}, {"type": "text", "max": 9, "min": 1}),
-    ({"type": "string", "pattern": "^[a-z]{2}$"}, {"type": "text", "shape": [{"of": "a-z", "min": 2, "max": 2}]}),
-    ({"type": "string", "pattern": "(?=x)"}, ("text", 1)), ({"type": "string", "format": "email"}, ("email", 1)),
-    ({"type": "string", "format": "uri"}, ({"type": "url", "schemes": ["http", "https"]}, 1)), ({"type": "string", "format": "date"}, "date"),
-    ({"type": "string", "format": "date-time"}, ("datetime", 1)), ({"type": "string", "format": "phone"}, ("text", 1)), ({"type": "string", "format": "password"}, "text"),
-    ({"type": "string", "format": "byte"}, {"type": "text", "shape": [{"of": "+/-9A-Za-z", "min": 0}, {"of": "=", "min": 0, "max": 2}]}),
-    ({"type": "integer"}, "integer"), ({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 9}, {"type": "integer", "min": 1, "max": 8}),
-    ({"type": "integer", "minimum": 0, "exclusiveMinimum": True}, {"type": "integer", "min": 1}), ({"type": "integer", "format": "int32", "minimum": 0}, {"type": "integer", "min": 0, "max": 2147483647}),
-    ({"type": "integer", "multipleOf": 5}, {"type": "integer", "multiple": 5}), ({"type": "integer", "multipleOf": 2.5}, {"type": "integer", "multiple": 5}),
-    ({"type": "number", "minimum": 0.5, "exclusiveMaximum": 10, "multipleOf": 0.01}, {"type": "number", "min": "0.5", "below": "10", "multiple": "0.01"}),
-    ({"type": "boolean"}, "boolean"), ({"enum": [True, False]}, "boolean"), ({"type": "integer", "enum": [1, 2, "x"]}, {"type": "enum", "values": [1, 2]}),
-    ({"const": "a"}, {"type": "enum", "values": ["a"]}), ({"enum": ["a", None]}, {"type": "enum", "values": ["a"], "nullable": True}),
-    ({"type": "string", "nullable": True}, {"type": "text", "nullable": True}), ({"type": ["string", "null"]}, {"type": "text", "nullable": True}),
-    ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "text", "nullable": True}), ({"oneOf": [{"type": "null"}, {"type": "integer", "minimum": 1}]}, {"type": "integer", "min": 1, "nullable": True}),
-    ({"oneOf": [{"const": 1, "title": "one"}, {"const": 2}]}, {"type": "enum", "values": [1, 2]}), ({"anyOf": [{"enum": ["a"]}, {"enum": ["b"]}, {"type": "null"}]}, {"type": "enum", "values": ["a", "b"], "nullable": True}),
-    ({"type": ["string", "integer"]}, ({**JSON, "kinds": ["number", "text"]}, 1)), ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ({**JSON, "kinds": ["list", "text"]}, 1)),
-    ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, "number"), ({}, {**JSON, "nullable": True}), (True, {**JSON, "nullable": True}),
-    ({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2, "uniqueItems": True}, {"type": "list", "of": "text", "max": 2, "min": 1, "unique": True}),
-    ({"type": "array", "maxItems": 5000, "items": {"type": "boolean"}}, ({"type": "list", "of": "boolean"}, 1)), ({"type": "array", "prefixItems": [{"type": "string"}]}, ({**JSON, "kinds": ["list"]}, 1)),
-    ({"type": "object"}, OBJECT), ({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}, "maxProperties": 4}, ({**OBJECT, "depth": 1, "count": 4}, 2)),
-    ({"type": "object", "additionalProperties": False}, {**OBJECT, "depth": 1, "count": 0}),
-    ({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "boolean"}}, "required": ["a"]}, {"type": "object", "fields": {"a": "text", "b?": "boolean"}}),
-    ({"type": "object", "properties": {"what?": {"type": "boolean"}, "ü": {"type": "boolean"}}, "required": ["what?"]}, {"type": "object", "fields": {"what?!": "boolean", "ü?": "boolean"}}),
-    ({"type": "object", "properties": {"a": {"type": "string"}}, "patternProperties": {"^x": {"type": "string"}}}, ({"type": "object", "fields": {"a?": "text"}}, 1)),
-    ({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["b"]}, {"type": "object", "fields": {"a?": "text", "b": {**JSON, "nullable": True}}}),
-    ({"properties": {"a": {"type": "string"}}}, ({"type": "object", "fields": {"a?": "text"}}, 1)),
-    ({"allOf": [{"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}}, {"properties": {"a": {"maxLength": 5}, "b": {"type": "boolean"}}, "required": ["a"]}]}, {"type": "object", "fields": {"a": {"type": "text", "max": 5}, "b?": "boolean"}}),
-    ({"oneOf": [{"type": "object", "properties": {"k": {"const": "cat"}, "n": {"type": "integer"}}, "required": ["k"]}, {"type": "object", "properties": {"k": {"const": "dog"}}, "required": ["k"]}], "discriminator": {"propertyName": "k"}},
-     ({"type": "object", "fields": {"k": {"type": "enum", "values": ["cat", "dog"]}, "n?": "integer"}}, 1)),
-    ({"type": "string", "not": {"const": "a"}}, ("text", 1)), ({"type": "string", "if": {"minLength": 2}, "then": {"pattern": "^a"}}, ("text", 2)),
-    ({"type": "object", "properties": {"a": {"type": "string"}}, "dependentRequired": {"a": ["b"]}}, ({"type": "object", "fields": {"a?": "text"}}, 1)),
-    ({"type": "array", "items": {"type": "integer"}, "contains": {"const": 1}}, ({"type": "list", "of": "integer"}, 1)),
-    ({"$defs": {"T": {"type": "string", "maxLength": 3}}, "$ref": "#/$defs/T", "minLength": 1}, {"type": "text", "max": 3, "min": 1}),
-    ({"$defs": {"N": {"type": "object", "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}}}}, "$ref": "#/$defs/N"},
-     ({"type": "object", "fields": {"v?": "integer", "next?": {**OBJECT, "nullable": True}}}, 1)),
-    ({"type": "string", "default": "x", "examples": ["y"], "description": "z", "deprecated": True}, "text"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("schema", "wanted"), SCHEMAS, ids=range(len(SCHEMAS)))
-def test_a_schema_is_a_type(schema: Any, wanted: Any) -> None:
-    """Each keyword bounds the type, or is noted; the figure is how many notes there are."""
-    assert kind(schema) == wanted
-
-
-NEVER = [
-    False, {"type": "integer", "minimum": 5, "maximum": 3}, {"enum": []}, {"type": "string", "enum": [1]}, {"allOf": [{"type": "string"}, {"type": "integer"}]},
-    {"type": "string", "minLength": 5, "maxLength": 3}, {"$ref": "#/nowhere"}, {"$ref": "https://evil.example/x"}, {"$ref": "other.yaml#/X"}, {"$ref": "#"},
-    {"type": "nothing"}, {"type": "string", "maxLength": "5"}, {"type": "string", "maxLength": -1}, {"type": "number", "multipleOf": 0}, {"required": "a"}, {"allOf": {}}, "x", None, 5,
-    {"type": "string", "minLength": 1_000_000}, {"type": "object", "required": ["a"], "properties": {"a": False}}, {"type": "null"}, {"anyOf": []},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("schema", NEVER, ids=range(len(NEVER)))
-def test_a_schema_that_admits_nothing_or_leads_elsewhere_is_no_type(schema: Any) -> None:
-    """It is refused with a reason, never taken for anything."""
-    with pytest.raises(UnmappableError):
-        type_of_schema(schema)
 
 
 def api(
@@ -406,124 +332,3 @@ def test_swagger_has_its_types_beside_the_names() -> None:
     assert one(
         {"name": "n", "in": "header", "type": "number", "maximum": 5, "exclusiveMaximum": True}
     ) == {"id": "integer", "n?": {"type": "number", "max": "5", "below": "5"}}
-
-
-def mcp(**tool: Any) -> Imported:
-    """Return what comes of a list with one tool."""
-    return tools_from(
-        {"tools": [{"name": "API-post-search", "inputSchema": {"type": "object"}, **tool}]},
-        prefix="s",
-    )
-
-
-@pytest.mark.parametrize(
-    ("annotations", "effect"),
-    [(None, "write"), ({}, "write"), ({"readOnlyHint": True}, "read"), ({"readOnlyHint": False}, "write"), ({"destructiveHint": True}, "delete"),
-     ({"readOnlyHint": True, "destructiveHint": True}, "delete"), ({"readOnlyHint": "yes"}, "write"), (5, "write")],
-)  # fmt: skip
-def test_annotations_are_effects_and_without_them_a_tool_writes(
-    annotations: Any, effect: str
-) -> None:
-    """Nothing that is not said makes a tool harmless."""
-    (tool,) = mcp(annotations=annotations).tools
-    assert (tool.name, tool.effect, tool.aliases) == (
-        "s.api_post_search",
-        effect,
-        ("API-post-search",),
-    )
-
-
-def test_lists_of_tools_in_other_envelopes() -> None:
-    """An answer of JSON-RPC, pages, and lists as models' APIs take them."""
-    tool = {"name": "user-profile/update", "inputSchema": AB}
-    paged = tools_from(
-        {"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool], "nextCursor": "x"}}, prefix="s"
-    )
-    assert arguments(paged) == {"a": "text", "b?": "integer"}
-    assert "page" in paged.notes[0][1]
-    for entry in (
-        {"type": "function", "function": {"name": "f", "parameters": AB}},
-        {"name": "f", "input_schema": AB},
-    ):
-        assert arguments(tools_from([entry], prefix="s")) == {"a": "text", "b?": "integer"}
-    assert mcp(inputSchema={"type": "array"}).skipped
-    assert mcp(name=None).skipped == (("tools[0]", "it has no name"),)
-
-
-def test_a_schema_alone_is_one_tool() -> None:
-    """Named by its title."""
-    found = tools_from(
-        {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Send Mail", **AB},
-        prefix="s",
-    )
-    assert [(t.name, t.effect, t.aliases) for t in found.tools] == [
-        ("s.send_mail", "write", ("Send Mail",))
-    ]
-    with pytest.raises(MalformedError):
-        tools_from({"$schema": "x", **AB}, prefix="s")
-
-
-FORMS = [
-    ({"openapi": "3.1.0"}, "openapi"), ({"swagger": "2.0"}, "swagger"), ({"tools": [{"name": "x", "inputSchema": {}}]}, "mcp"), ({"$schema": "x"}, "jsonschema"),
-    ({"tools": [{"name": "x", "effect": "read"}]}, None), ([], None), ({}, None), (5, None),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("document", "form"), FORMS, ids=range(len(FORMS)))
-def test_a_form_is_recognised_by_what_is_in_it(document: Any, form: str | None) -> None:
-    """Our own list is none of them."""
-    assert form_of(document) == form
-
-
-words = st.sampled_from(
-    ["get", "operationId", "parameters", "schema", "$ref", "type", "properties", "requestBody", "content", "application/json", "in", "name", "items",
-     "allOf", "anyOf", "oneOf", "enum", "required", "string", "object", "array", "path", "#", "#/paths", "minimum", "pattern", "format", "const", "title"]
-)  # fmt: skip
-anything = st.recursive(
-    st.none() | st.booleans() | words | st.integers() | st.floats(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4), max_leaves=14
-)  # fmt: skip
-
-
-@settings(deadline=None)
-@given(one=anything)
-def test_no_document_raises_anything_but_malformed(one: Any) -> None:
-    """A hostile document is refused or reported, never a crash."""
-    for document in (
-        {"openapi": "3.1.0", "paths": {"/x": one, "/y": {"get": one}, "/z": {"post": {"requestBody": {"content": {"application/json": {"schema": one}}}}}}},
-        {"swagger": "2.0", "paths": {"/x": one, "/y": {"get": {"parameters": one}}}},
-        {"tools": [{"name": "x", "inputSchema": one}]}, {"$schema": "x", "title": "x", "properties": one}, one,
-    ):  # fmt: skip
-        try:
-            tools_from(document, prefix="x")
-        except MalformedError:
-            continue
-
-
-def test_every_operation_is_a_tool_or_is_named() -> None:
-    """Whatever is in it: as many as there are."""
-    odd = [
-        5,
-        None,
-        {"parameters": 5},
-        {"requestBody": 5},
-        {"requestBody": {"content": 5}},
-        {"parameters": [5]},
-        {"operationId": 5},
-        {},
-    ]
-    paths = {f"/{n}": {"get": one} for n, one in enumerate(odd)}
-    found = tools_from({"openapi": "3.1.0", "paths": paths}, prefix="s")
-    assert len(found.tools) + len(found.skipped) == len(odd)
-
-
-@pytest.mark.parametrize(
-    "document",
-    [None, [], {}, {"openapi": "2.0"}, {"swagger": "3.0"}, {"openapi": 3}, {"tools": []}],
-)
-def test_what_is_none_of_the_forms_is_refused(document: Any) -> None:
-    """Other documents define no tools; nor does a prefix of the service's own requests."""
-    with pytest.raises(MalformedError):
-        tools_from(document, prefix="x")
-    for prefix in ("delegation", "Crm", "a..b", "a b"):
-        with pytest.raises(MalformedError):
-            tools_from({"openapi": "3.0.0", "paths": {}}, prefix=prefix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES
 from delegation.authority.arguments.composite import (
@@ -20,18 +20,16 @@ from delegation.authority.arguments.composite import (
 )
 from delegation.authority.arguments.free import JsonType
 from delegation.authority.documents.enums import enum_type
-from delegation.authority.documents.facts import BOUNDS, UNSAID, Facts, Part, own_facts
+from delegation.authority.documents.facts import Facts, Part
+from delegation.authority.documents.gathering import NUMBERS, CircleError, Gatherer
 from delegation.authority.documents.imported import Report, UnmappableError
 from delegation.authority.documents.lost import bounds_inside
 from delegation.authority.documents.numbers import NeverError, number_type
 from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.references import References
 from delegation.authority.documents.texts import text_type
-from delegation.authority.documents.unions import Union, settled
 from delegation.canonical import Json
 
-_MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
-_NUMBERS: Final = frozenset({"integer", "fraction"})
 _KINDS: Final = {
     "object": "object", "array": "list", "string": "text", "integer": "number",
     "fraction": "number", "boolean": "boolean",
@@ -80,10 +78,6 @@ class Member(NamedTuple):
     place: str
 
 
-class _CircleError(Exception):
-    """A schema that stands in the circle of references that it is looked at from."""
-
-
 def type_of_schema(
     schema: Json, root: Json | None = None, report: Report | None = None, *, place: str = "#"
 ) -> Json:
@@ -106,21 +100,17 @@ def type_of_schema(
 
 
 @dataclass(slots=True)
-class Schemas:
+class Schemas(Gatherer):
     """Makes types of a document's schemas, each that is referred to once.
 
     Args:
         references: The document's.
         report: Takes what is kept and lost.
-        is_request: Whether `readOnly` members are left out, as OpenAPI has it.
         is_old: Whether what stands beside a `$ref` is ignored, as before 2019.
+        is_request: Whether `readOnly` members are left out, as OpenAPI has it.
     """
 
-    references: References
-    report: Report
     is_request: bool = False
-    is_old: bool = False
-    _facts: dict[str, Facts] = field(default_factory=dict)
     _made: dict[tuple[str, Place], Made | Exception] = field(default_factory=dict)
 
     def value(
@@ -157,7 +147,7 @@ class Schemas:
         place = parts[0][1]
         try:
             facts = self.together(parts, inside)
-        except _CircleError:
+        except CircleError:
             self.report.note(place, "it leads back to what it stands in; it is taken as free JSON")
             facts, inside = Facts(types=self.together(parts).types), frozenset()
         return self.of_facts(facts, at, place, inside)
@@ -181,12 +171,6 @@ class Schemas:
             return made
         body = made.type if isinstance(made.type, dict) else {"type": made.type}
         return made._replace(type={**body, "nullable": True})
-
-    def lose_unsaid(self, facts: Facts) -> None:
-        """Name the keywords that no type has."""
-        for keyword, where in facts.unsaid:
-            tell = self.report.lose if keyword in BOUNDS else self.report.leave
-            tell(where, keyword, UNSAID[keyword] or "types have no conditions")
 
     def _plain(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         inside |= facts.circles
@@ -224,7 +208,7 @@ class Schemas:
                 self.report.note(place, "it is a file, which a call names by its digest")
                 return FILE
             return text_type(facts, at, place, self.report)
-        if kinds and kinds <= _NUMBERS:
+        if kinds and kinds <= NUMBERS:
             return number_type(facts, place, self.report)
         return "boolean" if kinds == {"boolean"} else None
 
@@ -322,7 +306,7 @@ class Schemas:
     def _is_read_only(self, parts: Sequence[Part], inside: frozenset[int]) -> bool:
         try:
             return any(self.facts(schema, where, inside).is_read_only for schema, where in parts)
-        except (_CircleError, NeverError):
+        except (CircleError, NeverError):
             return False
 
     def _count_members(self, facts: Facts, found: dict[str, Member], place: str) -> None:
@@ -354,7 +338,7 @@ class Schemas:
         body: dict[str, Json] = {
             "type": "json", "bytes": free.bytes, "depth": free.depth, "count": free.count,
         }  # fmt: skip
-        if kinds and len(kinds | _NUMBERS) < len(_KINDS):
+        if kinds and len(kinds | NUMBERS) < len(_KINDS):
             body["kinds"] = cast("Json", sorted({_KINDS[kind] for kind in kinds}))
         kept = set()
         if kinds == {"object"} and not facts.fields:
@@ -362,7 +346,7 @@ class Schemas:
             if facts.is_closed or self._are_plain(facts.others):
                 body |= {"depth": 1, "count": min(most, free.count)}
                 kept.add("maxProperties")
-        if len(kinds & _NUMBERS) == 1:
+        if len(kinds & NUMBERS) == 1:
             self.report.note(
                 place, "it is taken as free JSON: that its numbers are whole is not kept"
             )
@@ -401,81 +385,3 @@ class Schemas:
             return made
         self.report.note(place, "it is nested deeper, or made of more, than types are")
         return self._free(facts, at, place)
-
-    def together(self, parts: Sequence[Part], inside: frozenset[int] = frozenset()) -> Facts:
-        """Return what several schemas say of one value, with its unions settled.
-
-        Args:
-            parts: The schemas with their places, one at least.
-            inside: The circles of references that the value is inside of.
-
-        Raises:
-            NeverError, UnmappableError: As `value`.
-        """
-        facts = Facts()
-        for schema, place in parts:
-            facts.meet(self.facts(schema, place, inside))
-        if not facts.unions:
-            return facts
-        return settled(
-            facts,
-            parts[0][1],
-            lambda part: self.facts(*part, inside),
-            self._open,
-        )
-
-    def _open(self, union: Union, place: str) -> None:
-        """Name a union that no type stands for, and count what its hull does not say."""
-        names = dict.fromkeys(name for one in union.branches for name in one.fields)
-        said = f"; members: {', '.join(names)}" if names else ""
-        self.report.leave(place, union.keyword, f"it is one of several{said}")
-        self.report.lose_inside(union.lost)
-        kinds = {kind for one in union.branches for kind in one.kinds}
-        if len(kinds - _NUMBERS) + bool(kinds & _NUMBERS) > 1:  # free JSON, or text
-            for one in union.branches:
-                inner = [part for parts in one.fields.values() for part in parts]
-                lost = bounds_inside([*inner, *one.items, *one.others], self.references)
-                self.report.lose_inside(lost)
-
-    def facts(
-        self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()
-    ) -> Facts:
-        """Return what a schema and all that it is made of say; unions are not settled."""
-        if schema is True:
-            return Facts()
-        if schema is False:
-            raise NeverError("the schema is false")
-        if not isinstance(schema, dict) or len(chain) > _MAX_CHAIN:
-            raise UnmappableError(f"{place} is no schema, or one of too many parts")
-        facts = Facts()
-        if "$ref" in schema:
-            facts.meet(self._referred(schema["$ref"], inside, chain))
-            if self.is_old:
-                beside = sorted(schema.keys() & BOUNDS)
-                if beside:
-                    said = ", ".join(beside)
-                    self.report.note(place, f"beside a reference nothing counts: {said}")
-                return facts
-        facts.meet(own_facts(schema, place))
-        whole = schema.get("allOf", [])
-        if not isinstance(whole, list):
-            raise UnmappableError("allOf is no list")
-        for part in whole:
-            facts.meet(self.facts(part, place, inside, (*chain, "")))
-        return facts
-
-    def _referred(self, reference: Any, inside: frozenset[int], chain: tuple[str, ...]) -> Facts:
-        target = self.references.target(reference)
-        circle = self.references.circle(reference)
-        if circle in inside:
-            raise _CircleError
-        if reference in chain:
-            raise UnmappableError("a schema is made of itself")
-        known = self._facts.get(reference)
-        if known is None:
-            known = self.facts(target, reference, inside, (*chain, reference))
-            known.circles |= {circle} if circle else set()
-            self._facts[reference] = known
-        elif known.circles & inside:
-            raise _CircleError
-        return known

@@ -1,0 +1,121 @@
+"""Gathers what schemas say: with what they are made of, what they refer to, and what their unions come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from delegation.authority.documents.facts import BOUNDS, UNSAID, Facts, Part, own_facts
+from delegation.authority.documents.imported import Report, UnmappableError
+from delegation.authority.documents.lost import bounds_inside
+from delegation.authority.documents.numbers import NeverError
+from delegation.authority.documents.references import References
+from delegation.authority.documents.unions import Union, settled
+
+_MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
+NUMBERS: Final = frozenset({"integer", "fraction"})
+
+
+class CircleError(Exception):
+    """A schema that stands in the circle of references that it is looked at from."""
+
+
+@dataclass(slots=True)
+class Gatherer:
+    """Gathers the facts of a document's schemas, each that is referred to once.
+
+    Args:
+        references: The document's.
+        report: Takes what is kept and lost.
+        is_old: Whether what stands beside a `$ref` is ignored, as before 2019.
+    """
+
+    references: References
+    report: Report
+    is_old: bool = False
+    _facts: dict[str, Facts] = field(default_factory=dict)
+
+    def together(self, parts: Sequence[Part], inside: frozenset[int] = frozenset()) -> Facts:
+        """Return what several schemas say of one value, with its unions settled.
+
+        Args:
+            parts: The schemas with their places, one at least.
+            inside: The circles of references that the value is inside of.
+
+        Raises:
+            NeverError, UnmappableError: As `value`.
+        """
+        facts = Facts()
+        for schema, place in parts:
+            facts.meet(self.facts(schema, place, inside))
+        if not facts.unions:
+            return facts
+        return settled(
+            facts,
+            parts[0][1],
+            lambda part: self.facts(*part, inside),
+            self._open,
+        )
+
+    def _open(self, union: Union, place: str) -> None:
+        """Name a union that no type stands for, and count what its hull does not say."""
+        names = dict.fromkeys(name for one in union.branches for name in one.fields)
+        said = f"; members: {', '.join(names)}" if names else ""
+        self.report.leave(place, union.keyword, f"it is one of several{said}")
+        self.report.lose_inside(union.lost)
+        kinds = {kind for one in union.branches for kind in one.kinds}
+        if len(kinds - NUMBERS) + bool(kinds & NUMBERS) > 1:  # free JSON, or text
+            for one in union.branches:
+                inner = [part for parts in one.fields.values() for part in parts]
+                lost = bounds_inside([*inner, *one.items, *one.others], self.references)
+                self.report.lose_inside(lost)
+
+    def facts(
+        self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()
+    ) -> Facts:
+        """Return what a schema and all that it is made of say; unions are not settled."""
+        if schema is True:
+            return Facts()
+        if schema is False:
+            raise NeverError("the schema is false")
+        if not isinstance(schema, dict) or len(chain) > _MAX_CHAIN:
+            raise UnmappableError(f"{place} is no schema, or one of too many parts")
+        facts = Facts()
+        if "$ref" in schema:
+            facts.meet(self._referred(schema["$ref"], inside, chain))
+            if self.is_old:
+                beside = sorted(schema.keys() & BOUNDS)
+                if beside:
+                    said = ", ".join(beside)
+                    self.report.note(place, f"beside a reference nothing counts: {said}")
+                return facts
+        facts.meet(own_facts(schema, place))
+        whole = schema.get("allOf", [])
+        if not isinstance(whole, list):
+            raise UnmappableError("allOf is no list")
+        for part in whole:
+            facts.meet(self.facts(part, place, inside, (*chain, "")))
+        return facts
+
+    def _referred(self, reference: Any, inside: frozenset[int], chain: tuple[str, ...]) -> Facts:
+        target = self.references.target(reference)
+        circle = self.references.circle(reference)
+        if circle in inside:
+            raise CircleError
+        if reference in chain:
+            raise UnmappableError("a schema is made of itself")
+        known = self._facts.get(reference)
+        if known is None:
+            known = self.facts(target, reference, inside, (*chain, reference))
+            known.circles |= {circle} if circle else set()
+            self._facts[reference] = known
+        elif known.circles & inside:
+            raise CircleError
+        return known
+
+    def lose_unsaid(self, facts: Facts) -> None:
+        """Name the keywords that no type has."""
+        for keyword, where in facts.unsaid:
+            tell = self.report.lose if keyword in BOUNDS else self.report.leave
+            tell(where, keyword, UNSAID[keyword] or "types have no conditions")

@@ -1,0 +1,84 @@
+"""Schemas: each keyword of JSON Schema, and the type that it becomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from delegation.authority.arguments import parse_type
+from delegation.authority.documents.imported import Report, UnmappableError
+from delegation.authority.documents.schema import type_of_schema
+
+JSON = {"type": "json", "bytes": 32768, "depth": 8, "count": 1024}
+OBJECT = {**JSON, "kinds": ["object"]}
+HEX = "0-9A-Fa-f"
+
+
+def kind(schema: Any) -> Any:
+    """Return the type of a schema, and the notes where there are any."""
+    report = Report()
+    made = type_of_schema(schema, None, report)
+    parse_type(made)
+    return made if not report.notes else (made, len(report.notes))
+
+
+SCHEMAS: list[tuple[Any, Any]] = [
+    ({"type": "string"}, "text"), ({"type": "string", "minLength": 1, "maxLength": 9}, {"type": "text", "max": 9, "min": 1}),
+    ({"type": "string", "pattern": "^[a-z]{2}$"}, {"type": "text", "shape": [{"of": "a-z", "min": 2, "max": 2}]}),
+    ({"type": "string", "pattern": "(?=x)"}, ("text", 1)), ({"type": "string", "format": "email"}, ("email", 1)),
+    ({"type": "string", "format": "uri"}, ({"type": "url", "schemes": ["http", "https"]}, 1)), ({"type": "string", "format": "date"}, "date"),
+    ({"type": "string", "format": "date-time"}, ("datetime", 1)), ({"type": "string", "format": "phone"}, ("text", 1)), ({"type": "string", "format": "password"}, "text"),
+    ({"type": "string", "format": "byte"}, {"type": "text", "shape": [{"of": "+/-9A-Za-z", "min": 0}, {"of": "=", "min": 0, "max": 2}]}),
+    ({"type": "integer"}, "integer"), ({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 9}, {"type": "integer", "min": 1, "max": 8}),
+    ({"type": "integer", "minimum": 0, "exclusiveMinimum": True}, {"type": "integer", "min": 1}), ({"type": "integer", "format": "int32", "minimum": 0}, {"type": "integer", "min": 0, "max": 2147483647}),
+    ({"type": "integer", "multipleOf": 5}, {"type": "integer", "multiple": 5}), ({"type": "integer", "multipleOf": 2.5}, {"type": "integer", "multiple": 5}),
+    ({"type": "number", "minimum": 0.5, "exclusiveMaximum": 10, "multipleOf": 0.01}, {"type": "number", "min": "0.5", "below": "10", "multiple": "0.01"}),
+    ({"type": "boolean"}, "boolean"), ({"enum": [True, False]}, "boolean"), ({"type": "integer", "enum": [1, 2, "x"]}, {"type": "enum", "values": [1, 2]}),
+    ({"const": "a"}, {"type": "enum", "values": ["a"]}), ({"enum": ["a", None]}, {"type": "enum", "values": ["a"], "nullable": True}),
+    ({"type": "string", "nullable": True}, {"type": "text", "nullable": True}), ({"type": ["string", "null"]}, {"type": "text", "nullable": True}),
+    ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "text", "nullable": True}), ({"oneOf": [{"type": "null"}, {"type": "integer", "minimum": 1}]}, {"type": "integer", "min": 1, "nullable": True}),
+    ({"oneOf": [{"const": 1, "title": "one"}, {"const": 2}]}, {"type": "enum", "values": [1, 2]}), ({"anyOf": [{"enum": ["a"]}, {"enum": ["b"]}, {"type": "null"}]}, {"type": "enum", "values": ["a", "b"], "nullable": True}),
+    ({"type": ["string", "integer"]}, ({**JSON, "kinds": ["number", "text"]}, 1)), ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ({**JSON, "kinds": ["list", "text"]}, 1)),
+    ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, "number"), ({}, {**JSON, "nullable": True}), (True, {**JSON, "nullable": True}),
+    ({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2, "uniqueItems": True}, {"type": "list", "of": "text", "max": 2, "min": 1, "unique": True}),
+    ({"type": "array", "maxItems": 5000, "items": {"type": "boolean"}}, ({"type": "list", "of": "boolean"}, 1)), ({"type": "array", "prefixItems": [{"type": "string"}]}, ({**JSON, "kinds": ["list"]}, 1)),
+    ({"type": "object"}, OBJECT), ({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}, "maxProperties": 4}, ({**OBJECT, "depth": 1, "count": 4}, 2)),
+    ({"type": "object", "additionalProperties": False}, {**OBJECT, "depth": 1, "count": 0}),
+    ({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "boolean"}}, "required": ["a"]}, {"type": "object", "fields": {"a": "text", "b?": "boolean"}}),
+    ({"type": "object", "properties": {"what?": {"type": "boolean"}, "ü": {"type": "boolean"}}, "required": ["what?"]}, {"type": "object", "fields": {"what?!": "boolean", "ü?": "boolean"}}),
+    ({"type": "object", "properties": {"a": {"type": "string"}}, "patternProperties": {"^x": {"type": "string"}}}, ({"type": "object", "fields": {"a?": "text"}}, 1)),
+    ({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["b"]}, {"type": "object", "fields": {"a?": "text", "b": {**JSON, "nullable": True}}}),
+    ({"properties": {"a": {"type": "string"}}}, ({"type": "object", "fields": {"a?": "text"}}, 1)),
+    ({"allOf": [{"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}}, {"properties": {"a": {"maxLength": 5}, "b": {"type": "boolean"}}, "required": ["a"]}]}, {"type": "object", "fields": {"a": {"type": "text", "max": 5}, "b?": "boolean"}}),
+    ({"oneOf": [{"type": "object", "properties": {"k": {"const": "cat"}, "n": {"type": "integer"}}, "required": ["k"]}, {"type": "object", "properties": {"k": {"const": "dog"}}, "required": ["k"]}], "discriminator": {"propertyName": "k"}},
+     ({"type": "object", "fields": {"k": {"type": "enum", "values": ["cat", "dog"]}, "n?": "integer"}}, 1)),
+    ({"type": "string", "not": {"const": "a"}}, ("text", 1)), ({"type": "string", "if": {"minLength": 2}, "then": {"pattern": "^a"}}, ("text", 2)),
+    ({"type": "object", "properties": {"a": {"type": "string"}}, "dependentRequired": {"a": ["b"]}}, ({"type": "object", "fields": {"a?": "text"}}, 1)),
+    ({"type": "array", "items": {"type": "integer"}, "contains": {"const": 1}}, ({"type": "list", "of": "integer"}, 1)),
+    ({"$defs": {"T": {"type": "string", "maxLength": 3}}, "$ref": "#/$defs/T", "minLength": 1}, {"type": "text", "max": 3, "min": 1}),
+    ({"$defs": {"N": {"type": "object", "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}}}}, "$ref": "#/$defs/N"},
+     ({"type": "object", "fields": {"v?": "integer", "next?": {**OBJECT, "nullable": True}}}, 1)),
+    ({"type": "string", "default": "x", "examples": ["y"], "description": "z", "deprecated": True}, "text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "wanted"), SCHEMAS, ids=range(len(SCHEMAS)))
+def test_a_schema_is_a_type(schema: Any, wanted: Any) -> None:
+    """Each keyword bounds the type, or is noted; the figure is how many notes there are."""
+    assert kind(schema) == wanted
+
+
+NEVER = [
+    False, {"type": "integer", "minimum": 5, "maximum": 3}, {"enum": []}, {"type": "string", "enum": [1]}, {"allOf": [{"type": "string"}, {"type": "integer"}]},
+    {"type": "string", "minLength": 5, "maxLength": 3}, {"$ref": "#/nowhere"}, {"$ref": "https://evil.example/x"}, {"$ref": "other.yaml#/X"}, {"$ref": "#"},
+    {"type": "nothing"}, {"type": "string", "maxLength": "5"}, {"type": "string", "maxLength": -1}, {"type": "number", "multipleOf": 0}, {"required": "a"}, {"allOf": {}}, "x", None, 5,
+    {"type": "string", "minLength": 1_000_000}, {"type": "object", "required": ["a"], "properties": {"a": False}}, {"type": "null"}, {"anyOf": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("schema", NEVER, ids=range(len(NEVER)))
+def test_a_schema_that_admits_nothing_or_leads_elsewhere_is_no_type(schema: Any) -> None:
+    """It is refused with a reason, never taken for anything."""
+    with pytest.raises(UnmappableError):
+        type_of_schema(schema)
