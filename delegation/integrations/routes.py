@@ -249,7 +249,6 @@ def _overlap(left: str, right: str) -> bool:
     )
 
 
-
 def _body(body: bytes) -> dict[str, Json]:
     if not body:
         return {}

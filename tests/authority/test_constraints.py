@@ -70,7 +70,23 @@ WORLD = [
     ["git", "log"], ["git", "push"], ["git"], ["git", "log", "-p"], ["git", "log", "x", "y"], ["a", "b", "a", "b"],
 ]  # fmt: skip
 values = st.sampled_from(
-    [0, 1, True, None, "a", "x", "/a", ["a"], "1.5", "ana@acme.example", 0.5, 1e300, {"a": 0.5}, "e\u0301", "\xe9"]
+    [
+        0,
+        1,
+        True,
+        None,
+        "a",
+        "x",
+        "/a",
+        ["a"],
+        "1.5",
+        "ana@acme.example",
+        0.5,
+        1e300,
+        {"a": 0.5},
+        "e\u0301",
+        "\xe9",
+    ]
 )
 leaves = st.one_of(
     st.sampled_from(
