@@ -140,7 +140,7 @@ def test_an_access_has_every_field_and_one_digest() -> None:
         access.digest().hex() == "1ebe3a32ee740bb17207d926b0f3d5e1ea17f96992e8f3747f5565dbb133f8ad"
     )
     assert Access.from_json(access.to_json()) == access
-    for change in ({"v": True}, {"v": 2}, {"tool": "Mail"}, {"audience": ""}, {"audience": "a b"}, {"purpose": "/x"}, {"max_cost": {"usd_cents": -1}},
+    for change in ({"v": True}, {"v": 2}, {"tool": "a\nb"}, {"audience": ""}, {"audience": "a b"}, {"purpose": "/x"}, {"max_cost": {"usd_cents": -1}},
                    {"cause": "x"}, {"arguments": []}, {"extra": 1}, {"arguments": {"x": object()}}, {"arguments": {5: 1}}, {"max_cost": None}):  # fmt: skip
         with pytest.raises(MalformedError):
             Access.from_json({**access.to_json(), **change})
