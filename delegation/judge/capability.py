@@ -134,8 +134,7 @@ def named(access: Access, catalogue: Catalogue, pinned: int) -> Access:
         catalogue: All revisions that the service knows.
         pinned: The revision that the call's root pins.
     """
-    name = catalogue.names.own_name(access.tool, pinned)
-    return access if name == access.tool else replace(access, tool=name)
+    return access.by_name(catalogue.names.own_name(access.tool, pinned))
 
 
 def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
