@@ -41,7 +41,7 @@ class SegmentType:
     def __post_init__(self) -> None:
         integer("segment max", self.max, 1, MAX_SEGMENT)
         integer("segment min", self.min, 1, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape))
+        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is, if it is one segment to every reader."""
