@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Final
 
 from delegation.authority.argument import Argument
-from delegation.authority.arguments.number import as_number
 from delegation.authority.arguments.money import MAX_MONEY_PLACES, MoneyType
+from delegation.authority.arguments.number import as_number
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError

@@ -220,7 +220,16 @@ def test_money_is_charged_in_a_unit_of_its_currency_and_places(currency, places)
     body = {"type": "money", "currency": currency, "places": places}
     body = {name: value for name, value in body.items() if value is not None}
     made = parse_type(body)
-    held = {"": 0, "_cents": 2, "_mills": 3, "_micros": 6, "_nanos": 9, "_e4": 4, "_e0": 0, "_minor": None}
+    held = {
+        "": 0,
+        "_cents": 2,
+        "_mills": 3,
+        "_micros": 6,
+        "_nanos": 9,
+        "_e4": 4,
+        "_e0": 0,
+        "_minor": None,
+    }
     taken = 0
     for code, (ending, digits) in product(["usd", "jpy", "kwd", "clf", "credits"], held.items()):
         for factor in ["", "*1", "*10", "*100", "*1000", "*10000", "*1000000", "*7", "*200"]:
@@ -228,7 +237,11 @@ def test_money_is_charged_in_a_unit_of_its_currency_and_places(currency, places)
             try:
                 tool = Tool("p.pay", effect="write", arguments={"m": body}, cost={unit: rule})
             except MalformedError:
-                assert code != currency.lower() or digits is None or int(factor[1:] or 1) * 10**made.places != 10**digits
+                assert (
+                    code != currency.lower()
+                    or digits is None
+                    or int(factor[1:] or 1) * 10**made.places != 10**digits
+                )
                 continue
             taken += 1
             cost = tool.cost_of({"m": 125_000})[unit]
@@ -239,9 +252,16 @@ def test_money_is_charged_in_a_unit_of_its_currency_and_places(currency, places)
 
 def test_a_refused_unit_of_money_says_the_right_one():
     """The sentence names the unit that would do."""
-    for body, unit in (YEN, "jpy"), (USD, "usd_cents"), ({**USD, "places": 0}, "usd"), ({**USD, "places": 5}, "usd_e5"):
+    for body, unit in (
+        (YEN, "jpy"),
+        (USD, "usd_cents"),
+        ({**USD, "places": 0}, "usd"),
+        ({**USD, "places": 5}, "usd_e5"),
+    ):
         with pytest.raises(MalformedError, match=f"in {unit} for money of"):
             Tool("p.pay", effect="write", arguments={"m": body}, cost={"eur_cents": "m"})
         assert Tool("p.pay", effect="write", arguments={"m": body}, cost={unit: "m"})
-    assert Tool("p.pay", effect="write", arguments={"m": YEN}, cost={"usd_cents": None, "points": 5})
+    assert Tool(
+        "p.pay", effect="write", arguments={"m": YEN}, cost={"usd_cents": None, "points": 5}
+    )
     assert Tool("p.pay", effect="write", arguments={"m": "integer"}, cost={"usd_cents": "m"})

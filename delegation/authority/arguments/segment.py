@@ -58,7 +58,8 @@ class SegmentType:
                     "segment_foreign_character",
                     "it holds one of / \\ ? # % ; or what some readers take for one",
                 )
-            if not seen.strip().strip("."):
+            # Windows drops dots and spaces at the end in any order, others spaces at both ends.
+            if all(character == "." or character.isspace() for character in seen):
                 raise NoCanonicalFormError("segment_dots", "it is made of dots or spaces alone")
         if odd_ignorable(value) is not None:
             raise NoCanonicalFormError(
