@@ -27,6 +27,8 @@ def test_look_alikes_are_those_of_nfkc_and_of_the_windows_code_pages() -> None:
         )
     for letter, runs in lookalikes._FITTED.items():
         assert runs == published.runs(published.best_fits(letter + letter.lower())), letter
+    letters = {letter: published.runs(points) for letter, points in published.letter_fits().items()}
+    assert letters == lookalikes._LETTERS
 
 
 def test_the_extract_of_best_fits_is_the_consortiums() -> None:

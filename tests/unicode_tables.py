@@ -140,6 +140,20 @@ def best_fit_readings(characters: str, kept: str) -> set[int]:
     }
 
 
+def letter_fits() -> dict[str, set[int]]:
+    """Return which code points some page fits to each letter and digit, less letters with marks.
+
+    Those become their letter to whoever takes NFKD and case apart, and drops the marks.
+    """
+    found: dict[str, set[int]] = {}
+    for point, fits in read_best_fit(BEST_FIT.read_text("ascii")).items():
+        form = unicodedata.normalize("NFKC", chr(point)).casefold()
+        bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", form))
+        for letter in {fit.lower() for fit in fits if fit.isalnum()} - {bare}:
+            found.setdefault(letter, set()).add(point)
+    return dict(sorted(found.items()))
+
+
 def main() -> None:
     """Write the extract of best fits, or print the tables."""
     if sys.argv[1:2] == ["best-fit"]:
@@ -153,6 +167,8 @@ def main() -> None:
         print(repr(character), "best fit", runs(best_fit_readings(character, KEPT)))
     for letter in "ACLMNOPRTUX0123456789":
         print(letter, "fitted", runs(best_fits(letter + letter.lower())))
+    for letter, points in letter_fits().items():
+        print(letter, "letters", runs(points))
     for name, pattern in PROPERTIES.items():
         print(name, runs(unicode_14(pattern)))
 

@@ -87,6 +87,20 @@ class Access:
             "cause": self.cause,
         }
 
+    def by_name(self, tool: str) -> Access:
+        """Return the same call under its tool's own name.
+
+        What was sent is bounded once: a name that is longer than the alias makes no call too large.
+        """
+        if tool == self.tool:
+            return self
+        made = object.__new__(Access)
+        for name in ("arguments", "audience", "purpose", "max_cost", "cause"):
+            object.__setattr__(made, name, getattr(self, name))
+        object.__setattr__(made, "tool", tool)
+        object.__setattr__(made, "_kept", self._kept and sent_json.encode(made.to_json()))
+        return made
+
     @property
     def encoded(self) -> bytes:
         """Its one spelling as it is now: what the proof covers and what is recorded."""

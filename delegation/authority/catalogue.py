@@ -264,7 +264,7 @@ def _cost(
         if unit == "calls":
             raise MalformedError("cost", wanted="money or another unit: each call counts as one")
         if isinstance(rule, str):
-            refuse_rule(f"cost.{unit}", rule, arguments)
+            refuse_rule(unit, rule, arguments)
         elif rule is not None:
             integer(f"cost.{unit}", rule, 0)
     return dict(sorted(cost.items()))

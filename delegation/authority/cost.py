@@ -1,4 +1,7 @@
-"""Costs: whole minor units made of an argument, exactly; what would have to be rounded is refused."""
+"""Costs: whole minor units made of an argument, exactly; what would have to be rounded is refused.
+
+An amount of money is charged in a unit that its currency and places name: 125000 of JPY are no cents.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from fractions import Fraction
 from typing import Final
 
 from delegation.authority.argument import Argument
+from delegation.authority.arguments.money import MAX_MONEY_PLACES, MoneyType
 from delegation.authority.arguments.number import as_number
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
@@ -16,14 +20,17 @@ from delegation.json_number import MAX_INTEGER
 
 _RULE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,63})(?:\*([1-9][0-9]{0,8}))?", re.ASCII)
 _NUMBERS: Final = frozenset({"integer", "number", "decimal", "money"})
+# How many places a unit of money has, by what its name has after the currency's code.
+_PLACES: Final = {"": 0, "_cents": 2, "_mills": 3, "_micros": 6, "_nanos": 9}
 
 
-def refuse_rule(what: str, rule: str, arguments: Mapping[str, Argument]) -> None:
-    """Refuse a rule that names no required number.
+def refuse_rule(unit: str, rule: str, arguments: Mapping[str, Argument]) -> None:
+    """Refuse a rule that names no required number, or money that the unit does not count.
 
     Raises:
-        MalformedError: It does not.
+        MalformedError: It does.
     """
+    what = f"cost.{unit}"
     match = _RULE.fullmatch(rule)
     argument = None if match is None else arguments.get(match[1])
     if (
@@ -34,6 +41,21 @@ def refuse_rule(what: str, rule: str, arguments: Mapping[str, Argument]) -> None
     ):
         raise MalformedError(
             what, wanted="the name of a required number argument, also times a whole number"
+        )
+    if isinstance(argument.type, MoneyType) and match is not None:
+        _refuse_other_money(unit, int(match[2] or 1), argument.type)
+
+
+def _refuse_other_money(unit: str, factor: int, of: MoneyType) -> None:
+    code, places = of.currency.lower(), of.places or 0
+    counted = {code + ending: held for ending, held in _PLACES.items()}
+    counted |= {f"{code}_e{held}": held for held in range(MAX_MONEY_PLACES + 1)}
+    if counted.get(unit, -1) < places or factor != 10 ** (counted[unit] - places):
+        unit = next((name for name, held in counted.items() if held == places))
+        raise MalformedError(
+            "cost",
+            wanted=f"in {unit} for money of {of.currency} in {places} places, or in a smaller unit "
+            "of it times the power of ten between them",
         )
 
 

@@ -87,7 +87,9 @@ class SegmentPattern:
 
 
 def segments_match(pattern: Sequence[str], name: Sequence[str]) -> bool:
-    """Return whether the segments of a name match those of a pattern; an empty one never does.
+    """Return whether the segments of a name match those of a pattern.
+
+    An empty segment, as before a leading slash, is matched by an empty literal alone.
 
     Args:
         pattern: Literals, `*` for one segment, `**` as the last for one or more.
@@ -109,10 +111,10 @@ def segments_within(child: Sequence[str], parent: Sequence[str]) -> bool:
     """Return whether every name that the child's segments match is matched by the parent's."""
     for index, want in enumerate(parent):
         if want == "**":
-            return len(child) > index
+            return len(child) > index and all(child[index:])
         if index >= len(child) or child[index] == "**":
             return False
-        if want not in {"*", child[index]}:
+        if want != child[index] and (want != "*" or child[index] == ""):
             return False
     return len(child) == len(parent)
 
@@ -124,8 +126,9 @@ def segments_overlap(left: Sequence[str], right: Sequence[str]) -> bool:
             return False
         mine, theirs = left[index], right[index]
         if "**" in {mine, theirs}:
-            return True  # it stands last, for one or more; the other has one or more from here on
-        if "*" not in {mine, theirs} and mine != theirs:
+            # It stands last, for one or more; the other has one or more from here on.
+            return all(left[index:]) and all(right[index:])
+        if mine != theirs and ("*" not in {mine, theirs} or "" in {mine, theirs}):
             return False
     return True
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId
-from delegation.judge.capability import judge_capability
+from delegation.judge.capability import Reading, judge_capability
 from delegation.judge.decision import Denial
 from delegation.judge.line import Line, above_task
 from delegation.judge.window import deny_outside_window
@@ -38,9 +38,11 @@ def clear_above(line: Line, access: Access, catalogue: Catalogue, at: int) -> Ab
         catalogue: The definitions that it was judged by.
         at: The service's clock, Unix seconds.
     """
-    above = Above()
+    above, reading = Above(), Reading()
     for chain in reversed(line.above):
-        found = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
+        found = deny_outside_window(chain, access, at) or judge_capability(
+            chain, access, catalogue, reading
+        )
         if isinstance(found, Denial):
             return above_task(found, chain.origin.task)
         above = Above(above.unknown | found.unknown, above.handed | found.handed)

@@ -47,7 +47,27 @@ class Clearance:
     handed: frozenset[LinkId] = frozenset()
 
 
-def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Denial:
+class Reading:
+    """A call's arguments in canonical form: made when they are first asked for, and once.
+
+    The form is the tool's and the call's alone, so every link of every chain is judged by the same.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing read."""
+        self._made: tuple[Tool, Access, dict[str, Json] | Refusal, dict[str, str]] | None = None
+
+    def of(self, tool: Tool, access: Access) -> tuple[dict[str, Json] | Refusal, dict[str, str]]:
+        """Return the canonical arguments, or why they have none, and those that hold a special host."""
+        if self._made is None or self._made[0] is not tool or self._made[1] is not access:
+            special: dict[str, str] = {}
+            self._made = (tool, access, tool.canonicalise(access.arguments, special), special)
+        return self._made[2], self._made[3]
+
+
+def judge_capability(
+    chain: Chain, access: Access, catalogue: Catalogue, reading: Reading | None = None
+) -> Clearance | Denial:
     """Return the call's clearance, or why the leaf's grant does not admit it.
 
     Not checked here: time and audience (step 7), what is already spent (step 12).
@@ -56,31 +76,35 @@ def judge_capability(chain: Chain, access: Access, catalogue: Catalogue) -> Clea
         chain: The verified chain; its root pins the catalogue revision.
         access: The call, `named`.
         catalogue: All revisions that the service knows.
+        reading: What other chains of the same call were judged by.
     """
-    result = _judge(chain, access, catalogue)
+    reading = reading or Reading()
+    result = _judge(chain, access, catalogue, reading)
     if isinstance(result, Clearance):
         # Every link's constraints must go with the types, not only the leaf's: one that does not
         # was never the restriction that its delegator meant, whatever a child made of it.
         return _unfit_link(chain, access, catalogue) or _with_handed(
-            result, chain, access, catalogue
+            result, chain, access, catalogue, reading
         )
     # Attribute the refusal to the first link, root first, that refuses this call by itself: the
     # reviewer asks who narrowed it away, not only that the leaf lacks it.
-    depth, refusal = _first_refusing(chain, access, catalogue, result)
+    depth, refusal = _first_refusing(chain, access, catalogue, result, reading)
     return Denial.at(STEP, refusal, link=chain.links[depth].id, depth=depth)
 
 
 def _first_refusing(
-    chain: Chain, access: Access, catalogue: Catalogue, leaf: Refusal
+    chain: Chain, access: Access, catalogue: Catalogue, leaf: Refusal, reading: Reading
 ) -> tuple[int, Refusal]:
     for depth in range(len(chain.links) - 1):
-        refusal = _judge(Chain(chain.links[: depth + 1]), access, catalogue)
+        refusal = _judge(Chain(chain.links[: depth + 1]), access, catalogue, reading)
         if isinstance(refusal, Refusal):
             return depth, refusal
     return len(chain.links) - 1, leaf
 
 
-def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Refusal:
+def _judge(
+    chain: Chain, access: Access, catalogue: Catalogue, reading: Reading
+) -> Clearance | Refusal:
     pinned = chain.origin.catalogue
     if pinned > catalogue.revision:
         return Refusal(
@@ -111,7 +135,7 @@ def _judge(chain: Chain, access: Access, catalogue: Catalogue) -> Clearance | Re
             "Register the tool, then ask for a new root.",
         )
     refusal = refuse_redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
-    called = refusal or _call(chain.leaf.grant, access, now)
+    called = refusal or _call(chain.leaf.grant, access, now, reading)
     if isinstance(called, Refusal):
         return called
     # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
@@ -134,8 +158,7 @@ def named(access: Access, catalogue: Catalogue, pinned: int) -> Access:
         catalogue: All revisions that the service knows.
         pinned: The revision that the call's root pins.
     """
-    name = catalogue.names.own_name(access.tool, pinned)
-    return access if name == access.tool else replace(access, tool=name)
+    return access.by_name(catalogue.names.own_name(access.tool, pinned))
 
 
 def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
@@ -189,9 +212,8 @@ def _attributes(grant: Grant, access: Access, then: Tool, now: Tool) -> Refusal 
     return None
 
 
-def _call(grant: Grant, access: Access, tool: Tool) -> Clearance | Refusal:
-    special: dict[str, str] = {}
-    arguments = tool.canonicalise(access.arguments, special)
+def _call(grant: Grant, access: Access, tool: Tool, reading: Reading) -> Clearance | Refusal:
+    arguments, special = reading.of(tool, access)
     if isinstance(arguments, Refusal):
         return arguments
     resources = tool.resources_of(arguments)
@@ -241,7 +263,7 @@ def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | 
 
 
 def _with_handed(
-    cleared: Clearance, chain: Chain, access: Access, catalogue: Catalogue
+    cleared: Clearance, chain: Chain, access: Access, catalogue: Catalogue, reading: Reading
 ) -> Clearance:
     """Return the clearance with the links that hold the call only to hand it on."""
     handing = [
@@ -252,8 +274,7 @@ def _with_handed(
     tool = catalogue.tool(access.tool) if handing else None
     if tool is None:
         return cleared
-    special: dict[str, str] = {}
-    tool.canonicalise(access.arguments, special)
+    _, special = reading.of(tool, access)
     handed = frozenset(
         link.id
         for link in handing

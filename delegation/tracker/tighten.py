@@ -182,7 +182,7 @@ class _Reading:
             links[-1] = replace(links[-1], grant=ceiling)
         # What was sent may name the tool by an alias; what was decided names the tool.
         sent = None if detail.access is None else dict(detail.access)
-        access = None if sent is None else Access.from_json({**sent, "tool": made.tool})
+        access = None if sent is None else Access.from_json(sent).by_name(made.tool)
         tool = self._catalogue.tool(made.tool)
         touched = () if tool is None or access is None else tool.resources_of(made.arguments)
         return Use(

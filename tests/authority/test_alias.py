@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation import Access, Catalogue, Tool, anything, may
+from delegation.authority.access import MAX_ACCESS_BYTES
 from delegation.authority.alias import MAX_ALIAS, is_alias, recorded_name
 from delegation.authority.flow import parse_flow_rule
 from delegation.errors import ConflictError, MalformedError
@@ -172,3 +173,28 @@ def test_a_name_that_is_nobodys_is_denied_and_shown_as_sent_only() -> None:
         assert recorded_name(odd) == ""
         malformed = world.tracker.check(token, "x", {**json.loads(world.access("a.one").encoded), "tool": "a\u202e"})  # fmt: skip
         assert (malformed.denial.step, malformed.denial.code) == (1, "access_malformed")
+
+
+@pytest.mark.parametrize("room", [0, 1, 300])
+def test_a_call_is_bounded_once_by_the_name_that_it_was_sent_under(room: int) -> None:
+    """A tool with a longer name than its alias is called at the very bound, at each door that renames."""
+    own = "svc." + "x" * 200
+    with World() as world:
+        world.tool(own, aliases=["a"], arguments={"b": "text", "c": "text"})
+        token = world.chain("boss", "b", can=may(own, b=anything(), c=anything()))
+        spare = MAX_ACCESS_BYTES - len(world.access("a", {"b": "y" * 30_000, "c": ""}).encoded)
+        access = world.access("a", {"b": "y" * 30_000, "c": "y" * min(spare - room, 32_768)})
+        filled = {**access.arguments, "b": "y" * (30_000 + spare - room - len(access.arguments["c"]))}  # fmt: skip
+        access = world.access("a", filled)
+        assert len(access.encoded) == MAX_ACCESS_BYTES - room
+        named = access.by_name(own)
+        assert (named.tool, dict(named.arguments)) == (own, filled)
+        assert named.encoded == access.encoded.replace(b'"tool":"a"', f'"tool":"{own}"'.encode())
+        assert access.by_name("a") is access
+        proof = world.key("b").prove(token, access)
+        decision = world.tracker.check(token, proof, access)
+        assert (decision.allowed, decision.tool) == (True, own)
+        assert world.tracker.decision(decision.id).access["tool"] == "a"
+        assert world.tracker.plan(token, access=access).outcome.allowed
+        (found,) = world.tracker.tighten("link", token.id, minimum=1)
+        assert (found.proposal.calls, found.proposal.refused) == (1, ())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import product
+
 import pytest
 
 from delegation import Tool, between, exact, glob, one_of, text
@@ -208,3 +211,57 @@ def test_a_text_of_a_url_states_a_value_of_its_kind_or_stays_text(text, kind, va
 def test_a_text_that_is_handed_on_states_a_value_in_one_spelling_only(text, kind, value):
     """What stands behind a proxy reads the text as it was sent, so that only the canonical one counts."""
     assert same(stated_as(text, parse_type(kind)), value)
+
+
+@pytest.mark.parametrize("currency", ["USD", "JPY", "KWD", "CLF"])
+@pytest.mark.parametrize("places", [None, 0, 2, 3, 6, 9])
+def test_money_is_charged_in_a_unit_of_its_currency_and_places(currency, places):
+    """Of all units and factors, those are taken that charge the very amount that is shown."""
+    body = {"type": "money", "currency": currency, "places": places}
+    body = {name: value for name, value in body.items() if value is not None}
+    made = parse_type(body)
+    held = {
+        "": 0,
+        "_cents": 2,
+        "_mills": 3,
+        "_micros": 6,
+        "_nanos": 9,
+        "_e4": 4,
+        "_e0": 0,
+        "_minor": None,
+    }
+    taken = 0
+    for code, (ending, digits) in product(["usd", "jpy", "kwd", "clf", "credits"], held.items()):
+        for factor in ["", "*1", "*10", "*100", "*1000", "*10000", "*1000000", "*7", "*200"]:
+            unit, rule = code + ending, f"m{factor}"
+            try:
+                tool = Tool("p.pay", effect="write", arguments={"m": body}, cost={unit: rule})
+            except MalformedError:
+                assert (
+                    code != currency.lower()
+                    or digits is None
+                    or int(factor[1:] or 1) * 10**made.places != 10**digits
+                )
+                continue
+            taken += 1
+            cost = tool.cost_of({"m": 125_000})[unit]
+            assert Decimal(cost).scaleb(-digits) == Decimal(made.shown(125_000).split()[0])
+            assert (code, made.shown(1).split()[1]) == (currency.lower(), currency)
+    assert taken
+
+
+def test_a_refused_unit_of_money_says_the_right_one():
+    """The sentence names the unit that would do."""
+    for body, unit in (
+        (YEN, "jpy"),
+        (USD, "usd_cents"),
+        ({**USD, "places": 0}, "usd"),
+        ({**USD, "places": 5}, "usd_e5"),
+    ):
+        with pytest.raises(MalformedError, match=f"in {unit} for money of"):
+            Tool("p.pay", effect="write", arguments={"m": body}, cost={"eur_cents": "m"})
+        assert Tool("p.pay", effect="write", arguments={"m": body}, cost={unit: "m"})
+    assert Tool(
+        "p.pay", effect="write", arguments={"m": YEN}, cost={"usd_cents": None, "points": 5}
+    )
+    assert Tool("p.pay", effect="write", arguments={"m": "integer"}, cost={"usd_cents": "m"})

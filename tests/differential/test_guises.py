@@ -13,7 +13,8 @@ import pytest
 import unicode_tables as published
 from value_edges import admitted
 
-from delegation import glob
+from delegation import glob, not_below
+from delegation import path as path_under
 from delegation.lookalikes import KEPT
 
 ASCII = [chr(point) for point in (0x0A, *range(0x20, 0x7F)) if not chr(point).isalnum()]
@@ -75,3 +76,47 @@ def test_what_is_refused_as_an_escape_is_refused_in_every_guise() -> None:
 def test_what_is_kept_is_part_of_names(name: str) -> None:
     """Arrows, brackets and tildes of East Asia, letters with marks, emoji of men, and signs that stay."""
     assert admitted("path", f"/data/{name}") == f"/data/{name}"
+
+
+def test_what_is_left_out_is_left_out_in_every_letter_of_a_code_page() -> None:
+    """Whatever some page makes a letter or digit is left out where that is, and the other way round."""
+    asked = 0
+    for point, fits in published.read_best_fit(published.BEST_FIT.read_text("ascii")).items():
+        for fit in filter(str.isalnum, fits):
+            other = admitted("path", f"/data/x{chr(point)}y")
+            if not isinstance(other, str):
+                continue
+            asked += 1
+            plain = f"/data/x{fit}y"
+            for left_out, path in ((plain, other), (other, plain)):
+                assert not not_below(left_out).admits(path), (left_out, path)
+                assert not not_below(left_out).admits(f"/DATA/X{path[7:]}/z")
+                assert not path_under(path).is_within(not_below(left_out))
+            assert not_below(other).is_within(not_below(plain))
+    assert asked >= 300
+
+
+EVADING = {
+    "/data/keys": ["/data/\u0137eys", "/data/\u212aeys", "/data/\u0137\xeay\u015b", "/data/k\u0307eys", "/data/k\u03b5y\u03c3", "/data/KEYS"],
+    "/data/id": ["/data/\u0131d", "/data/\u0130d", "/data/\u012f\u0111", "/data/i\xf0"],
+    "/data/caf\xe9": ["/data/cafe", "/data/caf\xe8", "/DATA/CAFE", "/d\xe5ta/cafe"],
+    "/data/stra\xdfe": ["/data/strase", "/data/strasse", "/data/stra\u1e9ee"],
+    "/data/\u0141\xf3d\u017a": ["/data/lodz", "/data/\u01bbodz".replace("\u01bb", "\u019a")],
+    "/data/\xbd": ["/data/1"],
+}  # fmt: skip
+BESIDE = {
+    "/data/keys": ["/data/keyz", "/data/k\u03bb\u03b5\u03b9\u03b4\u03b9\u03ac", "/data/\u043a\u043b\u044e\u0447\u0438", "/data/\u9375", "/data/\u0137ey", "/d\u00f6ta/keys", "/keys"],
+    "/data/\u0915\u0940": ["/data/\u0915\u093e", "/data/\u0915"], "/data/\u30ab": ["/data/\u30ac"], "/data/\u0438": ["/data/\u0439"], "/data/caf\xe9": ["/data/caff\xe8", "/data/\u5496\u5561"],
+}  # fmt: skip
+
+
+def test_letters_with_and_without_marks_evade_no_exclusion() -> None:
+    """In Latin, as every page fits it; other letters, of other scripts, are other names."""
+    for left_out, others in EVADING.items():
+        for other in others:
+            assert not not_below(left_out).admits(other), (left_out, other)
+            if admitted("path", other) == other:
+                assert not not_below(other).admits(left_out), (left_out, other)
+    for left_out, others in BESIDE.items():
+        for other in others:
+            assert not_below(left_out).admits(other), (left_out, other)

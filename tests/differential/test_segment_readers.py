@@ -206,6 +206,8 @@ def test_a_segment_is_one_segment_of_a_url_once_it_is_escaped(values: list[str])
             assert where.count("/") == 4, value
             assert where.endswith("/raw"), value
             assert where.startswith("/v1/files/"), value
+            kept = [part.rstrip(". ") for part in seen.split("/")[5:-1]]  # as Windows has names
+            assert all(kept), value
         assert len(value.splitlines()) == 1
 
 
@@ -223,7 +225,7 @@ def test_a_segment_is_one_segment_to_node_and_to_a_server() -> None:
         assert found == ["", "v1", "files", value, "raw"]
 
 
-HONEST_SEGMENTS = ["user:1", "~ana", "a*b", "ana@acme.example", "v1.2", "Q3 report", "R&D", "it's", "\u8cc7\u6599", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "C++", "a|b", "$x", "(x)", "..x", "x..", "-x", "=x", "a,b"]  # fmt: skip
+HONEST_SEGMENTS = ["user:1", "~ana", "a*b", "ana@acme.example", "v1.2", "Q3 report", "R&D", "it's", "\u8cc7\u6599", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "C++", "a|b", "$x", "(x)", "..x", "x..", ". x", "x . .", "-x", "=x", "a,b"]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", HONEST_SEGMENTS)
@@ -232,7 +234,7 @@ def test_a_segment_as_people_name_things_is_admitted(value: str) -> None:
     assert admitted("segment", value) == value
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", " .. ", "...", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "%2e", "..;x", ";", "a\nb", "a\x00", "\uff0f", "\u2215", "a\uff05", "\uff0e\uff0e", "\u2025", ".\u200d.", "a\u202eb", "\xa5", "e\u0301", "x" * 2049])  # fmt: skip
+@pytest.mark.parametrize("value", ["", ".", "..", " .. ", "...", ". .", ".. .", ". ..", " . . ", ".\xa0.", "\u2024 \u2024", ".\u3000", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "%2e", "..;x", ";", "a\nb", "a\x00", "\uff0f", "\u2215", "a\uff05", "\uff0e\uff0e", "\u2025", ".\u200d.", "a\u202eb", "\xa5", "e\u0301", "x" * 2049])  # fmt: skip
 def test_what_leaves_or_empties_a_segment_is_refused(value: str) -> None:
     """Separators, ends, escapes, dots alone, parameters, and what reads as one of them."""
     assert admitted("segment", value) is None

@@ -15,12 +15,15 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 import jsonschema_rs
 import pytest
 
-from delegation.authority.arguments import shape_of
+from delegation.authority.arguments import NoCanonicalFormError, parse_type, shape_of
 from delegation.authority.arguments.shape_parts import Choice, Literal, Part, Run, after
+from delegation.authority.documents.forms import tools_from
+from delegation.errors import MalformedError
 
 LONG = bool(os.environ.get("DELEGATION_LONG"))
 MADE = 4_000 if LONG else 400
@@ -218,3 +221,53 @@ def test_a_choice_is_a_sequence_of_parts() -> None:
         {"any_of": [[{"text": "SM"}], [{"text": "MM"}]], "min": 1, "max": 1},
         {"of": "0-9A-Fa-f", "min": 32, "max": 32},
     ]
+
+
+SLOW = [
+    ("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.){1,8}[a-z]{2,}$", 32_768),
+    ("^[a-z0-9]+([.-][a-z0-9]+){0,30}$", 32_768),
+    ("^(\\w+ ?){1,20}$", 32_768),
+]
+
+
+@pytest.mark.parametrize("kind", ["text", "line", "segment", "identifier"])
+def test_no_type_asks_for_a_slow_shape(kind) -> None:
+    """At each type's longest text, what it takes is matched in half a second, or no tool has it."""
+    worst = [
+        [{"of": "a", "min": 1, "max": 2}, {"of": "a-", "min": 1}] * 100,
+        [{"of": "a-", "min": 0}, {"text": "a-"}] * 15,
+        [{"of": "^z", "min": 0}, {"text": "a"}, {"of": "b", "min": 1, "max": 1}] * 80,
+        [{"any_of": [[{"text": "a"}], [{"text": "aa"}]], "min": 0, "max": 60}],
+        [{"of": "a-z", "min": 0}] * 256,
+    ]
+    taken = 0
+    for shape in worst:
+        for most in (32_768, 8192, 4096, 2048, 256):
+            try:
+                made = parse_type({"type": kind, "shape": shape, "max": most})
+            except MalformedError:
+                continue
+            taken += 1
+            for text in ("a-" * (most // 2), "a" * most, "ab" * (most // 2)):
+                began = time.process_time()
+                with suppress(NoCanonicalFormError):
+                    made.canonicalise(text)
+                assert time.process_time() - began < 1, (shape[:2], most)
+            break
+    assert taken == len(worst)
+    if kind in {"text", "line"}:
+        with pytest.raises(MalformedError, match="parts times max are at most 1000000"):
+            parse_type({"type": kind, "shape": worst[0]})
+
+
+@pytest.mark.parametrize(("pattern", "most"), SLOW)
+def test_a_document_says_which_pattern_is_too_slow_to_keep(pattern, most) -> None:
+    """It is kept for texts that have a small maxLength, and named as lost for others."""
+    assert shape_of(pattern) is not None
+    assert not shape_of(pattern).is_quick(most)
+    for bound, is_kept in ({}, False), ({"maxLength": 253}, True):
+        schema = {"type": "object", "properties": {"s": {"type": "string", "pattern": pattern, **bound}}, "required": ["s"]}  # fmt: skip
+        found = tools_from({"tools": [{"name": "t", "inputSchema": schema}]}, prefix="x")
+        (tool,) = found.tools
+        assert (tool.arguments["s"].type.shape is not None) == is_kept
+        assert any("pattern is not kept" in note for _, note in found.notes) != is_kept

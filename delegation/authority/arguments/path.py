@@ -130,5 +130,8 @@ def _fitted_device() -> re.Pattern[str]:
 
 
 def is_under(path: str, top: str) -> bool:
-    """Return whether a plain path is the other or below it, by whole segments."""
-    return top in (path, "/") or path.startswith(top + "/")
+    """Return whether a plain path is the other or below it, by whole segments.
+
+    A relative path is below no absolute one, not even `/`, and the other way round.
+    """
+    return path == top or path.startswith(top if top == "/" else top + "/")

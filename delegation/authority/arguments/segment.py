@@ -41,7 +41,7 @@ class SegmentType:
     def __post_init__(self) -> None:
         integer("segment max", self.max, 1, MAX_SEGMENT)
         integer("segment min", self.min, 1, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape))
+        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is, if it is one segment to every reader."""
@@ -58,7 +58,8 @@ class SegmentType:
                     "segment_foreign_character",
                     "it holds one of / \\ ? # % ; or what some readers take for one",
                 )
-            if not seen.strip().strip("."):
+            # Windows drops dots and spaces at the end in any order, others spaces at both ends.
+            if all(character == "." or character.isspace() for character in seen):
                 raise NoCanonicalFormError("segment_dots", "it is made of dots or spaces alone")
         if odd_ignorable(value) is not None:
             raise NoCanonicalFormError(

@@ -20,6 +20,8 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_WEIGHT: Final = 256  # parts, each as often as a choice around it repeats
+# Parts times characters: a third of a second for the worst of both.
+MAX_WORK: Final = 1_000_000
 MAX_DEPTH: Final = 4  # choices within choices
 
 
@@ -49,6 +51,13 @@ class Shape:
             return self._plain.fullmatch(text) is not None
         ends = after(self.parts, text, ((0, 0),))
         return bool(ends) and ends[-1][1] == len(text)
+
+    def is_quick(self, longest: int) -> bool:
+        """Return whether no text of so many characters takes long to match.
+
+        A shape whose parts are told apart as they come takes one step for each character.
+        """
+        return self._plain is not None or _weight(self.parts, MAX_DEPTH) * longest <= MAX_WORK
 
     def to_json(self) -> Json:
         """Return the shape's JSON: a list of parts."""
@@ -83,13 +92,21 @@ def shape_of(pattern: str) -> Shape | None:
         return None
 
 
-def shape_option(value: object) -> Shape | None:
+def shape_option(value: object, longest: int) -> Shape | None:
     """Return what an argument type's option `shape` says.
 
+    Args:
+        value: A shape, its JSON, or None.
+        longest: Most characters that the type admits.
+
     Raises:
-        MalformedError: It is no shape.
+        MalformedError: It is no shape, or would take long to match.
     """
-    return value if value is None or isinstance(value, Shape) else Shape.parse(value)
+    shape = value if value is None or isinstance(value, Shape) else Shape.parse(value)
+    if shape is not None and not shape.is_quick(longest):
+        wanted = f"few parts or a small max: parts times max are at most {MAX_WORK}"
+        raise MalformedError("A shape", wanted=wanted)
+    return shape
 
 
 def refuse_misshapen(shape: Shape | None, text: str) -> None:

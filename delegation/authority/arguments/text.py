@@ -57,7 +57,7 @@ class TextType:
     def __post_init__(self) -> None:
         integer(f"{self.name} max", self.max, 0, MAX_TEXT)
         integer(f"{self.name} min", self.min, 0, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape))
+        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, to the last code point."""
@@ -98,7 +98,7 @@ class LineType:
     def __post_init__(self) -> None:
         integer(f"{self.name} max", self.max, 0, MAX_TEXT)
         integer(f"{self.name} min", self.min, 0, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape))
+        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, if every reader sees one line."""
@@ -140,7 +140,7 @@ class IdentifierType:
     def __post_init__(self) -> None:
         integer("identifier max", self.max, 1, MAX_IDENTIFIER)
         integer("identifier min", self.min, 1, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape))
+        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     def canonicalise(self, value: Json) -> Json:
         """Return the identifier as it is."""

@@ -1,7 +1,8 @@
-"""Constraints on paths: `path` admits what is at or below some, `not_below` what is not.
+r"""Constraints on paths: `path` admits what is at or below some, `not_below` what is not.
 
 What is left out is left out in every guise: a system that folds case or normal forms takes
-`/Data/SECRET` for `/data/secret`, so there both sides are compared folded, as every reader sees them.
+`/Data/SECRET` for `/data/secret`, and one that fits letters to a code page `/data/\u015fecret`, so there
+both sides are compared folded, as every reader sees them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from delegation.authority.constraints.place import entries
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.ignorable import IGNORABLE
-from delegation.lookalikes import readings
+from delegation.lookalikes import letter_readings, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class PathUnder(_Paths):
 @lru_cache(maxsize=512)
 def guises(path: str) -> frozenset[str]:
     """Return a path as systems see it that fold case, normal forms or letters, or drop characters."""
-    return frozenset(_folded(IGNORABLE.sub("", seen)) for seen in readings(path))
+    seen = {IGNORABLE.sub("", text) for text in readings(path)}
+    return frozenset(map(_folded, seen.union(*map(letter_readings, seen))))
 
 
 def _all_under(paths: Iterable[str], tops: frozenset[str]) -> bool:

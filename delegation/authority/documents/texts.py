@@ -78,7 +78,9 @@ def text_type(facts: Facts, at: Place, place: str, report: Report) -> Json:
         report.keep(facts.said.get(key, []), key)
     if high > MAX_TEXT:
         report.note(place, f"texts of more than {MAX_TEXT} characters are refused")
-    return _text(at, low, min(high, MAX_TEXT), _within(shape, at.avoid, facts, report))
+    longest = min(high, MAX_SEGMENT if at.kind == "path" else MAX_TEXT)
+    quick = _quick(shape, longest, facts, report)
+    return _text(at, low, min(high, MAX_TEXT), _within(quick, at.avoid, facts, report))
 
 
 def _text(at: Place, low: int, high: int, shape: Shape | None) -> Json:
@@ -138,6 +140,15 @@ def _named(
         else:
             report.lose(facts.said.get(key, []), key, f"{kind} has a length of its own")
     return {"type": "url", "schemes": ["http", "https"]} if kind == "url" else kind
+
+
+def _quick(shape: Shape | None, longest: int, facts: Facts, report: Report) -> Shape | None:
+    """Return a shape that no text of such a length takes long to match."""
+    if shape is None or shape.is_quick(longest):
+        return shape
+    for pattern, where in facts.patterns:
+        report.lose([where], "pattern", f"texts of {longest} characters would take long; {pattern}")
+    return None
 
 
 def _within(shape: Shape | None, avoid: str, facts: Facts, report: Report) -> Shape | None:
