@@ -51,7 +51,10 @@ _AUTHORITY: Final = re.compile(r"//([^\s/?#\\<>\"]*)")
 # It ends where some reader's does: at an @ there may be a mailbox, at a mark the end of emphasis.
 _PATH: Final = re.compile(r"[/?#](?:[A-Za-z0-9_/?&=%+:#]|\.(?!\.)|-(?!--))*")
 _SLASHES: Final = re.compile(r"[/\\]{2}(?=\S)")
-_MAILBOX: Final = re.compile(r"<[^<>\s]{1,256}@([^<>\s@]{1,256})>")  # whatever its domain is
+# Mailboxes and what begins with `www.` are linked by some whatever top their names have.
+_MAILBOX: Final = re.compile(r"<[^<>\s]{1,256}@([^<>\s@]{1,256})>")
+_BARE_MAILBOX: Final = re.compile(r"(?<=[^\s@])@((?:[\w-]+\.)+[^\W\d][\w-]*)")
+_NAMELESS: Final = re.compile(r"(?<![^\W_])www\.(?![^\W_])", re.IGNORECASE)
 _NAME: Final = re.compile(r"[^\x00-,/:-@\[-^`{-\x7f\s]+")
 # Readers of attributes drop these wherever they stand in a URL.
 _BREAKS: Final = re.compile(r"[\t\r\n]+(?=\S)")
@@ -60,7 +63,8 @@ _GOES_ON: Final = re.compile(r"[.@:%\\/?#]|-\w")  # as a host, a user before one
 _DOTS: Final = re.compile(r"\.{2,}")
 _DROPPED: Final = re.compile(r"[\t\r\n]")
 _SPLIT: Final = re.compile(
-    r"(?:java|vb|live)script:.|data:[a-z]*[/;,]|(?:https?|ftp|file|wss?|blob):[/\\]|[/\\]{2}",
+    r"(?:java|vb|live)script:.|data:\s*+[a-z]*[/;,]|(?:https?|ftp|file|wss?|blob):[/\\]|[/\\]{2}"
+    r"|(?:=\s*+[\"'`]?|<)[a-z][a-z0-9+.-]+:",
     re.IGNORECASE,
 )
 # Not of the DNS root, yet names of hosts where they are answered (RFC 6761 and its kin, other roots).
@@ -151,9 +155,11 @@ class _Reading:
             not self._is_crowded()
             and _RUN.search(self._text) is None
             and _HELD.search(self._text) is None
+            and _NAMELESS.search(self._text) is None
             and all(map(self._is_plain_url, _SCHEME.finditer(self._text)))
             and all(one.start() in self._slashes for one in _SLASHES.finditer(self._text))
             and all(self._is_host(one[1]) for one in _MAILBOX.finditer(self._text))
+            and all(self._is_host(one[1]) for one in _BARE_MAILBOX.finditer(self._text))
             and not self._is_split()
             and self._are_names_sure()
             and self._are_matches_sure()
