@@ -54,7 +54,7 @@ _SLASHES: Final = re.compile(r"[/\\]{2}(?=\S)")
 # Mailboxes and what begins with `www.` are linked by some whatever top their names have.
 _MAILBOX: Final = re.compile(r"<[^<>\s]{1,256}@([^<>\s@]{1,256})>")
 _BARE_MAILBOX: Final = re.compile(r"(?<=[^\s@])@((?:[\w-]+\.)+[^\W\d][\w-]*)")
-_NAMELESS: Final = re.compile(r"(?<![^\W_])www\.(?![^\W_])", re.IGNORECASE)
+_NAMELESS: Final = re.compile(r"www\.(?:(?![^\W_])|[^\s@/]*+@)", re.IGNORECASE)
 _NAME: Final = re.compile(r"[^\x00-,/:-@\[-^`{-\x7f\s]+")
 # Readers of attributes drop these wherever they stand in a URL.
 _BREAKS: Final = re.compile(r"[\t\r\n]+(?=\S)")
@@ -73,7 +73,7 @@ _SPECIAL: Final = frozenset({
     "invalid", "lan", "local", "localdomain", "localhost", "loki", "nft", "onion", "test", "wallet", "zil",
 })  # fmt: skip
 _OPENING: Final = frozenset("\"'`<=([")
-_LED: Final = re.compile(r"(?:.*[_-])?(?:www|ftp)")  # linked by some whatever follows
+_LED: Final = re.compile(r".*(www)|(?:.*[_-])?ftp")  # linked by some whatever follows
 
 
 def leads_only_to(text: str, is_given: Callable[[str], bool]) -> bool:
@@ -260,7 +260,11 @@ class _Reading:
         labels = [label.strip("-_").lower() for label in name.strip(".").split(".")]
         if len(labels) == 4 and all(one.isdigit() and len(one) <= 3 for one in labels):  # noqa: PLR2004  # IPv4
             return self._is_host(".".join(labels))
-        is_led = any(_LED.fullmatch(one) for one in labels[:-1])
+        is_led = False
+        for place, found in enumerate(map(_LED.fullmatch, labels[:-1])):
+            is_led = is_led or found is not None
+            if found and found[1] and not self._is_host(".".join(["www", *labels[place + 1 :]])):
+                return False
         for place in range(len(labels) - 1, 0, -1):
             if _is_top(labels[place]) or is_led:
                 return self._is_host(".".join(labels[: place + 1]))

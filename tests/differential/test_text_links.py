@@ -72,7 +72,7 @@ REFUSED = [
     "https://acme.example\t@evil", "{https://acme.example\n@evil}", "a https://acme.example\n-evil.c\nom",
     # Names that are linked whatever their end, and those of other roots.
     "www.evil", "WWW.evil", "_www.evil", "ftp.evil", "a_www.evil", "evil.eth", "evil.bit", "eve@evil.zzz",
-    "www.(evil", "www.=2E", "x www.<b", "the www. ",
+    "www.(evil", "www.=2E", "x www.<b", "the www. ", "iowww.evil", "www.acme.example@evil",
     # More than anybody is sure of.
     "a.b " * 600, "\u0430." * 15_000, " ".join(f"https://h{place}.acme.example/" for place in range(70)), r"\* &amp; %41 <b>x</b> *c* =41 [.] \uff21 \\5c \u0041 " * 9,
 ]  # fmt: skip
