@@ -19,6 +19,7 @@ from delegation.judge.decision import Decision
 from delegation.tokens.verifier import Verified, verify, verify_token
 from delegation.tracker.check import Prepared, draft_of, judge, prepare
 from delegation.tracker.retry import Deadline
+from delegation_api.check_front import PATH
 from delegation_api.checking import committed, encode_decision, read_call
 from delegation_api.limits import parse_body
 
@@ -46,14 +47,14 @@ def _pure(tracker: Tracker, held, rounds: int, batch: int) -> list[Row]:
     desk, at, catalogue = tracker._desk, now(), tracker.known_catalogue()
     body = {"token": held.token.text, "proof": held.prove(), "access": ACCESS.to_json()}
     data = json.dumps(body).encode()
-    call, access = read_call(parse_body(data)), Access.from_json(body["access"])
+    call, access = read_call(parse_body(data, PATH)), Access.from_json(body["access"])
     found = verify(call.token, call.proof, access, ring=desk.ring, at=at, cache=desk.cache)
     if not isinstance(found, Verified):
         raise TypeError(found)
     prepared = Prepared(found, judge(found, access, catalogue, desk.ring, at=at))
     decision = tracker.check(held.token, held.prove(), ACCESS)
     parts: dict[str, Callable[[], object]] = {
-        "body read: JSON, schema": lambda: read_call(parse_body(data)),
+        "body read: JSON, schema": lambda: read_call(parse_body(data, PATH)),
         "steps 1 to 9": lambda: prepare(desk, call.token, call.proof, call.access, catalogue=catalogue, at=at),
         "of these: access read": lambda: Access.from_json(body["access"]),
         "of these: token known": lambda: verify_token(call.token, desk.ring, desk.cache, at=at),
