@@ -31,7 +31,8 @@ def read_tools(
 ) -> Imported:
     """Return the tools that a text defines.
 
-    `json` is a list of definitions, or an object whose only member `tools` is one; `toml` has
+    `json` is a list of definitions, or an object whose member `tools` is one (its `revision`, with which
+    a catalogue is listed, says nothing); `toml` has
     `[[tools]]` tables; all others are documents, as JSON or YAML (`documents.forms.tools_from`).
 
     Args:
@@ -76,10 +77,10 @@ def _toml(text: str) -> Any:
 
 def _listed(body: Any) -> tuple[Tool, ...]:
     if isinstance(body, dict):
-        odd = sorted(str(key) for key in body.keys() - {"tools"})
+        odd = sorted(str(key) for key in body.keys() - {"tools", "revision"})
         if odd or "tools" not in body:
             raise MalformedError(
-                "The document", wanted="one whose only member is `tools`, or a list"
+                "The document", wanted="one of `tools`, as the catalogue is listed, or a list"
             )
         body = body["tools"]
     if not isinstance(body, list) or not body or len(body) > MAX_TOOLS:

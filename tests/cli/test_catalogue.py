@@ -71,6 +71,18 @@ def test_a_list_is_shown_then_recorded_then_the_same(store: World) -> None:
     assert "a.new" in {t["name"] for t in listed["tools"]}
 
 
+def test_what_is_listed_can_be_imported(store: World) -> None:
+    """A listed catalogue is a list: what people add to it by hand is all that an import of it changes."""
+    listed = json.loads(RUN.invoke(app, ["catalogue", "list", "--json"]).stdout)
+    next(tool for tool in listed["tools"] if tool["name"] == "files.read")["labels"] = ["pii"]
+    Path("l.json").write_text(json.dumps(listed))
+    for form in ([], ["--format", "json"]):
+        shown = RUN.invoke(app, ["catalogue", "import", "l.json", "--dry-run", *form])
+        assert shown.exit_code == 0, shown.output
+        assert shown.stdout.count("~ ") == 1
+        assert "labels" in shown.stdout
+
+
 def test_what_refuses_issued_tokens_is_what_the_law_says(store: World) -> None:
     """The note agrees with the judge: a changed argument type denies a token of before, a label does not."""
     token = store.chain("boss", "clerk")
