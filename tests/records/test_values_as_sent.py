@@ -223,7 +223,7 @@ def test_over_http_it_is_the_same_denial(door: str) -> None:
 def test_what_is_really_malformed_is_refused_as_before() -> None:
     """No tool's name, no JSON, too large: errors of whoever calls."""
     for bad in (
-        {"tool": "No Tool"},
+        {"tool": "no\ntool"},
         {"arguments": {"x": object()}},
         {"arguments": {1: 2}},
         {"arguments": {"x": "y" * 70_000}},
