@@ -43,6 +43,28 @@ class MalformedError(CallerDataError):
         self.wanted = wanted
 
 
+class UnfitError(MalformedError):
+    """A grant or rule does not go with the tools that it names: no call could ever be admitted by it.
+
+    `reason` is the code that a call under it would be denied with.
+
+    Args:
+        reason: The rule's code.
+        field: Dotted path to what does not fit.
+        message: One sentence.
+        remedy: What fits.
+    """
+
+    code: ClassVar[str] = "unfit"
+
+    def __init__(self, reason: str, field: str, message: str, *, remedy: str = "") -> None:
+        # Not by `super`: its sentence is made otherwise.
+        DelegationError.__init__(self, message, remedy=remedy)
+        self.reason = reason
+        self.field = field
+        self.wanted = message
+
+
 class NotFoundError(CallerDataError):
     """Nothing is recorded under the id or name that was given."""
 

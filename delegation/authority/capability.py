@@ -189,6 +189,16 @@ class Capability:
                     constraint.to_json(),
                     remedy=f"Leave {name} out.",
                 )
+            if not constraint.is_within(held) and constraint.opened(0) != constraint:
+                return Refusal(
+                    "argument_widened",
+                    f"The constraint on {name} counts from the task's opening, and the parent's states "
+                    "instants: the service fixed them when it opened the task.",
+                    f"arguments.{name}",
+                    constraint.to_json(),
+                    held.to_json(),
+                    f"Take {name} from the parent's own grant (root.grant, task.ceiling), or state instants.",
+                )
             if not constraint.is_within(held):
                 return Refusal(
                     "argument_widened",

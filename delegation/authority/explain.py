@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from delegation import canonical
-from delegation.authority.arguments import ArgumentType, ListType, MoneyType
+from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.capability import Capability
 from delegation.authority.constraints import (
@@ -29,6 +29,7 @@ from delegation.authority.constraints import (
     HostNamed,
     Length,
     Links,
+    Members,
     Missing,
     NotBelow,
     NotOneOf,
@@ -154,6 +155,10 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
             parts = [f"({words(part)})" for part in constraint.head]
             rest = "no more" if constraint.rest is None else f"each ({words(constraint.rest)})"
             return "command " + " ".join([*parts, "then", rest])
+        case Members():
+            types = _fields(of)
+            parts = [f"{_words([n])} is ({words(p, types.get(n))})" for n, p in constraint.parts]
+            return "where " + " and ".join(parts)
         case Links():
             return f"no links but to {_words(constraint.hosts)}" if constraint.hosts else "no links"
         case NotBelow():
@@ -220,6 +225,11 @@ def _purpose(purpose: str) -> str:
 def _item(of: ArgumentType | None) -> ArgumentType | None:
     of = None if of is None else inner(of)
     return of.of if isinstance(of, ListType) else None
+
+
+def _fields(of: ArgumentType | None) -> Mapping[str, ArgumentType]:
+    of = None if of is None else inner(of)
+    return of.members if isinstance(of, ObjectType) else {}
 
 
 def _said(value: canonical.Json, of: ArgumentType | None) -> str:

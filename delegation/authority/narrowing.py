@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from delegation.authority.audience import respelled
 from delegation.authority.constraints import any_of
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
@@ -124,6 +125,18 @@ def _effects(child: Grant, parent: Grant) -> Refusal | None:
 
 
 def _audience(child: Grant, parent: Grant) -> Refusal | None:
+    for entry in child.audience:
+        meant = "" if entry in parent.audience else respelled(entry, parent.audience)
+        if meant:
+            return Refusal(
+                "audience_widened",
+                f"The child's audience {entry} is spelled otherwise than the parent's {meant}, and they "
+                "are compared as text.",
+                "audience",
+                entry,
+                meant,
+                f"Write {meant}.",
+            )
     return _subset("audience", "audience_widened", child.audience, parent.audience)
 
 

@@ -139,7 +139,15 @@ def tool_pattern(text: str) -> SegmentPattern:
     Raises:
         MalformedError: The text is no such pattern.
     """
-    return SegmentPattern(text, ".")
+    try:
+        return SegmentPattern(text, ".")
+    except MalformedError as error:
+        if "*" in text or len(text) > MAX_PATTERN:
+            raise
+        raise MalformedError(
+            "A tool", wanted="named by its own dotted lower-case name, not by an alias "
+            "(`delegation catalogue show ALIAS` says whose it is)",
+        ) from error  # fmt: skip
 
 
 def resource_pattern(text: str) -> SegmentPattern:

@@ -54,7 +54,7 @@ def list_tools(
 
 @app.command("show")
 def show(
-    tool: Annotated[str, typer.Argument(help="Its name.")],
+    tool: Annotated[str, typer.Argument(help="Its name, or an alias of it.")],
     *,
     store: StoreOption = None,
     url: UrlOption = None,
@@ -62,7 +62,11 @@ def show(
 ) -> None:
     """Show every definition that a tool ever had, with the revision that brought it."""
     with opened(store, url) as place:
-        history = place.catalogue().history.get(tool, ())
+        found_in = place.catalogue()
+    own = found_in.names.meant(tool, found_in.revision)
+    history = found_in.history.get(own, ())
+    if own and own != tool:
+        note(f"{tool} is an alias of {own}; grants name it {own}")
     if not history:
         raise NotFoundError("tool", tool)
     if as_json:

@@ -17,7 +17,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.identity.keyring import PublicRing
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
 from delegation.messages.registry import read_agent
@@ -119,7 +119,7 @@ def issue(
     body = {
         "task": task_of(task),
         "holder_name": to.name,
-        "holder_key": to.text,
+        "holder_key": public_key("to", to).text,
         "grant": partial(grant or Grant()),
         "format": token_format,
     }
@@ -179,7 +179,7 @@ def add_agent(
         body={
             "name": name,
             "owner": owner,
-            "keys": [key.text for key in keys],
+            "keys": [public_key("keys", key).text for key in keys],
             "recertify_by": recertify_by,
         },
         is_repeatable=True,
@@ -249,7 +249,7 @@ def links(
         "task": task,
         "parent": parent,
         "holder": holder,
-        "key": None if key is None else key.text,
+        "key": None if key is None else public_key("key", key).text,
         "after": after,
         "limit": limit,
         "at": at,

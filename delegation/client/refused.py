@@ -22,6 +22,7 @@ from delegation.errors import (
     StoreUnavailableError,
     TooFastError,
     UnauthenticatedError,
+    UnfitError,
     UnknownOutcomeError,
     UnverifiedError,
     WiderThanParentError,
@@ -88,6 +89,13 @@ class RemoteMalformedError(ServiceError, MalformedError):
     code = MalformedError.code
 
 
+class RemoteUnfitError(ServiceError, UnfitError):
+    """The grant does not go with the catalogue; `reason` is the code that its calls would meet."""
+
+    code = UnfitError.code
+    field = ""
+
+
 class RemoteUnverifiedError(ServiceError, UnverifiedError):
     """A token or proof does not verify; `reason` is the step's code."""
 
@@ -132,6 +140,7 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
         RemoteExportsBusyError,
         RemoteIdempotencyError,
         RemoteMalformedError,
+        RemoteUnfitError,
         RemoteUnverifiedError,
         RemoteWiderThanParentError,
         RemoteStoreUnavailableError,
@@ -153,6 +162,8 @@ def refused(status: int, problem: Mapping[str, Any]) -> ServiceError:
     detail = str(problem.get("detail") or f"The service answered {status}.")[:500]
     error = _KINDS.get(code, ServiceError)(status, reason, detail)
     error.remedy = str(problem.get("remedy") or "")[:500]
-    if isinstance(error, UnverifiedError | WiderThanParentError | ApproverRefusedError):
+    if isinstance(
+        error, UnverifiedError | WiderThanParentError | UnfitError | ApproverRefusedError
+    ):
         error.reason = reason
     return error

@@ -11,7 +11,7 @@ from delegation.canonical import b64u
 from delegation.client.calls import Call, nothing, part, text_of
 from delegation.errors import MalformedError
 from delegation.identity.keyring import PublicRing
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.lease import MAX_BOUND
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.ending import Ending
@@ -137,7 +137,10 @@ def rotate_key(
     name: str, *, old: PublicKey, new: PublicKey, effective_at: int | None = None
 ) -> Call[Revocation]:
     """Register an agent's new key and revoke its old one."""
-    body = {"old": old.text, "new": new.text, "effective_at": effective_at}
+    body = {
+        "old": public_key("old", old).text,
+        "new": public_key("new", new).text,
+        "effective_at": effective_at}
     return Call("POST", f"/v1/agents/{part(name)}/rotate", read_change, body)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from delegation.authority.ids import LinkId
 from delegation.embedded.review import PAGE, Review
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
@@ -130,8 +130,8 @@ class Standing(Review):
             self._store,
             self._desk.ring,
             name,
-            old=old.key,
-            new=new.key,
+            old=public_key("old", old).key,
+            new=public_key("new", new).key,
             by=by,
             at=self._clock(),
             effective_at=effective_at,

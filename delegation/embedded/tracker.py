@@ -29,7 +29,7 @@ from delegation.embedded.ring import memory_of, ring_of
 from delegation.embedded.standing import Standing
 from delegation.embedded.tools import Tools
 from delegation.identity.keyring import KeyRing, PublicRing
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
 from delegation.judge.lease import BOUND
@@ -186,7 +186,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         recertify_by: int | None = None,
     ) -> Agent:
         """Register an agent under its owner; see `tracker.agents.add_agent`."""
-        held = [key.key for key in keys]
+        held = [public_key("keys", key).key for key in keys]
         return agents.add_agent(
             self._store,
             self._desk.ring,

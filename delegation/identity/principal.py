@@ -56,6 +56,21 @@ class PublicKey:
         return cls(name, canonical.unb64u(text.removeprefix(PREFIX), what="key"))
 
 
+def public_key(what: str, value: object) -> PublicKey:
+    """Return the public key that is given.
+
+    Raises:
+        MalformedError: It is something else; of a key pair it says which half is meant.
+    """
+    if isinstance(value, PublicKey):
+        return value
+    if isinstance(getattr(value, "public", None), PublicKey):
+        raise MalformedError(
+            what, wanted="the public half, key.public: the pair stays with its holder"
+        )
+    raise MalformedError(what, wanted="a PublicKey, such as key.public of a HolderKey")
+
+
 def fingerprint(key: bytes) -> str:
     """Return 60 bits of the key's SHA-256 as three groups of four letters and digits.
 

@@ -11,12 +11,14 @@ from typing import Final
 
 from delegation.authority.access import Access
 from delegation.authority.chain import Chain
+from delegation.authority.fit import UNFIT
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
 from delegation.authority.narrowing import refuse_wider
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.errors import WiderThanParentError
+from delegation.judge.capability import STEP as UNFIT_STEP
 from delegation.judge.decision import Decision, Denial, Step, trail
 from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.growth import deny_growth
@@ -120,7 +122,8 @@ def _denial(  # what a request stands on
     if denial is not None:
         return denial
     if isinstance(ceiling, Refusal):
-        return Denial.at(5, ceiling, link=leaf.id, depth=depth)
+        step = UNFIT_STEP if ceiling.code in UNFIT else 5
+        return Denial.at(step, ceiling, link=leaf.id, depth=depth)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delegation.authority.access import Access
+from delegation.authority.audience import respelled
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.refusal import Refusal
@@ -25,13 +26,18 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
     grant = chain.leaf.grant
     refusal = refuse_outside_time(grant, at)
     if refusal is None and access.audience not in grant.audience:
+        meant = respelled(access.audience, grant.audience)
         refusal = Refusal(
             "audience_not_granted",
-            "The grant is for other services.",
+            "The grant spells this service otherwise, and audiences are compared as text."
+            if meant
+            else "The grant is for other services.",
             "audience",
             access.audience,
             list(grant.audience),
-            "Ask for a grant that names this audience.",
+            f"Write the audience as {meant}, here or in the task's ceiling."
+            if meant
+            else "Ask for a grant that names this audience.",
         )
     if refusal is None:
         return None

@@ -27,6 +27,7 @@ from delegation.authority.constraints import (
     HostNamed,
     Length,
     Links,
+    Members,
     Missing,
     NotBelow,
     NotOneOf,
@@ -70,6 +71,9 @@ def python_constraint(constraint: Constraint) -> str:  # one line a kind
         case Argv():
             rest = "None" if constraint.rest is None else python_constraint(constraint.rest)
             return f"argv({', '.join([*map(python_constraint, constraint.head), f'rest={rest}'])})"
+        case Members():
+            inner = [f"{name!a}: {python_constraint(part)}" for name, part in constraint.parts]
+            return f"members({{{', '.join(inner)}}})"
         case Links():
             return f"links({_items(constraint.hosts)})"
         case NotBelow():

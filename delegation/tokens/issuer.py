@@ -8,7 +8,7 @@ from delegation.authority.chain import SALT_BYTES, Origin, root_payload
 from delegation.authority.grant import Grant
 from delegation.errors import ConflictError, MalformedError
 from delegation.identity.keyring import KeyRing
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.tokens import biscuit, macaroon
 from delegation.tokens.text import TokenBytes
 from delegation.tokens.token import Token
@@ -31,9 +31,9 @@ def issue_token(
     Raises:
         KeyRingError: The ring has no active key for the format, so it is off.
         ConflictError: The holder's key is one of the ring's.
-        MalformedError: The format is unknown, or a field has another form.
+        MalformedError: The format is unknown, or a field has another form, or `to` is no public key.
     """
-    if ring.is_ring_key(to.key):
+    if ring.is_ring_key(public_key("to", to).key):
         raise ConflictError("The holder's key is one of the service's own.")
     payload = root_payload(
         origin,

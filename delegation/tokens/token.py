@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from delegation.authority.chain import MAX_LINKS, SALT_BYTES, Chain, child_payload
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.fit import raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.narrowing import refuse_wider
@@ -18,7 +20,7 @@ from delegation.errors import (
 )
 from delegation.identity.keyring import PublicRing
 from delegation.identity.keys import HolderKey
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.tokens import biscuit, macaroon
 from delegation.tokens.bounds import MAX_TEXT_BYTES
 from delegation.tokens.evidence import Format, LinkEvidence
@@ -103,27 +105,37 @@ class Token:
         """Return ids and depth, never the text."""
         return f"<Token {self.format} {self.id} of {self.task}, {self.depth} links>"
 
-    def delegate(self, *, by: HolderKey, to: PublicKey, grant: Grant) -> Self:
+    def delegate(
+        self, *, by: HolderKey, to: PublicKey, grant: Grant, catalogue: Catalogue | None = None
+    ) -> Self:
         """Return a longer token for another holder. Offline: no service and no issuer is asked.
+
+        Not checked here without a catalogue: that the grant goes with the tools it names. The service
+        denies each call that meets what does not (step 8).
 
         Args:
             by: The leaf holder's key, which signs the new link.
             to: The new holder's public key.
             grant: What is passed on, within this token's grant; unset fields are copied.
+            catalogue: All revisions, as a client or tracker gave them earlier (`client.catalogue()`):
+                what does not go with the tools that the root speaks of is refused (`authority.fit`).
 
         Raises:
             NotHolderError: `by` is not the leaf's holder.
             WiderThanParentError: The grant holds more than this token's. Nothing is clipped.
+            UnfitError: The grant does not go with the catalogue's tools.
             MalformedError: The token would have more than 16 links or 64 KiB, a third-party
                 caveat's discharges are bound already, or `to` is one of the issuer's own keys.
         """
         leaf = self.chain.leaf
+        if not isinstance(by, HolderKey):
+            raise MalformedError("by", wanted="the HolderKey that signs: no other key can")
         if by.public.key != leaf.holder_key:
             raise NotHolderError(
                 "Only the leaf's holder may delegate this token.",
                 remedy="Use the key that the last link names.",
             )
-        if self.ring.holds(to.key):
+        if self.ring.holds(public_key("to", to).key):
             raise MalformedError("to", wanted="a holder's key, not one of the issuer's own")
         if self.depth >= MAX_LINKS:
             raise MalformedError("The token", wanted=f"a chain of at most {MAX_LINKS} links")
@@ -133,6 +145,9 @@ class Token:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
+        if catalogue is not None:
+            pinned, held = self.chain.origin.catalogue, leaf.grant.budget
+            raise_unfit(refuse_unfit_grant(complete, catalogue, pinned, beside=held))
         payload = child_payload(
             leaf.id,
             holder_key=to.key,

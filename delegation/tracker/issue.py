@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delegation.authority.chain import Origin
+from delegation.authority.fit import raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
 from delegation.authority.narrowing import refuse_freed, refuse_wider
@@ -42,6 +43,7 @@ def issue(  # what a root link states
         NotFoundError: There is no such task.
         ConflictError: The task is closed, past its deadline, or may have no more links.
         WiderThanParentError: The grant is not within the task's ceiling. Nothing is clipped.
+        UnfitError: The grant does not go with the catalogue that the root pins (`authority.fit`).
     """
     with store.write() as work:
         entry = work.task(task, at=at)
@@ -57,7 +59,11 @@ def issue(  # what a root link states
             )
         # A child task speaks of the tools that its opener's root speaks of: pinned anew, a tool that
         # was redefined since would come back.
-        revision = work.catalogue().revision if entry.pinned is None else entry.pinned
+        catalogue = work.catalogue()
+        revision = catalogue.revision if entry.pinned is None else entry.pinned
+        raise_unfit(
+            refuse_unfit_grant(complete, catalogue, revision, beside=entry.ceiling.budget)
+        )
         origin = Origin(ring.issuer, task, entry.under, revision)
         token = issue_token(ring, origin, to=to, grant=complete, token_format=token_format)
         work.record_root(token.chain, token.evidence, at=at)

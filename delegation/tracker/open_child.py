@@ -9,12 +9,13 @@ from typing import Final
 from delegation.authority.access import Access
 from delegation.authority.chain import Origin
 from delegation.authority.fields import closed_object, integer, matching_text
+from delegation.authority.fit import refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
-from delegation.identity.principal import PublicKey
+from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import Limits
 from delegation.judge.opening import complete_below, settle_opening
@@ -60,6 +61,7 @@ class Opening:
 
     def __post_init__(self) -> None:
         matching_text("title", self.title, TITLE, "1 to 200 characters without control characters")
+        public_key("to", self.to)
         integer("lasts", self.lasts, 1, MAX_LASTS)
         if self.idle is not None:
             integer("idle", self.idle, 1, MAX_LASTS)
@@ -115,7 +117,7 @@ def open_child(
     """Open a task under the holder's link and issue its root, in one transaction.
 
     The child's ceiling lies within the opener's grant and its tools are those of the opener's pinned
-    revision. Every call under it is also charged to the opener's links and to the ledgers above, is
+    revision, with which it must go (`authority.fit`). Every call under it is also charged to the opener's links and to the ledgers above, is
     in the root task's history, and is allowed only while the opener's whole chain stands. Its owner
     is the parent task's.
 
@@ -139,6 +141,10 @@ def open_child(
     made = None
     # Alone: how many tasks there are must not change while it is counted.
     with desk.store.write(alone=True) as work:
+        if isinstance(ceiling, Grant):
+            pinned, held = chain.origin.catalogue, chain.leaf.grant.budget
+            unfit = refuse_unfit_grant(ceiling, work.catalogue(), pinned, beside=held)
+            ceiling = ceiling if unfit is None else unfit
         opened = work.tasks_below_root(chain.origin.task, at=at)
         crowded = work.refuse_child(chain, opening.limits, at=at)
         decision = DecisionId(desk.new_id("dec_"))

@@ -10,6 +10,7 @@ from delegation import ed25519
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
 from delegation.authority.chain import Chain, child_payload, parse_payload
+from delegation.authority.fit import refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
 from delegation.authority.narrowing import refuse_wider
@@ -70,6 +71,11 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
         try:
             complete = narrower.filled_from(chain.leaf.grant)
             refusal = refuse_wider(complete, chain.leaf.grant)
+            if refusal is None:
+                held, pinned = chain.leaf.grant.budget, chain.origin.catalogue
+                with desk.store.read() as reader:
+                    known = reader.catalogue()
+                refusal = refuse_unfit_grant(complete, known, pinned, beside=held)
         except WiderThanParentError as error:
             refusal = Refusal(error.reason, str(error), error.field, remedy=error.remedy)
         if refusal is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delegation.authority.chain import LINK_ID, Link, Origin, parse_payload
 from delegation.authority.fields import matching_text
+from delegation.authority.fit import raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
 from delegation.authority.narrowing import refuse_freed, refuse_wider
@@ -44,6 +45,7 @@ def renew(  # what a renewal states
         MalformedError: The id is none, or the end is beyond what a grant can state.
         ConflictError: It is no root, does not stand, or its task is over.
         WiderThanParentError: The grant is not within the task's ceiling any more.
+        UnfitError: The grant does not go with the catalogue that the earlier root pins.
     """
     matching_text("link", root, LINK_ID, "a link id")
     with store.write() as work:
@@ -69,8 +71,10 @@ def renew(  # what a renewal states
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
+        pinned = _pinned(earlier)
+        raise_unfit(refuse_unfit_grant(grant, work.catalogue(), pinned, beside=grant.budget))
         # Pinned anew, a tool that was redefined since, or whose system was ended, would come back.
-        origin = Origin(ring.issuer, entry.task, task.under, _pinned(earlier))
+        origin = Origin(ring.issuer, entry.task, task.under, pinned)
         holder = PublicKey(earlier.holder_name, earlier.holder_key)
         token = issue_token(ring, origin, to=holder, grant=grant, token_format=token_format)
         work.record_root(token.chain, token.evidence, at=at)

@@ -10,9 +10,10 @@ from typing import Final
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import MAX_LINKS
 from delegation.authority.fields import integer, matching_text
+from delegation.authority.fit import matching, raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
-from delegation.errors import ConflictError, MalformedError, NotFoundError
+from delegation.errors import ConflictError, MalformedError, NotFoundError, UnfitError
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 from delegation.tracker.new_task import NewTask
@@ -45,7 +46,7 @@ def open_task(  # what a task is fixed by
     """Open a task; its ceiling and ledger are fixed from now on.
 
     Fields that the ceiling leaves unset get nothing that it does not name: the effects and the
-    sensitivity of the tools it names by a literal name, the task's own time, no audience.
+    sensitivity of the tools it names by a literal name, the task's own time. The audience must be set.
 
     Args:
         store: Where it is recorded.
@@ -62,8 +63,10 @@ def open_task(  # what a task is fixed by
         limits: How it may grow and how fast it may call, where lower than the service's limits.
 
     Raises:
-        MalformedError: A field has another form, the ceiling names a tool that the catalogue lacks,
-            or a tool pattern has a wildcard and `unsafe_wildcards` is not set.
+        MalformedError: A field has another form, or a tool pattern has a wildcard and
+            `unsafe_wildcards` is not set.
+        UnfitError: The ceiling does not go with the catalogue (`authority.fit`), or leaves the
+            audience unset.
     """
     matching_text("title", title, TITLE, "1 to 200 characters without control characters")
     matching_text("owner", owner, OWNER, "1 to 128 characters such as ana@acme.example")
@@ -97,17 +100,19 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
     """Return the ceiling with every field set.
 
     Raises:
-        MalformedError: A tool or a flow rule's term is unknown to the catalogue, or the ceiling
-            outlives the task.
+        MalformedError: A flow rule's term is unknown to the catalogue, or the ceiling outlives the task.
+        UnfitError: A tool is unknown, or something does not go with its definition.
     """
-    tools = []
-    for capability in ceiling.capabilities:
-        named = [tool for tool in catalogue.tools if capability.tool.matches(tool.name)]
-        if not named:
-            raise MalformedError(
-                "capabilities.tool", wanted="the name of a tool that the catalogue has"
-            )
-        tools += named
+    raise_unfit(refuse_unfit_grant(ceiling, catalogue))
+    if "audience" in ceiling.unset and ceiling.capabilities:
+        raise UnfitError(
+            "audience_missing",
+            "audience",
+            "The ceiling names no audience, so no service may act on any token of the task.",
+            remedy="Name the services that act, each as they call themselves: "
+            'audience=["https://desk.acme.example"]; or audience=[], if nobody is to act.',
+        )
+    tools = [tool for c in ceiling.capabilities for tool in matching(c.tool, catalogue)]
     if not all(catalogue.knows(term) for rule in ceiling.flow for term in rule.terms()):
         raise MalformedError(
             "flow", wanted="rules about labels, systems, domains and tools that the catalogue has"

@@ -6,7 +6,7 @@ they admit is not seen by a reviewer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from delegation.authority.constraints.combination import AllOf, AnyOf
 from delegation.authority.constraints.constraint import ABSENT, Absent, Constraint, Value
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import MAX_LENGTH, Count, Length
+from delegation.authority.constraints.members import Members
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
 from delegation.authority.constraints.paths import NotBelow, PathUnder
 from delegation.authority.constraints.place import Glob, UrlUnder
@@ -114,6 +115,16 @@ def subset(*values: Json) -> Subset:
 def each(item: Constraint) -> Each:
     """Admit lists whose every item is admitted by this."""
     return Each(item)
+
+
+def members(fields: Mapping[str, Constraint] | None = None, /, **named: Constraint) -> Members:
+    """Admit objects whose named members are each admitted: `members(size=between(1, 5000))`.
+
+    Args:
+        fields: Constraints by name, for names that are no Python identifiers.
+        named: Constraints by name.
+    """
+    return Members((*(fields or {}).items(), *named.items()))
 
 
 def all_of(*parts: Constraint) -> AllOf:
@@ -228,6 +239,7 @@ __all__ = [
     "HostNamed",
     "Length",
     "Links",
+    "Members",
     "Missing",
     "NotBelow",
     "NotOneOf",
@@ -253,6 +265,7 @@ __all__ = [
     "glob",
     "host",
     "links",
+    "members",
     "not_below",
     "not_one_of",
     "one_of",

@@ -24,6 +24,7 @@ from delegation.authority.constraints.constraint import (
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import Count, Length
 from delegation.authority.constraints.literal import unspell
+from delegation.authority.constraints.members import Members
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
 from delegation.authority.constraints.paths import NotBelow, PathUnder
 from delegation.authority.constraints.place import MAX_ENTRIES, Glob, UrlUnder
@@ -118,6 +119,12 @@ def _argv(body: Json, inner: Inner) -> Constraint:
     return Argv(_parts("argv", fields["head"], inner), rest)
 
 
+def _members(body: Json, inner: Inner) -> Constraint:
+    if not isinstance(body, dict):
+        raise MalformedError("members", wanted="an object of constraints by member")
+    return Members(tuple((name, inner(part)) for name, part in body.items()))
+
+
 def _spelled(body: Json, inner: Inner) -> Constraint:
     """Read a kind of literals that are spelled; that each must be is shown by writing it again."""
     if not isinstance(body, dict) or len(body) != 1 or not body.keys() <= _LITERAL.keys():
@@ -158,6 +165,7 @@ _SECOND: Final[dict[str, Reader]] = {
     "count": lambda body, _: Count.parse(body),
     "during": lambda body, _: During.parse(body),
     "links": lambda body, _: Links(_texts("links", "hosts", body)),
+    "members": _members,
     "not_below": lambda body, _: NotBelow(_texts("not_below", "paths", body)),
 }
 TABLES: Final = MappingProxyType({1: MappingProxyType(_FIRST), 2: MappingProxyType(_SECOND)})

@@ -1,0 +1,337 @@
+"""Fit: whether a grant goes with the tools that it names, so that a mistake is found before any call.
+
+A misspelt argument or a bound of another type restricts nothing that its author meant: every call that
+meets it is denied (step 8). Here the same is said in a sentence, wherever a catalogue is at hand.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from delegation.authority.arguments import (
+    ArgumentType,
+    BooleanType,
+    EnumType,
+    ListType,
+    NoCanonicalFormError,
+    ObjectType,
+)
+from delegation.authority.arguments.nullable import inner
+from delegation.authority.capability import Capability
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.constraints import (
+    AllOf,
+    AnyOf,
+    Argv,
+    Constraint,
+    Contains,
+    Each,
+    Exact,
+    Members,
+    NotOneOf,
+    OneOf,
+    Subset,
+    argv,
+    between,
+    cidr,
+    count,
+    during,
+    email,
+    glob,
+    host,
+    links,
+    not_below,
+    path,
+    text,
+    url,
+)
+from delegation.authority.constraints.literal import same, shown
+from delegation.authority.explain import words
+from delegation.authority.grant import Grant
+from delegation.authority.pattern import SegmentPattern
+from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
+from delegation.errors import UnfitError
+from delegation.shown import shown_text
+
+UNFIT: Final = frozenset({"tool_unknown", "argument_unknown", "constraint_unfit", "unit_unknown"})
+_NEAR: Final = 3  # names that a question offers
+_LISTED: Final = 12  # names that a remedy lists
+_LONG: Final = 160  # characters of a constraint in words
+# How a kind is written, and one of it: those that fit a type are what its argument may be bound by.
+_KINDS: Final[tuple[tuple[str, Constraint], ...]] = (
+    ("text(max=2000)", text(max=2000)),
+    ("between(1, 5)", between(1, 5)),
+    ('email("acme.example")', email("acme.example")),
+    ('host("acme.example")', host("acme.example")),
+    ('cidr("192.0.2.0/24")', cidr("192.0.2.0/24")),
+    ('url("https://acme.example/v1")', url("https://acme.example/v1")),
+    ('path("/data")', path("/data")),
+    ('path("reports")', path("reports")),
+    ('not_below("/data/keys")', not_below("/data/keys")),
+    ('not_below("reports/keys")', not_below("reports/keys")),
+    ('links("acme.example")', links("acme.example")),
+    ('glob("reports/*")', glob("reports/*")),
+    ('during("2026-01-01", "2026-02-01")', during("2026-01-01", "2026-02-01")),
+    ('during("task+0s", "task+3600s")', during("task+0s", "task+3600s")),
+    ('argv("git", "status")', argv("git", "status")),
+    ("count(1, 5)", count(1, 5)),
+)
+
+
+def refuse_unfit_grant(
+    grant: Grant,
+    catalogue: Catalogue,
+    at: int | None = None,
+    *,
+    beside: Mapping[str, int] | None = None,
+) -> Refusal | None:
+    """Return why a grant does not go with the tools that it names, or None.
+
+    Each capability and each rule of consent must name a tool that there is, by its own name. Each
+    argument must be one of a tool that the capability is for, and its constraint must go with the
+    argument's type there. Of a pattern over several tools one that has the argument is enough, and
+    calls of those whose type it does not go with are denied as ever. A budget must be in `calls` or
+    in a unit that some tool costs.
+
+    Args:
+        grant: What is about to be opened, issued or handed on.
+        catalogue: All revisions that are known.
+        at: The revision that its root pins; None for the newest.
+        beside: A budget above it, whose units were looked at there.
+    """
+    for index, capability in enumerate(grant.capabilities):
+        refusal = _refuse_capability(capability, f"capabilities[{index}]", catalogue, at)
+        if refusal is not None:
+            return refusal
+    for index, rule in enumerate(grant.needs_approval):
+        for pattern in rule.tools:
+            if not matching(pattern, catalogue, at):
+                return _unknown(pattern, f"needs_approval[{index}].tools", catalogue, at)
+    return _refuse_budget(grant, catalogue, at, beside or {})
+
+
+def raise_unfit(refusal: Refusal | None) -> None:
+    """Raise what was refused.
+
+    Raises:
+        UnfitError: It is not None.
+    """
+    if refusal is not None:
+        raise UnfitError(refusal.code, refusal.field, refusal.message, remedy=refusal.remedy)
+
+
+def refuse_unfit_arguments(
+    arguments: Mapping[str, Constraint], tools: Sequence[Tool], place: str
+) -> Refusal | None:
+    """Return why constraints go with the arguments of none of these tools, or None.
+
+    Args:
+        arguments: Constraints by argument name.
+        tools: At least one.
+        place: Path of what holds the constraints.
+    """
+    whose = tools[0].name if len(tools) == 1 else f"none of {_listed(t.name for t in tools)}"
+    for name, constraint in arguments.items():
+        having = [tool for tool in tools if name in tool.arguments]
+        if not having:
+            known = sorted({known for tool in tools for known in tool.arguments})
+            has = "has no argument" if len(tools) == 1 else "has an argument"
+            return Refusal(
+                "argument_unknown",
+                f'{whose} {has} "{shown_text(name)}"{_question(name, known)}.',
+                f"{place}.arguments.{name}",
+                constraint.to_json(),
+                [*known[:_LISTED]],
+                _instead(name, known, f'Leave "{shown_text(name)}" out: no argument can be given.'),
+            )
+        if not any(constraint.fits(tool.arguments[name].type) for tool in having):
+            return _unfit(name, constraint, having[0], place)
+    return None
+
+
+def matching(pattern: SegmentPattern, catalogue: Catalogue, at: int | None = None) -> list[Tool]:
+    """Return the tools that a pattern stands for, as a revision defines them."""
+    names = [pattern.text] if pattern.is_literal else sorted(catalogue.history)
+    found = (catalogue.tool(name, at) for name in names if pattern.matches(name))
+    return [tool for tool in found if tool is not None]
+
+
+def _refuse_capability(
+    capability: Capability, place: str, catalogue: Catalogue, at: int | None
+) -> Refusal | None:
+    tools = matching(capability.tool, catalogue, at)
+    if not tools:
+        return _unknown(capability.tool, f"{place}.tool", catalogue, at)
+    return refuse_unfit_arguments(capability.arguments, tools, place)
+
+
+def _unknown(
+    pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int | None
+) -> Refusal:
+    text_ = pattern.text
+    meant = catalogue.names.meant(text_, catalogue.revision if at is None else at)
+    if meant:
+        return Refusal(
+            "tool_unknown",
+            f"{text_} is an alias of the tool {meant}, and grants speak of a tool by its own name.",
+            place,
+            text_,
+            meant,
+            f"Write {meant}.",
+        )
+    known = [name for name in sorted(catalogue.history) if catalogue.tool(name, at) is not None]
+    what = f"no tool {text_}" if pattern.is_literal else f"no tool that {text_} stands for"
+    other = "Register the tool first, or name one that `delegation catalogue list` shows."
+    return Refusal(
+        "tool_unknown",
+        f"The catalogue has {what}{_question(text_, known)}.",
+        place,
+        text_,
+        [*_near(text_, known)],
+        _instead(text_, known, other, most=0),
+    )
+
+
+def _unfit(name: str, constraint: Constraint, tool: Tool, place: str) -> Refusal:
+    of = tool.arguments[name].type
+    said = shown_text(words(constraint, of))
+    said = said if len(said) <= _LONG else said[:_LONG] + "…"
+    member, why, remedy = _misfit(constraint, of)
+    return Refusal(
+        "constraint_unfit",
+        f'The constraint "{said}" on {_dotted([name, *member])} of {tool.name} does not go with its '
+        f"type {of.name}: {why}.",
+        f"{place}.arguments.{name}",
+        constraint.to_json(),
+        of.to_json(),
+        remedy,
+    )
+
+
+def _misfit(constraint: Constraint, of: ArgumentType) -> tuple[list[str], str, str]:
+    """Return the member that it is about, why the innermost part does not fit, and what would."""
+    whole = inner(of)
+    parts: list[tuple[str, Constraint, ArgumentType]] = []
+    if isinstance(constraint, AllOf | AnyOf):
+        parts = [("", part, of) for part in constraint.parts]
+    elif isinstance(constraint, Each) and isinstance(whole, ListType):
+        parts = [("", constraint.item, whole.of)]
+    elif isinstance(constraint, Argv) and isinstance(whole, ListType) and of.name == "argv":
+        parts = [("", part, whole.of) for part in constraint.members()]
+    elif isinstance(constraint, Members) and isinstance(whole, ObjectType):
+        known = whole.members
+        for name, part in constraint.parts:
+            if name not in known:
+                why = f'it has no member "{shown_text(name)}"{_question(name, known)}'
+                return [], why, _instead(name, sorted(known), f'Leave "{name}" out.')
+            parts.append((name, part, known[name]))
+    for name, part, inside in parts:
+        if not part.fits(inside):
+            member, why, remedy = _misfit(part, inside)
+            return ([name, *member] if name else member), why, remedy
+    return [], _why(constraint, of), f"Use {_or(_fitting(of))}."
+
+
+def _why(constraint: Constraint, of: ArgumentType) -> str:
+    whole = inner(of)
+    if isinstance(constraint, Contains | Subset) and isinstance(whole, ListType):
+        return _of_literals(constraint.values, whole.of)
+    if isinstance(constraint, OneOf | NotOneOf):
+        return _of_literals(constraint.values, of)
+    if isinstance(constraint, Exact):
+        return _of_literals((constraint.value,), of)
+    return f"{constraint.kind} is no bound of {_article(of.name)}"
+
+
+def _of_literals(values: Iterable[Json], of: ArgumentType) -> str:
+    for value in values:
+        said = shown_text(shown(value))[:_LONG]
+        try:
+            canonical = of.canonicalise(value)
+        except NoCanonicalFormError as error:
+            return f"no call can offer {said}, since {error}"
+        if not same(canonical, value):
+            return f"{said} is written {shown_text(shown(canonical))[:_LONG]} there"
+    return "its values are of another type"
+
+
+def _fitting(of: ArgumentType) -> Iterator[str]:
+    """Return how what fits a type may be written."""
+    whole = inner(of)
+    if isinstance(whole, EnumType):
+        values = [*map(shown, whole.to_json()["values"])]  # type: ignore[call-overload,index]  # an object
+        yield f"one_of({', '.join(values)})" if len(values) <= _LISTED else "one_of(...)"
+    elif isinstance(whole, BooleanType):
+        yield "exact(True)"
+    elif isinstance(whole, ObjectType):
+        name, inside = next(iter(whole.members.items()))
+        yield f"members({{{name!a}: {next(_fitting(inside))}}})"
+    elif isinstance(whole, ListType) and of.name != "argv":
+        yield f"each({next(_fitting(whole.of))})"
+    yield from (said for said, one in _KINDS if one.fits(of))
+    yield "anything()"
+
+
+def _refuse_budget(
+    grant: Grant, catalogue: Catalogue, at: int | None, beside: Mapping[str, int]
+) -> Refusal | None:
+    stated = [unit for unit in grant.budget if unit != "calls" and unit not in beside]
+    if not stated:
+        return None
+    reached = [tool for c in grant.capabilities for tool in matching(c.tool, catalogue, at)]
+    costed = {unit for tool in reached for unit in tool.cost}
+    known = {unit for entries in catalogue.history.values() for _, t in entries for unit in t.cost}
+    unbounded = sorted(costed - grant.budget.keys())
+    for unit in stated:
+        if unit in costed or (unit in known and not unbounded):
+            continue
+        near = unbounded or sorted(costed or known)
+        return Refusal(
+            "unit_unknown",
+            f"No tool of this grant costs {unit}, so the budget of it bounds nothing"
+            + (f"; what its tools cost is counted in {_listed(near)}." if costed else "."),
+            f"budget.{unit}",
+            grant.budget[unit],
+            [*near[:_LISTED]],
+            f"Bound {near[0]} instead." if costed else f"Leave {unit} out, or bound calls.",
+        )
+    return None
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    lower = {one.lower(): one for one in known}
+    return [lower[one] for one in difflib.get_close_matches(name.lower(), lower, n=_NEAR)]
+
+
+def _question(name: str, known: Iterable[str]) -> str:
+    near = _near(name, known)
+    return f"; did you mean {_or(near)}?" [:-1] if near else ""
+
+
+def _instead(name: str, known: Sequence[str], other: str, *, most: int = _LISTED) -> str:
+    near = _near(name, known)
+    if near:
+        return f"Write {near[0]}."
+    return f"Use one of {_listed(known)}." if known and most else other
+
+
+def _or(texts: Iterable[str]) -> str:
+    found = [*texts]
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    found = [*texts]
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return ", ".join(found[:_LISTED]) + more
+
+
+def _dotted(names: Sequence[str]) -> str:
+    return '"' + shown_text(".".join(names)) + '"'
+
+
+def _article(name: str) -> str:
+    return ("an " if name[0] in "aeiou" else "a ") + name
