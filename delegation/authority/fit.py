@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from delegation.authority.arguments import (
@@ -107,9 +108,10 @@ def refuse_unfit_grant(
         if refusal is not None:
             return refusal
     for index, rule in enumerate(grant.needs_approval):
-        for pattern in rule.tools:
-            if not matching(pattern, catalogue, at):
-                return _unknown(pattern, f"needs_approval[{index}].tools", catalogue, at)
+        place = f"needs_approval[{index}].tools"
+        refusal = refuse_unknown_tools(rule.tools, place, catalogue, at)
+        if refusal is not None:
+            return refusal
     return _refuse_budget(grant, catalogue, at, beside or {})
 
 
@@ -152,6 +154,14 @@ def refuse_unfit_arguments(
     return None
 
 
+def refuse_unknown_tools(
+    patterns: Iterable[SegmentPattern], place: str, catalogue: Catalogue, at: int | None = None
+) -> Refusal | None:
+    """Return why one of these patterns stands for no tool, or None."""
+    lost = (pattern for pattern in patterns if not matching(pattern, catalogue, at))
+    return next((_unknown(pattern, place, catalogue, at) for pattern in lost), None)
+
+
 def matching(pattern: SegmentPattern, catalogue: Catalogue, at: int | None = None) -> list[Tool]:
     """Return the tools that a pattern stands for, as a revision defines them."""
     names = [pattern.text] if pattern.is_literal else sorted(catalogue.history)
@@ -164,7 +174,7 @@ def _refuse_capability(
 ) -> Refusal | None:
     tools = matching(capability.tool, catalogue, at)
     if not tools:
-        return _unknown(capability.tool, f"{place}.tool", catalogue, at)
+        return refuse_unknown_tools([capability.tool], f"{place}.tool", catalogue, at)
     return refuse_unfit_arguments(capability.arguments, tools, place)
 
 
@@ -197,22 +207,32 @@ def _unknown(
 
 def _unfit(name: str, constraint: Constraint, tool: Tool, place: str) -> Refusal:
     of = tool.arguments[name].type
-    said = shown_text(words(constraint, of))
+    inmost = _misfit(constraint, of, name)
+    said = shown_text(words(inmost.part, inmost.of))
     said = said if len(said) <= _LONG else said[:_LONG] + "…"
-    member, why, remedy = _misfit(constraint, of)
     return Refusal(
         "constraint_unfit",
-        f'The constraint "{said}" on {_dotted([name, *member])} of {tool.name} does not go with its '
-        f"type {of.name}: {why}.",
+        f'The constraint ({said}) on "{shown_text(inmost.name)}" of {tool.name} does not go with its '
+        f"type {inmost.of.name}: {inmost.why}.",
         f"{place}.arguments.{name}",
         constraint.to_json(),
         of.to_json(),
-        remedy,
+        inmost.remedy,
     )
 
 
-def _misfit(constraint: Constraint, of: ArgumentType) -> tuple[list[str], str, str]:
-    """Return the member that it is about, why the innermost part does not fit, and what would."""
+@dataclass(frozen=True, slots=True)
+class _Misfit:
+    """The innermost part that does not go with its type: which member's, why, and what would."""
+
+    name: str
+    part: Constraint
+    of: ArgumentType
+    why: str
+    remedy: str
+
+
+def _misfit(constraint: Constraint, of: ArgumentType, name: str) -> _Misfit:
     whole = inner(of)
     parts: list[tuple[str, Constraint, ArgumentType]] = []
     if isinstance(constraint, AllOf | AnyOf):
@@ -223,16 +243,16 @@ def _misfit(constraint: Constraint, of: ArgumentType) -> tuple[list[str], str, s
         parts = [("", part, whole.of) for part in constraint.members()]
     elif isinstance(constraint, Members) and isinstance(whole, ObjectType):
         known = whole.members
-        for name, part in constraint.parts:
-            if name not in known:
-                why = f'it has no member "{shown_text(name)}"{_question(name, known)}'
-                return [], why, _instead(name, sorted(known), f'Leave "{name}" out.')
-            parts.append((name, part, known[name]))
-    for name, part, inside in parts:
-        if not part.fits(inside):
-            member, why, remedy = _misfit(part, inside)
-            return ([name, *member] if name else member), why, remedy
-    return [], _why(constraint, of), f"Use {_or(_fitting(of))}."
+        for member, part in constraint.parts:
+            if member not in known:
+                why = f'it has no member "{member}"{_question(member, known)}'
+                remedy = _instead(member, sorted(known), f'Leave "{member}" out.')
+                return _Misfit(name, constraint, of, why, remedy)
+            parts.append((f"{name}.{member}", part, known[member]))
+    for inside, part, type_ in parts:
+        if not part.fits(type_):
+            return _misfit(part, type_, inside or name)
+    return _Misfit(name, constraint, of, _why(constraint, of), f"Use {_or(fitting(of))}.")
 
 
 def _why(constraint: Constraint, of: ArgumentType) -> str:
@@ -258,8 +278,8 @@ def _of_literals(values: Iterable[Json], of: ArgumentType) -> str:
     return "its values are of another type"
 
 
-def _fitting(of: ArgumentType) -> Iterator[str]:
-    """Return how what fits a type may be written."""
+def fitting(of: ArgumentType) -> Iterator[str]:
+    """Yield constraints that go with a type, as they are written in Python."""
     whole = inner(of)
     if isinstance(whole, EnumType):
         values = [*map(shown, whole.to_json()["values"])]  # type: ignore[call-overload,index]  # an object
@@ -268,9 +288,9 @@ def _fitting(of: ArgumentType) -> Iterator[str]:
         yield "exact(True)"
     elif isinstance(whole, ObjectType):
         name, inside = next(iter(whole.members.items()))
-        yield f"members({{{name!a}: {next(_fitting(inside))}}})"
+        yield f"members({{{name!a}: {next(fitting(inside))}}})"
     elif isinstance(whole, ListType) and of.name != "argv":
-        yield f"each({next(_fitting(whole.of))})"
+        yield f"each({next(fitting(whole.of))})"
     yield from (said for said, one in _KINDS if one.fits(of))
     yield "anything()"
 
@@ -308,7 +328,7 @@ def _near(name: str, known: Iterable[str]) -> list[str]:
 
 def _question(name: str, known: Iterable[str]) -> str:
     near = _near(name, known)
-    return f"; did you mean {_or(near)}?" [:-1] if near else ""
+    return f" (did you mean {_or(near)}?)" if near else ""
 
 
 def _instead(name: str, known: Sequence[str], other: str, *, most: int = _LISTED) -> str:
@@ -327,10 +347,6 @@ def _listed(texts: Iterable[str]) -> str:
     found = [*texts]
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     return ", ".join(found[:_LISTED]) + more
-
-
-def _dotted(names: Sequence[str]) -> str:
-    return '"' + shown_text(".".join(names)) + '"'
 
 
 def _article(name: str) -> str:

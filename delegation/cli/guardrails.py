@@ -24,7 +24,13 @@ from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError
 from delegation.graph import assessment_json, assessment_text, junit
 from delegation.identity.keyring import PublicRing
-from delegation.lineage.guardrails import Guardrail, assess, forests_of, parse_guardrails
+from delegation.lineage.guardrails import (
+    Guardrail,
+    assess,
+    forests_of,
+    parse_guardrails,
+    refuse_unfit_rules,
+)
 from delegation.tokens.token import Token
 
 
@@ -95,6 +101,7 @@ def _offline(
         raise MalformedError("The tools", wanted="a list without two definitions of one tool")
     read = [Token.read(read_text(str(file)), ring) for file in files]
     catalogue = Catalogue(0, newest)
+    refuse_unfit_rules(rules, catalogue)
     return assessment_json(
         assess(rules, forests_of(read, catalogue, at=int(time.time()), ended=ended))
     )

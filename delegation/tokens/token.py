@@ -15,6 +15,7 @@ from delegation.authority.narrowing import refuse_wider
 from delegation.errors import (
     MalformedError,
     NotHolderError,
+    UnfitError,
     UnverifiedError,
     WiderThanParentError,
 )
@@ -123,7 +124,7 @@ class Token:
         Raises:
             NotHolderError: `by` is not the leaf's holder.
             WiderThanParentError: The grant holds more than this token's. Nothing is clipped.
-            UnfitError: The grant does not go with the catalogue's tools.
+            UnfitError: The grant does not go with the catalogue's tools, or it is older than the root.
             MalformedError: The token would have more than 16 links or 64 KiB, a third-party
                 caveat's discharges are bound already, or `to` is one of the issuer's own keys.
         """
@@ -147,6 +148,13 @@ class Token:
             )
         if catalogue is not None:
             pinned, held = self.chain.origin.catalogue, leaf.grant.budget
+            if pinned > catalogue.revision:
+                raise UnfitError(
+                    "catalogue_unknown",
+                    "catalogue",
+                    "The catalogue is older than the revision that the root pins.",
+                    remedy="Ask the service for its catalogue again.",
+                )
             raise_unfit(refuse_unfit_grant(complete, catalogue, pinned, beside=held))
         payload = child_payload(
             leaf.id,

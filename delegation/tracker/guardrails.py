@@ -11,7 +11,13 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.errors import NotFoundError
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.filter import LinkFilter, TaskFilter
-from delegation.lineage.guardrails import Assessment, Forest, Guardrail, assess
+from delegation.lineage.guardrails import (
+    Assessment,
+    Forest,
+    Guardrail,
+    assess,
+    refuse_unfit_rules,
+)
 from delegation.tracker.work import Reader, Store
 
 _PAGE: Final = 1000
@@ -38,9 +44,11 @@ def assert_guardrails(
 
     Raises:
         NotFoundError: There is no such task.
+        UnfitError: A rule names what the catalogue does not have.
     """
     with store.read() as reader:
         catalogue = reader.catalogue()
+        refuse_unfit_rules(guardrails, catalogue)
         roots = _tasks_by_root(reader, at)
         if task is not None:
             root = next((root for root, tasks in roots.items() if task in tasks), None)

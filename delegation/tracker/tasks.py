@@ -13,7 +13,8 @@ from delegation.authority.fields import integer, matching_text
 from delegation.authority.fit import matching, raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
-from delegation.errors import ConflictError, MalformedError, NotFoundError, UnfitError
+from delegation.authority.refusal import Refusal
+from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 from delegation.tracker.new_task import NewTask
@@ -103,15 +104,7 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
         MalformedError: A flow rule's term is unknown to the catalogue, or the ceiling outlives the task.
         UnfitError: A tool is unknown, or something does not go with its definition.
     """
-    raise_unfit(refuse_unfit_grant(ceiling, catalogue))
-    if "audience" in ceiling.unset and ceiling.capabilities:
-        raise UnfitError(
-            "audience_missing",
-            "audience",
-            "The ceiling names no audience, so no service may act on any token of the task.",
-            remedy="Name the services that act, each as they call themselves: "
-            'audience=["https://desk.acme.example"]; or audience=[], if nobody is to act.',
-        )
+    raise_unfit(refuse_unfit_grant(ceiling, catalogue) or _refuse_without_audience(ceiling))
     tools = [tool for c in ceiling.capabilities for tool in matching(c.tool, catalogue)]
     if not all(catalogue.knows(term) for rule in ceiling.flow for term in rule.terms()):
         raise MalformedError(
@@ -134,6 +127,18 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
     )
     # `filled_from` takes one delegation off, as for any child: hence the one added above.
     return ceiling.opened(at).filled_from(defaults)
+
+
+def _refuse_without_audience(ceiling: Grant) -> Refusal | None:
+    if "audience" not in ceiling.unset or not ceiling.capabilities:
+        return None
+    return Refusal(
+        "audience_missing",
+        "The ceiling names no audience, so no service may act on any token of the task.",
+        "audience",
+        remedy="Name the services that act, each as it calls itself: "
+        'audience=["https://desk.acme.example"]; or audience=[], if nobody is to act.',
+    )
 
 
 @tried_again

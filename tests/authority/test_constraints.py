@@ -26,6 +26,7 @@ from delegation import (
     glob,
     host,
     links,
+    members,
     not_below,
     not_one_of,
     one_of,
@@ -45,6 +46,7 @@ from delegation.authority.constraints import (
     length,
     literal,
     network,
+    objects,
     parse_constraint,
     paths,
     place,
@@ -67,6 +69,7 @@ WORLD = [
     4.999, 1e21, -1e-7, "a\u202e", [None], ["e\u0301"],
     "a/b", "a/b/c", "ab", "/A/B", "/a/B/c", "/\uff41/b", "/a/\u017f", "/a/S/x", "see https://acme.example/x", "x@evil.com", "evil.com",
     "2026-01-31", "2026-02-01", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00.5Z", "2026-01-31T01:00:00+01:00", "2025-12-31T23:59:59Z",
+    {"a": 1, "b": "x"}, {"a": None}, {"b": "a"}, {"a": {"b": 1}}, {"a": {}}, {"a": "a", "c": 5}, [{"a": 1}],
     ["git", "log"], ["git", "push"], ["git"], ["git", "log", "-p"], ["git", "log", "x", "y"], ["a", "b", "a", "b"],
 ]  # fmt: skip
 values = st.sampled_from(
@@ -115,6 +118,7 @@ constraints = st.recursive(
     leaves,
     lambda inner: st.one_of(
         st.builds(each, inner),
+        st.builds(members, st.dictionaries(st.sampled_from(["a", "b", "a is (1) and b"]), inner, min_size=1, max_size=2)),
         st.builds(lambda p: all_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda p: any_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(
@@ -221,7 +225,7 @@ SAMPLES = {
     "absent": absent(), "length": text(3), "path": path("/a"), "url": url("https://a.example/v1"), "host": host("acme.example"),
     "email": email("acme.example"), "cidr": cidr("1.1.1.0/24"), "glob": glob("a/*"), "each": each(exact("a")),
     "spelled": one_of(0.5, "a"), "argv": argv("git", one_of("log", "status"), rest=text(9)), "count": count(1, 2),
-    "during": during("2026-01-01", "2026-02-01"), "links": links("acme.example"), "not_below": not_below("/a/b"),
+    "during": during("2026-01-01", "2026-02-01"), "members": members(a=one_of(1, 2)), "links": links("acme.example"), "not_below": not_below("/a/b"),
 }  # fmt: skip
 
 
@@ -246,7 +250,7 @@ def test_all_pairs_of_kinds_are_sound(child, parent):
         {"url": {"under": ["https://a.example/?q"], "query": False}}, {"url": {"under": ["https://a.example/"]}},
         {"host": {"names": ["ACME.example"]}}, {"host": {"names": ["*.1.1.1.1"]}}, {"email": {"domains": ["a@b@c"]}},
         {"cidr": {"networks": ["1.1.1.1/24"]}}, {"cidr": {"networks": ["::ffff:0:0/96"]}}, {"cidr": {"networks": ["::ffff:1.1.1.0/120"]}}, {"glob": ["a*/b"]}, {"glob": ["**/a"]}, {"glob": ["a/../b"]}, {"each": []},
-        {"all": []}, {"exact": 1.5}, {"spelled": {"exact": "5"}}, {"spelled": {"exact": "0.50"}}, {"spelled": {"one_of": ["1", "0.5"]}}, {"spelled": {"range": "1"}}, {"range": {"above": "0", "below": None}}, {"range": {"min": "0.5", "max": None, "above": None, "below": None}}, {"range": {"min": 1, "max": None, "above": 0, "below": None}}, {"range": {"min": 1, "max": None, "above": None, "below": 1}}, {"range": {"min": "1e+2", "max": None}}, {"range": {"min": "1e-400", "max": None}}, {"path": {"under": ["/a", "b"]}}, {"path": {"under": ["a/../b"]}}, {"path": {"under": [""]}}, {"not_below": {"paths": ["/"]}}, {"not_below": {"paths": ["/a", "a"]}}, {"count": {"min": 2, "max": 1}}, {"links": {"hosts": ["*.1.1.1.1"]}}, {"links": {"hosts": ["ACME.example"]}}, {"during": {"from": None, "to": None}}, {"during": {"from": "2026-01-01T00:00:00+00:00", "to": None}}, {"during": {"from": "2026-01-01T00:00:00.50Z", "to": None}}, {"during": {"from": "2026-01-01", "to": "2026-01-01"}}, {"during": {"from": "2026-01-01", "to": "2026-01-01T00:00:00Z"}}, {"during": {"from": "2026-02-30", "to": None}}, {"during": {"from": "task-0s", "to": None}}, {"during": {"from": "task+01s", "to": None}}, {"argv": {"head": []}}, {"argv": {"head": ["git"], "rest": None}}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
+        {"all": []}, {"exact": 1.5}, {"spelled": {"exact": "5"}}, {"spelled": {"exact": "0.50"}}, {"spelled": {"one_of": ["1", "0.5"]}}, {"spelled": {"range": "1"}}, {"range": {"above": "0", "below": None}}, {"range": {"min": "0.5", "max": None, "above": None, "below": None}}, {"range": {"min": 1, "max": None, "above": 0, "below": None}}, {"range": {"min": 1, "max": None, "above": None, "below": 1}}, {"range": {"min": "1e+2", "max": None}}, {"range": {"min": "1e-400", "max": None}}, {"path": {"under": ["/a", "b"]}}, {"path": {"under": ["a/../b"]}}, {"path": {"under": [""]}}, {"not_below": {"paths": ["/"]}}, {"not_below": {"paths": ["/a", "a"]}}, {"count": {"min": 2, "max": 1}}, {"links": {"hosts": ["*.1.1.1.1"]}}, {"links": {"hosts": ["ACME.example"]}}, {"during": {"from": None, "to": None}}, {"during": {"from": "2026-01-01T00:00:00+00:00", "to": None}}, {"during": {"from": "2026-01-01T00:00:00.50Z", "to": None}}, {"during": {"from": "2026-01-01", "to": "2026-01-01"}}, {"during": {"from": "2026-01-01", "to": "2026-01-01T00:00:00Z"}}, {"during": {"from": "2026-02-30", "to": None}}, {"during": {"from": "task-0s", "to": None}}, {"during": {"from": "task+01s", "to": None}}, {"argv": {"head": []}}, {"argv": {"head": ["git"], "rest": None}}, {"members": {}}, {"members": {"a": 1}}, {"members": [["a", {"any": True}]]}, {"members": {"\xe9": {"any": True}}}, {"members": {"": {"any": True}}}, {"each": {"each": {"each": {"each": {"any": True}}}}}, [], None, "any", 7,
         {"any_of": [{"exact": n} for n in range(65)]},
     ],
 )  # fmt: skip
@@ -284,7 +288,7 @@ FITS = {
     "contains": {"list"}, "subset": {"list"}, "any": set(TYPES), "all": {"text", "line", "list"}, "any_of": set(), "absent": set(TYPES),
     "length": {"text", "line", "list"}, "path": {"path"}, "url": {"url"}, "host": {"host"}, "email": {"email"}, "cidr": {"host"},
     "glob": {"text", "line", "path"}, "each": {"list"}, "spelled": set(), "argv": set(), "count": {"list"}, "during": set(),
-    "links": {"text", "line"}, "not_below": {"path"},
+    "members": set(), "links": {"text", "line"}, "not_below": {"path"},
 }  # fmt: skip
 
 
@@ -320,6 +324,7 @@ FAULTS = {
     "count": (length.Count, "lies_within", lambda self, p: self.min >= p.min, count(0, 2), count(0, 1), None),
     "during": (time_span, "_place", lambda text: (int(text[:4]), ""), during("2026-01-01"), during("2026-02-01"), lambda: not during("2026-02-01").admits("2026-01-31")),
     "links": (text_links, "name_within", lambda c, p: c.endswith(p), links("xacme.example"), links("acme.example"), None),
+    "members": (objects.Members, "lies_within", lambda self, p: isinstance(p, objects.Members) and dict(self.parts).keys() <= dict(p.parts).keys(), members(a=text(9)), members(a=text(2)), None),
     "not_below": (paths, "guises", lambda path: {path}, not_below("/x"), not_below("/x"), lambda: not not_below("/a/b").admits("/A/B")),
     "absent": (presence.Missing, "is_within", lambda self, p: True, absent(), text(3), None),
 }  # fmt: skip

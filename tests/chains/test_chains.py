@@ -353,13 +353,13 @@ def test_an_unfit_constraint_is_refused_even_if_it_admits() -> None:
     """A path constraint on plain text would compare what nobody canonicalised."""
     world = World()
     world.tracker.add_tool(Tool("notes.read", effect="read", arguments={"name": "text"}))
-    capability = may("notes.read", name=path("/notes"))
     world.task = world.tracker.open_task(
-        "T", owner=OWNER, ceiling=Grant([capability], audience=[DESK]), lasts=100
-    )
-    token = world.root("boss")
+        "T", owner=OWNER, lasts=100,
+        ceiling=Grant([may("notes.read", name=anything())], audience=[DESK], delegations_left=3),
+    )  # fmt: skip
+    token = world.chain("boss", "a", capabilities=[may("notes.read", name=path("/notes"))])
     call = Access("notes.read", {"name": "/notes/../etc/passwd"}, DESK)
-    assert verdict(world.check(token, "boss", call)) == (8, "constraint_unfit")
+    assert verdict(world.check(token, "a", call)) == (8, "constraint_unfit")
 
 
 def test_an_unfit_constraint_above_is_refused_whatever_a_child_made_of_it() -> None:

@@ -68,6 +68,10 @@ def _value(rule, given, value):
         return all(results) if kind == "all" else any(results)
     if not given:
         return False
+    if kind == "members":
+        return isinstance(value, dict) and all(
+            _value(part, name in value, value.get(name)) for name, part in body.items()
+        )
     if kind == "exact":
         return _same(value, body)
     if kind == "one_of":

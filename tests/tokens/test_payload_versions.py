@@ -26,6 +26,7 @@ from delegation import (
     exact,
     links,
     may,
+    members,
     not_below,
     one_of,
     path,
@@ -36,7 +37,7 @@ from delegation.authority.approval import ApprovalRule
 from delegation.authority.chain import Origin, child_payload, parse_payload, root_payload
 from delegation.authority.flow import AfterNever
 from delegation.authority.pattern import tool_pattern
-from delegation.errors import DelegationError, MalformedError
+from delegation.errors import DelegationError, MalformedError, WiderThanParentError
 from delegation.tokens import biscuit, macaroon
 from delegation.tokens.text import TokenBytes, read_text
 
@@ -61,6 +62,7 @@ SECOND = granted(
     may("a", arguments={"$top": exact(0.5), "X-Request-Id": exact("e\u0301"), "filter[name]": one_of(1, 2.5, "x")}, delegate_only=True),
     may("b", arguments={"argv": argv("git", one_of("log", "status"), rest=text(20)), "count": count(1, 3), "far": between(above=1e-20)}),
     may("c", at=during("2026-01-01T00:00:00+01:00", "2026-02-01T00:00:00.5Z"), day=during("2026-01-01"), links=links("acme.example"), none=links()),
+    may("upload", file=members({"media_type": one_of("image/png"), "x meta": members(size=between(1, 5))})),
     may("d", absolute=not_below("/data/secret"), relative=not_below("a/b"), under=path("a", "b/c")),
 )  # fmt: skip
 FIRST_PAYLOAD = (
@@ -77,17 +79,19 @@ SECOND_PAYLOAD = (
     's"]}],"rest":{"length":{"max":20,"min":0}}}},"count":{"count":{"max":3,"min":1}},"far":{"range":{"above":"1e-20","below":null,"max":null'
     ',"min":null}}},"resources":[],"tool":"b"},{"arguments":{"at":{"during":{"from":"2025-12-31T23:00:00Z","to":"2026-02-01T00:00:00.5Z"}},"d'
     'ay":{"during":{"from":"2026-01-01","to":null}},"links":{"links":{"hosts":["acme.example"]}},"none":{"links":{"hosts":[]}}},"resources":['
-    '],"tool":"c"},{"arguments":{"absolute":{"not_below":{"paths":["/data/secret"]}},"relative":{"not_below":{"paths":["a/b"]}},"under":{"pat'
-    'h":{"under":["a","b/c"]}}},"resources":[],"tool":"d"}],"delegations_left":3,"effects":["read"],"expires_at":9,"flow":[],"max_sensitivity'
-    '":0,"needs_approval":[],"not_before":0,"purpose":""},"holder":{"key":"A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg","name":"planner"},"is'
-    'suer":"https://authority.acme.example","salt":"c3Nzc3Nzc3Nzc3Nzc3Nzcw","task":"tsk_aaaaaaaaaaaaaaaaaaaaaa","under":null,"v":2}'
+    '],"tool":"c"},{"arguments":{"file":{"members":{"media_type":{"one_of":["image/png"]},"x meta":{"members":{"size":{"range":{"max":5,"min"'
+    ':1}}}}}}},"resources":[],"tool":"upload"},{"arguments":{"absolute":{"not_below":{"paths":["/data/secret"]}},"relative":{"not_below":{"pa'
+    'ths":["a/b"]}},"under":{"path":{"under":["a","b/c"]}}},"resources":[],"tool":"d"}],"delegations_left":3,"effects":["read"],"expires_at":'
+    '9,"flow":[],"max_sensitivity":0,"needs_approval":[],"not_before":0,"purpose":""},"holder":{"key":"A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZB'
+    'JVMbg","name":"planner"},"issuer":"https://authority.acme.example","salt":"c3Nzc3Nzc3Nzc3Nzc3Nzcw","task":"tsk_aaaaaaaaaaaaaaaaaaaaaa","'
+    'under":null,"v":2}'
 )
-SECOND_ID = "lnk__5sPCctQ-ecC1rCUWi6H_d5w1jfKatuPyWKA_vGEWkM"
+SECOND_ID = "lnk_esJWizzgKf-mPoTBz1ak1YcTj7RGdHwUrBHc-L8Ev38"
 CHILD_PAYLOAD = (
     '{"grant":{"audience":["a"],"budget":{},"capabilities":[],"delegations_left":3,"effects":["read"],"expires_at":9,"flow":[],"max_sensitivi'
     'ty":0,"needs_approval":[],"not_before":0,"purpose":""},"holder":{"key":"A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg","name":"spiffe://ac'
     'me.example/ns/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/desk/sa/planner"},"parent":'
-    '"lnk__5sPCctQ-ecC1rCUWi6H_d5w1jfKatuPyWKA_vGEWkM","salt":"c3Nzc3Nzc3Nzc3Nzc3Nzcw","v":2}'
+    '"lnk_esJWizzgKf-mPoTBz1ak1YcTj7RGdHwUrBHc-L8Ev38","salt":"c3Nzc3Nzc3Nzc3Nzc3Nzcw","v":2}'
 )
 
 
@@ -282,9 +286,12 @@ def test_both_formats_carry_a_mixed_chain_alike(mixed: Mixed, steps, n: float) -
     assert found[: len(found) // 2] == found[len(found) // 2 :]
 
 
+MORNING = ("2027-01-15T08:01:00Z", "2027-01-15T08:30:00Z")
+
+
 def test_times_from_the_opening_become_instants_where_the_service_fixes_them(mixed: Mixed) -> None:
     """In a ceiling, in a root, in a child task's ceiling; a holder offline writes instants itself."""
-    mixed.tracker.add_tool(Tool("desk.plan", effect="read", arguments={"at": "text"}))
+    mixed.tracker.add_tool(Tool("desk.plan", effect="read", arguments={"at": "datetime"}))
     day = may("desk.plan", at=during("task+0s", "task+86400s"))
     ceiling = Grant([day], audience=[DESK], delegations_left=9)
     task = mixed.tracker.open_task("T", owner=OWNER, ceiling=ceiling, lasts=1000)
@@ -302,8 +309,11 @@ def test_times_from_the_opening_become_instants_where_the_service_fixes_them(mix
     assert below.ceiling.capabilities[0].arguments["at"] == second
     assert token.grant == below.ceiling
     for offline in (hour, Grant([may("desk.plan", at=during("task+10s", "task+20s"))])):
-        with pytest.raises(DelegationError):
+        with pytest.raises(WiderThanParentError, match="counts from the task's opening") as caught:
             root.delegate(by=mixed.key("boss"), to=mixed.key("b").public, grant=offline)
+        assert "root.grant" in caught.value.remedy
+    mine = root.grant.narrow([root.grant.capabilities[0].narrow(at=during(*MORNING))])
+    assert root.delegate(by=mixed.key("boss"), to=mixed.key("b").public, grant=mine).grant == mine
     mixed.at = NOW
 
 

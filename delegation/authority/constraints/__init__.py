@@ -19,8 +19,8 @@ from delegation.authority.constraints.combination import AllOf, AnyOf
 from delegation.authority.constraints.constraint import ABSENT, Absent, Constraint, Value
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import MAX_LENGTH, Count, Length
-from delegation.authority.constraints.members import Members
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
+from delegation.authority.constraints.objects import Members
 from delegation.authority.constraints.paths import NotBelow, PathUnder
 from delegation.authority.constraints.place import Glob, UrlUnder
 from delegation.authority.constraints.position import Argv

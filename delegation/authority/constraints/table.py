@@ -24,8 +24,8 @@ from delegation.authority.constraints.constraint import (
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import Count, Length
 from delegation.authority.constraints.literal import unspell
-from delegation.authority.constraints.members import Members
 from delegation.authority.constraints.network import AddressIn, EmailAt, HostNamed
+from delegation.authority.constraints.objects import Members
 from delegation.authority.constraints.paths import NotBelow, PathUnder
 from delegation.authority.constraints.place import MAX_ENTRIES, Glob, UrlUnder
 from delegation.authority.constraints.position import Argv

@@ -13,6 +13,7 @@ from delegation.lineage.guardrails.assessment import (
     assess,
 )
 from delegation.lineage.guardrails.conditions import Broken, Condition
+from delegation.lineage.guardrails.fitting import refuse_unfit_rules
 from delegation.lineage.guardrails.forest import Forest
 from delegation.lineage.guardrails.grammar import KINDS, parse_guardrails
 from delegation.lineage.guardrails.offline import forests_of
@@ -29,4 +30,5 @@ __all__ = [
     "assess",
     "forests_of",
     "parse_guardrails",
+    "refuse_unfit_rules",
 ]

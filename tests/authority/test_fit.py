@@ -1,0 +1,224 @@
+"""Mistakes in grants are found before any call: each with a sentence, and a remedy that works."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import delegation
+from delegation import (
+    Grant,
+    Tool,
+    absent,
+    all_of,
+    any_of,
+    anything,
+    argv,
+    between,
+    contains,
+    each,
+    email,
+    exact,
+    links,
+    may,
+    members,
+    one_of,
+    path,
+    text,
+)
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.arguments import parse_type
+from delegation.authority.audience import respelled
+from delegation.authority.catalogue import Catalogue
+from delegation.authority.fit import fitting, refuse_unfit_grant
+from delegation.authority.pattern import tool_pattern
+from delegation.errors import MalformedError, UnfitError, WiderThanParentError
+from delegation.judge.capability import refuse_unfit
+from delegation.lineage.guardrails import parse_guardrails, refuse_unfit_rules
+
+_SPEC = importlib.util.spec_from_file_location(
+    "kinds", Path(__file__).parent / "test_constraints.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+kinds = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(kinds)
+
+FILE = {"type": "object", "fields": {"name": "text", "media_type": "text", "size?": "integer"}}
+TYPES = {
+    "to": "email", "body": "text", "n": "integer", "when": "datetime", "day": "date", "host": "host", "link": "url", "place": "path",
+    "where": "relative_path", "words": "argv", "free": "json", "is": "boolean", "id": "opaque", "data": "bytes", "part": "segment",
+    "cost": {"type": "money", "currency": "EUR"}, "prio": {"type": "enum", "values": ["high", "low"]}, "ratio": "number",
+    "file": FILE, "files": {"type": "list", "of": FILE}, "tags": {"type": "list", "of": "text"}, "note": {"type": "text", "nullable": True},
+}  # fmt: skip
+SEND = Tool(
+    "mail.send", effect="write", arguments=TYPES, aliases=["getUser", "sendmail"], cost={"eur_cents": 3}
+)  # fmt: skip
+READ = Tool("mail.read", effect="read", arguments={"id": "opaque", "to?": "text"})
+FREE = Tool("crm.pages.list", effect="read")
+CATALOGUE = Catalogue().with_tool(SEND).with_tool(READ).with_tool(FREE)
+
+
+def refused(*capabilities, **fields):
+    """Return why a grant is refused, as code, field and remedy; None if it is not."""
+    found = refuse_unfit_grant(Grant(capabilities, **fields), CATALOGUE)
+    return found and (found.code, found.field, found.remedy)
+
+
+MISTAKES = {
+    "a tool that is not there": (may("mail.sned"), "tool_unknown", "tool", "no tool mail.sned (did you mean mail.send", "Write mail.send."),
+    "a pattern for nothing": (may("cmr.*"), "tool_unknown", "tool", "no tool that cmr.* stands for", "Register the tool"),
+    "an alias": (may("sendmail"), "tool_unknown", "tool", "alias of the tool mail.send", "Write mail.send."),
+    "an argument misspelt": (may("mail.send", tpo=anything()), "argument_unknown", "arguments.tpo", 'mail.send has no argument "tpo" (did you mean to?)', "Write to."),
+    "an argument of none": (may("mail.*", cc=anything()), "argument_unknown", "arguments.cc", "none of mail.read, mail.send has", "Use one of body, cost"),
+    "an argument of a tool without": (may("crm.pages.list", x=absent()), "argument_unknown", "arguments.x", "has no argument", 'Leave "x" out'),
+    "a number's bound on a text": (may("mail.send", body=between(1, 5)), "constraint_unfit", "arguments.body", "(1 … 5) on \"body\" of mail.send does not go with its type text", "text(max=2000)"),
+    "a path's on a number": (may("mail.send", n=path("/x")), "constraint_unfit", "arguments.n", "(under /x) on \"n\"", "Use between(1, 5)"),
+    "links on a mailbox": (may("mail.send", to=links()), "constraint_unfit", "arguments.to", "type email", "Use email("),
+    "a value that the enum lacks": (may("mail.send", prio=one_of("x", "low")), "constraint_unfit", "arguments.prio", 'no call can offer "x"', 'Use one_of("high", "low")'),
+    "a literal in another form": (may("mail.send", to=exact("Ana@ACME.example")), "constraint_unfit", "arguments.to", '"Ana@ACME.example" is written "Ana@acme.example" there', "Use email("),
+    "a part of a combination": (may("mail.send", n=all_of(between(1), any_of(exact("x"), exact(1)))), "constraint_unfit", "arguments.n", '("x") on "n"', "Use between(1, 5)"),
+    "an item": (may("mail.send", tags=each(email("acme.example"))), "constraint_unfit", "arguments.tags", "type text", "Use text("),
+    "a literal item": (may("mail.send", tags=contains(1)), "constraint_unfit", "arguments.tags", "no call can offer 1", "each(text("),
+    "a word": (may("mail.send", words=argv("git", between(1))), "constraint_unfit", "arguments.words", "type text", "Use text("),
+    "a member misspelt": (may("mail.send", file=members(media_typ=exact("x"))), "constraint_unfit", "arguments.file", 'no member "media_typ" (did you mean media_type?)', "Write media_type."),
+    "a member's bound": (may("mail.send", files=each(members(size=any_of(absent(), exact("x"))))), "constraint_unfit", "arguments.files", '("x") on "files.size"', "Use between(1, 5)"),
+    "members of no object": (may("mail.send", free=members(a=exact(1))), "constraint_unfit", "arguments.free", "members is no bound of a json", "Use count("),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_has_a_sentence_and_a_remedy(what: str) -> None:
+    """Capability, argument, constraint and type are named, and what was probably meant."""
+    capability, code, field, said, remedy = MISTAKES[what]
+    found = refuse_unfit_grant(Grant([may("mail.read"), capability]), CATALOGUE)
+    assert found is not None
+    assert (found.code, found.field) == (code, f"capabilities[1].{field}")
+    assert said in found.message
+    assert remedy in found.remedy
+
+
+def test_wide_uses_are_not_mistakes() -> None:
+    """One tool of a pattern that has the argument is enough, and one whose type the bound goes with."""
+    assert refused(may("mail.*", body=text(9), to=anything())) is None
+    assert refused(may("mail.*", to=text(9))) is None
+    assert refused(may("mail.*", to=email("acme.example"))) is None
+    assert refused(may("**"), may("crm.**")) is None
+    assert refused(may("mail.*", to=between(1)))[0] == "constraint_unfit"
+
+
+def test_rules_of_consent_and_budgets_speak_of_what_there_is() -> None:
+    """A rule that asks nobody and a budget that bounds nothing are mistakes; a template's spare unit is none."""
+    def rule(name: str) -> ApprovalRule:
+        return ApprovalRule((tool_pattern("crm.**"), tool_pattern(name)), ("ana",), 1)
+
+    assert refused(needs_approval=[rule("mail.send")]) is None
+    assert refused(needs_approval=[rule("mail.snd")]) == (
+        "tool_unknown", "needs_approval[0].tools", "Write mail.send.",
+    )  # fmt: skip
+    assert refused(may("mail.send"), budget={"calls": 1, "eur_cents": 9}) is None
+    assert refused(may("mail.read"), budget={"eur_cents": 9}) is None
+    assert refused(may("mail.send"), budget={"usd_cents": 9}) == (
+        "unit_unknown", "budget.usd_cents", "Bound eur_cents instead.",
+    )  # fmt: skip
+    assert refused(may("mail.read"), budget={"usd_cents": 9})[2].startswith("Leave usd_cents out")
+    both = Grant([may("mail.send")], budget={"usd_cents": 9, "eur_cents": 9})
+    assert refuse_unfit_grant(both, CATALOGUE, beside={"usd_cents": 10}) is None
+
+
+def test_the_pinned_definitions_count() -> None:
+    """A tool that came, or an argument that changed, after the root was issued is none of it."""
+    later = CATALOGUE.with_tool(Tool("mail.read", effect="read", arguments={"number": "integer"}))
+    for capability, at, code in (
+        (may("mail.read", number=between(1)), None, None),
+        (may("mail.read", number=between(1)), CATALOGUE.revision, "argument_unknown"),
+        (may("mail.read", id=anything()), CATALOGUE.revision, None),
+        (may("mail.read"), 1, "tool_unknown"),
+        (may("sendmail"), 1, "tool_unknown"),
+    ):
+        found = refuse_unfit_grant(Grant([capability]), later, at)
+        assert (found and found.code) == code
+
+
+@settings(max_examples=200)
+@given(
+    name=st.sampled_from([*TYPES, "tpo", "file.size"]),
+    constraint=kinds.constraints | st.sampled_from([members(size=between(1)), members(name=text(3))]),
+)
+def test_what_is_found_is_what_calls_would_meet(name: str, constraint) -> None:
+    """Of one tool, a grant is refused exactly where its calls would be denied for the same cause."""
+    capability = may("mail.send", arguments={name: constraint})
+    found = refuse_unfit_grant(Grant([capability]), CATALOGUE)
+    judged = refuse_unfit(capability, SEND)
+    expected = "argument_unknown" if name not in TYPES else judged and judged.code
+    assert (found and found.code) == expected
+    assert found is None or (found.message.endswith(".") and found.remedy.endswith("."))
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_remedy_fits(name: str) -> None:
+    """What is offered in the place of a bound that does not fit is one that does."""
+    of = parse_type(TYPES[name])
+    offered = [eval(said, vars(delegation)) for said in fitting(of)]  # noqa: S307  # our own words
+    assert offered
+    assert all(one.fits(of) for one in offered)
+    assert refuse_unfit_grant(Grant([may("mail.send", **{name: offered[0]})]), CATALOGUE) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "held", "meant"),
+    [
+        ("https://Desk.example", "https://desk.example", True), ("https://desk.example/", "https://desk.example", True),
+        ("https://desk.example:443", "https://desk.example", True), ("http://desk.example:80/a", "http://desk.example/a/", True),
+        ("https://desk.example.", "https://desk.example", True), ("DESK", "desk", True), ("https://desk.example", "http://desk.example", False),
+        ("https://desk.example:8443", "https://desk.example", False), ("https://desk.example/a", "https://desk.example", False),
+        ("https://desk.example:80", "https://desk.example", False), ("desk", "desk", False),
+    ],
+)  # fmt: skip
+def test_another_spelling_of_an_audience_is_told(entry: str, held: str, meant: bool) -> None:  # noqa: FBT001
+    """Case, default port, final dot and slash: told as spelling, and still refused."""
+    assert respelled(entry, ["https://other.example", held]) == (held if meant else "")
+    if entry != held:
+        mine = Grant((), audience=[held], delegations_left=2, expires_at=9)
+        with pytest.raises(WiderThanParentError) as caught:
+            mine.narrow(audience=[entry])
+        assert caught.value.reason == "audience_widened"
+        assert (caught.value.remedy == f"Write {held}.") is meant
+
+
+def test_an_alias_in_a_capability_is_told() -> None:
+    """What cannot be a tool's own name says so, and where its name is to be had."""
+    with pytest.raises(MalformedError, match=r"not by an alias \(`delegation catalogue show"):
+        may("getUser")
+
+
+RULE = '''version = 1
+[[guardrail]]
+name = "rule"
+{condition}'''
+RULES = {
+    'never_reach = { tools = ["mail.sned"] }': "mail.send",
+    'never_reach = { tools = ["cmr.**", "mail.send"] }': None,
+    'needs_approval = { tools = ["sendmail"], approvers = ["ana"] }': "alias of the tool mail.send",
+    'arguments_within = { tools = ["mail.*"], arguments = { tpo = { absent = true } } }': "did you mean to",
+    'arguments_within = { tools = ["mail.*"], arguments = { n = { length = { min = 0, max = 5 } } } }': "type integer",
+    'arguments_within = { tools = ["mail.*"], arguments = { to = { length = { min = 0, max = 5 } } } }': None,
+    'arguments_within = { tools = ["later.*"], arguments = { x = { any = true } } }': None,
+}
+
+
+@pytest.mark.parametrize("condition", RULES)
+def test_a_guardrail_that_speaks_of_nothing_is_refused(condition: str) -> None:
+    """It would hold in silence; a pattern may wait for its tools."""
+    rules = parse_guardrails(RULE.format(condition=condition))
+    if RULES[condition] is None:
+        refuse_unfit_rules(rules, CATALOGUE)
+        return
+    with pytest.raises(UnfitError, match=RULES[condition]) as caught:
+        refuse_unfit_rules(rules, CATALOGUE)
+    assert "'rule'" in str(caught.value)
+    assert caught.value.remedy
