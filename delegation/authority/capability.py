@@ -13,6 +13,7 @@ from typing import Final
 
 from delegation import canonical
 from delegation.authority.constraints import ABSENT, Constraint, parse_constraint
+from delegation.authority.constraints.constraint import MAX_DEPTH
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     ARGUMENT_WANTED,
@@ -49,8 +50,8 @@ class Capability:
         version: The lowest payload version that can state it; computed.
 
     Raises:
-        MalformedError: Too many entries, an argument name of another form, or a bare value where a
-            constraint belongs.
+        MalformedError: Too many entries, an argument name of another form, a bare value where a
+            constraint belongs, or one that is nested deeper than a payload holds.
     """
 
     tool: SegmentPattern
@@ -70,6 +71,8 @@ class Capability:
             raise MalformedError(
                 "arguments", wanted="constraints, such as exact(...) or one_of(...)"
             )
+        if any(_levels(one) > MAX_DEPTH for one in self.arguments.values()):
+            raise MalformedError("A constraint", wanted=f"nested at most {MAX_DEPTH} deep")
         if type(self.delegate_only) is not bool:
             raise MalformedError(_HANDING, wanted="a boolean")
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
@@ -308,6 +311,10 @@ class Capability:
             {name: parse_constraint(one, version=version) for name, one in arguments.items()},
             is_handed,
         )
+
+
+def _levels(constraint: Constraint) -> int:
+    return 1 + max(map(_levels, constraint.members()), default=0)
 
 
 # By payload version and canonical text: values, never verdicts.

@@ -178,9 +178,7 @@ def _refuse_capability(
     return refuse_unfit_arguments(capability.arguments, tools, place)
 
 
-def _unknown(
-    pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int | None
-) -> Refusal:
+def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int | None) -> Refusal:
     text_ = pattern.text
     meant = catalogue.names.meant(text_, catalogue.revision if at is None else at)
     if meant:

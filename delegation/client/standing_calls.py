@@ -140,7 +140,8 @@ def rotate_key(
     body = {
         "old": public_key("old", old).text,
         "new": public_key("new", new).text,
-        "effective_at": effective_at}
+        "effective_at": effective_at,
+    }
     return Call("POST", f"/v1/agents/{part(name)}/rotate", read_change, body)
 
 

@@ -118,7 +118,12 @@ constraints = st.recursive(
     leaves,
     lambda inner: st.one_of(
         st.builds(each, inner),
-        st.builds(members, st.dictionaries(st.sampled_from(["a", "b", "a is (1) and b"]), inner, min_size=1, max_size=2)),
+        st.builds(
+            members,
+            st.dictionaries(
+                st.sampled_from(["a", "b", "a is (1) and b"]), inner, min_size=1, max_size=2
+            ),
+        ),
         st.builds(lambda p: all_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda p: any_of(*p), st.lists(inner, min_size=1, max_size=3)),
         st.builds(

@@ -113,6 +113,7 @@ def test_wide_uses_are_not_mistakes() -> None:
 
 def test_rules_of_consent_and_budgets_speak_of_what_there_is() -> None:
     """A rule that asks nobody and a budget that bounds nothing are mistakes; a template's spare unit is none."""
+
     def rule(name: str) -> ApprovalRule:
         return ApprovalRule((tool_pattern("crm.**"), tool_pattern(name)), ("ana",), 1)
 
@@ -147,7 +148,8 @@ def test_the_pinned_definitions_count() -> None:
 @settings(max_examples=200)
 @given(
     name=st.sampled_from([*TYPES, "tpo", "file.size"]),
-    constraint=kinds.constraints | st.sampled_from([members(size=between(1)), members(name=text(3))]),
+    constraint=kinds.constraints
+    | st.sampled_from([members(size=between(1)), members(name=text(3))]),
 )
 def test_what_is_found_is_what_calls_would_meet(name: str, constraint) -> None:
     """Of one tool, a grant is refused exactly where its calls would be denied for the same cause."""
@@ -196,10 +198,10 @@ def test_an_alias_in_a_capability_is_told() -> None:
         may("getUser")
 
 
-RULE = '''version = 1
+RULE = """version = 1
 [[guardrail]]
 name = "rule"
-{condition}'''
+{condition}"""
 RULES = {
     'never_reach = { tools = ["mail.sned"] }': "mail.send",
     'never_reach = { tools = ["cmr.**", "mail.send"] }': None,

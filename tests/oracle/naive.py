@@ -83,7 +83,7 @@ def _value(rule, given, value):
         low, high = body["min"], body["max"]
         return is_number and (low is None or value >= low) and (high is None or value <= high)
     if kind == "length":
-        return body["min"] <= len(value) <= body["max"]
+        return isinstance(value, str | list) and body["min"] <= len(value) <= body["max"]
     if kind == "email":
         return any(value == d if "@" in d else value.split("@")[1] == d for d in body["domains"])
     if kind == "path":
