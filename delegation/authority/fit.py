@@ -48,8 +48,10 @@ from delegation.authority.constraints import (
     text,
     url,
 )
+from delegation.authority.constraints.constraint import MAX_DEPTH
 from delegation.authority.constraints.literal import same, shown
 from delegation.authority.explain import words
+from delegation.authority.fields import ARGUMENT_NAME
 from delegation.authority.grant import Grant
 from delegation.authority.pattern import SegmentPattern
 from delegation.authority.refusal import Refusal
@@ -59,6 +61,7 @@ from delegation.shown import shown_text
 
 UNFIT: Final = frozenset({"tool_unknown", "argument_unknown", "constraint_unfit", "unit_unknown"})
 _NEAR: Final = 3  # names that a question offers
+_COMPARED: Final = 32  # names that are compared letter by letter
 _LISTED: Final = 12  # names that a remedy lists
 _LONG: Final = 160  # characters of a constraint in words
 # How a kind is written, and one of it: those that fit a type are what its argument may be bound by.
@@ -140,14 +143,15 @@ def refuse_unfit_arguments(
         having = [tool for tool in tools if name in tool.arguments]
         if not having:
             known = sorted({known for tool in tools for known in tool.arguments})
+            near = _near(name, known)
             has = "has no argument" if len(tools) == 1 else "has an argument"
             return Refusal(
                 "argument_unknown",
-                f'{whose} {has} "{shown_text(name)}"{_question(name, known)}.',
+                f'{whose} {has} "{shown_text(name)}"{_question(near)}.',
                 f"{place}.arguments.{name}",
                 constraint.to_json(),
                 [*known[:_LISTED]],
-                _instead(name, known, f'Leave "{shown_text(name)}" out: no argument can be given.'),
+                _instead(near, known, f'Leave "{shown_text(name)}" out: no argument can be given.'),
             )
         if not any(constraint.fits(tool.arguments[name].type) for tool in having):
             return _unfit(name, constraint, having[0], place)
@@ -191,15 +195,16 @@ def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int 
             f"Write {meant}.",
         )
     known = [name for name in sorted(catalogue.history) if catalogue.tool(name, at) is not None]
+    near = _near(text_, known)
     what = f"no tool {text_}" if pattern.is_literal else f"no tool that {text_} stands for"
     other = "Register the tool first, or name one that `delegation catalogue list` shows."
     return Refusal(
         "tool_unknown",
-        f"The catalogue has {what}{_question(text_, known)}.",
+        f"The catalogue has {what}{_question(near)}.",
         place,
         text_,
-        [*_near(text_, known)],
-        _instead(text_, known, other, most=0),
+        [*near],
+        _instead(near, (), other),
     )
 
 
@@ -243,8 +248,9 @@ def _misfit(constraint: Constraint, of: ArgumentType, name: str) -> _Misfit:
         known = whole.members
         for member, part in constraint.parts:
             if member not in known:
-                why = f'it has no member "{member}"{_question(member, known)}'
-                remedy = _instead(member, sorted(known), f'Leave "{member}" out.')
+                near = _near(member, known)
+                why = f'it has no member "{member}"{_question(near)}'
+                remedy = _instead(near, sorted(known), f'Leave "{member}" out.')
                 return _Misfit(name, constraint, of, why, remedy)
             parts.append((f"{name}.{member}", part, known[member]))
     for inside, part, type_ in parts:
@@ -276,19 +282,25 @@ def _of_literals(values: Iterable[Json], of: ArgumentType) -> str:
     return "its values are of another type"
 
 
-def fitting(of: ArgumentType) -> Iterator[str]:
-    """Yield constraints that go with a type, as they are written in Python."""
+def fitting(of: ArgumentType, levels: int = MAX_DEPTH) -> Iterator[str]:
+    """Yield constraints that go with a type, as they are written in Python.
+
+    Args:
+        of: The type.
+        levels: How deep they may be nested.
+    """
     whole = inner(of)
     if isinstance(whole, EnumType):
-        values = [*map(shown, whole.to_json()["values"])]  # type: ignore[call-overload,index]  # an object
-        yield f"one_of({', '.join(values)})" if len(values) <= _LISTED else "one_of(...)"
+        yield f"one_of({', '.join(ascii(value) for value in whole.values[:_LISTED])})"
     elif isinstance(whole, BooleanType):
         yield "exact(True)"
-    elif isinstance(whole, ObjectType):
-        name, inside = next(iter(whole.members.items()))
-        yield f"members({{{name!a}: {next(fitting(inside))}}})"
-    elif isinstance(whole, ListType) and of.name != "argv":
-        yield f"each({next(fitting(whole.of))})"
+    elif levels > 1 and isinstance(whole, ObjectType):
+        for name, inside in whole.members.items():
+            if ARGUMENT_NAME.fullmatch(name):
+                yield f"members({{{name!a}: {next(fitting(inside, levels - 1))}}})"
+                break
+    elif levels > 1 and isinstance(whole, ListType) and of.name != "argv":
+        yield f"each({next(fitting(whole.of, levels - 1))})"
     yield from (said for said, one in _KINDS if one.fits(of))
     yield "anything()"
 
@@ -321,19 +333,26 @@ def _refuse_budget(
 
 def _near(name: str, known: Iterable[str]) -> list[str]:
     lower = {one.lower(): one for one in known}
-    return [lower[one] for one in difflib.get_close_matches(name.lower(), lower, n=_NEAR)]
+    alike = [*lower]
+    if len(lower) > _COMPARED:
+        # Pairs of letters first: names of thousands of tools are too many to be compared one by one.
+        wanted = _pairs(name.lower())
+        alike = sorted(lower, key=lambda one: -len(wanted & _pairs(one)))[:_COMPARED]
+    return [lower[one] for one in difflib.get_close_matches(name.lower(), alike, n=_NEAR)]
 
 
-def _question(name: str, known: Iterable[str]) -> str:
-    near = _near(name, known)
+def _pairs(name: str) -> set[str]:
+    return {name[at : at + 2] for at in range(len(name) - 1)}
+
+
+def _question(near: Sequence[str]) -> str:
     return f" (did you mean {_or(near)}?)" if near else ""
 
 
-def _instead(name: str, known: Sequence[str], other: str, *, most: int = _LISTED) -> str:
-    near = _near(name, known)
+def _instead(near: Sequence[str], known: Sequence[str], other: str) -> str:
     if near:
         return f"Write {near[0]}."
-    return f"Use one of {_listed(known)}." if known and most else other
+    return f"Use one of {_listed(known)}." if known else other
 
 
 def _or(texts: Iterable[str]) -> str:

@@ -6,8 +6,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Self
 
-from delegation.authority.chain import MAX_LINKS, SALT_BYTES, Chain, child_payload
 from delegation.authority.catalogue import Catalogue
+from delegation.authority.chain import MAX_LINKS, SALT_BYTES, Chain, child_payload
 from delegation.authority.fit import raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId

@@ -117,9 +117,9 @@ def open_child(
     """Open a task under the holder's link and issue its root, in one transaction.
 
     The child's ceiling lies within the opener's grant and its tools are those of the opener's pinned
-    revision, with which it must go (`authority.fit`). Every call under it is also charged to the opener's links and to the ledgers above, is
-    in the root task's history, and is allowed only while the opener's whole chain stands. Its owner
-    is the parent task's.
+    revision, with which it must go (`authority.fit`). Every call under it is also charged to the
+    opener's links and to the ledgers above, is in the root task's history, and is allowed only while
+    the opener's whole chain stands. Its owner is the parent task's.
 
     Args:
         desk: Store, keys and cache.

@@ -76,10 +76,10 @@ MISTAKES = {
     "an argument misspelt": (may("mail.send", tpo=anything()), "argument_unknown", "arguments.tpo", 'mail.send has no argument "tpo" (did you mean to?)', "Write to."),
     "an argument of none": (may("mail.*", cc=anything()), "argument_unknown", "arguments.cc", "none of mail.read, mail.send has", "Use one of body, cost"),
     "an argument of a tool without": (may("crm.pages.list", x=absent()), "argument_unknown", "arguments.x", "has no argument", 'Leave "x" out'),
-    "a number's bound on a text": (may("mail.send", body=between(1, 5)), "constraint_unfit", "arguments.body", "(1 … 5) on \"body\" of mail.send does not go with its type text", "text(max=2000)"),
-    "a path's on a number": (may("mail.send", n=path("/x")), "constraint_unfit", "arguments.n", "(under /x) on \"n\"", "Use between(1, 5)"),
+    "a number's bound on a text": (may("mail.send", body=between(1, 5)), "constraint_unfit", "arguments.body", '(1 … 5) on "body" of mail.send does not go with its type text', "text(max=2000)"),
+    "a path's on a number": (may("mail.send", n=path("/x")), "constraint_unfit", "arguments.n", '(under /x) on "n"', "Use between(1, 5)"),
     "links on a mailbox": (may("mail.send", to=links()), "constraint_unfit", "arguments.to", "type email", "Use email("),
-    "a value that the enum lacks": (may("mail.send", prio=one_of("x", "low")), "constraint_unfit", "arguments.prio", 'no call can offer "x"', 'Use one_of("high", "low")'),
+    "a value that the enum lacks": (may("mail.send", prio=one_of("x", "low")), "constraint_unfit", "arguments.prio", 'no call can offer "x"', "Use one_of('high', 'low')"),
     "a literal in another form": (may("mail.send", to=exact("Ana@ACME.example")), "constraint_unfit", "arguments.to", '"Ana@ACME.example" is written "Ana@acme.example" there', "Use email("),
     "a part of a combination": (may("mail.send", n=all_of(between(1), any_of(exact("x"), exact(1)))), "constraint_unfit", "arguments.n", '("x") on "n"', "Use between(1, 5)"),
     "an item": (may("mail.send", tags=each(email("acme.example"))), "constraint_unfit", "arguments.tags", "type text", "Use text("),
@@ -165,7 +165,7 @@ def test_what_is_found_is_what_calls_would_meet(name: str, constraint) -> None:
 def test_every_remedy_fits(name: str) -> None:
     """What is offered in the place of a bound that does not fit is one that does."""
     of = parse_type(TYPES[name])
-    offered = [eval(said, vars(delegation)) for said in fitting(of)]  # noqa: S307  # our own words
+    offered = [eval(said, vars(delegation)) for said in fitting(of)]  # our own words
     assert offered
     assert all(one.fits(of) for one in offered)
     assert refuse_unfit_grant(Grant([may("mail.send", **{name: offered[0]})]), CATALOGUE) is None
@@ -181,7 +181,7 @@ def test_every_remedy_fits(name: str) -> None:
         ("https://desk.example:80", "https://desk.example", False), ("desk", "desk", False),
     ],
 )  # fmt: skip
-def test_another_spelling_of_an_audience_is_told(entry: str, held: str, meant: bool) -> None:  # noqa: FBT001
+def test_another_spelling_of_an_audience_is_told(entry: str, held: str, meant: bool) -> None:
     """Case, default port, final dot and slash: told as spelling, and still refused."""
     assert respelled(entry, ["https://other.example", held]) == (held if meant else "")
     if entry != held:

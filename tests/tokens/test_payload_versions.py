@@ -37,7 +37,7 @@ from delegation.authority.approval import ApprovalRule
 from delegation.authority.chain import Origin, child_payload, parse_payload, root_payload
 from delegation.authority.flow import AfterNever
 from delegation.authority.pattern import tool_pattern
-from delegation.errors import DelegationError, MalformedError, WiderThanParentError
+from delegation.errors import MalformedError, WiderThanParentError
 from delegation.tokens import biscuit, macaroon
 from delegation.tokens.text import TokenBytes, read_text
 
