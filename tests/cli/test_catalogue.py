@@ -71,6 +71,15 @@ def test_a_list_is_shown_then_recorded_then_the_same(store: World) -> None:
     assert "a.new" in {t["name"] for t in listed["tools"]}
 
 
+def test_an_alias_shows_its_tool(store: World) -> None:
+    """`catalogue show` finds a tool by the name that it has elsewhere, and says its own."""
+    store.tracker.add_tool(Tool("a.read", effect="read", aliases=["getUser"]))
+    shown = RUN.invoke(app, ["catalogue", "show", "getUser", "--json"])
+    assert json.loads(shown.stdout)[0]["tool"]["name"] == "a.read"
+    assert "getUser is an alias of a.read" in shown.stderr
+    assert RUN.invoke(app, ["catalogue", "show", "getUsr"]).exit_code != 0
+
+
 def test_what_is_listed_can_be_imported(store: World) -> None:
     """A listed catalogue is a list: what people add to it by hand is all that an import of it changes."""
     listed = json.loads(RUN.invoke(app, ["catalogue", "list", "--json"]).stdout)

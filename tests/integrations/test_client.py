@@ -10,7 +10,7 @@ from service import Service
 from wire import handler
 from world import DESK, NOW, OWNER, World
 
-from delegation import Grant, HolderKey, Tool
+from delegation import Grant, HolderKey, Tool, anything, may
 from delegation.client import AsyncClient, Client
 from delegation.embedded import Tracker
 from delegation.errors import (
@@ -22,6 +22,7 @@ from delegation.errors import (
     ServiceError,
     StoreUnavailableError,
     UnauthenticatedError,
+    UnfitError,
     UnverifiedError,
     WiderThanParentError,
 )
@@ -175,6 +176,14 @@ def test_errors_are_those_of_the_tracker(service: Service) -> None:
             task, to=HolderKey.generate("x").public, grant=Grant(audience=["https://other.example"])
         )
     assert wider.value.reason
+    slip = Grant([may("files.read", pth=anything())], audience=[DESK])
+    with pytest.raises(UnfitError, match=r"did you mean path\?") as unfit:
+        op.open_task("T", owner=OWNER, ceiling=slip)
+    assert isinstance(unfit.value, ServiceError)
+    assert (unfit.value.code, unfit.value.reason) == ("unfit", "argument_unknown")
+    assert unfit.value.remedy == "Write path."
+    with pytest.raises(MalformedError, match=r"key\.public"):
+        op.issue(task, to=HolderKey.generate("x"))  # type: ignore[arg-type]
 
 
 def test_a_lost_answer_is_asked_for_again_and_charged_once(service: Service) -> None:

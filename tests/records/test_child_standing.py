@@ -145,7 +145,9 @@ def test_what_is_not_told_elsewhere_needs_the_service(world: World) -> None:
     ruled = tracker.open_task(
         "T",
         owner="ana@acme.example",
-        ceiling=Grant([may("files.read", path=anything())], flow=[AtMost({"calls": 3})]),
+        ceiling=Grant(
+            [may("files.read", path=anything())], audience=[], flow=[AtMost({"calls": 3})]
+        ),
     )
     assert why(ruled) == ("flow",)
     world.task = opened(lasts=1000)
