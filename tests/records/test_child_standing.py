@@ -129,7 +129,10 @@ def test_an_earlier_catalogue_keeps_labels_of_resources() -> None:
 
 def test_what_is_not_told_elsewhere_needs_the_service(world: World) -> None:
     """Child tasks, idleness, paces, breakers and kept histories: each is a reason by name."""
-    tracker, plain = world.tracker, Grant([may("files.read", path=anything())], delegations_left=3)
+    tracker, plain = (
+        world.tracker,
+        Grant([may("files.read", path=anything())], audience=[], delegations_left=3),
+    )
 
     def why(task) -> tuple[str, ...]:
         root = tracker.issue(task, to=world.key("boss").public)

@@ -29,7 +29,9 @@ def test_a_store_that_was_used_gets_no_new_ring(tmp_path: Path, used: str) -> No
             tracker.create_api_key("op", "operator")
         else:
             tracker.add_tool(READS)
-            task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant([READ], audience=["x"]))
+            task = tracker.open_task(
+                "T", owner="ana@acme.example", ceiling=Grant([READ], audience=["x"])
+            )
         if used == "links":
             tracker.issue(task, to=World().key("boss").public)
     ring = tmp_path / "s.ring.json"
@@ -58,7 +60,9 @@ def test_a_memory_that_is_left_over_is_named(tmp_path: Path) -> None:
     """A new store beside the files of an earlier one: the log says which file to move away."""
     with opened(tmp_path) as tracker:
         tracker.add_tool(READS)
-        task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant([READ], audience=["x"]))
+        task = tracker.open_task(
+            "T", owner="ana@acme.example", ceiling=Grant([READ], audience=["x"])
+        )
         tracker.issue(task, to=World().key("boss").public)
         tracker.update_log()
     with opened(tmp_path, "new") as tracker:

@@ -354,7 +354,9 @@ def test_an_owner_ends_in_every_spelling(world: World) -> None:
     for link in (token, other):
         assert verdict(world.check(link, "boss")) == (10, "owner_suspended")
     with pytest.raises(ConflictError, match="revoked or suspended"):
-        world.tracker.open_task("T", owner="Ana@acme.example", ceiling=Grant([READ], audience=[DESK]))
+        world.tracker.open_task(
+            "T", owner="Ana@acme.example", ceiling=Grant([READ], audience=[DESK])
+        )
     with pytest.raises(ConflictError, match="revoked or suspended"):
         world.tracker.add_agent("z", owner="aNa@acme.example", keys=[world.key("z").public])
     world.tracker.resume("owner", OWNER, by="op")
