@@ -133,7 +133,7 @@ SPELLED = [
     {"range": {"above": "0.5", "below": None, "max": 3, "min": None}}, {"range": {"max": None, "min": "1e-20"}},
     {"argv": {"head": [{"exact": "git"}, {"one_of": ["log", "status"]}], "rest": {"any": True}}}, {"argv": {"head": [], "rest": None}},
     {"during": {"from": "2026-01-01T00:00:00Z", "to": None}}, {"during": {"from": "task+0d", "to": "task+7d"}},
-    {"links": {"hosts": []}}, {"links": {"hosts": ["*.a.example", "b.example"]}}, {"not_below": {"paths": ["/a", "/b/c"]}}, {"path": {"under": ["a"]}},
+    {"members": {"a": {"exact": 1}, "x meta": {"members": {"b": {"any": True}}}}}, {"links": {"hosts": []}}, {"links": {"hosts": ["*.a.example", "b.example"]}}, {"not_below": {"paths": ["/a", "/b/c"]}}, {"path": {"under": ["a"]}},
     {"cidr": {"networks": ["10.0.0.0/8"]}}, {"email": {"domains": ["a.example", "x@b.example"]}}, {"glob": ["a/*", "b/**"]},
 ]  # fmt: skip
 
