@@ -93,9 +93,9 @@ def refuse_value(
     )
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = MAX_WORDS) -> str:
     """Return a text, its end left out where it is longer than a sentence should be."""
-    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def read_argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:

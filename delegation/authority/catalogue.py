@@ -208,6 +208,11 @@ class Tool:
         return costs
 
     @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The arguments of which the resource template makes resources."""
+        return self._placeholders
+
+    @property
     def settled_units(self) -> tuple[str, ...]:
         """The units of which the service tells the cost after the call."""
         return tuple(unit for unit, rule in self.cost.items() if rule is None)
