@@ -242,15 +242,20 @@ class Follower:
         tool = BY_NAME[self.plan.tool]
         if limit is not None:
             self.limits.setdefault(name, []).append(limit)
-        candidates = readable(tool, name)
-        for one in self.limits.get(name, ()):
-            if isinstance(one, list):  # resources
-                patterns = [resource_pattern(pattern) for pattern in one]
-                candidates = [v for v in candidates if any(p.matches(f"orders:acme/{v}") for p in patterns)]  # fmt: skip
-                continue
-            constraint = parse_constraint(one)
-            more = [v for v in constraint.probes() if _reads(tool, name, v)]
-            candidates = [v for v in [*candidates, *more] if constraint.admits(v)]
+        asked = [
+            parse_constraint(one) for one in self.limits.get(name, ()) if isinstance(one, dict)
+        ]
+        patterns = [one for one in self.limits.get(name, ()) if isinstance(one, list)]
+        probes = [v for constraint in asked for v in constraint.probes() if _reads(tool, name, v)]
+        candidates = [
+            value
+            for value in (*readable(tool, name), *probes)
+            if all(constraint.admits(value) for constraint in asked)
+            and all(
+                any(resource_pattern(p).matches(f"orders:acme/{value}") for p in one)
+                for one in patterns
+            )
+        ]
         if not candidates:
             return False
         self.plan.arguments[name] = candidates[0]
