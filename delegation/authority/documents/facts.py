@@ -43,7 +43,6 @@ UNSAID: Final = {
     "dependentRequired": "types have no conditions", "dependentSchemas": "types have no conditions",
     "dependencies": "types have no conditions",
     "contains": "all items of a list have one type", "minContains": "", "maxContains": "",
-    "propertyNames": "the names of fields are listed",
     "unevaluatedItems": "all items of a list have one type",
     "contentSchema": "text is not looked into",
 }  # fmt: skip
@@ -73,8 +72,11 @@ class Facts:
         is_closed: Whether no other property may occur.
         others: Schemas of all other properties, where they may occur.
         items: Schemas of every item.
-        prefixes: Lists of schemas of items by their position.
+        prefixes: Lists of schemas of items by their position, each with that of all that follow.
+        names: Schemas of the names of properties.
+        is_patterned: Whether properties were said by patterns of their names.
         unions: For each `oneOf` or `anyOf` its keyword and branches.
+        apart: Where its unions leave several kinds of JSON, what is said of it if it is of one (`parted`).
         is_read_only: Whether it is no part of a request.
         said: Where each keyword that bounds it was said.
         unsaid: Where a keyword was said that no type has.
@@ -94,8 +96,11 @@ class Facts:
     is_closed: bool = False
     others: list[Part] = field(default_factory=list)
     items: list[Part] = field(default_factory=list)
-    prefixes: list[list[Part]] = field(default_factory=list)
+    prefixes: list[tuple[list[Part], Part]] = field(default_factory=list)
+    names: list[Part] = field(default_factory=list)
+    is_patterned: bool = False
     unions: list[tuple[str, list[Part]]] = field(default_factory=list)
+    apart: dict[str, Facts] = field(default_factory=dict)
     is_read_only: bool = False
     said: dict[str, list[str]] = field(default_factory=dict)
     unsaid: list[tuple[str, str]] = field(default_factory=list)
@@ -119,6 +124,13 @@ class Facts:
         for key, places in other.said.items():
             self.said[key] = self.said.get(key, []) + places
         self.required = self.required | other.required
+        if other.apart:
+            known = self.apart or other.apart
+            self.apart = {
+                kind: together(known[kind], one)
+                for kind, one in other.apart.items()
+                if kind in known
+            }
         self.is_closed |= other.is_closed
         self.is_read_only |= other.is_read_only
         self.circles |= other.circles
@@ -130,6 +142,8 @@ class Facts:
         self.others = self.others + other.others
         self.items = self.items + other.items
         self.prefixes = self.prefixes + other.prefixes
+        self.names = self.names + other.names
+        self.is_patterned |= other.is_patterned
         self.unions = self.unions + other.unions
         self.unsaid = self.unsaid + other.unsaid
 
@@ -150,7 +164,7 @@ class Facts:
     def spoken_of(self) -> frozenset[str]:
         """The types that the keywords speak of."""
         found = set()
-        if self.fields or self.required or self.others or self.is_closed:
+        if self.fields or self.required or self.others or self.is_closed or self.names:
             found.add("object")
         if self.items or self.prefixes:
             found.add("array")
@@ -166,6 +180,14 @@ class Facts:
             else:
                 found |= {"integer", "fraction"}
         return frozenset(found | ({"integer", "fraction"} if self.multiples else set()))
+
+
+def together(*several: Facts) -> Facts:
+    """Return what all say of one value; each stays as it is."""
+    found = Facts()
+    for one in several:
+        found.meet(one)
+    return found
 
 
 def own_facts(schema: dict[str, Any], place: str) -> Facts:
@@ -215,13 +237,19 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
             facts.is_closed = True
         elif value is not True:
             facts.others = [*facts.others, (value, f"{place}.*")]
+    elif key == "propertyNames":
+        if not _is_vacuous(key, value):
+            facts.names = [(value, f"{place}.propertyNames")]
     elif key == "patternProperties":
+        facts.is_patterned = True
         facts.others += [(part, f"{place}.*") for part in _object(value, key).values()]
     elif key == "items" and not isinstance(value, list):
-        facts.items = [*facts.items, (value, f"{place}[]")]
+        if "prefixItems" not in schema:  # else it speaks of what follows those
+            facts.items = [*facts.items, (value, f"{place}[]")]
     elif key in {"prefixItems", "items"}:
         parts = [(part, f"{place}[{n}]") for n, part in enumerate(_list(value, key))]
-        facts.prefixes = [*facts.prefixes, parts]
+        rest = schema.get("items" if key == "prefixItems" else "additionalItems", True)
+        facts.prefixes = [*facts.prefixes, (parts, (rest, f"{place}[]"))]
     elif key in {"oneOf", "anyOf"}:
         branches = [(part, f"{place}({n})") for n, part in enumerate(_list(value, key), 1)]
         facts.unions = [*facts.unions, (key, branches)]

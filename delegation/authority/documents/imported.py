@@ -60,10 +60,6 @@ class Report:
         """Name a keyword that is no bound itself, and is not kept."""
         self.note(place, f"{keyword} is not kept: {why}")
 
-    def lose_inside(self, bounds: Iterable[tuple[str, str]]) -> None:
-        """Count bounds inside of something that was named as a whole."""
-        self._lost.update(bounds)
-
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """All notes, in the order in which they came."""

@@ -18,22 +18,21 @@ from delegation.authority.arguments.composite import (
     MAX_NAME,
     member_key,
 )
+from delegation.authority.arguments.either import either
 from delegation.authority.arguments.free import JsonType
+from delegation.authority.documents.decimals import decimal_type
 from delegation.authority.documents.enums import enum_type
-from delegation.authority.documents.facts import Facts, Part
-from delegation.authority.documents.gathering import NUMBERS, CircleError, Gatherer
+from delegation.authority.documents.facts import Facts, Part, equal
+from delegation.authority.documents.free import FREE_KINDS, Freeing, free_of
+from delegation.authority.documents.gathering import NUMBERS, CircleError
+from delegation.authority.documents.hull import one_of_them
 from delegation.authority.documents.imported import Report, UnmappableError
-from delegation.authority.documents.lost import bounds_inside
 from delegation.authority.documents.numbers import NeverError, number_type
+from delegation.authority.documents.parted import parted
 from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.references import References
 from delegation.authority.documents.texts import text_type
 from delegation.canonical import Json
-
-_KINDS: Final = {
-    "object": "object", "array": "list", "string": "text", "integer": "number",
-    "fraction": "number", "boolean": "boolean",
-}  # fmt: skip
 
 FILE: Final[Json] = {
     "type": "object",
@@ -100,7 +99,7 @@ def type_of_schema(
 
 
 @dataclass(slots=True)
-class Schemas(Gatherer):
+class Schemas(Freeing):
     """Makes types of a document's schemas, each that is referred to once.
 
     Args:
@@ -199,7 +198,39 @@ class Schemas(Gatherer):
         if kinds == {"object"}:
             return self._object(facts, at, place, inside)
         made = self._base(facts, kinds, at, place)
-        return self._free(facts, at, place) if made is None else Made(made)
+        return self._several(facts, at, place, inside) if made is None else Made(made)
+
+    def _several(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        """Return the type of a value that may be of several kinds of JSON, each read by its own type."""
+        kinds = parted(facts)
+        if kinds.keys() == {"number", "string"}:
+            made = decimal_type(kinds["number"], kinds["string"], place, self.report)
+            if made is not None:
+                return Made(made)
+        if at.kind == "body":
+            has_types = bool(facts.apart or facts.said)
+        else:  # what is made of others has no one spelling there
+            has_types = kinds.keys() <= {"boolean", "number", "string"}
+        if len(kinds) < 2 or not has_types:  # noqa: PLR2004  # one
+            return self._free(facts, at, place)
+        found: dict[str, Made] = {}
+        for kind, one in kinds.items():
+            try:
+                found[kind] = self.of_facts(one, at, place, inside)
+            except NeverError:
+                continue
+        if not found:
+            raise NeverError("no branch of it admits a value")
+        free = [FREE_KINDS[kind] for kind, one in found.items() if one.type == free_of(kind)]
+        types = [one.type for kind, one in found.items() if one.type != free_of(kind)]
+        if free:
+            types.append(JsonType(kinds=tuple(free)).to_json())
+        whole = Made(
+            either(types),
+            1 + max(one.height for one in found.values()),
+            1 + sum(one.size for one in found.values()),
+        )
+        return self._bounded(whole, facts, at, place)
 
     def _base(self, facts: Facts, kinds: frozenset[str], at: Place, place: str) -> Json:
         """Return the type of a plain value, None where it may be of several types."""
@@ -216,11 +247,7 @@ class Schemas(Gatherer):
         low, high = facts.bounds.get("minItems", 0), facts.bounds.get("maxItems", MAX_ITEMS)
         if low > min(high, MAX_ITEMS):
             raise NeverError("no list that is read has as many items as it asks for")
-        for prefix in facts.prefixes:
-            self._lose_parts(prefix, place)
-            self.report.leave(place, "prefixItems", "all items of a list have one type")
-        if facts.prefixes:
-            return self._free(replace(facts, prefixes=[], items=[]), at, place)
+        facts = self._with_items(facts, high, place)
         if high > MAX_ITEMS:
             self.report.note(place, f"lists of more than {MAX_ITEMS} items are refused")
         try:
@@ -237,9 +264,23 @@ class Schemas(Gatherer):
         body |= {"unique": True} if facts.bounds.get("uniqueItems") else {}
         return self._bounded(Made(body, of.height + 1, of.size + 1), facts, at, place)
 
+    def _with_items(self, facts: Facts, high: int, place: str) -> Facts:
+        """Return the facts of a list whose items may be what any place of it may hold."""
+        items = facts.items
+        for prefix, rest in facts.prefixes:
+            several = [*prefix, rest] if high > len(prefix) and rest[0] is not False else prefix
+            if several:
+                parts = one_of_them([[part] for part in several])
+                items = [*items, *parts]
+            if any(not equal(part[0], several[0][0]) for part in several):
+                self.report.leave(place, "prefixItems", "all items of a list have one type")
+        return replace(facts, prefixes=[], items=items) if facts.prefixes else facts
+
     def _object(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         if not facts.fields and not facts.required:
-            return self._free(facts, at, place)
+            return self._map(facts, at, place, inside)
+        for _, where in facts.names:
+            self.report.leave(where, "propertyNames", "the names of fields are listed")
         members = self.members(facts, at, place, inside)
         odd = [n for n in members if not 0 < len(n) <= MAX_NAME or not n.isprintable()]
         for name in odd:
@@ -247,7 +288,7 @@ class Schemas(Gatherer):
                 raise UnmappableError(f"{place} needs a member whose name is not printable")
             self.report.note(place, "a member whose name is not printable is refused")
         if not 0 < len(members) <= MAX_FIELDS:
-            self._lose_parts([part for parts in facts.fields.values() for part in parts], place)
+            self.lose_parts([part for parts in facts.fields.values() for part in parts])
             return self._free(replace(facts, fields={}, required={}), at, place)
         fields = {member_key(n, one.is_required): one.type.type for n, one in members.items()}
         made = Made(
@@ -256,6 +297,28 @@ class Schemas(Gatherer):
             1 + sum(one.type.size for one in members.values()),
         )
         return self._bounded(made, facts, at, place)
+
+    def _map(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        """Return the type of an object whose names nobody lists, free where nothing is said of its values."""
+        is_free = not facts.names and all(schema in (True, {}) for schema, _ in facts.others)
+        if is_free or facts.is_closed or facts.is_patterned or at.kind not in {"body", "query"}:
+            return self._free(facts, at, place)
+        of = self.value(facts.others or [(True, f"{place}.*")], at.inner, inside)
+        body: dict[str, Json] = {"type": "map", "of": of.type}
+        if facts.names:
+            names = self.value([({"type": "string"}, place), *facts.names], BODY, inside).type
+            body |= {"names": names} if names != "text" else {}
+        least, most = facts.bounds.get("minProperties", 0), facts.bounds.get("maxProperties", MAX_ITEMS)
+        if least > min(most, MAX_ITEMS):
+            raise NeverError("no object that is read has as many members as it asks for")
+        body |= {"max": most} if most < MAX_ITEMS else {}
+        body |= {"min": least} if least else {}
+        for key in ("minProperties", "maxProperties"):
+            self.report.keep(facts.said.get(key, []), key)
+        return self._bounded(Made(body, of.height + 1, of.size + 2), facts, at, place)
+
+    def _free(self, facts: Facts, at: Place, place: str) -> Made:
+        return Made(self.free(facts, at, place))
 
     def members(
         self,
@@ -322,63 +385,6 @@ class Schemas(Gatherer):
                 self.report.keep(facts.said.get(key, []), key)
             else:
                 self.report.lose(facts.said[key], key, "objects have no number of members")
-
-    def _free(self, facts: Facts, at: Place, place: str) -> Made:
-        """Return free JSON of the kinds that the facts admit, or text where only text can go."""
-        kinds = facts.kinds
-        if at.kind != "body" and not (
-            at.kind == "query" and kinds and kinds <= {"object", "array"}
-        ):
-            if kinds == {"object"}:
-                raise UnmappableError(f"{place} is a free object outside of a body")
-            self.report.note(place, "it may have several types; it is sent as text")
-            self._lose_facts(facts, place, "it is sent as text")
-            return Made(text_type(Facts(), at, place, self.report))
-        free = JsonType()
-        body: dict[str, Json] = {
-            "type": "json", "bytes": free.bytes, "depth": free.depth, "count": free.count,
-        }  # fmt: skip
-        if kinds and len(kinds | NUMBERS) < len(_KINDS):
-            body["kinds"] = cast("Json", sorted({_KINDS[kind] for kind in kinds}))
-        kept = set()
-        if kinds == {"object"} and not facts.fields:
-            most = 0 if facts.is_closed else facts.bounds.get("maxProperties", free.count)
-            if facts.is_closed or self._are_plain(facts.others):
-                body |= {"depth": 1, "count": min(most, free.count)}
-                kept.add("maxProperties")
-        if len(kinds & NUMBERS) == 1:
-            self.report.note(
-                place, "it is taken as free JSON: that its numbers are whole is not kept"
-            )
-        if facts.items or facts.fields or facts.others or (facts.is_closed and not kept):
-            self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
-        self._lose_facts(facts, place, "it is taken as free JSON", kept)
-        return Made(body)
-
-    def _are_plain(self, parts: Sequence[Part]) -> bool:
-        """Return whether the values that schemas describe hold no others."""
-        try:
-            kinds = self.together(parts).types if parts else None
-        except (NeverError, UnmappableError):
-            return False
-        return kinds is not None and kinds.isdisjoint({"object", "array"})
-
-    def _lose_facts(
-        self, facts: Facts, place: str, why: str, kept: Collection[str] = frozenset()
-    ) -> None:
-        for key, where in facts.said.items():
-            if key in kept:
-                self.report.keep(where, key)
-            else:
-                self.report.lose(where, key, why)
-        parts = [part for some in facts.fields.values() for part in some]
-        self._lose_parts([*parts, *facts.items, *facts.others], place)
-
-    def _lose_parts(self, parts: Sequence[Part], place: str) -> None:
-        lost = bounds_inside(parts, self.references)
-        if lost:
-            self.report.lose_inside(lost)
-            self.report.note(place, f"{len(lost)} bounds inside of it are not kept")
 
     def _bounded(self, made: Made, facts: Facts, at: Place, place: str) -> Made:
         if made.height < MAX_DEPTH and made.size < MAX_TYPES:
