@@ -50,6 +50,14 @@ class ArgumentType(Protocol):
         """Return the type's JSON: its name, or an object of `type` and options."""
 
 
+def is_canonical(text: str, of: ArgumentType) -> bool:
+    """Return whether a text is its own canonical form under a type."""
+    try:
+        return of.canonicalise(text) == text
+    except NoCanonicalFormError:
+        return False
+
+
 def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:
     """Return the error for a value of another JSON type; null is one of them."""
     kind = {

@@ -50,9 +50,7 @@ class EitherType:
             if kind in kinds_of(one):
                 return one.canonicalise(value)
         known = ", ".join(sorted(kind for one in self.of for kind in kinds_of(one)))
-        raise NoCanonicalFormError(
-            "wrong_type", f"it is a {kind}", remedy=f"Send one of {known}."
-        )
+        raise NoCanonicalFormError("wrong_type", f"it is a {kind}", remedy=f"Send one of {known}.")
 
     def to_json(self) -> Json:
         """Return the type's JSON."""

@@ -24,7 +24,9 @@ _DIGITS: Final = re.compile(
     + r"\(\?:\\d\{0,(\d{1,4})\}\|\(\?=\[\\d\.\]\{1,(\d{1,4})\}0\*\$\)"
     + r"\\d(?:\*\\\.\\d\*|\{0,(\d{1,4})\}\\\.\\d\{0,(\d{1,4})\})0\*\$\)"
 )
-_READ: Final = "it is a decimal number, plainly spelled as text: without exponent, plus sign or bare point"
+_READ: Final = (
+    "it is a decimal number, plainly spelled as text: without exponent, plus sign or bare point"
+)
 
 
 class Digits(NamedTuple):
@@ -62,7 +64,9 @@ def decimal_type(number: Facts, text: Facts, place: str, report: Report) -> Json
     if digits is None and (text.patterns or not number.bounds.keys() | number.multiples):
         return None
     made = number_type(number, place, report)
-    body: dict[str, Json] = {**made, "type": "decimal"} if isinstance(made, dict) else {"type": "decimal"}
+    body: dict[str, Json] = (
+        {**made, "type": "decimal"} if isinstance(made, dict) else {"type": "decimal"}
+    )
     if digits is not None:
         body |= _bounds(digits, body)
         report.keep(text.said.get("pattern", []), "pattern")

@@ -124,13 +124,12 @@ class Facts:
         for key, places in other.said.items():
             self.said[key] = self.said.get(key, []) + places
         self.required = self.required | other.required
-        if other.apart:
-            known = self.apart or other.apart
-            self.apart = {
-                kind: together(known[kind], one)
-                for kind, one in other.apart.items()
-                if kind in known
-            }
+        if not (self.apart and other.apart):
+            self.apart = self.apart or other.apart
+        else:
+            both = self.apart.keys() & other.apart.keys()
+            self.apart = {kind: together(self.apart[kind], other.apart[kind]) for kind in both}
+            self.types = frozenset[str]() if not both else self.types
         self.is_closed |= other.is_closed
         self.is_read_only |= other.is_read_only
         self.circles |= other.circles
@@ -188,6 +187,12 @@ def together(*several: Facts) -> Facts:
     for one in several:
         found.meet(one)
     return found
+
+
+def is_plain(facts: Facts) -> bool:
+    """Return whether nothing is said of a value but its types."""
+    bare = Facts(types=facts.types, circles=facts.circles, is_read_only=facts.is_read_only)
+    return facts == bare
 
 
 def own_facts(schema: dict[str, Any], place: str) -> Facts:

@@ -68,6 +68,27 @@ class Freeing(Gatherer):
         self.lose_facts(facts, "it is taken as free JSON", kept)
         return body
 
+    def count_members(self, facts: Facts, needed: int, count: int, place: str) -> None:
+        """Count what is said of how many members an object has, and name what is not kept.
+
+        Args:
+            facts: What is said of it.
+            needed: How many members a value must have.
+            count: How many it may have.
+            place: Where notes are.
+        """
+        if facts.others:
+            self.report.note(place, "members beyond those that it names are refused")
+        self.report.keep(facts.said.get("required", []), "required")
+        for key, holds in (
+            ("minProperties", facts.bounds.get("minProperties", 0) <= needed),
+            ("maxProperties", facts.bounds.get("maxProperties", count) >= count),
+        ):
+            if holds:
+                self.report.keep(facts.said.get(key, []), key)
+            else:
+                self.report.lose(facts.said[key], key, "objects have no number of members")
+
     def lose_facts(self, facts: Facts, why: str, kept: Collection[str] = frozenset()) -> None:
         """Count and name what is said of a value, and of all that it holds.
 

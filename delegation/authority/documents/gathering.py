@@ -14,6 +14,7 @@ from delegation.authority.documents.references import References
 from delegation.authority.documents.unions import Union, settled
 
 _MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
+_INSIDE: Final = "it stands inside of what is taken as free JSON"
 NUMBERS: Final = frozenset({"integer", "fraction"})
 
 
@@ -71,10 +72,10 @@ class Gatherer:
                 inner = [part for parts in one.fields.values() for part in parts]
                 self.lose_parts([*inner, *one.items, *one.others, *one.names])
 
-    def lose_parts(self, parts: Sequence[Part]) -> None:
+    def lose_parts(self, parts: Sequence[Part], why: str = _INSIDE) -> None:
         """Count and name the bounds inside of schemas that no type is made of."""
         for where, key in sorted(bounds_inside(parts, self.references)):
-            self.report.lose([where], key, "it stands inside of what is taken as free JSON")
+            self.report.lose([where], key, why)
 
     def facts(
         self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()

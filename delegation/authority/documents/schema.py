@@ -6,12 +6,13 @@ the document does not name is refused: what is not known is refused.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple, cast
 
-from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES
+from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES, parse_type
+from delegation.authority.arguments.argument_type import is_canonical
 from delegation.authority.arguments.composite import (
     MAX_FIELDS,
     MAX_ITEMS,
@@ -22,13 +23,13 @@ from delegation.authority.arguments.either import either
 from delegation.authority.arguments.free import JsonType
 from delegation.authority.documents.decimals import decimal_type
 from delegation.authority.documents.enums import enum_type
-from delegation.authority.documents.facts import Facts, Part, equal
+from delegation.authority.documents.facts import Facts, Part, equal, is_plain
 from delegation.authority.documents.free import FREE_KINDS, Freeing, free_of
 from delegation.authority.documents.gathering import NUMBERS, CircleError
 from delegation.authority.documents.hull import one_of_them
 from delegation.authority.documents.imported import Report, UnmappableError
 from delegation.authority.documents.numbers import NeverError, number_type
-from delegation.authority.documents.parted import parted
+from delegation.authority.documents.parted import KINDS, parted
 from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.references import References
 from delegation.authority.documents.texts import text_type
@@ -208,7 +209,7 @@ class Schemas(Freeing):
             if made is not None:
                 return Made(made)
         if at.kind == "body":
-            has_types = bool(facts.apart or facts.said)
+            has_types = kinds.keys() != KINDS.keys() or not is_plain(facts)
         else:  # what is made of others has no one spelling there
             has_types = kinds.keys() <= {"boolean", "number", "string"}
         if len(kinds) < 2 or not has_types:  # noqa: PLR2004  # one
@@ -274,20 +275,21 @@ class Schemas(Freeing):
                 items = [*items, *parts]
             if any(not equal(part[0], several[0][0]) for part in several):
                 self.report.leave(place, "prefixItems", "all items of a list have one type")
+                self.lose_parts(several, "all items of a list have one type")
         return replace(facts, prefixes=[], items=items) if facts.prefixes else facts
 
     def _object(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         if not facts.fields and not facts.required:
             return self._map(facts, at, place, inside)
-        for _, where in facts.names:
-            self.report.leave(where, "propertyNames", "the names of fields are listed")
         members = self.members(facts, at, place, inside)
         odd = [n for n in members if not 0 < len(n) <= MAX_NAME or not n.isprintable()]
         for name in odd:
             if members.pop(name).is_required:
                 raise UnmappableError(f"{place} needs a member whose name is not printable")
             self.report.note(place, "a member whose name is not printable is refused")
-        if not 0 < len(members) <= MAX_FIELDS:
+        if not members:  # it names some, and none can be given
+            return Made({"type": "map", "of": "boolean", "max": 0}, 2, 2)
+        if len(members) > MAX_FIELDS:
             self.lose_parts([part for parts in facts.fields.values() for part in parts])
             return self._free(replace(facts, fields={}, required={}), at, place)
         fields = {member_key(n, one.is_required): one.type.type for n, one in members.items()}
@@ -306,9 +308,12 @@ class Schemas(Freeing):
         of = self.value(facts.others or [(True, f"{place}.*")], at.inner, inside)
         body: dict[str, Json] = {"type": "map", "of": of.type}
         if facts.names:
-            names = self.value([({"type": "string"}, place), *facts.names], BODY, inside).type
+            names = self._names(facts, place, inside)
             body |= {"names": names} if names != "text" else {}
-        least, most = facts.bounds.get("minProperties", 0), facts.bounds.get("maxProperties", MAX_ITEMS)
+        least, most = (
+            facts.bounds.get("minProperties", 0),
+            facts.bounds.get("maxProperties", MAX_ITEMS),
+        )
         if least > min(most, MAX_ITEMS):
             raise NeverError("no object that is read has as many members as it asks for")
         body |= {"max": most} if most < MAX_ITEMS else {}
@@ -316,6 +321,25 @@ class Schemas(Freeing):
         for key in ("minProperties", "maxProperties"):
             self.report.keep(facts.said.get(key, []), key)
         return self._bounded(Made(body, of.height + 1, of.size + 2), facts, at, place)
+
+    def _names(self, facts: Facts, place: str, inside: frozenset[int]) -> Json:
+        """Return the type of the names of an object's members."""
+        return self.value([({"type": "string"}, place), *facts.names], BODY, inside).type
+
+    def _named(
+        self, facts: Facts, place: str, inside: frozenset[int]
+    ) -> dict[str, list[Part] | None]:
+        """Return the members that an object lists, without those whose names it refuses."""
+        listed = {name: facts.fields.get(name) for name in {**facts.fields, **facts.required}}
+        if not facts.names:
+            return listed
+        names = parse_type(self._names(facts, place, inside))
+        kept = {name: parts for name, parts in listed.items() if is_canonical(name, names)}
+        if kept.keys() != listed.keys():
+            self.report.note(place, "members whose names it refuses are refused")
+        if not facts.required.keys() <= kept.keys():
+            raise NeverError("it needs a member whose name it refuses")
+        return kept
 
     def _free(self, facts: Facts, at: Place, place: str) -> Made:
         return Made(self.free(facts, at, place))
@@ -343,8 +367,7 @@ class Schemas(Freeing):
         """
         inside |= facts.circles
         found: dict[str, Member] = {}
-        named = {name: facts.fields.get(name) for name in {**facts.fields, **facts.required}}
-        for name, parts in named.items():
+        for name, parts in self._named(facts, place, inside).items():
             where = f"{place}.{name}"
             is_required = name in facts.required
             if parts is None:
@@ -363,7 +386,7 @@ class Schemas(Freeing):
                 self.report.note(where, f"it admits no value and is refused: {error}")
                 continue
             found[name] = Member(made, is_required, where)
-        self._count_members(facts, found, place)
+        self.count_members(facts, sum(one.is_required for one in found.values()), len(found), place)
         return found
 
     def _is_read_only(self, parts: Sequence[Part], inside: frozenset[int]) -> bool:
@@ -371,20 +394,6 @@ class Schemas(Freeing):
             return any(self.facts(schema, where, inside).is_read_only for schema, where in parts)
         except (CircleError, NeverError):
             return False
-
-    def _count_members(self, facts: Facts, found: dict[str, Member], place: str) -> None:
-        if facts.others:
-            self.report.note(place, "members beyond those that it names are refused")
-        self.report.keep(facts.said.get("required", []), "required")
-        needed = sum(one.is_required for one in found.values())
-        for key, holds in (
-            ("minProperties", facts.bounds.get("minProperties", 0) <= needed),
-            ("maxProperties", facts.bounds.get("maxProperties", len(found)) >= len(found)),
-        ):
-            if holds:
-                self.report.keep(facts.said.get(key, []), key)
-            else:
-                self.report.lose(facts.said[key], key, "objects have no number of members")
 
     def _bounded(self, made: Made, facts: Facts, at: Place, place: str) -> Made:
         if made.height < MAX_DEPTH and made.size < MAX_TYPES:

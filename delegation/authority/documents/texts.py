@@ -68,8 +68,10 @@ def text_type(facts: Facts, at: Place, place: str, report: Report) -> Json:
         elif name in _SHAPED and shape is None:
             shape = shape_of(_SHAPED[name])
             report.keep([where], "format")
-        elif name in _NAMED or name in _SHAPED or name in _KNOWN:
-            report.lose([where], "format", f"no type reads {name} together with all else")
+        elif name in _KNOWN:
+            report.lose([where], "format", f"any text goes; none is held to be a {name}")
+        elif name in _NAMED or name in _SHAPED:
+            report.lose([where], "format", f"no type is {name} and all else that is said of it")
         elif name not in _PLAIN:
             report.note(where, f"the format {name} is not known and bounds nothing")
     if made is not None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from delegation.authority.documents.enums import fits
-from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal
+from delegation.authority.documents.enums import fits, kind_of
+from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal, is_plain
 from delegation.authority.documents.hull import hull_of
 from delegation.authority.documents.numbers import NeverError
 from delegation.authority.documents.parted import parted
@@ -85,13 +85,14 @@ def _settle(
 def _hull(keyword: str, branches: list[Facts], place: str, leave: Leave) -> Facts:
     """Return what holds for every branch; of each kind of JSON apart, where their types are known."""
     groups: dict[str, list[Facts]] = {}
+    branches = [_typed(one) for one in branches]
     for one in branches:
         for kind, of in parted(one).items():
             groups.setdefault(kind, []).append(of)
     if len(groups) > 1 and all(one.types is not None for one in branches):
         apart = {}
         for kind, some in groups.items():
-            found = Facts()
+            found = Facts(types=frozenset().union(*(one.types or () for one in some)))
             try:
                 _settle(found, keyword, some, place, leave)
             except NeverError:
@@ -108,10 +109,17 @@ def _hull(keyword: str, branches: list[Facts], place: str, leave: Leave) -> Fact
     hull, lost = hull_of(rest)
     known = [one.types for one in rest if one.types is not None]
     is_apart = len(hull.types or ()) == sum(map(len, known))
-    is_plain = len(known) == len(rest) and all(map(_is_plain, rest))
-    if len(rest) > 1 and not (is_plain and (keyword == "anyOf" or is_apart)):
+    says_types = len(known) == len(rest) and all(map(is_plain, rest))
+    if len(rest) > 1 and not (says_types and (keyword == "anyOf" or is_apart)):
         leave(Union(keyword, rest, lost), place)
     return hull
+
+
+def _typed(one: Facts) -> Facts:
+    """Return what a branch says with the types of its fixed values, where it states none."""
+    if one.types is not None or one.enum is None:
+        return one
+    return replace(one, types=frozenset(map(kind_of, one.enum)))
 
 
 def _widest(branches: list[Facts]) -> list[Facts]:
@@ -129,7 +137,7 @@ def _covers(wide: Facts, one: Facts) -> bool:
         wide.types is not None
         and one.types is not None
         and one.types <= wide.types
-        and _is_plain(wide)
+        and is_plain(wide)
     )
 
 
@@ -157,10 +165,6 @@ def _admits_null(one: Facts) -> bool:
     return (one.types is None or "null" in one.types) and (
         one.enum is None or any(value is None for value in one.enum)
     )
-
-
-def _is_plain(one: Facts) -> bool:
-    return one == Facts(types=one.types, circles=one.circles, is_read_only=one.is_read_only)
 
 
 def _values(keyword: str, branches: list[Facts]) -> list[Any]:
