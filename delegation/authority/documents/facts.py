@@ -37,7 +37,7 @@ _COUNTS: Final = frozenset(
     key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))
 ) - {"uniqueItems"}
 # What no argument type says; each is named where it stands.
-UNSAID: Final = {
+UNSAID: dict[str, str] = {
     "not": "types say what is admitted, not what is not",
     "if": "types have no conditions", "then": "", "else": "",
     "dependentRequired": "types have no conditions", "dependentSchemas": "types have no conditions",
@@ -48,9 +48,18 @@ UNSAID: Final = {
 }  # fmt: skip
 # Every keyword that refuses values itself, of all dialects: those that are counted. What only applies
 # other schemas (`anyOf`, `additionalProperties`, `if`) is named where it is not kept, and not counted.
+_ENDS: Final = frozenset(
+    {"formatMinimum", "formatMaximum", "formatExclusiveMinimum", "formatExclusiveMaximum"}
+)
+# How Pydantic writes a bound on a union: under its own name, since no keyword of JSON Schema is of all its types.
+_PYDANTIC: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"})
+UNSAID |= dict.fromkeys(_ENDS, "no type has ends in time; a grant's range may")
+UNSAID |= dict.fromkeys(_PYDANTIC, "it is no keyword of JSON Schema, and said of several types")
 BOUNDS: Final = frozenset(
     {*_STRICTER, "multipleOf", "pattern", "format", "enum", "const", "required"}
     | {"dependentRequired", "minContains", "maxContains"}
+    | _ENDS
+    | _PYDANTIC
 )
 
 

@@ -66,6 +66,11 @@ class Report:
         return tuple(self._notes)
 
     @property
+    def lost(self) -> list[tuple[str, str]]:
+        """Place and keyword of each bound that is lost, in the order of both."""
+        return sorted(self._lost)
+
+    @property
     def bounds_lost(self) -> int:
         """How many bounds are lost, at one of the places where they are used at least."""
         return len(self._lost)

@@ -35,6 +35,7 @@ from delegation.authority.documents.references import References
 from delegation.authority.documents.texts import text_type
 from delegation.canonical import Json
 
+_BACK: Final = "it leads back to what it stands in; it is taken as free JSON"
 FILE: Final[Json] = {
     "type": "object",
     "fields": {
@@ -148,7 +149,8 @@ class Schemas(Freeing):
         try:
             facts = self.together(parts, inside)
         except CircleError:
-            self.report.note(place, "it leads back to what it stands in; it is taken as free JSON")
+            self.report.note(place, _BACK)
+            self.lose_parts(parts, _BACK)
             facts, inside = Facts(types=self.together(parts).types), frozenset()
         return self.of_facts(facts, at, place, inside)
 
