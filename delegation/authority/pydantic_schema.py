@@ -12,7 +12,6 @@ _EDGES: Final = {
     "ge": "formatMinimum", "gt": "formatExclusiveMinimum",
     "le": "formatMaximum", "lt": "formatExclusiveMaximum",
 }  # fmt: skip
-_ASCII: Final = r"^[\u0000-\u007f]*$"
 
 
 def is_pydantic(hint: object) -> bool:
@@ -58,12 +57,6 @@ def _generator() -> Any:
                 if branch.get("type") == "string":
                     branch["pattern"] = pattern_of(digits)
             return made
-
-        def bytes_schema(self, schema: Any) -> Any:
-            """Return text, of characters that are a byte each where their number is bounded."""
-            made = super().bytes_schema(schema)
-            is_bounded = made.get("format") == "binary" and {"minLength", "maxLength"} & made.keys()
-            return {**made, "pattern": _ASCII} if is_bounded else made
 
         def date_schema(self, schema: Any) -> Any:
             """Return a date with its ends."""
