@@ -171,7 +171,7 @@ def test_each_route_is_a_tool_or_named() -> None:
     order = {key: of.type.to_json() for key, of in by["make_order"].arguments.items()}
     assert order["note"] == {"type": "text", "nullable": True}
     assert order["either"] == {"type": "either", "of": ["integer", "text"]}
-    assert order["price"] == {"type": "decimal", "above": "0"}
+    assert order["parts"]["of"]["fields"]["price"] == {"type": "decimal", "above": "0"}
     assert order["parts"]["max"] == 3
     assert "amountCents" in order
     assert set(by["window_v1"].arguments) == {"limit", "after"}
