@@ -118,13 +118,19 @@ def _nested(inner: st.SearchStrategy) -> st.SearchStrategy:
     ) | st.one_of(
         st.dictionaries(members, inner, min_size=1, max_size=3).map(_object).filter(bool),
         st.builds(lambda of, most: {"type": "map", "of": of, "max": most}, inner, small),
-        st.builds(lambda of, name: {"type": "map", "of": of, "names": name}, inner, _bounded("line")),
+        st.builds(
+            lambda of, name: {"type": "map", "of": of, "names": name}, inner, _bounded("line")
+        ),
         st.builds(
             lambda text, others: {"type": "either", "of": [text, *others]},
             _bounded("text") | st.just("url"),
             st.lists(
                 st.sampled_from(
-                    ["boolean", {"type": "number", "above": "2"}, {"type": "json", "kinds": ["list"]}]
+                    [
+                        "boolean",
+                        {"type": "number", "above": "2"},
+                        {"type": "json", "kinds": ["list"]},
+                    ]
                 )
                 | st.just({"type": "map", "of": "text"}),
                 min_size=1,

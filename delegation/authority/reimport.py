@@ -1,4 +1,4 @@
-"""Importing a document again: what people set by hand in a tool's definition stays, for no document states it."""
+"""Imports a document again: what people set by hand stays, as no document states it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def reimported(
 ) -> Reimport:
     """Return what a document's tools come to beside those that stand under their names.
 
-    Domain, labels, resource and cost stay, further aliases, and the system where the import names none:
-    no document states them. Of sensitivity and effect the graver one stays: importing makes no tool tamer than
-    people said.
+    Domain, labels, resource and cost stay, further aliases, and the system where the import names
+    none: no document states them. Of sensitivity and effect the graver one stays: importing makes
+    no tool tamer than people said.
 
     Args:
         catalogue: What stands.

@@ -14,8 +14,21 @@ from delegation.errors import MalformedError
 from delegation.json_number import WideNumber
 
 LIST = {"type": "list", "of": "email", "max": 2}
-EITHER = {"type": "either", "of": [{"type": "number", "min": "0"}, {"type": "text", "max": 2}, {"type": "list", "of": "integer"}]}
-MAP = {"type": "map", "of": {"type": "integer", "min": 0}, "names": {"type": "line", "max": 3}, "min": 1, "max": 2}
+EITHER = {
+    "type": "either",
+    "of": [
+        {"type": "number", "min": "0"},
+        {"type": "text", "max": 2},
+        {"type": "list", "of": "integer"},
+    ],
+}
+MAP = {
+    "type": "map",
+    "of": {"type": "integer", "min": 0},
+    "names": {"type": "line", "max": 3},
+    "min": 1,
+    "max": 2,
+}
 OBJECT = {"type": "object", "fields": {"to": "email", "cc?": "email"}}
 OPEN = {"type": "host", "unsafe_special_addresses": True}
 NUMBER = {"type": "number", "min": "0.5", "above": "0.5", "max": "99.99", "below": "100", "multiple": "0.01"}  # fmt: skip

@@ -29,7 +29,16 @@ from fastapi import Body, Cookie, Header, Query
 from fastapi import Path as PathPart
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, PastDate, StringConstraints, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PastDate,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from delegation.authority.arguments import LineType, NoCanonicalFormError, parse_type
@@ -38,7 +47,6 @@ from delegation.authority.hints import type_json
 from delegation.authority.refusal import Refusal
 from delegation.authority.tool_decorator import tool
 from delegation.errors import MalformedError
-
 
 ONE = UUID("12345678-1234-5678-9abc-123456789abc")
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -165,6 +173,8 @@ class Dog(BaseModel):
     kind: Literal["dog"]
     name: str = Field(max_length=4)
 
+
+ANY_WORD = Union[Literal["a"], str]  # noqa: PYI051, UP007  # what people write all the same
 EITHER = {"type": "either", "of": ["integer", "text"]}
 UserId = NewType("UserId", int)
 # Hint, its type's JSON where it is short, a value as sent, and what the function is handed.
@@ -179,7 +189,7 @@ TAKEN: list[tuple[Any, Any, Any, Any]] = [
     (int | str, EITHER, "x", "x"), (int | str, EITHER, 5.0, 5), (Union[int, str, None], {**EITHER, "nullable": True}, None, None), (dict, "json", {"a": [1]}, {"a": [1]}),  # noqa: UP007
     (dict[str, Any], "json", {"a": None}, {"a": None}), (dict[str, UUID], None, {"a": str(ONE)}, {"a": ONE}), (Mapping[str, int], {"type": "map", "of": "integer"}, {"a": 1}, {"a": 1}),
     (Annotated[dict[Annotated[str, Len(1, 3)], Annotated[int, Gt(0)]], Len(1, 2)], {"type": "map", "of": {"type": "integer", "min": 1}, "names": {"type": "text", "min": 1, "max": 3}, "min": 1, "max": 2}, {"a": 1}, {"a": 1}), (Annotated[dict, Len(0, 2)], {"type": "map", "of": {"type": "json", "nullable": True}, "min": 0, "max": 2}, {"a": None}, {"a": None}),
-    (Literal["auto"] | Annotated[int, Field(ge=0)], {"type": "either", "of": [{"type": "enum", "values": ["auto"]}, {"type": "integer", "min": 0}]}, 3, 3), (Literal["a"] | str, "text", "b", "b"), (int | float, "number", 0.5, 0.5), (date | datetime, "text", "2026-11-30", date(2026, 11, 30)), (str | list[str], {"type": "either", "of": ["text", {"type": "list", "of": "text"}]}, ["a"], ["a"]), (UUID | int, None, 4, 4),
+    (Literal["auto"] | Annotated[int, Field(ge=0)], {"type": "either", "of": [{"type": "enum", "values": ["auto"]}, {"type": "integer", "min": 0}]}, 3, 3), (ANY_WORD, "text", "b", "b"), (int | float, "number", 0.5, 0.5), (date | datetime, "text", "2026-11-30", date(2026, 11, 30)), (str | list[str], {"type": "either", "of": ["text", {"type": "list", "of": "text"}]}, ["a"], ["a"]), (UUID | int, None, 4, 4),
     (Priced, None, {"price": "9.50", "tax": 0.05}, Priced(price=Decimal("9.5"), tax=Decimal("0.05"))), (Any, "json", [1, "a"], [1, "a"]),
     (list, {"type": "list", "of": "json"}, [1], [1]), (list[int], {"type": "list", "of": "integer"}, [1, 1], [1, 1]), (Sequence[str], None, ["a"], ["a"]),
     (set[int], {"type": "list", "of": "integer", "unique": True}, [1, 2], {1, 2}), (frozenset[str], None, ["a"], frozenset({"a"})), (tuple[int, ...], None, [1, 2], (1, 2)),
@@ -308,10 +318,17 @@ def test_a_model_s_bounds_are_its_tool_s() -> None:
     either = type_json("x", Cat | Dog | None)
     assert either == type_json("x", Annotated[Cat | Dog, Field(discriminator="kind")] | None)
     of = parse_type(either)
-    for refused in ({"kind": "cat", "lives": -1}, {"kind": "dog", "name": "Fidos"}, {"kind": "cow"}):
+    for refused in (
+        {"kind": "cat", "lives": -1},
+        {"kind": "dog", "name": "Fidos"},
+        {"kind": "cow"},
+    ):
         with pytest.raises(NoCanonicalFormError):
             of.canonicalise(refused)
     with pytest.raises(MalformedError, match=r"without pattern of .code; give .*WithJsonSchema"):
         type_json("x", Odd)
-    assert type_json("x", Said) == {"type": "object", "fields": {"code": {"type": "text", "max": 9}}}
+    assert type_json("x", Said) == {
+        "type": "object",
+        "fields": {"code": {"type": "text", "max": 9}},
+    }
     assert type_json("x", Annotated[Odd, {"type": "json", "kinds": ["object"]}])["type"] == "json"

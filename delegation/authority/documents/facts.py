@@ -51,7 +51,7 @@ UNSAID: dict[str, str] = {
 _ENDS: Final = frozenset(
     {"formatMinimum", "formatMaximum", "formatExclusiveMinimum", "formatExclusiveMaximum"}
 )
-# How Pydantic writes a bound on a union: under its own name, since no keyword of JSON Schema is of all its types.
+# How Pydantic writes a bound on a union: under its own name, as no keyword is of all its types.
 _PYDANTIC: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"})
 UNSAID |= dict.fromkeys(_ENDS, "no type has ends in time; a grant's range may")
 UNSAID |= dict.fromkeys(_PYDANTIC, "it is no keyword of JSON Schema, and said of several types")
