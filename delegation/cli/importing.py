@@ -20,6 +20,7 @@ from delegation.lineage.feed import Revocation
 from delegation.messages.standing import change_json
 
 _MOST_SHOWN: Final = 20  # of a kind of notes on a terminal; --verbose and --json have all
+_LOST: Final = "not kept"
 _MOST_PLACES: Final = 3  # of one note
 _MOST_TYPE: Final = 160  # characters of an argument's type
 
@@ -105,7 +106,7 @@ class Shown:
         for name in self.gone:
             say(f"- {name} is not among them; it stays as it is: revoke it if nothing offers it")
         self.say_skipped()
-        self._say_notes("not kept", [one for one in self.found.notes if one in self.found.lost])
+        self._say_notes(_LOST, [one for one in self.found.notes if one in self.found.lost])
         self._say_notes("note", [one for one in self.found.notes if one not in self.found.lost])
         if self.found.bounds_kept or self.found.bounds_lost:
             total = self.found.bounds_kept + self.found.bounds_lost
@@ -150,7 +151,8 @@ class Shown:
         """Say each note once, with the first of its places and how many there are."""
         places: dict[str, list[str]] = {}
         for where, what in notes:
-            places.setdefault(what, []).append(where)
+            said = what.replace(" is not kept: ", ": ", 1) if word == _LOST else what
+            places.setdefault(said, []).append(where)
         most = len(places) if self.is_whole else _MOST_SHOWN
         for what, some in list(places.items())[:most]:
             if len(some) == 1:

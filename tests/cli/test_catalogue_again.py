@@ -157,8 +157,8 @@ def test_equal_notes_are_one_line_and_losses_stand_apart(store: World) -> None:
     assert len(lines) == 1
     assert lines[0].startswith("note: moments")
     assert lines[0].endswith("9 places: plan.at0, plan.at1, plan.at2 and 6 more")
-    assert "not kept: plan.code: pattern is not kept" in shown.stderr
-    assert "format is not kept: any text goes; none is held to be a duration" in shown.stderr
+    assert "not kept: plan.code: pattern: (?=x) is no plain shape" in shown.stderr
+    assert "plan.span: format: any text goes; none is held to be a duration" in shown.stderr
     assert "plan.at8" in run({"tools": tools}, "--dry-run", "--verbose").stderr
     told = json.loads(run({"tools": tools}, "--dry-run", "--json").stdout)
     assert len(told["notes"]) == 11

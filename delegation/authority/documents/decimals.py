@@ -27,6 +27,9 @@ _DIGITS: Final = re.compile(
 _READ: Final = (
     "it is a decimal number, plainly spelled as text: without exponent, plus sign or bare point"
 )
+_BESIDE: Final = (
+    "a text beside a bounded number is read as a decimal number; other texts are refused"
+)
 
 
 class Digits(NamedTuple):
@@ -70,7 +73,7 @@ def decimal_type(number: Facts, text: Facts, place: str, report: Report) -> Json
     if digits is not None:
         body |= _bounds(digits, body)
         report.keep(text.said.get("pattern", []), "pattern")
-    report.note(place, _READ)
+    report.note(place, _READ if text.patterns else _BESIDE)
     return body if len(body) > 1 else "decimal"
 
 
