@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Final, cast
 
 from delegation.authority.arguments.free import JsonType
-from delegation.authority.documents.facts import Facts
+from delegation.authority.documents.facts import Facts, equal
 from delegation.authority.documents.gathering import NUMBERS, Gatherer
+from delegation.authority.documents.hull import one_of_them
 from delegation.authority.documents.imported import UnmappableError
 from delegation.authority.documents.parted import KINDS as PARTS
 from delegation.authority.documents.place import Place
@@ -67,6 +69,25 @@ class Freeing(Gatherer):
             self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
         self.lose_facts(facts, "it is taken as free JSON", kept)
         return body
+
+    def with_items(self, facts: Facts, high: int, place: str) -> Facts:
+        """Return the facts of a list whose items may be what any place of it may hold.
+
+        Args:
+            facts: What is said of the list.
+            high: How many items it has at most.
+            place: Where notes are.
+        """
+        items = facts.items
+        for prefix, rest in facts.prefixes:
+            several = [*prefix, rest] if high > len(prefix) and rest[0] is not False else prefix
+            if several:
+                parts = one_of_them([[part] for part in several])
+                items = [*items, *parts]
+            if any(not equal(part[0], several[0][0]) for part in several):
+                self.report.leave(place, "prefixItems", "all items of a list have one type")
+                self.lose_parts(several, "all items of a list have one type")
+        return replace(facts, prefixes=[], items=items) if facts.prefixes else facts
 
     def count_members(self, facts: Facts, needed: int, count: int, place: str) -> None:
         """Count what is said of how many members an object has, and name what is not kept.

@@ -23,10 +23,9 @@ from delegation.authority.arguments.either import either
 from delegation.authority.arguments.free import JsonType
 from delegation.authority.documents.decimals import decimal_type
 from delegation.authority.documents.enums import enum_type
-from delegation.authority.documents.facts import Facts, Part, equal, is_plain
+from delegation.authority.documents.facts import Facts, Part, is_plain
 from delegation.authority.documents.free import FREE_KINDS, Freeing, free_of
 from delegation.authority.documents.gathering import NUMBERS, CircleError
-from delegation.authority.documents.hull import one_of_them
 from delegation.authority.documents.imported import Report, UnmappableError
 from delegation.authority.documents.numbers import NeverError, number_type
 from delegation.authority.documents.parted import KINDS, parted
@@ -250,7 +249,7 @@ class Schemas(Freeing):
         low, high = facts.bounds.get("minItems", 0), facts.bounds.get("maxItems", MAX_ITEMS)
         if low > min(high, MAX_ITEMS):
             raise NeverError("no list that is read has as many items as it asks for")
-        facts = self._with_items(facts, high, place)
+        facts = self.with_items(facts, high, place)
         if high > MAX_ITEMS:
             self.report.note(place, f"lists of more than {MAX_ITEMS} items are refused")
         try:
@@ -266,19 +265,6 @@ class Schemas(Freeing):
         body |= {"min": low} if low else {}
         body |= {"unique": True} if facts.bounds.get("uniqueItems") else {}
         return self._bounded(Made(body, of.height + 1, of.size + 1), facts, at, place)
-
-    def _with_items(self, facts: Facts, high: int, place: str) -> Facts:
-        """Return the facts of a list whose items may be what any place of it may hold."""
-        items = facts.items
-        for prefix, rest in facts.prefixes:
-            several = [*prefix, rest] if high > len(prefix) and rest[0] is not False else prefix
-            if several:
-                parts = one_of_them([[part] for part in several])
-                items = [*items, *parts]
-            if any(not equal(part[0], several[0][0]) for part in several):
-                self.report.leave(place, "prefixItems", "all items of a list have one type")
-                self.lose_parts(several, "all items of a list have one type")
-        return replace(facts, prefixes=[], items=items) if facts.prefixes else facts
 
     def _object(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         if not facts.fields and not facts.required:
