@@ -42,7 +42,8 @@ choices = st.builds(
 )
 shapes = st.lists(runs | literals | choices, max_size=4)
 decimals = st.integers(-999, 999).map(lambda n: f"{n / 4:g}")
-PLAIN = sorted(TYPES - {"enum", "list", "money", "object"})
+MADE = {"either", "enum", "list", "map", "money", "object"}  # of which no name alone is a type
+PLAIN = sorted(TYPES - MADE)
 plain = st.sampled_from(PLAIN)
 optioned = st.one_of(
     plain,
@@ -66,6 +67,11 @@ optioned = st.one_of(
     ),
     st.builds(lambda a: {"type": "number", "above": a}, decimals),
     st.builds(lambda n: {"type": "decimal", "places": n, "min": "-3.5"}, PLACES),
+    st.builds(
+        lambda n, a: {"type": "decimal", "digits": n + 1, "above": a, "multiple": "0.5"},
+        PLACES,
+        decimals,
+    ),
     st.builds(lambda n: {"type": "datetime", "places": n}, PLACES),
     st.builds(lambda n: {"type": "argv", "max": n}, small),
     st.builds(
@@ -109,7 +115,34 @@ def _nested(inner: st.SearchStrategy) -> st.SearchStrategy:
         small,
         small,
         st.booleans(),
-    ) | st.dictionaries(members, inner, min_size=1, max_size=3).map(_object).filter(bool)
+    ) | st.one_of(
+        st.dictionaries(members, inner, min_size=1, max_size=3).map(_object).filter(bool),
+        st.builds(lambda of, most: {"type": "map", "of": of, "max": most}, inner, small),
+        st.builds(
+            lambda of, name: {"type": "map", "of": of, "names": name}, inner, _bounded("line")
+        ),
+        st.builds(
+            lambda text, others: {"type": "either", "of": [text, *others]},
+            _bounded("text") | st.just("url"),
+            st.lists(
+                st.sampled_from(
+                    [
+                        "boolean",
+                        {"type": "number", "above": "2"},
+                        {"type": "json", "kinds": ["list"]},
+                    ]
+                )
+                | st.just({"type": "map", "of": "text"}),
+                min_size=1,
+                max_size=3,
+                unique_by=lambda one: one if isinstance(one, str) else one["type"],
+            ),
+        ),
+        st.builds(
+            lambda of: {"type": "either", "of": [{"type": "list", "of": of}, "integer", "date"]},
+            inner,
+        ),
+    )
 
 
 def _object(fields: dict) -> dict | None:
@@ -168,7 +201,7 @@ def typed_values(draw):
 def _value_of(kind) -> st.SearchStrategy:
     body = {"type": kind} if isinstance(kind, str) else kind
     if body["type"] == "list":
-        least, most = max(body["min"] - 1, 0), body["max"] + 1
+        least, most = max(body.get("min", 0) - 1, 0), body.get("max", 3) + 1
         return st.lists(_value_of(body["of"]), min_size=least, max_size=most)
     if body["type"] == "object":
         from delegation.authority.arguments import read_member
@@ -176,6 +209,10 @@ def _value_of(kind) -> st.SearchStrategy:
         needed = {read_member(k)[0]: _value_of(v) for k, v in body["fields"].items() if read_member(k)[1]}  # fmt: skip
         spare = {read_member(k)[0]: _value_of(v) for k, v in body["fields"].items() if not read_member(k)[1]}  # fmt: skip
         return st.fixed_dictionaries(needed, optional=spare)
+    if body["type"] == "map":
+        return st.dictionaries(names, _value_of(body["of"]), max_size=4) | values
+    if body["type"] == "either":
+        return st.one_of(*map(_value_of, body["of"]))
     if body["type"] == "enum":
         return st.sampled_from(body["values"]) | values
     if body["type"] == "argv":

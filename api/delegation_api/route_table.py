@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
+from delegation.authority.arguments import parts_of
 from delegation.authority.arguments.url_text import stated_as
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.fields import ARGUMENT_NAME
@@ -27,7 +28,7 @@ METHOD: Final = re.compile(r"(?!CONNECT$|TRACE$)[A-Z]{1,16}")  # no tunnel is on
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})(\.\.\.)?\}")
-_NESTED: Final = frozenset({"argv", "json", "list", "object"})
+_NESTED: Final = frozenset({"argv", "json", "list", "map", "object"})
 _PATHS: Final = frozenset({"path", "relative_path"})
 
 
@@ -129,8 +130,7 @@ class Route:
                 "shows it; say service_checks = true if the service behind checks the receipt"
             )
         for name in sorted(self.placed):
-            kind = tool.arguments[name].type.name
-            if kind in _NESTED:
+            for kind in sorted(_NESTED & {of.name for of in parts_of(tool.arguments[name].type)}):
                 return f"the argument {name} is a {kind}, which has no one spelling in a URL"
         for place in self.places:
             kind = tool.arguments[place.text].type.name if place.is_argument else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
+from delegation.authority.arguments import ArgumentType, ListType, MapType, MoneyType, ObjectType
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.catalogue import Catalogue
 from delegation.canonical import Json
@@ -40,6 +40,9 @@ def _amounts(place: str, value: Json, of: ArgumentType) -> Iterator[tuple[str, s
     elif isinstance(of, ListType):
         for number, item in enumerate(value if isinstance(value, list) else ()):
             yield from _amounts(f"{place}[{number}]", item, of.of)
+    elif isinstance(of, MapType):
+        for name, one in value.items() if isinstance(value, dict) else ():
+            yield from _amounts(f"{place}.{name}", one, of.of)
     elif isinstance(of, ObjectType):
         members = value if isinstance(value, dict) else {}
         for name, member in of.members.items():

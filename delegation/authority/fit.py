@@ -153,7 +153,7 @@ def refuse_unfit_arguments(
                 [*known[:_LISTED]],
                 _instead(near, known, f'Leave "{shown_text(name)}" out: no argument can be given.'),
             )
-        if not any(constraint.fits(tool.arguments[name].type) for tool in having):
+        if not any(constraint.suits(tool.arguments[name].type) for tool in having):
             return _unfit(name, constraint, having[0], place)
     return None
 
@@ -254,7 +254,7 @@ def _misfit(constraint: Constraint, of: ArgumentType, name: str) -> _Misfit:
                 return _Misfit(name, constraint, of, why, remedy)
             parts.append((f"{name}.{member}", part, known[member]))
     for inside, part, type_ in parts:
-        if not part.fits(type_):
+        if not part.suits(type_):
             return _misfit(part, type_, inside or name)
     return _Misfit(name, constraint, of, _why(constraint, of), f"Use {_or(fitting(of))}.")
 
@@ -301,7 +301,7 @@ def fitting(of: ArgumentType, levels: int = MAX_DEPTH) -> Iterator[str]:
                 break
     elif levels > 1 and isinstance(whole, ListType) and of.name != "argv":
         yield f"each({next(fitting(whole.of, levels - 1))})"
-    yield from (said for said, one in _KINDS if one.fits(of))
+    yield from (said for said, one in _KINDS if one.suits(of))
     yield "anything()"
 
 

@@ -18,13 +18,12 @@ from delegation.authority.hints import (
     DEQUE,
     LISTS,
     SETS,
-    adapter,
     fields_of,
-    is_pydantic,
     parameters_of,
     split,
     without_none,
 )
+from delegation.authority.pydantic_schema import adapter, is_pydantic
 from delegation.canonical import Json, unb64u
 from delegation.errors import MalformedError
 

@@ -10,27 +10,37 @@ import collections
 import collections.abc
 import dataclasses
 import inspect
-import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
 
-from delegation.authority.arguments import TYPES, shape_of
-from delegation.authority.documents.imported import UnmappableError
+from delegation.authority.arguments import TYPES, parse_type
+from delegation.authority.arguments.either import kinds_of
+from delegation.authority.documents.imported import Report, UnmappableError, shown
+from delegation.authority.documents.lost import bounds_inside
+from delegation.authority.documents.references import References
 from delegation.authority.documents.schema import type_of_schema
+from delegation.authority.hint_bounds import bounded, bounds_of, keywords, lengths, refuse_lost
+from delegation.authority.hint_unions import union_of
+from delegation.authority.pydantic_schema import is_pydantic, schema_of
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_DEPTH: Final = 8  # hints within hints; what is deeper is free JSON
+SOFT: Final = frozenset({"required", "format", "dependentRequired"})
+"""Keywords whose loss refuses no hint: what is missing or odd in form reaches no further."""
+_REMEDY: Final = (
+    "give the parameter a type beside its hint, as Annotated[..., {'type': ...}], "
+    "or a model's field what the tool keeps, with pydantic.WithJsonSchema"
+)
 _FREE: Final[Json] = "json"
-_PLACES: Final = 18  # the most digits after the point of a decimal
 _PLAIN: Final[Mapping[object, Json]] = {
     str: "text", int: "integer", bool: "boolean", float: "number", Decimal: "decimal", bytes: "bytes",
     datetime: "datetime", date: "date", IPv4Address: "host", IPv6Address: "host",
@@ -47,20 +57,6 @@ SETS: Final = frozenset({set, frozenset, collections.abc.Set, collections.abc.Mu
 _FREE_OBJECTS: Final = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
 # What FastAPI's marks say of where a value stands: it cannot leave that place.
 _PLACED: Final = {"path": "segment", "header": "line", "cookie": "line"}
-_OF_NUMBERS: Final = {
-    "min": "ge",
-    "max": "le",
-    "above": "gt",
-    "below": "lt",
-    "multiple": "multiple_of",
-}
-_KEPT: Final[Mapping[str, frozenset[str]]] = {
-    **dict.fromkeys(("text", "line", "segment"), frozenset({"min_length", "max_length", "pattern"})),
-    "number": frozenset(_OF_NUMBERS.values()), "integer": frozenset(_OF_NUMBERS.values()),
-    "decimal": frozenset({"ge", "gt", "le", "lt", "decimal_places", "max_digits"}),
-}  # fmt: skip
-_BOUNDS: Final = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern",
-                  "decimal_places", "max_digits")  # fmt: skip
 
 
 def type_json(name: str, hint: object) -> Json:
@@ -156,33 +152,6 @@ def fields_of(hint: object) -> dict[str, tuple[object, bool]] | None:
     return None
 
 
-def is_pydantic(hint: object) -> bool:
-    """Return whether Pydantic alone knows what a type takes."""
-    own = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
-    known = any(hasattr(hint, name) for name in own)
-    return known or str(getattr(hint, "__module__", "")).split(".")[0] == "pydantic"
-
-
-def adapter(hint: object) -> Any | None:
-    """Return what Pydantic makes of a hint; None where nobody imported it: no hint is its own then."""
-    pydantic = sys.modules.get("pydantic")
-    return None if pydantic is None else pydantic.TypeAdapter(hint)
-
-
-def bounds_of(marks: Iterable[object]) -> dict[str, Any]:
-    """Return the bounds that marks state, the last of each kind."""
-    found: dict[str, Any] = {}
-    for mark in marks:
-        inner = getattr(mark, "metadata", None)
-        if isinstance(inner, list | tuple):  # a Field, Query, Path, Body, Header
-            found |= bounds_of(inner)
-        elif not isinstance(mark, str | bytes | Mapping) and isinstance(mark, Iterable):
-            found |= bounds_of(cast("Iterable[object]", mark))  # a group of them
-        given = {key: getattr(mark, key, None) for key in _BOUNDS}
-        found |= {key: value for key, value in given.items() if value is not None}
-    return found
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reading:
     name: str
@@ -201,8 +170,9 @@ class _Reading:
             return {**(inner if isinstance(inner, dict) else {"type": inner}), "nullable": True}
         place = next((p for m in reversed(marks) if (p := _place(m)) in _PLACED), None)
         if bare is str and place is not None:
-            return self._bounded(_PLACED[place], bounds)
+            return bounded(self.name, _PLACED[place], bounds)
         if depth == 0:
+            self._refuse_bounds([bare], "nested so deep")
             return _FREE
         return self._plain(bare, bounds) or self._made(bare, bounds, depth)
 
@@ -211,43 +181,37 @@ class _Reading:
             found = _PLAIN.get(hint)
         except TypeError:  # a hint that has no hash
             return None
-        return self._bounded(found, bounds) if isinstance(found, str) else found
+        if isinstance(found, str) and found != _FREE:
+            return bounded(self.name, found, bounds)
+        return None if bounds else found
 
     def _made(self, hint: object, bounds: Mapping[str, Any], depth: int) -> Json:
         origin, parts = get_origin(hint), get_args(hint)
-        if origin is Literal:
-            return self._enum([v.value if isinstance(v, Enum) else v for v in parts])
-        if origin in {Union, types.UnionType} or origin in _FREE_OBJECTS:
-            return _FREE
-        if hint in _BY_FORMAT:
-            return _of_schema(
-                self.name, {"type": "string", "format": _BY_FORMAT[cast("Any", hint)]}
-            )
+        if origin in _FREE_OBJECTS or hint in _FREE_OBJECTS:
+            return self._map(parts or (str, Any), bounds, depth)
         if origin is tuple or hint is tuple:
             return self._tuple(parts, bounds, depth)
         if origin in LISTS or hint in LISTS:
             of = self.of(parts[0], {}, depth - 1) if parts else _FREE
-            is_set = origin in SETS or hint in SETS
-            return {
-                "type": "list",
-                "of": of,
-                **_lengths(bounds),
-                **({"unique": True} if is_set else {}),
-            }
+            return self._list(of, bounds, is_set=origin in SETS or hint in SETS)
+        if is_pydantic(hint) and origin not in {Union, types.UnionType}:
+            return self._of_schema({**schema_of(hint), **keywords(bounds)})
+        refuse_lost(self.name, str(getattr(hint, "__name__", hint)), bounds)
+        if origin is Literal:
+            return self._enum([v.value if isinstance(v, Enum) else v for v in parts])
+        if origin in {Union, types.UnionType}:
+            return self._union(parts, depth)
+        if hint in _BY_FORMAT:
+            return self._of_schema({"type": "string", "format": _BY_FORMAT[cast("Any", hint)]})
         if isinstance(hint, type) and issubclass(hint, Enum):
             return self._enum([member.value for member in hint])
-        if hint in _FREE_OBJECTS:
-            return _FREE
-        fields = None if is_pydantic(hint) else fields_of(hint)
+        fields = fields_of(hint)
         if fields is not None:
             read = {
                 key + ("" if required else "?"): self.of(part, {}, depth - 1)
                 for key, (part, required) in fields.items()
             }
             return {"type": "object", "fields": read}
-        if is_pydantic(hint):
-            schema = cast("Any", adapter(hint)).json_schema(by_alias=True, mode="validation")
-            return _of_schema(self.name, {**schema, **_keywords(bounds)})
         raise MalformedError(f"The parameter {self.name}", wanted="a hint with an argument type")
 
     def _enum(self, values: list[Any]) -> Json:
@@ -261,94 +225,92 @@ class _Reading:
         }
         return body if len(plain) == len(values) else {**body, "nullable": True}
 
+    def _list(self, of: Json, bounds: Mapping[str, Any], *, is_set: bool = False) -> Json:
+        refuse_lost(self.name, "list", bounds)
+        unique: dict[str, Json] = {"unique": True} if is_set else {}
+        return {"type": "list", "of": of, **lengths(bounds), **unique}
+
     def _tuple(self, parts: tuple[object, ...], bounds: Mapping[str, Any], depth: int) -> Json:
         if not parts:
-            return {"type": "list", "of": _FREE, **_lengths(bounds)}
+            return self._list(_FREE, bounds)
         if len(parts) == 2 and parts[1] is Ellipsis:  # noqa: PLR2004
-            return {"type": "list", "of": self.of(parts[0], {}, depth - 1), **_lengths(bounds)}
-        if all(part == parts[0] for part in parts):
-            of = self.of(parts[0], {}, depth - 1)
-            return {"type": "list", "of": of, "min": len(parts), "max": len(parts)}
-        return _FREE
+            return self._list(self.of(parts[0], {}, depth - 1), bounds)
+        of, lost = union_of([self.of(part, {}, depth - 1) for part in parts], by_place=True)
+        self._refuse_bounds([parts[number] for number in lost], "at one place of a list")
+        return {"type": "list", "of": of, "min": len(parts), "max": len(parts)}
 
-    def _bounded(self, kind: str, bounds: Mapping[str, Any]) -> Json:
-        lost = bounds.keys() - _KEPT.get(kind, frozenset())
-        if lost:
-            wanted = f"bounds that {kind} keeps, without {min(lost)}"
-            raise MalformedError(f"The parameter {self.name}", wanted=wanted)
-        options: dict[str, Json] = dict(_options(kind, bounds))
-        pattern = bounds.get("pattern")
-        if kind in {"text", "line", "segment"} and pattern is not None:
-            shape = shape_of(getattr(pattern, "pattern", pattern))
-            if shape is None:
-                wanted = "a pattern that is a plain shape, or the type of the text beside it"
+    def _map(self, parts: tuple[object, ...], bounds: Mapping[str, Any], depth: int) -> Json:
+        refuse_lost(self.name, "map", bounds)
+        names, of = self.of(parts[0], {}, depth - 1), self.of(parts[1], {}, depth - 1)
+        if kinds_of(parse_type(names)) != {"text"}:
+            self._refuse_bounds(parts[:1], "as names")
+            names = "text"
+        if of == _FREE and names == "text" and not bounds:
+            return _FREE
+        said: dict[str, Json] = {} if names == "text" else {"names": names}
+        # Of what is free, null is a value inside of it.
+        of = {"type": "json", "nullable": True} if of == _FREE else of
+        return {"type": "map", "of": of, **said, **lengths(bounds)}
+
+    def _union(self, parts: tuple[object, ...], depth: int) -> Json:
+        where = "in a union with others of its kind"
+        models = [part for part in parts if isinstance(part, type) and is_pydantic(part)]
+        if len(models) > 1:  # several objects: what is common to them is in their schemas
+            whole = self._of_schema(schema_of(Union[tuple(models)]))  # noqa: UP007  # of as many as there are
+            rest = tuple(part for part in parts if part not in models)
+            made, lost = union_of([whole, *(self.of(part, {}, depth - 1) for part in rest)])
+            self._refuse_bounds([(whole, *rest)[n] for n in lost if n], where)
+            return made
+        made, lost = union_of([self.of(part, {}, depth - 1) for part in parts])
+        self._refuse_bounds([parts[number] for number in lost], where)
+        return made
+
+    def _refuse_bounds(self, hints: Iterable[object], where: str) -> None:
+        """Refuse hints that state bounds, where no type keeps them."""
+        for hint in hints:
+            if states_bounds(hint):
+                wanted = (
+                    f"a hint whose bounds argument types keep, without those {where}; {_REMEDY}"
+                )
                 raise MalformedError(f"The parameter {self.name}", wanted=wanted)
-            options["shape"] = shape.to_json()
-        return {"type": kind, **options} if options else kind
+
+    def _of_schema(self, schema: dict[str, Any]) -> Json:
+        report = Report()
+        try:
+            made = type_of_schema(schema, None, report)
+        except UnmappableError as error:
+            wanted = f"a hint with a type; {error}"
+            raise MalformedError(f"The parameter {self.name}", wanted=wanted) from error
+        lost = [(place, key) for place, key in report.lost if key not in SOFT]
+        if lost:
+            (place, key), more = lost[0], len(lost) - 1
+            said = f"{key} of {shown(place.removeprefix('#'))}" if place != "#" else key
+            wanted = f"a hint whose bounds argument types keep, without {said}"
+            wanted += f" and {more} more; {_REMEDY}" if more else f"; {_REMEDY}"
+            raise MalformedError(f"The parameter {self.name}", wanted=wanted)
+        return made
 
 
-def _of_schema(name: str, schema: dict[str, Any]) -> Json:
-    try:
-        return type_of_schema(schema)
-    except UnmappableError as error:
-        raise MalformedError(
-            f"The parameter {name}", wanted=f"a hint with a type; {error}"
-        ) from error
+def states_bounds(hint: object, seen: frozenset[int] = frozenset()) -> bool:
+    """Return whether a hint states bounds somewhere: in marks, in choices, in the fields of what it names."""
+    bare, marks = split(hint)
+    if bounds_of(marks) or any(
+        isinstance(one, str | dict) or hasattr(one, "canonicalise") for one in marks
+    ):
+        return True
+    if get_origin(bare) is Literal or (isinstance(bare, type) and issubclass(bare, Enum)):
+        return True
+    if id(bare) in seen:
+        return False
+    seen |= {id(bare)}
+    if isinstance(bare, type) and is_pydantic(bare):
+        schema = schema_of(bare)
+        return any(key not in SOFT for _, key in bounds_inside([(schema, "#")], References(schema)))
+    inner = [part for part, _ in (fields_of(bare) or {}).values()]
+    return any(states_bounds(part, seen) for part in (*get_args(bare), *inner))
 
 
 def _place(mark: object) -> str:
     """Return where one of FastAPI's marks says that a value stands; empty if it says nothing."""
     where = getattr(mark, "in_", None)
     return str(getattr(where, "value", where or ""))
-
-
-def _lengths(bounds: Mapping[str, Any]) -> dict[str, Json]:
-    pairs = (("min", "min_length"), ("max", "max_length"))
-    return {ours: bounds[theirs] for ours, theirs in pairs if theirs in bounds}
-
-
-def _options(kind: str, bounds: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
-    if kind in {"text", "line", "segment"}:
-        yield from _lengths(bounds).items()
-    elif kind in {"integer", "decimal"}:
-        places = 0 if kind == "integer" else int(bounds.get("decimal_places", _PLACES))
-        yield from (("places", places),) if kind == "decimal" and places != _PLACES else ()
-        low, high = _edges(bounds, places)
-        said: Callable[[Decimal], Json] = int if kind == "integer" else _decimal
-        yield from (("min", said(low)),) if low is not None else ()
-        yield from (("max", said(high)),) if high is not None else ()
-        if kind == "integer" and "multiple_of" in bounds:
-            yield "multiple", int(bounds["multiple_of"])
-    elif kind == "number":
-        for ours, theirs in _OF_NUMBERS.items():
-            if theirs in bounds:
-                yield ours, _decimal(bounds[theirs])
-
-
-def _edges(bounds: Mapping[str, Any], places: int) -> tuple[Decimal | None, Decimal | None]:
-    """Return the least and the greatest value with so many digits after the point."""
-    step = Decimal(1).scaleb(-places)
-    exact = {
-        key: Decimal(str(value)) for key, value in bounds.items() if key in {"ge", "gt", "le", "lt"}
-    }
-    low = [exact["ge"].quantize(step, ROUND_CEILING)] if "ge" in exact else []
-    low += [exact["gt"].quantize(step, ROUND_FLOOR) + step] if "gt" in exact else []
-    high = [exact["le"].quantize(step, ROUND_FLOOR)] if "le" in exact else []
-    high += [exact["lt"].quantize(step, ROUND_CEILING) - step] if "lt" in exact else []
-    if "max_digits" in bounds and "decimal_places" in bounds:
-        most = Decimal(10) ** (bounds["max_digits"] - places) - step
-        low, high = [*low, -most], [*high, most]
-    return max(low, default=None), min(high, default=None)
-
-
-def _decimal(value: object) -> str:
-    text = f"{Decimal(str(value)):f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
-
-
-def _keywords(bounds: Mapping[str, Any]) -> dict[str, Any]:
-    """Return bounds as JSON Schema has them, for a type of Pydantic's that they stand beside."""
-    names = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum",
-             "multiple_of": "multipleOf", "min_length": "minLength", "max_length": "maxLength",
-             "pattern": "pattern"}  # fmt: skip
-    return {names[key]: value for key, value in bounds.items() if key in names}

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal, cast
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from delegation import canonical
-from delegation.authority.catalogue import Tool
-from delegation.authority.documents.forms import DocumentForm
-from delegation.authority.documents.imported import Imported
-from delegation.authority.redefinition import Redefinition, redefinitions
-from delegation.authority.tool_list import FORMS, read_tools
-from delegation.canonical import Json
-from delegation.cli.console import (
-    USAGE,
-    JsonOption,
-    fail,
-    note,
-    print_json,
-    print_table,
-    read_text,
-    say,
-    told_ending,
-)
-from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.reimport import reimported, without_aliases
+from delegation.authority.tool_list import FORMS
+from delegation.cli.console import JsonOption, fail, note, print_json, print_table, say
+from delegation.cli.importing import Shown, compared, read_import, shown_json
+from delegation.cli.source import StoreOption, UrlOption, has_store, opened
 from delegation.errors import NotFoundError
 from delegation.lineage.ending import ended_of
-from delegation.messages.standing import change_json
 
 app = typer.Typer(no_args_is_help=True)
-_MOST_SHOWN = 20  # notes on a terminal; --json has all
 
 
 @app.command("list")
@@ -77,7 +63,7 @@ def show(
         print_table(
             f"{found.name}, revision {number}",
             ("field", "value"),
-            [(name, _shown(value)) for name, value in body.items() if name != "name"],
+            [(name, shown_json(value)) for name, value in body.items() if name != "name"],
         )
 
 
@@ -126,7 +112,15 @@ def import_tools(
     partial: Annotated[
         bool, typer.Option("--partial", help="Import what can be mapped, and leave out the rest.")
     ] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Of a document: keep nothing that was set by hand.")
+    ] = False,
+    no_aliases: Annotated[
+        bool,
+        typer.Option("--no-aliases", help="Of a document: call tools by their full names only."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; record nothing.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show every note and place.")] = False,
     store: StoreOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -136,100 +130,46 @@ def import_tools(
     A document is OpenAPI 3, Swagger 2 (JSON or YAML), an MCP tools/list answer or a JSON Schema. An
     unknown field of a list, or an operation that no definition can state, is refused, and then nothing
     is recorded. What is not kept of a document's bounds is named. Look at effects, labels, sensitivity
-    and cost: no document states them. Tools and systems that are revoked or suspended are named: a
-    definition brings back nothing that was ended.
+    and cost: no document states them, and what was set of them by hand stays. Tools and systems that
+    are revoked or suspended are named: a definition brings back nothing that was ended.
     """
-    text = read_text(source)
-    found = read_tools(text, _form(source, form), prefix=prefix, system=system)
-    with opened(store, url) as place:
-        before = place.catalogue()
-        changed = redefinitions(before, found.tools)
-        told = place.ended_tools()
+    found = read_import(source, form=form, prefix=prefix, system=system)
+    if no_aliases:
+        found = replace(found, tools=tuple(map(without_aliases, found.tools)))
+    is_compared = not dry_run or has_store(store, url)
+    with opened(store, url) if is_compared else nullcontext() as place:
+        before = Catalogue() if place is None else place.catalogue()
+        revision = before.revision
+        # A list of ours states all of a definition; a document does not.
+        again = reimported(
+            before, found.tools, prefix=found.prefix, reset=reset or not found.prefix
+        )
+        found = replace(found, tools=again.tools, skipped=(*found.skipped, *again.skipped))
+        told = [] if place is None else place.ended_tools()
+        changed = compared(before, found)
         ended = {one.tool.name: ended_of(before, one.tool, told) for one in changed}
-        if found.skipped and not (partial or dry_run):
-            _say_skipped(found)
-            fail(
-                f"{len(found.skipped)} operations cannot be mapped; nothing was recorded.",
-                "Leave them out of the document, or give --partial.",
-                code="malformed",
-            )
-        for one in changed:  # all of them can be recorded, or none is
-            before = before.with_tool(one.tool)
-        revision = place.catalogue().revision
-        for one in changed:
-            if one.kind != "same" and not dry_run:
-                revision = place.add_tool(one.tool)
-    if as_json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "revision": revision,
-                "tools": [
-                    {**one.to_json(), "ended": [change_json(end) for end in ended[one.tool.name]]}
-                    for one in changed
-                ],
-                "skipped": [{"operation": what, "why": why} for what, why in found.skipped],
-                "notes": [{"place": where, "what": what} for where, what in found.notes],
-                "bounds": {"kept": found.bounds_kept, "lost": found.bounds_lost},
-            }
-        )
-        return
-    for one in changed:
-        _say_change(one)
-        for end in ended[one.tool.name]:
-            words = told_ending(end)
-            say(f"{words}; calls under tokens that were issued before stay refused", under="    ")
-    _say_skipped(found)
-    _say_notes(found)
-    count = {kind: sum(c.kind == kind for c in changed) for kind in ("added", "changed", "same")}
-    done = "would be" if dry_run else "are"
-    say(
-        f"{count['added']} {done} added, {count['changed']} {done} changed, "
-        f"{count['same']} are the same; revision {revision}"
-    )
-
-
-def _form(source: str, form: str) -> Literal["json", "toml"] | DocumentForm | None:
-    if form and form not in FORMS:
+        is_refused = bool(found.skipped) and not partial
+        if place is not None and not dry_run and not is_refused:
+            for one in changed:
+                if one.kind != "same":
+                    revision = place.add_tool(one.tool)
+    gone = [
+        name for name in again.gone if ("tool", name) not in {change.subject for change in told}
+    ]
+    shown = Shown(found, changed, ended, again.kept, gone, revision, dry_run, verbose)
+    if as_json and (dry_run or not is_refused):
+        print_json(shown.to_json())
+    elif dry_run or not is_refused:
+        shown.say(is_compared=is_compared)
+    else:
+        shown.say_skipped()
+    if is_refused:
         fail(
-            "There is no such format.",
-            f"Use one of: {', '.join(FORMS)}.",
-            code="usage",
-            status=USAGE,
+            f"{len(found.skipped)} operations cannot be mapped; nothing was recorded.",
+            "Leave them out of the document, or give --partial.",
+            code="malformed",
         )
-    if not form and Path(source).suffix == ".toml":
-        return "toml"
-    return cast("DocumentForm", form) if form else None
-
-
-def _say_change(one: Redefinition) -> None:
-    mark = {"added": "+", "changed": "~", "same": "="}[one.kind]
-    say(f"{mark} {one.tool.name} {one.tool.effect}")
-    for change in one.changes:
-        say(f"{change.field}: {_shown(change.before)} -> {_shown(change.after)}", under="    ")
-    if one.refuses_issued:
-        say("tokens issued before this revision are refused for this tool", under="    ")
-
-
-def _say_skipped(found: Imported) -> None:
-    for operation, why in found.skipped:
-        note(f"left out: {operation}: {why}")
-
-
-def _say_notes(found: Imported) -> None:
-    """Say what was not kept of a document: the first of it, and how much there is."""
-    for place, what in found.notes[:_MOST_SHOWN]:
-        note(f"note: {place}: {what}")
-    if len(found.notes) > _MOST_SHOWN:
-        note(f"note: {len(found.notes) - _MOST_SHOWN} more; --json has all of them")
-    if found.bounds_kept or found.bounds_lost:
-        total = found.bounds_kept + found.bounds_lost
-        say(f"{found.bounds_kept} of the document's {total} bounds are kept")
 
 
 def _arguments(tool: Tool) -> list[str]:
     return [name + ("" if argument.required else "?") for name, argument in tool.arguments.items()]
-
-
-def _shown(value: Json) -> str:
-    return value if isinstance(value, str) else canonical.encode(value).decode()

@@ -106,6 +106,14 @@ def existing(place: str) -> str:
     return place
 
 
+def has_store(store: str | None, url: str | None) -> bool:
+    """Return whether there is something to compare with: a service, a server's store, a store's file."""
+    if service_url(store, url) is not None:
+        return True
+    file = store_file(store or default_store())
+    return file is None or file.exists()
+
+
 @contextmanager
 def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
     """Open a store with its keys, or a service; a missing store is never made by accident."""

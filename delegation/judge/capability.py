@@ -332,7 +332,7 @@ def refuse_unfit(capability: Capability, tool: Tool) -> Refusal | None:
     """
     for name, constraint in capability.arguments.items():
         argument = tool.arguments.get(name)
-        if argument is not None and not constraint.fits(argument.type):
+        if argument is not None and not constraint.suits(argument.type):
             return Refusal(
                 "constraint_unfit",
                 f"The constraint on {name} does not go with the argument's type.",

@@ -35,7 +35,10 @@ TOOLS: Final = (
     Tool("crm.tickets.read", effect="read", system="crm", domain="support", labels=("pii",),
          sensitivity=2, arguments={"ticket": "opaque"}, resource="crm:acme/tickets/{ticket}"),
     Tool("payments.refund", effect="write", system="payments", domain="finance", sensitivity=2,
-         arguments={"order": "opaque", "amount": {"type": "integer", "min": 1, "max": 1000000}},
+         arguments={
+             "order": "opaque",
+             "amount": {"type": "money", "currency": "USD", "min": 1, "max": 1000000},
+         },
          cost={"usd_cents": "amount"}),
     Tool("mail.send", effect="write", system="mail", domain="support", labels=("external",),
          arguments={"to": {"type": "list", "of": "email"}, "body": "text"}),

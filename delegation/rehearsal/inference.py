@@ -36,7 +36,7 @@ TOOLS: Final = (
     ),
     Tool(
         "code.run", effect="actuate", system="terminal", sensitivity=1,
-        arguments={"language": "text", "lines": {"type": "integer", "min": 0, "max": 100000}},
+        arguments={"language": "line", "lines": {"type": "integer", "min": 0, "max": 100000}},
     ),
 )  # fmt: skip
 _WORDS: Final = frozenset({"direction", "language"})

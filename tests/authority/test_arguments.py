@@ -14,6 +14,21 @@ from delegation.errors import MalformedError
 from delegation.json_number import WideNumber
 
 LIST = {"type": "list", "of": "email", "max": 2}
+EITHER = {
+    "type": "either",
+    "of": [
+        {"type": "number", "min": "0"},
+        {"type": "text", "max": 2},
+        {"type": "list", "of": "integer"},
+    ],
+}
+MAP = {
+    "type": "map",
+    "of": {"type": "integer", "min": 0},
+    "names": {"type": "line", "max": 3},
+    "min": 1,
+    "max": 2,
+}
 OBJECT = {"type": "object", "fields": {"to": "email", "cc?": "email"}}
 OPEN = {"type": "host", "unsafe_special_addresses": True}
 NUMBER = {"type": "number", "min": "0.5", "above": "0.5", "max": "99.99", "below": "100", "multiple": "0.01"}  # fmt: skip
@@ -38,10 +53,15 @@ GOOD = [
     ("integer", 5.0, 5), ("decimal", 12.5, "12.5"), ("decimal", 7, "7"), ("decimal", 1e-7, "0.0000001"), ({"type": "integer", "nullable": True}, None, None),
     ({"type": "list", "of": {"type": "email", "nullable": True}}, [None, "A@B.example"], [None, "A@b.example"]), (OBJECT, {"to": "a@b.example", "cc": None}, {"to": "a@b.example"}),
     (NULLABLE, {"a": None, "b": None}, {"a": None}), ({"type": "host", "nullable": True}, None, None),
+    (EITHER, 0.0, 0), (EITHER, "ab", "ab"), (EITHER, [1], [1]), (MAP, {"a": 5.0}, {"a": 5}), ({"type": "map", "of": {"type": "text", "nullable": True}}, {"a": None, "B": "x"}, {"a": None, "B": "x"}),
+    ({"type": "decimal", "digits": 3, "above": "0"}, "0.120", "0.12"), ({"type": "decimal", "multiple": "0.05"}, 1.05, "1.05"), ({**EITHER, "nullable": True}, None, None),
     (LIST, ["a@b.example"], ["a@b.example"]), (LIST, [], []), (OBJECT, {"to": "A@B.example"}, {"to": "A@b.example"}),
 ]  # fmt: skip
 BAD = [
-    *((kind, None, "wrong_type") for kind in sorted(TYPES - {"enum", "list", "money", "object"})),
+    *((kind, None, "wrong_type") for kind in sorted(TYPES - {"either", "enum", "list", "map", "money", "object"})),
+    (EITHER, True, "wrong_type"), (EITHER, None, "wrong_type"), (EITHER, -1, "number_out_of_range"), (EITHER, "abc", "text_too_long"), (MAP, {"a": -1}, "integer_out_of_range"),
+    (MAP, {"long": 1}, "text_too_long"), (MAP, {}, "map_size"), (MAP, {"a": 1, "b": 1, "c": 1}, "map_size"), (MAP, {"a": None}, "wrong_type"), (MAP, [], "wrong_type"), ({"type": "map", "of": "text", "names": "email"}, {"A@B.example": ""}, "map_name"),
+    ({"type": "decimal", "above": "0"}, "0", "number_out_of_range"), ({"type": "decimal", "below": "1"}, 1, "number_out_of_range"), ({"type": "decimal", "digits": 3}, "12.34", "decimal_digits"), ({"type": "decimal", "digits": 2}, "0.123", "decimal_digits"), ({"type": "decimal", "multiple": "0.05"}, "1.01", "number_no_multiple"),
     ("integer", True, "wrong_type"), ("integer", "5", "wrong_type"), ("boolean", 1, "wrong_type"), ("text", 5, "wrong_type"),
     ("text", ["a"], "wrong_type"), (LIST, "a@b.example", "wrong_type"), (LIST, {"0": "a@b.example"}, "wrong_type"), (OBJECT, [], "wrong_type"),
     ("text", "x" * 32_769, "text_too_long"), ("text", "a\x00b", "text_control_character"), ("text", "a\x85b", "text_control_character"),

@@ -15,6 +15,11 @@ OBJECT = {**JSON, "kinds": ["object"]}
 HEX = "0-9A-Fa-f"
 
 
+def either(*kinds: Any) -> Any:
+    """Return a type for each kind of JSON."""
+    return {"type": "either", "of": [*kinds]}
+
+
 def kind(schema: Any) -> Any:
     """Return the type of a schema, and the notes where there are any."""
     report = Report()
@@ -39,11 +44,23 @@ SCHEMAS: list[tuple[Any, Any]] = [
     ({"type": "string", "nullable": True}, {"type": "text", "nullable": True}), ({"type": ["string", "null"]}, {"type": "text", "nullable": True}),
     ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "text", "nullable": True}), ({"oneOf": [{"type": "null"}, {"type": "integer", "minimum": 1}]}, {"type": "integer", "min": 1, "nullable": True}),
     ({"oneOf": [{"const": 1, "title": "one"}, {"const": 2}]}, {"type": "enum", "values": [1, 2]}), ({"anyOf": [{"enum": ["a"]}, {"enum": ["b"]}, {"type": "null"}]}, {"type": "enum", "values": ["a", "b"], "nullable": True}),
-    ({"type": ["string", "integer"]}, ({**JSON, "kinds": ["number", "text"]}, 1)), ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ({**JSON, "kinds": ["list", "text"]}, 1)),
+    ({"type": ["string", "integer"]}, either("integer", "text")), ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, either("text", {"type": "list", "of": "text"})),
+    ({"type": ["string", "integer", "null"], "minimum": 1, "maxLength": 3}, {**either({"type": "integer", "min": 1}, {"type": "text", "max": 3}), "nullable": True}),
+    ({"anyOf": [{"const": "auto"}, {"enum": ["off", 5]}, {"type": "array", "items": {"type": "boolean"}}]}, either({"type": "enum", "values": [5]}, {"type": "enum", "values": ["auto", "off"]}, {"type": "list", "of": "boolean"})),
+    ({"anyOf": [{"type": "string", "const": "auto"}, {"type": "string", "enum": ["off"]}, {"type": "integer", "minimum": 0}]}, either({"type": "integer", "min": 0}, {"type": "enum", "values": ["auto", "off"]})),
+    ({"anyOf": [{"type": "string", "format": "date"}, {"type": "string"}, {"type": "boolean"}]}, either("boolean", "text")),
+    ({"anyOf": [{"type": "integer", "maximum": 5}, {"type": "object"}, {"type": "array"}]}, either({"type": "integer", "max": 5}, {"type": "list", "of": {**JSON, "nullable": True}}, OBJECT)),
+    ({"oneOf": [{"type": "string"}, {"type": "object", "properties": {"a": {"type": "integer", "minimum": 2}}}]}, either("text", {"type": "object", "fields": {"a?": {"type": "integer", "min": 2}}})),
+    ({"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 9}, {"type": "string"}]}, ({"type": "decimal", "min": "0", "below": "9"}, 1)), ({"anyOf": [{"type": "number"}, {"type": "string"}]}, either("number", "text")),
+    ({"anyOf": [{"type": "number", "multipleOf": 0.05}, {"type": "string", "pattern": r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d{0,2}0*$"}, {"type": "null"}]}, ({"type": "decimal", "multiple": "0.05", "places": 2, "nullable": True}, 1)),
+    ({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "maxLength": 3}]}, either({"type": "number", "min": "0"}, {"type": "text", "max": 3})), ({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}, either({"type": "integer", "min": 0}, "text")),
     ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, "number"), ({}, {**JSON, "nullable": True}), (True, {**JSON, "nullable": True}),
     ({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2, "uniqueItems": True}, {"type": "list", "of": "text", "max": 2, "min": 1, "unique": True}),
-    ({"type": "array", "maxItems": 5000, "items": {"type": "boolean"}}, ({"type": "list", "of": "boolean"}, 1)), ({"type": "array", "prefixItems": [{"type": "string"}]}, ({**JSON, "kinds": ["list"]}, 1)),
-    ({"type": "object"}, OBJECT), ({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}, "maxProperties": 4}, ({**OBJECT, "depth": 1, "count": 4}, 2)),
+    ({"type": "array", "maxItems": 5000, "items": {"type": "boolean"}}, ({"type": "list", "of": "boolean"}, 1)), ({"type": "array", "prefixItems": [{"type": "string"}]}, ({"type": "list", "of": {**JSON, "nullable": True}}, 2)),
+    ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "integer"}], "minItems": 2, "maxItems": 2}, {"type": "list", "of": "integer", "max": 2, "min": 2}), ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False}, ({"type": "list", "of": either("integer", "text")}, 1)),
+    ({"type": "object"}, OBJECT), ({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}, "maxProperties": 4}, {"type": "map", "of": {"type": "text", "max": 3}, "max": 4}),
+    ({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}, "propertyNames": {"maxLength": 3}, "minProperties": 1}, {"type": "map", "of": {"type": "integer", "min": 0}, "names": {"type": "text", "max": 3}, "min": 1}),
+    ({"type": "object", "properties": {"a": {"type": "boolean"}, "long": {"type": "boolean"}}, "propertyNames": {"maxLength": 3}}, ({"type": "object", "fields": {"a?": "boolean"}}, 1)), ({"type": "object", "properties": {"a": False}}, ({"type": "map", "of": "boolean", "max": 0}, 1)),
     ({"type": "object", "additionalProperties": False}, {**OBJECT, "depth": 1, "count": 0}),
     ({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "boolean"}}, "required": ["a"]}, {"type": "object", "fields": {"a": "text", "b?": "boolean"}}),
     ({"type": "object", "properties": {"what?": {"type": "boolean"}, "ü": {"type": "boolean"}}, "required": ["what?"]}, {"type": "object", "fields": {"what?!": "boolean", "ü?": "boolean"}}),

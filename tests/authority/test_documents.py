@@ -40,7 +40,7 @@ PLACES = [
     (parameter("q", "path", STRING), "segment"), (parameter("q", "query", STRING), "line"), (parameter("q", "header", STRING), "line"),
     (parameter("q", "path", {"type": "string", "format": "email"}), "segment"), (parameter("q", "query", {"type": "string", "format": "email"}), "email"),
     (parameter("q", "path", {"type": "integer", "minimum": 1}), {"type": "integer", "min": 1}), (parameter("q", "path", {"type": "string", "maxLength": 9}), {"type": "segment", "max": 9}),
-    (parameter("q", "query", {"anyOf": [STRING, {"type": "null"}]}), "line"), (parameter("q", "query", {"type": ["string", "integer"]}), "line"), (parameter("q", "query", {}), "line"),
+    (parameter("q", "query", {"anyOf": [STRING, {"type": "null"}]}), "line"), (parameter("q", "query", {"type": ["string", "integer"]}), {"type": "either", "of": ["integer", "line"]}), (parameter("q", "query", {"anyOf": [{"type": "number", "minimum": 0}, STRING]}), {"type": "decimal", "min": "0"}), (parameter("q", "query", {"type": ["string", "array"]}), "line"), (parameter("q", "query", {}), "line"),
     (parameter("q", "path", {"enum": ["a", "b/c"]}), {"type": "enum", "values": ["a"]}), (parameter("q", "query", STRINGS), {"type": "list", "of": "line"}),
     (parameter("q", "query", STRINGS, explode=False), {"type": "list", "of": {"type": "line", "shape": [{"of": "^,", "min": 0}]}}),
     (parameter("q", "query", STRINGS, style="pipeDelimited"), {"type": "list", "of": {"type": "line", "shape": [{"of": "^|", "min": 0}]}}),

@@ -29,8 +29,18 @@ from fastapi import Body, Cookie, Header, Query
 from fastapi import Path as PathPart
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PastDate,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic_core import SchemaError
 
 from delegation.authority.arguments import LineType, NoCanonicalFormError, parse_type
 from delegation.authority.handing import handed
@@ -38,6 +48,9 @@ from delegation.authority.hints import type_json
 from delegation.authority.refusal import Refusal
 from delegation.authority.tool_decorator import tool
 from delegation.errors import MalformedError
+
+ONE = UUID("12345678-1234-5678-9abc-123456789abc")
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 class Colour(enum.Enum):
@@ -98,12 +111,73 @@ class Item(BaseModel):
     amount: int = Field(alias="amountCents", ge=1, le=9)
     colour: Colour = Colour.RED
     at: datetime | None = None
-    inner: Item | None = None
+    inner: Other | None = None
 
 
+class Other(BaseModel):
+    """A model within itself, without bounds."""
+
+    note: str = ""
+    inner: Other | None = None
+
+
+class Tree(BaseModel):
+    """A model within itself, with a bound."""
+
+    note: str = Field("", max_length=3)
+    inner: Tree | None = None
+
+
+class Odd(BaseModel):
+    """A model with a pattern that looks ahead."""
+
+    code: str = Field(pattern="^a", json_schema_extra={"pattern": "(?=a)"})
+
+
+class Said(BaseModel):
+    """The same with what the tool is to hold it to."""
+
+    code: Annotated[str, Field(pattern="^a"), WithJsonSchema({"type": "string", "maxLength": 9})]
+
+
+class Until(BaseModel):
+    """A model with a moment that ends."""
+
+    at: datetime = Field(gt=NOON)
+
+
+class Priced(BaseModel):
+    """A model with amounts."""
+
+    price: Decimal = Field(gt=0, max_digits=4, decimal_places=2)
+    tax: Decimal | None = Field(None, ge=0, lt=1)
+
+
+@dataclasses.dataclass
+class Deep:
+    """A dataclass within itself, with a bound."""
+
+    size: Annotated[int, Field(ge=0)] = 0
+    inner: Deep | None = None
+
+
+class Cat(BaseModel):
+    """One of two."""
+
+    kind: Literal["cat"]
+    lives: int = Field(9, ge=0)
+
+
+class Dog(BaseModel):
+    """The other one."""
+
+    kind: Literal["dog"]
+    name: str = Field(max_length=4)
+
+
+ANY_WORD = Union[Literal["a"], str]  # noqa: PYI051, UP007  # what people write all the same
+EITHER = {"type": "either", "of": ["integer", "text"]}
 UserId = NewType("UserId", int)
-ONE = UUID("12345678-1234-5678-9abc-123456789abc")
-NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 # Hint, its type's JSON where it is short, a value as sent, and what the function is handed.
 TAKEN: list[tuple[Any, Any, Any, Any]] = [
     (str, "text", "a\r\ne\u0301", "a\r\ne\u0301"), (int, "integer", 5.0, 5), (float, "number", 5, 5.0), (float, "number", 0.25, 0.25), (bool, "boolean", True, True),
@@ -113,11 +187,14 @@ TAKEN: list[tuple[Any, Any, Any, Any]] = [
     (Colour, {"type": "enum", "values": ["red", "blue"]}, "blue", Colour.BLUE), (Level, {"type": "enum", "values": [1, 2]}, 2, Level.HIGH), (Word, None, "one", Word.ONE),
     (Literal["a", 1, True], {"type": "enum", "values": ["a", 1, True]}, 1, 1), (Literal["a"] | None, {"type": "enum", "values": ["a"], "nullable": True}, None, None),
     (Literal[Colour.RED], None, "red", Colour.RED), (str | None, {"type": "text", "nullable": True}, None, None), (Optional[int], None, 3, 3),  # noqa: UP045
-    (int | str, "json", "x", "x"), (Union[int, str, None], {"type": "json", "nullable": True}, None, None), (dict, "json", {"a": [1]}, {"a": [1]}),  # noqa: UP007
-    (dict[str, Any], "json", {"a": None}, {"a": None}), (dict[str, UUID], "json", {"a": str(ONE)}, {"a": ONE}), (Mapping[str, int], "json", {"a": 1}, {"a": 1}), (Any, "json", [1, "a"], [1, "a"]),
+    (int | str, EITHER, "x", "x"), (int | str, EITHER, 5.0, 5), (Union[int, str, None], {**EITHER, "nullable": True}, None, None), (dict, "json", {"a": [1]}, {"a": [1]}),  # noqa: UP007
+    (dict[str, Any], "json", {"a": None}, {"a": None}), (dict[str, UUID], None, {"a": str(ONE)}, {"a": ONE}), (Mapping[str, int], {"type": "map", "of": "integer"}, {"a": 1}, {"a": 1}),
+    (Annotated[dict[Annotated[str, Len(1, 3)], Annotated[int, Gt(0)]], Len(1, 2)], {"type": "map", "of": {"type": "integer", "min": 1}, "names": {"type": "text", "min": 1, "max": 3}, "min": 1, "max": 2}, {"a": 1}, {"a": 1}), (Annotated[dict, Len(0, 2)], {"type": "map", "of": {"type": "json", "nullable": True}, "min": 0, "max": 2}, {"a": None}, {"a": None}),
+    (Literal["auto"] | Annotated[int, Field(ge=0)], {"type": "either", "of": [{"type": "enum", "values": ["auto"]}, {"type": "integer", "min": 0}]}, 3, 3), (ANY_WORD, "text", "b", "b"), (int | float, "number", 0.5, 0.5), (date | datetime, "text", "2026-11-30", date(2026, 11, 30)), (str | list[str], {"type": "either", "of": ["text", {"type": "list", "of": "text"}]}, ["a"], ["a"]), (UUID | int, None, 4, 4),
+    (Priced, None, {"price": "9.50", "tax": 0.05}, Priced(price=Decimal("9.5"), tax=Decimal("0.05"))), (Any, "json", [1, "a"], [1, "a"]),
     (list, {"type": "list", "of": "json"}, [1], [1]), (list[int], {"type": "list", "of": "integer"}, [1, 1], [1, 1]), (Sequence[str], None, ["a"], ["a"]),
     (set[int], {"type": "list", "of": "integer", "unique": True}, [1, 2], {1, 2}), (frozenset[str], None, ["a"], frozenset({"a"})), (tuple[int, ...], None, [1, 2], (1, 2)),
-    (tuple[int, int], {"type": "list", "of": "integer", "min": 2, "max": 2}, [1, 2], (1, 2)), (tuple[int, str], "json", [1, "a"], (1, "a")), (list[UUID | None], None, [None, str(ONE)], [None, ONE]),
+    (tuple[int, int], {"type": "list", "of": "integer", "min": 2, "max": 2}, [1, 2], (1, 2)), (tuple[int, str], {"type": "list", "of": EITHER, "min": 2, "max": 2}, [1, "a"], (1, "a")), (list[UUID | None], None, [None, str(ONE)], [None, ONE]),
     (Point, {"type": "object", "fields": {"x": "integer", "y?": "number"}}, {"x": 1}, Point(1)), (Address, None, {"street": "x"}, {"street": "x"}),
     (Order, None, {"id": str(ONE), "due": None, "parts": [{"id": str(ONE)}]}, Order(ONE, None, [Order(ONE)])), (Checked, None, {"size": 2}, Checked(2)),
     (Item, None, {"name": "x", "amountCents": 2, "colour": "blue", "at": "2026-11-30T12:00:00Z"}, Item(name="x", amountCents=2, colour=Colour.BLUE, at=NOON)),
@@ -125,7 +202,7 @@ TAKEN: list[tuple[Any, Any, Any, Any]] = [
     (Annotated[str, "email"], "email", "Bo@Acme.example", "Bo@acme.example"), (Annotated[str, LineType(max=9)], {"type": "line", "max": 9}, "x", "x"), (Annotated[str, {"type": "line", "max": 3}], None, "x", "x"),
     (Annotated[str, "line"], "line", "Subject", "Subject"), (Annotated[int, Field(gt=0, lt=10)], {"type": "integer", "min": 1, "max": 9}, 3, 3),
     (Annotated[int, Interval(ge=0.5, le=9.5)], {"type": "integer", "min": 1, "max": 9}, 9, 9), (Annotated[int, MultipleOf(5)], {"type": "integer", "multiple": 5}, 10, 10),
-    (Annotated[float, Gt(0)], {"type": "number", "above": "0"}, 1, 1.0), (Annotated[Decimal, Field(gt=0, max_digits=4, decimal_places=2)], {"type": "decimal", "places": 2, "min": "0.01", "max": "99.99"}, "9.5", Decimal("9.5")),
+    (Annotated[float, Gt(0)], {"type": "number", "above": "0"}, 1, 1.0), (Annotated[Decimal, Field(gt=0, max_digits=4, decimal_places=2)], {"type": "decimal", "places": 2, "digits": 4, "above": "0", "min": "-99.99", "max": "99.99"}, "9.5", Decimal("9.5")),
     (Annotated[list[int], Len(1, 2)], {"type": "list", "of": "integer", "min": 1, "max": 2}, [1], [1]), (Annotated[str, PathPart(max_length=9)], {"type": "segment", "max": 9}, "a", "a"),
     (Annotated[str | None, Header()], {"type": "line", "nullable": True}, "x", "x"), (Annotated[str, Cookie()], "line", "x", "x"), (Annotated[str, Query(max_length=3)], {"type": "text", "max": 3}, "x", "x"),
     (Annotated[str, Query(pattern="^[a-z]{1,3}$")], {"type": "text", "shape": [{"of": "a-z", "min": 1, "max": 3}]}, "abc", "abc"), (Annotated[int, Body(ge=1)], {"type": "integer", "min": 1}, 1, 1),
@@ -179,8 +256,8 @@ def test_what_is_handed_is_what_pydantic_reads(hint, data) -> None:
     function.__annotations__["x"] = hint
     try:
         foreign = TypeAdapter(hint).validate_json(json.dumps(canonical))
-    except ValidationError:
-        return  # stricter than its schema says; handing refuses or the function does
+    except (ValidationError, SchemaError):
+        return  # stricter than its schema says, or no bound that it takes; the function refuses
     found = handed(function, {"x": canonical})["x"]
     assert found == foreign
 
@@ -220,9 +297,39 @@ def test_arguments_of_another_tool_are_not_handed(arguments) -> None:
 
 @pytest.mark.parametrize("hint", [
     Annotated[str, Query(pattern="(a|b)*c+(?=d)")], Annotated[bytes, Field(max_length=4)], Annotated[datetime, Field(gt=NOON)], type, Literal[b"x"],
+    Odd, list[Odd], Odd | None, Odd | int, dict[str, Odd], Until, Tree, Deep, Annotated[timedelta, Field(ge=timedelta(0))], Annotated[Colour, Field(max_length=3)], Annotated[list[int], Field(ge=0)], PastDate,
+    Annotated[str, Field(max_length=3)] | date, tuple[Annotated[int, Field(ge=0)], float], dict[Annotated[int, Field(ge=0)], int], Annotated[int | str, Field(gt=0)], Annotated[Order, Field(min_length=1)],
     enum.Enum("E", {"A": (1, 2)}), None, "text", 5,
 ])  # fmt: skip
 def test_a_bound_or_a_hint_that_no_type_keeps_is_refused(hint) -> None:
     """A tool never says less than its function: it is refused, with the parameter's name."""
     with pytest.raises(MalformedError, match="x"):
         type_json("x", hint)
+
+
+def test_a_model_s_bounds_are_its_tool_s() -> None:
+    """Amounts, unions of models, and the remedy that a refusal names."""
+    assert type_json("x", Priced) == {
+        "type": "object",
+        "fields": {
+            "price": {"type": "decimal", "above": "0", "digits": 4, "max": "99.99", "min": "-99.99", "places": 2},
+            "tax?": {"type": "decimal", "min": "0", "below": "1", "nullable": True},
+        },
+    }  # fmt: skip
+    either = type_json("x", Cat | Dog | None)
+    assert either == type_json("x", Annotated[Cat | Dog, Field(discriminator="kind")] | None)
+    of = parse_type(either)
+    for refused in (
+        {"kind": "cat", "lives": -1},
+        {"kind": "dog", "name": "Fidos"},
+        {"kind": "cow"},
+    ):
+        with pytest.raises(NoCanonicalFormError):
+            of.canonicalise(refused)
+    with pytest.raises(MalformedError, match=r"without pattern of .code; give .*WithJsonSchema"):
+        type_json("x", Odd)
+    assert type_json("x", Said) == {
+        "type": "object",
+        "fields": {"code": {"type": "text", "max": 9}},
+    }
+    assert type_json("x", Annotated[Odd, {"type": "json", "kinds": ["object"]}])["type"] == "json"

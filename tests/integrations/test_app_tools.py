@@ -170,7 +170,8 @@ def test_each_route_is_a_tool_or_named() -> None:
     assert not by["read_item"].arguments["word"].required
     order = {key: of.type.to_json() for key, of in by["make_order"].arguments.items()}
     assert order["note"] == {"type": "text", "nullable": True}
-    assert order["either"]["type"] == "json"
+    assert order["either"] == {"type": "either", "of": ["integer", "text"]}
+    assert order["parts"]["of"]["fields"]["price"] == {"type": "decimal", "above": "0"}
     assert order["parts"]["max"] == 3
     assert "amountCents" in order
     assert set(by["window_v1"].arguments) == {"limit", "after"}

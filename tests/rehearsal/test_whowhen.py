@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delegation.authority.arguments.text import MAX_TEXT, TextType
 from delegation.embedded import Tracker
 from delegation.errors import MalformedError
 from delegation.graph import edges
@@ -206,3 +208,20 @@ def test_all_recorded_runs_are_rehearsed(tmp_path: Path, data_dir: Callable[[str
     for file in folder.glob("*/*.json"):
         answer = str(json.loads(file.read_text())["question"])
         assert answer[:60].encode() not in stored
+
+
+@pytest.mark.skipif(
+    not os.environ.get("DELEGATION_DATA"), reason="DELEGATION_DATA names no folder of records"
+)
+def test_what_real_agents_wrote_is_text_without_change() -> None:
+    """Every message of the records, whatever is in it, is its own canonical form; but what is too long."""
+    folder, of = Path(os.environ["DELEGATION_DATA"]) / "whowhen", TextType()
+    said = [
+        entry["content"]
+        for file in folder.glob("*/*.json")
+        for entry in json.loads(file.read_text("utf-8"))["history"]
+        if isinstance(entry.get("content"), str)
+    ]
+    fitting = [text for text in said if len(text) <= MAX_TEXT]
+    assert len(fitting) >= len(said) - 1 > 1500
+    assert all(of.canonicalise(text) == text for text in fitting)

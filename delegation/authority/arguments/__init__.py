@@ -20,10 +20,12 @@ from delegation.authority.arguments.composite import (
     member_key,
     read_member,
 )
+from delegation.authority.arguments.either import EitherType, parts_of
 from delegation.authority.arguments.email import EmailType
 from delegation.authority.arguments.enum import EnumType
 from delegation.authority.arguments.free import JsonType
 from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.map import MapType
 from delegation.authority.arguments.moment import DateTimeType, DateType
 from delegation.authority.arguments.money import MoneyType
 from delegation.authority.arguments.nullable import NullableType
@@ -69,7 +71,7 @@ _PLAIN: Final[dict[str, type[ArgumentType]]] = {
     "text": TextType,
     "url": UrlType,
 }
-TYPES: Final = frozenset(_PLAIN) | {"list", "object"}
+TYPES: Final = frozenset(_PLAIN) | {"either", "list", "map", "object"}
 
 
 def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
@@ -100,6 +102,12 @@ def parse_type(value: Json, *, depth: int = MAX_DEPTH) -> ArgumentType:
     if name == "list" and options.keys() <= {"of", "max", "min", "unique"} and "of" in options:
         options["of"] = parse_type(options["of"], depth=depth - 1)  # type: ignore[assignment]  # a type, for the constructor
         return ListType(**options)  # type: ignore[arg-type]  # checked by the constructor
+    if name == "map" and options.keys() <= {"of", "names", "max", "min"} and "of" in options:
+        types = options.keys() & {"of", "names"}
+        options |= {k: parse_type(options[k], depth=depth - 1) for k in types}  # type: ignore[misc]  # likewise
+        return MapType(**options)  # type: ignore[arg-type]
+    if name == "either" and options.keys() == {"of"} and isinstance(options["of"], list):
+        return EitherType(tuple(parse_type(one, depth=depth - 1) for one in options["of"]))
     if name == "object" and options.keys() == {"fields"}:
         fields = options["fields"]
         if isinstance(fields, dict):
@@ -122,7 +130,9 @@ def _count(value: Json) -> int:
         if isinstance(one, dict):
             fields = one.get("fields")
             waiting += fields.values() if isinstance(fields, dict) else ()
-            waiting += [one["of"]] if "of" in one else ()
+            of = one.get("of")
+            waiting += of if isinstance(of, list) else [of] if "of" in one else ()
+            waiting += [one["names"]] if "names" in one else ()
     return count
 
 
@@ -141,6 +151,7 @@ __all__ = [
     "DateTimeType",
     "DateType",
     "DecimalType",
+    "EitherType",
     "EmailType",
     "EnumType",
     "HostType",
@@ -149,6 +160,7 @@ __all__ = [
     "JsonType",
     "LineType",
     "ListType",
+    "MapType",
     "MoneyType",
     "NoCanonicalFormError",
     "NullableType",
@@ -164,6 +176,7 @@ __all__ = [
     "UrlType",
     "member_key",
     "parse_type",
+    "parts_of",
     "read_member",
     "shape_of",
 ]

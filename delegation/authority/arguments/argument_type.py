@@ -109,6 +109,14 @@ def read_part(of: ArgumentType, value: Json, place: str) -> Json:
         raise error.within(place, value).advised(of)  # noqa: B904  # the same error, with its place
 
 
+def is_canonical(text: str, of: ArgumentType) -> bool:
+    """Return whether a text is its own canonical form under a type."""
+    try:
+        return of.canonicalise(text) == text
+    except NoCanonicalFormError:
+        return False
+
+
 def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:
     """Return the error for a value of another JSON type; null is one of them."""
     if value is None:

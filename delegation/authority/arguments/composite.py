@@ -15,6 +15,7 @@ from delegation.authority.arguments.argument_type import (
     refuse_type,
 )
 from delegation.authority.arguments.character import counted
+from delegation.authority.arguments.either import EitherType
 from delegation.authority.arguments.host import HostType
 from delegation.authority.arguments.member import most_alike, place_of, shown_name
 from delegation.authority.arguments.nullable import NullableType, is_nullable
@@ -110,6 +111,9 @@ def with_special(of: ArgumentType) -> ArgumentType:
     if isinstance(of, ListType | NullableType):
         item = with_special(of.of)
         return of if item == of.of else replace(of, of=item)
+    if isinstance(of, EitherType):
+        parts = tuple(map(with_special, of.of))
+        return of if parts == of.of else replace(of, of=parts)
     if isinstance(of, HostType | UrlType):
         return replace(of, unsafe_special_addresses=True)
     return of

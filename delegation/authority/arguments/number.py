@@ -19,6 +19,8 @@ from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER, WideNumber, exact_value, number_text, read_number
 
 DECIMAL: Final = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,18}))?", re.ASCII)
+_PLACES: Final = 18  # the most digits after the point
+_DIGITS: Final = 48  # the most digits in all
 _EXACT: Final = (
     "Send a number of at most 15 digits, which a double holds; a longer one goes as text, where the "
     "argument is a decimal."
@@ -109,8 +111,8 @@ class IntegerType:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberType:
-    """Any finite JSON number, compared exactly.
+class _Bounded:
+    """What numbers of any size are bounded by, compared exactly.
 
     Args:
         min: Least value, a decimal number as text; empty is open, as all below.
@@ -120,7 +122,7 @@ class NumberType:
         multiple: What it is a multiple of, greater than zero.
     """
 
-    name: ClassVar[str] = "number"
+    name: ClassVar[str]
     min: str = ""
     max: str = ""
     above: str = ""
@@ -130,23 +132,20 @@ class NumberType:
 
     def __post_init__(self) -> None:
         bounds = tuple(
-            _bound(f"number {name}", getattr(self, name))
+            _bound(f"{self.name} {name}", getattr(self, name))
             for name in ("min", "max", "above", "below")
         )
-        multiple = _bound("number multiple", self.multiple)
+        multiple = _bound(f"{self.name} multiple", self.multiple)
         if multiple is not None and multiple <= 0:
-            raise MalformedError("number multiple", wanted="a decimal number above zero")
+            raise MalformedError(f"{self.name} multiple", wanted="a decimal number above zero")
         object.__setattr__(self, "_bounds", bounds)
 
-    @property
-    def wanted(self) -> str:
-        """What it admits, in words."""
-        return bounds_in_words("a number", self)
+    def refuse_beyond(self, exact: Decimal) -> None:
+        """Refuse a number that is not within the bounds.
 
-    def canonicalise(self, value: Json) -> Json:
-        """Return the number: an integer within 53 bits, else the double of exactly this value."""
-        number = json_number(value, "a number")
-        exact = exact_value(number)
+        Raises:
+            NoCanonicalFormError: It is not.
+        """
         least, most, above, below = self._bounds
         if (
             (least is not None and exact < least)
@@ -157,34 +156,53 @@ class NumberType:
             raise NoCanonicalFormError("number_out_of_range", "it is outside the bounds")
         if self.multiple and (Fraction(exact) / Fraction(self.multiple)).denominator != 1:
             raise _no_multiple(self.multiple)
+
+    def bounds_json(self) -> dict[str, Json]:
+        """Return the bounds that are stated, by name."""
+        named = ("min", "max", "above", "below", "multiple")
+        return {name: getattr(self, name) for name in named if getattr(self, name)}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberType(_Bounded):
+    """Any finite JSON number, within bounds."""
+
+    name: ClassVar[str] = "number"
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounds_in_words("a number", self)
+
+    def canonicalise(self, value: Json) -> Json:
+        """Return the number: an integer within 53 bits, else the double of exactly this value."""
+        number = json_number(value, "a number")
+        self.refuse_beyond(exact_value(number))
         return number
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        named = ("min", "max", "above", "below", "multiple")
-        body = {name: getattr(self, name) for name in named if getattr(self, name)}
+        body = self.bounds_json()
         return {"type": self.name, **body} if body else self.name
 
 
 @dataclass(frozen=True, slots=True)
-class DecimalType:
+class DecimalType(_Bounded):
     """A decimal number as text: `12.5`, never `12.50`, `1e3` or `+1`, so that equal means equal.
 
     Args:
         places: Most digits after the point.
-        min: Least value, a decimal number as text; empty is open.
-        max: Greatest value, likewise.
+        digits: Most digits in all; none that a lone zero before the point is.
     """
 
     name: ClassVar[str] = "decimal"
-    places: int = 18
-    min: str = ""
-    max: str = ""
+    places: int = _PLACES
+    digits: int = _DIGITS
 
     def __post_init__(self) -> None:
-        integer("decimal places", self.places, 0, 18)
-        _bound("decimal min", self.min)
-        _bound("decimal max", self.max)
+        integer("decimal places", self.places, 0, _PLACES)
+        integer("decimal digits", self.digits, 1, _DIGITS)
+        _Bounded.__post_init__(self)
 
     @property
     def wanted(self) -> str:
@@ -205,19 +223,20 @@ class DecimalType:
                 "it is not a plain decimal number",
                 remedy=f"Send {self.wanted}, in digits with a point and no exponent.",
             )
-        if len(text.partition(".")[2]) > self.places:
-            raise NoCanonicalFormError(
-                "decimal_places", f"it has {len(text.partition('.')[2])} places"
-            )
-        exact = Decimal(text)
-        if (self.min and exact < Decimal(self.min)) or (self.max and exact > Decimal(self.max)):
-            raise NoCanonicalFormError("number_out_of_range", "it is outside the bounds")
+        whole, _, fraction = text.removeprefix("-").partition(".")
+        if len(fraction) > self.places:
+            raise NoCanonicalFormError("decimal_places", f"it has {len(fraction)} places")
+        digits = len(whole.lstrip("0")) + len(fraction)
+        if digits > self.digits:
+            raise NoCanonicalFormError("decimal_digits", f"it has {digits} digits")
+        self.refuse_beyond(Decimal(text))
         return text
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
-        body: dict[str, Json] = {} if self.places == 18 else {"places": self.places}  # noqa: PLR2004  # the default
-        body |= {name: getattr(self, name) for name in ("min", "max") if getattr(self, name)}
+        body: dict[str, Json] = {} if self.places == _PLACES else {"places": self.places}
+        body |= {} if self.digits == _DIGITS else {"digits": self.digits}
+        body |= self.bounds_json()
         return {"type": self.name, **body} if body else self.name
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from delegation import sent_json
-from delegation.authority.arguments.argument_type import ArgumentType
+from delegation.authority.arguments.argument_type import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.either import EitherType
 from delegation.authority.arguments.enum import EnumType
 from delegation.authority.arguments.nullable import inner
 from delegation.canonical import Json
@@ -43,11 +44,22 @@ def stated_as(text: str, of: ArgumentType) -> Json:
     reads them behind may not read one.
     """
     of = inner(of)
+    if isinstance(of, EitherType):
+        values = [] if _is_admitted(text, of) else [stated_as(text, one) for one in of.of]
+        return next((value for value in values if not isinstance(value, str)), text)
     if isinstance(of, EnumType):
         found = [value for value in of.values if _spelled(cast("Json", value)) == text]
         return cast("Json", found[0]) if len(found) == 1 else text
     value = stated(text, _KIND_OF.get(of.name, "text"))
     return value if _spelled(value) == text else text
+
+
+def _is_admitted(text: str, of: ArgumentType) -> bool:
+    try:
+        of.canonicalise(text)
+    except NoCanonicalFormError:
+        return False
+    return True
 
 
 def _spelled(value: Json) -> str:

@@ -61,7 +61,7 @@ class Each(Constraint):
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a list of what the item's constraint fits."""
         item = item_type(of)
-        return item is not None and self.item.fits(item)
+        return item is not None and self.item.suits(item)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each item is within the parent's."""

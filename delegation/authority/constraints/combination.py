@@ -31,7 +31,7 @@ class _Combination(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether every part fits the type."""
-        return all(part.fits(of) for part in self.parts)
+        return all(part.suits(of) for part in self.parts)
 
     def special_parts(self) -> tuple[Constraint, ...]:
         """Return those of all parts."""

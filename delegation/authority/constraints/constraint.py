@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import ClassVar, Final, Literal, TypeAlias
 
-from delegation.authority.arguments import ArgumentType
+from delegation.authority.arguments import ArgumentType, parts_of
 from delegation.authority.constraints.literal import same, spell
 from delegation.canonical import Json
 
@@ -61,6 +61,14 @@ class Constraint(ABC):
 
         A path constraint on plain text would compare what nobody canonicalised.
         """
+
+    def suits(self, of: ArgumentType) -> bool:
+        """Return whether it fits an argument's type, or one of those that an `either` is made of.
+
+        No value is read by two of them, and one of another kind of JSON is what no kind of constraint
+        admits that compares a value's parts.
+        """
+        return self.fits(of) or any(map(self.fits, parts_of(of)))
 
     @abstractmethod
     def body(self) -> Json:

@@ -17,7 +17,7 @@ MAX_LENGTH: Final = 32_768
 _LONG: Final = frozenset(
     {"text", "line", "identifier", "opaque", "segment", "relative_path", "list", "argv"}
 )
-_COUNTED: Final = frozenset({"list", "argv", "json"})
+_COUNTED: Final = frozenset({"list", "argv", "json", "map"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Members(Constraint):
         """Return whether the type is an object that declares each member, of what its constraint fits."""
         whole = inner(of)
         known = whole.members if isinstance(whole, ObjectType) else {}
-        return all(name in known and part.fits(known[name]) for name, part in self.parts)
+        return all(name in known and part.suits(known[name]) for name, part in self.parts)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each member that the parent names is within; what is not named may be anything."""

@@ -50,7 +50,7 @@ class Argv(Constraint):
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a command line's, and every part fits its words."""
         item = item_type(of) if of.name == "argv" else None
-        return item is not None and all(part.fits(item) for part in self.members())
+        return item is not None and all(part.suits(item) for part in self.members())
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether at every place the parent admits no less."""

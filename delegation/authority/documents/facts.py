@@ -37,21 +37,29 @@ _COUNTS: Final = frozenset(
     key for key in _STRICTER if key.endswith(("Length", "Items", "Properties"))
 ) - {"uniqueItems"}
 # What no argument type says; each is named where it stands.
-UNSAID: Final = {
+UNSAID: dict[str, str] = {
     "not": "types say what is admitted, not what is not",
     "if": "types have no conditions", "then": "", "else": "",
     "dependentRequired": "types have no conditions", "dependentSchemas": "types have no conditions",
     "dependencies": "types have no conditions",
     "contains": "all items of a list have one type", "minContains": "", "maxContains": "",
-    "propertyNames": "the names of fields are listed",
     "unevaluatedItems": "all items of a list have one type",
     "contentSchema": "text is not looked into",
 }  # fmt: skip
 # Every keyword that refuses values itself, of all dialects: those that are counted. What only applies
 # other schemas (`anyOf`, `additionalProperties`, `if`) is named where it is not kept, and not counted.
+_ENDS: Final = frozenset(
+    {"formatMinimum", "formatMaximum", "formatExclusiveMinimum", "formatExclusiveMaximum"}
+)
+# How Pydantic writes a bound on a union: under its own name, as no keyword is of all its types.
+_PYDANTIC: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"})
+UNSAID |= dict.fromkeys(_ENDS, "no type has ends in time; a grant's range may")
+UNSAID |= dict.fromkeys(_PYDANTIC, "it is no keyword of JSON Schema, and said of several types")
 BOUNDS: Final = frozenset(
     {*_STRICTER, "multipleOf", "pattern", "format", "enum", "const", "required"}
     | {"dependentRequired", "minContains", "maxContains"}
+    | _ENDS
+    | _PYDANTIC
 )
 
 
@@ -73,8 +81,11 @@ class Facts:
         is_closed: Whether no other property may occur.
         others: Schemas of all other properties, where they may occur.
         items: Schemas of every item.
-        prefixes: Lists of schemas of items by their position.
+        prefixes: Lists of schemas of items by their position, each with that of all that follow.
+        names: Schemas of the names of properties.
+        is_patterned: Whether properties were said by patterns of their names.
         unions: For each `oneOf` or `anyOf` its keyword and branches.
+        apart: Where its unions leave several kinds of JSON, what is said of it if it is of one (`parted`).
         is_read_only: Whether it is no part of a request.
         said: Where each keyword that bounds it was said.
         unsaid: Where a keyword was said that no type has.
@@ -94,8 +105,11 @@ class Facts:
     is_closed: bool = False
     others: list[Part] = field(default_factory=list)
     items: list[Part] = field(default_factory=list)
-    prefixes: list[list[Part]] = field(default_factory=list)
+    prefixes: list[tuple[list[Part], Part]] = field(default_factory=list)
+    names: list[Part] = field(default_factory=list)
+    is_patterned: bool = False
     unions: list[tuple[str, list[Part]]] = field(default_factory=list)
+    apart: dict[str, Facts] = field(default_factory=dict)
     is_read_only: bool = False
     said: dict[str, list[str]] = field(default_factory=dict)
     unsaid: list[tuple[str, str]] = field(default_factory=list)
@@ -119,6 +133,12 @@ class Facts:
         for key, places in other.said.items():
             self.said[key] = self.said.get(key, []) + places
         self.required = self.required | other.required
+        if not (self.apart and other.apart):
+            self.apart = self.apart or other.apart
+        else:
+            both = self.apart.keys() & other.apart.keys()
+            self.apart = {kind: together(self.apart[kind], other.apart[kind]) for kind in both}
+            self.types = frozenset[str]() if not both else self.types
         self.is_closed |= other.is_closed
         self.is_read_only |= other.is_read_only
         self.circles |= other.circles
@@ -130,6 +150,8 @@ class Facts:
         self.others = self.others + other.others
         self.items = self.items + other.items
         self.prefixes = self.prefixes + other.prefixes
+        self.names = self.names + other.names
+        self.is_patterned |= other.is_patterned
         self.unions = self.unions + other.unions
         self.unsaid = self.unsaid + other.unsaid
 
@@ -150,7 +172,7 @@ class Facts:
     def spoken_of(self) -> frozenset[str]:
         """The types that the keywords speak of."""
         found = set()
-        if self.fields or self.required or self.others or self.is_closed:
+        if self.fields or self.required or self.others or self.is_closed or self.names:
             found.add("object")
         if self.items or self.prefixes:
             found.add("array")
@@ -166,6 +188,20 @@ class Facts:
             else:
                 found |= {"integer", "fraction"}
         return frozenset(found | ({"integer", "fraction"} if self.multiples else set()))
+
+
+def together(*several: Facts) -> Facts:
+    """Return what all say of one value; each stays as it is."""
+    found = Facts()
+    for one in several:
+        found.meet(one)
+    return found
+
+
+def is_plain(facts: Facts) -> bool:
+    """Return whether nothing is said of a value but its types."""
+    bare = Facts(types=facts.types, circles=facts.circles, is_read_only=facts.is_read_only)
+    return facts == bare
 
 
 def own_facts(schema: dict[str, Any], place: str) -> Facts:
@@ -215,13 +251,19 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
             facts.is_closed = True
         elif value is not True:
             facts.others = [*facts.others, (value, f"{place}.*")]
+    elif key == "propertyNames":
+        if not _is_vacuous(key, value):
+            facts.names = [(value, f"{place}.propertyNames")]
     elif key == "patternProperties":
+        facts.is_patterned = True
         facts.others += [(part, f"{place}.*") for part in _object(value, key).values()]
     elif key == "items" and not isinstance(value, list):
-        facts.items = [*facts.items, (value, f"{place}[]")]
+        if "prefixItems" not in schema:  # else it speaks of what follows those
+            facts.items = [*facts.items, (value, f"{place}[]")]
     elif key in {"prefixItems", "items"}:
         parts = [(part, f"{place}[{n}]") for n, part in enumerate(_list(value, key))]
-        facts.prefixes = [*facts.prefixes, parts]
+        rest = schema.get("items" if key == "prefixItems" else "additionalItems", True)
+        facts.prefixes = [*facts.prefixes, (parts, (rest, f"{place}[]"))]
     elif key in {"oneOf", "anyOf"}:
         branches = [(part, f"{place}({n})") for n, part in enumerate(_list(value, key), 1)]
         facts.unions = [*facts.unions, (key, branches)]

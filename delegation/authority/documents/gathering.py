@@ -14,6 +14,7 @@ from delegation.authority.documents.references import References
 from delegation.authority.documents.unions import Union, settled
 
 _MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
+_INSIDE: Final = "it stands inside of what is taken as free JSON"
 NUMBERS: Final = frozenset({"integer", "fraction"})
 
 
@@ -63,13 +64,18 @@ class Gatherer:
         names = dict.fromkeys(name for one in union.branches for name in one.fields)
         said = f"; members: {', '.join(names)}" if names else ""
         self.report.leave(place, union.keyword, f"it is one of several{said}")
-        self.report.lose_inside(union.lost)
+        for where, key in sorted(union.lost):
+            self.report.lose([where], key, "the branches of a union differ in it")
         kinds = {kind for one in union.branches for kind in one.kinds}
         if len(kinds - NUMBERS) + bool(kinds & NUMBERS) > 1:  # free JSON, or text
             for one in union.branches:
                 inner = [part for parts in one.fields.values() for part in parts]
-                lost = bounds_inside([*inner, *one.items, *one.others], self.references)
-                self.report.lose_inside(lost)
+                self.lose_parts([*inner, *one.items, *one.others, *one.names])
+
+    def lose_parts(self, parts: Sequence[Part], why: str = _INSIDE) -> None:
+        """Count and name the bounds inside of schemas that no type is made of."""
+        for where, key in sorted(bounds_inside(parts, self.references)):
+            self.report.lose([where], key, why)
 
     def facts(
         self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()

@@ -70,7 +70,7 @@ def _merge(result: Facts, branches: Sequence[Facts]) -> set[str]:
         kept.add("format")
     names = dict.fromkeys(name for one in branches for name in one.fields)
     result.fields = {
-        name: _either([one.fields[name] for one in branches if name in one.fields])
+        name: one_of_them([one.fields[name] for one in branches if name in one.fields])
         for name in names
     }
     needed = set.intersection(*(set(one.required) for one in branches))
@@ -79,7 +79,7 @@ def _merge(result: Facts, branches: Sequence[Facts]) -> set[str]:
     kept |= {"additionalProperties", "unevaluatedProperties"} if names else set()
     result.others = [part for one in branches for part in one.others]
     if all(one.items and not one.prefixes for one in branches):
-        result.items = _either([one.items for one in branches])
+        result.items = one_of_them([one.items for one in branches])
     result.is_read_only = all(one.is_read_only for one in branches)
     result.unsaid = list(dict.fromkeys(entry for one in branches for entry in one.unsaid))
     return kept
@@ -89,7 +89,7 @@ def _names(parts: list[tuple[str, str]]) -> set[str]:
     return {name for name, _ in parts}
 
 
-def _either(alternatives: list[list[Part]]) -> list[Part]:
+def one_of_them(alternatives: list[list[Part]]) -> list[Part]:
     """Return schemas of a value that one of several lists of schemas describes."""
     different: list[list[Part]] = []
     for parts in alternatives:

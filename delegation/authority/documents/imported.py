@@ -23,6 +23,8 @@ class Imported:
         tools: Definitions, by name.
         skipped: Each operation that could not be mapped, and why.
         notes: Places of the document and what was not kept of them, or is read more narrowly.
+        lost: Those of the notes that tell of a bound that is lost, or of what else is not kept.
+        prefix: First segments of all names; empty where the definitions are a list of ours.
         bounds_kept: How many of the document's bounds (validation keywords) bound the arguments.
         bounds_lost: How many do not; each is under a place in `notes`.
     """
@@ -32,19 +34,24 @@ class Imported:
     notes: tuple[tuple[str, str], ...] = ()
     bounds_kept: int = 0
     bounds_lost: int = 0
+    lost: frozenset[tuple[str, str]] = frozenset()
+    prefix: str = ""
 
 
 @dataclass(slots=True)
 class Report:
     """Gathers what is kept and lost of a document while it is read; each place and keyword counts once."""
 
-    _notes: dict[tuple[str, str], None] = field(default_factory=dict)
+    _notes: dict[tuple[str, str], bool] = field(default_factory=dict)
     _kept: set[tuple[str, str]] = field(default_factory=set)
     _lost: set[tuple[str, str]] = field(default_factory=set)
 
     def note(self, place: str, what: str) -> None:
         """Name something that is read otherwise than the document says."""
-        self._notes[shown(place), shown(what)] = None
+        self._note(place, what, is_loss=False)
+
+    def _note(self, place: str, what: str, *, is_loss: bool) -> None:
+        self._notes.setdefault((shown(place), shown(what)), is_loss)
 
     def keep(self, places: Iterable[str], keyword: str) -> None:
         """Count a bound that the arguments keep."""
@@ -54,20 +61,26 @@ class Report:
         """Count and name a bound that they do not keep."""
         for place in [places] if isinstance(places, str) else places:
             self._lost.add((place, keyword))
-            self.note(place, f"{keyword} is not kept: {why}")
+            self._note(place, f"{keyword} is not kept: {why}", is_loss=True)
 
     def leave(self, place: str, keyword: str, why: str) -> None:
         """Name a keyword that is no bound itself, and is not kept."""
-        self.note(place, f"{keyword} is not kept: {why}")
-
-    def lose_inside(self, bounds: Iterable[tuple[str, str]]) -> None:
-        """Count bounds inside of something that was named as a whole."""
-        self._lost.update(bounds)
+        self._note(place, f"{keyword} is not kept: {why}", is_loss=True)
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """All notes, in the order in which they came."""
         return tuple(self._notes)
+
+    @property
+    def losses(self) -> frozenset[tuple[str, str]]:
+        """Those of the notes that tell of what is not kept."""
+        return frozenset(note for note, is_loss in self._notes.items() if is_loss)
+
+    @property
+    def lost(self) -> list[tuple[str, str]]:
+        """Place and keyword of each bound that is lost, in the order of both."""
+        return sorted(self._lost)
 
     @property
     def bounds_lost(self) -> int:

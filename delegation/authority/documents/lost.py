@@ -14,6 +14,7 @@ _ONE: Final = (
     "unevaluatedProperties",
     "not",
     "contains",
+    "propertyNames",
     "if",
     "then",
     "else",

@@ -88,6 +88,8 @@ def imported(
         report.notes,
         report.bounds_kept,
         report.bounds_lost,
+        report.losses,
+        prefix,
     )
 
 

@@ -20,6 +20,7 @@ _INTEGER_FORMATS: Final = {
     for bits in (8, 16, 32, 64)
 }
 _OTHER_FORMATS: Final = frozenset({"double", "float", "double-int", "decimal", "decimal128"})
+NUMBER_FORMATS: Final = _INTEGER_FORMATS.keys() | _OTHER_FORMATS
 
 
 class NeverError(Exception):

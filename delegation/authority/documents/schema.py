@@ -6,35 +6,35 @@ the document does not name is refused: what is not known is refused.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple, cast
 
-from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES
+from delegation.authority.arguments import MAX_DEPTH, MAX_TYPES, parse_type
+from delegation.authority.arguments.argument_type import is_canonical
 from delegation.authority.arguments.composite import (
     MAX_FIELDS,
     MAX_ITEMS,
     MAX_NAME,
     member_key,
 )
+from delegation.authority.arguments.either import either
 from delegation.authority.arguments.free import JsonType
+from delegation.authority.documents.decimals import decimal_type
 from delegation.authority.documents.enums import enum_type
-from delegation.authority.documents.facts import Facts, Part
-from delegation.authority.documents.gathering import NUMBERS, CircleError, Gatherer
+from delegation.authority.documents.facts import Facts, Part, is_plain
+from delegation.authority.documents.free import FREE_KINDS, Freeing, free_of
+from delegation.authority.documents.gathering import NUMBERS, CircleError
 from delegation.authority.documents.imported import Report, UnmappableError
-from delegation.authority.documents.lost import bounds_inside
 from delegation.authority.documents.numbers import NeverError, number_type
+from delegation.authority.documents.parted import KINDS, parted
 from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.references import References
 from delegation.authority.documents.texts import text_type
 from delegation.canonical import Json
 
-_KINDS: Final = {
-    "object": "object", "array": "list", "string": "text", "integer": "number",
-    "fraction": "number", "boolean": "boolean",
-}  # fmt: skip
-
+_BACK: Final = "it leads back to what it stands in; it is taken as free JSON"
 FILE: Final[Json] = {
     "type": "object",
     "fields": {
@@ -100,7 +100,7 @@ def type_of_schema(
 
 
 @dataclass(slots=True)
-class Schemas(Gatherer):
+class Schemas(Freeing):
     """Makes types of a document's schemas, each that is referred to once.
 
     Args:
@@ -148,7 +148,8 @@ class Schemas(Gatherer):
         try:
             facts = self.together(parts, inside)
         except CircleError:
-            self.report.note(place, "it leads back to what it stands in; it is taken as free JSON")
+            self.report.note(place, _BACK)
+            self.lose_parts(parts, _BACK)
             facts, inside = Facts(types=self.together(parts).types), frozenset()
         return self.of_facts(facts, at, place, inside)
 
@@ -199,7 +200,39 @@ class Schemas(Gatherer):
         if kinds == {"object"}:
             return self._object(facts, at, place, inside)
         made = self._base(facts, kinds, at, place)
-        return self._free(facts, at, place) if made is None else Made(made)
+        return self._several(facts, at, place, inside) if made is None else Made(made)
+
+    def _several(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        """Return the type of a value that may be of several kinds of JSON, each read by its own type."""
+        kinds = parted(facts)
+        if kinds.keys() == {"number", "string"}:
+            made = decimal_type(kinds["number"], kinds["string"], place, self.report)
+            if made is not None:
+                return Made(made)
+        if at.kind == "body":
+            has_types = kinds.keys() != KINDS.keys() or not is_plain(facts)
+        else:  # what is made of others has no one spelling there
+            has_types = kinds.keys() <= {"boolean", "number", "string"}
+        if len(kinds) < 2 or not has_types:  # noqa: PLR2004  # one
+            return self._free(facts, at, place)
+        found: dict[str, Made] = {}
+        for kind, one in kinds.items():
+            try:
+                found[kind] = self.of_facts(one, at, place, inside)
+            except NeverError:
+                continue
+        if not found:
+            raise NeverError("no branch of it admits a value")
+        free = [FREE_KINDS[kind] for kind, one in found.items() if one.type == free_of(kind)]
+        types = [one.type for kind, one in found.items() if one.type != free_of(kind)]
+        if free:
+            types.append(JsonType(kinds=tuple(free)).to_json())
+        whole = Made(
+            either(types),
+            1 + max(one.height for one in found.values()),
+            1 + sum(one.size for one in found.values()),
+        )
+        return self._bounded(whole, facts, at, place)
 
     def _base(self, facts: Facts, kinds: frozenset[str], at: Place, place: str) -> Json:
         """Return the type of a plain value, None where it may be of several types."""
@@ -216,11 +249,7 @@ class Schemas(Gatherer):
         low, high = facts.bounds.get("minItems", 0), facts.bounds.get("maxItems", MAX_ITEMS)
         if low > min(high, MAX_ITEMS):
             raise NeverError("no list that is read has as many items as it asks for")
-        for prefix in facts.prefixes:
-            self._lose_parts(prefix, place)
-            self.report.leave(place, "prefixItems", "all items of a list have one type")
-        if facts.prefixes:
-            return self._free(replace(facts, prefixes=[], items=[]), at, place)
+        facts = self.with_items(facts, high, place)
         if high > MAX_ITEMS:
             self.report.note(place, f"lists of more than {MAX_ITEMS} items are refused")
         try:
@@ -239,15 +268,17 @@ class Schemas(Gatherer):
 
     def _object(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
         if not facts.fields and not facts.required:
-            return self._free(facts, at, place)
+            return self._map(facts, at, place, inside)
         members = self.members(facts, at, place, inside)
         odd = [n for n in members if not 0 < len(n) <= MAX_NAME or not n.isprintable()]
         for name in odd:
             if members.pop(name).is_required:
                 raise UnmappableError(f"{place} needs a member whose name is not printable")
             self.report.note(place, "a member whose name is not printable is refused")
-        if not 0 < len(members) <= MAX_FIELDS:
-            self._lose_parts([part for parts in facts.fields.values() for part in parts], place)
+        if not members:  # it names some, and none can be given
+            return Made({"type": "map", "of": "boolean", "max": 0}, 2, 2)
+        if len(members) > MAX_FIELDS:
+            self.lose_parts([part for parts in facts.fields.values() for part in parts])
             return self._free(replace(facts, fields={}, required={}), at, place)
         fields = {member_key(n, one.is_required): one.type.type for n, one in members.items()}
         made = Made(
@@ -256,6 +287,50 @@ class Schemas(Gatherer):
             1 + sum(one.type.size for one in members.values()),
         )
         return self._bounded(made, facts, at, place)
+
+    def _map(self, facts: Facts, at: Place, place: str, inside: frozenset[int]) -> Made:
+        """Return the type of an object whose names nobody lists, free where nothing is said of its values."""
+        is_free = not facts.names and all(schema in (True, {}) for schema, _ in facts.others)
+        if is_free or facts.is_closed or facts.is_patterned or at.kind not in {"body", "query"}:
+            return self._free(facts, at, place)
+        of = self.value(facts.others or [(True, f"{place}.*")], at.inner, inside)
+        body: dict[str, Json] = {"type": "map", "of": of.type}
+        if facts.names:
+            names = self._names(facts, place, inside)
+            body |= {"names": names} if names != "text" else {}
+        least, most = (
+            facts.bounds.get("minProperties", 0),
+            facts.bounds.get("maxProperties", MAX_ITEMS),
+        )
+        if least > min(most, MAX_ITEMS):
+            raise NeverError("no object that is read has as many members as it asks for")
+        body |= {"max": most} if most < MAX_ITEMS else {}
+        body |= {"min": least} if least else {}
+        for key in ("minProperties", "maxProperties"):
+            self.report.keep(facts.said.get(key, []), key)
+        return self._bounded(Made(body, of.height + 1, of.size + 2), facts, at, place)
+
+    def _names(self, facts: Facts, place: str, inside: frozenset[int]) -> Json:
+        """Return the type of the names of an object's members."""
+        return self.value([({"type": "string"}, place), *facts.names], BODY, inside).type
+
+    def _named(
+        self, facts: Facts, place: str, inside: frozenset[int]
+    ) -> dict[str, list[Part] | None]:
+        """Return the members that an object lists, without those whose names it refuses."""
+        listed = {name: facts.fields.get(name) for name in {**facts.fields, **facts.required}}
+        if not facts.names:
+            return listed
+        names = parse_type(self._names(facts, place, inside))
+        kept = {name: parts for name, parts in listed.items() if is_canonical(name, names)}
+        if kept.keys() != listed.keys():
+            self.report.note(place, "members whose names it refuses are refused")
+        if not facts.required.keys() <= kept.keys():
+            raise NeverError("it needs a member whose name it refuses")
+        return kept
+
+    def _free(self, facts: Facts, at: Place, place: str) -> Made:
+        return Made(self.free(facts, at, place))
 
     def members(
         self,
@@ -280,8 +355,7 @@ class Schemas(Gatherer):
         """
         inside |= facts.circles
         found: dict[str, Member] = {}
-        named = {name: facts.fields.get(name) for name in {**facts.fields, **facts.required}}
-        for name, parts in named.items():
+        for name, parts in self._named(facts, place, inside).items():
             where = f"{place}.{name}"
             is_required = name in facts.required
             if parts is None:
@@ -300,7 +374,7 @@ class Schemas(Gatherer):
                 self.report.note(where, f"it admits no value and is refused: {error}")
                 continue
             found[name] = Member(made, is_required, where)
-        self._count_members(facts, found, place)
+        self.count_members(facts, sum(one.is_required for one in found.values()), len(found), place)
         return found
 
     def _is_read_only(self, parts: Sequence[Part], inside: frozenset[int]) -> bool:
@@ -308,77 +382,6 @@ class Schemas(Gatherer):
             return any(self.facts(schema, where, inside).is_read_only for schema, where in parts)
         except (CircleError, NeverError):
             return False
-
-    def _count_members(self, facts: Facts, found: dict[str, Member], place: str) -> None:
-        if facts.others:
-            self.report.note(place, "members beyond those that it names are refused")
-        self.report.keep(facts.said.get("required", []), "required")
-        needed = sum(one.is_required for one in found.values())
-        for key, holds in (
-            ("minProperties", facts.bounds.get("minProperties", 0) <= needed),
-            ("maxProperties", facts.bounds.get("maxProperties", len(found)) >= len(found)),
-        ):
-            if holds:
-                self.report.keep(facts.said.get(key, []), key)
-            else:
-                self.report.lose(facts.said[key], key, "objects have no number of members")
-
-    def _free(self, facts: Facts, at: Place, place: str) -> Made:
-        """Return free JSON of the kinds that the facts admit, or text where only text can go."""
-        kinds = facts.kinds
-        if at.kind != "body" and not (
-            at.kind == "query" and kinds and kinds <= {"object", "array"}
-        ):
-            if kinds == {"object"}:
-                raise UnmappableError(f"{place} is a free object outside of a body")
-            self.report.note(place, "it may have several types; it is sent as text")
-            self._lose_facts(facts, place, "it is sent as text")
-            return Made(text_type(Facts(), at, place, self.report))
-        free = JsonType()
-        body: dict[str, Json] = {
-            "type": "json", "bytes": free.bytes, "depth": free.depth, "count": free.count,
-        }  # fmt: skip
-        if kinds and len(kinds | NUMBERS) < len(_KINDS):
-            body["kinds"] = cast("Json", sorted({_KINDS[kind] for kind in kinds}))
-        kept = set()
-        if kinds == {"object"} and not facts.fields:
-            most = 0 if facts.is_closed else facts.bounds.get("maxProperties", free.count)
-            if facts.is_closed or self._are_plain(facts.others):
-                body |= {"depth": 1, "count": min(most, free.count)}
-                kept.add("maxProperties")
-        if len(kinds & NUMBERS) == 1:
-            self.report.note(
-                place, "it is taken as free JSON: that its numbers are whole is not kept"
-            )
-        if facts.items or facts.fields or facts.others or (facts.is_closed and not kept):
-            self.report.note(place, "it is taken as free JSON: what it says of members is not kept")
-        self._lose_facts(facts, place, "it is taken as free JSON", kept)
-        return Made(body)
-
-    def _are_plain(self, parts: Sequence[Part]) -> bool:
-        """Return whether the values that schemas describe hold no others."""
-        try:
-            kinds = self.together(parts).types if parts else None
-        except (NeverError, UnmappableError):
-            return False
-        return kinds is not None and kinds.isdisjoint({"object", "array"})
-
-    def _lose_facts(
-        self, facts: Facts, place: str, why: str, kept: Collection[str] = frozenset()
-    ) -> None:
-        for key, where in facts.said.items():
-            if key in kept:
-                self.report.keep(where, key)
-            else:
-                self.report.lose(where, key, why)
-        parts = [part for some in facts.fields.values() for part in some]
-        self._lose_parts([*parts, *facts.items, *facts.others], place)
-
-    def _lose_parts(self, parts: Sequence[Part], place: str) -> None:
-        lost = bounds_inside(parts, self.references)
-        if lost:
-            self.report.lose_inside(lost)
-            self.report.note(place, f"{len(lost)} bounds inside of it are not kept")
 
     def _bounded(self, made: Made, facts: Facts, at: Place, place: str) -> Made:
         if made.height < MAX_DEPTH and made.size < MAX_TYPES:

@@ -18,6 +18,7 @@ from delegation.canonical import Json
 
 _HEX: Final = "[0-9a-fA-F]"
 _UUID: Final = f"^{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}$"
+_ASCII: Final = r"^[\u0000-\u007f]*$"
 _BASE64: Final = "^[A-Za-z0-9+/]*={0,2}$"
 _BASE64URL: Final = "^[A-Za-z0-9_-]*={0,2}$"
 _NAMED: Final = {  # formats with a type of their own, and the lengths that all its values have
@@ -58,6 +59,12 @@ def text_type(facts: Facts, at: Place, place: str, report: Report) -> Json:
     if low > min(high, MAX_TEXT):
         raise NeverError("no text that is read is as long as it asks for")
     shape = _shape(facts, report)
+    is_bytes = "binary" in dict(facts.formats) or "application/octet-stream" in facts.media
+    if is_bytes and facts.bounds and not facts.patterns:
+        report.note(
+            place, "its length is one of bytes: it is held to characters that are a byte each"
+        )
+        shape = shape_of(_ASCII)
     formats = dict(facts.formats)
     for encoding in facts.encodings:  # says what a text is, and refuses none: people send data URLs
         report.note(place, f"that it is encoded as {encoding} is not held against it")
@@ -68,8 +75,10 @@ def text_type(facts: Facts, at: Place, place: str, report: Report) -> Json:
         elif name in _SHAPED and shape is None:
             shape = shape_of(_SHAPED[name])
             report.keep([where], "format")
-        elif name in _NAMED or name in _SHAPED or name in _KNOWN:
-            report.lose([where], "format", f"no type reads {name} together with all else")
+        elif name in _KNOWN:
+            report.lose([where], "format", f"any text goes; none is held to be a {name}")
+        elif name in _NAMED or name in _SHAPED:
+            report.lose([where], "format", f"no type is {name} and all else that is said of it")
         elif name not in _PLAIN:
             report.note(where, f"the format {name} is not known and bounds nothing")
     if made is not None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from delegation.authority.documents.enums import fits
-from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal
+from delegation.authority.documents.enums import fits, kind_of
+from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal, is_plain
 from delegation.authority.documents.hull import hull_of
 from delegation.authority.documents.numbers import NeverError
+from delegation.authority.documents.parted import parted
 
 _NULL: Final = frozenset({"null"})
 Gather: TypeAlias = "Callable[[Part], Facts]"
@@ -75,15 +76,69 @@ def _settle(
         if result.types is not None and not has_null:
             result.types -= _NULL
     else:
-        known = [one.types for one in rest if one.types is not None]
-        hull, lost = hull_of(rest)
-        is_apart = len(hull.types or ()) == sum(map(len, known))
-        is_plain = len(known) == len(rest) and all(map(_is_plain, rest))
-        if not (is_plain and (keyword == "anyOf" or is_apart)):
-            leave(Union(keyword, rest, lost), place)
+        hull = _hull(keyword, rest, place, leave)
         if hull.types is not None:
             hull.types = hull.types | {"null"} if has_null else hull.types - {"null"}
         result.meet(hull)
+
+
+def _hull(keyword: str, branches: list[Facts], place: str, leave: Leave) -> Facts:
+    """Return what holds for every branch; of each kind of JSON apart, where their types are known."""
+    groups: dict[str, list[Facts]] = {}
+    branches = [_typed(one) for one in branches]
+    for one in branches:
+        for kind, of in parted(one).items():
+            groups.setdefault(kind, []).append(of)
+    if len(groups) > 1 and all(one.types is not None for one in branches):
+        apart = {}
+        for kind, some in groups.items():
+            found = Facts(types=frozenset().union(*(one.types or () for one in some)))
+            try:
+                _settle(found, keyword, some, place, leave)
+            except NeverError:
+                continue
+            apart[kind] = found
+        types = [one.types or frozenset() for one in apart.values()]
+        circles = [one.circles for one in branches]
+        return Facts(
+            types=frozenset[str]().union(*types),
+            apart=apart,
+            circles=frozenset[int]().union(*circles),
+        )
+    rest = _widest(branches) if keyword == "anyOf" else branches
+    hull, lost = hull_of(rest)
+    known = [one.types for one in rest if one.types is not None]
+    is_apart = len(hull.types or ()) == sum(map(len, known))
+    says_types = len(known) == len(rest) and all(map(is_plain, rest))
+    if len(rest) > 1 and not (says_types and (keyword == "anyOf" or is_apart)):
+        leave(Union(keyword, rest, lost), place)
+    return hull
+
+
+def _typed(one: Facts) -> Facts:
+    """Return what a branch says with the types of its fixed values, where it states none."""
+    if one.types is not None or one.enum is None:
+        return one
+    return replace(one, types=frozenset(map(kind_of, one.enum)))
+
+
+def _widest(branches: list[Facts]) -> list[Facts]:
+    """Return the branches without those that another one admits whole."""
+    kept: list[Facts] = []
+    for one in branches:
+        if not any(_covers(other, one) for other in kept):
+            kept = [*(other for other in kept if not _covers(one, other)), one]
+    return kept
+
+
+def _covers(wide: Facts, one: Facts) -> bool:
+    """Return whether a branch says nothing but a type, which the other one has."""
+    return (
+        wide.types is not None
+        and one.types is not None
+        and one.types <= wide.types
+        and is_plain(wide)
+    )
 
 
 def _branches(keyword: str, parts: list[Part], gather: Gather, leave: Leave) -> list[Facts]:
@@ -110,10 +165,6 @@ def _admits_null(one: Facts) -> bool:
     return (one.types is None or "null" in one.types) and (
         one.enum is None or any(value is None for value in one.enum)
     )
-
-
-def _is_plain(one: Facts) -> bool:
-    return one == Facts(types=one.types, circles=one.circles, is_read_only=one.is_read_only)
 
 
 def _values(keyword: str, branches: list[Facts]) -> list[Any]:

@@ -162,7 +162,7 @@ class ArgumentsWithin(Condition):
                 if argument is None or held is None or self._within(held, most):
                     continue
                 place = f"capabilities[{reached.place}].arguments.{name}"
-                if not most.fits(argument.type):
+                if not most.suits(argument.type):
                     # To narrow to it would end the tool's use, which nobody asked for.
                     message = f"{name} of {reached.tool.name} is of a type that {most.kind} unfits."
                     return Broken(message, place)

@@ -82,7 +82,7 @@ def _within(
     held: Constraint,
 ) -> Constraint:
     for candidate in candidates:
-        if candidate is None or not candidate.fits(of) or not all(map(candidate.admits, given)):
+        if candidate is None or not candidate.suits(of) or not all(map(candidate.admits, given)):
             continue
         if candidate.is_within(held):
             return candidate
