@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from delegation.authority.arguments import ArgumentType, ListType, MoneyType
+from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
 from delegation.authority.arguments.character import counted
+from delegation.authority.arguments.member import place_of
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.constraints import (
     AddressIn,
@@ -25,6 +26,7 @@ from delegation.authority.constraints import (
     HostNamed,
     Length,
     Links,
+    Members,
     Missing,
     NotBelow,
     NotOneOf,
@@ -34,6 +36,7 @@ from delegation.authority.constraints import (
     Subset,
     UrlUnder,
 )
+from delegation.authority.constraints.constraint import ABSENT
 from delegation.authority.constraints.literal import shown as literal
 from delegation.authority.constraints.text_links import foreign_link
 from delegation.canonical import Json
@@ -94,6 +97,12 @@ def asked(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
             return f"a list of none but {_values(constraint.values, of)}"
         case Each():
             return f"a list, each item {asked(constraint.item, _item(of))}"
+        case Members():
+            of = None if of is None else inner(of)
+            known = of.members if isinstance(of, ObjectType) else {}
+            parts = [f"{n} {asked(part, known.get(n))}" for n, part in constraint.parts[:_MOST]]
+            more = len(constraint.parts) - len(parts)
+            return f"an object with {'; '.join([*parts, f'{more} more'] if more else parts)}"
         case AllOf() | AnyOf():
             between = " and " if isinstance(constraint, AllOf) else " or "
             parts = [asked(part, of) for part in constraint.parts[:_MOST]]
@@ -136,6 +145,13 @@ def refused_part(constraint: Constraint, value: Json) -> tuple[str, Json, Constr
             return refused_part(constraint.parts[0], value)
         case Each() if isinstance(value, list):
             return _item_refused(value, [constraint.item] * len(value)) or ("", value, constraint)
+        case Members() if isinstance(value, dict):
+            for name, part in constraint.parts:
+                if not part.admits(value.get(name, ABSENT)):
+                    if name not in value:
+                        return place_of(name), None, part
+                    place, inside, finest = refused_part(part, value[name])
+                    return f"{place_of(name)}{place}", inside, finest
         case Subset() if isinstance(value, list):
             each = OneOf(constraint.values)
             return _item_refused(value, [each] * len(value)) or ("", value, constraint)

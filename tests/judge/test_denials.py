@@ -28,6 +28,7 @@ from delegation import (
     host,
     links,
     may,
+    members,
     not_below,
     not_one_of,
     one_of,
@@ -166,6 +167,7 @@ def every() -> Iterator[Constraint]:
         contains("a"),
         subset("a"),
         each(exact("a")),
+        members(size=between(1, 5), kind=one_of("a", "b")),
     )
     yield from (
         all_of(text(max=5), text(min=2)),
