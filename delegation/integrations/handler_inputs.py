@@ -29,16 +29,6 @@ class HandlerInput:
     name: str
 
 
-def listed_routes(app: Any) -> list[Any] | None:
-    """Return the routes of an application, those of included routers among them; None if it lists none."""
-    listed = getattr(app, "routes", None)
-    if listed is None:
-        return None
-    # FastAPI 0.165 keeps an included router as one route; its own walk looks into it.
-    walk = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
-    return list(listed if walk is None else walk(listed))
-
-
 def handler_inputs(route: Any) -> Iterator[HandlerInput]:
     """Yield what a listed route's handler and its dependencies declare, beside path and body."""
     top = getattr(route, "dependant", None)
