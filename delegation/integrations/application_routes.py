@@ -146,8 +146,8 @@ def frontends(app: Any) -> list[str]:
     found = []
     for group in waiting() if callable(waiting) else ():
         prefix = str(getattr(group, "frontend_prefix", "")).rstrip("/")
-        for one in getattr(getattr(group, "original_route", group), "routes", ()):
-            found.append((prefix + path_of(one)).rstrip("/"))
+        routes = getattr(getattr(group, "original_route", group), "routes", ())
+        found += [(prefix + path_of(one)).rstrip("/") for one in routes]
     return found
 
 
