@@ -8,7 +8,7 @@ from typing import Any, Final
 from delegation.authority.access import Access
 from delegation.errors import MissingExtraError
 from delegation.identity.keys import HolderKey
-from delegation.integrations.routes import WELL_KNOWN, Routes, target_of
+from delegation.integrations.routes import WELL_KNOWN, Routes
 from delegation.tokens.token import Token
 
 try:
@@ -68,10 +68,12 @@ class Auth(httpx2.Auth):
             # Clients write a space as `+`, which others read as a plus: one spelling for both sides.
             request.url = request.url.copy_with(query=request.url.query.replace(b"+", b"%20"))
         raw = request.url.raw_path.decode("ascii")
-        path, _, query = raw.partition("?")
         route, arguments = self._routes.arguments(
-            request.method, target_of(path, query), request.content
+            request.method, raw, request.content, request.headers.multi_items()
         )
+        if route.is_open:
+            yield request
+            return
         said = {**self._said, **request.extensions.get(EXTENSION, {})}
         access = Access(route.tool, arguments, self._routes.audience, **said)
         request.headers["Authorization"] = f"Delegation {self._shown}"
