@@ -44,7 +44,9 @@ class ServedRoutes:
         found: set[Place] = set()
         for name in names:
             method, _, path = name.rpartition(" ")
-            places = {one.place for one in self.ways if one.path == path and method in {"", one.method}}
+            places = {
+                one.place for one in self.ways if one.path == path and method in {"", one.method}
+            }
             if not places:
                 near = get_close_matches(path, sorted({one.path for one in self.ways}), n=3)
                 raise ConfigurationError(
@@ -81,7 +83,7 @@ def served_routes(app: Any) -> ServedRoutes:
 def _why_not(app: Any, way: ApplicationRoute) -> str:
     """Return why a way cannot be declared, empty if it can."""
     try:
-        paths = template_of(way.path).samples()
+        paths = template_of(way.path).samples
     except MalformedError as error:
         return f"its template cannot be declared: {error}"
     taken = any(route_taken(app, _request(app, way, path)) == way.place for path in paths)
