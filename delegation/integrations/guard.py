@@ -69,7 +69,7 @@ class Guard:
         self._declared: list[Route] = []
         self._open: set[tuple[str, str]] = set()
         self._passes_at: dict[tuple[str, str], frozenset[str]] = {}
-        self.observed = Observer() if mode == "observe" else None
+        self.observed = Observer(audience) if mode == "observe" else None
 
     def route(
         self,
@@ -151,6 +151,8 @@ class Guard:
                 self._refuse_shadowed(inner)
                 passed |= self._read_by_open(listed, passed)
             self._refuse_open_beside_judged()
+        else:
+            self.observed.look_into(app)
         return Guarded(
             app,
             self.routes(),

@@ -105,7 +105,7 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         if self._observer is not None:
-            await self._app(scope, await self._observer.watch(scope, receive), send)
+            await self._observer.serve(self._app, scope, receive, send)
             return
         if scope["type"] != "http":
             # No proof covers what will be said on a socket.
@@ -250,18 +250,22 @@ def decision_of(scope_or_request: Any) -> Decision:
 
 
 def _credentials(scope: Scope) -> tuple[str, str]:
-    """Return token and proof; each exactly once, so that no two readers see two."""
+    """Return token and proof; each exactly once, so that no two readers see two.
+
+    The proof stands behind the token, or in a header of its own.
+    """
     found: dict[bytes, list[bytes]] = {b"authorization": [], b"delegation-proof": []}
     for name, value in scope["headers"]:
         if name.lower() in found:
             found[name.lower()].append(value)
-    (authorization, proof) = found.values()
-    if len(authorization) != 1 or len(proof) != 1:
-        raise Refused(401, "credentials_missing", "Send one token and one proof.")
-    scheme, _, token = authorization[0].decode("latin-1").partition(" ")
-    if scheme.lower() != "delegation" or not token:
-        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
-    return token, proof[0].decode("latin-1")
+    authorization, proofs = ([v.decode("latin-1") for v in values] for values in found.values())
+    scheme, _, shown = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
+    token, *behind = shown.split(" ")
+    if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
+        raise Refused(
+            401, "credentials_missing", "Send one token and one proof: Delegation <token> <proof>."
+        )
+    return token, (*proofs, *behind)[0]
 
 
 async def _read(receive: Receive) -> bytes:

@@ -263,7 +263,7 @@ def test_observing_refuses_nothing_records_nothing_and_drafts(shop: Shop) -> Non
         )
     assert http.get("/none").status_code == 404
     draft = guard.observed.draft()
-    assert "'/orders/{order_id}/notes'" in draft
+    assert "'/orders/{order}/notes'" in draft
     assert "orders.notes.post" in draft
     assert "n=one_of(0, 1, 2)" in draft
     assert len(seen) == 3
