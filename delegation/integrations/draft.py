@@ -82,7 +82,11 @@ def python_tool(tool: Tool) -> str:
 def python_route(route: Route) -> str:
     """Return the call of a `guard` that declares a route."""
     parts = [f"{route.method!a}", f"{route.path!a}", f"{route.tool!a}"]
-    for name, value in (("query", [*route.query]), ("body", [*route.body]), ("kinds", {**route.kinds})):
+    for name, value in (
+        ("query", [*route.query]),
+        ("body", [*route.body]),
+        ("kinds", {**route.kinds}),
+    ):
         parts += [f"{name}={value!a}"] if value else []
     return f"guard.route({', '.join(parts)})"
 
@@ -107,9 +111,7 @@ def _inferred(seen: SeenRoute, taken: dict[str, Tool]) -> tuple[Tool, Route]:
         for place in ("path", "query", "body")
     }
     in_url = {n: kind for n, kind in types.items() if n not in places["body"] and kind == "integer"}
-    return tool, Route(
-        seen.method, seen.path, tool.name, places["query"], places["body"], in_url
-    )
+    return tool, Route(seen.method, seen.path, tool.name, places["query"], places["body"], in_url)
 
 
 def _type(seen: SeenInput) -> str:
@@ -132,7 +134,7 @@ def _capability(tool: Tool, route: Route, seen: SeenRoute) -> Capability:
     for name, argument in tool.arguments.items():
         one = seen.inputs.get(name)
         limits[name] = anything()
-        if one is None or one.is_open or seen.lacks_bodies and one.place == "body":
+        if one is None or one.is_open or (seen.lacks_bodies and one.place == "body"):
             continue
         given: list[Json] = []
         for value in one.values.values():

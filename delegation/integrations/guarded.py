@@ -39,6 +39,7 @@ from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
+from delegation.judge.problem import MEDIA_TYPE, denial_members, problem_body
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
@@ -204,7 +205,8 @@ class Guarded:
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
             waits = decision.approval or ""
-            raise Refused(status, denial.code, denial.message, decision.id, waits)
+            members = denial_members(decision)
+            raise Refused(status, denial.code, denial.message, decision.id, waits, members)
         is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
@@ -296,12 +298,7 @@ async def _refuse_elsewhere(send: Send) -> None:
 
 
 async def _refuse(send: Send, refused: Refused) -> None:
-    body = {
-        "type": "about:blank",
-        "status": refused.status,
-        "code": refused.code,
-        "detail": refused.detail,
-    }
+    body = problem_body(refused.status, refused.code, refused.detail, **refused.members)
     headers = [(b"x-deny-reason", refused.code.encode()[:64])]
     if refused.decision:
         headers.append((b"delegation-decision", refused.decision.encode()))
@@ -320,7 +317,7 @@ async def _answer(
     *,
     problem: bool = False,
 ) -> None:
-    media = b"application/problem+json" if problem else b"application/json"
+    media = MEDIA_TYPE.encode() if problem else b"application/json"
     size = (b"content-length", str(len(content)).encode())
     start = {"type": "http.response.start", "status": status}
     await send({**start, "headers": [*headers, size, (b"content-type", media)]})

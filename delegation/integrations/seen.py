@@ -170,7 +170,7 @@ class Sight:
             return
         self.routes[place] = seen
         seen.calls += 1
-        seen.lacks_bodies = seen.lacks_bodies or body is None and request.has_body
+        seen.lacks_bodies = seen.lacks_bodies or (body is None and request.has_body)
         for where, name, value in inputs:
             seen.inputs.setdefault(name, SeenInput(where)).see(value)
 

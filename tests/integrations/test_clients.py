@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ from served import served
 
 from delegation import Grant, HolderKey, Tool, anything, between, may
 from delegation.embedded import Tracker
-from delegation.errors import MalformedError, NotFoundError
+from delegation.errors import NotFoundError
 from delegation.integrations import Guard
 from delegation.integrations.signing import Auth, discover
 
@@ -128,7 +128,11 @@ def desk() -> Iterator[SimpleNamespace]:
 
     tracker = Tracker.open()
     tracker.add_tool(
-        Tool("notes.add", effect="write", arguments={"order": "opaque", "title?": "text", "n": "integer"})
+        Tool(
+            "notes.add",
+            effect="write",
+            arguments={"order": "opaque", "title?": "text", "n": "integer"},
+        )
     )
     tracker.add_tool(Tool("desk.away", effect="read"))
     guard = Guard(tracker, audience=DESK)
