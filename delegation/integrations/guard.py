@@ -23,7 +23,8 @@ from delegation.integrations.request_headers import (
     is_override,
     is_overriding_parameter,
 )
-from delegation.integrations.routes import Route, Routes
+from delegation.integrations.route import MAX_UPLOAD, SOCKET, Route
+from delegation.integrations.routes import Names, Routes, declared_route, in_order, undecided
 from delegation.integrations.tool_log import ToolLog
 
 
@@ -40,6 +41,8 @@ class Guard:
         passes: Headers that the application is shown although nobody judges them, such as
             `X-Request-ID`, or `X-Forwarded-For` where a proxy of yours writes it. All others are
             removed, except those that only say how to answer.
+        max_upload: Most bytes of a body with files; they are kept in a temporary file while the call is
+            judged.
         hosts: Host headers under which the service is reached; empty looks at none.
 
     Raises:
@@ -56,6 +59,7 @@ class Guard:
         tool_log: ToolLog | None = None,
         passes: Iterable[str] = (),
         hosts: Iterable[str] = (),
+        max_upload: int = MAX_UPLOAD,
     ) -> None:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
@@ -66,8 +70,9 @@ class Guard:
         self._tool_log = tool_log
         self._passes = _passing(passes)
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._max_upload = max_upload
         self._declared: list[Route] = []
-        self._open: set[tuple[str, str]] = set()
+        self._places: list[tuple[str, str]] = []
         self._passes_at: dict[tuple[str, str], frozenset[str]] = {}
         self.observed = Observer(audience) if mode == "observe" else None
 
@@ -77,20 +82,39 @@ class Guard:
         path: str,
         tool: str,
         *,
-        query: Iterable[str] = (),
-        body: Iterable[str] = (),
+        query: Names = (),
+        body: Names = (),
         kinds: dict[str, str] | None = None,
+        headers: Names = (),
+        cookies: Names = (),
+        form: Names = (),
+        files: Names = (),
+        whole_body: str = "",
+        many: Iterable[str] = (),
+        media: str = "",
         passes: Iterable[str] = (),
     ) -> None:
-        """Declare that a route is a tool; see `Route`.
+        """Declare that a route is a tool.
+
+        Each place takes arguments under their own names, `query=["page"]`, or by the name that the
+        input has in the request, `query={"page[size]": "size"}`.
 
         Args:
-            method: HTTP method.
-            path: Template of the path.
+            method: HTTP method; `WEBSOCKET` for the handshake of a socket.
+            path: Template of the path, with Starlette's converters.
             tool: Name of the tool.
             query: Arguments that come from the query.
             body: Arguments that are members of the JSON body.
-            kinds: How arguments of path and query are read where they are not text.
+            kinds: By argument how its text is read where it is not text: `integer`, `number` or
+                `boolean`.
+            headers: Arguments that are headers. No credential: arguments are recorded.
+            cookies: Arguments that are cookies.
+            form: Arguments that are fields of a form.
+            files: Arguments that are files of a form.
+            whole_body: The argument that is the whole body: JSON of any kind, text or bytes, as `media`
+                says.
+            many: Arguments that are lists: their parameter, field or file may come any number of times.
+            media: Media type of the body, where it does not follow from the above.
             passes: Headers that this handler is shown although nobody judges them.
 
         Raises:
@@ -98,14 +122,36 @@ class Guard:
             ConfigurationError: A header would be passed that never is, or an argument has a name
                 that makes some readers take the request for another method's.
         """
-        route = Route(method, path, tool, tuple(query), tuple(body), kinds or {})
-        for name in (*route.query, *route.body):
-            if is_overriding_parameter(name):
+        route = declared_route(
+            method, path, tool, query=query, body=body, kinds=kinds, headers=headers, cookies=cookies,
+            form=form, files=files, whole_body=whole_body, many=many, media=media,
+        )  # fmt: skip
+        self.declare(route, passes=passes)
+
+    def declare(self, route: Route, *, passes: Iterable[str] = ()) -> None:
+        """Declare a route that is made already; see `Route`.
+
+        Args:
+            route: The route, open to everybody if it names no tool.
+            passes: Headers that its handler is shown although nobody judges them.
+
+        Raises:
+            ConfigurationError: As `route`.
+        """
+        for one in route.inputs:
+            if one.place in {"query", "member", "field", "file"} and is_overriding_parameter(one.name):
                 raise ConfigurationError(
-                    f"The argument {name} is read as another method by some frameworks.",
+                    f"The argument {one.name} is read as another method by some frameworks.",
                     remedy="Give the argument another name.",
                 )
-        self._passes_at[method, path] = _passing(passes)
+        shown = _passing(passes, is_open=route.is_open)
+        stated = {one.name if one.place == "header" else one.place for one in route.of_place("header", "cookie")}  # fmt: skip
+        if stated & (shown | (frozenset() if route.is_open else self._passes)):
+            raise ConfigurationError(
+                f"{route.method} {route.path} lets a header pass that is an argument of it.",
+                remedy="Take it out of passes: the handler gets it as it was judged.",
+            )
+        self._passes_at[route.method, route.path] = shown
         self._declared.append(route)
 
     def open(self, method: str, path: str, *, passes: Iterable[str] = ()) -> None:
@@ -113,16 +159,15 @@ class Guard:
 
         Args:
             method: HTTP method.
-            path: The path itself, without placeholders.
+            path: Template of the path: `/static/{path:path}` for all below a mount.
             passes: Headers that the handler reads from the raw request. What it declares to
                 FastAPI is found and passes by itself.
         """
-        self._open.add((method, path))
-        self._passes_at[method, path] = _passing(passes, is_open=True)
+        self.declare(Route(method, path, ""), passes=passes)
 
     def routes(self) -> Routes:
-        """Return all declared routes."""
-        return Routes(self._audience, tuple(self._declared))
+        """Return all declared routes, in the application's order once it is protected."""
+        return Routes(self._audience, tuple(in_order(self._declared, self._places)))
 
     def protect(self, app: Any, *, unsafe_unlisted: bool = False) -> Guarded:
         """Return the application behind this guard.
@@ -150,24 +195,31 @@ class Guard:
                 self._refuse_undeclared(inner, listed)
                 self._refuse_shadowed(inner)
                 passed |= self._read_by_open(listed, passed)
+                self._places = [place for place, _ in _by_place(listed)]
+            elif (pair := undecided(self._declared)) is not None:
+                raise ConfigurationError(
+                    f"{pair[0].method} {pair[0].path} and {pair[1].path} may take one request, and "
+                    "the application lists no routes that say which of them serves it.",
+                    remedy="Give one of them a path of its own, or protect the application itself.",
+                )
             self._refuse_open_beside_judged()
         else:
             self.observed.look_into(app)
         return Guarded(
             app,
             self.routes(),
-            self._open,
             self._desk,
             self._clock,
             self.observed,
             tool_log=self._tool_log,
             passed=passed,
             hosts=self._hosts,
+            max_upload=self._max_upload,
             inner=inner,
         )
 
     def _refuse_undeclared(self, app: Any, listed: list[Any]) -> None:
-        known = {(r.method, r.path) for r in self._declared} | self._open
+        known = {(r.method, r.path) for r in self._declared}
         there: set[tuple[str, str]] = set()
         for route in listed:
             methods = getattr(route, "methods", None)
@@ -200,8 +252,8 @@ class Guard:
             raise ConfigurationError(
                 "The application's root_path ends with a slash.", remedy="Take the slash away."
             )
-        plain = [(r.method, r.path) for r in self._declared if not r.placeholders]
-        for method, path in sorted({*plain, *self._open}):
+        plain = {(r.method, r.path) for r in self._declared if not r.placeholders}
+        for method, path in sorted(plain):
             scope = {"type": "http", "method": method, "path": root + path, "root_path": root}
             taken = route_taken(app, {**scope, "headers": [], "query_string": b""})
             if taken is not None and taken != (method, path):
@@ -211,7 +263,7 @@ class Guard:
                 )
 
     def _refuse_unmapped(self, listed: list[Any]) -> None:
-        known = {(route.method, route.path): route for route in self._declared}
+        known = {(r.method, r.path): r for r in self._declared if not r.is_open}
         unmapped: set[str] = set()
         for place, listing in _by_place(listed):
             if place not in known:
@@ -228,7 +280,9 @@ class Guard:
                     )
                 header = "cookie" if one.place == "cookie" else one.name.lower()
                 is_passed = one.place in {"header", "cookie"} and header in passed
-                if not is_passed and not (one.place == "query" and one.name in known[place].query):
+                name = header if one.place == "header" else one.name
+                stated = {(i.place, i.name) for i in known[place].inputs}
+                if not is_passed and (one.place, name) not in stated:
                     unmapped.add(f"{one.place} {one.name} of {' '.join(place)}")
         if unmapped:
             raise ConfigurationError(
@@ -247,16 +301,18 @@ class Guard:
                  if one.place in {"header", "cookie"}),
                 is_open=True,
             )
-            for place, listing in _by_place(listed) if place in self._open
+            for place, listing in _by_place(listed)
+            if place in {(r.method, r.path) for r in self._declared if r.is_open}
         }  # fmt: skip
 
     def _refuse_open_beside_judged(self) -> None:
         """Refuse an open POST on a judged path: a form's member could make it the judged method."""
-        for method, path in sorted(self._open):
-            for route in self._declared:
-                if method == "POST" and route.matched(path[1:].split("/")) is not None:
+        judged = [route for route in self._declared if not route.is_open]
+        for one in self._declared:
+            for route in judged if one.is_open and one.method == "POST" else ():
+                if route.method != SOCKET and route.template.may_meet(one.template):
                     raise ConfigurationError(
-                        f"POST {path} is open, and {route.method} {route.path} is judged.",
+                        f"POST {one.path} is open, and {route.method} {route.path} is judged.",
                         remedy="Judge both: frameworks serve a POST as another method if its "
                         "body says so.",
                     )

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from delegation.authority.access import Access
@@ -20,7 +21,6 @@ from delegation.errors import (
     ConfigurationError,
     DelegationError,
     MalformedError,
-    NotFoundError,
 )
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.boottime import boottime
@@ -35,7 +35,10 @@ from delegation.integrations.judged_request import (
 )
 from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
-from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
+from delegation.integrations.request_body import MAX_BODY, BodyReader
+from delegation.integrations.route import Route
+from delegation.integrations.routes import WELL_KNOWN, Routes
+from delegation.integrations.target import RequestTarget, target_of
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
@@ -47,9 +50,30 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _FAULTS: Final = 500  # from this status on the handler failed
-MAX_BODY: Final = 64 * 1024  # bytes; an access is no larger
+_MOST_UPLOADS: Final = 32  # bodies with files that are read at once
 _ELSEWHERE: Final = "The application has another route for this path than the one declared."
 _LOG: Final = logging.getLogger("delegation.guard")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request whose route is known.
+
+    Args:
+        route: The route.
+        filled: What fills the placeholders.
+        target: Its path and query.
+        path: Where it is.
+        place: Method that was sent, and template.
+        passed: Headers that pass unjudged.
+    """
+
+    route: Route
+    filled: dict[str, str]
+    target: RequestTarget
+    path: RootedPath
+    place: tuple[str, str]
+    passed: frozenset[str]
 
 
 class InProcess(Protocol):
@@ -75,7 +99,6 @@ class Guarded:
         self,
         app: App,
         routes: Routes,
-        open_: set[tuple[str, str]],
         desk: InProcess | OverHttp | None,
         clock: Callable[[], float],
         observer: Observer | None,
@@ -83,6 +106,7 @@ class Guarded:
         tool_log: ToolLog | None = None,
         passed: Mapping[tuple[str, str], frozenset[str]],
         hosts: frozenset[str] = frozenset(),
+        max_upload: int,
         inner: Any | None = None,
     ) -> None:
         """Stand in front of an application; `inner` is what lists its routes, if anything does."""
@@ -91,13 +115,14 @@ class Guarded:
         if inner is not None:
             hold_to_place(inner, _refuse_elsewhere)
         self._routes = routes
-        self._open = open_
         self._desk = desk
         self._clock = clock
         self._observer = observer
         self._tool_log = tool_log
         self._passed = passed
         self._hosts = hosts
+        self._max_upload = max_upload
+        self._uploads = 0
         self._published = json.dumps(routes.to_json()).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,25 +139,89 @@ class Guarded:
             return
         try:
             path = RootedPath.of(scope, root_of(self._inner or self._app))
-            place = (scope["method"], path.raw)
-            if place == ("GET", WELL_KNOWN):
+            if (scope["method"], path.raw) == ("GET", WELL_KNOWN):
                 await _answer(send, 200, self._published, [])
                 return
             self._refuse_other_readings(scope)
-            if place in self._open:
-                handed = {**opened(scope, path, self._passed[place]), PLACE: place}
+            route, filled, target = self._matched(scope, path.raw)
+            place = (scope["method"], route.path)
+            passed = self._passed[route.method, route.path]
+            if route.is_open or place[0] != route.method:
+                # Of a HEAD only the application knows whether it serves it as its GET.
+                handed = {**opened(scope, path, passed), PLACE: place}
                 self._refuse_other_route(handed, place)
+            if route.is_open:
                 await self._app(handed, receive, send)
                 return
-            route, decision = await self._decide(scope, path.raw, receive)
-            request = JudgedRequest.of(route, decision, path)
-            place = (route.method, route.path)
-            handed = {**request.scope(scope, self._passed[place]), PLACE: place}
-            self._refuse_other_route(handed, place, decision.id)
         except Refused as refused:
             await _refuse(send, refused)
             return
-        await self._execute(decision, handed, request.replay(receive), _named(send, decision))
+        asked = _Asked(route, filled, target, path, place, passed)
+        try:
+            await self._judge(asked, scope, receive, send)
+        except Refused as refused:
+            await _refuse(send, refused)
+
+    async def _judge(self, asked: _Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have a request decided and run its handler.
+
+        Raises:
+            Refused: Before anything was answered.
+        """
+        headers = _headers(scope)
+        token, proof = _credentials(scope)
+        try:
+            stated = asked.route.head(asked.target, asked.filled, headers)
+            reader = asked.route.body_reader(headers, self._max_upload)
+        except CallerDataError as error:
+            raise Refused(400, "request_malformed", str(error)) from error
+        try:
+            try:
+                await self._read(reader, receive)
+                access = self._access(asked.route, stated | reader.finish(), proof)
+            except CallerDataError as error:
+                raise Refused(400, "request_malformed", str(error)) from error
+            decision = await self._decide(token, proof, access)
+            request = JudgedRequest.of(asked.route, decision, asked.path, reader)
+            handed = {**request.scope(scope, asked.passed), PLACE: asked.place}
+            self._refuse_other_route(handed, asked.place, decision.id)
+            await self._execute(decision, handed, request.replay(receive), _named(send, decision))
+        finally:
+            reader.close()
+
+    def _matched(self, scope: Scope, raw: str) -> tuple[Route, dict[str, str], RequestTarget]:
+        try:
+            target = target_of(raw)
+            found = self._routes.match(scope["method"], target)
+            if found is None:
+                raise Refused(404, "route_undeclared", "No tool is declared for this route.")
+            if not found[0].is_open:
+                target = target_of(raw, scope["query_string"].decode("latin-1"))
+        except CallerDataError as error:
+            raise Refused(400, "request_malformed", str(error)) from error
+        return *found, target
+
+    async def _read(self, reader: BodyReader, receive: Receive) -> None:
+        """Give a body to its reader; of large ones only so many at once."""
+        is_large = reader.limit > MAX_BODY
+        if is_large and self._uploads >= _MOST_UPLOADS:
+            raise Refused(503, "uploads_busy", "Too many uploads are being read; try again.")
+        self._uploads += is_large
+        try:
+            size, more = 0, True
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise Refused(400, "request_malformed", "The client hung up.")
+                data, more = message.get("body", b""), message.get("more_body", False)
+                size += len(data)
+                if size > reader.limit:
+                    said = f"This body has at most {reader.limit} bytes."
+                    raise Refused(413, "body_too_large", said)
+                if data:
+                    reader.feed(data)
+        finally:
+            self._uploads -= is_large
 
     def _refuse_other_route(self, scope: Scope, place: tuple[str, str], decision: str = "") -> None:
         """Refuse a request that the application would serve by another route than the one meant."""
@@ -181,20 +270,12 @@ class Guarded:
         if self._hosts and host.decode("latin-1").lower() not in self._hosts:
             raise Refused(400, "host_undeclared", "The service is not declared for this host.")
 
-    async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
-        query = scope["query_string"].decode("ascii", "replace")
-        try:
-            target = target_of(raw, query)
-            if self._routes.match(scope["method"], target) is None:
-                raise Refused(404, "route_undeclared", "No tool is declared for this route.")
-            body = await _read(receive)
-            token, proof = _credentials(scope)
-            route, arguments = self._routes.arguments(scope["method"], target, body)
-            access = self._access(route, arguments, proof)
-        except NotFoundError as error:
-            raise Refused(404, "route_undeclared", "No tool is declared for this route.") from error
-        except CallerDataError as error:
-            raise Refused(400, "request_malformed", str(error)) from error
+    async def _decide(self, token: str, proof: str, access: Access) -> Decision:
+        """Return an allowance that is still fresh.
+
+        Raises:
+            Refused: Denied, undecided or too late.
+        """
         try:
             decision = await self._ask(token, proof, access)
         except DelegationError as error:
@@ -210,7 +291,7 @@ class Guarded:
         is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
-        return route, decision
+        return decision
 
     def _access(self, route: Route, arguments: dict[str, Json], proof: str) -> Access:
         """Return the access; what only the holder can state comes from the proof that is checked."""
@@ -270,17 +351,8 @@ def _credentials(scope: Scope) -> tuple[str, str]:
     return token, (*proofs, *behind)[0]
 
 
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Refused(400, "request_malformed", "The client hung up.")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise Refused(413, "body_too_large", f"A body has at most {MAX_BODY} bytes.")
-        if not message.get("more_body", False):
-            return bytes(body)
+def _headers(scope: Scope) -> tuple[tuple[str, str], ...]:
+    return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
 
 
 def _named(send: Send, decision: Decision) -> Send:

@@ -17,7 +17,9 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from delegation.authority.access import Access
 from delegation.errors import MalformedError, OutsideError
 from delegation.identity.keys import HolderKey
-from delegation.integrations.routes import WELL_KNOWN, Routes, target_of
+from delegation.integrations.route import SOCKET
+from delegation.integrations.routes import WELL_KNOWN, Routes
+from delegation.integrations.target import target_of
 from delegation.tokens.token import Token
 
 EXTENSION: Final = "delegation"
@@ -83,9 +85,8 @@ class Signer:
         to another origin.
 
         Args:
-            method: HTTP method.
+            method: HTTP method; the handshake of a socket is the `GET` of a `ws:` or `wss:` URL.
             url: As it will be sent; `spelled` gives it the one spelling that all servers read alike.
-                The handshake of a socket is a `GET` of a `ws:` or `wss:` URL.
             headers: What else is sent.
             body: The body, encoded as it will be sent.
             said: `purpose`, `max_cost` or `cause` of this request alone.
@@ -98,7 +99,12 @@ class Signer:
         path = self._below_base(asked)
         if path is None:
             return {}
-        route, arguments = self._routes.arguments(method, target_of(path, asked.query), body)
+        asks = SOCKET if asked.scheme in _OF_SOCKETS else method.upper()
+        route, arguments = self._routes.arguments(
+            asks, target_of(path, asked.query), body, tuple(headers)
+        )
+        if route.is_open:
+            return {}
         access = Access(route.tool, arguments, self._routes.audience, **{**self._said, **said})
         shown = self._token.id if self._announced else self._token.text
         proof = self._key.prove(self._token, access)
