@@ -9,13 +9,13 @@ from typing import Any
 from delegation.errors import (
     ConfigurationError,
 )
-from delegation.integrations.dispatch import inner_application, root_of, route_taken
+from delegation.integrations.application_routes import listed_routes
+from delegation.integrations.dispatch import root_of, route_taken
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import (
     AUTHORIZATION,
     HandlerInput,
     handler_inputs,
-    listed_routes,
 )
 from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import (
@@ -26,6 +26,7 @@ from delegation.integrations.request_headers import (
 from delegation.integrations.route import MAX_UPLOAD, SOCKET, Route
 from delegation.integrations.routes import Names, Routes, declared_route, in_order, undecided
 from delegation.integrations.tool_log import ToolLog
+from delegation.integrations.wrapped import inner_application
 
 
 class Guard:
