@@ -75,7 +75,7 @@ class Guard:
         self._declared: list[Route] = []
         self._places: list[tuple[str, str]] = []
         self._passes_at: dict[tuple[str, str], frozenset[str]] = {}
-        self.observed = Observer() if mode == "observe" else None
+        self.observed = Observer(audience) if mode == "observe" else None
 
     def route(
         self,
@@ -204,6 +204,8 @@ class Guard:
                     remedy="Give one of them a path of its own, or protect the application itself.",
                 )
             self._refuse_open_beside_judged()
+        else:
+            self.observed.look_into(app)
         return Guarded(
             app,
             self.routes(),

@@ -42,6 +42,7 @@ from delegation.integrations.target import RequestTarget, target_of
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
+from delegation.judge.problem import MEDIA_TYPE, denial_members, problem_body
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
@@ -130,7 +131,7 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         if self._observer is not None:
-            await self._app(scope, await self._observer.watch(scope, receive), send)
+            await self._observer.serve(self._app, scope, receive, send)
             return
         if scope["type"] != "http":
             # No proof covers what will be said on a socket.
@@ -285,7 +286,8 @@ class Guarded:
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
             waits = decision.approval or ""
-            raise Refused(status, denial.code, denial.message, decision.id, waits)
+            members = denial_members(decision)
+            raise Refused(status, denial.code, denial.message, decision.id, waits, members)
         is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
@@ -331,18 +333,22 @@ def decision_of(scope_or_request: Any) -> Decision:
 
 
 def _credentials(scope: Scope) -> tuple[str, str]:
-    """Return token and proof; each exactly once, so that no two readers see two."""
+    """Return token and proof; each exactly once, so that no two readers see two.
+
+    The proof stands behind the token, or in a header of its own.
+    """
     found: dict[bytes, list[bytes]] = {b"authorization": [], b"delegation-proof": []}
     for name, value in scope["headers"]:
         if name.lower() in found:
             found[name.lower()].append(value)
-    (authorization, proof) = found.values()
-    if len(authorization) != 1 or len(proof) != 1:
-        raise Refused(401, "credentials_missing", "Send one token and one proof.")
-    scheme, _, token = authorization[0].decode("latin-1").partition(" ")
-    if scheme.lower() != "delegation" or not token:
-        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
-    return token, proof[0].decode("latin-1")
+    authorization, proofs = ([v.decode("latin-1") for v in values] for values in found.values())
+    scheme, _, shown = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
+    token, *behind = shown.split(" ")
+    if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
+        raise Refused(
+            401, "credentials_missing", "Send one token and one proof: Delegation <token> <proof>."
+        )
+    return token, (*proofs, *behind)[0]
 
 
 def _headers(scope: Scope) -> tuple[tuple[str, str], ...]:
@@ -364,12 +370,7 @@ async def _refuse_elsewhere(send: Send) -> None:
 
 
 async def _refuse(send: Send, refused: Refused) -> None:
-    body = {
-        "type": "about:blank",
-        "status": refused.status,
-        "code": refused.code,
-        "detail": refused.detail,
-    }
+    body = problem_body(refused.status, refused.code, refused.detail, **refused.members)
     headers = [(b"x-deny-reason", refused.code.encode()[:64])]
     if refused.decision:
         headers.append((b"delegation-decision", refused.decision.encode()))
@@ -388,7 +389,7 @@ async def _answer(
     *,
     problem: bool = False,
 ) -> None:
-    media = b"application/problem+json" if problem else b"application/json"
+    media = MEDIA_TYPE.encode() if problem else b"application/json"
     size = (b"content-length", str(len(content)).encode())
     start = {"type": "http.response.start", "status": status}
     await send({**start, "headers": [*headers, size, (b"content-type", media)]})

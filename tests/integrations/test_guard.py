@@ -156,6 +156,30 @@ def test_two_tokens_or_two_proofs_are_none(shop: Shop) -> None:
     assert shop.seen == []
 
 
+def test_a_denial_says_to_proven_callers_what_the_service_says_and_to_others_no_more(
+    shop: Shop,
+) -> None:
+    """Step, link, caveat, what was offered and allowed, and the remedy; nothing before the proof."""
+    answer = shop.http.post(
+        "/refunds/o1?amount=501", headers=shop.headers(shop.refund(amount=501))
+    )
+    problem = answer.json()
+    kept = shop.world.tracker.decision(problem["decision"]).decision
+    said = kept.denial.to_json()
+    assert problem["code"] == said.pop("code") == "argument_refused"
+    assert problem["detail"] == said.pop("message")
+    assert {name: problem[name] for name in said if said[name] not in (None, "")} == {
+        name: value for name, value in said.items() if value not in (None, "")
+    }
+    assert problem["offered"] == 501
+    assert {"step", "link", "caveat", "allowed", "remedy"} <= problem.keys()
+
+    headers = shop.headers(shop.refund(amount=1))  # a proof over another call
+    unproven = shop.http.post("/refunds/o1?amount=501", headers=headers)
+    assert unproven.status_code == 401
+    assert unproven.json().keys() == {"type", "status", "code", "detail"}
+
+
 def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) -> None:
     """Forgetting a route, or a header that a handler reads, is found before the first request."""
     app = application([])
@@ -264,7 +288,7 @@ def test_observing_refuses_nothing_records_nothing_and_drafts(shop: Shop) -> Non
         )
     assert http.get("/none").status_code == 404
     draft = guard.observed.draft()
-    assert "'/orders/{order_id}/notes'" in draft
+    assert "'/orders/{order}/notes'" in draft
     assert "orders.notes.post" in draft
     assert "n=one_of(0, 1, 2)" in draft
     assert len(seen) == 3
