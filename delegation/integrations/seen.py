@@ -12,10 +12,11 @@ from delegation import sent_json
 from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching_text
 from delegation.canonical import Json
 from delegation.errors import ConfigurationError, MalformedError
-from delegation.integrations.dispatch import inner_application, root_of, route_taken
+from delegation.integrations.dispatch import root_of, route_taken
 from delegation.integrations.judged_request import Refused, RootedPath
 from delegation.integrations.request_headers import is_overriding_parameter
 from delegation.integrations.routes import Route, target_of
+from delegation.integrations.wrapped import inner_application
 
 MAX_ROUTES: Final = 1000
 MAX_INPUTS: Final = 64
