@@ -283,7 +283,8 @@ class Guard:
                 is_passed = one.place in {"header", "cookie"} and header in passed
                 name = header if one.place == "header" else one.name
                 stated = {(i.place, i.name) for i in known[place].inputs}
-                if not is_passed and (one.place, name) not in stated:
+                is_seen = one.place in {"body", "request"} or (one.place, name) in stated
+                if not is_passed and not is_seen:
                     unmapped.add(f"{one.place} {one.name} of {' '.join(place)}")
         if unmapped:
             raise ConfigurationError(

@@ -81,7 +81,7 @@ def served_routes(app: Any) -> ServedRoutes:
 def _why_not(app: Any, way: ApplicationRoute) -> str:
     """Return why a way cannot be declared, empty if it can."""
     try:
-        paths = template_of(way.path).samples()
+        paths = template_of(way.path).samples
     except MalformedError as error:
         return f"its template cannot be declared: {error}"
     taken = any(route_taken(app, _request(app, way, path)) == way.place for path in paths)
