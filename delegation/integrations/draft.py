@@ -218,8 +218,10 @@ def _refuse_undecided(audience: str, route: Route, drafted: Mapping[Place, _Draf
     Raises:
         MalformedError: There is one.
     """
-    for other in drafted.values():
-        if other.route.method == route.method:
-            Routes(audience, tuple(in_order([other.route, route])))
-            if undecided([other.route, route]) is not None:
-                raise MalformedError("The path", wanted="of one template only")
+    for other in (one.route for one in drafted.values() if one.route.method == route.method):
+        is_fixed = not other.placeholders and not route.placeholders
+        if is_fixed or not other.template.may_meet(route.template):
+            continue
+        Routes(audience, tuple(in_order([other, route])))
+        if undecided([other, route]) is not None:
+            raise MalformedError("The path", wanted="of one template only")
