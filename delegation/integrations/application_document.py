@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from delegation.integrations.application_routes import SOCKET, ApplicationRoute
-from delegation.integrations.handler_inputs import handler_inputs
+from delegation.integrations.handler_inputs import HandlerInput, handler_inputs
 
 _CONVERTER: Final = re.compile(r"\{([^{}:]+):([^{}]+)\}")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}:]+):?([^{}]*)\}")
@@ -43,16 +43,18 @@ class Described:
 
 
 def described(
-    ways: Sequence[ApplicationRoute], states: Callable[[str, str], bool]
+    ways: Sequence[ApplicationRoute], states: Callable[[HandlerInput], bool]
 ) -> Described:
     """Return a document of ways into an application.
 
     Args:
         ways: What is described; each place once, and none that is `unseen`.
-        states: Says of a place of a request and a name whether an argument may state it.
+        states: Says of an input whether an argument may state it.
     """
     paths = _paths(ways)
-    document, failed = _generated([(way, paths[way.place]) for way in ways if way.kind == "handler"])
+    document, failed = _generated(
+        [(way, paths[way.place]) for way in ways if way.kind == "handler"]
+    )
     odd = {way.place for way, _ in failed}
     items: dict[str, Any] = document.setdefault("paths", {})
     known: dict[str, ApplicationRoute] = {}
@@ -64,10 +66,7 @@ def described(
             operation = item.pop(_CARRIER.lower()) if way.method == SOCKET else item.pop(method)
         else:
             operation = {"parameters": _of_path(way.path)}
-        operation["parameters"] = [
-            one for one in _with_schemes(operation.get("parameters", []), way)
-            if one["in"] == "path" or states(one["in"], one["name"])
-        ]  # fmt: skip
+        operation["parameters"] = _stated(operation.get("parameters", []), way, states)
         if method in _OF_ITEMS:
             item[method] = operation
         else:
@@ -145,19 +144,23 @@ def _nothing() -> None:
     """Stand for the handler of a socket, which is no operation of a document."""
 
 
-def _with_schemes(parameters: list[dict[str, Any]], way: ApplicationRoute) -> list[dict[str, Any]]:
-    """Return parameters with those that security schemes read, which a document states elsewhere."""
+def _stated(
+    parameters: list[dict[str, Any]], way: ApplicationRoute, states: Callable[[HandlerInput], bool]
+) -> list[dict[str, Any]]:
+    """Return what arguments may state, with what security schemes read: a document has it elsewhere."""
     there = {(one["in"], one["name"].lower()) for one in parameters}
-    read = [one for one in handler_inputs(way.listing) if one.is_scheme and one.place != "security"]
-    new = {(one.place, one.name): one for one in read if (one.place, one.name.lower()) not in there}
-    schema = {"type": "string"}
-    return [
-        *parameters,
-        *(
-            {"name": name, "in": place, "required": one.is_needed, "schema": schema}
-            for (place, name), one in new.items()
-        ),
-    ]
+    kept = [
+        one for one in parameters
+        if one["in"] == "path" or states(HandlerInput(one["in"], one["name"]))
+    ]  # fmt: skip
+    for one in handler_inputs(way.listing):
+        if one.is_scheme and (one.place, one.name.lower()) not in there and states(one):
+            there.add((one.place, one.name.lower()))
+            kept.append({
+                "name": one.name, "in": one.place, "required": one.is_needed,
+                "schema": {"type": "string"},
+            })  # fmt: skip
+    return kept
 
 
 def _of_path(path: str) -> list[dict[str, Any]]:

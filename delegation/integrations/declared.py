@@ -15,9 +15,13 @@ from delegation.integrations.application_document import described
 from delegation.integrations.application_routes import ApplicationRoute
 from delegation.integrations.dispatch import Place
 from delegation.integrations.handler_inputs import HandlerInput, handler_inputs
-from delegation.integrations.request_headers import SHOWN, refuse_input_header
+from delegation.integrations.request_headers import (
+    SHOWN,
+    folded,
+    is_credential,
+    refuse_input_header,
+)
 from delegation.integrations.route import Route
-from delegation.integrations.route_template import template_of
 from delegation.integrations.served_routes import served_routes
 
 _SKIPPED: Final = "it is skipped"
@@ -74,7 +78,7 @@ def declared_of(
     served = served_routes(app)
     is_open, is_skipped = served.chosen(opened), served.chosen(skip)
     judged = [way for way in served.ways if way.place not in is_open | is_skipped]
-    found = described(judged, lambda place, name: _may_state(place, name, passes))
+    found = described(judged, lambda one: _may_state(one, passes))
     imported = tools_from(found.document, prefix=prefix, system=system, form="openapi")
     made, unmade = _made(imported, found.ways)
     routes = tuple(
@@ -89,9 +93,9 @@ def declared_of(
         if way.place in made:
             inputs = tuple(handler_inputs(way.listing))
             unstated = [one for one in inputs if not is_stated(one, made[way.place][1])]
-            passed[way.place] = frozenset(
-                one.name.lower() for one in unstated if one.place == "header"
-            ) & SHOWN
+            passed[way.place] = (
+                frozenset(one.name.lower() for one in unstated if one.place == "header") & SHOWN
+            )
             hidden = [one for one in unstated if not is_passed(one, SHOWN | frozenset(passes))]
             hides[way.place] = frozenset(one.name for one in hidden)
             notes += _notes(way, inputs, hidden)
@@ -124,19 +128,18 @@ def is_passed(one: HandlerInput, passes: Collection[str]) -> bool:
     return one.place in {"header", "cookie"} and name in passes
 
 
-def _may_state(place: str, name: str, passes: Collection[str]) -> bool:
+def _may_state(one: HandlerInput, passes: Collection[str]) -> bool:
     """Return whether an argument may state an input: no credential, and nothing that passes."""
-    one = HandlerInput(place, name)
-    if is_passed(one, passes) or (place == "header" and name.lower() in SHOWN):
+    if is_passed(one, passes) or one.place == "security":
         return False
-    spelled = name.lower().replace("_", "-")
-    if place != "header" and _SESSIONS & set(spelled.split("-")):
-        return False
-    try:
-        refuse_input_header(name.lower() if place == "header" else f"x-{spelled}")
-    except MalformedError:
-        return place != "header" and not _is_secret(spelled)
-    return True
+    if one.place == "header":
+        try:
+            refuse_input_header(one.name.lower())
+        except MalformedError:
+            return False
+        return one.name.lower() not in SHOWN
+    is_secret = is_credential(one.name) or not _SESSIONS.isdisjoint(folded(one.name).split("-"))
+    return not is_secret or (one.place == "query" and not one.is_scheme)
 
 
 def _made(
@@ -184,4 +187,7 @@ def _notes(
         yield place, _RAW
     for one in hidden:
         need = "needs" if one.is_needed else "reads"
-        yield place, f"its handler {need} the {one.place} {one.name}, which no argument states: it is hidden"
+        yield (
+            place,
+            f"its handler {need} the {one.place} {one.name}, which no argument states: it is hidden",
+        )

@@ -34,8 +34,8 @@ from delegation.integrations.judged_request import (
     opened,
 )
 from delegation.integrations.observe import Observer
-from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.request_body import MAX_BODY, BodyReader
+from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.route import Route
 from delegation.integrations.routes import WELL_KNOWN, Routes
 from delegation.integrations.target import RequestTarget, target_of

@@ -44,7 +44,9 @@ class ServedRoutes:
         found: set[Place] = set()
         for name in names:
             method, _, path = name.rpartition(" ")
-            places = {one.place for one in self.ways if one.path == path and method in {"", one.method}}
+            places = {
+                one.place for one in self.ways if one.path == path and method in {"", one.method}
+            }
             if not places:
                 near = get_close_matches(path, sorted({one.path for one in self.ways}), n=3)
                 raise ConfigurationError(
