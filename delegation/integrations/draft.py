@@ -1,14 +1,16 @@
 """Writes what was seen as Python to read, correct and paste: tools, routes, and a grant for it.
 
-Everything is made as a value first and spelled from it, in ASCII and by `ascii`, so that nothing of a
-request becomes code, and what is written is valid where it is pasted.
+Everything is made as a value first and spelled from it, so that what is written is valid where it is
+pasted, and nothing of a request becomes code.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
@@ -18,142 +20,171 @@ from delegation.authority.arguments.free import KINDS
 from delegation.authority.arguments.url_text import stated
 from delegation.authority.capability import Capability, may
 from delegation.authority.catalogue import Tool
-from delegation.authority.constraints import ABSENT, Constraint, anything
+from delegation.authority.constraints import ABSENT, Constraint, absent, anything
+from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.authority.grant import MAX_CAPABILITIES, Grant
 from delegation.canonical import Json
-from delegation.errors import DelegationError, MalformedError
-from delegation.integrations.routes import Route, Routes
+from delegation.errors import MalformedError
+from delegation.integrations.dispatch import Place
+from delegation.integrations.route import Route
+from delegation.integrations.routes import Routes, in_order, undecided
 from delegation.integrations.seen import SeenInput, SeenRoute, Sight
+from delegation.integrations.spelled import python_route, python_tool
 from delegation.lineage.spelling import python_grant
 from delegation.lineage.tightening.generalise import REPEATED, generalise
 
 MAX_GRANT: Final = 12 * 1024  # bytes of one grant; a link has room for 16 KiB with all else
-MAX_CAVEATS: Final = 200
+_MAX_CAVEATS: Final = 200
+_IN_BODIES: Final = frozenset({"member", "field", "file", "body"})
 _EFFECTS: Final = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
 _WORD: Final = re.compile(r"[a-z0-9]+")
+_HEAD: Final = """\
+# Drafted from observed requests: nothing here was verified. Read it, then narrow it.
+from delegation import Tool
+from delegation.integrations import Route
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """One route as it is declared, and what was seen of it."""
+
+    tool: Tool
+    route: Route
+    seen: SeenRoute | None = None
 
 
 def written(sight: Sight) -> str:
-    """Return Python that declares what was seen, for a `tracker` and a `guard`, and grants it.
+    """Return Python that declares a service, for a `tracker` and a `guard`, and grants what was seen.
 
-    The grants are named `observed`, `observed_2` and so on: one has room for 64 capabilities.
+    Of an application that can be looked into, all is declared, and granted is what was asked for. The
+    grants are named `observed`, `observed_2` and so on: one has room for 64 capabilities.
     """
-    lines = [
-        "# Drafted from observed requests: nothing here was verified. Read it, then narrow it.",
-        "from delegation import Tool",
-    ]
-    tools: dict[str, Tool] = {}
-    routes: list[Route] = []
-    capabilities: list[Capability] = []
-    for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method)):
-        try:
-            tool, route = _inferred(seen, tools)
-            capability = _capability(tool, route, seen)
-            _refuse_overlap(sight.audience, route, routes)
-        except DelegationError as error:
-            lines += ["", _comment("left out", (seen.method, seen.path), str(error), seen.calls)]
-            continue
-        tools[tool.name] = tool
-        routes.append(route)
-        capabilities.append(capability)
+    left_out = Counter(sight.odd)
+    drafted = _drafted(sight, left_out)
+    lines = [_HEAD]
+    for place, one in drafted.items():
+        passes = () if sight.declared is None else sight.declared.passes.get(place, ())
         lines += [
+            _comment("not asked for" if one.seen is None else "answered", place, one.seen),
+            f"tracker.add_tool({python_tool(one.tool)})",
+            python_route(one.route, passes=passes),
             "",
-            _comment("answered", (seen.method, seen.path), "", seen.calls),
-            f"tracker.add_tool({python_tool(tool)})",
-            python_route(route),
         ]
-    lines += ["", *(f"guard.open({method!a}, {path!a})" for method, path in sorted(sight.checks))]
-    for (method, path, why), times in sorted(sight.odd.items()):
-        lines.append(_comment("not understood", (method, path), why, times))
+    lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
+    for (method, path, why), times in sorted(left_out.items()):
+        lines.append(f"{_comment('not understood', (method, path), times)}: {ascii(why)}")
+    capabilities = [_capability(one, one.seen) for one in drafted.values() if one.seen is not None]
     for number, grant in enumerate(_grants(capabilities, sight.audience), 1):
-        lines += ["", python_grant(grant, name=f"observed_{number}" if number > 1 else "observed")]
-    return "\n".join(lines).rstrip("\n") + "\n"
+        lines += ["", python_grant(grant, name="observed" + f"_{number}" * (number > 1)).rstrip()]
+    return "\n".join(lines) + "\n"
 
 
-def python_tool(tool: Tool) -> str:
-    """Return a tool as an expression; what has its default is left out."""
-    plain = Tool(tool.name, effect=tool.effect).to_json()
-    said = {name: value for name, value in tool.to_json().items() if value != plain.get(name, [])}
-    parts = [f"{tool.name!a}", f"effect={tool.effect!a}"]
-    return f"Tool({', '.join([*parts, *(f'{name}={value!a}' for name, value in said.items())])})"
+def _comment(what: str, place: Place, seen: SeenRoute | int | None) -> str:
+    times = seen.calls if isinstance(seen, SeenRoute) else seen
+    said = "" if times is None else " once" if times == 1 else f" {times} times"
+    return f"# {what}{said}: {ascii(' '.join(place))[1:-1]}"
 
 
-def python_route(route: Route) -> str:
-    """Return the call of a `guard` that declares a route."""
-    parts = [f"{route.method!a}", f"{route.path!a}", f"{route.tool!a}"]
-    for name, value in (
-        ("query", [*route.query]),
-        ("body", [*route.body]),
-        ("kinds", {**route.kinds}),
-    ):
-        parts += [f"{name}={value!a}"] if value else []
-    return f"guard.route({', '.join(parts)})"
+def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
+    """Return what is declared by place, and note what cannot be."""
+    found = {
+        place: _Drafted(tool, route)
+        for place, (tool, route) in sight.made.items()
+        if place not in sight.checks
+    }
+    taken = {one.tool.name for one in found.values()}
+    for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
+        place = (seen.method, seen.path)
+        try:
+            if place in sight.made:
+                found[place] = _Drafted(*sight.made[place], seen)
+                continue
+            if place in found:
+                raise MalformedError("Content-Type", wanted="the one that most requests have")
+            tool, route = _inferred(seen, taken)
+            if not sight.lists_routes:
+                _refuse_undecided(sight.audience, route, found)
+        except MalformedError as error:
+            left_out[*place, str(error)] += seen.calls
+            continue
+        taken.add(tool.name)
+        found[place] = _Drafted(tool, route, seen)
+    return found
 
 
-def _comment(what: str, place: tuple[str, str], why: str, times: int) -> str:
-    count = "once" if times == 1 else f"{times} times"
-    said = f" {ascii(why)[1:-1]}" if why else ""
-    return f"# {what} {count}: {ascii(' '.join(place))[1:-1]}{said}"
-
-
-def _inferred(seen: SeenRoute, taken: dict[str, Tool]) -> tuple[Tool, Route]:
+def _inferred(seen: SeenRoute, taken: Container[str]) -> tuple[Tool, Route]:
     """Return the tool and route that a route seems to be, of which only requests are known."""
     types = {name: _type(one) for name, one in seen.inputs.items()}
-    optional = {n for n, one in seen.inputs.items() if one.times < seen.calls or seen.lacks_bodies}
-    tool = Tool(
-        _tool_name(seen, taken),
-        effect=_EFFECTS.get(seen.method, "write"),
-        arguments={n + "?" * (n in optional): types[n] for n in sorted(types)},
-    )
-    places = {
-        place: tuple(n for n, one in sorted(seen.inputs.items()) if one.place == place)
-        for place in ("path", "query", "body")
-    }
-    in_url = {n: kind for n, kind in types.items() if n not in places["body"] and kind == "integer"}
-    return tool, Route(seen.method, seen.path, tool.name, places["query"], places["body"], in_url)
+    optional = {
+        name for name, one in seen.inputs.items()
+        if one.place != "path" and (one.times < seen.calls or seen.lacks_bodies)
+    }  # fmt: skip
+    arguments = {name + "?" * (name in optional): types[name] for name in sorted(types)}
+    name, effect = _tool_name(seen, taken), _EFFECTS.get(seen.method, "write")
+    inputs = tuple(
+        Input(name, one.place, one.name, _kind(one) if one.place in TEXT_PLACES else "text", one.is_many)
+        for name, one in seen.inputs.items()
+    )  # fmt: skip
+    media = seen.media if any(one.place in _IN_BODIES for one in inputs) else ""
+    tool = Tool(name, effect=effect, arguments=arguments)
+    return tool, Route(seen.method, seen.path, name, inputs, media)
 
 
-def _type(seen: SeenInput) -> str:
-    """Return the type of what came; an input of which too much came may be anything."""
+def _type(seen: SeenInput) -> Json:
+    """Return the type of what came; of an input of which too much came nothing is known."""
     values = list(seen.values.values())
-    if seen.place == "body":
-        kinds = {KINDS.get(type(value), "number") for value in values}
-        if len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
-            return "json"
-        kind = kinds.pop()
-        return "integer" if kind == "number" and all(type(v) is int for v in values) else kind
-    if values and all(isinstance(value, str) and _NUMBER.fullmatch(value) for value in values):
-        return "integer"
-    return "opaque" if seen.place == "path" else "text"
+    if seen.is_many:
+        return {"type": "list", "of": _kind(seen)}
+    if seen.place in TEXT_PLACES:
+        return _kind(seen)
+    kinds = {KINDS.get(type(value), "number") for value in values}
+    if len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
+        return "json"
+    kind = kinds.pop()
+    return "integer" if kind == "number" and all(type(v) is int for v in values) else kind
 
 
-def _capability(tool: Tool, route: Route, seen: SeenRoute) -> Capability:
+def _kind(seen: SeenInput) -> str:
+    """Return as what the texts of an input are read."""
+    values = [v for value in seen.values.values() for v in (value if isinstance(value, list) else [value])]
+    is_whole = values and all(isinstance(v, str) and _NUMBER.fullmatch(v) for v in values)
+    return "integer" if is_whole else "text"
+
+
+def _capability(one: _Drafted, seen: SeenRoute) -> Capability:
     """Return what admits the calls that were seen, and little else."""
     limits: dict[str, Constraint] = {}
-    for name, argument in tool.arguments.items():
-        one = seen.inputs.get(name)
+    kinds = {i.argument: i.kind for i in one.route.inputs if seen.tool is None}
+    for name, argument in one.tool.arguments.items():
         limits[name] = anything()
-        if one is None or one.is_open or (seen.lacks_bodies and one.place == "body"):
+        found = seen.inputs.get(name)
+        if found is None or found.is_open or (seen.lacks_bodies and found.place in _IN_BODIES):
+            limits[name] = absent() if found is None and not seen.lacks_bodies else anything()
             continue
         given: list[Json] = []
-        for value in one.values.values():
-            said = stated(value, route.kinds.get(name, "text")) if isinstance(value, str) else value
+        for value in found.values.values():
             with suppress(NoCanonicalFormError):  # one odd value is no reason to admit it
-                given.append(argument.read(name, said, None))
+                given.append(argument.read(name, _read(value, kinds.get(name, "text")), None))
         if given:
             # Each counts as having come often, so that a few are listed one by one.
-            absent = [ABSENT] if one.times < seen.calls else []
-            limits[name] = generalise([*given * REPEATED, *absent], argument.type, anything())
-    return may(tool.name, arguments=limits)
+            gone = [ABSENT] if found.times < seen.calls else []
+            limits[name] = generalise([*given * REPEATED, *gone], argument.type, anything())
+    return may(one.tool.name, arguments=limits)
 
 
-def _grants(capabilities: list[Capability], audience: str) -> Iterator[Grant]:
+def _read(value: Json, kind: str) -> Json:
+    if isinstance(value, list):
+        return [_read(item, kind) for item in value]
+    return stated(value, kind) if isinstance(value, str) else value
+
+
+def _grants(capabilities: Iterable[Capability], audience: str) -> Iterator[Grant]:
     """Yield grants of a size that a link can hold, which together admit these."""
     waiting: list[Capability] = []
     for capability in capabilities:
-        grant = _grant([*waiting, capability], audience)
-        if waiting and grant is None:
+        if waiting and not _has_room([*waiting, capability], audience):
             yield Grant(waiting, audience=[audience])
             waiting = []
         waiting.append(capability)
@@ -161,36 +192,36 @@ def _grants(capabilities: list[Capability], audience: str) -> Iterator[Grant]:
         yield Grant(waiting, audience=[audience])
 
 
-def _grant(capabilities: list[Capability], audience: str) -> Grant | None:
+def _has_room(capabilities: list[Capability], audience: str) -> bool:
     if len(capabilities) > MAX_CAPABILITIES:
-        return None
+        return False
     try:
         grant = Grant(capabilities, audience=[audience])
         size = len(canonical.encode(grant.to_json()))
     except MalformedError:
-        return None
-    return grant if size <= MAX_GRANT and grant.caveat_count <= MAX_CAVEATS else None
+        return False
+    return size <= MAX_GRANT and grant.caveat_count <= _MAX_CAVEATS
 
 
 def _tool_name(seen: SeenRoute, taken: Container[str]) -> str:
     """Return a name of the route's words and method that no other route has."""
-    words = [
-        "_".join(_WORD.findall(part.lower()))[:40]
-        for part in seen.path.split("/")
-        if "{" not in part
-    ]
-    said = [word for word in words if word][:12] or ["root"]
-    name = ".".join([*said, seen.method.lower()])
+    parts = [part for part in seen.path.lower().split("/") if "{" not in part]
+    words = [word for part in parts if (word := "_".join(_WORD.findall(part))[:40])]
+    name = ".".join([*(words[:12] or ["root"]), seen.method.lower()])
     numbered = (f"{name}_{number}" for number in count(2))
     return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
-def _refuse_overlap(audience: str, route: Route, routes: Sequence[Route]) -> None:
-    """Refuse a route beside one that could take the same request.
+def _refuse_undecided(audience: str, route: Route, drafted: Mapping[Place, _Drafted]) -> None:
+    """Refuse a route beside one that might take the same request, where nobody knows which does.
 
     Raises:
         MalformedError: There is one.
     """
-    for other in routes:
-        if other.method == route.method and other.path.count("/") == route.path.count("/"):
-            Routes(audience, (other, route))
+    for other in (one.route for one in drafted.values() if one.route.method == route.method):
+        is_fixed = not other.placeholders and not route.placeholders
+        if is_fixed or not other.template.may_meet(route.template):
+            continue
+        Routes(audience, tuple(in_order([other, route])))
+        if undecided([other, route]) is not None:
+            raise MalformedError("The path", wanted="of one template only")

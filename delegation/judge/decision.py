@@ -46,12 +46,13 @@ class Denial:
         step: 1 to 14.
         code: Stable name, one heading in docs/errors.md.
         message: One sentence for a human.
-        link: The link whose caveat denies, None where no link is concerned.
+        link: The link that set the limit which denies, None where no link is concerned.
         depth: That link's place in the chain, 0 for the root.
         caveat: Dotted path of the caveat in that link's grant.
         offered: What the call offered.
         allowed: What would have been within.
         remedy: What to do about it, one sentence.
+        allowed_in_words: The same as `allowed`, as one would say it; empty where it says nothing.
     """
 
     step: int
@@ -63,6 +64,7 @@ class Denial:
     offered: Json = None
     allowed: Json = None
     remedy: str = ""
+    allowed_in_words: str = ""
 
     @classmethod
     def at(
@@ -79,6 +81,7 @@ class Denial:
             refusal.offered,
             refusal.allowed,
             refusal.remedy,
+            refusal.allowed_in_words,
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -93,6 +96,7 @@ class Denial:
             "caveat": self.caveat,
             "offered": self.offered,
             "allowed": self.allowed,
+            "allowed_in_words": self.allowed_in_words,
             "remedy": self.remedy,
         }
 

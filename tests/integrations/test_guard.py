@@ -267,40 +267,6 @@ def test_agents_sign_by_the_published_routes(shop: Shop) -> None:
             http.post("/mail", json={"to": "b@acme.example", "body": "x", "bcc": "e@evil.example"})
 
 
-def test_observing_refuses_nothing_records_nothing_and_drafts(shop: Shop) -> None:
-    """An existing service runs as before; what was seen becomes text that declares it."""
-    seen: list = []
-    guard = Guard(None, audience=DESK, mode="observe")
-    app = FastAPI()
-
-    @app.post("/orders/{order}/notes")
-    def note(order: str, body: dict, loud: bool = False) -> dict:
-        seen.append((order, body, loud))
-        return body
-
-    http = TestClient(guard.protect(app))
-    for n in range(3):
-        assert (
-            http.post(
-                f"/orders/{n + 10}/notes?loud=true", json={"text": f"t{n}", "n": n}
-            ).status_code
-            == 200
-        )
-    assert http.get("/none").status_code == 404
-    draft = guard.observed.draft()
-    assert "'/orders/{order}/notes'" in draft
-    assert "orders.notes.post" in draft
-    assert "n=one_of(0, 1, 2)" in draft
-    assert len(seen) == 3
-    assert shop.world.tracker.decisions() == []
-    scope = {"tracker": shop.world.tracker, "guard": Guard(shop.world.tracker, audience=DESK)}
-    exec(
-        compile(draft, "draft", "exec"), scope
-    )  # the draft is valid: tools, routes and grant are made
-    assert scope["observed"].capabilities
-    assert shop.world.tracker.catalogue().tool("orders.notes.post") is not None
-
-
 @pytest.mark.parametrize(
     "fields",
     [
