@@ -70,6 +70,8 @@ def route_taken(app: Any, scope: MutableMapping[str, Any]) -> tuple[str, str] | 
         scope: The request as it would be handed on.
     """
     own_root = root_of(app)
+    is_socket = scope["type"] == "websocket"
+    method = "WEBSOCKET" if is_socket else scope["method"]
     asked = {**scope, "root_path": own_root} if own_root else dict(scope)
     for route in listed_routes(app) or ():
         matches = getattr(route, "matches", None)
@@ -80,8 +82,8 @@ def route_taken(app: Any, scope: MutableMapping[str, Any]) -> tuple[str, str] | 
         except ValueError:
             return None  # a convertor that fails on this path
         if getattr(match, "name", "") == "FULL":
-            is_plain = scope["method"] in (getattr(route, "methods", None) or ())
-            return (scope["method"], str(route.path)) if is_plain else None
+            is_plain = is_socket or method in (getattr(route, "methods", None) or ())
+            return (method, str(route.path)) if is_plain else None
     return None
 
 
@@ -102,7 +104,11 @@ def hold_to_place(app: Any, refuse: Callable[[Any], Awaitable[None]]) -> None:
 
     async def held(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         place = scope.get(PLACE)
-        if scope["type"] == "http" and place is not None and route_taken(router, scope) != place:
+        if (
+            scope["type"] in {"http", "websocket"}
+            and place is not None
+            and route_taken(router, scope) != place
+        ):
             await refuse(send)
             return
         await stack(scope, receive, send)

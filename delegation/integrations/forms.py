@@ -28,7 +28,8 @@ from delegation.integrations.request_body import (
 from delegation.integrations.request_inputs import stated_by, texts_of
 from delegation.integrations.stored import FileStore, StoredFile
 
-_PAIR: Final = re.compile(rb"([A-Za-z0-9*._~+%!'()\[\]:,@/$-]{1,600})=?((?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})*)")  # fmt: skip
+_SPELLED: Final = rb"(?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})"
+_PAIR: Final = re.compile(rb"(%b{1,600})=?(%b*)" % (_SPELLED, _SPELLED))
 _BOUNDARY: Final = re.compile(r"[A-Za-z0-9'_.=-]{1,70}")
 FIELD_NAME: Final = re.compile(r"(?!_charset_$)[ !#$&-\[\]-~]{1,200}")  # no quote, % or backslash
 _FILE_NAME: Final = re.compile(r'[^"\\%\x00-\x1f\x7f]{1,255}')
@@ -101,7 +102,9 @@ class FormBody:
             for text in texts_of(one, arguments[one.argument])
         ]
         if self._declared == URLENCODED:
-            data = "&".join(f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs)
+            data = "&".join(
+                f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs
+            )
             return WrittenBody(URLENCODED, len(data), [data.encode()]) if data else None
         boundary = secrets.token_hex(20)
         pieces: list[bytes | StoredFile] = []
@@ -132,9 +135,7 @@ class FormBody:
             if part.name not in declared or part.file is None:
                 raise MalformedError("The form", wanted="declared files only")
             one = declared[part.name]
-            self._files.setdefault(one.argument, []).append(
-                (part.file, part.file_name, part.media)
-            )
+            self._files.setdefault(one.argument, []).append((part.file, part.file_name, part.media))
             stated.setdefault(part.name, []).append(part.file.stated(part.media, part.file_name))
         found: dict[str, Json] = {}
         for name, files in stated.items():

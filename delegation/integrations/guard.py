@@ -9,6 +9,7 @@ from typing import Any
 from delegation.errors import (
     ConfigurationError,
 )
+from delegation.integrations.cors import ORIGIN, cors_of
 from delegation.integrations.dispatch import inner_application, root_of, route_taken
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import (
@@ -43,6 +44,8 @@ class Guard:
             removed, except those that only say how to answer.
         max_upload: Most bytes of a body with files; they are kept in a temporary file while the call is
             judged.
+        socket_seconds: How long a socket may live on the decision that opened it, in seconds. It never
+            outlives its token; that a token was revoked, an open socket does not notice.
         hosts: Host headers under which the service is reached; empty looks at none.
 
     Raises:
@@ -60,6 +63,7 @@ class Guard:
         passes: Iterable[str] = (),
         hosts: Iterable[str] = (),
         max_upload: int = MAX_UPLOAD,
+        socket_seconds: float = 300,
     ) -> None:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
@@ -71,6 +75,8 @@ class Guard:
         self._passes = _passing(passes)
         self._hosts = frozenset(host.lower() for host in hosts)
         self._max_upload = max_upload
+        self._socket_seconds = socket_seconds
+        self._has_cors = False
         self._declared: list[Route] = []
         self._places: list[tuple[str, str]] = []
         self._passes_at: dict[tuple[str, str], frozenset[str]] = {}
@@ -139,13 +145,16 @@ class Guard:
             ConfigurationError: As `route`.
         """
         for one in route.inputs:
-            if one.place in {"query", "member", "field", "file"} and is_overriding_parameter(one.name):
+            if one.place in {"query", "member", "field", "file"} and is_overriding_parameter(
+                one.name
+            ):
                 raise ConfigurationError(
                     f"The argument {one.name} is read as another method by some frameworks.",
                     remedy="Give the argument another name.",
                 )
         shown = _passing(passes, is_open=route.is_open)
-        stated = {one.name if one.place == "header" else one.place for one in route.of_place("header", "cookie")}  # fmt: skip
+        stated = {one.name for one in route.of_place("header")}
+        stated |= {one.place for one in route.of_place("cookie")}
         if stated & (shown | (frozenset() if route.is_open else self._passes)):
             raise ConfigurationError(
                 f"{route.method} {route.path} lets a header pass that is an argument of it.",
@@ -164,6 +173,15 @@ class Guard:
                 FastAPI is found and passes by itself.
         """
         self.declare(Route(method, path, ""), passes=passes)
+
+    def cors(self) -> None:
+        """Declare that browsers of other origins may ask first, and read why they were refused.
+
+        A preflight carries no credentials and reaches nobody: the application's own `CORSMiddleware`
+        answers it. What that does not allow, no browser sends: `Authorization` and `Delegation-Proof`
+        belong to its `allow_headers`, `Delegation-Decision` to its `expose_headers`.
+        """
+        self._has_cors = True
 
     def routes(self) -> Routes:
         """Return all declared routes, in the application's order once it is protected."""
@@ -186,7 +204,8 @@ class Guard:
                 the application wraps one that cannot be seen.
             MalformedError: Two declared routes could match one request.
         """
-        passed = {place: self._passes | names for place, names in self._passes_at.items()}
+        origin = frozenset({ORIGIN} if self._has_cors else ())
+        passed = {p: self._passes | origin | names for p, names in self._passes_at.items()}
         inner = None
         if self.observed is None:
             inner = None if unsafe_unlisted else inner_application(app)
@@ -203,6 +222,7 @@ class Guard:
                     remedy="Give one of them a path of its own, or protect the application itself.",
                 )
             self._refuse_open_beside_judged()
+        cors = cors_of(app, inner) if self._has_cors and self.observed is None else None
         return Guarded(
             app,
             self.routes(),
@@ -213,6 +233,8 @@ class Guard:
             passed=passed,
             hosts=self._hosts,
             max_upload=self._max_upload,
+            socket_seconds=self._socket_seconds,
+            cors=cors,
             inner=inner,
         )
 
@@ -222,8 +244,9 @@ class Guard:
         for route in listed:
             methods = getattr(route, "methods", None)
             path = str(getattr(route, "path", None) or "?")
-            # Mounts and sockets have no methods: what is behind them cannot be looked through.
-            there |= {(m, path) for m in (methods or {"ANY"}) if not (m == "HEAD" and methods)}
+            # Mounts have no methods: what is behind them cannot be looked through.
+            kind = SOCKET if "WebSocketRoute" in str(type(getattr(route, "route", route))) else "ANY"
+            there |= {(m, path) for m in (methods or {kind}) if not (m == "HEAD" and methods)}
         schema = {
             ("GET", path)
             for path in (getattr(app, n, None) for n in ("openapi_url", "docs_url", "redoc_url"))

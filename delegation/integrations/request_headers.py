@@ -166,7 +166,8 @@ def refuse_input_header(name: str) -> None:
     words = name.split("-")
     if not _SECRET_WORDS.isdisjoint(words) or "-".join(words[-2:]) in _SECRET_PAIRS:
         raise MalformedError(
-            f"The header {name}", wanted="no credential: arguments are recorded. Let it pass instead"
+            f"The header {name}",
+            wanted="no credential: arguments are recorded. Let it pass instead",
         )
     never = NEVER_SHOWN | OWN | STATED_BY_PROXIES | _OF_A_REQUEST
     if is_override(name) or name in never or (name in TUNNELS):
