@@ -74,7 +74,7 @@ def written(sight: Sight) -> str:
         ]
     lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
     for (method, path, why), times in sorted(left_out.items()):
-        lines.append(f"{_comment('not understood', (method, path), times)}: {ascii(why)}")
+        lines.append(f"{_comment('not understood', (method, path), times)}: {why!a}")
     capabilities = [_capability(one, one.seen) for one in drafted.values() if one.seen is not None]
     for number, grant in enumerate(_grants(capabilities, sight.audience), 1):
         lines += ["", python_grant(grant, name="observed" + f"_{number}" * (number > 1)).rstrip()]
@@ -148,7 +148,9 @@ def _type(seen: SeenInput) -> Json:
 
 def _kind(seen: SeenInput) -> str:
     """Return as what the texts of an input are read."""
-    values = [v for value in seen.values.values() for v in (value if isinstance(value, list) else [value])]
+    values = [
+        v for value in seen.values.values() for v in (value if isinstance(value, list) else [value])
+    ]
     is_whole = values and all(isinstance(v, str) and _NUMBER.fullmatch(v) for v in values)
     return "integer" if is_whole else "text"
 

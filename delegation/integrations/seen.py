@@ -328,9 +328,7 @@ def _inputs(seen: SeenRoute, target: RequestTarget, body: Iterable[_Pair]) -> Fo
     return found
 
 
-def _in_body(
-    body: bytes, media: str, parameters: Mapping[str, str]
-) -> Iterator[_Pair]:
+def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator[_Pair]:
     if not body:
         return
     if JSON_MEDIA.fullmatch(media):

@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 
 from delegation import Tool, anything, may
 from delegation.authority.documents.schema import FILE
-from delegation.errors import ConfigurationError
 from delegation.testing import World
 
 TEXTS = {"type": "list", "of": "text"}
