@@ -97,12 +97,13 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
     taken = {one.tool.name for one in found.values()}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
+        if place in sight.made:
+            found[place] = _Drafted(*sight.made[place], seen)
+            continue
+        if place in found:
+            left_out[*place, f"most of its requests are not {seen.media or 'empty'}"] += seen.calls
+            continue
         try:
-            if place in sight.made:
-                found[place] = _Drafted(*sight.made[place], seen)
-                continue
-            if place in found:
-                raise MalformedError("Content-Type", wanted="the one that most requests have")
             tool, route = _inferred(seen, taken)
             if not sight.lists_routes:
                 _refuse_undecided(sight.audience, route, found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
+from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.integrations.request_body import BodyReader, WrittenBody
 from delegation.integrations.request_headers import SHOWN

@@ -103,8 +103,10 @@ def shop() -> FastAPI:
 
     @app.get("/search")
     def search(
-        q: str, tag: Annotated[list[str], Query()] = [], x_tenant: Annotated[str, Header()] = ""
-    ) -> dict:  # noqa: B006
+        q: str,
+        tag: Annotated[list[str] | None, Query()] = None,
+        x_tenant: Annotated[str, Header()] = "",
+    ) -> dict:
         return {"q": q, "tag": tag, "tenant": x_tenant}
 
     @app.get("/files/{path:path}")
