@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from delegation.authority.catalogue import Tool
@@ -14,7 +14,7 @@ from delegation.errors import MalformedError
 from delegation.integrations.application_document import described
 from delegation.integrations.application_routes import ApplicationRoute
 from delegation.integrations.dispatch import Place
-from delegation.integrations.handler_inputs import HandlerInput, handler_inputs
+from delegation.integrations.handler_inputs import AUTHORIZATION, HandlerInput, handler_inputs
 from delegation.integrations.request_headers import (
     SHOWN,
     folded,
@@ -24,6 +24,7 @@ from delegation.integrations.request_headers import (
 from delegation.integrations.route import Route
 from delegation.integrations.served_routes import served_routes
 
+_UNREACHED: Final = "no request reaches it: the application serves an earlier route instead"
 _SKIPPED: Final = "it is skipped"
 _RAW: Final = "its handler also reads the raw request, in which nothing arrives that is no argument"
 _BARE: Final = "nothing says what it reads of a request: only its path reaches it"
@@ -44,12 +45,17 @@ class Declared:
         notes: Places and arguments, and what is not known or kept of them.
     """
 
-    tools: tuple[Tool, ...]
-    routes: tuple[Route, ...]
-    passes: Mapping[Place, frozenset[str]]
-    hides: Mapping[Place, frozenset[str]]
-    left_out: tuple[tuple[str, str], ...]
-    notes: tuple[tuple[str, str], ...]
+    tools: tuple[Tool, ...] = ()
+    routes: tuple[Route, ...] = ()
+    passes: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    hides: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether a handler reads `Authorization` itself, as `HTTPBearer` and OAuth2 do."""
+        return any(AUTHORIZATION in names for names in self.hides.values())
 
 
 def declared_of(
@@ -100,7 +106,8 @@ def declared_of(
             hides[way.place] = frozenset(one.name for one in hidden)
             notes += _notes(way, inputs, hidden)
     left_out = [
-        *((" ".join(way.place), why) for way, why in (*served.left_out, *found.failed)),
+        *((" ".join(way.place), why) for way, why in (*served.unseen, *found.failed)),
+        *((" ".join(way.place), _UNREACHED) for way in served.unreached),
         *((" ".join(place), _SKIPPED) for place in sorted(is_skipped)),
         *unmade,
     ]

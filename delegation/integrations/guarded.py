@@ -169,7 +169,7 @@ class Guarded:
             Refused: Before anything was answered.
         """
         headers = _headers(scope)
-        token, proof = _credentials(scope)
+        token, proof = _credentials(scope, self._routes.token_header)
         try:
             stated = asked.route.head(asked.target, asked.filled, headers)
             reader = asked.route.body_reader(headers, self._max_upload)
@@ -332,12 +332,12 @@ def decision_of(scope_or_request: Any) -> Decision:
     return found
 
 
-def _credentials(scope: Scope) -> tuple[str, str]:
+def _credentials(scope: Scope, carrier: str) -> tuple[str, str]:
     """Return token and proof; each exactly once, so that no two readers see two.
 
     The proof stands behind the token, or in a header of its own.
     """
-    found: dict[bytes, list[bytes]] = {b"authorization": [], b"delegation-proof": []}
+    found: dict[bytes, list[bytes]] = {carrier.encode(): [], b"delegation-proof": []}
     for name, value in scope["headers"]:
         if name.lower() in found:
             found[name.lower()].append(value)
@@ -346,7 +346,9 @@ def _credentials(scope: Scope) -> tuple[str, str]:
     token, *behind = shown.split(" ")
     if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
         raise Refused(
-            401, "credentials_missing", "Send one token and one proof: Delegation <token> <proof>."
+            401,
+            "credentials_missing",
+            f"Send one token and one proof: {carrier.title()}: Delegation <token> <proof>.",
         )
     return token, (*proofs, *behind)[0]
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.integrations.application_routes import (
+    ANY,
     SOCKET,
     ApplicationRoute,
     application_routes,
@@ -18,7 +19,6 @@ from delegation.integrations.dispatch import Place, root_of, route_taken
 from delegation.integrations.route_template import template_of
 
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
-_UNREACHED: Final = "no request reaches it: the application serves an earlier route instead"
 _HOSTS: Final = "it is served for another host than the same route before it"
 
 
@@ -29,11 +29,13 @@ class ServedRoutes:
     Args:
         ways: What can be declared, each place once, in the application's own order. A `HEAD` that the
             route of a `GET` answers beside it is that `GET`.
-        left_out: What cannot be declared, with the reason.
+        unseen: What requests can take and nobody can declare, with the reason.
+        unreached: What no request can take: the application serves an earlier route instead.
     """
 
     ways: tuple[ApplicationRoute, ...]
-    left_out: tuple[tuple[ApplicationRoute, str], ...]
+    unseen: tuple[tuple[ApplicationRoute, str], ...]
+    unreached: tuple[ApplicationRoute, ...]
 
     def chosen(self, names: Iterable[str]) -> frozenset[Place]:
         """Return the places that are named by template, with a method before it or for all methods.
@@ -66,28 +68,31 @@ def served_routes(app: Any) -> ServedRoutes:
     every = list(application_routes(app))
     answered = {(id(one.listing), one.path) for one in every if one.method == "GET"}
     ways: dict[Place, ApplicationRoute] = {}
-    left_out: list[tuple[ApplicationRoute, str]] = []
+    unseen: list[tuple[ApplicationRoute, str]] = []
+    unreached: list[ApplicationRoute] = []
     for way in every:
         if way.method == "HEAD" and (id(way.listing), way.path) in answered:
             continue
-        why = way.why or _why_not(app, way)
-        if not why and way.place in ways:
-            why = _UNREACHED if not way.host else _HOSTS
-        if why:
-            left_out.append((way, why))
+        try:
+            paths = template_of(way.path).samples
+        except MalformedError as error:
+            unseen.append((way, way.why or f"its template cannot be declared: {error}"))
+            continue
+        if way.place in ways and way.host != ways[way.place].host:
+            unseen.append((way, _HOSTS))
+        elif way.place in ways or not any(_reaches(app, way, path) for path in paths):
+            unreached.append(way)
+        elif way.kind == "unseen":
+            unseen.append((way, way.why))
         else:
             ways[way.place] = way
-    return ServedRoutes(tuple(ways.values()), tuple(left_out))
+    return ServedRoutes(tuple(ways.values()), tuple(unseen), tuple(unreached))
 
 
-def _why_not(app: Any, way: ApplicationRoute) -> str:
-    """Return why a way cannot be declared, empty if it can."""
-    try:
-        paths = template_of(way.path).samples
-    except MalformedError as error:
-        return f"its template cannot be declared: {error}"
-    taken = any(route_taken(app, _request(app, way, path)) == way.place for path in paths)
-    return "" if taken else _UNREACHED
+def _reaches(app: Any, way: ApplicationRoute, path: str) -> bool:
+    """Return whether the application serves a path by this way; one that takes each method has all."""
+    method = "GET" if way.method == ANY else way.method
+    return route_taken(app, _request(app, way, path)) == (method, way.path)
 
 
 def _request(app: Any, way: ApplicationRoute, path: str) -> dict[str, Any]:
@@ -95,6 +100,6 @@ def _request(app: Any, way: ApplicationRoute, path: str) -> dict[str, Any]:
     kind = "websocket" if way.method == SOCKET else "http"
     host = _PLACEHOLDER.sub("x", way.host).encode()
     return {
-        "type": kind, "method": way.method, "path": root + path, "root_path": root,
+        "type": kind, "method": "GET" if way.method == ANY else way.method, "path": root + path, "root_path": root,
         "headers": [(b"host", host)], "query_string": b"",
     }  # fmt: skip

@@ -108,7 +108,7 @@ class Signer:
         access = Access(route.tool, arguments, self._routes.audience, **{**self._said, **said})
         shown = self._token.id if self._announced else self._token.text
         proof = self._key.prove(self._token, access)
-        return {"Authorization": f"Delegation {shown} {proof}"}
+        return {self._routes.token_header.title(): f"Delegation {shown} {proof}"}
 
     def _below_base(self, asked: SplitResult) -> str | None:
         """Return the path below the service's own, None for a URL of another origin."""
