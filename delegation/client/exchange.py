@@ -93,7 +93,7 @@ def retries(attempts: int) -> dict[str, Any]:
     return {
         "retry": tenacity.retry_if_exception(is_passing),
         "stop": tenacity.stop_after_attempt(attempts),
-        "wait": tenacity.wait_exponential_jitter(initial=0.1, max=2.0, jitter=0.1),
+        "wait": tenacity.wait_exponential(multiplier=0.1, max=2.0) + tenacity.wait_random(0, 0.1),
         "reraise": True,
     }
 
