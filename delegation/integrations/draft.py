@@ -25,11 +25,11 @@ from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.authority.grant import MAX_CAPABILITIES, Grant
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.integrations.declaration_text import python_route, python_tool
 from delegation.integrations.dispatch import Place
 from delegation.integrations.route import Route
 from delegation.integrations.routes import Routes, in_order, undecided
 from delegation.integrations.seen import SeenInput, SeenRoute, Sight
-from delegation.integrations.spelled import python_route, python_tool
 from delegation.lineage.spelling import python_grant
 from delegation.lineage.tightening.generalise import REPEATED, generalise
 
@@ -42,8 +42,10 @@ _WORD: Final = re.compile(r"[a-z0-9]+")
 _HEAD: Final = """\
 # Drafted from observed requests: nothing here was verified. Read it, then narrow it.
 from delegation import Tool
-from delegation.integrations import Route
 """
+_CARRIER: Final = (
+    '# A handler reads Authorization itself: make the guard with token_header="Delegation-Token".'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,21 @@ def written(sight: Sight) -> str:
     """
     left_out = Counter(sight.odd)
     drafted = _drafted(sight, left_out)
+    declared = sight.declared
     lines = [_HEAD]
+    if declared is not None and declared.reads_tokens:
+        lines += [_CARRIER, ""]
     for place, one in drafted.items():
-        passes = () if sight.declared is None else sight.declared.passes.get(place, ())
+        passes = declared.passes.get(place, ()) if declared is not None else ()
+        hides = declared.hides.get(place, ()) if declared is not None else ()
         lines += [
             _comment("not asked for" if one.seen is None else "answered", place, one.seen),
             f"tracker.add_tool({python_tool(one.tool)})",
-            python_route(one.route, passes=passes),
+            python_route(one.route, passes, hides),
             "",
         ]
     lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
+    lines += _refused(sight, drafted)
     for (method, path, why), times in sorted(left_out.items()):
         lines.append(f"{_comment('not understood', (method, path), times)}: {why!a}")
     capabilities = [_capability(one, one.seen) for one in drafted.values() if one.seen is not None]
@@ -85,6 +92,14 @@ def _comment(what: str, place: Place, seen: SeenRoute | int | None) -> str:
     times = seen.calls if isinstance(seen, SeenRoute) else seen
     said = "" if times is None else " once" if times == 1 else f" {times} times"
     return f"# {what}{said}: {ascii(' '.join(place))[1:-1]}"
+
+
+def _refused(sight: Sight, drafted: Container[Place]) -> Iterator[str]:
+    """Yield what says that nobody reaches what an application has and nothing can declare."""
+    for name, why in () if sight.declared is None else sight.declared.left_out:
+        method, _, path = name.partition(" ")
+        if (method, path) not in drafted and (method, path) not in sight.checks:
+            yield f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}"
 
 
 def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
