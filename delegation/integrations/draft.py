@@ -25,11 +25,11 @@ from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.authority.grant import MAX_CAPABILITIES, Grant
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.integrations.declaration_text import python_route, python_tool
 from delegation.integrations.dispatch import Place
 from delegation.integrations.route import Route
 from delegation.integrations.routes import Routes, in_order, undecided
 from delegation.integrations.seen import SeenInput, SeenRoute, Sight
-from delegation.integrations.spelled import python_route, python_tool
 from delegation.lineage.spelling import python_grant
 from delegation.lineage.tightening.generalise import REPEATED, generalise
 
@@ -42,8 +42,10 @@ _WORD: Final = re.compile(r"[a-z0-9]+")
 _HEAD: Final = """\
 # Drafted from observed requests: nothing here was verified. Read it, then narrow it.
 from delegation import Tool
-from delegation.integrations import Route
 """
+_CARRIER: Final = (
+    '# A handler reads Authorization itself: make the guard with token_header="Delegation-Token".'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +65,23 @@ def written(sight: Sight) -> str:
     """
     left_out = Counter(sight.odd)
     drafted = _drafted(sight, left_out)
+    declared = sight.declared
     lines = [_HEAD]
+    if declared is not None and declared.reads_tokens:
+        lines += [_CARRIER, ""]
     for place, one in drafted.items():
-        passes = () if sight.declared is None else sight.declared.passes.get(place, ())
+        passes = declared.passes.get(place, ()) if declared is not None else ()
+        hides = declared.hides.get(place, ()) if declared is not None else ()
         lines += [
             _comment("not asked for" if one.seen is None else "answered", place, one.seen),
             f"tracker.add_tool({python_tool(one.tool)})",
-            python_route(one.route, passes=passes),
+            python_route(one.route, passes, hides),
             "",
         ]
     lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
+    lines += _refused(sight, drafted)
     for (method, path, why), times in sorted(left_out.items()):
-        lines.append(f"{_comment('not understood', (method, path), times)}: {ascii(why)}")
+        lines.append(f"{_comment('not understood', (method, path), times)}: {why!a}")
     capabilities = [_capability(one, one.seen) for one in drafted.values() if one.seen is not None]
     for number, grant in enumerate(_grants(capabilities, sight.audience), 1):
         lines += ["", python_grant(grant, name="observed" + f"_{number}" * (number > 1)).rstrip()]
@@ -87,6 +94,14 @@ def _comment(what: str, place: Place, seen: SeenRoute | int | None) -> str:
     return f"# {what}{said}: {ascii(' '.join(place))[1:-1]}"
 
 
+def _refused(sight: Sight, drafted: Container[Place]) -> Iterator[str]:
+    """Yield what says that nobody reaches what an application has and nothing can declare."""
+    for name, why in () if sight.declared is None else sight.declared.left_out:
+        method, _, path = name.partition(" ")
+        if (method, path) not in drafted and (method, path) not in sight.checks:
+            yield f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}"
+
+
 def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
     """Return what is declared by place, and note what cannot be."""
     found = {
@@ -97,12 +112,13 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
     taken = {one.tool.name for one in found.values()}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
+        if place in sight.made:
+            found[place] = _Drafted(*sight.made[place], seen)
+            continue
+        if place in found:
+            left_out[*place, f"most of its requests are not {seen.media or 'empty'}"] += seen.calls
+            continue
         try:
-            if place in sight.made:
-                found[place] = _Drafted(*sight.made[place], seen)
-                continue
-            if place in found:
-                raise MalformedError("Content-Type", wanted="the one that most requests have")
             tool, route = _inferred(seen, taken)
             if not sight.lists_routes:
                 _refuse_undecided(sight.audience, route, found)
@@ -148,7 +164,9 @@ def _type(seen: SeenInput) -> Json:
 
 def _kind(seen: SeenInput) -> str:
     """Return as what the texts of an input are read."""
-    values = [v for value in seen.values.values() for v in (value if isinstance(value, list) else [value])]
+    values = [
+        v for value in seen.values.values() for v in (value if isinstance(value, list) else [value])
+    ]
     is_whole = values and all(isinstance(v, str) and _NUMBER.fullmatch(v) for v in values)
     return "integer" if is_whole else "text"
 

@@ -198,8 +198,9 @@ class Guarded:
             Refused: Before the socket was accepted.
         """
         try:
-            said = Handshake.of(_headers(scope))
-            token, proof = _credentials(said.headers)
+            carrier = self._routes.token_header
+            said = Handshake.of(_headers(scope), carrier)
+            token, proof = _credentials(said.headers, carrier)
             stated = asked.route.head(asked.target, asked.filled, said.headers)
             access = self._access(asked.route, stated, proof)
             ends = end_of(token)

@@ -28,6 +28,7 @@ from delegation.integrations.stored import FileStore
 from delegation.integrations.target import RequestTarget, target_of
 from delegation.integrations.wrapped import inner_application
 
+PREFIX: Final = "app"  # first segment of tools' names, as `Guard.from_app` has it
 MAX_ROUTES: Final = 1000
 MAX_INPUTS: Final = 64
 MAX_VALUES: Final = 128  # distinct values that are remembered of an input; more leave it open
@@ -163,7 +164,7 @@ class Sight:
             self._app = inner_application(app)
             if self._app is None:
                 return
-            self.declared = declared_of(self._app, prefix="")
+            self.declared = declared_of(self._app, prefix=PREFIX)
         except (ConfigurationError, MalformedError):
             return  # what cannot be walked is guessed from requests
         tools = {tool.name: tool for tool in self.declared.tools}
@@ -328,9 +329,7 @@ def _inputs(seen: SeenRoute, target: RequestTarget, body: Iterable[_Pair]) -> Fo
     return found
 
 
-def _in_body(
-    body: bytes, media: str, parameters: Mapping[str, str]
-) -> Iterator[_Pair]:
+def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator[_Pair]:
     if not body:
         return
     if JSON_MEDIA.fullmatch(media):

@@ -6,14 +6,13 @@ import json
 from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import Header
 from shop import Shop, application
-from starlette.testclient import TestClient
 from world import DESK, World
 
 from delegation import Access, Tool
 from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
-from delegation.integrations import Guard, Route, Routes
+from delegation.integrations import Route, Routes
 from delegation.integrations.routes import declared_route
 from delegation.integrations.signing import Auth
 from delegation.tracker.announce import announcement

@@ -23,7 +23,6 @@ from delegation.integrations.observe import MAX_BODY
 from delegation.integrations.seen import (
     MAX_INPUTS,
     MAX_REASONS,
-    MAX_ROUTES,
     SeenRequest,
     Sight,
 )
@@ -68,9 +67,11 @@ def pasted(app: Any, draft: str) -> TestClient:
     guard = Guard(tracker, audience=DESK)
     names: dict[str, Any] = {"tracker": tracker, "guard": guard, "app": app}
     exec(compile(draft, "draft", "exec"), names)
-    guarded = guard.protect(app, unsafe_unlisted=True)
+    guarded = guard.protect(app)
     key = HolderKey.generate("agent")
-    task = tracker.open_task("As seen", owner="ana@acme.example", ceiling=names["observed"], lasts=600)
+    task = tracker.open_task(
+        "As seen", owner="ana@acme.example", ceiling=names["observed"], lasts=600
+    )
     http = TestClient(guarded, base_url=DESK)
     http.auth = Auth(tracker.issue(task, to=key.public), key, guard.routes())
     return http
@@ -101,7 +102,11 @@ def shop() -> FastAPI:
         return {"order": order}
 
     @app.get("/search")
-    def search(q: str, tag: Annotated[list[str], Query()] = [], x_tenant: Annotated[str, Header()] = "") -> dict:  # noqa: B006
+    def search(
+        q: str,
+        tag: Annotated[list[str] | None, Query()] = None,
+        x_tenant: Annotated[str, Header()] = "",
+    ) -> dict:
         return {"q": q, "tag": tag, "tenant": x_tenant}
 
     @app.get("/files/{path:path}")
@@ -138,6 +143,10 @@ def shop() -> FastAPI:
     return app
 
 
+UPLOAD = (
+    b'--b\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\n'
+    b"Content-Type: image/png\r\n\r\nPNG\r\n--b--\r\n"
+)
 SEEN = [
     sent("POST", "/orders/", json={"item": "pen", "amount": 2}),
     sent("POST", "/orders/", json={"item": "ink", "amount": 3, "note": "blue"}),
@@ -147,7 +156,12 @@ SEEN = [
     sent("GET", "/search?q=c"),
     sent("GET", "/files/a/b.txt"),
     sent("POST", "/form", data={"name": "Ana", "age": "41"}),
-    sent("POST", "/upload", files={"photo": ("a.png", b"PNG", "image/png")}),
+    sent(
+        "POST",
+        "/upload",
+        content=UPLOAD,
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    ),
     sent("GET", "/inner/report/2026"),
     sent("GET", "/health"),
 ]
@@ -193,7 +207,7 @@ HOSTILE = [
     sent("GET", "/x?%22);import%20os;(%22=1"), sent("GET", "/x/%0Aimport%20os%0A"),
     sent("GET", "/x?a=%22%0Aimport%20os%0A%22"), sent("GET", "/x?a='''%22%22%22%5C"),
     sent("POST", "/x", json={'"\n)\nimport os\n(': 1}), sent("POST", "/x", json={"a\r\nimport os": "\n"}),
-    sent("POST", "/x", content=rb'''{"a": "\ud800\u2028\n\"' "}''', headers={"Content-Type": "application/json"}),
+    sent("POST", "/x", content=rb"""{"a": "\ud800\u2028\n\"' "}""", headers={"Content-Type": "application/json"}),
     sent("POST", "/x", content=b"\xff\x00"),
     sent("POST", "/x", json=[["deep"] * 3] * 3), sent("POST", "/x", json={"_method": "DELETE"}),
     sent("POST", "/x", content=b'{"a":1,"a":2}', headers={"Content-Type": "application/json"}),
@@ -229,9 +243,17 @@ def test_nothing_of_a_request_becomes_code() -> None:
     for app in (plain, shop()):
         tree = ast.parse(observed(app, [*USUAL, *HOSTILE, *SEEN, *HOSTILE]))
         assert all(isinstance(one, ast.ImportFrom | ast.Assign | ast.Expr) for one in tree.body)
-        allowed = {"tracker.add_tool", "guard.route", "guard.open", "guard.declare", "Route.from_json"}
-        words = {name.name for one in tree.body if isinstance(one, ast.ImportFrom) for name in one.names}
-        assert all(hasattr(delegation, word) or word == "Route" for word in words)
+        allowed = {
+            "tracker.add_tool",
+            "guard.route",
+            "guard.open",
+            "guard.declare",
+            "Route.from_json",
+        }
+        words = {
+            name.name for one in tree.body if isinstance(one, ast.ImportFrom) for name in one.names
+        }
+        assert all(hasattr(delegation, word) for word in words)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) in words | allowed
@@ -239,25 +261,35 @@ def test_nothing_of_a_request_becomes_code() -> None:
                 assert ast.unparse(node) in words | allowed | {"tracker", "guard", "observed"}
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither routes nor names nor values without end; what is open says so."""
+    monkeypatch.setattr("delegation.integrations.seen.MAX_ROUTES", 150)
     guard = Guard(None, audience=DESK, mode="observe")
     http = TestClient(guard.protect(plain))
     for n in range(300):
         http.get(f"/one?q={'v' * (n % 50)}{n}&n{n}=1")
     sight = guard.observed._sight
-    for n in range(1200):
+    for n in range(200):
         request = SeenRequest.of(
-            {"type": "http", "method": "GET", "path": f"/r{'x' * n}", "headers": [], "query_string": b""}
+            {
+                "type": "http",
+                "method": "GET",
+                "path": f"/r{'x' * n}",
+                "headers": [],
+                "query_string": b"",
+            }
         )
         sight.note(request, 200, b"")
-    assert len(sight.routes) == MAX_ROUTES
+    assert len(sight.routes) == 150
     assert all(len(one.inputs) <= MAX_INPUTS for one in sight.routes.values())
     assert sight.routes["GET", "/one", ""].inputs["q"].values == {}
     assert len(sight.odd) <= MAX_REASONS
-    names: dict[str, Any] = {"tracker": Tracker.open(), "guard": Guard(None, audience=DESK, mode="observe")}
+    names: dict[str, Any] = {
+        "tracker": Tracker.open(),
+        "guard": Guard(None, audience=DESK, mode="observe"),
+    }
     exec(compile(guard.observed.draft(), "draft", "exec"), names)
-    assert {"observed", "observed_2", "observed_16"} <= names.keys()
+    assert {"observed", "observed_2", "observed_3"} <= names.keys()
 
 
 class Wire:
@@ -305,10 +337,10 @@ def test_a_stream_passes_message_by_message(size: int) -> None:
 
     async def played() -> Guard:
         guard, wire = Guard(None, audience=DESK, mode="observe"), Wire()
-        scope = scope_of("http", "/echo", method="POST", headers=[(b"transfer-encoding", b"chunked")])
-        served = asyncio.create_task(
-            guard.protect(piecemeal)(scope, wire.heard.get, wire.said.put)
+        scope = scope_of(
+            "http", "/echo", method="POST", headers=[(b"transfer-encoding", b"chunked")]
         )
+        served = asyncio.create_task(guard.protect(piecemeal)(scope, wire.heard.get, wire.said.put))
         assert (await wire.next_said())["type"] == "http.response.start"
         for n in range(4):
             sent = {"type": "http.request", "body": b"x" * size, "more_body": n < 3}
@@ -359,7 +391,9 @@ def test_an_endless_answer_is_seen_while_it_runs() -> None:
         guard, wire = Guard(None, audience=DESK, mode="observe"), Wire()
         await wire.heard.put({"type": "http.request", "body": b"", "more_body": False})
         served = asyncio.create_task(
-            guard.protect(app)(scope_of("http", "/events", method="GET"), wire.heard.get, wire.said.put)
+            guard.protect(app)(
+                scope_of("http", "/events", method="GET"), wire.heard.get, wire.said.put
+            )
         )
         assert (await wire.next_said())["status"] == 200
         for tick in ("1", "2"):
