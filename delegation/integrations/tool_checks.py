@@ -13,13 +13,14 @@ from delegation.authority.arguments.url_text import kind_of
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.errors import ConfigurationError
-from delegation.integrations.route import Route
+from delegation.integrations.route import SOCKET, Route
 
 # Their values are text wherever they stand.
 _TEXTS: Final = frozenset({
     "date", "datetime", "email", "host", "identifier", "line", "opaque", "path", "relative_path",
     "segment", "text", "url",
 })  # fmt: skip
+_OF_READERS: Final = frozenset({"GET", "HEAD", SOCKET})
 _MOST_NAMED: Final = 12
 
 
@@ -81,13 +82,10 @@ def check_tools(routes: Sequence[Route], catalogue: Catalogue) -> None:
 
 
 def _is_same(one: Route, other: Route) -> bool:
-    """Return whether two routes are one call in two spellings: `HEAD` for `GET`, a slash at the end."""
+    """Return whether two routes are one place of the application, read in two ways."""
     methods = {one.method, other.method}
-    return (
-        (len(methods) == 1 or methods == {"GET", "HEAD"})
-        and one.path.rstrip("/") == other.path.rstrip("/")
-        and {i.argument for i in one.inputs} == {i.argument for i in other.inputs}
-    )
+    is_one_place = one.path.rstrip("/") == other.path.rstrip("/")
+    return is_one_place and (len(methods) == 1 or methods <= _OF_READERS)
 
 
 def _disagreements(place: str, route: Route, tool: Tool) -> Iterator[str]:
