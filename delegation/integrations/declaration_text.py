@@ -40,8 +40,7 @@ def python_declarations(declared: Declared, places: Collection[Place] | None = N
         lines.append(
             python_route(route, declared.passes.get(place, ()), declared.hides.get(place, ()))
         )
-    for name, why in declared.left_out:
-        method, _, path = name.partition(" ")
+    for (method, path), why in declared.refused:
         if places is None or (method, path) in places:
             lines.append(f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}")
     return "\n".join(lines) + "\n"

@@ -53,6 +53,13 @@ class Declared:
     notes: tuple[tuple[str, str], ...] = ()
 
     @property
+    def refused(self) -> list[tuple[Place, str]]:
+        """What is left out and hidden by nothing that is declared, with the reason."""
+        known = {(route.method, route.path) for route in self.routes}
+        places = ((tuple(name.split(" ", 1)), why) for name, why in self.left_out)
+        return [((one[0], one[1]), why) for one, why in places if one not in known]
+
+    @property
     def reads_tokens(self) -> bool:
         """Whether a handler reads `Authorization` itself, as `HTTPBearer` and OAuth2 do."""
         return any(AUTHORIZATION in names for names in self.hides.values())

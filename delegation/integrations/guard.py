@@ -150,9 +150,8 @@ class Guard:
             guard.declare(
                 route, passes=declared.passes.get(place, ()), hides=declared.hides.get(place, ())
             )
-        for name, _ in declared.left_out:
-            method, _, path = name.partition(" ")
-            guard.refuse(method, path)
+        for place, _ in declared.refused:
+            guard.refuse(*place)
         add_missing(desk, declared.tools)
         return guard
 

@@ -159,7 +159,7 @@ def _is_documentation(way: ApplicationRoute) -> bool:
 def _refuse_gone(said: Declarations, served: ServedRoutes) -> None:
     there = {one.place for one in served.ways}
     of_any = {one.path for one, _ in served.unseen if one.method == ANY}
-    unreached = {one.place for one in served.unreached}
+    unreached = {one.place for one in served.unreached} - there
     heads = {("HEAD", path) for method, path in there if method == "GET"}
     gone = []
     for place in said.places:

@@ -39,7 +39,7 @@ def _passes(one: Environment) -> bool:
     tests = [Path(__file__).with_name("guarded_application.py")]
     if one.application == "grammar":
         tests.append(Path(__file__).with_name("grammar.py"))
-    run = [one.python, "-m", "pytest", "-q", "--noconftest", "-o", "addopts=", "-p", "no:cacheprovider"]
+    run = [one.python, "-m", "pytest", "-q", "--noconftest", "-c", str(Path(__file__).with_name("pytest.ini")), "-p", "no:cacheprovider"]
     return subprocess.run([*run, *tests], cwd=ROOT, env=env, check=False).returncode == 0
 
 

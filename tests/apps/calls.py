@@ -127,9 +127,13 @@ async def answer_of(app: Any, sent: Sent, more: Mapping[str, str] = {}) -> Answe
     async def send(message: Any) -> None:
         said.append(message)
 
-    with suppress(TimeoutError):
+    try:
         await asyncio.wait_for(app(scope, receive, send), 10)
-    gone.set()
+    except Exception:
+        if not said:  # else Starlette has answered 500 and tells the server
+            raise
+    finally:
+        gone.set()
     start = next(one for one in said if one["type"] == "http.response.start")
     body = b"".join(one.get("body", b"") for one in said if one["type"] == "http.response.body")
     named = {k.decode().lower(): v.decode() for k, v in start["headers"]}
