@@ -28,8 +28,9 @@ from delegation.integrations.request_body import (
 from delegation.integrations.request_inputs import stated_by, texts_of
 from delegation.integrations.stored import FileStore, StoredFile
 
-_PAIR: Final = re.compile(rb"([A-Za-z0-9*._~+%!'()\[\]:,@/$-]{1,600})=?((?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})*)")  # fmt: skip
-BOUNDARY: Final = re.compile(r"[A-Za-z0-9'_.=-]{1,70}")
+_SPELLED: Final = rb"(?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})"
+_PAIR: Final = re.compile(rb"(%b{1,600})=?(%b*)" % (_SPELLED, _SPELLED))
+_BOUNDARY: Final = re.compile(r"[A-Za-z0-9'_.=-]{1,70}")
 FIELD_NAME: Final = re.compile(r"(?!_charset_$)[ !#$&-\[\]-~]{1,200}")  # no quote, % or backslash
 _FILE_NAME: Final = re.compile(r'[^"\\%\x00-\x1f\x7f]{1,255}')
 
@@ -66,7 +67,7 @@ class FormBody:
         self.limit = MAX_BODY
         if media == MULTIPART:
             boundary = parameters.get("boundary", "")
-            if parameters.keys() != {"boundary"} or BOUNDARY.fullmatch(boundary) is None:
+            if parameters.keys() != {"boundary"} or _BOUNDARY.fullmatch(boundary) is None:
                 raise MalformedError("Content-Type", wanted="a form with a plain boundary")
             self._parts = MultipartReader(boundary.encode(), self._store)
             self.limit = max_upload if self._of("file") else MAX_BODY
@@ -86,7 +87,7 @@ class FormBody:
         if self._parts is None:
             if self._data and not self._is_said:
                 raise MalformedError("Content-Type", wanted=self._declared)
-            return stated_by(self._of("field"), pairs_of(bytes(self._data)), "The form")
+            return stated_by(self._of("field"), _pairs(bytes(self._data)), "The form")
         parts = self._parts.finish()
         fields = [(part.name, part.text) for part in parts if part.file is None]
         found = stated_by(self._of("field"), fields, "The form")
@@ -101,7 +102,9 @@ class FormBody:
             for text in texts_of(one, arguments[one.argument])
         ]
         if self._declared == URLENCODED:
-            data = "&".join(f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs)
+            data = "&".join(
+                f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs
+            )
             return WrittenBody(URLENCODED, len(data), [data.encode()]) if data else None
         boundary = secrets.token_hex(20)
         pieces: list[bytes | StoredFile] = []
@@ -132,9 +135,7 @@ class FormBody:
             if part.name not in declared or part.file is None:
                 raise MalformedError("The form", wanted="declared files only")
             one = declared[part.name]
-            self._files.setdefault(one.argument, []).append(
-                (part.file, part.file_name, part.media)
-            )
+            self._files.setdefault(one.argument, []).append((part.file, part.file_name, part.media))
             stated.setdefault(part.name, []).append(part.file.stated(part.media, part.file_name))
         found: dict[str, Json] = {}
         for name, files in stated.items():
@@ -155,12 +156,7 @@ class FormBody:
             yield sent_file(file, sent), name, argument_media(file)
 
 
-def pairs_of(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield names and values of a urlencoded form.
-
-    Raises:
-        MalformedError: Two parsers might read it as two things.
-    """
+def _pairs(data: bytes) -> Iterator[tuple[str, str]]:
     for part in data.split(b"&") if data else ():
         found = _PAIR.fullmatch(part)
         if found is None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from delegation.authority.catalogue import Tool
 from delegation.errors import ConfigurationError
+from delegation.integrations.cors import ORIGIN, cors_of
 from delegation.integrations.declaration_text import python_declarations
 from delegation.integrations.declarations import Declarations
 from delegation.integrations.declared import Declared, declared_of
@@ -42,6 +43,8 @@ class Guard:
             removed, except those that only say how to answer.
         max_upload: Most bytes of a body with files; they are kept in a temporary file while the call is
             judged.
+        socket_seconds: How long a socket may live on the decision that opened it, in seconds. It never
+            outlives its token; that a token was revoked, an open socket does not notice.
         hosts: Host headers under which the service is reached; empty looks at none.
         token_header: The header in which agents' tokens come, and no other one: `Delegation-Token`
             where the application reads `Authorization` itself. Clients learn it with the routes.
@@ -61,6 +64,7 @@ class Guard:
         passes: Iterable[str] = (),
         hosts: Iterable[str] = (),
         max_upload: int = MAX_UPLOAD,
+        socket_seconds: float = 300,
         token_header: str = "Authorization",
     ) -> None:
         """Make a guard without routes."""
@@ -71,6 +75,8 @@ class Guard:
         self._tool_log = tool_log
         self._hosts = frozenset(host.lower() for host in hosts)
         self._max_upload = max_upload
+        self._socket_seconds = socket_seconds
+        self._has_cors = False
         self._said = Declarations(audience, token_header, passes)
         check_audience(audience, hosts)
         self._declared = Declared()
@@ -258,6 +264,15 @@ class Guard:
         """
         self._said.refused.add((method, path))
 
+    def cors(self) -> None:
+        """Declare that browsers of other origins may ask first, and read why they were refused.
+
+        A preflight carries no credentials and reaches nobody: the application's own `CORSMiddleware`
+        answers it. What that does not allow, no browser sends: `Authorization` and `Delegation-Proof`
+        belong to its `allow_headers`, `Delegation-Decision` to its `expose_headers`.
+        """
+        self._has_cors = True
+
     def routes(self) -> Routes:
         """Return all declared routes, in the application's order once it is protected."""
         return self._said.ordered()
@@ -292,6 +307,7 @@ class Guard:
                 check_tools(self._said.routes, catalogue)
         else:
             self.observed.look_into(app)
+        origin = frozenset({ORIGIN} if self._has_cors else ())
         return Guarded(
             app,
             self.routes(),
@@ -299,8 +315,10 @@ class Guard:
             self._clock,
             self.observed,
             tool_log=self._tool_log,
-            passed=self._said.all_passed(),
+            passed={place: names | origin for place, names in self._said.all_passed().items()},
             hosts=self._hosts,
             max_upload=self._max_upload,
+            socket_seconds=self._socket_seconds,
+            cors=cors_of(app, inner) if self._has_cors and self.observed is None else None,
             inner=inner,
         )

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from delegation.authority.access import Access
@@ -23,7 +23,9 @@ from delegation.errors import (
     MalformedError,
 )
 from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.asked import Asked, Uploads, method_of
 from delegation.integrations.boottime import boottime
+from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
 from delegation.integrations.judged_request import (
     JudgedRequest,
@@ -34,11 +36,10 @@ from delegation.integrations.judged_request import (
     opened,
 )
 from delegation.integrations.observe import Observer
-from delegation.integrations.request_body import MAX_BODY, BodyReader
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.route import Route
 from delegation.integrations.routes import WELL_KNOWN, Routes
-from delegation.integrations.target import RequestTarget, target_of
+from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end_of, run_socket
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
@@ -49,31 +50,10 @@ from delegation.statement import read_statement
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_SWITCHED: Final = 101
 _FAULTS: Final = 500  # from this status on the handler failed
-_MOST_UPLOADS: Final = 32  # bodies with files that are read at once
 _ELSEWHERE: Final = "The application has another route for this path than the one declared."
 _LOG: Final = logging.getLogger("delegation.guard")
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request whose route is known.
-
-    Args:
-        route: The route.
-        filled: What fills the placeholders.
-        target: Its path and query.
-        path: Where it is.
-        place: Method that was sent, and template.
-        passed: Headers that pass unjudged.
-    """
-
-    route: Route
-    filled: dict[str, str]
-    target: RequestTarget
-    path: RootedPath
-    place: tuple[str, str]
-    passed: frozenset[str]
 
 
 class InProcess(Protocol):
@@ -107,6 +87,8 @@ class Guarded:
         passed: Mapping[tuple[str, str], frozenset[str]],
         hosts: frozenset[str] = frozenset(),
         max_upload: int,
+        socket_seconds: float,
+        cors: Callable[[Any], Any] | None = None,
         inner: Any | None = None,
     ) -> None:
         """Stand in front of an application; `inner` is what lists its routes, if anything does."""
@@ -122,7 +104,9 @@ class Guarded:
         self._passed = passed
         self._hosts = hosts
         self._max_upload = max_upload
-        self._uploads = 0
+        self._uploads = Uploads()
+        self._socket_seconds = socket_seconds
+        self._cors = cors
         self._published = json.dumps(routes.to_json()).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,43 +117,59 @@ class Guarded:
         if self._observer is not None:
             await self._observer.serve(self._app, scope, receive, send)
             return
-        if scope["type"] != "http":
-            # No proof covers what will be said on a socket.
-            await send({"type": "websocket.close", "code": 1008})
+        if scope["type"] not in {"http", "websocket"}:
+            raise ConfigurationError(f"A guard knows no connections of the type {scope['type']}.")
+        is_socket = scope["type"] == "websocket"
+        if not is_socket and self._cors is not None and is_preflight(scope):
+            await self._cors(_refuse_elsewhere_all)(bare(scope), receive, send)
             return
         try:
             path = RootedPath.of(scope, root_of(self._inner or self._app))
-            if (scope["method"], path.raw) == ("GET", WELL_KNOWN):
+            if (method_of(scope), path.raw) == ("GET", WELL_KNOWN):
                 await _answer(send, 200, self._published, [])
                 return
             self._refuse_other_readings(scope)
-            route, filled, target = self._matched(scope, path.raw)
-            place = (scope["method"], route.path)
-            passed = self._passed[route.method, route.path]
-            if route.is_open or place[0] != route.method:
+            asked = Asked.of(scope, path, self._routes)
+            passed = self._passed[asked.route.method, asked.route.path]
+            if asked.route.is_open or asked.method != asked.route.method:
                 # Of a HEAD only the application knows whether it serves it as its GET.
-                handed = {**opened(scope, path, passed), PLACE: place}
-                self._refuse_other_route(handed, place)
-            if route.is_open:
+                handed = {**opened(scope, path, passed), PLACE: asked.place}
+                self._refuse_other_route(handed, asked.place)
+            if asked.route.is_open:
                 await self._app(handed, receive, send)
-                return
+            elif is_socket:
+                await self._judge_socket(asked, passed, scope, receive, send)
+            else:
+                await self._judge(asked, passed, scope, receive, send)
         except Refused as refused:
-            await _refuse(send, refused)
+            await self._answer_refused(refused, scope, receive, send)
+
+    async def _answer_refused(
+        self, refused: Refused, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Say why a request reached nobody; a browser of another origin may read it where others may."""
+        if scope["type"] == "websocket":
+            await _refuse(as_answer(scope, send), refused)
             return
-        asked = _Asked(route, filled, target, path, place, passed)
-        try:
-            await self._judge(asked, scope, receive, send)
-        except Refused as refused:
+
+        async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
             await _refuse(send, refused)
 
-    async def _judge(self, asked: _Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._cors is not None and asks_by_origin(scope):
+            await self._cors(answer)(bare(scope), receive, send)
+        else:
+            await answer(scope, receive, send)
+
+    async def _judge(
+        self, asked: Asked, passed: frozenset[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Have a request decided and run its handler.
 
         Raises:
             Refused: Before anything was answered.
         """
         headers = _headers(scope)
-        token, proof = _credentials(scope, self._routes.token_header)
+        token, proof = _credentials(headers, self._routes.token_header)
         try:
             stated = asked.route.head(asked.target, asked.filled, headers)
             reader = asked.route.body_reader(headers, self._max_upload)
@@ -177,51 +177,45 @@ class Guarded:
             raise Refused(400, "request_malformed", str(error)) from error
         try:
             try:
-                await self._read(reader, receive)
+                await self._uploads.read(reader, receive)
                 access = self._access(asked.route, stated | reader.finish(), proof)
             except CallerDataError as error:
                 raise Refused(400, "request_malformed", str(error)) from error
             decision = await self._decide(token, proof, access)
             request = JudgedRequest.of(asked.route, decision, asked.path, reader)
-            handed = {**request.scope(scope, asked.passed), PLACE: asked.place}
+            handed = {**request.scope(scope, passed), PLACE: asked.place}
             self._refuse_other_route(handed, asked.place, decision.id)
             await self._execute(decision, handed, request.replay(receive), _named(send, decision))
         finally:
             reader.close()
 
-    def _matched(self, scope: Scope, raw: str) -> tuple[Route, dict[str, str], RequestTarget]:
+    async def _judge_socket(
+        self, asked: Asked, passed: frozenset[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have a handshake decided and run its handler until the authority for it ends.
+
+        Raises:
+            Refused: Before the socket was accepted.
+        """
         try:
-            target = target_of(raw)
-            found = self._routes.match(scope["method"], target)
-            if found is None:
-                raise Refused(404, "route_undeclared", "No tool is declared for this route.")
-            if not found[0].is_open:
-                target = target_of(raw, scope["query_string"].decode("latin-1"))
+            carrier = self._routes.token_header
+            said = Handshake.of(_headers(scope), carrier)
+            token, proof = _credentials(said.headers, carrier)
+            stated = asked.route.head(asked.target, asked.filled, said.headers)
+            access = self._access(asked.route, stated, proof)
+            ends = end_of(token)
         except CallerDataError as error:
             raise Refused(400, "request_malformed", str(error)) from error
-        return *found, target
-
-    async def _read(self, reader: BodyReader, receive: Receive) -> None:
-        """Give a body to its reader; of large ones only so many at once."""
-        is_large = reader.limit > MAX_BODY
-        if is_large and self._uploads >= _MOST_UPLOADS:
-            raise Refused(503, "uploads_busy", "Too many uploads are being read; try again.")
-        self._uploads += is_large
-        try:
-            size, more = 0, True
-            while more:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise Refused(400, "request_malformed", "The client hung up.")
-                data, more = message.get("body", b""), message.get("more_body", False)
-                size += len(data)
-                if size > reader.limit:
-                    said = f"This body has at most {reader.limit} bytes."
-                    raise Refused(413, "body_too_large", said)
-                if data:
-                    reader.feed(data)
-        finally:
-            self._uploads -= is_large
+        decision = await self._decide(token, proof, access)
+        request = JudgedRequest.of(asked.route, decision, asked.path, None)
+        handed = {**request.scope(scope, passed), PLACE: asked.place}
+        offered = [value for name, value in request.headers if name == PROTOCOLS]
+        handed["subprotocols"] = offered[0].split(", ") if offered else []
+        self._refuse_other_route(handed, asked.place, decision.id)
+        seconds = min(ends - self._clock(), self._socket_seconds)
+        app = partial(run_socket, self._app, seconds=seconds)
+        mark = said.mark if not offered else ""
+        await self._execute(decision, handed, receive, _named(send, decision, mark), app)
 
     def _refuse_other_route(self, scope: Scope, place: tuple[str, str], decision: str = "") -> None:
         """Refuse a request that the application would serve by another route than the one meant."""
@@ -229,22 +223,30 @@ class Guarded:
             raise Refused(404, "route_undeclared", _ELSEWHERE, decision)
 
     async def _execute(
-        self, decision: Decision, scope: Scope, receive: Receive, send: Send
+        self,
+        decision: Decision,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        app: App | None = None,
     ) -> None:
         """Run the handler, and write down that it ran, however it ended."""
+        run = app or self._app
         if self._tool_log is None:
-            await self._app(scope, receive, send)
+            await run(scope, receive, send)
             return
         began, status = int(self._clock()), 500
 
         async def noting(message: MutableMapping[str, Any]) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 status = message["status"]
+            elif message["type"] == "websocket.accept":
+                status = _SWITCHED
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await run(scope, receive, noting)
         except BaseException:
             status = 500
             raise
@@ -332,18 +334,17 @@ def decision_of(scope_or_request: Any) -> Decision:
     return found
 
 
-def _credentials(scope: Scope, carrier: str) -> tuple[str, str]:
+def _credentials(headers: tuple[tuple[str, str], ...], carrier: str) -> tuple[str, str]:
     """Return token and proof; each exactly once, so that no two readers see two.
 
     The proof stands behind the token, or in a header of its own.
     """
-    found: dict[bytes, list[bytes]] = {carrier.encode(): [], b"delegation-proof": []}
-    for name, value in scope["headers"]:
-        if name.lower() in found:
-            found[name.lower()].append(value)
-    authorization, proofs = ([v.decode("latin-1") for v in values] for values in found.values())
-    scheme, _, shown = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
-    token, *behind = shown.split(" ")
+    shown, proofs = (
+        [value for name, value in headers if name.lower() == wanted]
+        for wanted in (carrier, "delegation-proof")
+    )
+    scheme, _, both = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+    token, *behind = both.split(" ")
     if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
         raise Refused(
             401,
@@ -357,14 +358,22 @@ def _headers(scope: Scope) -> tuple[tuple[str, str], ...]:
     return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
 
 
-def _named(send: Send, decision: Decision) -> Send:
+def _named(send: Send, decision: Decision, mark: str = "") -> Send:
+    """Return how an answer is sent that names its decision, and of a socket picks a subprotocol."""
+
     async def answered(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"].endswith(("http.response.start", "websocket.accept")):
             header = (b"delegation-decision", decision.id.encode())
             message["headers"] = [*message.get("headers", ()), header]
+        if mark and message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            message["subprotocol"] = mark
         await send(message)
 
     return answered
+
+
+async def _refuse_elsewhere_all(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await _refuse_elsewhere(send)
 
 
 async def _refuse_elsewhere(send: Send) -> None:

@@ -51,8 +51,10 @@ def handler_inputs(route: Any) -> Iterator[HandlerInput]:
         for place in ("header", "cookie", "query"):
             for name, is_needed in _names(getattr(inner, f"{place}_params")):
                 yield HandlerInput(place, name, is_needed=is_needed)
-        yield from _scheme_inputs(inner)
-        is_raw |= any(getattr(inner, name, None) for name in _RAW)
+        schemes = list(_scheme_inputs(inner))
+        yield from schemes
+        # A scheme takes the whole request to look at one place of it.
+        is_raw |= not schemes and any(getattr(inner, name, None) for name in _RAW)
         has_body |= bool(inner.body_params)
         needs_body |= any(_is_needed(one) for one in inner.body_params)
     if has_body:

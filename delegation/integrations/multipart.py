@@ -13,7 +13,9 @@ _DISPOSITION: Final = re.compile(
     r'form-data; ?name="([^"\\%\x00-\x1f\x7f]{1,200})"(?:; ?filename="([^"\\%\x00-\x1f\x7f]{1,255})")?'
 )
 # Of a file any but a nested message; of a field plain text.
-_FILE_TYPE: Final = re.compile(r"(?!multipart/|message/)[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,150}")  # fmt: skip
+_FILE_TYPE: Final = re.compile(
+    r"(?!multipart/|message/)[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,150}"
+)
 _FIELD_TYPE: Final = re.compile(r"text/plain(?:; ?charset=(?:utf-8|UTF-8|\"utf-8\"))?")
 _HEADERS: Final = frozenset({"content-disposition", "content-type"})
 _MAX_PARTS: Final = 256

@@ -171,7 +171,8 @@ def refuse_input_header(name: str) -> None:
         raise MalformedError("The header", wanted="lower-case letters, digits and hyphens")
     if is_credential(name):
         raise MalformedError(
-            f"The header {name}", wanted="no credential: arguments are recorded. Let it pass instead"
+            f"The header {name}",
+            wanted="no credential: arguments are recorded. Let it pass instead",
         )
     never = NEVER_SHOWN | OWN | STATED_BY_PROXIES | _OF_A_REQUEST
     if is_override(name) or name in never or (name in TUNNELS):

@@ -156,6 +156,8 @@ def _cookies(header: str) -> dict[str, str]:
             or COOKIE_NAME.fullmatch(name) is None
             or _COOKIE_VALUE.fullmatch(value) is None
         ):
-            raise MalformedError("Cookie", wanted="each cookie once, plainly: name=value; name=value")
+            raise MalformedError(
+                "Cookie", wanted="each cookie once, plainly: name=value; name=value"
+            )
         found[name] = value
     return found

@@ -119,7 +119,8 @@ class Route:
     def to_json(self) -> dict[str, Json]:
         """Return the route's JSON."""
         inputs: list[Json] = [
-            {"argument": one.argument, "place": one.place, "name": one.name, "kind": one.kind, "many": one.many}
+            {"argument": one.argument, "place": one.place, "name": one.name, "kind": one.kind,
+             "many": one.many}
             for one in self.inputs
         ]  # fmt: skip
         return {
@@ -160,9 +161,7 @@ class Route:
         Raises:
             MalformedError: An input is not declared, comes twice, or does not read one way.
         """
-        found = {
-            one.argument: stated(filled[one.name], one.kind) for one in self.of_place("path")
-        }
+        found = {one.argument: stated(filled[one.name], one.kind) for one in self.of_place("path")}
         found |= stated_by(self.of_place("query"), target.parameters, "The query")
         return found | stated_by_headers(self.of_place("header", "cookie"), headers)
 
@@ -190,9 +189,7 @@ class Route:
             return TextBody(inputs[0], media)
         return FileBody(inputs[0], media, max_upload)
 
-    def written(
-        self, arguments: Mapping[str, Json]
-    ) -> tuple[str, str, list[tuple[str, str]]]:
+    def written(self, arguments: Mapping[str, Json]) -> tuple[str, str, list[tuple[str, str]]]:
         """Return escaped path, escaped query and headers that carry these canonical arguments.
 
         Raises:
@@ -288,7 +285,9 @@ def _refuse_odd(one: Input) -> None:
         matching_text("The cookie", one.name, COOKIE_NAME, "the name of a cookie")
     elif one.place in {"field", "file"}:
         matching_text("The field", one.name, FIELD_NAME, "1 to 200 printable ASCII characters")
-    elif one.place == "member" and not (0 < len(one.name) <= _MAX_MEMBER and one.name.isprintable()):
+    elif one.place == "member" and not (
+        0 < len(one.name) <= _MAX_MEMBER and one.name.isprintable()
+    ):
         raise MalformedError("The member", wanted=f"1 to {_MAX_MEMBER} printable characters")
     elif one.place == "body" and one.name:
         raise MalformedError("The whole body", wanted="no name")

@@ -113,7 +113,9 @@ class Template:
                 return True
             if "{" in left and "{" in right:
                 continue
-            if not (_one(left).takes(f"/{right}") if "{" in left else _one(right).takes(f"/{left}")):
+            if not (
+                _one(left).takes(f"/{right}") if "{" in left else _one(right).takes(f"/{left}")
+            ):
                 return False
         return len(mine) == len(theirs)
 

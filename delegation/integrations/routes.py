@@ -6,7 +6,7 @@ Where two routes could take one request, the first that was declared does, as in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, TypeAlias
@@ -50,9 +50,9 @@ class Routes:
         for first, later in combinations(self.routes, 2):
             if first.method == later.method and first.template.covers(later.template):
                 raise MalformedError(
-                    "routes", wanted=f"{later.method} {later.path} before {first.path}, which takes all of it"
-                    if first.path != later.path
-                    else f"one route for {later.method} {later.path}",
+                    "routes",
+                    wanted=f"one route for all that {later.method} {later.path} takes: "
+                    f"{first.path} stands before it",
                 )
 
     def match(self, method: str, target: RequestTarget) -> tuple[Route, dict[str, str]] | None:
@@ -166,9 +166,9 @@ def undecided(routes: Sequence[Route]) -> tuple[Route, Route] | None:
     """Return two routes that one request may be meant for while neither is the more special one."""
     for one, other in combinations(routes, 2):
         mine, theirs = one.template, other.template
-        if one.method == other.method and mine.may_meet(theirs):
-            if not mine.covers(theirs) and not theirs.covers(mine):
-                return one, other
+        is_ordered = mine.covers(theirs) or theirs.covers(mine)
+        if one.method == other.method and not is_ordered and mine.may_meet(theirs):
+            return one, other
     return None
 
 
@@ -222,10 +222,10 @@ def declared_route(
         ("body", {"": whole_body} if whole_body else ()),
     )
     inputs = tuple(
-        Input(argument, place, name.lower() if place == "header" else name, said.get(argument, "text"), argument in lists)
+        Input(argument, place, name, said.get(argument, "text"), argument in lists)
         for place, names in places
-        for name, argument in _named(names)
-    )  # fmt: skip
+        for name, argument in _named(names, place)
+    )
     bare = Route(method, path, tool, inputs, media)
     known = {one.argument for one in bare.inputs}
     if (said.keys() | lists) - known:
@@ -238,8 +238,7 @@ def declared_route(
     return Route(method, path, tool, (*spoken, *inputs), media) if spoken else bare
 
 
-def _named(names: Names) -> Iterable[tuple[str, str]]:
-    if isinstance(names, Mapping):
-        return names.items()
-    return [(name, name) for name in names]
-
+def _named(names: Names, place: InputPlace) -> Iterator[tuple[str, str]]:
+    for name in names:
+        argument = names[name] if isinstance(names, Mapping) else name
+        yield name.lower() if place == "header" else name, argument

@@ -10,7 +10,7 @@ from fastapi import Header
 from shop import Shop, application
 from world import DESK, World
 
-from delegation import Access
+from delegation import Access, Tool
 from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
 from delegation.integrations import Route, Routes
 from delegation.integrations.routes import declared_route
@@ -188,7 +188,8 @@ def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) 
 
     with pytest.raises(ConfigurationError, match="DELETE /orders"):
         shop.guard.protect(app)
-    shop.guard.route("DELETE", "/orders/{order}", "shop.refund")
+    shop.world.tracker.add_tool(Tool("shop.drop", effect="delete", arguments={"order": "opaque"}))
+    shop.guard.route("DELETE", "/orders/{order}", "shop.drop")
     with pytest.raises(ConfigurationError, match="does not have"):
         shop.guard.protect(application([]))
     assert shop.guard.protect(app)
