@@ -256,7 +256,8 @@ def test_what_a_request_states_of_its_own(desk: SimpleNamespace, name: str) -> N
 
 def latest(tracker: Tracker) -> Decision:
     """Return the decision that was made last."""
-    return max((one.decision for one in tracker.decisions()), key=lambda one: one.sequence)
+    last = max(tracker.decisions(), key=lambda one: one.sequence)
+    return tracker.decision(last.id).decision
 
 
 def test_the_handshake_of_a_socket_is_signed(desk: SimpleNamespace) -> None:
