@@ -63,6 +63,8 @@ def asked(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
         case NotOneOf():
             return f"anything but {_values(constraint.values, of)}"
         case Range():
+            if constraint.min is not None and constraint.max is not None:
+                return f"from {_said(constraint.min, of)} to {_said(constraint.max, of)}"
             ends = {"at least": constraint.min, "above": constraint.above,
                     "at most": constraint.max, "below": constraint.below}  # fmt: skip
             return " and ".join(f"{w} {_said(b, of)}" for w, b in ends.items() if b is not None)

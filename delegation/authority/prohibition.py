@@ -90,7 +90,7 @@ def _refused(name: str, constraint: Constraint, tool: Tool, value: Json, allowed
         way = f"Leave {said_part} out, or ask {WHO} for a grant that admits it."
     if isinstance(finest, Links):
         message = f"The argument {said_part} holds a link that is not allowed: it must be {must}."
-        way = f"Leave the link that was offered out of {said_part}, which must be {must}."
+        way = f"Leave that link, which `offered` holds, out of {said_part}; it must be {must}."
     if (definition.required and isinstance(constraint, Missing)) or not _has_value(
         constraint, definition.type
     ):

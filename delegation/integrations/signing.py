@@ -7,11 +7,20 @@ objects of the usual clients by their shape.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+)
 from copy import copy
+from functools import lru_cache, partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from delegation.authority.access import Access
@@ -25,6 +34,7 @@ from delegation.tokens.token import Token
 EXTENSION: Final = "delegation"
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _OF_SOCKETS: Final = {"ws": "http", "wss": "https"}
+_STRIPPED: Final = frozenset({"Authorization"})  # what clients do not take along to another origin
 _SECONDS: Final = 10.0
 _MAX_ANSWER: Final = 4 * 1024 * 1024  # bytes of published routes
 _READ_ONCE: Final = "bytes, a text or a file: what can be read only once cannot be signed and sent"
@@ -81,8 +91,8 @@ class Signer:
     ) -> dict[str, str]:
         """Return the headers to send a request with; none for an open route or another origin.
 
-        Both credentials are in `Authorization`, which every client takes off where a redirect leads
-        to another origin.
+        Both credentials are in one header, `Authorization` where the service says no other, which every
+        client takes off by itself where a redirect leads to another origin.
 
         Args:
             method: HTTP method; the handshake of a socket is the `GET` of a `ws:` or `wss:` URL.
@@ -156,9 +166,12 @@ class Auth(Signer):
         except AssertionError as error:  # an asynchronous stream, which the client would use up
             raise MalformedError("The body", wanted=_READ_ONCE) from error
         said = request.extensions.get(EXTENSION, {})
-        request.headers.update(
-            self.headers(request.method, url, request.headers.multi_items(), body, **said)
-        )
+        headers = request.headers
+        signed = self.headers(request.method, url, headers.multi_items(), body, **said)
+        headers.update(signed)
+        for name in signed.keys() - _STRIPPED:
+            stream, kind = request.stream, cast("Hashable", type(request.stream))
+            request.stream = _forgetting(kind)(stream, partial(_forget, headers, name))
         return request
 
     def _of_requests(self, request: Any) -> Any:
@@ -171,7 +184,11 @@ class Auth(Signer):
             raise MalformedError("The body", wanted=_READ_ONCE)
         request.url, request.body = spelled(request.url), body or None
         headers = request.headers
-        headers.update(self.headers(request.method, request.url, headers.items(), body))
+        signed = self.headers(request.method, request.url, headers.items(), body)
+        headers.update(signed)
+        for name in signed.keys() - _STRIPPED:
+            # A redirect is followed with the headers of the request that was answered with it.
+            request.register_hook("response", partial(_forget, headers, name))
         return request
 
     async def _through_aiohttp(self, request: Any, send: Any) -> Any:
@@ -183,6 +200,34 @@ class Auth(Signer):
         headers = request.headers
         headers.update(self.headers(request.method, str(request.url), headers.items(), body))
         return await send(request)
+
+
+def _forget(headers: MutableMapping[str, str], name: str, *_: Any, **__: Any) -> None:
+    headers.pop(name, None)
+
+
+@lru_cache(maxsize=8)
+def _forgetting(kind: Any) -> Any:
+    """Return a stream of httpx that forgets a header when the body is asked for: the head is away then.
+
+    Redirects are followed with the headers that are left. Only of `Authorization` httpx itself knows
+    that it is not for others. Without a body HTTP/2 never asks for it.
+    """
+
+    class Forgetting(kind):  # type: ignore[misc]  # of whichever library the request is
+        def __init__(self, stream: Any, forget: Callable[[], Any]) -> None:
+            self._sent, self._forget = stream, forget
+
+        def __iter__(self) -> Iterator[bytes]:
+            self._forget()
+            return iter(self._sent)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            self._forget()
+            async for chunk in self._sent:
+                yield chunk
+
+    return Forgetting
 
 
 def spelled(url: str) -> str:

@@ -263,11 +263,11 @@ def _call(chain: Chain, access: Access, tool: Tool, reading: Reading) -> Clearan
         if amount > most:
             refusal = Refusal(
                 "cost_over_max",
-                f"The call costs {amount} {unit}, more than the {most} that its proof agrees to.",
+                f"The call costs more {unit} than the {most} that its proof agrees to.",
                 f"max_cost.{unit}",
                 amount,
                 most,
-                f"Sign a proof with max_cost of at least {amount} {unit}, or make a cheaper call.",
+                f"Sign a proof whose max_cost has the {unit} that `offered` holds, or make a cheaper call.",
                 f"at most {most} {unit}",
             )
             return Denial.at(STEP, refusal)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from delegation.authority.arguments.member import shown_name
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
+from delegation.judge.line import Line, Place
+
+OPENER: Final = "whoever opened the task"
 
 
 def set_at(chain: Chain, has_limit: Callable[[Grant], bool]) -> int:
@@ -30,10 +34,15 @@ def who_granted(chain: Chain, depth: int) -> str:
         depth: The link's place in it; a root was granted for whoever opened the task.
     """
     if depth == 0:
-        return "whoever opened the task"
+        return OPENER
     name = chain.links[depth - 1].holder_name
     return (
         f"{shown_name(name)}, who delegated link {depth},"
         if name
         else f"the holder of link {depth - 1}"
     )
+
+
+def who_granted_at(line: Line, place: Place) -> str:
+    """Return who may grant more than a link on a line does; of a task above, whoever opened it."""
+    return who_granted(line.chain, place.depth) if place.task == line.task else OPENER

@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain, Link
+from delegation.authority.prohibition import asking
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
 from delegation.judge.facts import Facts, Subject, TaskFact
+from delegation.judge.limit import who_granted_at
 from delegation.judge.line import Line
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
@@ -113,7 +115,8 @@ def deny_under_ended(line: Line, facts: Facts, at: int) -> Denial | None:
     for place in line.places:
         refusal = refuse_expired(place.link.grant, at)
         if refusal is not None:
-            return line.denied(WINDOW_STEP, refusal, place)
+            asked = asking(refusal, who_granted_at(line, place))
+            return line.denied(WINDOW_STEP, asked, place)
     return None
 
 

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 import httpx
 import httpx2
 import pytest
 import requests
-from fastapi import FastAPI
+from fastapi import Body, FastAPI, Form, UploadFile, WebSocket
 from fastapi.responses import RedirectResponse
 from served import served
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
-from delegation import Grant, HolderKey, Tool, anything, between, may
+from delegation import Grant, HolderKey, anything, between, may, one_of
 from delegation.embedded import Tracker
-from delegation.errors import NotFoundError
+from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations import Guard
-from delegation.integrations.signing import Auth, discover
+from delegation.integrations.signing import Auth, Signer, discover, spelled
+from delegation.judge.decision import Decision
 
+OTHERS: dict[str, Any] = {
+    "/away": {}, "/photos": {"photo": anything(), "name": one_of("Ana B")}, "/talk": {"room": one_of("a b")},
+}  # fmt: skip
 DESK = "https://desk.acme.example"
 
 
@@ -106,8 +112,17 @@ def application(elsewhere: Callable[[], str]) -> FastAPI:
         return "ok"
 
     @app.post("/orders/{order}/notes")
-    def note(order: str, body: dict, title: str = "") -> dict:
-        return {"order": order, "title": title, **body}
+    def note(order: str, n: Annotated[int, Body(embed=True)], title: str = "") -> dict:
+        return {"order": order, "title": title, "n": n}
+
+    @app.post("/photos")
+    async def photo(photo: UploadFile, name: Annotated[str, Form()]) -> dict:
+        return {"name": name, "size": len(await photo.read())}
+
+    @app.websocket("/talk")
+    async def talk(socket: WebSocket, room: str) -> None:
+        await socket.accept()
+        await socket.send_text(room + await socket.receive_text())
 
     @app.get("/away")
     def away() -> RedirectResponse:
@@ -116,8 +131,11 @@ def application(elsewhere: Callable[[], str]) -> FastAPI:
     return app
 
 
-@pytest.fixture(scope="module")
-def desk() -> Iterator[SimpleNamespace]:
+Headers = ("Authorization", "Delegation-Token")
+
+
+@pytest.fixture(scope="module", params=Headers)
+def desk(request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
     """Serve the guarded application, and a stranger that writes down what it is told."""
     told: list[dict[str, str]] = []
 
@@ -127,30 +145,26 @@ def desk() -> Iterator[SimpleNamespace]:
         await send({"type": "http.response.body", "body": b'"hello"'})
 
     tracker = Tracker.open()
-    tracker.add_tool(
-        Tool(
-            "notes.add",
-            effect="write",
-            arguments={"order": "opaque", "title?": "text", "n": "integer"},
+    with served(stranger) as away:
+        app = application(lambda: away)
+        guard = Guard.from_app(
+            app, tracker, audience=DESK, opened=["GET /health"], token_header=request.param
         )
-    )
-    tracker.add_tool(Tool("desk.away", effect="read"))
-    guard = Guard(tracker, audience=DESK)
-    guard.route("POST", "/orders/{order}/notes", "notes.add", query=["title"], body=["n"])
-    guard.route("GET", "/away", "desk.away")
-    guard.open("GET", "/health")
-    key = HolderKey.generate("agent")
-    ceiling = Grant(
-        [may("notes.add", order=anything(), title=anything(), n=between(1, 9)), may("desk.away")],
-        audience=[DESK],
-    )
-    task = tracker.open_task("Notes", owner="ana@acme.example", ceiling=ceiling, lasts=3600)
-    token = tracker.issue(task, to=key.public)
-    with served(stranger) as away, served(guard.protect(application(lambda: away))) as url:
-        routes = discover(url, audience=DESK)
-        yield SimpleNamespace(
-            url=url, away=away, told=told, auth=lambda: Auth(token, key, routes), tracker=tracker
+        tools = {route.path: route.tool for route in guard.routes().routes}
+        notes = may(
+            tools["/orders/{order}/notes"], order=anything(), title=anything(), n=between(1, 9)
         )
+        others = [may(tools[path], **said) for path, said in OTHERS.items()]
+        key = HolderKey.generate("agent")
+        ceiling = Grant([notes, *others], audience=[DESK])
+        task = tracker.open_task("Notes", owner="ana@acme.example", ceiling=ceiling, lasts=3600)
+        token = tracker.issue(task, to=key.public)
+        with served(guard.protect(app)) as url:
+            routes = discover(url, audience=DESK)
+            yield SimpleNamespace(
+                url=url, told=told, tracker=tracker, signer=lambda: Signer(token, key, routes),
+                auth=lambda **said: Auth(token, key, routes, **said),
+            )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -182,7 +196,7 @@ def test_nothing_is_told_to_whom_a_redirect_leads(desk: SimpleNamespace, name: s
     desk.told.clear()
     assert CLIENTS[name].ask(desk.auth(), "GET", f"{desk.url}/away").body == "hello"
     (told,) = desk.told
-    assert not {"authorization", "delegation-proof"} & told.keys()
+    assert not {"authorization", "delegation-proof", "delegation-token"} & told.keys()
     assert not any("dct." in value for value in told.values())
 
 
@@ -195,3 +209,77 @@ def test_a_body_is_signed_as_it_is_sent_or_refused(desk: SimpleNamespace, name: 
             auth, "POST", notes, content=content, headers={"Content-Type": "application/json"}
         )
         assert (got.status, got.body["n"]) == (200, 4)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_form_with_a_file_is_signed_as_it_is_encoded(desk: SimpleNamespace, name: str) -> None:
+    """The boundary is the client's own; the guard reads the same parts."""
+    said: dict[str, Any] = {
+        "data": {"name": "Ana B"},
+        "files": {"photo": ("a.png", b"PNG", "image/png")},
+    }
+    if name == "aiohttp":
+        form = aiohttp.FormData({"name": "Ana B"})
+        form.add_field("photo", b"PNG", filename="a.png", content_type="image/png")
+        said = {"data": form}
+    got = CLIENTS[name].ask(desk.auth(), "POST", f"{desk.url}/photos", **said)
+    assert (got.status, got.body) == (200, {"name": "Ana B", "size": 3})
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    """Yield a body once."""
+    yield b'{"n": 4}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("requests", iter([b'{"n": 4}'])), ("async httpx", pieces()), ("async httpx2", pieces())],
+)
+def test_what_can_be_read_only_once_is_refused(
+    desk: SimpleNamespace, name: str, content: Any
+) -> None:
+    """A body that signing would use up is not sent at all."""
+    with pytest.raises(MalformedError, match="read only once"):
+        CLIENTS[name].ask(desk.auth(), "POST", f"{desk.url}/orders/o-1/notes", content=content)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_what_a_request_states_of_its_own(desk: SimpleNamespace, name: str) -> None:
+    """A purpose and a cause are in the proof, and in the record."""
+    notes = f"{desk.url}/orders/o-1/notes"
+    CLIENTS[name].ask(desk.auth(), "POST", notes, json={"n": 2})
+    first = latest(desk.tracker)
+    auth = desk.auth(purpose="desk").stating(purpose="desk/notes", cause=str(first.id))
+    assert CLIENTS[name].ask(auth, "POST", notes, json={"n": 3}).status == 200
+    assert latest(desk.tracker).claimed_cause == first.id
+
+
+def latest(tracker: Tracker) -> Decision:
+    """Return the decision that was made last."""
+    last = max(tracker.decisions(), key=lambda one: one.sequence)
+    return tracker.decision(last.id).decision
+
+
+def test_the_handshake_of_a_socket_is_signed(desk: SimpleNamespace) -> None:
+    """A client of sockets takes the signer's headers; without them it is not let in."""
+    url = spelled(f"{desk.url.replace('http', 'ws')}/talk?room=a+b")
+
+    async def talk(headers: dict[str, str]) -> str:
+        async with connect(url, additional_headers=headers, proxy=None) as socket:
+            await socket.send("!")
+            return str(await socket.recv())
+
+    assert asyncio.run(talk(desk.signer().headers("GET", url))) == "a b!"
+    with pytest.raises(InvalidStatus):
+        asyncio.run(talk({}))
+
+
+def test_only_one_origin_is_signed_for(desk: SimpleNamespace) -> None:
+    """The service's own, or the first one that is asked: what else is asked gets nothing."""
+    signer = desk.signer()
+    assert signer.headers("GET", f"{desk.url}/away")
+    for other in ("https://evil.example/away", desk.url.replace("http:", "https:") + "/away"):
+        assert signer.headers("GET", other) == {}
+    based = desk.auth(base=f"{DESK}/below")
+    assert based.headers("GET", f"{DESK}/below/away")
+    assert based.headers("GET", f"{DESK}/away") == {}

@@ -18,52 +18,27 @@ from delegation import Tool, sent_json
 from delegation.authority.arguments import TYPES, NullableType, parse_type
 from delegation.authority.refusal import Refusal
 from delegation.errors import MalformedError
-from delegation.json_number import read_number
 
 ROOT = Path(__file__).parents[2]
 MARK = "sEcReT7"
 LONGEST = 650  # characters of a sentence
 many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 OBJECT = {"type": "object", "fields": {"zip": "line", "note?": "text"}}
-# One value for each code that a type may refuse with.
-CASES: dict[str, tuple] = {
-    "bytes_form": ("bytes", "a="), "bytes_too_long": ({"type": "bytes", "max": 1}, "AQID"),
-    "date_form": ("date", "30.11.2026"), "date_range": ("date", "2023-02-29"),
-    "datetime_form": ("datetime", "2026-11-30 07:00"), "datetime_places": ("datetime", "2026-11-30T07:00:00.1234567Z"),
-    "datetime_range": ("datetime", "2016-12-31T23:59:60Z"),
-    "decimal_form": ("decimal", "1e5"), "decimal_places": ({"type": "decimal", "places": 2}, "1.255"),
-    "email_domain": ("email", "ana@1.1.1.1"), "email_local_part": ("email", "|sh@acme.example"),
-    "email_several": ("email", "a@b.example,c@d.example"), "email_too_long": ("email", "a" * 300),
-    "enum_unknown": ({"type": "enum", "values": ["open", "closed"]}, "opne"),
-    "host_form": ("host", "a_b.example"), "host_local_name": ("host", "localhost"), "host_odd_address": ("host", "127.1"),
-    "host_special_address": ("host", "127.0.0.1"), "host_trailing_dot": ("host", "acme.example."),
-    "ignorable_character": ("path", "/a\u200bb"), "identifier_form": ("identifier", "-x"),
-    "integer_fraction": ("integer", 5.5), "integer_out_of_range": ({"type": "integer", "min": 0, "max": 9}, 10),
-    "json_count": ({"type": "json", "count": 1}, [1, 2]), "json_depth": ({"type": "json", "depth": 0}, []),
-    "json_form": ("json", "a\x00b"), "json_size": ({"type": "json", "bytes": 3}, "abcdef"),
-    "list_repeats": ({"type": "list", "of": "text", "unique": True}, ["a", "a"]),
-    "list_too_long": ({"type": "list", "of": "text", "max": 1}, ["a", "b"]), "list_too_short": ({"type": "list", "of": "text", "min": 2}, ["a"]),
-    "number_no_multiple": ({"type": "integer", "multiple": 5}, 7), "number_not_exact": ("number", read_number("9007199254740993")),
-    "number_out_of_range": ({"type": "number", "max": "1.5"}, 2),
-    "object_field_missing": (OBJECT, {}), "object_field_unknown": (OBJECT, {"zip": "1", "zipp": "2"}),
-    "opaque_form": ("opaque", "a b"), "path_device": ("path", "/aux.txt"), "path_dot_segment": ("path", "/a/../b"),
-    "path_empty_segment": ("path", "/a//b"), "path_escape": ("path", "/a%2fb"), "path_foreign_character": ("path", "/a*b"),
-    "path_lead": ("relative_path", "-rf"), "path_not_absolute": ("path", "a/b"), "path_not_relative": ("relative_path", "/a"),
-    "path_trailing_dot": ("path", "/a./b"), "segment_dots": ("segment", ".."), "segment_foreign_character": ("segment", "a/b"),
-    "segment_length": ({"type": "segment", "max": 2}, "abc"), "text_control_character": ("line", "a\nb"),
-    "text_not_normal": ("path", "/cafe\u0301"), "text_shape": ({"type": "line", "shape": [{"text": "AC"}]}, "AB"),
-    "text_surrogate": ("text", "a\ud800"), "text_too_long": ({"type": "text", "max": 2}, "abc"),
-    "text_too_short": ({"type": "text", "min": 2}, "a"), "url_dot_segment": ("url", "https://a.example/../b"),
-    "url_empty_segment": ("url", "https://a.example//b"), "url_escape": ("url", "https://a.example/a%2fb"),
-    "url_escape_text": ("url", "https://a.example/%ff"), "url_foreign_character": ("url", "https://a.example/a b"),
-    "url_form": ("url", "a.example"), "url_fragment": ("url", "https://a.example/#x"), "url_port": ("url", "https://a.example:99999/"),
-    "url_scheme": ("url", "http://a.example/"), "url_too_long": ("url", "https://a.example/" + "a" * 3000),
-    "url_userinfo": ("url", "https://a:b@c.example/"), "value_too_deep": ("json", None), "wrong_type": ("text", 5),
-}  # fmt: skip
+# The examples of docs/errors.md, and those that are too long for it: a type and a value by code.
+_EXAMPLES = re.findall(
+    r"^### `(\w+)`\n(?:(?!###).*\n)*?Example: `(.+)` as `(.+)`\.$",
+    (ROOT / "docs/errors.md").read_text(),
+    re.MULTILINE,
+)
 _deep: list = []
 for _ in range(200):
     _deep = [_deep]
-CASES["value_too_deep"] = ("json", _deep)
+CASES: dict[str, tuple] = {
+    **{code: (sent_json.parse(kind) if kind[0] == "{" else kind, sent_json.parse(value)) for code, value, kind in _EXAMPLES},
+    "email_too_long": ("email", "a" * 300),
+    "url_too_long": ("url", "https://a.example/" + "a" * 3000),
+    "value_too_deep": ("json", _deep),
+}  # fmt: skip
 
 
 def refused(kind, value, name: str = "x") -> Refusal | None:
@@ -162,7 +137,7 @@ def codes() -> set[str]:
 
 
 def test_every_refusal_of_a_value_is_tried():
-    """A code that is added is tried below, or this fails."""
+    """A code that is added has an example in docs/errors.md, which is refused by it, or this fails."""
     assert set(CASES) == codes()
 
 
