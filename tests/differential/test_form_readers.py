@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import secrets
 from typing import Any
 
@@ -30,6 +31,7 @@ from delegation.integrations.routes import declared_route
 if not django.conf.settings.configured:
     django.conf.settings.configure(DEFAULT_CHARSET="utf-8")
 
+LONG = os.environ.get("DELEGATION_LONG")
 ROUTE = declared_route("POST", "/", "a.b", form=["note", "tag"], files=["photo", "more"], many=["tag", "more"])  # fmt: skip
 Seen = dict[str, list[Any]]  # of each name texts, and of files name, media type and digest
 
@@ -64,7 +66,10 @@ def by_werkzeug(media: str, body: bytes) -> Seen:
     _, fields, files = werkzeug_form(environ)
     seen: Seen = {name: list(fields.getlist(name)) for name in fields}
     for name in files:
-        seen[name] = [(f.filename, f.mimetype, digest(f.read())) for f in files.getlist(name)]
+        seen[name] = []
+        for file in files.getlist(name):
+            seen[name].append((file.filename, file.mimetype, digest(file.read())))
+            file.close()
     return seen
 
 
@@ -91,6 +96,7 @@ def by_multipart(media: str, body: bytes) -> Seen:
         seen.setdefault(name, []).append(value)
     for name, file in files.iterallitems():
         seen.setdefault(name, []).append((file.filename, file.content_type, digest(file.raw)))
+        file.close()
     return seen
 
 
@@ -128,7 +134,8 @@ def by_httpx(data: dict[str, Any], files: list[Any]) -> tuple[str, bytes]:
 def by_requests(data: dict[str, Any], files: list[Any]) -> tuple[str, bytes]:
     """Send a form as requests does."""
     request = requests.Request("POST", "http://x/", data=data, files=files).prepare()
-    return request.headers["content-type"], request.body  # type: ignore[return-value]
+    body = request.body or b""
+    return request.headers["content-type"], body.encode() if isinstance(body, str) else body
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20) | st.sampled_from(["\r\n--", "a=b&c", "--x--\r\n", "%00%25", "+", "\r\n\r\n"])  # fmt: skip
@@ -138,7 +145,7 @@ media_types = st.sampled_from(["image/png", "application/x-www-form-urlencoded",
 files = st.tuples(names, content, media_types)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=2000 if LONG else 30, deadline=None)
 @given(
     note=st.none() | texts,
     tags=st.lists(texts, max_size=3),
@@ -243,7 +250,7 @@ def test_an_urlencoded_form_of_two_readings_is_refused(body: str) -> None:
         judged("application/x-www-form-urlencoded", body.encode())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=20000 if LONG else 100, deadline=None)
 @given(st.data())
 def test_whatever_is_cut_and_pasted_is_refused_or_handed_on_in_one_reading(data) -> None:
     """A form with pieces moved, doubled and dropped; if it passes, four parsers see what was judged."""
