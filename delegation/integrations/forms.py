@@ -71,9 +71,8 @@ class FormBody:
                 raise MalformedError("Content-Type", wanted="a form with a plain boundary")
             self._parts = MultipartReader(boundary.encode(), self._store)
             self.limit = max_upload if self._of("file") else MAX_BODY
-        elif media not in {"", URLENCODED} or parameters:
+        elif media != URLENCODED or parameters:
             raise MalformedError("Content-Type", wanted=declared)
-        self._is_said = bool(media)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -85,8 +84,6 @@ class FormBody:
     def finish(self) -> dict[str, Json]:
         """Return the arguments that the form states."""
         if self._parts is None:
-            if self._data and not self._is_said:
-                raise MalformedError("Content-Type", wanted=self._declared)
             return stated_by(self._of("field"), pairs_of(bytes(self._data)), "The form")
         parts = self._parts.finish()
         fields = [(part.name, part.text) for part in parts if part.file is None]
