@@ -110,10 +110,14 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
         if place not in sight.checks
     }
     taken = {one.tool.name for one in found.values()}
+    refused = dict(sight.declared.left_out) if sight.declared is not None else {}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
         if place in sight.made:
             found[place] = _Drafted(*sight.made[place], seen)
+            continue
+        if " ".join(place) in refused:
+            left_out[*place, refused[" ".join(place)]] += seen.calls
             continue
         if place in found:
             left_out[*place, f"most of its requests are not {seen.media or 'empty'}"] += seen.calls
