@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
+from math import prod
 from typing import Final
 
 from delegation.authority.argument import cut
@@ -22,6 +24,7 @@ from delegation.canonical import Json
 from delegation.shown import shown_text
 
 WHO: Final = "{who}"
+_CHOICES: Final = 256  # combinations of arguments that are tried
 _TOOLS: Final = 16  # tool patterns that a refusal shows
 _WORDS: Final = 300  # characters of what is asked, within a sentence
 
@@ -122,10 +125,28 @@ def _resource(resource: str, capability: Capability, tool: Tool) -> Refusal:
     way = f"Choose {names} so that the resource is {allowed}, or ask {WHO} for more."
     if not patterns:
         way = f"Ask {WHO} for a grant that names resources: this one is for tools without any."
+    elif not _can_fit(capability, tool):
+        way = f"Ask {WHO} for another grant: no {names} that this one admits makes such a resource."
     return Refusal(
         "resource_not_granted", f"The call touches a resource that is not granted: it must be {allowed}.",
         "resources", resource, [*patterns], cut(way), allowed,
     )  # fmt: skip
+
+
+def _can_fit(capability: Capability, tool: Tool) -> bool:
+    """Return whether admitted arguments make a granted resource, where they can be listed."""
+    names = [name for name in tool.placeholders if name in capability.arguments]
+    choices = [capability.arguments[name].finite() for name in names]
+    listed = [values for values in choices if values is not None]
+    if len(listed) < len(tool.placeholders) or prod(map(len, listed)) > _CHOICES:
+        return True
+    for values in product(*listed):
+        made = tool.resources_of(dict(zip(names, values, strict=True)))
+        if not isinstance(made, Refusal) and all(
+            any(pattern.matches(one) for pattern in capability.resources) for one in made
+        ):
+            return True
+    return False
 
 
 def tool_not_granted(tool: str, capabilities: tuple[Capability, ...]) -> Refusal:

@@ -108,8 +108,8 @@ def capabilities(draw, of: tuple[Capability, ...] | None = None) -> list[Capabil
     """Return capabilities for some tools, within others where these are given."""
     made: list[Capability] = []
     for tool in TOOLS:
-        for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):
-            named = [n for n, a in tool.arguments.items() if draw(st.integers(0, 9))]
+        for _ in range(draw(st.sampled_from([1, 1, 2, 2, 0]))):
+            named = [n for n in tool.arguments if draw(st.integers(0, 30))]
             asked = {name: draw(st.sampled_from(CONSTRAINTS[name])) for name in named}
             resources = draw(st.sampled_from(RESOURCES)) if tool.resource else ()
             made.append(may(tool.name, resources=resources, arguments=asked))
@@ -135,8 +135,8 @@ def grants(draw, parent: Grant | None = None) -> Grant:
         most, budget, begins = parent.max_sensitivity, dict(parent.budget), parent.not_before
 
     def some(values: list[str]) -> list[str]:
-        kept = draw(st.lists(st.sampled_from(values), unique=True, max_size=3)) if values else []
-        return values if draw(st.integers(0, 2)) else kept
+        kept = draw(st.lists(st.sampled_from(values), unique=True)) if values else []
+        return kept if draw(st.integers(0, 8)) == 8 else values  # now and then
 
     bounded = {u: draw(st.sampled_from([n, n, n // 2, n // 10])) for u, n in budget.items()}
     return Grant(
@@ -144,7 +144,7 @@ def grants(draw, parent: Grant | None = None) -> Grant:
         effects=some(effects),
         audience=some(services),
         purpose=draw(st.sampled_from(purposes)),
-        max_sensitivity=draw(st.sampled_from([most, most, most, max(most - 1, 0)])),
+        max_sensitivity=draw(st.sampled_from([most] * 9 + [max(most - 1, 0)])),
         budget=bounded,
         not_before=begins + draw(st.sampled_from([0, 0, 0, 7])),
         expires_at=NOW + 900,
@@ -163,11 +163,11 @@ def plans(draw) -> Plan:
         for name, argument in tool.arguments.items()
         if draw(st.integers(0, 7 if argument.required else 1))
     }
-    slip = draw(st.sampled_from(["", "", "", "amuont", "cc", "paht"]))
+    slip = draw(st.sampled_from(["", "", "", "", "amuont", "cc", "paht"]))
     if slip:
         arguments[slip] = 1
     cost = draw(st.sampled_from([{}, {"usd_cents": 10}, {"usd_cents": 900}]))
-    name = draw(st.sampled_from([tool.name, tool.name, tool.name, "pay.refnd"]))
+    name = draw(st.sampled_from([tool.name] * 9 + ["pay.refnd"]))
     return Plan(name, arguments, draw(st.sampled_from(SERVICES)), draw(st.sampled_from(PURPOSES)), cost)  # fmt: skip
 
 
@@ -242,15 +242,20 @@ class Follower:
         tool = BY_NAME[self.plan.tool]
         if limit is not None:
             self.limits.setdefault(name, []).append(limit)
-        candidates = readable(tool, name)
-        for one in self.limits.get(name, ()):
-            if isinstance(one, list):  # resources
-                patterns = [resource_pattern(pattern) for pattern in one]
-                candidates = [v for v in candidates if any(p.matches(f"orders:acme/{v}") for p in patterns)]  # fmt: skip
-                continue
-            constraint = parse_constraint(one)
-            more = [v for v in constraint.probes() if _reads(tool, name, v)]
-            candidates = [v for v in [*candidates, *more] if constraint.admits(v)]
+        asked = [
+            parse_constraint(one) for one in self.limits.get(name, ()) if isinstance(one, dict)
+        ]
+        patterns = [one for one in self.limits.get(name, ()) if isinstance(one, list)]
+        probes = [v for constraint in asked for v in constraint.probes() if _reads(tool, name, v)]
+        candidates = [
+            value
+            for value in (*readable(tool, name), *probes)
+            if all(constraint.admits(value) for constraint in asked)
+            and all(
+                any(resource_pattern(p).matches(f"orders:acme/{value}") for p in one)
+                for one in patterns
+            )
+        ]
         if not candidates:
             return False
         self.plan.arguments[name] = candidates[0]
