@@ -107,7 +107,7 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
     found = {
         place: _Drafted(tool, route)
         for place, (tool, route) in sight.made.items()
-        if place not in sight.checks
+        if place not in sight.checks and place not in sight.pages
     }
     taken = {one.tool.name for one in found.values()}
     refused = dict(sight.declared.left_out) if sight.declared is not None else {}

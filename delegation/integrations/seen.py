@@ -24,6 +24,8 @@ from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCOD
 from delegation.integrations.request_headers import is_overriding_parameter
 from delegation.integrations.route import SOCKET, Route
 from delegation.integrations.route_template import template_of
+from delegation.integrations.served_routes import served_routes
+from delegation.integrations.starting_checks import is_documentation
 from delegation.integrations.stored import FileStore
 from delegation.integrations.target import RequestTarget, target_of
 from delegation.integrations.wrapped import inner_application
@@ -151,6 +153,7 @@ class Sight:
         self.checks: dict[Place, int] = {}
         self.odd: Counter[tuple[str, str, str]] = Counter()
         self._app: Any = None
+        self.pages: set[Place] = set()
         self.made: dict[Place, tuple[Tool, Route]] = {}
 
     @property
@@ -167,6 +170,7 @@ class Sight:
             self.declared = declared_of(self._app, prefix=PREFIX)
         except (ConfigurationError, MalformedError):
             return  # what cannot be walked is guessed from requests
+        self.pages = {way.place for way in served_routes(self._app).ways if is_documentation(way)}
         tools = {tool.name: tool for tool in self.declared.tools}
         self.made = {
             (route.method, route.path): (tools[route.tool], route)
