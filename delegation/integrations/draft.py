@@ -70,12 +70,14 @@ def written(sight: Sight) -> str:
     if declared is not None and declared.reads_tokens:
         lines += [_CARRIER, ""]
     for place, one in drafted.items():
-        passes = declared.passes.get(place, ()) if declared is not None else ()
-        hides = declared.hides.get(place, ()) if declared is not None else ()
+        passes = set(declared.passes.get(place, ()) if declared is not None else ())
+        hides = set(declared.hides.get(place, ()) if declared is not None else ())
+        carried = one.seen.credentials if one.seen is not None else {}
         lines += [
             _comment("not asked for" if one.seen is None else "answered", place, one.seen),
+            *(f"# passes unjudged, for the application itself to check: {n!a}" for n in carried),
             f"tracker.add_tool({python_tool(one.tool)})",
-            python_route(one.route, passes, hides),
+            python_route(one.route, passes | {*carried.values()}, hides - carried.keys()),
             "",
         ]
     lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
