@@ -6,7 +6,7 @@ whoever may grant more; whoever knows the chain puts the name there (`asking`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -149,16 +149,34 @@ def _can_fit(capability: Capability, tool: Tool) -> bool:
     return False
 
 
-def tool_not_granted(tool: str, capabilities: tuple[Capability, ...]) -> Refusal:
+def tool_not_granted(tool: str, capabilities: Sequence[Capability]) -> Refusal:
     """Return the refusal of a tool that none of a grant's capabilities names."""
-    held = [capability.tool.text for capability in capabilities]
-    near = most_alike(tool, held)
-    alike = f" The grant has {near}: call that if it is what you mean." if near else ""
+    held, alike = _held(tool, capabilities)
     return Refusal(
         "tool_not_granted", "No capability of the grant names this tool.", "capabilities", tool,
-        [*held[:_TOOLS]], f"Ask {WHO} for a capability for {shown_name(tool)}.{alike}",
-        cut(", ".join(held[:_TOOLS])) or "no tool",
+        [*held], f"Ask {WHO} for a capability for {shown_name(tool)}.{alike}",
+        cut(", ".join(held)) or "no tool",
     )  # fmt: skip
+
+
+def tool_unknown(tool: str, capabilities: Sequence[Capability]) -> Refusal:
+    """Return the refusal of a tool that the catalogue does not have, now or as the root pins it.
+
+    Only names that the caller's grant holds are offered: the catalogue is not told to holders.
+    """
+    held, alike = _held(tool, capabilities)
+    return Refusal(
+        "tool_unknown", "The catalogue revision that the token pins has no such tool.", "tool", tool,
+        [*held], f"Ask {WHO} for a new root once the tool is registered.{alike}",
+        cut(", ".join(held)) or "no tool",
+    )  # fmt: skip
+
+
+def _held(tool: str, capabilities: Sequence[Capability]) -> tuple[list[str], str]:
+    """Return some tools of a grant, and a sentence on the one whose name is most like another's."""
+    held = [capability.tool.text for capability in capabilities]
+    near = most_alike(tool, held)
+    return held[:_TOOLS], f" Call {near} if that is what you mean." if near else ""
 
 
 def asking(refusal: Refusal, who: str) -> Refusal:

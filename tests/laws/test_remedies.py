@@ -205,6 +205,10 @@ class Follower:
     def follow(self, denial: Denial) -> bool:
         """Change the call as a denial's fields and remedy say; False leads to a person."""
         plan, code, name = self.plan, denial.code, argument_of(denial)
+        meant = re.search(r"Call (\S+) if that is what you mean", denial.remedy)
+        if meant and meant[1] in BY_NAME:
+            plan.tool = meant[1]
+            return True
         if denial.remedy.startswith("Ask "):
             return False
         if code == "purpose_not_granted":
