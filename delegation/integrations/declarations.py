@@ -122,8 +122,7 @@ class Declarations:
             if is_override(name) or name in never:
                 raise ConfigurationError(
                     f"The header {name} never reaches an application behind a guard.",
-                    remedy="Name headers that say nothing of method, path or connection, and none in "
-                    'which agents\' tokens come: those may come in another one, token_header="Delegation-Token".'
+                    remedy='Let tokens come in another one: Guard(..., token_header="Delegation-Token").'
                     if name == AUTHORIZATION
                     else "Name headers that say nothing of method, path, credentials or connection.",
                 )

@@ -24,8 +24,9 @@ from delegation.integrations.request_headers import (
 from delegation.integrations.route import Route
 from delegation.integrations.served_routes import served_routes
 
-_UNREACHED: Final = "no request reaches it: the application serves an earlier route instead"
+UNREACHED: Final = "no request reaches it: the application serves"
 _SKIPPED: Final = "it is skipped"
+_ORDER: Final = ("path", "query", "header", "cookie", "member", "field", "file", "body")
 _RAW: Final = "its handler also reads the raw request, in which nothing arrives that is no argument"
 _BARE: Final = "nothing says what it reads of a request: only its path reaches it"
 # A cookie or parameter of these names is a credential, which no argument may be.
@@ -114,7 +115,7 @@ def declared_of(
             notes += _notes(way, inputs, hidden)
     left_out = [
         *((" ".join(way.place), why) for way, why in (*served.unseen, *found.failed)),
-        *((" ".join(way.place), _UNREACHED) for way in served.unreached),
+        *((" ".join(way.place), f"{UNREACHED} {by} instead") for way, by in served.unreached),
         *((" ".join(place), _SKIPPED) for place in sorted(is_skipped)),
         *unmade,
     ]
@@ -167,6 +168,7 @@ def _made(
     for tool in imported.tools:
         way = ways[imported.operations[tool.name]]
         inputs, media = imported.inputs[tool.name], imported.media.get(tool.name, "")
+        inputs = tuple(sorted(inputs, key=lambda one: _ORDER.index(one.place)))
         try:
             route = Route(*way.place, tool.name, inputs, media)
         except MalformedError as error:

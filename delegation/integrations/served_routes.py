@@ -30,12 +30,12 @@ class ServedRoutes:
         ways: What can be declared, each place once, in the application's own order. A `HEAD` that the
             route of a `GET` answers beside it is that `GET`.
         unseen: What requests can take and nobody can declare, with the reason.
-        unreached: What no request can take: the application serves an earlier route instead.
+        unreached: What no request can take, with what the application serves instead.
     """
 
     ways: tuple[ApplicationRoute, ...]
     unseen: tuple[tuple[ApplicationRoute, str], ...]
-    unreached: tuple[ApplicationRoute, ...]
+    unreached: tuple[tuple[ApplicationRoute, str], ...]
 
     def chosen(self, names: Iterable[str]) -> frozenset[Place]:
         """Return the places that are named by template, with a method before it or for all methods.
@@ -69,7 +69,7 @@ def served_routes(app: Any) -> ServedRoutes:
     answered = {(id(one.listing), one.path) for one in every if one.method == "GET"}
     ways: dict[Place, ApplicationRoute] = {}
     unseen: list[tuple[ApplicationRoute, str]] = []
-    unreached: list[ApplicationRoute] = []
+    unreached: list[tuple[ApplicationRoute, str]] = []
     for way in every:
         if way.method == "HEAD" and (id(way.listing), way.path) in answered:
             continue
@@ -80,8 +80,11 @@ def served_routes(app: Any) -> ServedRoutes:
             continue
         if way.place in ways and way.host != ways[way.place].host:
             unseen.append((way, _HOSTS))
-        elif way.place in ways or not any(_reaches(app, way, path) for path in paths):
-            unreached.append(way)
+        elif way.place in ways:
+            unreached.append((way, way.path))
+        elif not any(_taken(app, way, path) == way.path for path in paths):
+            instead = (_taken(app, way, path) for path in paths)
+            unreached.append((way, next((one for one in instead if one), "none")))
         elif way.kind == "unseen":
             unseen.append((way, way.why))
         else:
@@ -89,10 +92,10 @@ def served_routes(app: Any) -> ServedRoutes:
     return ServedRoutes(tuple(ways.values()), tuple(unseen), tuple(unreached))
 
 
-def _reaches(app: Any, way: ApplicationRoute, path: str) -> bool:
-    """Return whether the application serves a path by this way; one that takes each method has all."""
-    method = "GET" if way.method == ANY else way.method
-    return route_taken(app, _request(app, way, path)) == (method, way.path)
+def _taken(app: Any, way: ApplicationRoute, path: str) -> str:
+    """Return the template by which the application serves a path in the method of a way, or nothing."""
+    taken = route_taken(app, _request(app, way, path))
+    return "" if taken is None else taken[1]
 
 
 def _request(app: Any, way: ApplicationRoute, path: str) -> dict[str, Any]:
@@ -100,6 +103,6 @@ def _request(app: Any, way: ApplicationRoute, path: str) -> dict[str, Any]:
     kind = "websocket" if way.method == SOCKET else "http"
     host = _PLACEHOLDER.sub("x", way.host).encode()
     return {
-        "type": kind, "method": "GET" if way.method == ANY else way.method, "path": root + path, "root_path": root,
-        "headers": [(b"host", host)], "query_string": b"",
+        "type": kind, "method": "GET" if way.method == ANY else way.method, "path": root + path,
+        "root_path": root, "headers": [(b"host", host)], "query_string": b"",
     }  # fmt: skip

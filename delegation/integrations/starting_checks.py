@@ -15,7 +15,7 @@ from delegation.errors import ConfigurationError
 from delegation.integrations.application_routes import ANY, ApplicationRoute
 from delegation.integrations.declaration_text import python_declarations
 from delegation.integrations.declarations import Declarations
-from delegation.integrations.declared import declared_of, is_passed, is_stated
+from delegation.integrations.declared import UNREACHED, declared_of, is_passed, is_stated
 from delegation.integrations.dispatch import Place, root_of, route_taken
 from delegation.integrations.handler_inputs import handler_inputs
 from delegation.integrations.route import SOCKET
@@ -125,8 +125,10 @@ def _refuse_undeclared(said: Declarations, served: ServedRoutes, app: Any) -> No
     known = said.places.keys() | said.refused
     named = {path for _, path in known}
     missing = [one for one in served.ways if one.place not in known and not is_documentation(one)]
+    there = {one.place for one in served.ways}
+    unreached = [(one, f"{UNREACHED} {by}") for one, by in served.unreached if one.place not in there]
     unseen = [
-        (one, why) for one, why in served.unseen
+        (one, why) for one, why in (*served.unseen, *unreached)
         if one.place not in known and not (one.method == ANY and one.path in named)
     ]  # fmt: skip
     if not missing and not unseen:
@@ -159,18 +161,16 @@ def is_documentation(way: ApplicationRoute) -> bool:
 def _refuse_gone(said: Declarations, served: ServedRoutes) -> None:
     there = {one.place for one in served.ways}
     of_any = {one.path for one, _ in served.unseen if one.method == ANY}
-    unreached = {one.place for one in served.unreached} - there
+    instead = {one.place: by for one, by in served.unreached if one.place not in there}
     heads = {("HEAD", path) for method, path in there if method == "GET"}
-    gone = []
-    for place in said.places:
-        if place in unreached:
-            raise ConfigurationError(
-                f"{' '.join(place)} is declared, and no request reaches it: the application serves an "
-                "earlier route instead.",
-                remedy="Take the declaration out, or register the route earlier in the application.",
-            )
-        if place not in there | heads and place[1] not in of_any:
-            gone.append(place)
+    for place in said.places.keys() & instead.keys():
+        raise ConfigurationError(
+            f"{' '.join(place)} is declared, but the application serves it by {instead[place]}.",
+            remedy=f"Register {place[1]} before {instead[place]} in the application.",
+        )
+    gone = [
+        place for place in said.places if place not in there | heads and place[1] not in of_any
+    ]
     if not gone:
         return
     shown = ", ".join(sorted(" ".join(place) for place in gone))

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import unquote, urlencode
 
@@ -19,6 +20,7 @@ _VALUES: Final = (
     "a", 1, 0.5, True, "2026-11-30", "2026-11-30T12:00:00Z", "https://example.org/a.tif", "a@example.org",
     _UUID, "1", "1.5", "PT1S", 30, 100, 2000, "1,1,1,1", "aaaaaaaa", "{}", "12:00:00",
 )  # fmt: skip
+_FILE: Final = {"name": "a.txt", "size": 5, "media_type": "text/plain", "digest": "sha256:" + sha256(b"hello").hexdigest()}
 _BOUNDARY: Final = "------------------------d74496d66958873e"
 
 
@@ -70,7 +72,12 @@ def value_of(type_: Any) -> Any:
 def request_of(route: Route, tool: Tool, given: Mapping[str, Any]) -> Sent:
     """Return a request that states what a tool needs, and of the rest what is given."""
     kinds: Any = tool.to_json()["arguments"]
-    stated = {name: value_of(kinds[name]) for name, one in tool.arguments.items() if one.required}
+    files = {one.argument for one in route.of_place("file")}
+    stated = {
+        name: _FILE if name in files else value_of(kinds[name])
+        for name, one in tool.arguments.items()
+        if one.required
+    }
     stated |= {name: value for name, value in given.items() if name in tool.arguments}
     path, query, headers = route.written(stated)
     media, body = _body(route, stated)
