@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
-from delegation.errors import (
-    ConfigurationError,
-)
-from delegation.integrations.dispatch import inner_application, root_of, route_taken
+from delegation.authority.catalogue import Tool
+from delegation.errors import ConfigurationError
+from delegation.integrations.cors import ORIGIN, cors_of
+from delegation.integrations.declaration_text import python_declarations
+from delegation.integrations.declarations import Declarations
+from delegation.integrations.declared import Declared, declared_of
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
-from delegation.integrations.handler_inputs import (
-    AUTHORIZATION,
-    HandlerInput,
-    handler_inputs,
-    listed_routes,
-)
+from delegation.integrations.handler_inputs import AUTHORIZATION
 from delegation.integrations.observe import Observer
-from delegation.integrations.request_headers import (
-    NEVER_SHOWN,
-    is_override,
-    is_overriding_parameter,
+from delegation.integrations.route import MAX_UPLOAD, Route
+from delegation.integrations.routes import Names, Routes, declared_route
+from delegation.integrations.starting_checks import (
+    check_application,
+    check_audience,
+    check_open,
+    check_unlisted,
 )
-from delegation.integrations.routes import Route, Routes
+from delegation.integrations.tool_checks import add_missing, check_tools, known_catalogue
 from delegation.integrations.tool_log import ToolLog
+from delegation.integrations.wrapped import inner_application
 
 
 class Guard:
@@ -40,7 +41,13 @@ class Guard:
         passes: Headers that the application is shown although nobody judges them, such as
             `X-Request-ID`, or `X-Forwarded-For` where a proxy of yours writes it. All others are
             removed, except those that only say how to answer.
+        max_upload: Most bytes of a body with files; they are kept in a temporary file while the call is
+            judged.
+        socket_seconds: How long a socket may live on the decision that opened it, in seconds. It never
+            outlives its token; that a token was revoked, an open socket does not notice.
         hosts: Host headers under which the service is reached; empty looks at none.
+        token_header: The header in which agents' tokens come, and no other one: `Delegation-Token`
+            where the application reads `Authorization` itself. Clients learn it with the routes.
 
     Raises:
         ConfigurationError: The mode is another, or a header would be passed that never is.
@@ -56,20 +63,116 @@ class Guard:
         tool_log: ToolLog | None = None,
         passes: Iterable[str] = (),
         hosts: Iterable[str] = (),
+        max_upload: int = MAX_UPLOAD,
+        socket_seconds: float = 300,
+        token_header: str = "Authorization",
     ) -> None:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
             raise ConfigurationError("A guard enforces with a desk, or observes.")
         self._desk = desk
-        self._audience = audience
         self._clock = clock
         self._tool_log = tool_log
-        self._passes = _passing(passes)
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._declared: list[Route] = []
-        self._open: set[tuple[str, str]] = set()
-        self._passes_at: dict[tuple[str, str], frozenset[str]] = {}
-        self.observed = Observer() if mode == "observe" else None
+        self._max_upload = max_upload
+        self._socket_seconds = socket_seconds
+        self._has_cors = False
+        self._said = Declarations(audience, token_header, passes)
+        check_audience(audience, hosts)
+        self._declared = Declared()
+        self.observed = Observer(audience) if mode == "observe" else None
+
+    @classmethod
+    def from_app(
+        cls,
+        app: Any,
+        desk: InProcess | OverHttp,
+        *,
+        audience: str,
+        prefix: str = "app",
+        system: str = "",
+        opened: Iterable[str] = (),
+        skip: Iterable[str] = (),
+        passes: Iterable[str] = (),
+        token_header: str | None = None,
+        **rest: Any,
+    ) -> Self:
+        """Return a guard with a tool for each route that an application has, for you to narrow.
+
+        Routers, mounted applications, sockets, directories and routes that its document hides are all
+        walked, and what their handlers read are the tools' arguments: parameters, bodies, headers,
+        cookies, security schemes. What cannot be declared is in `left_out`, and nobody reaches it.
+
+        A `Tracker` gets the tools that it does not have; one that is there stays as it is. To a client
+        of a service give them yourself: `for tool in guard.tools: await client.add_tool(tool)`.
+
+        Not known of any application: effects beyond the method, labels, sensitivity and cost. Look at
+        `tools` and `notes` before you grant anything.
+
+        Args:
+            app: A FastAPI or Starlette application, or what wraps one.
+            desk: Who decides: a `Tracker` in this process, or an `AsyncClient` of the service.
+            audience: This service's name in grants.
+            prefix: First segments of the tools' names, such as `crm`.
+            system: Which system they act on.
+            opened: What is open to everybody, such as `GET /health`: templates of routes, with a method
+                before each or for all methods.
+            skip: What nobody reaches, likewise.
+            passes: Headers that handlers are shown unjudged; they are no arguments.
+            token_header: The header in which agents' tokens come; where it is left out, `Authorization`,
+                or `Delegation-Token` if some handler reads that one itself.
+            rest: As `Guard` takes it: `clock`, `tool_log`, `hosts`, `max_upload`.
+
+        Raises:
+            ConfigurationError: The application lists no routes, or what is opened or skipped is not
+                among them.
+            MalformedError: The prefix is none, or there are too many routes.
+        """
+        inner = inner_application(app)
+        if inner is None:
+            raise ConfigurationError(
+                "The application lists no routes, so that none can be declared from it.",
+                remedy="Declare each with guard.route(...), as docs/integrations/guard.md shows.",
+            )
+        names = frozenset(name.lower() for name in passes)
+        declared = declared_of(
+            inner, prefix=prefix, system=system, opened=opened, skip=skip, passes=names
+        )
+        carrier = token_header or (
+            "Delegation-Token"
+            if declared.reads_tokens or AUTHORIZATION in names
+            else "Authorization"
+        )
+        guard = cls(desk, audience=audience, passes=names, token_header=carrier, **rest)
+        guard._declared = declared  # of its own class
+        for route in declared.routes:
+            place = (route.method, route.path)
+            guard.declare(
+                route, passes=declared.passes.get(place, ()), hides=declared.hides.get(place, ())
+            )
+        for place, _ in declared.refused:
+            guard.refuse(*place)
+        add_missing(desk, declared.tools)
+        return guard
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools that `from_app` made, by name."""
+        return self._declared.tools
+
+    @property
+    def left_out(self) -> tuple[tuple[str, str], ...]:
+        """What `from_app` could not declare, with the reason. Nobody reaches it."""
+        return self._declared.left_out
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What `from_app` does not know or keep of what it declared, by place."""
+        return self._declared.notes
+
+    def declarations(self) -> str:
+        """Return what `from_app` declared as Python to paste, for a `tracker` and a `guard`."""
+        return python_declarations(self._declared)
 
     def route(
         self,
@@ -77,52 +180,101 @@ class Guard:
         path: str,
         tool: str,
         *,
-        query: Iterable[str] = (),
-        body: Iterable[str] = (),
+        query: Names = (),
+        body: Names = (),
         kinds: dict[str, str] | None = None,
+        headers: Names = (),
+        cookies: Names = (),
+        form: Names = (),
+        files: Names = (),
+        whole_body: str = "",
+        many: Iterable[str] = (),
+        media: str = "",
         passes: Iterable[str] = (),
+        hides: Iterable[str] = (),
     ) -> None:
-        """Declare that a route is a tool; see `Route`.
+        """Declare that a route is a tool.
+
+        Each place takes arguments under their own names, `query=["page"]`, or by the name that the
+        input has in the request, `query={"page[size]": "size"}`.
 
         Args:
-            method: HTTP method.
-            path: Template of the path.
+            method: HTTP method; `WEBSOCKET` for the handshake of a socket.
+            path: Template of the path, with Starlette's converters.
             tool: Name of the tool.
             query: Arguments that come from the query.
             body: Arguments that are members of the JSON body.
-            kinds: How arguments of path and query are read where they are not text.
+            kinds: By argument how its text is read where it is not text: `integer`, `number` or
+                `boolean`.
+            headers: Arguments that are headers. No credential: arguments are recorded.
+            cookies: Arguments that are cookies.
+            form: Arguments that are fields of a form.
+            files: Arguments that are files of a form.
+            whole_body: The argument that is the whole body: JSON of any kind, text or bytes, as `media`
+                says.
+            many: Arguments that are lists: their parameter, field or file may come any number of times.
+            media: Media type of the body, where it does not follow from the above.
             passes: Headers that this handler is shown although nobody judges them.
+            hides: Headers, cookies and parameters that this handler declares and never gets.
 
         Raises:
             MalformedError: A field has another form.
             ConfigurationError: A header would be passed that never is, or an argument has a name
                 that makes some readers take the request for another method's.
         """
-        route = Route(method, path, tool, tuple(query), tuple(body), kinds or {})
-        for name in (*route.query, *route.body):
-            if is_overriding_parameter(name):
-                raise ConfigurationError(
-                    f"The argument {name} is read as another method by some frameworks.",
-                    remedy="Give the argument another name.",
-                )
-        self._passes_at[method, path] = _passing(passes)
-        self._declared.append(route)
+        route = declared_route(
+            method, path, tool, query=query, body=body, kinds=kinds, headers=headers, cookies=cookies,
+            form=form, files=files, whole_body=whole_body, many=many, media=media,
+        )  # fmt: skip
+        self.declare(route, passes=passes, hides=hides)
+
+    def declare(
+        self, route: Route, *, passes: Iterable[str] = (), hides: Iterable[str] = ()
+    ) -> None:
+        """Declare a route that is made already; see `Route`.
+
+        Args:
+            route: The route, open to everybody if it names no tool.
+            passes: Headers that its handler is shown although nobody judges them.
+            hides: Headers, cookies and parameters that its handler declares and never gets.
+
+        Raises:
+            ConfigurationError: As `route`.
+        """
+        self._said.add(route, passes, hides)
 
     def open(self, method: str, path: str, *, passes: Iterable[str] = ()) -> None:
         """Declare that a route is open to everybody and passes unjudged, such as a health check.
 
         Args:
             method: HTTP method.
-            path: The path itself, without placeholders.
+            path: Template of the path: `/static/{path:path}` for all below a mount.
             passes: Headers that the handler reads from the raw request. What it declares to
                 FastAPI is found and passes by itself.
         """
-        self._open.add((method, path))
-        self._passes_at[method, path] = _passing(passes, is_open=True)
+        self.declare(Route(method, path, ""), passes=passes)
+
+    def refuse(self, method: str, path: str) -> None:
+        """Declare that nobody reaches a route through this guard.
+
+        Args:
+            method: HTTP method; `ANY` for what takes each.
+            path: Template of the path.
+        """
+        self._said.refused.add((method, path))
+
+    def cors(self) -> None:
+        """Declare that browsers of other origins may ask first, and read why they were refused.
+
+        A preflight carries no credentials and reaches nobody: the application's own `CORSMiddleware`
+        answers it. What that does not allow, no browser sends: `Authorization` and `Delegation-Proof`
+        belong to its `allow_headers`, `Delegation-Decision` to its `expose_headers`.
+        """
+        self._has_cors = True
 
     def routes(self) -> Routes:
-        """Return all declared routes."""
-        return Routes(self._audience, tuple(self._declared))
+        """Return all declared routes, in the application's order once it is protected."""
+        return self._said.ordered()
 
     def protect(self, app: Any, *, unsafe_unlisted: bool = False) -> Guarded:
         """Return the application behind this guard.
@@ -137,147 +289,35 @@ class Guard:
 
         Raises:
             ConfigurationError: A route of the application is not declared, or one that is declared
-                is not there or served by another, or a handler reads what no argument states, or
-                the application wraps one that cannot be seen.
-            MalformedError: Two declared routes could match one request.
+                is not there or served by another, or a handler reads what no argument states, or a
+                tool and its route disagree, or the application wraps one that cannot be seen. The
+                sentence holds declarations to paste where some are missing.
+            MalformedError: A declared route takes all requests of a later one.
         """
-        passed = {place: self._passes | names for place, names in self._passes_at.items()}
         inner = None
         if self.observed is None:
             inner = None if unsafe_unlisted else inner_application(app)
-            if inner is not None:
-                listed = listed_routes(inner) or []
-                self._refuse_undeclared(inner, listed)
-                self._refuse_shadowed(inner)
-                passed |= self._read_by_open(listed, passed)
-            self._refuse_open_beside_judged()
+            if inner is None:
+                check_unlisted(self._said)
+            else:
+                check_application(self._said, inner)
+            check_open(self._said)
+            if (catalogue := known_catalogue(self._desk)) is not None:
+                check_tools(self._said.routes, catalogue)
+        else:
+            self.observed.look_into(app)
+        origin = frozenset({ORIGIN} if self._has_cors else ())
         return Guarded(
             app,
             self.routes(),
-            self._open,
             self._desk,
             self._clock,
             self.observed,
             tool_log=self._tool_log,
-            passed=passed,
+            passed={place: names | origin for place, names in self._said.all_passed().items()},
             hosts=self._hosts,
+            max_upload=self._max_upload,
+            socket_seconds=self._socket_seconds,
+            cors=cors_of(app, inner) if self._has_cors and self.observed is None else None,
             inner=inner,
         )
-
-    def _refuse_undeclared(self, app: Any, listed: list[Any]) -> None:
-        known = {(r.method, r.path) for r in self._declared} | self._open
-        there: set[tuple[str, str]] = set()
-        for route in listed:
-            methods = getattr(route, "methods", None)
-            path = str(getattr(route, "path", None) or "?")
-            # Mounts and sockets have no methods: what is behind them cannot be looked through.
-            there |= {(m, path) for m in (methods or {"ANY"}) if not (m == "HEAD" and methods)}
-        schema = {
-            ("GET", path)
-            for path in (getattr(app, n, None) for n in ("openapi_url", "docs_url", "redoc_url"))
-            if path
-        } | {("GET", getattr(app, "swagger_ui_oauth2_redirect_url", None) or "")}
-        missing = sorted(f"{m} {p}" for m, p in there - known - schema)
-        self._refuse_unmapped(listed)
-        if missing:
-            raise ConfigurationError(
-                f"Routes without a declared tool: {', '.join(missing)}.",
-                remedy="Declare each with guard.route(...), or guard.open(...) if it needs none.",
-            )
-        gone = sorted(f"{m} {p}" for m, p in known - there)
-        if gone:
-            raise ConfigurationError(
-                f"Declared routes that the application does not have: {', '.join(gone)}.",
-                remedy="Declare routes by the application's own templates.",
-            )
-
-    def _refuse_shadowed(self, app: Any) -> None:
-        """Refuse what the application serves by another route, which its order of routes decides."""
-        root = root_of(app)
-        if root.endswith("/"):
-            raise ConfigurationError(
-                "The application's root_path ends with a slash.", remedy="Take the slash away."
-            )
-        plain = [(r.method, r.path) for r in self._declared if not r.placeholders]
-        for method, path in sorted({*plain, *self._open}):
-            scope = {"type": "http", "method": method, "path": root + path, "root_path": root}
-            taken = route_taken(app, {**scope, "headers": [], "query_string": b""})
-            if taken is not None and taken != (method, path):
-                raise ConfigurationError(
-                    f"{method} {path} is declared, but the application serves it by {taken[1]}.",
-                    remedy=f"Register {path} before {taken[1]} in the application.",
-                )
-
-    def _refuse_unmapped(self, listed: list[Any]) -> None:
-        known = {(route.method, route.path): route for route in self._declared}
-        unmapped: set[str] = set()
-        for place, listing in _by_place(listed):
-            if place not in known:
-                continue
-            passed = self._passes | self._passes_at[place]
-            for one in handler_inputs(listing):
-                if one == HandlerInput("header", AUTHORIZATION):
-                    raise ConfigurationError(
-                        f"{' '.join(place)} reads the Authorization header, which carries the "
-                        "agent's token and never reaches a handler behind a guard.",
-                        remedy="Take the dependency out: the guard has verified who calls; "
-                        "decision_of(request) has the chain. Or take the key from another header "
-                        "that the route passes.",
-                    )
-                header = "cookie" if one.place == "cookie" else one.name.lower()
-                is_passed = one.place in {"header", "cookie"} and header in passed
-                if not is_passed and not (one.place == "query" and one.name in known[place].query):
-                    unmapped.add(f"{one.place} {one.name} of {' '.join(place)}")
-        if unmapped:
-            raise ConfigurationError(
-                f"Handlers read inputs that no argument states: {', '.join(sorted(unmapped))}.",
-                remedy="Declare parameters as arguments of the tool. Stop reading headers and "
-                "cookies, or let them through unjudged: guard.route(..., passes=[...]).",
-            )
-
-    def _read_by_open(
-        self, listed: list[Any], passed: dict[tuple[str, str], frozenset[str]]
-    ) -> dict[tuple[str, str], frozenset[str]]:
-        """Return what open routes are shown: what they declare is theirs to read, as it always was."""
-        return {
-            place: passed[place] | _passing(
-                ("cookie" if one.place == "cookie" else one.name for one in handler_inputs(listing)
-                 if one.place in {"header", "cookie"}),
-                is_open=True,
-            )
-            for place, listing in _by_place(listed) if place in self._open
-        }  # fmt: skip
-
-    def _refuse_open_beside_judged(self) -> None:
-        """Refuse an open POST on a judged path: a form's member could make it the judged method."""
-        for method, path in sorted(self._open):
-            for route in self._declared:
-                if method == "POST" and route.matched(path[1:].split("/")) is not None:
-                    raise ConfigurationError(
-                        f"POST {path} is open, and {route.method} {route.path} is judged.",
-                        remedy="Judge both: frameworks serve a POST as another method if its "
-                        "body says so.",
-                    )
-
-
-def _by_place(listed: Iterable[Any]) -> Iterable[tuple[tuple[str, str], Any]]:
-    for listing in listed:
-        for method in getattr(listing, "methods", None) or ():
-            yield (method, str(getattr(listing, "path", None) or "")), listing
-
-
-def _passing(names: Iterable[str], *, is_open: bool = False) -> frozenset[str]:
-    """Return names in lower case, as servers hand them on.
-
-    Raises:
-        ConfigurationError: One of them never passes.
-    """
-    found = frozenset(name.lower() for name in names)
-    never = NEVER_SHOWN if is_open else NEVER_SHOWN | {AUTHORIZATION}
-    for name in sorted(found):
-        if is_override(name) or name in never:
-            raise ConfigurationError(
-                f"The header {name} never reaches an application behind a guard.",
-                remedy="Name headers that say nothing of method, path, credentials or connection.",
-            )
-    return found

@@ -11,6 +11,8 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
+from functools import partial
+from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
 from delegation.authority.access import Access
@@ -20,10 +22,11 @@ from delegation.errors import (
     ConfigurationError,
     DelegationError,
     MalformedError,
-    NotFoundError,
 )
 from delegation.identity.proof import PROOF_TYP
+from delegation.integrations.asked import Asked, Uploads, method_of
 from delegation.integrations.boottime import boottime
+from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
 from delegation.integrations.judged_request import (
     JudgedRequest,
@@ -35,18 +38,21 @@ from delegation.integrations.judged_request import (
 )
 from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
-from delegation.integrations.routes import WELL_KNOWN, Route, Routes, target_of
+from delegation.integrations.route import Route
+from delegation.integrations.routes import WELL_KNOWN, Routes
+from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end_of, run_socket
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
+from delegation.judge.problem import MEDIA_TYPE, denial_members, problem_body
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_SWITCHED: Final = 101
 _FAULTS: Final = 500  # from this status on the handler failed
-MAX_BODY: Final = 64 * 1024  # bytes; an access is no larger
 _ELSEWHERE: Final = "The application has another route for this path than the one declared."
 _LOG: Final = logging.getLogger("delegation.guard")
 
@@ -74,7 +80,6 @@ class Guarded:
         self,
         app: App,
         routes: Routes,
-        open_: set[tuple[str, str]],
         desk: InProcess | OverHttp | None,
         clock: Callable[[], float],
         observer: Observer | None,
@@ -82,6 +87,9 @@ class Guarded:
         tool_log: ToolLog | None = None,
         passed: Mapping[tuple[str, str], frozenset[str]],
         hosts: frozenset[str] = frozenset(),
+        max_upload: int,
+        socket_seconds: float,
+        cors: Callable[[Any], Any] | None = None,
         inner: Any | None = None,
     ) -> None:
         """Stand in front of an application; `inner` is what lists its routes, if anything does."""
@@ -90,13 +98,16 @@ class Guarded:
         if inner is not None:
             hold_to_place(inner, _refuse_elsewhere)
         self._routes = routes
-        self._open = open_
         self._desk = desk
         self._clock = clock
         self._observer = observer
         self._tool_log = tool_log
         self._passed = passed
         self._hosts = hosts
+        self._max_upload = max_upload
+        self._uploads = Uploads()
+        self._socket_seconds = socket_seconds
+        self._cors = cors
         self._published = json.dumps(routes.to_json()).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,33 +116,107 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         if self._observer is not None:
-            await self._app(scope, await self._observer.watch(scope, receive), send)
+            await self._observer.serve(self._app, scope, receive, send)
             return
-        if scope["type"] != "http":
-            # No proof covers what will be said on a socket.
-            await send({"type": "websocket.close", "code": 1008})
+        if scope["type"] not in {"http", "websocket"}:
+            raise ConfigurationError(f"A guard knows no connections of the type {scope['type']}.")
+        is_socket = scope["type"] == "websocket"
+        if not is_socket and self._cors is not None and is_preflight(scope):
+            await self._cors(_refuse_elsewhere_all)(bare(scope), receive, send)
             return
         try:
             path = RootedPath.of(scope, root_of(self._inner or self._app))
-            place = (scope["method"], path.raw)
-            if place == ("GET", WELL_KNOWN):
-                await _answer(send, 200, self._published, [])
+            if (method_of(scope), path.raw) == ("GET", WELL_KNOWN):
+                await _answer(send, 200, self._published)
                 return
             self._refuse_other_readings(scope)
-            if place in self._open:
-                handed = {**opened(scope, path, self._passed[place]), PLACE: place}
-                self._refuse_other_route(handed, place)
+            asked = Asked.of(scope, path, self._routes)
+            passed = self._passed[asked.route.method, asked.route.path]
+            if asked.route.is_open or asked.method != asked.route.method:
+                # Of a HEAD only the application knows whether it serves it as its GET.
+                handed = {**opened(scope, path, passed), PLACE: asked.place}
+                self._refuse_other_route(handed, asked.place)
+            if asked.route.is_open:
                 await self._app(handed, receive, send)
-                return
-            route, decision = await self._decide(scope, path.raw, receive)
-            request = JudgedRequest.of(route, decision, path)
-            place = (route.method, route.path)
-            handed = {**request.scope(scope, self._passed[place]), PLACE: place}
-            self._refuse_other_route(handed, place, decision.id)
+            elif is_socket:
+                await self._judge_socket(asked, passed, scope, receive, send)
+            else:
+                await self._judge(asked, passed, scope, receive, send)
         except Refused as refused:
-            await _refuse(send, refused)
+            await self._answer_refused(refused, scope, receive, send)
+
+    async def _answer_refused(
+        self, refused: Refused, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Say why a request reached nobody; a browser of another origin may read it where others may."""
+        if scope["type"] == "websocket":
+            await _refuse(as_answer(scope, send), refused)
             return
-        await self._execute(decision, handed, request.replay(receive), _named(send, decision))
+
+        async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await _refuse(send, refused)
+
+        if self._cors is not None and asks_by_origin(scope):
+            await self._cors(answer)(bare(scope), receive, send)
+        else:
+            await answer(scope, receive, send)
+
+    async def _judge(
+        self, asked: Asked, passed: frozenset[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have a request decided and run its handler.
+
+        Raises:
+            Refused: Before anything was answered.
+        """
+        headers = _headers(scope)
+        token, proof = _credentials(headers, self._routes.token_header)
+        try:
+            stated = asked.route.head(asked.target, asked.filled, headers)
+            reader = asked.route.body_reader(headers, self._max_upload)
+        except CallerDataError as error:
+            raise Refused(400, "request_malformed", str(error)) from error
+        try:
+            try:
+                await self._uploads.read(reader, receive)
+                access = self._access(asked.route, stated | reader.finish(), proof)
+            except CallerDataError as error:
+                raise Refused(400, "request_malformed", str(error)) from error
+            decision = await self._decide(token, proof, access)
+            request = JudgedRequest.of(asked.route, decision, asked.path, reader)
+            handed = {**request.scope(scope, passed), PLACE: asked.place}
+            self._refuse_other_route(handed, asked.place, decision.id)
+            await self._execute(decision, handed, request.replay(receive), _named(send, decision))
+        finally:
+            reader.close()
+
+    async def _judge_socket(
+        self, asked: Asked, passed: frozenset[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have a handshake decided and run its handler until the authority for it ends.
+
+        Raises:
+            Refused: Before the socket was accepted.
+        """
+        try:
+            carrier = self._routes.token_header
+            said = Handshake.of(_headers(scope), carrier)
+            token, proof = _credentials(said.headers, carrier)
+            stated = asked.route.head(asked.target, asked.filled, said.headers)
+            access = self._access(asked.route, stated, proof)
+            ends = end_of(token)
+        except CallerDataError as error:
+            raise Refused(400, "request_malformed", str(error)) from error
+        decision = await self._decide(token, proof, access)
+        request = JudgedRequest.of(asked.route, decision, asked.path, None)
+        handed = {**request.scope(scope, passed), PLACE: asked.place}
+        offered = [value for name, value in request.headers if name == PROTOCOLS]
+        handed["subprotocols"] = offered[0].split(", ") if offered else []
+        self._refuse_other_route(handed, asked.place, decision.id)
+        seconds = min(ends - self._clock(), self._socket_seconds)
+        app = partial(run_socket, self._app, seconds=seconds)
+        mark = said.mark if not offered else ""
+        await self._execute(decision, handed, receive, _named(send, decision, mark), app)
 
     def _refuse_other_route(self, scope: Scope, place: tuple[str, str], decision: str = "") -> None:
         """Refuse a request that the application would serve by another route than the one meant."""
@@ -139,22 +224,30 @@ class Guarded:
             raise Refused(404, "route_undeclared", _ELSEWHERE, decision)
 
     async def _execute(
-        self, decision: Decision, scope: Scope, receive: Receive, send: Send
+        self,
+        decision: Decision,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        app: App | None = None,
     ) -> None:
         """Run the handler, and write down that it ran, however it ended."""
+        run = app or self._app
         if self._tool_log is None:
-            await self._app(scope, receive, send)
+            await run(scope, receive, send)
             return
         began, status = int(self._clock()), 500
 
         async def noting(message: MutableMapping[str, Any]) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 status = message["status"]
+            elif message["type"] == "websocket.accept":
+                status = _SWITCHED
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await run(scope, receive, noting)
         except BaseException:
             status = 500
             raise
@@ -180,20 +273,12 @@ class Guarded:
         if self._hosts and host.decode("latin-1").lower() not in self._hosts:
             raise Refused(400, "host_undeclared", "The service is not declared for this host.")
 
-    async def _decide(self, scope: Scope, raw: str, receive: Receive) -> tuple[Route, Decision]:
-        query = scope["query_string"].decode("ascii", "replace")
-        try:
-            target = target_of(raw, query)
-            if self._routes.match(scope["method"], target) is None:
-                raise Refused(404, "route_undeclared", "No tool is declared for this route.")
-            body = await _read(receive)
-            token, proof = _credentials(scope)
-            route, arguments = self._routes.arguments(scope["method"], target, body)
-            access = self._access(route, arguments, proof)
-        except NotFoundError as error:
-            raise Refused(404, "route_undeclared", "No tool is declared for this route.") from error
-        except CallerDataError as error:
-            raise Refused(400, "request_malformed", str(error)) from error
+    async def _decide(self, token: str, proof: str, access: Access) -> Decision:
+        """Return an allowance that is still fresh.
+
+        Raises:
+            Refused: Denied, undecided or too late.
+        """
         try:
             decision = await self._ask(token, proof, access)
         except DelegationError as error:
@@ -204,11 +289,12 @@ class Guarded:
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
             waits = decision.approval or ""
-            raise Refused(status, denial.code, denial.message, decision.id, waits)
+            members = denial_members(decision)
+            raise Refused(status, denial.code, denial.message, decision.id, waits, members)
         is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
-        return route, decision
+        return decision
 
     def _access(self, route: Route, arguments: dict[str, Json], proof: str) -> Access:
         """Return the access; what only the holder can state comes from the proof that is checked."""
@@ -249,42 +335,43 @@ def decision_of(scope_or_request: Any) -> Decision:
     return found
 
 
-def _credentials(scope: Scope) -> tuple[str, str]:
-    """Return token and proof; each exactly once, so that no two readers see two."""
-    found: dict[bytes, list[bytes]] = {b"authorization": [], b"delegation-proof": []}
-    for name, value in scope["headers"]:
-        if name.lower() in found:
-            found[name.lower()].append(value)
-    (authorization, proof) = found.values()
-    if len(authorization) != 1 or len(proof) != 1:
-        raise Refused(401, "credentials_missing", "Send one token and one proof.")
-    scheme, _, token = authorization[0].decode("latin-1").partition(" ")
-    if scheme.lower() != "delegation" or not token:
-        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
-    return token, proof[0].decode("latin-1")
+def _credentials(headers: tuple[tuple[str, str], ...], carrier: str) -> tuple[str, str]:
+    """Return token and proof; each exactly once, so that no two readers see two.
+
+    The proof stands behind the token, or in a header of its own.
+    """
+    shown, proofs = (
+        [value for name, value in headers if name.lower() == wanted]
+        for wanted in (carrier, "delegation-proof")
+    )
+    scheme, _, both = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+    token, *behind = both.split(" ")
+    if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
+        wanted = f"{carrier.title()}: Delegation <token> <proof>"
+        raise Refused(401, "credentials_missing", f"Send one token and one proof: {wanted}.")
+    return token, (*proofs, *behind)[0]
 
 
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Refused(400, "request_malformed", "The client hung up.")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise Refused(413, "body_too_large", f"A body has at most {MAX_BODY} bytes.")
-        if not message.get("more_body", False):
-            return bytes(body)
+def _headers(scope: Scope) -> tuple[tuple[str, str], ...]:
+    return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
 
 
-def _named(send: Send, decision: Decision) -> Send:
+def _named(send: Send, decision: Decision, mark: str = "") -> Send:
+    """Return how an answer is sent that names its decision, and of a socket picks a subprotocol."""
+
     async def answered(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"].endswith(("http.response.start", "websocket.accept")):
             header = (b"delegation-decision", decision.id.encode())
             message["headers"] = [*message.get("headers", ()), header]
+        if mark and message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            message["subprotocol"] = mark
         await send(message)
 
     return answered
+
+
+async def _refuse_elsewhere_all(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await _refuse_elsewhere(send)
 
 
 async def _refuse_elsewhere(send: Send) -> None:
@@ -292,31 +379,19 @@ async def _refuse_elsewhere(send: Send) -> None:
 
 
 async def _refuse(send: Send, refused: Refused) -> None:
-    body = {
-        "type": "about:blank",
-        "status": refused.status,
-        "code": refused.code,
-        "detail": refused.detail,
-    }
+    body = problem_body(refused.status, refused.code, refused.detail, **refused.members)
     headers = [(b"x-deny-reason", refused.code.encode()[:64])]
     if refused.decision:
         headers.append((b"delegation-decision", refused.decision.encode()))
     if refused.approval:
         headers.append((b"delegation-approval", refused.approval.encode()))
-    if refused.status == 401:  # noqa: PLR2004  # the status that asks for credentials
+    if refused.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Delegation"))
-    await _answer(send, refused.status, json.dumps(body).encode(), headers, problem=True)
+    await _answer(send, refused.status, json.dumps(body).encode(), *headers)
 
 
-async def _answer(
-    send: Send,
-    status: int,
-    content: bytes,
-    headers: list[tuple[bytes, bytes]],
-    *,
-    problem: bool = False,
-) -> None:
-    media = b"application/problem+json" if problem else b"application/json"
+async def _answer(send: Send, status: int, content: bytes, *headers: tuple[bytes, bytes]) -> None:
+    media = b"application/json" if status == HTTPStatus.OK else MEDIA_TYPE.encode()
     size = (b"content-length", str(len(content)).encode())
     start = {"type": "http.response.start", "status": status}
     await send({**start, "headers": [*headers, size, (b"content-type", media)]})

@@ -1,18 +1,18 @@
-"""Forms the request that a handler gets: method, path, query, body and headers as they were judged."""
+"""Forms the request that a handler gets: path, query, headers and body as they were judged."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.integrations.request_body import BodyReader, WrittenBody
 from delegation.integrations.request_headers import SHOWN
-from delegation.integrations.routes import Route
+from delegation.integrations.route import Route
 from delegation.judge.decision import Decision
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -32,6 +32,7 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
         detail: One sentence.
         decision: The record, where there is one.
         approval: The request that people were sent, for the agent to wait for.
+        members: What a recorded denial says beside, as `denial_members` has it.
     """
 
     status: int
@@ -39,6 +40,7 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
     detail: str
     decision: str = ""
     approval: str = ""
+    members: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class RootedPath:
 
 def opened(scope: Scope, place: RootedPath, passed: frozenset[str]) -> Scope:
     """Return an open route's request: its own path, and no header that was not declared."""
-    return {**place.scope(scope, place.raw), "headers": _shown(scope, passed)}
+    return {**place.scope(scope, place.raw), "headers": _shown(scope, SHOWN | passed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +96,42 @@ class JudgedRequest:
         path: Escaped path, without the root.
         place: Where it is.
         query: Escaped query.
-        body: The JSON body, None on routes without one.
+        headers: Headers and cookies that are arguments.
+        unshown: Headers that are arguments and of which only those arrive.
+        body: The body, None where there is none.
         decision: Under which it runs.
     """
 
     path: str
     place: RootedPath
     query: str
-    body: bytes | None
+    headers: tuple[tuple[str, str], ...]
+    unshown: frozenset[str]
+    body: WrittenBody | None
     decision: Decision
 
     @classmethod
-    def of(cls, route: Route, decision: Decision, place: RootedPath) -> JudgedRequest:
+    def of(
+        cls, route: Route, decision: Decision, place: RootedPath, reader: BodyReader | None
+    ) -> JudgedRequest:
         """Return the request that carries exactly the canonical arguments of a decision.
 
+        Args:
+            route: Where it goes.
+            decision: What was allowed.
+            place: The path that was sent.
+            reader: What has read the body and keeps its files; None of a socket.
+
         Raises:
-            Refused: A canonical value does not fit into one segment of the path.
+            Refused: A canonical value has no place in the request, or would read as another one.
         """
         try:
-            path, query, members = route.rewritten(decision.arguments)
+            path, query, headers = route.written(decision.arguments)
+            body = None if reader is None else reader.written(decision.arguments)
         except MalformedError as error:
             raise Refused(400, "arguments_not_carried", str(error), decision.id) from error
-        return cls(path, place, query, _spelled(members) if route.body else None, decision)
+        stated = frozenset(one.name for one in route.of_place("header"))
+        return cls(path, place, query, tuple(headers), stated, body, decision)
 
     def scope(self, scope: Scope, passed: frozenset[str]) -> Scope:
         """Return the request's scope.
@@ -124,10 +140,11 @@ class JudgedRequest:
             scope: As the server made it.
             passed: Headers that are shown beside those of `SHOWN`, in lower case.
         """
-        headers = [(k, v) for k, v in _shown(scope, passed) if k.decode() not in _OF_A_BODY]
+        shown = _shown(scope, (SHOWN | passed) - self.unshown - _OF_A_BODY)
+        headers = [*shown, *((k.encode(), v.encode()) for k, v in self.headers)]
         if self.body is not None:
-            size = str(len(self.body)).encode()
-            headers += [(b"content-type", b"application/json"), (b"content-length", size)]
+            size = str(self.body.size).encode()
+            headers += [(b"content-type", self.body.media.encode()), (b"content-length", size)]
         return {
             **self.place.scope(scope, self.path),
             "query_string": self.query.encode(),
@@ -136,28 +153,21 @@ class JudgedRequest:
         }
 
     def replay(self, receive: Receive) -> Receive:
-        """Return a channel that says the body, and after it what the client does."""
-        sent = False
+        """Return a channel that says the body piece by piece, and after it what the client does."""
+        pieces = iter(() if self.body is None else self.body.chunks)
+        waiting: bytes | None = next(pieces, b"")
 
         async def replay() -> MutableMapping[str, Any]:
-            nonlocal sent
-            if sent:
+            nonlocal waiting
+            if waiting is None:
                 return await receive()
-            sent = True
-            return {"type": "http.request", "body": self.body or b"", "more_body": False}
+            said, waiting = waiting, next(pieces, None)
+            return {"type": "http.request", "body": said, "more_body": waiting is not None}
 
         return replay
 
 
-def _spelled(members: Mapping[str, Json]) -> bytes:
-    """Return JSON that is no form: a reader that does not look at the type finds no pair in it."""
-    text = json.dumps(members, ensure_ascii=False)
-    # Both stand only inside texts, where an escape means the same to every reader of JSON.
-    return text.replace("=", "\\u003d").replace("&", "\\u0026").encode()
-
-
-def _shown(scope: Scope, passed: frozenset[str]) -> list[tuple[bytes, bytes]]:
+def _shown(scope: Scope, allowed: frozenset[str]) -> list[tuple[bytes, bytes]]:
     """Return the headers that an application is shown: whatever else was sent is nobody's to read."""
-    allowed = SHOWN | passed
     lowered = ((name.decode("latin-1").lower(), value) for name, value in scope["headers"])
     return [(name.encode("latin-1"), value) for name, value in lowered if name in allowed]

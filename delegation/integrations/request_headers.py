@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from delegation.authority.refusal import Refusal
+from delegation.errors import MalformedError
 
 # By these some framework, server or platform takes another method, path or host than it was sent.
 OVERRIDES: Final = frozenset({
@@ -126,6 +127,14 @@ _SINGLE: Final = frozenset({
 })  # fmt: skip
 _ONE_SPELLING: Final = STATED_BY_PROXIES | NEVER_SHOWN | _SINGLE | OWN | {"authorization"}
 _ODD: Final = re.compile(r"[^a-z0-9]")
+_PLAIN_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# Arguments are recorded, so that no secret may be one.
+_SECRET_WORDS: Final = frozenset({
+    "apikey", "authentication", "authorization", "cookie", "cookies", "credential", "credentials", "jwt",
+    "passwd", "password", "secret", "token",
+})  # fmt: skip
+_SECRET_PAIRS: Final = frozenset({"access-key", "api-key", "auth-key", "secret-key", "session-id"})
+_OF_A_REQUEST: Final = frozenset({"content-length", "content-type", "host", "origin"})
 
 
 def folded(name: str) -> str:
@@ -143,6 +152,31 @@ def is_override(name: str) -> bool:
     if plain in STATED_BY_PROXIES:
         return False
     return plain in OVERRIDES or not _OVERRIDING_WORDS.isdisjoint(plain.split("-"))
+
+
+def is_credential(name: str) -> bool:
+    """Return whether a header or cookie is a credential by its name: no argument may hold one."""
+    words = folded(name).split("-")
+    return not _SECRET_WORDS.isdisjoint(words) or "-".join(words[-2:]) in _SECRET_PAIRS
+
+
+def refuse_input_header(name: str) -> None:
+    """Refuse a header that no argument may state: whoever reads it takes it for something else.
+
+    Raises:
+        MalformedError: It is no plain name, a credential, an override, what a proxy says, or of the
+            connection or the body.
+    """
+    if _PLAIN_NAME.fullmatch(name) is None:
+        raise MalformedError("The header", wanted="lower-case letters, digits and hyphens")
+    if is_credential(name):
+        raise MalformedError(
+            f"The header {name}",
+            wanted="no credential: arguments are recorded. Let it pass instead",
+        )
+    never = NEVER_SHOWN | OWN | STATED_BY_PROXIES | _OF_A_REQUEST
+    if is_override(name) or name in never or (name in TUNNELS):
+        raise MalformedError(f"The header {name}", wanted="one that only the handler reads")
 
 
 def is_reserved(name: str) -> bool:

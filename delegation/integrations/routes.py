@@ -1,199 +1,123 @@
-"""Routes: how a request becomes an access, by declaration; the same for the guard and the signer.
+"""Routes of a service: which one a request is, and what it states; the same for the guard and the signer.
 
-Every input of a request is either an argument of the tool or refused. Nothing here is decided: the
-access that comes out is what the holder's proof must cover and the service judges.
+Where two routes could take one request, the first that was declared does, as in the application.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, TypeAlias
 
-from delegation import sent_json
-from delegation.authority.alias import called
-from delegation.authority.arguments.url_text import KINDS, stated
-from delegation.authority.fields import (
-    ARGUMENT_NAME,
-    ARGUMENT_WANTED,
-    AUDIENCE,
-    closed_object,
-    list_of,
-    matching_text,
-)
-from delegation.authority.refusal import Refusal
+from delegation.authority.documents.inputs import Input, InputPlace
+from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
 from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
-from delegation.integrations.target import Target, read_target
+from delegation.integrations.request_inputs import Headers
+from delegation.integrations.route import Route
+from delegation.integrations.target import RequestTarget, target_of
 
 WELL_KNOWN: Final = "/.well-known/delegation"
-_METHOD: Final = re.compile("GET|HEAD|POST|PUT|PATCH|DELETE")
-_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+|\{[A-Za-z_][A-Za-z0-9_]{0,63}\}")
-_KIND: Final = re.compile("|".join(KINDS))
-_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
-_ROUTE_FIELDS: Final = frozenset({"method", "path", "tool", "query", "body", "kinds"})
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route of a service and the tool that it is.
-
-    Args:
-        method: HTTP method.
-        path: Template such as `/refunds/{order}`; each placeholder is an argument and fills one
-            segment.
-        tool: Name of the tool in the catalogue, or an alias of it.
-        query: Arguments that come from the query, each at most once.
-        body: Arguments that are members of the JSON body.
-        kinds: How arguments of path and query are read where they are not text: `integer` (of
-            `money` too), `number` or `boolean`. Members of the body have JSON's own types.
-
-    Raises:
-        MalformedError: A field has another form, or an argument would come from two places.
-    """
-
-    method: str
-    path: str
-    tool: str
-    query: tuple[str, ...] = ()
-    body: tuple[str, ...] = ()
-    kinds: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        matching_text("method", self.method, _METHOD, "an HTTP method")
-        called(self.tool)
-        if not self.path.startswith("/") or not all(
-            _SEGMENT.fullmatch(part) for part in self.path[1:].split("/") if self.path != "/"
-        ):
-            raise MalformedError("path", wanted="segments of unreserved characters or {names}")
-        names = [*self.placeholders, *self.query, *self.body]
-        for name in names:
-            matching_text("argument", name, ARGUMENT_NAME, ARGUMENT_WANTED)
-        if len(set(names)) != len(names):
-            raise MalformedError("A route", wanted="each argument from one place")
-        if self.body and self.method not in _BODY_METHODS:
-            raise MalformedError("body", wanted="nothing for a method without a body")
-        for name, kind in self.kinds.items():
-            matching_text("kinds", kind, _KIND, ", ".join(KINDS))
-            if name not in names or name in self.body:
-                raise MalformedError("kinds", wanted="names of path or query arguments")
-
-    @property
-    def placeholders(self) -> tuple[str, ...]:
-        """Arguments that come from the path."""
-        return tuple(p[1:-1] for p in self.path.split("/") if p.startswith("{"))
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the route's JSON."""
-        return {
-            "method": self.method,
-            "path": self.path,
-            "tool": self.tool,
-            "query": list(self.query),
-            "body": list(self.body),
-            "kinds": dict(self.kinds),
-        }
-
-    def matched(self, segments: Sequence[str]) -> dict[str, str] | None:
-        """Return what fills the placeholders, None if the path is another route's.
-
-        Args:
-            segments: Decoded segments of a path.
-        """
-        wanted = self.path[1:].split("/")
-        if len(segments) != len(wanted):
-            return None
-        found: dict[str, str] = {}
-        for segment, template in zip(segments, wanted, strict=True):
-            if template.startswith("{"):
-                found[template[1:-1]] = segment
-            elif segment != template:
-                return None
-        return found
-
-    def rewritten(self, arguments: Mapping[str, Json]) -> tuple[str, str, dict[str, Json]]:
-        """Return path, query and body that carry exactly these canonical arguments.
-
-        Raises:
-            MalformedError: A canonical value does not fit into the path or the query.
-        """
-        path = "/".join(
-            _one_segment(arguments[p[1:-1]]) if p.startswith("{") else p
-            for p in self.path.split("/")
-        )
-        query = "&".join(
-            f"{quote(name, safe='')}={_segment(arguments[name])}"
-            for name in self.query
-            if name in arguments
-        )
-        return path, query, {name: arguments[name] for name in self.body if name in arguments}
+_HEADER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MAX_ROUTES: Final = 4096
+Names: TypeAlias = Iterable[str] | Mapping[str, str]
+"""Arguments under their own names, or by the name of the input what argument states it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """All routes of one service, and the audience that it is.
+    """All routes of one service, those that are open among them, and the audience that it is.
 
     Args:
         audience: The service's name in grants.
-        routes: Each method and path at most once.
+        routes: In the order in which the application looks at them.
+        token_header: The header in which tokens come, in lower case.
 
     Raises:
-        MalformedError: Two routes could match one request, or the audience has another form.
+        MalformedError: A route is declared twice, or one that stands before it takes all its requests,
+            or the audience has another form.
     """
 
     audience: str
     routes: tuple[Route, ...]
+    token_header: str = "authorization"
 
     def __post_init__(self) -> None:
         matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
-        for number, route in enumerate(self.routes):
-            for other in self.routes[:number]:
-                if route.method == other.method and _overlap(route.path, other.path):
-                    raise MalformedError(
-                        "routes", wanted=f"one route for {route.method} {route.path}"
-                    )
+        matching_text("token_header", self.token_header, _HEADER, "the name of a header, in lower case")
+        for first, later in combinations(self.routes, 2):
+            if first.method == later.method and first.template.covers(later.template):
+                raise MalformedError(
+                    "routes",
+                    wanted=f"one route for all that {later.method} {later.path} takes: "
+                    f"{first.path} stands before it",
+                )
 
-    def match(self, method: str, target: Target) -> tuple[Route, dict[str, str]] | None:
-        """Return the route of a request with what fills its placeholders, or None."""
-        for route in self.routes:
-            if route.method == method:
-                found = route.matched(target.segments)
-                if found is not None:
-                    return route, found
+    def match(self, method: str, target: RequestTarget) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a request with what fills its placeholders, or None.
+
+        A `HEAD` that nobody declared is its `GET`: the same authority, of which less is answered.
+
+        Raises:
+            MalformedError: The path fills its template in two ways.
+        """
+        for asked in (method, "GET") if method == "HEAD" else (method,):
+            for route in self.routes:
+                if route.method == asked:
+                    found = route.template.matched(target.segments)
+                    if found is not None:
+                        return route, found
         return None
 
-    def arguments(self, method: str, target: Target, body: bytes) -> tuple[Route, dict[str, Json]]:
-        """Return the route of a request and the arguments that it states.
+    def arguments(
+        self,
+        method: str,
+        target: RequestTarget | str,
+        body: bytes = b"",
+        headers: Headers = (),
+    ) -> tuple[Route, dict[str, Json]]:
+        """Return the route of a request and the arguments that it states; none of an open route.
+
+        Not bounded here: the size of the body.
 
         Args:
-            method: HTTP method.
-            target: Path and query, as `target_of` reads them.
+            method: HTTP method; `WEBSOCKET` for the handshake of one.
+            target: Path and query as they are sent, escaped; or as `target_of` reads them.
             body: Raw body.
+            headers: Names and values as they are sent.
 
         Raises:
             NotFoundError: No route is declared for it.
             MalformedError: An input is not declared, comes twice, or does not read one way.
         """
+        if isinstance(target, str):
+            path, _, query = target.partition("?")
+            target = target_of(path, query)
         found = self.match(method, target)
         if found is None:
-            raise NotFoundError("declared route", f"{method} /{'/'.join(target.segments)[:64]}")
-        route, segments = found
-        if target.query.keys() - set(route.query):
-            raise MalformedError("The query", wanted="declared parameters only")
-        given: dict[str, Json] = {
-            name: stated(text, route.kinds.get(name, "text"))
-            for name, text in {**segments, **target.query}.items()
-        }
-        members = _body(body)
-        if members.keys() - set(route.body):
-            raise MalformedError("The body", wanted="declared members only")
-        return route, {**given, **members}
+            raise NotFoundError("declared route", f"{method} {target.path[:65]}")
+        route, filled = found
+        if route.is_open:
+            return route, {}
+        sent = tuple(headers)
+        stated = route.head(target, filled, sent)
+        reader = route.body_reader(sent)
+        try:
+            if body:
+                reader.feed(body)
+            return route, stated | reader.finish()
+        finally:
+            reader.close()
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON that a guarded service publishes."""
-        return {"audience": self.audience, "routes": [route.to_json() for route in self.routes]}
+        return {
+            "audience": self.audience,
+            "routes": [route.to_json() for route in self.routes],
+            "token_header": self.token_header,
+        }
 
     @classmethod
     def from_json(cls, value: Json, *, audience: str) -> Routes:
@@ -207,70 +131,114 @@ class Routes:
         Raises:
             MalformedError: Another form or another audience.
         """
-        body = closed_object("Routes", value, frozenset({"audience", "routes"}))
+        body = closed_object("Routes", value, frozenset({"audience", "routes", "token_header"}))
         if body["audience"] != audience:
             raise MalformedError("audience", wanted="the service that was asked")
-        return cls(audience, tuple(_route(one) for one in list_of("routes", body["routes"], 4096)))
+        listed = list_of("routes", body["routes"], _MAX_ROUTES)
+        header = matching_text("token_header", body["token_header"], _HEADER, "a header")
+        return cls(audience, tuple(map(Route.from_json, listed)), header)
 
 
-def _route(value: Json) -> Route:
-    fields = closed_object("A route", value, _ROUTE_FIELDS)
-    kinds = fields["kinds"]
-    if not isinstance(kinds, dict):
-        raise MalformedError("kinds", wanted="an object")
-    return Route(
-        str(fields["method"]),
-        str(fields["path"]),
-        str(fields["tool"]),
-        tuple(str(name) for name in list_of("query", fields["query"], 64)),
-        tuple(str(name) for name in list_of("body", fields["body"], 64)),
-        {name: str(kind) for name, kind in kinds.items()},
-    )
+def in_order(routes: Sequence[Route], places: Sequence[tuple[str, str]] = ()) -> list[Route]:
+    """Return routes in the order of an application, or else the more special before the more general.
+
+    Args:
+        routes: In whatever order they were declared.
+        places: Method and template of the application's routes, in its order.
+    """
+    if places:
+        rank = {place: number for number, place in reversed(list(enumerate(places)))}
+        return sorted(routes, key=lambda one: rank.get((one.method, one.path), len(rank)))
+    ordered: list[Route] = []
+    for route in routes:
+        general = (
+            number
+            for number, other in enumerate(ordered)
+            if other.method == route.method
+            and other.template.covers(route.template)
+            and not route.template.covers(other.template)
+        )
+        ordered.insert(next(general, len(ordered)), route)
+    return ordered
 
 
-def target_of(path: str, query: str = "") -> Target:
-    """Return a raw path and query as everybody reads them.
+def undecided(routes: Sequence[Route]) -> tuple[Route, Route] | None:
+    """Return two routes that one request may be meant for while neither is the more special one."""
+    for one, other in combinations(routes, 2):
+        mine, theirs = one.template, other.template
+        is_ordered = mine.covers(theirs) or theirs.covers(mine)
+        if one.method == other.method and not is_ordered and mine.may_meet(theirs):
+            return one, other
+    return None
+
+
+def declared_route(
+    method: str,
+    path: str,
+    tool: str,
+    *,
+    query: Names = (),
+    headers: Names = (),
+    cookies: Names = (),
+    body: Names = (),
+    form: Names = (),
+    files: Names = (),
+    whole_body: str = "",
+    kinds: Mapping[str, str] | None = None,
+    many: Iterable[str] = (),
+    media: str = "",
+) -> Route:
+    """Return a route as people declare it: arguments by where they come from.
+
+    Each place takes arguments under their own names, `["page"]`, or by the name that the input has in
+    the request, `{"page[size]": "size"}`.
+
+    Args:
+        method: HTTP method.
+        path: Template of the path.
+        tool: Name of the tool.
+        query: Parameters of the query.
+        headers: Headers, in any case.
+        cookies: Cookies.
+        body: Members of the JSON body.
+        form: Fields of a form.
+        files: Files of a form.
+        whole_body: The argument that is the whole body: JSON of any kind, text or bytes, as `media` says.
+        kinds: By argument how its text is read: `integer`, `number` or `boolean`.
+        many: Arguments that are lists and may come any number of times.
+        media: Media type of the body.
 
     Raises:
-        MalformedError: Two servers might read them as two things.
+        MalformedError: A field has another form.
     """
-    found = read_target(f"{path}?{query}" if query else path)
-    if isinstance(found, Refusal):
-        raise MalformedError("The request's target", wanted="one that every server reads alike")
-    if found.segments[-1] == "" and path != "/":
-        raise MalformedError("The path", wanted="no slash at its end")
-    return found
-
-
-def _overlap(left: str, right: str) -> bool:
-    mine, theirs = left.split("/"), right.split("/")
-    return len(mine) == len(theirs) and all(
-        a == b or a.startswith("{") or b.startswith("{") for a, b in zip(mine, theirs, strict=True)
+    said, lists = kinds or {}, frozenset(many)
+    places: tuple[tuple[InputPlace, Names], ...] = (
+        ("query", query),
+        ("header", headers),
+        ("cookie", cookies),
+        ("member", body),
+        ("field", form),
+        ("file", files),
+        ("body", {"": whole_body} if whole_body else ()),
     )
+    inputs = tuple(
+        Input(argument, place, name, said.get(argument, "text"), argument in lists)
+        for place, names in places
+        for name, argument in _named(names, place)
+    )
+    bare = Route(method, path, tool, inputs, media)
+    known = {one.argument for one in bare.inputs}
+    if (said.keys() | lists) - known:
+        raise MalformedError("kinds", wanted="names of arguments")
+    spoken = [
+        Input(one.argument, "path", one.name, said[one.argument])
+        for one in bare.of_place("path")
+        if one.argument in said
+    ]
+    return Route(method, path, tool, (*spoken, *inputs), media) if spoken else bare
 
 
-def _body(body: bytes) -> dict[str, Json]:
-    if not body:
-        return {}
-    value: Json = sent_json.parse(body, what="The body")
-    if not isinstance(value, dict):
-        raise MalformedError("The body", wanted="a JSON object")
-    return value
-
-
-def _segment(value: Json) -> str:
-    if value is None or isinstance(value, list | dict):
-        raise MalformedError("An argument in a URL", wanted="plain: null has no spelling there")
-    return quote(value if isinstance(value, str) else sent_json.text_of(value), safe="")
-
-
-def _one_segment(value: Json) -> str:
-    text = _segment(value)
-    if text in {"", ".", ".."} or "%2F" in text or "%5C" in text:
-        raise MalformedError("A path argument", wanted="a canonical value that fills one segment")
-    return text
-
-
-def routes_of(audience: str, routes: Iterable[Route]) -> Routes:
-    """Return routes as one value."""
-    return Routes(audience, tuple(routes))
+def _named(names: Names, place: InputPlace) -> Iterator[tuple[str, str]]:
+    for name in names:
+        argument = names[name] if isinstance(names, Mapping) else name
+        yield name.lower() if place == "header" else name, argument

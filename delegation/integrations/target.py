@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from delegation.authority.refusal import Refusal
+from delegation.errors import MalformedError
 
 MAX_TARGET: Final = 4096  # characters; nginx refuses header lines above 8 kB by default
 MAX_PARAMETERS: Final = 32
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-F]{2})+", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 # `+` is a space to some readers and a plus to others; `;` separates parameters for some.
+# `filter[limit]` and `ids[]`, which clients escape or do not.
+_STRUCTURED: Final = re.compile(r"(?:[A-Za-z0-9._~!$'()*,:@/\[\]-]|%[0-9A-F]{2}){1,600}", re.ASCII)
+PARAMETER: Final = re.compile(r"[A-Za-z0-9._~!$'()*,:@/\[\]-]{1,200}", re.ASCII)
 _VALUE: Final = re.compile(r"(?:[A-Za-z0-9._~!$'()*,:@/?-]|%[0-9A-F]{2})*", re.ASCII)
 _ESCAPE: Final = re.compile(r"%([0-9A-F]{2})")
 _FIRST_PRINTABLE: Final = 0x20
@@ -37,6 +41,46 @@ class Target:
 
     segments: tuple[str, ...]
     query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTarget:
+    """A path and query of one reading, in which a name may come again.
+
+    Args:
+        segments: Decoded segments; the last is empty if the path ends in a slash.
+        parameters: Decoded names and values, in order; of a bare `?flag` the value is empty.
+    """
+
+    segments: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The decoded path."""
+        return "/" + "/".join(self.segments)
+
+
+def target_of(path: str, query: str = "") -> RequestTarget:
+    """Return a raw path and query as everybody reads them.
+
+    Raises:
+        MalformedError: Two servers might read them as two things.
+    """
+    found = read_target(path) if "?" not in path else _odd("has a question mark")
+    if isinstance(found, Refusal) or len(path) + len(query) > MAX_TARGET:
+        raise MalformedError("The request's target", wanted="one that every server reads alike")
+    parameters = tuple(_parameter(part) for part in query.split("&")) if query else ()
+    return RequestTarget(found.segments, parameters)
+
+
+def _parameter(part: str) -> tuple[str, str]:
+    spelled, _, value = part.partition("=")
+    if _STRUCTURED.fullmatch(spelled) and _VALUE.fullmatch(value):
+        name, text = _decoded(spelled, refused=b"%&=+;#"), _decoded(value, refused=b"%")
+        if name is not None and text is not None and PARAMETER.fullmatch(name):
+            return name, text
+    raise MalformedError("The query", wanted="plain parameters that every server reads alike")
 
 
 def read_target(raw: str) -> Target | Refusal:

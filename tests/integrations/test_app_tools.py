@@ -33,7 +33,8 @@ from starlette.testclient import TestClient
 from delegation import anything, may
 from delegation.authority.refusal import Refusal
 from delegation.errors import ConfigurationError, MalformedError
-from delegation.integrations import Route, tools_from_app
+from delegation.integrations import tools_from_app
+from delegation.integrations.routes import declared_route
 from delegation.testing import World
 
 
@@ -257,11 +258,11 @@ def test_what_the_application_would_refuse_is_denied_before_it(guarded, method, 
 @pytest.mark.parametrize("value", [None, [1], {"a": 1}])
 def test_what_has_no_one_spelling_in_a_path_or_query_is_not_carried(value) -> None:
     """`null` in a query would be a text to the handler."""
-    route = Route("GET", "/a/{b}", "x.y", query=("c",))
+    route = declared_route("GET", "/a/{b}", "x.y", query=["c"])
     for arguments in ({"b": "x", "c": value}, {"b": value}):
         with pytest.raises(MalformedError):
-            route.rewritten(arguments)
-    assert route.rewritten({"b": "x"}) == ("/a/x", "", {})
+            route.written(arguments)
+    assert route.written({"b": "x"}) == ("/a/x", "", [])
 
 
 @pytest.mark.skipif(find_spec("titiler") is None, reason="titiler.application is not installed")

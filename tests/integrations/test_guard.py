@@ -6,14 +6,14 @@ import json
 from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import Header
 from shop import Shop, application
-from starlette.testclient import TestClient
 from world import DESK, World
 
-from delegation import Access
+from delegation import Access, Tool
 from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
-from delegation.integrations import Guard, Route, Routes
+from delegation.integrations import Route, Routes
+from delegation.integrations.routes import declared_route
 from delegation.integrations.signing import Auth
 from delegation.tracker.announce import announcement
 
@@ -104,7 +104,7 @@ def test_handlers_get_canonical_arguments_only(shop: Shop) -> None:
         ("POST", "/refunds/o1?amount=5&x=1", {}, 400, "request_malformed"),
         ("POST", "/refunds/o1", {}, 401, "proof_other_access"),
         ("GET", "/refunds/o1?amount=5", {}, 404, "route_undeclared"),
-        ("POST", "/refunds/o1/?amount=5", {}, 400, "request_malformed"),
+        ("POST", "/refunds/o1/?amount=5", {}, 404, "route_undeclared"),
         ("POST", "/refunds/%6f1?amount=5", {}, 400, "request_malformed"),
         ("POST", "/refunds/x%2fy?amount=5", {}, 400, "request_malformed"),
         ("POST", "/x/..%2frefunds/o1?amount=5", {}, 400, "request_malformed"),
@@ -155,6 +155,30 @@ def test_two_tokens_or_two_proofs_are_none(shop: Shop) -> None:
     assert shop.seen == []
 
 
+def test_a_denial_says_to_proven_callers_what_the_service_says_and_to_others_no_more(
+    shop: Shop,
+) -> None:
+    """Step, link, caveat, what was offered and allowed, and the remedy; nothing before the proof."""
+    answer = shop.http.post(
+        "/refunds/o1?amount=501", headers=shop.headers(shop.refund(amount=501))
+    )
+    problem = answer.json()
+    kept = shop.world.tracker.decision(problem["decision"]).decision
+    said = kept.denial.to_json()
+    assert problem["code"] == said.pop("code") == "argument_refused"
+    assert problem["detail"] == said.pop("message")
+    assert {name: problem[name] for name in said if said[name] not in (None, "")} == {
+        name: value for name, value in said.items() if value not in (None, "")
+    }
+    assert problem["offered"] == 501
+    assert {"step", "link", "caveat", "allowed", "remedy"} <= problem.keys()
+
+    headers = shop.headers(shop.refund(amount=1))  # a proof over another call
+    unproven = shop.http.post("/refunds/o1?amount=501", headers=headers)
+    assert unproven.status_code == 401
+    assert unproven.json().keys() == {"type", "status", "code", "detail"}
+
+
 def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) -> None:
     """Forgetting a route, or a header that a handler reads, is found before the first request."""
     app = application([])
@@ -164,7 +188,8 @@ def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) 
 
     with pytest.raises(ConfigurationError, match="DELETE /orders"):
         shop.guard.protect(app)
-    shop.guard.route("DELETE", "/orders/{order}", "shop.refund")
+    shop.world.tracker.add_tool(Tool("shop.drop", effect="delete", arguments={"order": "opaque"}))
+    shop.guard.route("DELETE", "/orders/{order}", "shop.drop")
     with pytest.raises(ConfigurationError, match="does not have"):
         shop.guard.protect(application([]))
     assert shop.guard.protect(app)
@@ -242,68 +267,50 @@ def test_agents_sign_by_the_published_routes(shop: Shop) -> None:
             http.post("/mail", json={"to": "b@acme.example", "body": "x", "bcc": "e@evil.example"})
 
 
-def test_observing_refuses_nothing_records_nothing_and_drafts(shop: Shop) -> None:
-    """An existing service runs as before; what was seen becomes text that declares it."""
-    seen: list = []
-    guard = Guard(None, audience=DESK, mode="observe")
-    app = FastAPI()
-
-    @app.post("/orders/{order}/notes")
-    def note(order: str, body: dict, loud: bool = False) -> dict:
-        seen.append((order, body, loud))
-        return body
-
-    http = TestClient(guard.protect(app))
-    for n in range(3):
-        assert (
-            http.post(
-                f"/orders/{n + 10}/notes?loud=true", json={"text": f"t{n}", "n": n}
-            ).status_code
-            == 200
-        )
-    assert http.get("/none").status_code == 404
-    draft = guard.observed.draft()
-    assert "'/orders/{order_id}/notes'" in draft
-    assert "orders.notes.post" in draft
-    assert "n=one_of(0, 1, 2)" in draft
-    assert len(seen) == 3
-    assert shop.world.tracker.decisions() == []
-    scope = {"tracker": shop.world.tracker, "guard": Guard(shop.world.tracker, audience=DESK)}
-    exec(
-        compile(draft, "draft", "exec"), scope
-    )  # the draft is valid: tools, routes and grant are made
-    assert scope["observed"].capabilities
-    assert shop.world.tracker.catalogue().tool("orders.notes.post") is not None
-
-
 @pytest.mark.parametrize(
     "fields",
     [
-        {"path": "refunds"}, {"path": "/a b"}, {"path": "/a/{x}/{x}"}, {"path": "/a/"}, {"method": "TRACE"},
-        {"path": "/{x}", "query": ("x",)}, {"method": "GET", "body": ("b",)}, {"tool": "No*"},
-        {"kinds": {"z": "integer"}}, {"query": ("a",), "kinds": {"a": "float"}}, {"query": ("a ",)},
+        {"path": "refunds"}, {"path": "/a b"}, {"path": "/a/{x}/{x}"}, {"path": "/a//"}, {"method": "TRACE"}, {"path": "/{x:float8}"},
+        {"path": "/{x}", "query": ["x"]}, {"method": "WEBSOCKET", "body": ["b"]}, {"tool": "No*"}, {"path": "/../a"}, {"path": "/{x}{y}"},
+        {"kinds": {"z": "integer"}}, {"query": ["a"], "kinds": {"a": "float"}}, {"query": ["a "]}, {"many": ["z"]}, {"media": "text/plain"},
+        {"headers": ["Authorization"]}, {"headers": ["X-Forwarded-For"]}, {"headers": ["X-HTTP-Method"]}, {"headers": ["X_A"]}, {"cookies": ["a;b"]},
+        {"body": ["a"], "form": ["b"]}, {"body": ["a"], "media": "text/plain"}, {"files": ["a"], "media": "application/x-www-form-urlencoded"},
+        {"form": ["_charset_"]}, {"form": ['a"']}, {"whole_body": "a", "body": ["b"]}, {"whole_body": "a", "media": "multipart/mixed"},
+        {"query": {"a": "x", "b": "x"}}, {"headers": ["X-API-Key"]}, {"headers": ["Content-Type"]}, {"body": ["a"], "kinds": {"a": "integer"}},
     ],
 )  # fmt: skip
 def test_odd_routes_are_malformed(fields) -> None:
     """A route that could be read two ways is not declared."""
     with pytest.raises(MalformedError):
-        Route(**{"method": "POST", "path": "/a", "tool": "a.b", **fields})
+        declared_route(**{"method": "POST", "path": "/a", "tool": "a.b", **fields})
 
 
-def test_two_routes_for_one_request_are_refused() -> None:
-    """Which of two routes counts must never depend on their order."""
-    with pytest.raises(MalformedError):
-        Routes(DESK, (Route("GET", "/a/{x}", "a.b"), Route("GET", "/a/b", "a.c")))
-    Routes(DESK, (Route("GET", "/a/{x}", "a.b"), Route("POST", "/a/b", "a.c")))
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [("/a/{x}", "/a/b"), ("/a/b", "/a/b"), ("/a/{x}", "/a/{y}"), ("/{p:path}", "/a/"), ("/a/{x}", "/a/{n:int}"), ("/{y}", "/{y}.{z}")],
+)  # fmt: skip
+def test_a_route_that_another_one_hides_is_refused(first: str, later: str) -> None:
+    """It could never serve; the other way round, the first that takes a request is meant."""
+    with pytest.raises(MalformedError, match="routes"):
+        Routes(DESK, (Route("GET", first, "a.b"), Route("GET", later, "a.c")))
+    Routes(DESK, (Route("GET", first, "a.b"), Route("POST", later, "a.c")))
+
+
+def test_the_first_of_two_routes_that_take_a_request_is_meant() -> None:
+    """As in the application, which looks at its routes in their order."""
+    paths = ["/u/me", "/u/{n:int}", "/u/{id}", "/u/{id}/", "/{rest:path}"]
+    routes = Routes(DESK, tuple(Route("GET", path, "a.b") for path in paths))
+    asked = {"/u/me": 0, "/u/7": 1, "/u/x": 2, "/u/me/": 3, "/u": 4, "/": 4, "/u/a/b": 4}
+    assert {p: paths.index(routes.arguments("GET", p)[0].path) for p in asked} == asked
 
 
 def test_a_canonical_value_that_would_change_the_path_is_not_carried() -> None:
     """A value that becomes two segments in canonical form does not reach another handler."""
     route = Route("GET", "/files/{path}", "files.read")
-    for value in ("/a/b", "..", "a\\b", ""):
+    for value in ("/a/b", "..", "a\\b", "", "a%b"):
         with pytest.raises(MalformedError):
-            route.rewritten({"path": value})
-    assert route.rewritten({"path": "a b"})[0] == "/files/a%20b"
+            route.written({"path": value})
+    assert route.written({"path": "a b"})[0] == "/files/a%20b"
 
 
 def test_an_oversized_body_is_refused_before_it_is_parsed(shop: Shop) -> None:
@@ -317,14 +324,11 @@ def test_a_query_reads_alike_on_both_sides_whatever_is_in_it() -> None:
     """Spaces, pluses and letters of all kinds: what the client meant is what the guard reads."""
     import httpx2
 
-    from delegation.integrations.routes import target_of
-
-    routes = Routes(DESK, (Route("GET", "/find/{q}", "find.it", query=("text",)),))
+    routes = Routes(DESK, (declared_route("GET", "/find/{q}", "find.it", query=["text"]),))
     seen = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        path, _, query = request.url.raw_path.decode().partition("?")
-        seen.append(routes.arguments("GET", target_of(path, query), b"")[1])
+        seen.append(routes.arguments("GET", request.url.raw_path.decode())[1])
         return httpx2.Response(200)
 
     world = World()

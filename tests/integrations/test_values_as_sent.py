@@ -16,8 +16,6 @@ from world import DESK, World
 from delegation import Access, Grant, Tool, anything, may
 from delegation.canonical import b64u
 from delegation.integrations import Guard
-from delegation.integrations.routes import Route, Routes
-from delegation.integrations.target import read_target
 from delegation.sent_json import parse
 
 UNSAID = {
@@ -70,10 +68,7 @@ def test_a_number_in_a_query_is_judged_by_its_value(
 ) -> None:
     """What is no number is a recorded denial too; the handler gets the canonical spelling."""
     before = len(shop.seen)
-    route = Route("POST", "/refunds/{order}", "shop.refund", ("amount",), (), {"amount": "integer"})
-    _, arguments = Routes(DESK, (route,)).arguments(
-        "POST", read_target(f"/refunds/o1?amount={spelled}"), b""
-    )
+    _, arguments = shop.guard.routes().arguments("POST", f"/refunds/o1?amount={spelled}")
     answer = shop.http.post(
         f"/refunds/o1?amount={spelled}",
         headers=shop.headers(Access("shop.refund", arguments, DESK)),

@@ -1,0 +1,99 @@
+"""A request whose route is known, and its body as it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from delegation.errors import CallerDataError
+from delegation.integrations.judged_request import Receive, Refused, RootedPath, Scope
+from delegation.integrations.request_body import MAX_BODY, BodyReader
+from delegation.integrations.route import SOCKET, Route
+from delegation.integrations.routes import Routes
+from delegation.integrations.target import RequestTarget, target_of
+
+_MOST_UPLOADS: Final = 32  # bodies with files that are read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose route is known.
+
+    Args:
+        route: The route.
+        filled: What fills the placeholders.
+        target: Its path and, unless everybody may call it, its query.
+        path: Where it is.
+        method: As it was sent; `WEBSOCKET` of a handshake.
+    """
+
+    route: Route
+    filled: dict[str, str]
+    target: RequestTarget
+    path: RootedPath
+    method: str
+
+    @classmethod
+    def of(cls, scope: Scope, path: RootedPath, routes: Routes) -> Asked:
+        """Return the route that a request asks for.
+
+        Raises:
+            Refused: There is none, or the target has two readings.
+        """
+        method = method_of(scope)
+        try:
+            target = target_of(path.raw)
+            found = routes.match(method, target)
+            if found is None:
+                raise Refused(404, "route_undeclared", "No tool is declared for this route.")
+            if not found[0].is_open:
+                target = target_of(path.raw, scope["query_string"].decode("latin-1"))
+        except CallerDataError as error:
+            raise Refused(400, "request_malformed", str(error)) from error
+        return cls(*found, target, path, method)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The method that was sent, and the template."""
+        return self.method, self.route.path
+
+
+class Uploads:
+    """Bodies that are being read, of large ones only so many at once."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._count = 0
+
+    async def read(self, reader: BodyReader, receive: Receive) -> None:
+        """Give a body to its reader as it arrives.
+
+        Raises:
+            Refused: It is too large, the client hung up, or too many are being read.
+            MalformedError: It is no body of its kind.
+        """
+        is_large = reader.limit > MAX_BODY
+        if is_large and self._count >= _MOST_UPLOADS:
+            raise Refused(503, "uploads_busy", "Too many uploads are being read; try again.")
+        self._count += is_large
+        try:
+            size, more = 0, True
+            while more:
+                message: MutableMapping[str, Any] = await receive()
+                if message["type"] != "http.request":
+                    raise Refused(400, "request_malformed", "The client hung up.")
+                data, more = message.get("body", b""), message.get("more_body", False)
+                size += len(data)
+                if size > reader.limit:
+                    said = f"This body has at most {reader.limit} bytes."
+                    raise Refused(413, "body_too_large", said)
+                if data:
+                    reader.feed(data)
+        finally:
+            self._count -= is_large
+
+
+def method_of(scope: Scope) -> str:
+    """Return the method of a request, of a handshake `WEBSOCKET`."""
+    return SOCKET if scope["type"] == "websocket" else str(scope["method"])

@@ -1,0 +1,149 @@
+"""Sockets: a handshake is judged as a request is, and the socket ends with the authority that opened it.
+
+What is said on a socket afterwards, no proof covers: the tool that a socket is stands for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from delegation import canonical
+from delegation.errors import MalformedError
+from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
+from delegation.tokens.text import read_text
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+PROTOCOLS: Final = "sec-websocket-protocol"
+# Browsers can say nothing else in a handshake than subprotocols.
+MARK: Final = "delegation"
+_TOKEN, _PROOF = "delegation.token.", "delegation.proof."  # beginnings of names
+_VIOLATED: Final = 1008  # the code for an end that the policy asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a handshake says beside its path and query.
+
+    Args:
+        headers: All headers, the credentials as headers wherever they were said.
+        mark: The subprotocol `delegation` if the client offered it, to be answered where it offered
+            none of the application's: browsers end a socket for which none is picked.
+    """
+
+    headers: tuple[tuple[str, str], ...]
+    mark: str
+
+    @classmethod
+    def of(cls, headers: tuple[tuple[str, str], ...], carrier: str) -> Handshake:
+        """Return the handshake with these headers; tokens come in the carrier.
+
+        Raises:
+            MalformedError: Subprotocols stand in two headers, or a credential stands twice.
+        """
+        said = [value for name, value in headers if name.lower() == PROTOCOLS]
+        if len(said) > 1:
+            raise MalformedError("Subprotocols", wanted="one header of them")
+        offered = [one.strip(" ") for one in said[0].split(",")] if said else []
+        rest = [one for one in offered if one != MARK and not one.startswith((_TOKEN, _PROOF))]
+        found = [(name, value) for name, value in headers if name.lower() != PROTOCOLS]
+        for begin, name, scheme in (
+            (_TOKEN, carrier, "Delegation "), (_PROOF, "delegation-proof", ""),
+        ):  # fmt: skip
+            found += [
+                (name, scheme + one.removeprefix(begin)) for one in offered if one.startswith(begin)
+            ]
+        if rest:
+            found.append((PROTOCOLS, ", ".join(rest)))
+        return cls(tuple(found), MARK if MARK in offered else "")
+
+
+def end_of(token: str) -> int:
+    """Return when the leaf of a verified token ends, in Unix seconds.
+
+    Not checked: any signature; whoever calls this has had the text verified.
+
+    Raises:
+        MalformedError: It is no token's text, as the id of an announced leaf.
+    """
+    held = read_text(token)
+    if held.format == "biscuit":
+        entries = biscuit.entries(biscuit_wire.read(held.body), authors_verified=True)
+    else:
+        entries = macaroon.entries(macaroon_wire.read(held.body))
+    payload: Any = canonical.parse(entries[-1].payload or b"")
+    return int(payload["grant"]["expires_at"])
+
+
+def as_answer(scope: Message, send: Send) -> Send:
+    """Return how a handshake is refused by an HTTP answer: a whole one where the server can, else 403."""
+    is_whole = "websocket.http.response" in (scope.get("extensions") or {})
+
+    async def answered(message: Message) -> None:
+        if is_whole:
+            await send({**message, "type": "websocket." + message["type"]})
+        elif message["type"] == "http.response.start":
+            await send({"type": "websocket.close", "code": _VIOLATED})
+
+    return answered
+
+
+async def run_socket(
+    app: Callable[[Message, Receive, Send], Awaitable[None]],
+    scope: Message,
+    receive: Receive,
+    send: Send,
+    *,
+    seconds: float,
+) -> None:
+    """Run a socket's handler until it returns; after so many seconds, close the socket.
+
+    Args:
+        app: The application.
+        scope: The handshake as it was judged.
+        receive: From the client.
+        send: To the client.
+        seconds: How long the socket may live.
+    """
+    over, refusing = asyncio.Event(), as_answer(scope, send)
+    is_closed = False
+
+    async def sending(message: Message) -> None:
+        nonlocal is_closed
+        if over.is_set():
+            raise OSError("the socket has ended with its authority")  # for the application
+        is_closed = is_closed or message["type"] == "websocket.close"
+        # A router that would serve another route than the one meant answers so.
+        await (refusing if message["type"].startswith("http.") else send)(message)
+
+    async def receiving() -> Message:
+        nonlocal is_closed
+        ended = asyncio.ensure_future(over.wait())
+        said = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait({ended, said}, return_when=asyncio.FIRST_COMPLETED)
+            if over.is_set():
+                return {"type": "websocket.disconnect", "code": _VIOLATED}
+            message = said.result()
+        finally:
+            ended.cancel()
+            said.cancel()
+        is_closed = is_closed or message["type"] == "websocket.disconnect"
+        return message
+
+    async def ending() -> None:
+        await asyncio.sleep(max(seconds, 0))
+        over.set()
+        if not is_closed:
+            await send({"type": "websocket.close", "code": _VIOLATED})
+
+    watch = asyncio.ensure_future(ending())
+    try:
+        await app(scope, receiving, sending)
+    finally:
+        watch.cancel()
