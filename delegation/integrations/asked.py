@@ -97,3 +97,26 @@ class Uploads:
 def method_of(scope: Scope) -> str:
     """Return the method of a request, of a handshake `WEBSOCKET`."""
     return SOCKET if scope["type"] == "websocket" else str(scope["method"])
+
+
+def headers_of(scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Return all headers as they were sent, read as Latin-1."""
+    return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
+
+
+def credentials_of(headers: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """Return token and proof; each exactly once, so that no two readers see two.
+
+    Raises:
+        Refused: One is missing, comes twice, or is of another scheme.
+    """
+    authorization, proof = (
+        [value for name, value in headers if name.lower() == wanted]
+        for wanted in ("authorization", "delegation-proof")
+    )
+    if len(authorization) != 1 or len(proof) != 1:
+        raise Refused(401, "credentials_missing", "Send one token and one proof.")
+    scheme, _, token = authorization[0].partition(" ")
+    if scheme.lower() != "delegation" or not token:
+        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
+    return token, proof[0]

@@ -245,7 +245,9 @@ class Guard:
             methods = getattr(route, "methods", None)
             path = str(getattr(route, "path", None) or "?")
             # Mounts have no methods: what is behind them cannot be looked through.
-            kind = SOCKET if "WebSocketRoute" in str(type(getattr(route, "route", route))) else "ANY"
+            kind = (
+                SOCKET if "WebSocketRoute" in str(type(getattr(route, "route", route))) else "ANY"
+            )
             there |= {(m, path) for m in (methods or {kind}) if not (m == "HEAD" and methods)}
         schema = {
             ("GET", path)

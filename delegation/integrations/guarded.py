@@ -23,7 +23,7 @@ from delegation.errors import (
     MalformedError,
 )
 from delegation.identity.proof import PROOF_TYP
-from delegation.integrations.asked import Asked, Uploads, method_of
+from delegation.integrations.asked import Asked, Uploads, credentials_of, headers_of, method_of
 from delegation.integrations.boottime import boottime
 from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
@@ -167,8 +167,8 @@ class Guarded:
         Raises:
             Refused: Before anything was answered.
         """
-        headers = _headers(scope)
-        token, proof = _credentials(headers)
+        headers = headers_of(scope)
+        token, proof = credentials_of(headers)
         try:
             stated = asked.route.head(asked.target, asked.filled, headers)
             reader = asked.route.body_reader(headers, self._max_upload)
@@ -197,8 +197,8 @@ class Guarded:
             Refused: Before the socket was accepted.
         """
         try:
-            said = Handshake.of(_headers(scope))
-            token, proof = _credentials(said.headers)
+            said = Handshake.of(headers_of(scope))
+            token, proof = credentials_of(said.headers)
             stated = asked.route.head(asked.target, asked.filled, said.headers)
             access = self._access(asked.route, stated, proof)
             ends = end_of(token)
@@ -329,24 +329,6 @@ def decision_of(scope_or_request: Any) -> Decision:
     if not isinstance(found, Decision):
         raise ConfigurationError("This handler does not run behind a guard.")
     return found
-
-
-def _credentials(headers: tuple[tuple[str, str], ...]) -> tuple[str, str]:
-    """Return token and proof; each exactly once, so that no two readers see two."""
-    authorization, proof = (
-        [value for name, value in headers if name.lower() == wanted]
-        for wanted in ("authorization", "delegation-proof")
-    )
-    if len(authorization) != 1 or len(proof) != 1:
-        raise Refused(401, "credentials_missing", "Send one token and one proof.")
-    scheme, _, token = authorization[0].partition(" ")
-    if scheme.lower() != "delegation" or not token:
-        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
-    return token, proof[0]
-
-
-def _headers(scope: Scope) -> tuple[tuple[str, str], ...]:
-    return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
 
 
 def _named(send: Send, decision: Decision, mark: str = "") -> Send:

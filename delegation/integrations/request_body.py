@@ -184,7 +184,7 @@ class NoBody:
         """Return no arguments."""
         return {}
 
-    def written(self, arguments: Mapping[str, Json]) -> WrittenBody | None:  # noqa: ARG002  # there are none
+    def written(self, arguments: Mapping[str, Json]) -> WrittenBody | None:  # there are none
         """Return no body."""
         return None
 
