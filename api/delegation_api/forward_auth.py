@@ -25,6 +25,7 @@ from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.request_headers import refusal_of
 from delegation.integrations.target import read_target
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
+from delegation.judge.problem import denial_members
 from delegation.statement import read_statement
 from delegation.tracker.work import ApiKey
 from delegation_api.checking import committed, meant_token
@@ -275,4 +276,5 @@ def _denied(decision: Decision) -> JSONResponse:
         "" if denial is None else denial.message,
         remedy="" if denial is None else denial.remedy,
         headers=headers,
+        members=denial_members(decision),
     )

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from delegation.canonical import Json
 from delegation.errors import (
     AuthorityError,
     CallerDataError,
@@ -28,10 +29,10 @@ from delegation.errors import (
     UnauthenticatedError,
     UnverifiedError,
 )
+from delegation.judge.problem import MEDIA_TYPE, problem_body
 from delegation.records.database import described
 
 _LOG: Final = logging.getLogger("delegation.api")
-MEDIA_TYPE: Final = "application/problem+json"
 
 # The first class that fits counts: subclasses stand before their bases.
 _STATUS: Final[tuple[tuple[type[DelegationError], int], ...]] = (
@@ -64,6 +65,7 @@ def problem(  # the members of a problem
     remedy: str = "",
     headers: Mapping[str, str] | None = None,
     reason: str = "",
+    members: Mapping[str, Json] | None = None,
 ) -> JSONResponse:
     """Return a problem as an answer.
 
@@ -74,12 +76,11 @@ def problem(  # the members of a problem
         remedy: What to do about it.
         headers: Further headers.
         reason: The code of the step or rule behind it, where there is one.
+        members: What else it says, as `denial_members` has it.
     """
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
-    if remedy:
-        body["remedy"] = remedy
-    if reason:
-        body["reason"] = reason
+    body = problem_body(
+        status, code, detail, **{"remedy": remedy, "reason": reason, **(members or {})}
+    )
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 

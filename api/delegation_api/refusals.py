@@ -7,13 +7,12 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from delegation_api.problems import MEDIA_TYPE
+from delegation.judge.problem import MEDIA_TYPE, problem_body
 
 
 def _refusal(code: str, detail: str, status: int) -> tuple[int, bytes]:
-    """Return a refusal's status and body; see `problems.problem`."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
-    return status, json.dumps(body).encode()
+    """Return a refusal's status and body."""
+    return status, json.dumps(problem_body(status, code, detail)).encode()
 
 
 _REFUSALS: Final = {

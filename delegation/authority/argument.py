@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
-from delegation.authority.arguments import ArgumentType, SpecialHostError, parse_type
+from delegation.authority.arguments import (
+    ArgumentType,
+    NoCanonicalFormError,
+    SpecialHostError,
+    parse_type,
+)
 from delegation.authority.arguments.composite import with_special
+from delegation.authority.arguments.member import place_of
 from delegation.authority.arguments.nullable import is_nullable
 from delegation.authority.arguments.unsayable import refuse_unsayable
 from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching_text
+from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
+from delegation.sent_json import portable
+
+MAX_WORDS: Final = 600  # characters of one sentence of a refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,13 @@ class Argument:
         Raises:
             NoCanonicalFormError: It has none.
         """
-        refuse_unsayable(value)
+        try:
+            refuse_unsayable(value)
+            return self._read(name, value, special)
+        except NoCanonicalFormError as error:
+            raise error.within("", value).advised(self.type)  # noqa: B904  # the same error, completed
+
+    def _read(self, name: str, value: Json, special: dict[str, str] | None) -> Json:
         try:
             return self.type.canonicalise(value)
         except SpecialHostError as error:
@@ -52,6 +68,34 @@ class Argument:
                 raise
             special[name] = error.code
             return wider.canonicalise(value)
+
+
+def refuse_value(
+    name: str, argument: Argument, value: Json, error: NoCanonicalFormError
+) -> Refusal:
+    """Return the refusal of a value that has no canonical form, with the place of the part concerned.
+
+    Args:
+        name: The argument's name.
+        argument: What the tool says of it.
+        value: What was sent.
+        error: What its type said.
+    """
+    said = cut(f"{name}{error.place}")
+    return Refusal(
+        error.code,
+        cut(f'The argument "{said}" has no canonical form: {error}.'),
+        cut(f"arguments{place_of(name)}{error.place}"),
+        portable(error.part_of(value)),
+        argument.type.to_json(),
+        cut(f'For "{said}", {error.remedy[:1].lower()}{error.remedy[1:]}'),
+        cut(argument.type.wanted),
+    )
+
+
+def cut(text: str, most: int = MAX_WORDS) -> str:
+    """Return a text, its end left out where it is longer than a sentence should be."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def read_argument(key: str, value: Json | ArgumentType | Argument) -> tuple[str, Argument]:

@@ -6,10 +6,10 @@ recipients of another is an authority that nobody granted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from delegation import canonical
 from delegation.authority.constraints import ABSENT, Constraint, parse_constraint
@@ -32,6 +32,19 @@ _FIELDS: Final = frozenset({"tool", "resources", "arguments"})
 _HANDING: Final = "delegate_only"  # a member that is true or not there, from payload version 2 on
 _MOST_KNOWN: Final = 512
 _KNOWN_CHARACTERS: Final = 1024  # longer ones are read each time, so that all take a few MB at most
+
+
+class Prohibition(NamedTuple):
+    """One reason why a capability does not admit a call; `authority.prohibition` words it.
+
+    Args:
+        why: The tool is another; an argument is not named, holds a special host that is not, is
+            missing, or is outside its constraint; a resource is none of those granted.
+        name: The tool's, the argument's or the resource's.
+    """
+
+    why: Literal["tool", "unnamed", "special", "missing", "refused", "resource"]
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +112,18 @@ class Capability:
         arguments: Mapping[str, Json],
         resources: Iterable[str],
         special: Mapping[str, str] = MappingProxyType({}),
-    ) -> Refusal | None:
-        """Return why a call is refused, or None.
+    ) -> Prohibition | None:
+        """Return the first reason why a call is refused, or None; see `prohibitions`."""
+        return next(self.prohibitions(tool, arguments, resources, special), None)
+
+    def prohibitions(
+        self,
+        tool: str,
+        arguments: Mapping[str, Json],
+        resources: Iterable[str],
+        special: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[Prohibition]:
+        """Yield every reason why a call is refused: none where it is admitted.
 
         Args:
             tool: The tool's name.
@@ -110,52 +133,21 @@ class Capability:
                 such a host must be named exactly.
         """
         if not self.tool.matches(tool):
-            return Refusal(
-                "tool_not_granted", "This capability is for other tools.", "tool", tool,
-                self.tool.text, f"Ask for a capability for {tool}.",
-            )  # fmt: skip
+            yield Prohibition("tool", tool)
+            return
         for name in arguments:
             if name not in self.arguments:
-                return Refusal(
-                    "argument_not_granted",
-                    f'The argument "{name}" is not granted.',
-                    f"arguments.{name}",
-                    offered=arguments[name],
-                    remedy=f'Leave "{name}" out, or ask for a grant that names it.',
-                )
+                yield Prohibition("unnamed", name)
         for name, constraint in self.arguments.items():
             value = arguments.get(name, ABSENT)
             if name in special and not constraint.names_special(value):
-                return Refusal(
-                    special[name],
-                    f'The argument "{name}" holds a host that only the inside of a network, cloud or '
-                    "machine answers, and this capability does not name it exactly.",
-                    f"arguments.{name}",
-                    arguments[name],
-                    constraint.to_json(),
-                    "Ask for a grant that names it exactly, with host or url.",
-                )
-            if not constraint.admits(value):
-                offered = None if value is ABSENT else arguments[name]
-                return Refusal(
-                    "argument_refused" if value is not ABSENT else "argument_missing",
-                    f'The argument "{name}" is outside its constraint.',
-                    f"arguments.{name}",
-                    offered,
-                    constraint.to_json(),
-                    f'Offer a value of "{name}" that the constraint admits.',
-                )
+                yield Prohibition("special", name)
+            elif not constraint.admits(value):
+                yield Prohibition("missing" if value is ABSENT else "refused", name)
         for resource in resources:
             if not any(pattern.matches(resource) for pattern in self.resources):
-                return Refusal(
-                    "resource_not_granted",
-                    "The call touches a resource that is not granted.",
-                    "resources",
-                    resource,
-                    [pattern.text for pattern in self.resources],
-                    "Stay within the granted resources.",
-                )
-        return None
+                yield Prohibition("resource", resource)
+                return
 
     def refuses_child(self, child: Capability) -> Refusal | None:
         """Return why a child's capability is not within this one, or None.

@@ -6,7 +6,6 @@ both definitions, the stricter counts; a tool that the pinned revision does not 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from delegation.authority.alias import (
     Names,
     aliases_of,
 )
-from delegation.authority.argument import Argument, read_argument
+from delegation.authority.argument import Argument, cut, read_argument, refuse_value
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.member import most_alike, place_of, shown_name
 from delegation.authority.cost import amount_of, refuse_rule
 from delegation.authority.fields import (
-    ARGUMENT_NAME,
     MAX_UNITS,
     UNIT,
     closed_object,
@@ -39,10 +38,9 @@ from delegation.authority.resource_template import filled, placeholders, refuse_
 from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
-from delegation.sent_json import portable
 
 Entry = TypeVar("Entry", bound="Tool | ResourceLabels")
-MAX_SHOWN: Final = 64  # characters of a name that no argument has
+MAX_SHOWN: Final = 32  # arguments that a refusal names
 _WORD: Final = re.compile(r"[a-z0-9._-]{0,64}")
 FIELDS: Final = frozenset(
     {"name", "effect", "system", "domain", "labels", "sensitivity", "arguments", "resource", "cost"}
@@ -143,39 +141,48 @@ class Tool:
         for name, value in arguments.items():
             argument = self.arguments.get(name)
             if argument is None:
-                shown = name if ARGUMENT_NAME.fullmatch(name) else json.dumps(name[:MAX_SHOWN])
-                return Refusal(
-                    "argument_unknown",
-                    f"The tool {self.name} has no argument {shown}.",
-                    f"arguments.{shown}",
-                    None,
-                    [*sorted(self.arguments)],
-                    f"Leave {shown} out.",
-                )
+                return self._unknown(name)
             if value is None and not argument.is_nullable:
                 continue  # null is absence where it is no value
             try:
                 canonical[name] = argument.read(name, value, special)
             except NoCanonicalFormError as error:
-                return Refusal(
-                    error.code,
-                    f'The argument "{name}" has no canonical form: {error}',
-                    f"arguments.{name}",
-                    portable(value),
-                    argument.type.to_json(),
-                    error.remedy or f"Send {name} as {argument.type.name}.",
-                )
+                return refuse_value(name, argument, value, error)
         for name, argument in self.arguments.items():
             if argument.required and name not in canonical:
-                return Refusal(
-                    "argument_missing",
-                    f"The tool {self.name} needs the argument {name}.",
-                    f"arguments.{name}",
-                    None,
-                    argument.type.to_json(),
-                    f"Send {name} as {argument.type.name}.",
-                )
+                return self._missing(name, argument, is_null=name in arguments)
         return canonical
+
+    def _unknown(self, name: str) -> Refusal:
+        known = sorted(self.arguments)
+        said, near = shown_name(name), most_alike(name, known)
+        wanted = ", ".join(map(shown_name, known[:MAX_SHOWN]))
+        takes = f"the arguments {wanted}" if known else "no arguments"
+        return Refusal(
+            "argument_unknown",
+            f"The tool {self.name} has no argument {said}.",
+            f"arguments{place_of(name)}",
+            None,
+            [*known],
+            cut(
+                f"Name it {shown_name(near)}, or leave it out."
+                if near
+                else f"Leave {said} out: {self.name} takes {takes}."
+            ),
+            cut(takes),
+        )
+
+    def _missing(self, name: str, argument: Argument, *, is_null: bool) -> Refusal:
+        why = "which is null here, and null is none." if is_null else "and the call has none."
+        return Refusal(
+            "argument_missing",
+            f"The tool {self.name} needs the argument {shown_name(name)}, {why}",
+            f"arguments{place_of(name)}",
+            None,
+            argument.type.to_json(),
+            cut(f"For {shown_name(name)}, send {argument.type.wanted}."),
+            cut(argument.type.wanted),
+        )
 
     def resources_of(self, canonical: Mapping[str, Json]) -> tuple[str, ...] | Refusal:
         """Return every resource that a call touches: one for each item of a list argument.
@@ -199,6 +206,11 @@ class Tool:
                 return amount
             costs[unit] = amount
         return costs
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The arguments of which the resource template makes resources."""
+        return self._placeholders
 
     @property
     def settled_units(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class Refusal:
         offered: What was asked for, where it helps; JSON.
         allowed: What would have been within, where it helps; JSON.
         remedy: What to do about it, one sentence.
+        allowed_in_words: The same as `allowed`, as one would say it; empty where it says nothing.
     """
 
     code: str
@@ -26,3 +27,4 @@ class Refusal:
     offered: Json = None
     allowed: Json = None
     remedy: str = ""
+    allowed_in_words: str = ""

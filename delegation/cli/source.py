@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-import stamina
 import typer
 
 from delegation.cli.console import USAGE, fail
@@ -114,8 +113,6 @@ def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
         secret = os.environ.get("DELEGATION_API_KEY", "")
         if not secret.isascii() or not secret.isprintable():
             fail("DELEGATION_API_KEY is no API key.", "Set it to dk_...", code="malformed")
-        # Retries are logged to standard output by default, which is for the result alone.
-        stamina.instrumentation.set_on_retry_hooks([])
         with Client(service, api_key=secret) as client:
             yield AtService(client)
         return

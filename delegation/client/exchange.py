@@ -11,6 +11,7 @@ from delegation.errors import MalformedError, MissingExtraError, ServiceError
 
 try:
     import httpx2
+    import tenacity
 except ImportError as error:
     raise MissingExtraError("client", "The HTTP client") from error
 
@@ -87,6 +88,16 @@ def read_answer(answer: httpx2.Response, call: Call[T]) -> T:
         raise ServiceError(answer.status_code, "answer_malformed", message) from error
 
 
-def is_passing(error: Exception) -> bool:
+def retries(attempts: int) -> dict[str, Any]:
+    """Return how a repeatable call is repeated: soon, then later, and nothing is printed of it."""
+    return {
+        "retry": tenacity.retry_if_exception(is_passing),
+        "stop": tenacity.stop_after_attempt(attempts),
+        "wait": tenacity.wait_exponential(multiplier=0.1, max=2.0) + tenacity.wait_random(0, 0.1),
+        "reraise": True,
+    }
+
+
+def is_passing(error: BaseException) -> bool:
     """Return whether a repeated call may fare better; nobody knows whether the first one arrived."""
     return isinstance(error, ServiceError) and error.status in _PASSING

@@ -21,10 +21,10 @@ from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
     TIMEOUT,
-    is_passing,
     read_answer,
     refuse_problem,
     request_of,
+    retries,
     settings_of,
     unreachable,
 )
@@ -44,7 +44,7 @@ from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
 
 try:
     import httpx2
-    import stamina
+    import tenacity
 except ImportError as error:
     raise MissingExtraError("client", "The HTTP client") from error
 
@@ -114,9 +114,7 @@ class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
         """
         if not call.is_repeatable:
             return read_answer(self._send(call), call)
-        for attempt in stamina.retry_context(
-            on=is_passing, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0
-        ):
+        for attempt in tenacity.Retrying(**retries(self._attempts)):
             with attempt:
                 return read_answer(self._send(call), call)
         raise AssertionError  # the loop returns or raises

@@ -12,7 +12,7 @@ from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.imported import Imported
 from delegation.canonical import Json
 from delegation.errors import ConfigurationError
-from delegation.integrations.handler_inputs import listed_routes
+from delegation.integrations.application_routes import listed_routes
 
 _OWN: Final = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
 _REST: Final = re.compile(r"\{([^{}:]+):path\}")

@@ -104,19 +104,28 @@ def headers_of(scope: Scope) -> tuple[tuple[str, str], ...]:
     return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
 
 
-def credentials_of(headers: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+def credentials_of(headers: tuple[tuple[str, str], ...], carrier: str) -> tuple[str, str]:
     """Return token and proof; each exactly once, so that no two readers see two.
+
+    The proof stands behind the token, or in a header of its own.
+
+    Args:
+        headers: All headers as they were sent.
+        carrier: The header in which tokens come, in lower case.
 
     Raises:
         Refused: One is missing, comes twice, or is of another scheme.
     """
-    authorization, proof = (
+    shown, proofs = (
         [value for name, value in headers if name.lower() == wanted]
-        for wanted in ("authorization", "delegation-proof")
+        for wanted in (carrier, "delegation-proof")
     )
-    if len(authorization) != 1 or len(proof) != 1:
-        raise Refused(401, "credentials_missing", "Send one token and one proof.")
-    scheme, _, token = authorization[0].partition(" ")
-    if scheme.lower() != "delegation" or not token:
-        raise Refused(401, "credentials_missing", "Send Authorization: Delegation <token>.")
-    return token, proof[0]
+    scheme, _, both = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+    token, *behind = both.split(" ")
+    if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
+        raise Refused(
+            401,
+            "credentials_missing",
+            f"Send one token and one proof: {carrier.title()}: Delegation <token> <proof>.",
+        )
+    return token, (*proofs, *behind)[0]

@@ -30,7 +30,7 @@ from delegation.integrations.stored import FileStore, StoredFile
 
 _SPELLED: Final = rb"(?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})"
 _PAIR: Final = re.compile(rb"(%b{1,600})=?(%b*)" % (_SPELLED, _SPELLED))
-_BOUNDARY: Final = re.compile(r"[A-Za-z0-9'_.=-]{1,70}")
+BOUNDARY: Final = re.compile(r"[A-Za-z0-9'_.=-]{1,70}")
 FIELD_NAME: Final = re.compile(r"(?!_charset_$)[ !#$&-\[\]-~]{1,200}")  # no quote, % or backslash
 _FILE_NAME: Final = re.compile(r'[^"\\%\x00-\x1f\x7f]{1,255}')
 
@@ -67,7 +67,7 @@ class FormBody:
         self.limit = MAX_BODY
         if media == MULTIPART:
             boundary = parameters.get("boundary", "")
-            if parameters.keys() != {"boundary"} or _BOUNDARY.fullmatch(boundary) is None:
+            if parameters.keys() != {"boundary"} or BOUNDARY.fullmatch(boundary) is None:
                 raise MalformedError("Content-Type", wanted="a form with a plain boundary")
             self._parts = MultipartReader(boundary.encode(), self._store)
             self.limit = max_upload if self._of("file") else MAX_BODY
@@ -84,7 +84,7 @@ class FormBody:
     def finish(self) -> dict[str, Json]:
         """Return the arguments that the form states."""
         if self._parts is None:
-            return stated_by(self._of("field"), _pairs(bytes(self._data)), "The form")
+            return stated_by(self._of("field"), pairs_of(bytes(self._data)), "The form")
         parts = self._parts.finish()
         fields = [(part.name, part.text) for part in parts if part.file is None]
         found = stated_by(self._of("field"), fields, "The form")
@@ -156,7 +156,12 @@ class FormBody:
             yield sent_file(file, sent), name, argument_media(file)
 
 
-def _pairs(data: bytes) -> Iterator[tuple[str, str]]:
+def pairs_of(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a urlencoded form.
+
+    Raises:
+        MalformedError: Two parsers might read it as two things.
+    """
     for part in data.split(b"&") if data else ():
         found = _PAIR.fullmatch(part)
         if found is None:

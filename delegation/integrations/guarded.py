@@ -43,6 +43,7 @@ from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.outside import LocalDecision
+from delegation.judge.problem import MEDIA_TYPE, denial_members, problem_body
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
@@ -114,7 +115,7 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         if self._observer is not None:
-            await self._app(scope, await self._observer.watch(scope, receive), send)
+            await self._observer.serve(self._app, scope, receive, send)
             return
         if scope["type"] not in {"http", "websocket"}:
             raise ConfigurationError(f"A guard knows no connections of the type {scope['type']}.")
@@ -168,7 +169,7 @@ class Guarded:
             Refused: Before anything was answered.
         """
         headers = headers_of(scope)
-        token, proof = credentials_of(headers)
+        token, proof = credentials_of(headers, self._routes.token_header)
         try:
             stated = asked.route.head(asked.target, asked.filled, headers)
             reader = asked.route.body_reader(headers, self._max_upload)
@@ -197,8 +198,9 @@ class Guarded:
             Refused: Before the socket was accepted.
         """
         try:
-            said = Handshake.of(headers_of(scope))
-            token, proof = credentials_of(said.headers)
+            carrier = self._routes.token_header
+            said = Handshake.of(headers_of(scope), carrier)
+            token, proof = credentials_of(said.headers, carrier)
             stated = asked.route.head(asked.target, asked.filled, said.headers)
             access = self._access(asked.route, stated, proof)
             ends = end_of(token)
@@ -286,7 +288,8 @@ class Guarded:
         if denial is not None:
             status = 401 if denial.step <= LAST_UNPROVEN_STEP else 403
             waits = decision.approval or ""
-            raise Refused(status, denial.code, denial.message, decision.id, waits)
+            members = denial_members(decision)
+            raise Refused(status, denial.code, denial.message, decision.id, waits, members)
         is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
@@ -354,12 +357,7 @@ async def _refuse_elsewhere(send: Send) -> None:
 
 
 async def _refuse(send: Send, refused: Refused) -> None:
-    body = {
-        "type": "about:blank",
-        "status": refused.status,
-        "code": refused.code,
-        "detail": refused.detail,
-    }
+    body = problem_body(refused.status, refused.code, refused.detail, **refused.members)
     headers = [(b"x-deny-reason", refused.code.encode()[:64])]
     if refused.decision:
         headers.append((b"delegation-decision", refused.decision.encode()))
@@ -378,7 +376,7 @@ async def _answer(
     *,
     problem: bool = False,
 ) -> None:
-    media = b"application/problem+json" if problem else b"application/json"
+    media = MEDIA_TYPE.encode() if problem else b"application/json"
     size = (b"content-length", str(len(content)).encode())
     start = {"type": "http.response.start", "status": status}
     await send({**start, "headers": [*headers, size, (b"content-type", media)]})

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 AUTHORIZATION: Final = "authorization"
+_RAW: Final = ("request_param_name", "websocket_param_name", "http_connection_param_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +22,26 @@ class HandlerInput:
     """One input that a handler or a dependency of it declares.
 
     Args:
-        place: `header`, `cookie`, `query`, or `security` for a scheme that does not say where.
-        name: As a client spells it; of a security scheme that says nothing, its class.
+        place: `header`, `cookie`, `query`, `body`, `request` for the raw request, or `security` for a
+            scheme that does not say where it looks.
+        name: As a client spells it; of a security scheme that says nothing, its class; of a body and
+            of the raw request empty.
+        is_scheme: Whether a security scheme reads it, of which the rest of the handler says nothing.
+        is_needed: Whether the handler answers nothing without it.
     """
 
     place: str
     name: str
-
-
-def listed_routes(app: Any) -> list[Any] | None:
-    """Return the routes of an application, those of included routers among them; None if it lists none."""
-    listed = getattr(app, "routes", None)
-    if listed is None:
-        return None
-    # FastAPI 0.165 keeps an included router as one route; its own walk looks into it.
-    walk = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
-    return list(listed if walk is None else walk(listed))
+    is_scheme: bool = False
+    is_needed: bool = False
 
 
 def handler_inputs(route: Any) -> Iterator[HandlerInput]:
-    """Yield what a listed route's handler and its dependencies declare, beside path and body."""
+    """Yield what a listed route's handler and its dependencies declare, beside its path."""
     top = getattr(route, "dependant", None)
     waiting = [] if top is None else [top]
     seen: set[int] = set()
+    is_raw, has_body, needs_body = False, False, False
     while waiting:
         inner = waiting.pop()
         if id(inner) in seen:
@@ -51,25 +49,39 @@ def handler_inputs(route: Any) -> Iterator[HandlerInput]:
         seen.add(id(inner))
         waiting += inner.dependencies
         for place in ("header", "cookie", "query"):
-            for name in _names(getattr(inner, f"{place}_params")):
-                yield HandlerInput(place, name)
-        yield from _scheme_inputs(inner)
+            for name, is_needed in _names(getattr(inner, f"{place}_params")):
+                yield HandlerInput(place, name, is_needed=is_needed)
+        schemes = list(_scheme_inputs(inner))
+        yield from schemes
+        # A scheme takes the whole request to look at one place of it.
+        is_raw |= not schemes and any(getattr(inner, name, None) for name in _RAW)
+        has_body |= bool(inner.body_params)
+        needs_body |= any(_is_needed(one) for one in inner.body_params)
+    if has_body:
+        yield HandlerInput("body", "", is_needed=needs_body)
+    if is_raw:
+        yield HandlerInput("request", "")
 
 
-def _names(parameters: Iterable[Any]) -> Iterator[str]:
+def _names(parameters: Iterable[Any]) -> Iterator[tuple[str, bool]]:
     for parameter in parameters:
         info = parameter.field_info
         fields = getattr(info.annotation, "model_fields", None)
         if fields is None:
-            yield str(parameter.alias)
+            yield str(parameter.alias), _is_needed(parameter)
             continue
         for name, inner in fields.items():
             alias = inner.validation_alias or inner.alias
             is_spelled = isinstance(alias, str)
             if is_spelled or not getattr(info, "convert_underscores", False):
-                yield alias if is_spelled else name
+                spelled = str(alias) if is_spelled else name
             else:
-                yield name.replace("_", "-")
+                spelled = name.replace("_", "-")
+            yield spelled, bool(inner.is_required())
+
+
+def _is_needed(parameter: Any) -> bool:
+    return bool(parameter.field_info.is_required())
 
 
 def _scheme_inputs(dependant: Any) -> Iterator[HandlerInput]:
@@ -89,12 +101,13 @@ def _scheme_inputs(dependant: Any) -> Iterator[HandlerInput]:
             continue
         model = getattr(scheme, "model", None)
         kind = _text(getattr(model, "type_", ""))
+        is_needed = bool(getattr(scheme, "auto_error", True))
+        place, name = "security", type(scheme).__name__
         if kind == "apiKey":
-            yield HandlerInput(_text(model.in_), str(model.name))  # type: ignore[union-attr]  # it has a kind
+            place, name = _text(model.in_), str(model.name)  # type: ignore[union-attr]  # it has a kind
         elif kind in {"http", "oauth2", "openIdConnect"}:
-            yield HandlerInput("header", AUTHORIZATION)
-        else:
-            yield HandlerInput("security", type(scheme).__name__)
+            place, name = "header", AUTHORIZATION
+        yield HandlerInput(place, name, is_scheme=True, is_needed=is_needed)
 
 
 def _text(value: Any) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
+from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.integrations.request_body import BodyReader, WrittenBody
 from delegation.integrations.request_headers import SHOWN
@@ -31,6 +32,7 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
         detail: One sentence.
         decision: The record, where there is one.
         approval: The request that people were sent, for the agent to wait for.
+        members: What a recorded denial says beside, as `denial_members` has it.
     """
 
     status: int
@@ -38,6 +40,7 @@ class Refused(Exception):  # noqa: N818  # an answer, raised to end a request
     detail: str
     decision: str = ""
     approval: str = ""
+    members: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

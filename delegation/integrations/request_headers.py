@@ -154,6 +154,12 @@ def is_override(name: str) -> bool:
     return plain in OVERRIDES or not _OVERRIDING_WORDS.isdisjoint(plain.split("-"))
 
 
+def is_credential(name: str) -> bool:
+    """Return whether a header or cookie is a credential by its name: no argument may hold one."""
+    words = folded(name).split("-")
+    return not _SECRET_WORDS.isdisjoint(words) or "-".join(words[-2:]) in _SECRET_PAIRS
+
+
 def refuse_input_header(name: str) -> None:
     """Refuse a header that no argument may state: whoever reads it takes it for something else.
 
@@ -163,8 +169,7 @@ def refuse_input_header(name: str) -> None:
     """
     if _PLAIN_NAME.fullmatch(name) is None:
         raise MalformedError("The header", wanted="lower-case letters, digits and hyphens")
-    words = name.split("-")
-    if not _SECRET_WORDS.isdisjoint(words) or "-".join(words[-2:]) in _SECRET_PAIRS:
+    if is_credential(name):
         raise MalformedError(
             f"The header {name}",
             wanted="no credential: arguments are recorded. Let it pass instead",

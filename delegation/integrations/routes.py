@@ -5,6 +5,7 @@ Where two routes could take one request, the first that was declared does, as in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,6 +20,7 @@ from delegation.integrations.route import Route
 from delegation.integrations.target import RequestTarget, target_of
 
 WELL_KNOWN: Final = "/.well-known/delegation"
+_HEADER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_ROUTES: Final = 4096
 Names: TypeAlias = Iterable[str] | Mapping[str, str]
 """Arguments under their own names, or by the name of the input what argument states it."""
@@ -31,6 +33,7 @@ class Routes:
     Args:
         audience: The service's name in grants.
         routes: In the order in which the application looks at them.
+        token_header: The header in which tokens come, in lower case.
 
     Raises:
         MalformedError: A route is declared twice, or one that stands before it takes all its requests,
@@ -39,9 +42,11 @@ class Routes:
 
     audience: str
     routes: tuple[Route, ...]
+    token_header: str = "authorization"
 
     def __post_init__(self) -> None:
         matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
+        matching_text("token_header", self.token_header, _HEADER, "the name of a header, in lower case")
         for first, later in combinations(self.routes, 2):
             if first.method == later.method and first.template.covers(later.template):
                 raise MalformedError(
@@ -108,7 +113,11 @@ class Routes:
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON that a guarded service publishes."""
-        return {"audience": self.audience, "routes": [route.to_json() for route in self.routes]}
+        return {
+            "audience": self.audience,
+            "routes": [route.to_json() for route in self.routes],
+            "token_header": self.token_header,
+        }
 
     @classmethod
     def from_json(cls, value: Json, *, audience: str) -> Routes:
@@ -122,11 +131,12 @@ class Routes:
         Raises:
             MalformedError: Another form or another audience.
         """
-        body = closed_object("Routes", value, frozenset({"audience", "routes"}))
+        body = closed_object("Routes", value, frozenset({"audience", "routes", "token_header"}))
         if body["audience"] != audience:
             raise MalformedError("audience", wanted="the service that was asked")
         listed = list_of("routes", body["routes"], _MAX_ROUTES)
-        return cls(audience, tuple(map(Route.from_json, listed)))
+        header = matching_text("token_header", body["token_header"], _HEADER, "a header")
+        return cls(audience, tuple(map(Route.from_json, listed)), header)
 
 
 def in_order(routes: Sequence[Route], places: Sequence[tuple[str, str]] = ()) -> list[Route]:

@@ -40,8 +40,8 @@ class Handshake:
     mark: str
 
     @classmethod
-    def of(cls, headers: tuple[tuple[str, str], ...]) -> Handshake:
-        """Return the handshake with these headers.
+    def of(cls, headers: tuple[tuple[str, str], ...], carrier: str) -> Handshake:
+        """Return the handshake with these headers; tokens come in the carrier.
 
         Raises:
             MalformedError: Subprotocols stand in two headers, or a credential stands twice.
@@ -53,7 +53,7 @@ class Handshake:
         rest = [one for one in offered if one != MARK and not one.startswith((_TOKEN, _PROOF))]
         found = [(name, value) for name, value in headers if name.lower() != PROTOCOLS]
         for begin, name, scheme in (
-            (_TOKEN, "authorization", "Delegation "), (_PROOF, "delegation-proof", ""),
+            (_TOKEN, carrier, "Delegation "), (_PROOF, "delegation-proof", ""),
         ):  # fmt: skip
             found += [
                 (name, scheme + one.removeprefix(begin)) for one in offered if one.startswith(begin)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from delegation.authority.ids import TaskId
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
 from delegation.judge.facts import CounterKey, Facts
-from delegation.judge.line import Line
+from delegation.judge.limit import OPENER, who_granted_at
+from delegation.judge.line import Line, Place
 
 STEP = 12
 CALLS = "calls"
@@ -47,30 +49,44 @@ def charge(line: Line, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, .
     charges: list[Charge] = []
     tasks = [task.id for task in reversed(facts.tasks)]  # top first, as the line is walked
     for unit, amount in cost.items():
-        ledgers = [(task, CounterKey("task", task, unit)) for task in tasks]
-        unnamed = [task for task, key in ledgers if key not in facts.limits]
+        unnamed = [t for t in tasks if CounterKey("task", t, unit) not in facts.limits]
         if unit != CALLS and amount > 0 and unnamed:
             return Denial.at(STEP, line.limited(_unnamed(unit, amount), unnamed[0]))
-        for task, key in ledgers:
-            most = facts.limits.get(key)
-            if most is None:
-                continue
-            left = most - facts.used.get(key, 0)
-            if amount > left:
-                return Denial.at(
-                    STEP, line.limited(_spent("task's ledger", unit, amount, left), task)
-                )
-            charges.append(Charge(key, amount, most))
-        for place in line.places:
-            most = place.link.grant.budget.get(unit)
-            if most is None:
-                continue
-            key = CounterKey("link", facts.first(place.link.id), unit)
-            left = most - facts.used.get(key, 0)
-            if amount > left:
-                return line.denied(STEP, _spent("link's budget", unit, amount, left), place)
-            charges.append(Charge(key, amount, most))
+        counters = list(_counters(line, tasks, unit, facts))
+        # Whoever keeps to what is left where least is left keeps to all others.
+        left, tightest = min(
+            ((one.limit - facts.used.get(one.key, 0), n) for n, (one, _) in enumerate(counters)),
+            default=(amount, 0),
+        )
+        if amount > left:
+            return _denied(line, unit, amount, left, counters[tightest])
+        charges += [replace(one, amount=amount) for one, _ in counters]
     return tuple(charges)
+
+
+def _counters(
+    line: Line, tasks: Sequence[TaskId], unit: str, facts: Facts
+) -> Iterator[tuple[Charge, Place | TaskId]]:
+    """Yield each counter of a unit, without a charge yet, and the link or task whose it is."""
+    for task in tasks:
+        key = CounterKey("task", task, unit)
+        if key in facts.limits:
+            yield Charge(key, 0, facts.limits[key]), task
+    for place in line.places:
+        most = place.link.grant.budget.get(unit)
+        if most is not None:
+            yield Charge(CounterKey("link", facts.first(place.link.id), unit), 0, most), place
+
+
+def _denied(
+    line: Line, unit: str, amount: int, left: int, counter: tuple[Charge, Place | TaskId]
+) -> Denial:
+    charge_, whose = counter
+    if not isinstance(whose, Place):
+        refusal = _spent("task's ledger", unit, amount, left, charge_.limit, OPENER)
+        return Denial.at(STEP, line.limited(refusal, whose))
+    who = who_granted_at(line, whose)
+    return line.denied(STEP, _spent("link's budget", unit, amount, left, charge_.limit, who), whose)
 
 
 def _unnamed(unit: str, amount: int) -> Refusal:
@@ -80,16 +96,20 @@ def _unnamed(unit: str, amount: int) -> Refusal:
         f"budget.{unit}",
         amount,
         None,
-        f"Open the task with a ceiling that budgets {unit}.",
+        f"Ask whoever opened the task for one whose ceiling budgets {unit}.",
+        f"no {unit}",
     )
 
 
-def _spent(whose: str, unit: str, amount: int, left: int) -> Refusal:
+def _spent(whose: str, unit: str, amount: int, left: int, limit: int, who: str) -> Refusal:
+    left = max(left, 0)
+    ask = f"sk {who} for another one, with more {unit}."
     return Refusal(
         "budget_spent",
-        f"The {whose} has too few {unit} left.",
+        f"The {whose} has {left} of {limit} {unit} left, which is too few.",
         f"budget.{unit}",
         amount,
-        max(left, 0),
-        f"Ask for a task or link with more {unit}.",
+        left,
+        f"Make a call that costs at most {left} {unit}, or a{ask}" if left else f"A{ask}",
+        f"at most {left} {unit}",
     )

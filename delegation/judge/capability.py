@@ -6,17 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from delegation.authority.access import Access
-from delegation.authority.capability import Capability
+from delegation.authority.capability import Capability, Prohibition
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
 from delegation.authority.narrowing import purpose_is_within
+from delegation.authority.prohibition import (
+    WHO,
+    asking,
+    tool_not_granted,
+    tool_unknown,
+    worded,
+)
 from delegation.authority.refusal import Refusal
 from delegation.authority.systems import systems_of
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
 from delegation.judge.flow import unknown_terms
+from delegation.judge.limit import OPENER, set_at, who_granted
 from delegation.judge.line import Line
 
 STEP = 8
@@ -86,25 +94,36 @@ def judge_capability(
         return _unfit_link(chain, access, catalogue) or _with_handed(
             result, chain, access, catalogue, reading
         )
-    # Attribute the refusal to the first link, root first, that refuses this call by itself: the
-    # reviewer asks who narrowed it away, not only that the leaf lacks it.
-    depth, refusal = _first_refusing(chain, access, catalogue, result, reading)
-    return Denial.at(STEP, refusal, link=chain.links[depth].id, depth=depth)
-
-
-def _first_refusing(
-    chain: Chain, access: Access, catalogue: Catalogue, leaf: Refusal, reading: Reading
-) -> tuple[int, Refusal]:
-    for depth in range(len(chain.links) - 1):
-        refusal = _judge(Chain(chain.links[: depth + 1]), access, catalogue, reading)
-        if isinstance(refusal, Refusal):
-            return depth, refusal
-    return len(chain.links) - 1, leaf
+    return result
 
 
 def _judge(
     chain: Chain, access: Access, catalogue: Catalogue, reading: Reading
-) -> Clearance | Refusal:
+) -> Clearance | Denial:
+    definitions = _definitions(chain, access, catalogue)
+    if isinstance(definitions, Refusal):
+        return Denial.at(STEP, definitions, link=chain.root.id, depth=0)
+    then, now = definitions
+    # What no value of the call can help is named first, and where it was narrowed away first.
+    denial = _not_held(chain, then, now) or _other_purpose(chain, access)
+    if denial is not None:
+        return denial
+    called = _call(chain, access, now, reading)
+    if isinstance(called, Denial):
+        return called
+    pinned = chain.origin.catalogue
+    # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
+    marks = now.marks if then is now else tuple(sorted({*then.marks, *now.marks}))
+    labels = catalogue.labels_of(called.resources, pinned)
+    if not labels <= set(marks):
+        marks = tuple(sorted(labels.union(marks)))
+    unknown = unknown_terms(Line(chain), catalogue)
+    systems = systems_of(catalogue, access.tool, pinned)
+    return replace(called, marks=marks, unknown=unknown, systems=systems)
+
+
+def _definitions(chain: Chain, access: Access, catalogue: Catalogue) -> tuple[Tool, Tool] | Refusal:
+    """Return the tool as the root pins it and as it is now, or why the call is of none."""
     pinned = chain.origin.catalogue
     if pinned > catalogue.revision:
         return Refusal(
@@ -126,26 +145,9 @@ def _judge(
             "Name the tool by its own name, or ask for a new root.",
         )
     if then is None or now is None:
-        return Refusal(
-            "tool_unknown",
-            "The catalogue revision that the token pins has no such tool.",
-            "tool",
-            access.tool,
-            None,
-            "Register the tool, then ask for a new root.",
-        )
-    refusal = refuse_redefined(then, now) or _attributes(chain.leaf.grant, access, then, now)
-    called = refusal or _call(chain.leaf.grant, access, now, reading)
-    if isinstance(called, Refusal):
-        return called
-    # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
-    marks = now.marks if then is now else tuple(sorted({*then.marks, *now.marks}))
-    labels = catalogue.labels_of(called.resources, pinned)
-    if not labels <= set(marks):
-        marks = tuple(sorted(labels.union(marks)))
-    unknown = unknown_terms(Line(chain), catalogue)
-    systems = systems_of(catalogue, access.tool, pinned)
-    return replace(called, marks=marks, unknown=unknown, systems=systems)
+        unknown = tool_unknown(access.tool, chain.leaf.grant.capabilities)
+        return asking(unknown, OPENER)
+    return refuse_redefined(then, now) or (then, now)
 
 
 def named(access: Access, catalogue: Catalogue, pinned: int) -> Access:
@@ -179,73 +181,108 @@ def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:
     return None
 
 
-def _attributes(grant: Grant, access: Access, then: Tool, now: Tool) -> Refusal | None:
+def _not_held(chain: Chain, then: Tool, now: Tool) -> Denial | None:
+    """Return the denial by the first link, root first, that lacks the tool, its effect or its reach.
+
+    Only who delegated that link, or somebody above, can give it: asking at a lower one leads nowhere.
+    """
+    if _lacking(chain.leaf.grant, then, now) is None:  # then no link above lacks it (step 5)
+        return None
+    for depth, link in enumerate(chain.links):
+        refusal = _lacking(link.grant, then, now)
+        if refusal is not None:
+            return _denied(chain, depth, refusal)
+    return None
+
+
+def _lacking(grant: Grant, then: Tool, now: Tool) -> Refusal | None:
     for tool in (then, now):
         if tool.effect not in grant.effects:
             return Refusal(
                 "effect_not_granted",
-                "The tool's effect is not granted.",
+                f"The tool's effect, {tool.effect}, is not granted.",
                 "effects",
                 tool.effect,
                 list(grant.effects),
-                f"Ask for a grant with the effect {tool.effect}.",
+                f"Ask {WHO} for a grant with the effect {tool.effect}.",
+                " or ".join(grant.effects) or "no effect",
             )
     sensitivity = max(then.sensitivity, now.sensitivity)
     if sensitivity > grant.max_sensitivity:
         return Refusal(
             "sensitivity_not_granted",
-            "The tool is more sensitive than the grant reaches.",
+            f"The tool's sensitivity is {sensitivity}, and the grant reaches {grant.max_sensitivity}.",
             "max_sensitivity",
             sensitivity,
             grant.max_sensitivity,
-            f"Ask for a grant with max_sensitivity {sensitivity}.",
+            f"Ask {WHO} for a grant with max_sensitivity {sensitivity}.",
+            f"at most {grant.max_sensitivity}",
         )
-    if not purpose_is_within(access.purpose, grant.purpose):
-        return Refusal(
-            "purpose_not_granted",
-            "The call's purpose is not the grant's, nor below it.",
-            "purpose",
-            access.purpose,
-            grant.purpose,
-            "State the purpose that was granted.",
-        )
+    if not any(capability.tool.matches(now.name) for capability in grant.capabilities):
+        return tool_not_granted(now.name, grant.capabilities)
     return None
 
 
-def _call(grant: Grant, access: Access, tool: Tool, reading: Reading) -> Clearance | Refusal:
+def _other_purpose(chain: Chain, access: Access) -> Denial | None:
+    granted = chain.leaf.grant.purpose
+    if purpose_is_within(access.purpose, granted):
+        return None
+    refusal = Refusal(
+        "purpose_not_granted",
+        f"The call's purpose must be {granted}, or below it.",
+        "purpose",
+        access.purpose,
+        granted,
+        f"State the purpose {granted} if it is the call's, or ask {WHO} for another grant.",
+        f"{granted}, or below it",
+    )
+    return _denied(chain, set_at(chain, lambda grant: grant.purpose == granted), refusal)
+
+
+def _denied(chain: Chain, depth: int, refusal: Refusal) -> Denial:
+    return Denial.at(
+        STEP, asking(refusal, who_granted(chain, depth)), link=chain.links[depth].id, depth=depth
+    )
+
+
+def _call(chain: Chain, access: Access, tool: Tool, reading: Reading) -> Clearance | Denial:
     arguments, special = reading.of(tool, access)
     if isinstance(arguments, Refusal):
-        return arguments
+        return Denial.at(STEP, arguments)
     resources = tool.resources_of(arguments)
     if isinstance(resources, Refusal):
-        return resources
-    refusal = _admitting(grant, access.tool, arguments, resources, special)
-    if refusal is not None:
-        return refusal
+        return Denial.at(STEP, resources)
+    denial = _admitting(chain, tool, arguments, resources, special)
+    if denial is not None:
+        return denial
     cost = tool.cost_of(arguments)
     if isinstance(cost, Refusal):
-        return cost
+        return Denial.at(STEP, cost)
     for unit, amount in cost.items():
         most = access.max_cost.get(unit, 0)  # a unit that the holder did not name is not agreed to
         if amount > most:
-            return Refusal(
+            refusal = Refusal(
                 "cost_over_max",
-                f"The call costs more {unit} than the holder agreed to.",
+                f"The call costs more {unit} than the {most} that its proof agrees to.",
                 f"max_cost.{unit}",
                 amount,
                 most,
-                f"Sign a proof with max_cost of at least {amount} {unit}.",
+                f"Sign a proof whose max_cost has the {unit} that `offered` holds, or make a cheaper call.",
+                f"at most {most} {unit}",
             )
+            return Denial.at(STEP, refusal)
     for unit in tool.settled_units:
         if unit not in access.max_cost:
-            return Refusal(
+            refusal = Refusal(
                 "max_cost_missing",
                 f"The call's cost in {unit} is known only after it, and the holder named no most.",
                 f"max_cost.{unit}",
                 None,
                 None,
                 f"Sign a proof with max_cost for {unit}.",
+                f"a most for {unit}",
             )
+            return Denial.at(STEP, refusal)
         cost[unit] = access.max_cost[unit]
     return Clearance(arguments, resources, cost, reserved=tool.settled_units)
 
@@ -308,35 +345,51 @@ def refuse_unfit(capability: Capability, tool: Tool) -> Refusal | None:
 
 
 def _admitting(
-    grant: Grant,
-    tool: str,
+    chain: Chain,
+    tool: Tool,
     arguments: Mapping[str, Json],
     resources: tuple[str, ...],
     special: Mapping[str, str],
-) -> Refusal | None:
-    """Return None if one capability admits the whole call; else the refusal that helps most."""
-    first: tuple[int, Refusal] | None = None
-    for index, capability in enumerate(grant.capabilities):
-        refusal = capability.prohibits(tool, arguments, resources, special)
-        if refusal is None:
-            return None
-        if refusal.code != "tool_not_granted" and first is None:
-            first = (index, refusal)
-    if first is not None:
-        index, refusal = first
-        return Refusal(
-            refusal.code,
-            refusal.message,
-            f"capabilities[{index}].{refusal.field}",
-            refusal.offered,
-            refusal.allowed,
-            refusal.remedy,
-        )
-    return Refusal(
-        "tool_not_granted",
-        "No capability of the grant names this tool.",
-        "capabilities",
-        tool,
-        [capability.tool.text for capability in grant.capabilities[:16]],
-        f"Ask the delegator for a capability for {tool}.",
+) -> Denial | None:
+    """Return None if one capability of the leaf admits the whole call; else what is in the way.
+
+    The leaf's own limit is named, since whoever keeps it keeps all those above. Of several
+    capabilities the one with the least in its way is spoken of: so one that follows the remedies
+    one after the other is never led back to what it changed before.
+    """
+    call = (tool.name, arguments, resources, special)
+    held = chain.leaf.grant.capabilities
+    if any(capability.prohibits(*call) is None for capability in held):
+        return None
+    known = [one for one in held if one.tool.matches(tool.name)]  # some do: see `_not_held`
+    capability, found = min(
+        ((one, [*one.prohibitions(*call)]) for one in known), key=lambda one: _weight(one[1], tool)
     )
+    first = found[0]
+    refusal = worded(first, capability, tool, arguments, special)
+
+    def place(grant: Grant) -> int | None:
+        return next(
+            (
+                index
+                for index, held in enumerate(grant.capabilities)
+                if held.tool.matches(tool.name) and _is_same_limit(held, capability, first)
+            ),
+            None,
+        )
+
+    depth = set_at(chain, lambda grant: place(grant) is not None)
+    placed = f"capabilities[{place(chain.links[depth].grant)}].{refusal.field}"
+    return _denied(chain, depth, replace(refusal, field=placed))
+
+
+def _weight(found: list[Prohibition], tool: Tool) -> tuple[bool, int]:
+    """Return whether no call of the tool gets by, and how much is in the way."""
+    hopeless = any(one.why == "unnamed" and tool.arguments[one.name].required for one in found)
+    return hopeless, len(found)
+
+
+def _is_same_limit(held: Capability, leaf: Capability, found: Prohibition) -> bool:
+    if found.why == "resource":
+        return held.resources == leaf.resources
+    return held.arguments.get(found.name) == leaf.arguments.get(found.name)

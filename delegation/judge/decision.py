@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
+from delegation.shown import shown
 
 STEPS: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -33,6 +34,7 @@ STEPS: Final[Mapping[int, str]] = MappingProxyType(
         14: "record",
     }
 )
+_LINE: Final = 200  # characters of a line for people
 LAST_UNPROVEN_STEP: Final = 6  # up to here nobody has shown to hold anything
 
 Outcome: TypeAlias = Literal["passed", "failed", "not_reached", "not_configured"]
@@ -46,12 +48,13 @@ class Denial:
         step: 1 to 14.
         code: Stable name, one heading in docs/errors.md.
         message: One sentence for a human.
-        link: The link whose caveat denies, None where no link is concerned.
+        link: The link that set the limit which denies, None where no link is concerned.
         depth: That link's place in the chain, 0 for the root.
         caveat: Dotted path of the caveat in that link's grant.
         offered: What the call offered.
         allowed: What would have been within.
         remedy: What to do about it, one sentence.
+        allowed_in_words: The same as `allowed`, as one would say it; empty where it says nothing.
     """
 
     step: int
@@ -63,6 +66,7 @@ class Denial:
     offered: Json = None
     allowed: Json = None
     remedy: str = ""
+    allowed_in_words: str = ""
 
     @classmethod
     def at(
@@ -79,6 +83,7 @@ class Denial:
             refusal.offered,
             refusal.allowed,
             refusal.remedy,
+            refusal.allowed_in_words,
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -93,6 +98,7 @@ class Denial:
             "caveat": self.caveat,
             "offered": self.offered,
             "allowed": self.allowed,
+            "allowed_in_words": self.allowed_in_words,
             "remedy": self.remedy,
         }
 
@@ -200,10 +206,16 @@ class Decision:
         denial = self.denial
         where = "" if denial.depth is None else f" at link {denial.depth}"
         caveat = f" [{denial.caveat}]" if denial.caveat else ""
-        asked = f"\n  approval: {self.approval}" if self.approval else ""
+        said = {
+            "offered": "" if denial.offered is None else _line(shown(denial.offered)),
+            "allowed": _line(denial.allowed_in_words),
+            "remedy": denial.remedy,
+            "approval": self.approval or "",
+        }
+        lines = [f"\n  {word}: {text}" for word, text in said.items() if text]
         return (
             f"denied {self.tool or 'a call'} at step {denial.step}, {STEPS[denial.step]}: "
-            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}{asked}"
+            f"{denial.code}{where}{caveat}. {denial.message}{''.join(lines)}"
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -231,6 +243,10 @@ class Decision:
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
         }
+
+
+def _line(text: str) -> str:
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"
 
 
 def steps_json(outcomes: Sequence[Outcome]) -> list[Json]:

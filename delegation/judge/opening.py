@@ -14,12 +14,14 @@ from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
 from delegation.authority.narrowing import refuse_wider
+from delegation.authority.prohibition import asking
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.errors import WiderThanParentError
 from delegation.judge.decision import Decision, Denial, Step, trail
 from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.growth import deny_growth
+from delegation.judge.limit import who_granted
 from delegation.judge.line import Line, limit_above
 from delegation.judge.settle import RECORD_STEP, Settlement
 from delegation.judge.standing import Called, deny_without_standing
@@ -114,7 +116,8 @@ def _denial(  # what a request stands on
         return Denial.at(RECORD_STEP, replayed)
     late = refuse_outside_time(leaf.grant, at)
     if late is not None:
-        return Denial.at(7, late, link=leaf.id, depth=depth)
+        asked = asking(late, who_granted(line.chain, depth))
+        return Denial.at(7, asked, link=leaf.id, depth=depth)
     denial = deny_without_standing(line, Called(access.tool), facts, at)
     denial = denial or deny_growth(line, facts, at)
     if denial is not None:

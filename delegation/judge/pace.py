@@ -7,9 +7,11 @@ comes too early if that lies further ahead than a burst reaches. Only allowed ca
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from delegation.authority.arguments.character import counted
 from delegation.authority.ids import TaskId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
@@ -100,29 +102,36 @@ def take_turns(
     """
     now = at * MICRO
     taken: dict[tuple[str, str], int] = {}
+    early: list[tuple[int, PaceKey, int]] = []
     for key, rate, burst in paces:
         interval = 60 * MICRO // rate
         turn = max(turns.get(key, 0), now)
-        if turn - now > (burst - 1) * interval:
-            return Denial.at(STEP, line.limited(_early(key.scope, rate), key.task))
+        wait = turn - now - (burst - 1) * interval
+        if wait > 0:
+            early.append((wait, key, rate))
         taken[key] = turn + interval
+    if early:  # whoever waits for the longest waits for all of them
+        wait, key, rate = max(early, key=itemgetter(0))
+        return Denial.at(STEP, line.limited(_early(key.scope, rate, -(-wait // MICRO)), key.task))
     return taken
 
 
-def _early(scope: Scope, rate: int) -> Refusal:
+def _early(scope: Scope, rate: int, wait: int) -> Refusal:
     if scope == "task":
-        return _refusal("rate_task", "task", rate)
+        return _refusal("rate_task", "task", rate, wait)
     if scope == "holder":
-        return _refusal("rate_holder", "holder", rate)
-    return _refusal("rate_branch", "branch of the task", rate)
+        return _refusal("rate_holder", "holder", rate, wait)
+    return _refusal("rate_branch", "branch of the task", rate, wait)
 
 
-def _refusal(code: str, whose: str, rate: int) -> Refusal:
+def _refusal(code: str, whose: str, rate: int, wait: int) -> Refusal:
     return Refusal(
         code,
         f"The {whose} calls faster than its limit.",
         "limits",
         None,
         rate,
-        "Call more slowly; an operator opens another task with higher limits.",
+        f"Wait {counted(wait, 'second')}, then prove the call anew; an operator opens another task with "
+        "higher limits.",
+        f"{counted(rate, 'call')} a minute",
     )

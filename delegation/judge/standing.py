@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain, Link
+from delegation.authority.prohibition import asking
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
 from delegation.judge.facts import Facts, Subject, TaskFact
+from delegation.judge.limit import OPENER, who_granted_at
 from delegation.judge.line import Line
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
@@ -113,7 +115,8 @@ def deny_under_ended(line: Line, facts: Facts, at: int) -> Denial | None:
     for place in line.places:
         refusal = refuse_expired(place.link.grant, at)
         if refusal is not None:
-            return line.denied(WINDOW_STEP, refusal, place)
+            asked = asking(refusal, who_granted_at(line, place))
+            return line.denied(WINDOW_STEP, asked, place)
     return None
 
 
@@ -143,7 +146,7 @@ def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
 
 
 def _over(task: TaskFact, at: int) -> Refusal | None:
-    subject, remedy = ("task", task.id, None), "Open a new task."
+    subject, remedy = ("task", task.id, None), f"Ask {OPENER} for a new one."
     if not task.is_open:
         return Refusal("task_closed", "The task is closed.", *subject, remedy)
     if at >= task.deadline:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from delegation.authority.access import Access
+from delegation.authority.argument import cut
 from delegation.authority.chain import Chain
+from delegation.authority.explain import instant
 from delegation.authority.grant import Grant
+from delegation.authority.prohibition import WHO, asking
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
+from delegation.judge.limit import set_at, who_granted
 
 STEP = 7
+_SERVICES: Final = 8  # audiences that a sentence names
+_WORDS: Final = 300  # characters of them
 
 
 def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
     """Return the denial of a call outside the chain's time or audience, or None.
 
     The leaf's grant is the effective authority (step 5 showed that it lies within all others), so
-    only the leaf is looked at. Not checked here: whether the task is still open (step 10).
+    only the leaf is judged; named is the link that set its limit, and of links that are over the
+    uppermost. Not checked here: whether the task is still open (step 10).
 
     Args:
         chain: The verified chain.
@@ -23,19 +32,37 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
         at: The service's clock, Unix seconds.
     """
     grant = chain.leaf.grant
-    refusal = refuse_outside_time(grant, at)
-    if refusal is None and access.audience not in grant.audience:
-        refusal = Refusal(
-            "audience_not_granted",
-            "The grant is for other services.",
-            "audience",
-            access.audience,
-            list(grant.audience),
-            "Ask for a grant that names this audience.",
-        )
+    if refuse_expired(grant, at) is not None:
+        # Who delegated a link that is over has nothing to give if its own is over, too.
+        depth = next(d for d, link in enumerate(chain.links) if at >= link.grant.expires_at)
+        return _denied(chain, depth, refuse_expired(chain.links[depth].grant, at))
+    if at < grant.not_before:
+        depth = set_at(chain, lambda held: held.not_before == grant.not_before)
+        return _denied(chain, depth, refuse_outside_time(grant, at))
+    if access.audience in grant.audience:
+        return None
+    depth = set_at(chain, lambda held: set(held.audience) == set(grant.audience))
+    return _denied(chain, depth, _other_audience(grant, access.audience))
+
+
+def _denied(chain: Chain, depth: int, refusal: Refusal | None) -> Denial | None:
     if refusal is None:
         return None
-    return Denial.at(STEP, refusal, link=chain.leaf.id, depth=chain.depth)
+    asked = asking(refusal, who_granted(chain, depth))
+    return Denial.at(STEP, asked, link=chain.links[depth].id, depth=depth)
+
+
+def _other_audience(grant: Grant, audience: str) -> Refusal:
+    services = cut(" or ".join(grant.audience[:_SERVICES]), _WORDS) or "no service"
+    return Refusal(
+        "audience_not_granted",
+        f"The grant is for other services: {services}.",
+        "audience",
+        audience,
+        list(grant.audience),
+        f"Call {services} by that name, or ask {WHO} for a grant that names this service.",
+        services,
+    )
 
 
 def refuse_expired(grant: Grant, at: int) -> Refusal | None:
@@ -44,11 +71,12 @@ def refuse_expired(grant: Grant, at: int) -> Refusal | None:
         return None
     return Refusal(
         "expired",
-        "The grant is no longer valid.",
+        f"The grant ended at {instant(grant.expires_at)}.",
         "expires_at",
         at,
         grant.expires_at,
-        "Ask the delegator for a fresh link.",
+        f"Ask {WHO} for a fresh link.",
+        f"before {instant(grant.expires_at)}",
     )
 
 
@@ -60,10 +88,11 @@ def refuse_outside_time(grant: Grant, at: int) -> Refusal | None:
     if at < grant.not_before:
         return Refusal(
             "not_yet_valid",
-            "The grant is not valid yet.",
+            f"The grant begins at {instant(grant.not_before)}.",
             "not_before",
             at,
             grant.not_before,
-            "Wait until the grant begins.",
+            f"Wait until {instant(grant.not_before)}, then prove the call anew.",
+            f"from {instant(grant.not_before)} on",
         )
     return None

@@ -229,7 +229,7 @@ class _Round:
         bare = {one.row["id"] for one in short if one.row["detail"] == NO_DETAIL}
         for place, outcome in self.outcomes.items():
             if isinstance(outcome, Decision) and outcome.denial is not None and outcome.id in bare:
-                denial = replace(outcome.denial, offered=None, allowed=None)
+                denial = replace(outcome.denial, offered=None, allowed=None, allowed_in_words="")
                 self.outcomes[place] = replace(outcome, denial=denial)
 
     def _claim_requests(self) -> tuple[dict[int, Decision], dict[int, int]]:

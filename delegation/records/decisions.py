@@ -71,7 +71,10 @@ def _short(value: Json) -> Json:
 
 
 def _detail(denial: Denial | None, cut: Callable[[Json], Json] = lambda value: value) -> str:
-    return _text([cut(denial.offered), cut(denial.allowed)]) if denial else "[]"
+    if denial is None:
+        return "[]"
+    words = [denial.allowed_in_words] if denial.allowed_in_words else []  # older rows have none
+    return _text([cut(denial.offered), cut(denial.allowed), *words])
 
 
 def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def detail_of(row: Row[Any]) -> DecisionDetail:
     """Return a row with everything that was kept of the decision."""
     denial = None
     if row.step is not None:
-        offered, allowed = cast("list[Json]", sent_json.parse(row.detail))
+        offered, allowed, *words = cast("list[Json]", sent_json.parse(row.detail))
         denial = Denial(
             row.step,
             row.code,
@@ -207,6 +210,7 @@ def detail_of(row: Row[Any]) -> DecisionDetail:
             offered,
             allowed,
             row.remedy,
+            *cast("list[str]", words),
         )
     decision = Decision(
         id=DecisionId(row.id),

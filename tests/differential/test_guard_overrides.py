@@ -265,6 +265,7 @@ def test_a_root_of_the_application_moves_no_judged_path() -> None:
     executed: list = []
     world = World()
     world.tracker.add_tool(Tool("a.b", effect="read", arguments={"x": "opaque", "y": "opaque"}))
+    world.tracker.add_tool(Tool("a.secret", effect="read"))
     app = FastAPI()
     app.root_path = "/api"  # what its deprecated argument sets
 
@@ -278,7 +279,7 @@ def test_a_root_of_the_application_moves_no_judged_path() -> None:
 
     guard = Guard(world.tracker, audience=DESK, clock=lambda: world.at)
     guard.route("GET", "/{x}/{y}", "a.b")
-    guard.route("GET", "/secret", "a.b")
+    guard.route("GET", "/secret", "a.secret")
     task = world.tracker.open_task(
         "Two", owner="ana@acme.example", lasts=900, ceiling=Grant([may("a.b", x=anything(), y=anything())], audience=[DESK])
     )  # fmt: skip

@@ -6,14 +6,13 @@ import json
 from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import Header
 from shop import Shop, application
-from starlette.testclient import TestClient
 from world import DESK, World
 
-from delegation import Access
+from delegation import Access, Tool
 from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
-from delegation.integrations import Guard, Route, Routes
+from delegation.integrations import Route, Routes
 from delegation.integrations.routes import declared_route
 from delegation.integrations.signing import Auth
 from delegation.tracker.announce import announcement
@@ -156,6 +155,30 @@ def test_two_tokens_or_two_proofs_are_none(shop: Shop) -> None:
     assert shop.seen == []
 
 
+def test_a_denial_says_to_proven_callers_what_the_service_says_and_to_others_no_more(
+    shop: Shop,
+) -> None:
+    """Step, link, caveat, what was offered and allowed, and the remedy; nothing before the proof."""
+    answer = shop.http.post(
+        "/refunds/o1?amount=501", headers=shop.headers(shop.refund(amount=501))
+    )
+    problem = answer.json()
+    kept = shop.world.tracker.decision(problem["decision"]).decision
+    said = kept.denial.to_json()
+    assert problem["code"] == said.pop("code") == "argument_refused"
+    assert problem["detail"] == said.pop("message")
+    assert {name: problem[name] for name in said if said[name] not in (None, "")} == {
+        name: value for name, value in said.items() if value not in (None, "")
+    }
+    assert problem["offered"] == 501
+    assert {"step", "link", "caveat", "allowed", "remedy"} <= problem.keys()
+
+    headers = shop.headers(shop.refund(amount=1))  # a proof over another call
+    unproven = shop.http.post("/refunds/o1?amount=501", headers=headers)
+    assert unproven.status_code == 401
+    assert unproven.json().keys() == {"type", "status", "code", "detail"}
+
+
 def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) -> None:
     """Forgetting a route, or a header that a handler reads, is found before the first request."""
     app = application([])
@@ -165,7 +188,8 @@ def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) 
 
     with pytest.raises(ConfigurationError, match="DELETE /orders"):
         shop.guard.protect(app)
-    shop.guard.route("DELETE", "/orders/{order}", "shop.refund")
+    shop.world.tracker.add_tool(Tool("shop.drop", effect="delete", arguments={"order": "opaque"}))
+    shop.guard.route("DELETE", "/orders/{order}", "shop.drop")
     with pytest.raises(ConfigurationError, match="does not have"):
         shop.guard.protect(application([]))
     assert shop.guard.protect(app)
@@ -241,40 +265,6 @@ def test_agents_sign_by_the_published_routes(shop: Shop) -> None:
         assert again.status_code == 200, "each request has a proof of its own"
         with pytest.raises(MalformedError):
             http.post("/mail", json={"to": "b@acme.example", "body": "x", "bcc": "e@evil.example"})
-
-
-def test_observing_refuses_nothing_records_nothing_and_drafts(shop: Shop) -> None:
-    """An existing service runs as before; what was seen becomes text that declares it."""
-    seen: list = []
-    guard = Guard(None, audience=DESK, mode="observe")
-    app = FastAPI()
-
-    @app.post("/orders/{order}/notes")
-    def note(order: str, body: dict, loud: bool = False) -> dict:
-        seen.append((order, body, loud))
-        return body
-
-    http = TestClient(guard.protect(app))
-    for n in range(3):
-        assert (
-            http.post(
-                f"/orders/{n + 10}/notes?loud=true", json={"text": f"t{n}", "n": n}
-            ).status_code
-            == 200
-        )
-    assert http.get("/none").status_code == 404
-    draft = guard.observed.draft()
-    assert "'/orders/{order_id}/notes'" in draft
-    assert "orders.notes.post" in draft
-    assert "n=one_of(0, 1, 2)" in draft
-    assert len(seen) == 3
-    assert shop.world.tracker.decisions() == []
-    scope = {"tracker": shop.world.tracker, "guard": Guard(shop.world.tracker, audience=DESK)}
-    exec(
-        compile(draft, "draft", "exec"), scope
-    )  # the draft is valid: tools, routes and grant are made
-    assert scope["observed"].capabilities
-    assert shop.world.tracker.catalogue().tool("orders.notes.post") is not None
 
 
 @pytest.mark.parametrize(

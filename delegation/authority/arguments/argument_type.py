@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from delegation.canonical import Json
 from delegation.errors import CallerDataError
+
+_WHOLE: Final = object()
 
 
 class NoCanonicalFormError(CallerDataError):
     """A value has no canonical form under its type, so nothing can be said about it: refused.
 
-    `code` differs by cause, see docs/caveats.md. The message never repeats the value.
+    `code` differs by cause, see docs/caveats.md. Neither message nor remedy repeats the value: both
+    are kept for good, and the value may be erased.
+
+    Args:
+        code: The cause's own code.
+        message: What is the matter with "it", the part at `place`.
+        remedy: What to do, one sentence; `advised` fills it in from the type where it is empty.
+        place: Where inside the value the part stands, such as `.zip` or `[3].price`.
+        part: What stands there; the whole value where none is given.
     """
 
     code: ClassVar[str] = "no_canonical_form"
 
-    def __init__(self, code: str, message: str, *, remedy: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, *, remedy: str = "", place: str = "", part: object = _WHOLE
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.code = code  # type: ignore[misc]  # the cause's own code, fixed at birth
+        self.place = place
+        self._part = part
+
+    def part_of(self, value: Json) -> Json:
+        """Return the part of a value that has no canonical form: itself where none was named."""
+        return value if self._part is _WHOLE else self._part  # type: ignore[return-value]  # JSON
+
+    def within(self, place: str, value: object) -> NoCanonicalFormError:
+        """Return the error with its place in what is around the refused value.
+
+        Args:
+            place: Where the value stands there.
+            value: What was refused.
+        """
+        self.place = place + self.place
+        if self._part is _WHOLE:
+            self._part = value
+        return self
+
+    def advised(self, of: ArgumentType) -> NoCanonicalFormError:
+        """Return the error with a remedy: where nothing better is known, to send what the type wants."""
+        is_null = self._part is None and self.code == "wrong_type"
+        self.remedy = (
+            self.remedy or f"{'Leave it out, or send' if is_null else 'Send'} {of.wanted}."
+        )
+        return self
 
 
 class SpecialHostError(NoCanonicalFormError):
@@ -37,6 +75,10 @@ class ArgumentType(Protocol):
     def name(self) -> str:
         """The type's name; that of a nullable type is its inner type's."""
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in a few words that follow "Send"; what stands behind "such as" it admits."""
+
     def canonicalise(self, value: Json) -> Json:
         """Return the value's canonical form.
 
@@ -50,13 +92,30 @@ class ArgumentType(Protocol):
         """Return the type's JSON: its name, or an object of `type` and options."""
 
 
+def read_part(of: ArgumentType, value: Json, place: str) -> Json:
+    """Return the canonical form of a part of a value.
+
+    Args:
+        of: The part's type.
+        value: The part.
+        place: Where it stands in the value, such as `.zip` or `[3]`.
+
+    Raises:
+        NoCanonicalFormError: It has none; the error says where it stands.
+    """
+    try:
+        return of.canonicalise(value)
+    except NoCanonicalFormError as error:
+        raise error.within(place, value).advised(of)  # noqa: B904  # the same error, with its place
+
+
 def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:
     """Return the error for a value of another JSON type; null is one of them."""
+    if value is None:
+        return NoCanonicalFormError("wrong_type", "it may not be null")
     kind = {
         str: "text", bool: "a boolean", int: "an integer", float: "a number",
         list: "a list", dict: "an object",
     }  # fmt: skip
-    got = "null" if value is None else kind.get(type(value), "another type")
-    return NoCanonicalFormError(
-        "wrong_type", f"it is {got}, not {wanted}", remedy=f"Send {wanted}."
-    )
+    got = kind.get(type(value), "another type")
+    return NoCanonicalFormError("wrong_type", f"it is {got}, not {wanted}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from delegation.authority.arguments.character import counted
 from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.text import TextType
 from delegation.authority.fields import integer
@@ -30,6 +31,11 @@ class ArgvType(ListType):
 
     def __init__(self, max: int = MAX_ARGV) -> None:  # noqa: A002  # as the option is called
         ListType.__init__(self, _ITEM, integer("argv max", max, 0, MAX_ARGV))
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return f"a list of at most {counted(self.max, 'text')}"
 
     def to_json(self) -> Json:
         """Return the type's JSON."""

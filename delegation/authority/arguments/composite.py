@@ -11,9 +11,12 @@ from delegation import sent_json
 from delegation.authority.arguments.argument_type import (
     ArgumentType,
     NoCanonicalFormError,
+    read_part,
     refuse_type,
 )
+from delegation.authority.arguments.character import counted
 from delegation.authority.arguments.host import HostType
+from delegation.authority.arguments.member import most_alike, place_of, shown_name
 from delegation.authority.arguments.nullable import NullableType, is_nullable
 from delegation.authority.arguments.url import UrlType
 from delegation.authority.fields import integer
@@ -23,6 +26,7 @@ from delegation.errors import MalformedError
 MAX_ITEMS: Final = 1024
 MAX_FIELDS: Final = 256
 MAX_NAME: Final = 200
+_SHOWN: Final = 12  # members that a remedy names
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +52,47 @@ class ListType:
         if type(self.unique) is not bool:
             raise MalformedError("list unique", wanted="a boolean")
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        least = f"{self.min} to " if self.min else "at most "
+        bounds = (self.min, self.max) != (0, MAX_ITEMS)
+        said = f"a list of {least}{counted(self.max, 'item')}" if bounds else "a list"
+        return f"{said}, each {self.of.wanted}" + (", each once" if self.unique else "")
+
     def canonicalise(self, value: Json) -> Json:
         """Return the list with each item in canonical form."""
         if type(value) is not list:
             raise refuse_type(value, "a list")
         if len(value) > self.max:
-            raise NoCanonicalFormError("list_too_long", f"it has more than {self.max} items")
+            raise NoCanonicalFormError(
+                "list_too_long",
+                f"it has {counted(len(value), 'item')}",
+                remedy=f"Send at most {counted(self.max, 'item')}.",
+            )
         if len(value) < self.min:
             raise NoCanonicalFormError(
                 "list_too_short",
-                f"it has less than {self.min} items",
-                remedy=f"Send {self.min} or more.",
+                f"it has {counted(len(value), 'item')}",
+                remedy=f"Send at least {counted(self.min, 'item')}.",
             )
-        items = [self.of.canonicalise(item) for item in value]
-        if self.unique and len({sent_json.text_of(item) for item in items}) != len(items):
-            raise NoCanonicalFormError(
-                "list_repeats", "it holds an item twice", remedy="Send each item once."
-            )
+        items = [read_part(self.of, item, f"[{n}]") for n, item in enumerate(value)]
+        if self.unique:
+            self._refuse_repeats(items)
         return items
+
+    def _refuse_repeats(self, items: list[Json]) -> None:
+        seen: dict[str, int] = {}
+        for number, item in enumerate(items):
+            first = seen.setdefault(sent_json.text_of(item), number)
+            if first != number:
+                raise NoCanonicalFormError(
+                    "list_repeats",
+                    f"it is the same item as [{first}]",
+                    remedy="Send each item once.",
+                    place=f"[{number}]",
+                    part=item,
+                )
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
@@ -132,14 +159,44 @@ class ObjectType:
         for name, required, of in self._members:
             known += name in value
             if value.get(name) is not None or (name in value and is_nullable(of)):
-                result[name] = of.canonicalise(value[name])
+                result[name] = read_part(of, value[name], place_of(name))
             elif required:
-                raise NoCanonicalFormError("object_field_missing", f"its field {name} is missing")
+                raise self._missing(name, of, is_null=name in value)
         if known != len(value):
-            raise NoCanonicalFormError(
-                "object_field_unknown", "it has a field that is not declared"
-            )
+            raise self._unknown(value)
         return result
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        said = [
+            f"{shown_name(name)} ({of.name}{'' if required else ', optional'})"
+            for name, required, of in self._members[:_SHOWN]
+        ]
+        more = len(self._members) - _SHOWN
+        return "an object of " + ", ".join(said) + (f" and {more} more" if more > 0 else "")
+
+    def _missing(self, name: str, of: ArgumentType, *, is_null: bool) -> NoCanonicalFormError:
+        said = "it is null, which is absence," if is_null else "it is missing"
+        return NoCanonicalFormError(
+            "object_field_missing",
+            f"{said} and the object needs it",
+            remedy=f"Send {of.wanted}.",
+            place=place_of(name),
+            part=None,
+        )
+
+    def _unknown(self, value: dict[str, Json]) -> NoCanonicalFormError:
+        name = next(one for one in value if one not in self.members)
+        near = most_alike(name, self.members)
+        remedy = f"Leave it out, or name it {shown_name(near)}. " if near else "Leave it out. "
+        return NoCanonicalFormError(
+            "object_field_unknown",
+            "the object has no such member",
+            remedy=f"{remedy}Send {self.wanted}.",
+            place=place_of(name),
+            part=value[name],
+        )
 
     def to_json(self) -> Json:
         """Return the type's JSON."""

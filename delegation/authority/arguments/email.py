@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.character import character_found
 from delegation.authority.arguments.host import address_of, canonical_host
 from delegation.canonical import Json
 
@@ -16,6 +17,7 @@ _MAX_LOCAL: Final = 64
 # #, ends a mailto URL, * is a wildcard, and ` $ | & { } run or expand in shells and mail servers.
 # Nor at the beginning - (an option of sendmail), / and ~ (files that servers deliver to).
 _LOCAL: Final = re.compile(r"(?![-/~])[A-Za-z0-9'+/=^_~-]+(\.[A-Za-z0-9'+/=^_~-]+)*", re.ASCII)
+_NO_LOCAL: Final = re.compile(r"[^A-Za-z0-9'+/=^_~.-]|^[-/~]|^\.|\.\.|\.$")
 _SEVERAL: Final = re.compile(r"[,;<>\s()\"\[\]\\:]")
 
 
@@ -24,6 +26,11 @@ class EmailType:
     """One mailbox such as `ana@acme.example`."""
 
     name: ClassVar[str] = "email"
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "one e-mail address such as ana@acme.example"
 
     def canonicalise(self, value: Json) -> Json:
         """Return the mailbox with its domain in canonical form; the local part keeps its case."""
@@ -43,16 +50,23 @@ def canonical_email(value: str) -> str:
         NoCanonicalFormError: It is not exactly one bare mailbox.
     """
     if len(value) > MAX_EMAIL:
-        raise NoCanonicalFormError("email_too_long", f"it has more than {MAX_EMAIL} characters")
-    if value.count("@") != 1 or _SEVERAL.search(value):
-        raise NoCanonicalFormError("email_several", "it is not exactly one bare mailbox")
+        raise NoCanonicalFormError("email_too_long", f"it has {len(value)} characters")
+    foreign = _SEVERAL.search(value)
+    if value.count("@") != 1 or foreign:
+        held = foreign and f": it holds {character_found(value, foreign)}"
+        raise NoCanonicalFormError(
+            "email_several", f"it is not exactly one bare mailbox{held or ', with one @'}"
+        )
     local, _, domain = value.partition("@")
     if len(local) > _MAX_LOCAL or _LOCAL.fullmatch(local) is None:
+        odd = _NO_LOCAL.search(local)
+        held = odd and f": it holds {character_found(local, odd)}"
         raise NoCanonicalFormError(
             "email_local_part",
-            "its local part is no plain ASCII dot-atom, or one that mail programs act on",
+            "what stands before its @ is no plain ASCII dot-atom of at most 64 characters, or one "
+            f"that mail programs act on{held or ''}",
         )
     host = canonical_host(domain, special=False)
     if address_of(host) is not None:
-        raise NoCanonicalFormError("email_domain", "its domain is an address")
+        raise NoCanonicalFormError("email_domain", "its domain is an address of a machine")
     return f"{local}@{host}"

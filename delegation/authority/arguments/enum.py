@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeAlias, cast
 
 from delegation import sent_json
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.member import most_alike
 from delegation.authority.arguments.number import json_number
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.shown import shown
 
 MAX_ENUM: Final = 2048
 _SHOWN: Final = 200  # characters of a remedy
@@ -49,15 +52,35 @@ class EnumType:
         object.__setattr__(self, "_known", known)
         object.__setattr__(self, "_shown", shown)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        if len(self._shown) <= _SHOWN:
+            return f"one of {self._shown[1:-1].replace(',', ', ')}"
+        said = ""
+        for number, value in enumerate(self._known.values()):
+            more = f"{', ' if said else ''}{shown(value)}"
+            if len(said) + len(more) > _SHOWN:
+                left = len(self._known) - number
+                return f"one of {said} and {left} more" if said else f"one of {left} values"
+            said += more
+        return f"one of {said}"
+
+    def _texts(self) -> Iterable[str]:
+        return (value for value in self.values if isinstance(value, str))
+
     def canonicalise(self, value: Json) -> Json:
         """Return the value if it is one of the set."""
         if type(value) not in {str, int, float, bool}:
             raise refuse_type(value, "one of a set of values")
         plain = _plain(cast("_Plain", value))
         if (type(plain), plain) not in self._known:
-            remedy = f"Send one of {self._shown[1:-1]}." if len(self._shown) <= _SHOWN else ""
+            near = most_alike(plain, self._texts()) if isinstance(plain, str) else ""
+            alike = f" {shown(near)} is most like what was sent." if near else ""
             raise NoCanonicalFormError(
-                "enum_unknown", "it is none of the type's values", remedy=remedy
+                "enum_unknown",
+                "it is none of the type's values",
+                remedy=f"Send {self.wanted}.{alike}",
             )
         return self._known[type(plain), plain]
 

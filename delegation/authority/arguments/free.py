@@ -7,6 +7,8 @@ from typing import ClassVar, Final, cast
 
 from delegation import sent_json
 from delegation.authority.arguments.argument_type import NoCanonicalFormError
+from delegation.authority.arguments.character import character_at
+from delegation.authority.arguments.member import place_of
 from delegation.authority.arguments.number import json_number
 from delegation.authority.arguments.text import refuse_surrogates
 from delegation.authority.fields import integer
@@ -50,20 +52,29 @@ class JsonType:
             )
         object.__setattr__(self, "kinds", tuple(sorted(set(self.kinds))))
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return (
+            (f"one of {', '.join(self.kinds)}" if self.kinds else "any JSON value but null")
+            + f", of at most {self.bytes} bytes, {self.count} members and items, and nested at most "
+            f"{self.depth} deep"
+        )
+
     def canonicalise(self, value: Json) -> Json:
         """Return the value with each number in its one form; `5.0` is 5, `-0.0` is 0."""
         if value is None:
-            raise NoCanonicalFormError("wrong_type", "it is null", remedy="Leave it out.")
+            raise NoCanonicalFormError("wrong_type", "it may not be null")
         kind = KINDS.get(type(value), "number")
         if self.kinds and kind not in self.kinds:
-            raise NoCanonicalFormError(
-                "wrong_type", f"it is a {kind}", remedy=f"Send one of {', '.join(self.kinds)}."
-            )
+            raise NoCanonicalFormError("wrong_type", f"it is of the kind {kind}")
         made, _ = _read(value, self.depth, self.count)
         size = len(sent_json.encode(made))
         if size > self.bytes:
             raise NoCanonicalFormError(
-                "json_size", f"it has more than {self.bytes} bytes", remedy="Send less."
+                "json_size",
+                f"it has {size} bytes of JSON",
+                remedy=f"Send at most {self.bytes} bytes.",
             )
         return made
 
@@ -81,24 +92,20 @@ def _read(value: object, depth: int, left: int) -> tuple[Json, int]:
     """Return the canonical value and how many members and items may follow it."""
     if isinstance(value, list | dict):
         if depth == 0:
-            raise NoCanonicalFormError(
-                "json_depth", "it is nested too deep", remedy="Send a flatter value."
-            )
+            raise NoCanonicalFormError("json_depth", "it is nested too deep")
         left -= len(value)
         if left < 0:
-            raise NoCanonicalFormError(
-                "json_count", "it has too many members and items", remedy="Send fewer."
-            )
+            raise NoCanonicalFormError("json_count", "with it there are too many members and items")
     if isinstance(value, list):
         items: list[Json] = []
-        for item in value:
-            made, left = _read(item, depth - 1, left)
+        for number, item in enumerate(value):
+            made, left = _inside(item, f"[{number}]", depth - 1, left)
             items.append(made)
         return items, left
     if isinstance(value, dict):
         members: dict[str, Json] = {}
         for name, member in value.items():
-            made, left = _read(member, depth - 1, left)
+            made, left = _inside(member, place_of(str(name)), depth - 1, left)
             members[str(_text(name))] = made
         return members, left
     if isinstance(value, str):
@@ -108,8 +115,21 @@ def _read(value: object, depth: int, left: int) -> tuple[Json, int]:
     return json_number(cast("Json", value)), left
 
 
+def _inside(value: object, place: str, depth: int, left: int) -> tuple[Json, int]:
+    try:
+        return _read(value, depth, left)
+    except NoCanonicalFormError as error:
+        raise error.within(place, value)  # noqa: B904  # the same error, with its place
+
+
 def _text(value: object) -> str:
-    if not isinstance(value, str) or "\x00" in value:
-        raise NoCanonicalFormError("json_form", "it holds U+0000, or a name that is no text")
+    if not isinstance(value, str):
+        raise NoCanonicalFormError("json_form", "it has a name that is no text")
+    if "\x00" in value:
+        raise NoCanonicalFormError(
+            "json_form",
+            f"it holds {character_at(value, value.index(chr(0)))}",
+            remedy="Leave U+0000 out.",
+        )
     refuse_surrogates(value)
     return value

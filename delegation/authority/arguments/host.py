@@ -21,6 +21,7 @@ from delegation.authority.arguments.argument_type import (
     SpecialHostError,
     refuse_type,
 )
+from delegation.authority.arguments.character import character_found, first_refused
 from delegation.authority.arguments.special_hosts import is_special, is_special_name
 from delegation.authority.arguments.spelled_addresses import Address
 from delegation.canonical import Json, refuse_odd_text
@@ -29,6 +30,7 @@ from delegation.ignorable import odd_ignorable
 from delegation.lookalikes import MEANINGFUL
 
 MAX_HOST: Final = 253
+_NO_NAME: Final = re.compile(r"[^a-z0-9.-]")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _OTHER_DOTS: Final = frozenset("\u3002\uff0e\uff61")  # IDNA reads them as dots
 _NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)  # inet_aton reads such labels
@@ -49,6 +51,11 @@ class HostType:
     def __post_init__(self) -> None:
         if type(self.unsafe_special_addresses) is not bool:
             raise MalformedError("unsafe_special_addresses", wanted="a boolean")
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "a host such as api.acme.example, or a public address"
 
     def canonicalise(self, value: Json) -> Json:
         """Return the name in lower-case A-labels, or the address in its one spelling."""
@@ -74,7 +81,9 @@ def canonical_host(text: str, *, special: bool) -> str:
         NoCanonicalFormError: It has none, or it is special and that is not admitted.
     """
     if not 0 < len(text) <= MAX_HOST:
-        raise NoCanonicalFormError("host_form", f"it has no or more than {MAX_HOST} characters")
+        raise NoCanonicalFormError(
+            "host_form", f"it has {len(text)} characters, not 1 to {MAX_HOST}"
+        )
     if ":" in text or _is_numeric(text):
         return _canonical_address(text, special=special)
     name = _canonical_name(text)
@@ -112,17 +121,24 @@ def _canonical_address(text: str, *, special: bool) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError as error:
-        raise NoCanonicalFormError(
-            "host_odd_address", "it is an address in an unusual spelling"
-        ) from error
+        raise _odd_address() from error
     # Python 3.13 spells mapped addresses otherwise than 3.11; in disguise they are refused anyway.
     if is_mapped(address) or str(address) != text or "%" in text:
-        raise NoCanonicalFormError("host_odd_address", "it is an address in an unusual spelling")
+        raise _odd_address()
     if not special and is_special(address):
         raise SpecialHostError(
             "host_special_address", "it is an address that no agent should reach"
         )
     return text
+
+
+def _odd_address() -> NoCanonicalFormError:
+    return NoCanonicalFormError(
+        "host_odd_address",
+        "its last label is a number, and it is no address in its usual spelling",
+        remedy="Send a host such as api.acme.example, an address as four decimal numbers, or one of IPv6 "
+        "in its shortest lower-case text.",
+    )
 
 
 def is_mapped(address: Address) -> bool:
@@ -132,9 +148,14 @@ def is_mapped(address: Address) -> bool:
 
 def _canonical_name(text: str) -> str:
     if text.endswith("."):
-        raise NoCanonicalFormError("host_trailing_dot", "it ends with a dot")
+        raise NoCanonicalFormError(
+            "host_trailing_dot", "its host ends with a dot", remedy="Leave the last dot out."
+        )
     if not _OTHER_DOTS.isdisjoint(text):
-        raise NoCanonicalFormError("host_form", "it holds another dot than the full stop")
+        what = first_refused(text, _OTHER_DOTS.__contains__)
+        raise NoCanonicalFormError(
+            "host_form", f"its host holds {what}", remedy="Separate its labels by full stops."
+        )
     if text.isascii():
         name = text.lower()
     else:
@@ -142,20 +163,32 @@ def _canonical_name(text: str) -> str:
             # Strict: what IDNA 2008 maps away (full-width letters, other dots) has two spellings.
             name = idna.encode(text, uts46=False, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError, ValueError) as error:
-            raise NoCanonicalFormError("host_form", "it is no host name") from error
+            raise NoCanonicalFormError(
+                "host_form", "its host is no name under IDNA 2008"
+            ) from error
         if _by_idna_2003(text) != name:
             raise NoCanonicalFormError(
                 "host_form",
                 "two versions of IDNA do not read it as one name",
-                remedy="Send A-labels.",
+                remedy="Send its labels as A-labels, which begin with xn--.",
             )
     for label in name.split("."):
         if _LABEL.fullmatch(label) is None:
-            raise NoCanonicalFormError("host_form", "a label is empty or holds foreign characters")
+            odd = _NO_NAME.search(name)
+            what = (
+                f"its host holds {character_found(name, odd)}"
+                if odd
+                else (
+                    "a label of its host is empty, longer than 63 characters, or has a hyphen at an end"
+                )
+            )
+            raise NoCanonicalFormError("host_form", what)
         if label.startswith("xn--"):
             _refuse_odd_label(label)
         elif label[2:4] == "--":
-            raise NoCanonicalFormError("host_form", "a label has reserved hyphens")
+            raise NoCanonicalFormError(
+                "host_form", "a label of its host has hyphens in its third and fourth place"
+            )
     return name
 
 
@@ -174,6 +207,6 @@ def _refuse_odd_label(label: str) -> None:
         again = idna.encode(shown, uts46=False, std3_rules=True).decode("ascii")
         refuse_odd_text(shown, "An A-label")  # whatever this installation's IDNA tables assign
     except (idna.IDNAError, UnicodeError, ValueError, MalformedError) as error:
-        raise NoCanonicalFormError("host_form", "an A-label does not decode") from error
+        raise NoCanonicalFormError("host_form", "an A-label of its host does not decode") from error
     if again != label or MEANINGFUL.search(shown) or odd_ignorable(shown) is not None:
-        raise NoCanonicalFormError("host_form", "an A-label has another spelling")
+        raise NoCanonicalFormError("host_form", "an A-label of its host has another spelling")

@@ -38,6 +38,11 @@ class DateTimeType:
     def __post_init__(self) -> None:
         integer("datetime places", self.places, 0, MAX_PLACES)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "a date and time such as 2026-11-30T07:00:00Z"
+
     def canonicalise(self, value: Json) -> Json:
         """Return the moment in UTC, with `T` and `Z`, its fraction without zeros at the end."""
         if type(value) is not str:
@@ -47,15 +52,15 @@ class DateTimeType:
             raise NoCanonicalFormError(
                 "datetime_form",
                 "it is no date and time of RFC 3339",
-                remedy="Send it as 2026-11-30T07:00:00Z, or with an offset as +01:00.",
+                remedy=f"Send {self.wanted}, with Z or with an offset as +01:00.",
             )
         day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
         digits = (fraction or "").rstrip("0")
         if len(digits) > self.places:
             raise NoCanonicalFormError(
                 "datetime_places",
-                f"it has more than {self.places} digits of a second",
-                remedy=f"Send at most {self.places}.",
+                f"it has {len(digits)} digits of a second",
+                remedy=f"Send a date and time with at most {self.places} digits of a second.",
             )
         try:
             clock = time(int(hour), int(minute), int(second))
@@ -66,6 +71,7 @@ class DateTimeType:
             raise NoCanonicalFormError(
                 "datetime_range",
                 "there is no such day, time or offset in the years 1 to 9999, or it is a leap second",
+                remedy=f"Send {self.wanted} that the calendar has; seconds run from 00 to 59.",
             ) from error
         return f"{moment.isoformat()}{'.' if digits else ''}{digits}Z"
 
@@ -80,6 +86,11 @@ class DateType:
 
     name: ClassVar[str] = "date"
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "a day such as 2026-11-30"
+
     def canonicalise(self, value: Json) -> Json:
         """Return the day as it is, if there is such a day."""
         if type(value) is not str:
@@ -87,13 +98,15 @@ class DateType:
         match = _DATE.fullmatch(value)
         if match is None:
             raise NoCanonicalFormError(
-                "date_form", "it is no date of RFC 3339", remedy="Send it as 2026-11-30."
+                "date_form", "it is no date of RFC 3339", remedy=f"Send {self.wanted}."
             )
         try:
             date(*map(int, match.groups()))
         except ValueError as error:
             raise NoCanonicalFormError(
-                "date_range", "there is no such day in the years 1 to 9999"
+                "date_range",
+                "there is no such day in the years 1 to 9999",
+                remedy=f"Send {self.wanted} that the calendar has.",
             ) from error
         return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from delegation.authority.arguments.argument_type import NoCanonicalFormError
 from delegation.authority.arguments.currencies import MINOR_UNITS
 from delegation.authority.arguments.number import IntegerType
 from delegation.authority.fields import integer
@@ -42,7 +43,18 @@ class MoneyType:
 
     def canonicalise(self, value: Json) -> Json:
         """Return the amount as an integer; `12.50` and `"12.50"` are none."""
-        return IntegerType(self.min, self.max).canonicalise(value)
+        try:
+            return IntegerType(self.min, self.max).canonicalise(value)
+        except NoCanonicalFormError as error:
+            error.remedy = f"Send {self.wanted}."
+            raise
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        least, most = self.shown(self.min), self.shown(self.max)
+        ends = "" if (self.min, self.max) == (0, MAX_INTEGER) else f", from {least} to {most}"
+        return f"a whole number of minor units of {self.currency}, of which 1250 is {self.shown(1250)}{ends}"
 
     def shown(self, amount: int) -> str:
         """Return an amount with its currency, such as `12.50 USD`."""

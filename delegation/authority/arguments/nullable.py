@@ -28,6 +28,11 @@ class NullableType:
         """The inner type's name."""
         return self.of.name
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return f"{self.of.wanted}, or null"
+
     def canonicalise(self, value: Json) -> Json:
         """Return null, or the canonical form under the inner type."""
         return None if value is None else self.of.canonicalise(value)

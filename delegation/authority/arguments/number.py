@@ -20,7 +20,8 @@ from delegation.json_number import MAX_INTEGER, WideNumber, exact_value, number_
 
 DECIMAL: Final = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,18}))?", re.ASCII)
 _EXACT: Final = (
-    "Send a number that a double holds; a longer one goes as text, as a decimal argument."
+    "Send a number of at most 15 digits, which a double holds; a longer one goes as text, where the "
+    "argument is a decimal."
 )
 
 
@@ -71,18 +72,29 @@ class IntegerType:
         integer("integer max", self.max, self.min)
         integer("integer multiple", self.multiple, 1)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return (
+            "a whole number"
+            + (f" from {self.min} to {self.max}" if self._is_bounded else "")
+            + (f" that is a multiple of {self.multiple}" if self.multiple > 1 else "")
+        )
+
+    @property
+    def _is_bounded(self) -> bool:
+        return (self.min, self.max) != (-MAX_INTEGER, MAX_INTEGER)
+
     def canonicalise(self, value: Json) -> Json:
         """Return the integer; `5.0` is 5, `true` is none, nor is `"5"`."""
         number = value
         if type(value) is not int:
             number = json_number(value, "an integer")
             if type(number) is float and not number.is_integer():
-                raise NoCanonicalFormError(
-                    "integer_fraction", "it is no whole number", remedy="Send a whole number."
-                )
+                raise NoCanonicalFormError("integer_fraction", "it is no whole number")
         if not self.min <= number <= self.max:  # type: ignore[operator]  # a number
             raise NoCanonicalFormError(
-                "integer_out_of_range", f"it is not within {self.min} to {self.max}"
+                "integer_out_of_range", f"it is not from {self.min} to {self.max}"
             )
         if number % self.multiple:  # type: ignore[operator]  # an int by now
             raise _no_multiple(str(self.multiple))
@@ -126,6 +138,11 @@ class NumberType:
             raise MalformedError("number multiple", wanted="a decimal number above zero")
         object.__setattr__(self, "_bounds", bounds)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounds_in_words("a number", self)
+
     def canonicalise(self, value: Json) -> Json:
         """Return the number: an integer within 53 bits, else the double of exactly this value."""
         number = json_number(value, "a number")
@@ -137,7 +154,7 @@ class NumberType:
             or (above is not None and exact <= above)
             or (below is not None and exact >= below)
         ):
-            raise NoCanonicalFormError("number_out_of_range", "it is outside the type's bounds")
+            raise NoCanonicalFormError("number_out_of_range", "it is outside the bounds")
         if self.multiple and (Fraction(exact) / Fraction(self.multiple)).denominator != 1:
             raise _no_multiple(self.multiple)
         return number
@@ -169,6 +186,11 @@ class DecimalType:
         _bound("decimal min", self.min)
         _bound("decimal max", self.max)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounds_in_words(f"a decimal number of at most {self.places} places", self)
+
     def canonicalise(self, value: Json) -> Json:
         """Return the number without superfluous zeros; `-0` is `0`, and the JSON number 12.5 `12.5`."""
         if type(value) is str:
@@ -178,12 +200,18 @@ class DecimalType:
                 f"{exact_value(json_number(value, 'a decimal number, as text or as a number')):f}"
             )
         if text is None:
-            raise NoCanonicalFormError("decimal_form", "it is not a plain decimal number")
+            raise NoCanonicalFormError(
+                "decimal_form",
+                "it is not a plain decimal number",
+                remedy=f"Send {self.wanted}, in digits with a point and no exponent.",
+            )
         if len(text.partition(".")[2]) > self.places:
-            raise NoCanonicalFormError("decimal_places", f"it has more than {self.places} places")
+            raise NoCanonicalFormError(
+                "decimal_places", f"it has {len(text.partition('.')[2])} places"
+            )
         exact = Decimal(text)
         if (self.min and exact < Decimal(self.min)) or (self.max and exact > Decimal(self.max)):
-            raise NoCanonicalFormError("number_out_of_range", "it is outside the type's bounds")
+            raise NoCanonicalFormError("number_out_of_range", "it is outside the bounds")
         return text
 
     def to_json(self) -> Json:
@@ -191,6 +219,14 @@ class DecimalType:
         body: dict[str, Json] = {} if self.places == 18 else {"places": self.places}  # noqa: PLR2004  # the default
         body |= {name: getattr(self, name) for name in ("min", "max") if getattr(self, name)}
         return {"type": self.name, **body} if body else self.name
+
+
+def bounds_in_words(what: str, of: NumberType | DecimalType) -> str:
+    """Return what a number is, with those of its bounds that are set."""
+    words = {"min": "at least", "above": "above", "max": "at most", "below": "below",
+             "multiple": "a multiple of"}  # fmt: skip
+    said = [f"{word} {bound}" for name, word in words.items() if (bound := getattr(of, name, ""))]
+    return f"{what} that is {' and '.join(said)}" if said else what
 
 
 def _bound(what: str, text: object) -> Decimal | None:
@@ -232,6 +268,11 @@ class BooleanType:
     """True or false; `1`, `"true"` and null are neither."""
 
     name: ClassVar[str] = "boolean"
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "true or false"
 
     def canonicalise(self, value: Json) -> Json:
         """Return the boolean."""

@@ -8,12 +8,14 @@ from typing import ClassVar, Final
 
 from delegation import canonical
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.character import character_found
 from delegation.authority.fields import integer
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_OPAQUE: Final = 256
 MAX_BYTES: Final = 32_768
+_NO_OPAQUE: Final = re.compile(r"[^A-Za-z0-9._~:@+-]", re.ASCII)
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9._~:@+-]+", re.ASCII)
 
 
@@ -31,12 +33,22 @@ class OpaqueType:
     def __post_init__(self) -> None:
         integer("opaque max", self.max, 1, MAX_OPAQUE)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return f"1 to {self.max} letters, digits and . _ ~ : @ + -, not dots alone"
+
     def canonicalise(self, value: Json) -> Json:
         """Return the identifier as it is."""
         if type(value) is not str:
             raise refuse_type(value, "an identifier")
         if len(value) > self.max or _OPAQUE.fullmatch(value) is None or not value.strip("."):
-            raise NoCanonicalFormError("opaque_form", "it is no identifier of the allowed letters")
+            odd = _NO_OPAQUE.search(value)
+            what = f"it holds {character_found(value, odd)}" if odd else "it has another length"
+            raise NoCanonicalFormError(
+                "opaque_form",
+                "it is made of dots alone" if value and not value.strip(".") else what,
+            )
         return value
 
     def to_json(self) -> Json:
@@ -58,6 +70,11 @@ class BytesType:
     def __post_init__(self) -> None:
         integer("bytes max", self.max, 0, MAX_BYTES)
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return f"at most {self.max} bytes as base64url without padding"
+
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is."""
         if type(value) is not str:
@@ -67,7 +84,7 @@ class BytesType:
         except MalformedError as error:
             raise NoCanonicalFormError("bytes_form", "it is no unpadded base64url") from error
         if len(data) > self.max:
-            raise NoCanonicalFormError("bytes_too_long", f"it has more than {self.max} bytes")
+            raise NoCanonicalFormError("bytes_too_long", f"it has {len(data)} bytes")
         return value
 
     def to_json(self) -> Json:

@@ -18,6 +18,12 @@ from functools import cache
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.character import (
+    character_at,
+    character_found,
+    first_refused,
+    holding,
+)
 from delegation.authority.arguments.text import refuse_unplain
 from delegation.canonical import Json
 from delegation.ignorable import odd_ignorable
@@ -45,6 +51,11 @@ class PathType:
 
     name: ClassVar[str] = "path"
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "an absolute path such as /reports/q3.csv"
+
     def canonicalise(self, value: Json) -> Json:
         """Return the path as it is, if it is plain."""
         if type(value) is not str:
@@ -57,41 +68,82 @@ class PathType:
         return self.name
 
 
-def refuse_odd_path(value: str) -> None:
+def refuse_odd_path(value: str, before: int = 0) -> None:
     """Refuse a path that is not absolute and plain.
+
+    Args:
+        value: The path.
+        before: How many characters at its beginning are not of the value, for the places in messages.
 
     Raises:
         NoCanonicalFormError: With the code of the first oddity.
     """
-    refuse_unplain(value, MAX_PATH)
+    refuse_unplain(value, MAX_PATH, before)
     if not value.startswith("/"):
         raise NoCanonicalFormError("path_not_absolute", "it does not begin with a slash")
     if value == "/":
         return
     if "%" in value:
-        raise NoCanonicalFormError("path_escape", "it holds percent escapes")
-    _refuse_odd_reading(value)
+        raise NoCanonicalFormError(
+            "path_escape",
+            f"it holds {character_at(value, value.index('%'), before)}, as percent escapes do",
+            remedy="Send the characters that the escapes stand for, without percent signs.",
+        )
+    _refuse_odd_reading(value, before)
     if not value.isascii():
         try:
             for seen in readings(value):
-                _refuse_odd_reading(seen, value.count("/"))
+                _refuse_odd_reading(seen, before, value.count("/"))
         except NoCanonicalFormError as error:
-            raise _foreign() from error
-    if _names_device(value):
-        raise NoCanonicalFormError("path_device", "a segment names a device on Windows")
-    if odd_ignorable(value) is not None:
+            raise _foreign(value, before) from error
+    device = _names_device(value)
+    if device is not None:
         raise NoCanonicalFormError(
-            "ignorable_character", "it holds a character that is shown as nothing"
+            "path_device",
+            f"its segment {device} names a device on Windows",
+            remedy="Send a path in which no segment is called CON, PRN, AUX, NUL, COM1 or LPT1, or "
+            "begins so before a dot.",
+        )
+    refuse_odd_ignorable(value, before)
+
+
+def refuse_odd_ignorable(value: str, before: int = 0) -> None:
+    """Refuse a character that is shown as nothing, outside its standard sequences.
+
+    Raises:
+        NoCanonicalFormError: It has one.
+    """
+    index = odd_ignorable(value)
+    if index is not None:
+        raise NoCanonicalFormError(
+            "ignorable_character",
+            f"it holds {character_at(value, index, before)}, which is shown as nothing",
+            remedy="Leave that character out.",
         )
 
 
-def _foreign() -> NoCanonicalFormError:
+def _foreign(value: str, before: int) -> NoCanonicalFormError:
+    found = _FOREIGN.search(value)
+    what = (
+        character_found(value, found, before) if found else first_refused(value, _is_guise, before)
+    )
     return NoCanonicalFormError(
-        "path_foreign_character", "it holds characters that some systems read as something else"
+        "path_foreign_character",
+        holding(what, "it holds characters")
+        + ", which some systems read as something else: a separator, a wildcard, a drive or a stream",
+        remedy="Send a path of letters and digits of whatever script, spaces and . - _ + @ = ( ).",
     )
 
 
-def _refuse_odd_reading(seen: str, slashes: int | None = None) -> None:
+def _is_guise(character: str) -> bool:
+    if character == ":":
+        return True
+    return not character.isascii() and any(
+        _FOREIGN.search(seen) or "/" in seen or ":" in seen for seen in readings(character)
+    )
+
+
+def _refuse_odd_reading(seen: str, before: int, slashes: int | None = None) -> None:
     """Refuse what one reader sees, if it is not plain or has another number of segments."""
     if (
         _FOREIGN.search(seen)
@@ -99,25 +151,35 @@ def _refuse_odd_reading(seen: str, slashes: int | None = None) -> None:
         or (("{" in seen or "/." in seen) and _EXPANDED.search(seen))
         or (slashes is not None and seen.count("/") != slashes)
     ):
-        raise _foreign()
-    for segment in seen[1:].split("/"):
+        raise _foreign(seen, before)
+    for number, segment in enumerate(seen[1:].split("/"), 1):
         if not segment:
-            raise NoCanonicalFormError("path_empty_segment", "it has an empty segment or ends in /")
+            raise NoCanonicalFormError(
+                "path_empty_segment",
+                f"its segment {number} is empty",
+                remedy="Send it with single slashes between its segments and none at its end.",
+            )
         if segment in {".", ".."}:
-            raise NoCanonicalFormError("path_dot_segment", "it has a dot segment")
+            raise NoCanonicalFormError(
+                "path_dot_segment",
+                f"its segment {number} is made of dots",
+                remedy="Send the whole path that is meant, without . and .. in it.",
+            )
         if segment[-1] == "." or segment[-1].isspace() or segment[0].isspace():
             raise NoCanonicalFormError(
-                "path_trailing_dot", "a segment begins with a space or ends with a dot or space"
+                "path_trailing_dot",
+                f"its segment {number} begins with a space or ends with a dot or space",
+                remedy="Send it without spaces at the ends of segments, and without dots at their end.",
             )
 
 
-def _names_device(value: str) -> bool:
-    if _DEVICE.search(value):
-        return True
-    if value.isascii():
-        return False
-    normal = unicodedata.normalize("NFKC", value)
-    return any(_fitted_device().search(text) for text in (value, normal))
+def _names_device(value: str) -> int | None:
+    """Return which segment, counted from 1, names a device; None if none does."""
+    found = _DEVICE.search(value)
+    if found is None and not value.isascii():
+        normal = unicodedata.normalize("NFKC", value)
+        found = _fitted_device().search(value) or _fitted_device().search(normal)
+    return None if found is None else 1 + found.string.count("/", 0, found.start())
 
 
 @cache

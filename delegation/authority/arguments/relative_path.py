@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.character import character_at
 from delegation.authority.arguments.path import refuse_odd_path
 from delegation.canonical import Json
 from delegation.lookalikes import readings
@@ -27,6 +28,11 @@ class RelativePathType:
     """A path such as `reports/2026/q3.csv` below a base; the base itself has no relative path."""
 
     name: ClassVar[str] = "relative_path"
+
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return "a relative path such as reports/q3.csv"
 
     def canonicalise(self, value: Json) -> Json:
         """Return the path as it is, if it is plain and stays below whatever it is put behind."""
@@ -48,13 +54,24 @@ def refuse_odd_relative_path(value: str) -> None:
     """
     if value.startswith("/"):
         raise NoCanonicalFormError(
-            "path_not_relative", "it begins with a slash", remedy="Leave the first slash out."
+            "path_not_relative",
+            "it begins with a slash",
+            remedy="Leave the first slash out: send a path such as reports/q3.csv.",
         )
-    refuse_odd_path(f"/{value}" if value else "//")
+    refuse_odd_path(f"/{value}" if value else "//", 1)
     if leads(value):
         raise NoCanonicalFormError(
-            "path_lead", "it begins with what some readers take for an option, a scheme or a home"
+            "path_lead",
+            f"it begins with {_name_first(value)}, which some readers take for an option, a scheme, a "
+            "home or a file of arguments",
+            remedy="Send a relative path such as reports/q3.csv, which begins with a letter or digit "
+            "and has no colon in its first segment.",
         )
+
+
+def _name_first(value: str) -> str:
+    found = re.match(r"[A-Za-z0-9][^/:]*(?=:)", value)
+    return character_at(value, found.end() if found else 0)
 
 
 def leads(value: str) -> bool:

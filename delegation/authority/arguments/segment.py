@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.character import first_refused, holding
+from delegation.authority.arguments.path import refuse_odd_ignorable
 from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
-from delegation.authority.arguments.text import refuse_unplain
+from delegation.authority.arguments.text import bounded_words, refuse_unplain
 from delegation.authority.fields import integer
 from delegation.canonical import Json
-from delegation.ignorable import odd_ignorable
 from delegation.lookalikes import readings
 
 MAX_SEGMENT: Final = 2048
@@ -43,6 +44,11 @@ class SegmentType:
         integer("segment min", self.min, 1, self.max)
         object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounded_words("text for one segment of a path", self, MAX_SEGMENT)
+
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is, if it is one segment to every reader."""
         if type(value) is not str:
@@ -50,21 +56,27 @@ class SegmentType:
         refuse_unplain(value, MAX_SEGMENT)
         if not self.min <= len(value) <= self.max:
             raise NoCanonicalFormError(
-                "segment_length", f"it has not {self.min} to {self.max} characters"
+                "segment_length",
+                f"it has {len(value)} characters",
+                remedy=f"Send {self.min} to {self.max} characters.",
             )
         for seen in readings(value):
             if _FOREIGN.search(seen):
+                what = first_refused(value, lambda c: any(map(_FOREIGN.search, readings(c))))
                 raise NoCanonicalFormError(
                     "segment_foreign_character",
-                    "it holds one of / \\ ? # % ; or what some readers take for one",
+                    holding(what, "it holds one of / \\ ? # % ;")
+                    + ", or what some readers take for that, which would not stay in one segment",
+                    remedy="Send text without / \\ ? # % ; and control characters, in whatever guise.",
                 )
             # Windows drops dots and spaces at the end in any order, others spaces at both ends.
             if all(character == "." or character.isspace() for character in seen):
-                raise NoCanonicalFormError("segment_dots", "it is made of dots or spaces alone")
-        if odd_ignorable(value) is not None:
-            raise NoCanonicalFormError(
-                "ignorable_character", "it holds a character that is shown as nothing"
-            )
+                raise NoCanonicalFormError(
+                    "segment_dots",
+                    "it is made of dots or spaces alone",
+                    remedy="Send text with a letter or digit in it.",
+                )
+        refuse_odd_ignorable(value)
         refuse_misshapen(self.shape, value)
         return value
 

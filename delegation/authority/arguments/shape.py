@@ -116,13 +116,17 @@ def refuse_misshapen(shape: Shape | None, text: str) -> None:
         NoCanonicalFormError: It has another.
     """
     if shape is not None and not shape.matches(text):
-        said = str(shape)
-        said = said if len(said) <= 200 else said[:199] + "…"  # noqa: PLR2004  # a remedy is a line
         raise NoCanonicalFormError(
             "text_shape",
             "it does not have the shape that its type asks for",
-            remedy=f"Send {said}.",
+            remedy=f"Send text that is {shape_words(shape)}.",
         )
+
+
+def shape_words(shape: Shape) -> str:
+    """Return a shape in words, cut to a line."""
+    said = str(shape)
+    return said if len(said) <= 200 else said[:199] + "…"  # noqa: PLR2004  # a remedy is a line
 
 
 def _part(value: Json, depth: int) -> Part:

@@ -10,14 +10,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 from delegation.assigned import UNASSIGNED
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
-from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
+from delegation.authority.arguments.character import (
+    character_at,
+    character_found,
+    counted,
+    first_refused,
+    holding,
+)
+from delegation.authority.arguments.shape import (
+    Shape,
+    refuse_misshapen,
+    shape_option,
+    shape_words,
+)
 from delegation.authority.fields import integer
-from delegation.canonical import Json, refuse_odd_text
-from delegation.errors import MalformedError
+from delegation.canonical import Json
 from delegation.lookalikes import readings
 
 MAX_TEXT: Final = 32_768  # characters; more belongs behind a reference
@@ -25,6 +36,7 @@ MAX_IDENTIFIER: Final = 256
 # Neither stores nor terminals keep them: U+0000, and all controls but tab, LF and CR.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAK: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_IDENTIFIER: Final = re.compile(r"[^A-Za-z0-9._~:@+-]|^[^A-Za-z0-9]", re.ASCII)
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:@+-]*", re.ASCII)
 # Directional overrides and isolates reorder what a reviewer reads; invisible ones hide in names.
 _DIRECTIONS: Final = "\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c\ufeff"
@@ -32,11 +44,40 @@ _ODD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_DIRECTIONS}]")
 _ODD_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_DIRECTIONS}]")
 
 
+class _Bounded(Protocol):
+    """A type whose texts have bounds."""
+
+    @property
+    def max(self) -> int: ...
+    @property
+    def min(self) -> int: ...
+    @property
+    def shape(self) -> Shape | None: ...
+
+
 def _refuse_length(value: str, least: int, most: int) -> None:
     if len(value) > most:
-        raise NoCanonicalFormError("text_too_long", f"it has more than {most} characters")
+        raise NoCanonicalFormError(
+            "text_too_long",
+            f"it has {counted(len(value), 'character')}",
+            remedy=f"Send at most {counted(most, 'character')}.",
+        )
     if len(value) < least:
-        raise NoCanonicalFormError("text_too_short", f"it has fewer than {least} characters")
+        raise NoCanonicalFormError(
+            "text_too_short",
+            f"it has {counted(len(value), 'character')}",
+            remedy=f"Send at least {counted(least, 'character')}.",
+        )
+
+
+def bounded_words(what: str, of: _Bounded, most: int) -> str:
+    """Return what a text is, with its bounds where they say something."""
+    said = (
+        f"{what} of {of.min} to {counted(of.max, 'character')}"
+        if of.min or of.max != most
+        else what
+    )
+    return said if of.shape is None else f"{said} that is {shape_words(of.shape)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +100,11 @@ class TextType:
         integer(f"{self.name} min", self.min, 0, self.max)
         object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounded_words("text", self, MAX_TEXT)
+
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, to the last code point."""
         if type(value) is not str:
@@ -66,10 +112,11 @@ class TextType:
         _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
         if not value.isprintable():
-            if _CONTROL.search(value) is not None:
+            found = _CONTROL.search(value)
+            if found is not None:
                 raise NoCanonicalFormError(
                     "text_control_character",
-                    "it holds a control character",
+                    f"it holds {character_found(value, found)}",
                     remedy="Leave control characters out; tab, line feed and carriage return may stay.",
                 )
             refuse_surrogates(value)
@@ -100,6 +147,11 @@ class LineType:
         integer(f"{self.name} min", self.min, 0, self.max)
         object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounded_words("one line of text", self, MAX_TEXT)
+
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, if every reader sees one line."""
         if type(value) is not str:
@@ -109,11 +161,12 @@ class LineType:
         if value.isascii() and value.isprintable():
             return value
         refuse_surrogates(value)
-        if any(_LINE_BREAK.search(seen) for seen in readings(value)):
+        if any(map(_LINE_BREAK.search, readings(value))):
+            what = first_refused(value, lambda c: any(map(_LINE_BREAK.search, readings(c))))
             raise NoCanonicalFormError(
                 "text_control_character",
-                "it holds a control character or a line break",
-                remedy="Send one line, without tabs and control characters.",
+                holding(what, "it holds what some readers take for a line break"),
+                remedy="Send one line, without line breaks, tabs and control characters.",
             )
         return value
 
@@ -142,6 +195,15 @@ class IdentifierType:
         integer("identifier min", self.min, 1, self.max)
         object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return bounded_words(
+            "an identifier: a letter or digit, then letters, digits and . _ ~ : @ + -",
+            self,
+            MAX_IDENTIFIER,
+        )
+
     def canonicalise(self, value: Json) -> Json:
         """Return the identifier as it is."""
         if type(value) is not str:
@@ -149,11 +211,9 @@ class IdentifierType:
         _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
         if _IDENTIFIER.fullmatch(value) is None:
-            raise NoCanonicalFormError(
-                "identifier_form",
-                "it is no identifier",
-                remedy="Send a letter or digit first, then letters, digits and . _ ~ : @ + -.",
-            )
+            odd = _NO_IDENTIFIER.search(value)
+            held = f": it holds {character_found(value, odd)}" if odd else ""
+            raise NoCanonicalFormError("identifier_form", f"it is no identifier{held}")
         return value
 
     def to_json(self) -> Json:
@@ -183,12 +243,12 @@ def refuse_surrogates(text: str) -> None:
     except UnicodeEncodeError as error:
         raise NoCanonicalFormError(
             "text_surrogate",
-            "it holds half of a surrogate pair, which is no character",
+            f"it holds {character_at(text, error.start)}, which is no character",
             remedy="Send whole characters: both halves of each pair, or U+FFFD.",
         ) from error
 
 
-def refuse_unplain(value: Json, most: int) -> None:
+def refuse_unplain(value: Json, most: int, before: int = 0) -> None:
     """Refuse what is no plain text: for types whose values name something, such as paths.
 
     Plain is one line of assigned NFC characters, without controls and marks of direction.
@@ -196,6 +256,7 @@ def refuse_unplain(value: Json, most: int) -> None:
     Args:
         value: What was sent.
         most: Most characters.
+        before: How many characters at the beginning are not of the value, for the places in messages.
 
     Raises:
         NoCanonicalFormError: It is not plain.
@@ -205,13 +266,28 @@ def refuse_unplain(value: Json, most: int) -> None:
     _refuse_length(value, 0, most)
     if value.isascii() and value.isprintable():
         return
-    try:
-        refuse_odd_text(value, "The text")
-    except MalformedError as error:
-        raise NoCanonicalFormError("text_not_normal", "it is not assigned NFC text") from error
-    if _ODD.search(value) is not None:
+    found = UNASSIGNED.search(value)
+    if found is not None:
         raise NoCanonicalFormError(
-            "text_control_character", "it holds control or direction characters"
+            "text_not_normal",
+            f"it holds {character_found(value, found, before)}, which Unicode 14.0 does not assign",
+            remedy="Leave that character out, or send one that Unicode 14.0 assigns.",
+        )
+    if not unicodedata.is_normalized("NFC", value):
+        normal = unicodedata.normalize("NFC", value)
+        # Where both differ first: of a letter and its mark, the mark as often as the letter.
+        index = next((n for n, (a, b) in enumerate(zip(value, normal, strict=False)) if a != b), 0)
+        raise NoCanonicalFormError(
+            "text_not_normal",
+            f"it is not in NFC, Unicode normal form C: see {character_at(value, index, before)}",
+            remedy="Send it in NFC: normalise the whole text to Unicode normal form C.",
+        )
+    found = _ODD.search(value)
+    if found is not None:
+        raise NoCanonicalFormError(
+            "text_control_character",
+            f"it holds {character_found(value, found, before)}",
+            remedy="Leave out line breaks, control characters and marks of direction.",
         )
 
 

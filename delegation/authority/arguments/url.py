@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
 
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.character import character_at, named
 from delegation.authority.arguments.host import canonical_host, is_special_host
 from delegation.authority.arguments.text import refuse_unplain
 from delegation.canonical import Json
@@ -27,7 +28,10 @@ _PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
 _QUERY: Final = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _MEANINGFUL: Final = read_as("/\\.:;%*?\"'`<>|#@&=")
+_NO_PATH: Final = re.compile(r"[^A-Za-z0-9._~!$&'()*+,=:@/%-]|%(?![0-9A-Fa-f]{2})", re.ASCII)
+_NO_QUERY: Final = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII)
 _SPACE: Final = re.compile(r"\s")  # of any script, as `%20` is refused
+_UTF8: Final = "Send escapes of plain letters alone, in UTF-8 and NFC, such as %C3%A9 for é."
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -82,13 +86,18 @@ class UrlType:
         if type(self.unsafe_special_addresses) is not bool:
             raise MalformedError("unsafe_special_addresses", wanted="a boolean")
 
+    @property
+    def wanted(self) -> str:
+        """What it admits, in words."""
+        return f"a URL such as {self.schemes[0]}://api.acme.example/v1/orders"
+
     def canonicalise(self, value: Json) -> Json:
         """Return the URL in its one spelling."""
         if type(value) is not str:
             raise refuse_type(value, "a URL")
         parts = parse_url(value, special=self.unsafe_special_addresses)
         if parts.scheme not in self.schemes:
-            raise NoCanonicalFormError("url_scheme", "its scheme is not admitted")
+            raise NoCanonicalFormError("url_scheme", f"its scheme is {parts.scheme}")
         return parts.text
 
     def to_json(self) -> Json:
@@ -113,9 +122,13 @@ def parse_url(text: str, *, special: bool) -> UrlParts:
         NoCanonicalFormError: It has no canonical form.
     """
     if len(text) > MAX_URL:
-        raise NoCanonicalFormError("url_too_long", f"it has more than {MAX_URL} characters")
+        raise NoCanonicalFormError("url_too_long", f"it has {len(text)} characters")
     if "#" in text:
-        raise NoCanonicalFormError("url_fragment", "it has a fragment")
+        raise NoCanonicalFormError(
+            "url_fragment",
+            f"it has a fragment: {character_at(text, text.index('#'))}",
+            remedy="Leave the number sign out, and all that follows it.",
+        )
     match = _SHAPE.fullmatch(text)
     if match is None:
         raise NoCanonicalFormError("url_form", "it is no absolute URL")
@@ -123,13 +136,23 @@ def parse_url(text: str, *, special: bool) -> UrlParts:
     if scheme not in _PORTS:
         raise NoCanonicalFormError("url_scheme", "its scheme is neither https nor http")
     host, port = _authority(match["authority"], scheme, special=special)
-    path = _escaped(match["path"] or "/", _PATH)
-    for segment in path[1:].split("/")[:-1]:
+    path = _escaped(match["path"] or "/", _PATH, match.start("path"))
+    for number, segment in enumerate(path[1:].split("/")[:-1], 1):
         if not segment:
-            raise NoCanonicalFormError("url_empty_segment", "its path has an empty segment")
+            raise NoCanonicalFormError(
+                "url_empty_segment",
+                f"segment {number} of its path is empty",
+                remedy="Send it with single slashes in its path.",
+            )
     if any(segment in {".", ".."} for segment in path.split("/")):
-        raise NoCanonicalFormError("url_dot_segment", "its path has a dot segment")
-    query = None if match["query"] is None else _escaped(match["query"], _QUERY)
+        raise NoCanonicalFormError(
+            "url_dot_segment",
+            "its path has a segment . or ..",
+            remedy="Send the whole URL that is meant, without . and .. in its path.",
+        )
+    query = None
+    if match["query"] is not None:
+        query = _escaped(match["query"], _QUERY, match.start("query"))
     return UrlParts(scheme, host, port, path, query)
 
 
@@ -140,7 +163,11 @@ def is_special_target(text: str) -> bool:
 
 def _authority(text: str, scheme: str, *, special: bool) -> tuple[str, int]:
     if "@" in text:
-        raise NoCanonicalFormError("url_userinfo", "it names a user before the host")
+        raise NoCanonicalFormError(
+            "url_userinfo",
+            "it names a user before the host",
+            remedy="Leave the user out, and the @ behind it.",
+        )
     if "%" in text or "\\" in text:
         raise NoCanonicalFormError("url_form", "its host is escaped")
     host, port = text, ""
@@ -153,19 +180,33 @@ def _authority(text: str, scheme: str, *, special: bool) -> tuple[str, int]:
         host, colon, port = text.partition(":")
         has_port = bool(colon)
     if has_port and (_PORT.fullmatch(port) is None or int(port) > MAX_PORT):
-        raise NoCanonicalFormError("url_port", "its port is no number from 1 to 65535")
+        raise NoCanonicalFormError(
+            "url_port",
+            "its port is no number from 1 to 65535",
+            remedy="Leave the colon and the port out, or send a port from 1 to 65535.",
+        )
     return canonical_host(host, special=special), int(port) if has_port else _PORTS[scheme]
 
 
-def _escaped(text: str, form: re.Pattern[str]) -> str:
+def _escaped(text: str, form: re.Pattern[str], start: int) -> str:
+    """Return a path or query in its one spelling; `start` is where it stands in the URL."""
     if form.fullmatch(text) is None:
-        raise NoCanonicalFormError("url_foreign_character", "it holds characters a URL has not")
+        odd = (_NO_PATH if form is _PATH else _NO_QUERY).search(text)
+        index = odd.start() if odd else 0
+        said = f"{named(text[index])} at character {start + index + 1}"
+        raise NoCanonicalFormError(
+            "url_foreign_character",
+            f"it holds {said}, which a URL has not there",
+            remedy="Escape it by its UTF-8 bytes, such as %C3%A9 for é, or leave it out.",
+        )
 
     def spell(match: re.Match[str]) -> str:
         byte = int(match[1], 16)
         if byte in _REFUSED_ESCAPES:
             raise NoCanonicalFormError(
-                "url_escape", "it escapes a space, one of # % / ; ? \\ or a control character"
+                "url_escape",
+                f"it escapes {named(chr(byte))}, at character {start + match.start() + 1}",
+                remedy="Send a URL without escapes of a space, # % / ; ? \\ and control characters.",
             )
         return chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
 
@@ -181,8 +222,12 @@ def _refuse_odd_escapes(spelled: str) -> None:
         decoded = unquote_to_bytes(spelled).decode("utf-8")
         refuse_unplain(decoded, MAX_URL)
     except (UnicodeDecodeError, NoCanonicalFormError) as error:
-        raise NoCanonicalFormError("url_escape_text", "its escapes are no plain UTF-8") from error
+        raise NoCanonicalFormError(
+            "url_escape_text", "its escapes are no plain UTF-8", remedy=_UTF8
+        ) from error
     if _MEANINGFUL.search(decoded) or _SPACE.search(decoded) or odd_ignorable(decoded) is not None:
         raise NoCanonicalFormError(
-            "url_escape_text", "it escapes a character that some readers take for another or none"
+            "url_escape_text",
+            "it escapes a character that some readers take for another or none",
+            remedy=_UTF8,
         )

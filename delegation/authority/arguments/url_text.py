@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from delegation import sent_json
 from delegation.authority.arguments.argument_type import ArgumentType
+from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.enum import EnumType
 from delegation.authority.arguments.nullable import inner
 from delegation.canonical import Json
@@ -34,6 +35,28 @@ def stated(text: str, kind: str) -> Json:
     if kind == "boolean":
         return _BOOLEANS.get(text, text)
     return text
+
+
+def kind_of(of: ArgumentType, *, many: bool = False) -> str:
+    """Return the kind as which a text is read that states a value of this type.
+
+    Args:
+        of: The argument's type.
+        many: Whether each text states one item of it.
+    """
+    of = inner(of)
+    if many and isinstance(of, ListType):
+        of = inner(of.of)
+    if isinstance(of, EnumType):
+        kinds = {_kind_of_value(cast("Json", value)) for value in of.values}
+        return kinds.pop() if len(kinds) == 1 else "text"
+    return _KIND_OF.get(of.name, "text")
+
+
+def _kind_of_value(value: Json) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else "text"
 
 
 def stated_as(text: str, of: ArgumentType) -> Json:

@@ -38,9 +38,11 @@ class Links(Constraint):
         """Return whether it is a text in which all links that may be found lead to these hosts."""
         if not isinstance(value, str):
             return False
-        return leads_only_to(
-            value, lambda host: any(name_matches(name, host) for name in self.hosts)
-        )
+        return leads_only_to(value, self.is_given)
+
+    def is_given(self, host: str) -> bool:
+        """Return whether a canonical host is one of these."""
+        return any(name_matches(name, host) for name in self.hosts)
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is that of texts for people."""
@@ -62,3 +64,16 @@ class Links(Constraint):
         for name in self.hosts:
             bare = name.removeprefix("*.")
             yield from (f"see https://{bare}/x", f"https://x.{bare}", f"see x{bare}", bare)
+
+
+def foreign_link(text: str, links: Links) -> str:
+    """Return a word of a text that holds a link which is not admitted, or nothing if none is so alone.
+
+    It halves the text, so that finding it costs little more than refusing it did.
+    """
+    words = text.split()
+    while len(words) > 1:
+        middle = len(words) // 2
+        halves = (words[:middle], words[middle:])
+        words = next((half for half in halves if not links.admits(" ".join(half))), [])
+    return words[0] if words and not links.admits(words[0]) else ""

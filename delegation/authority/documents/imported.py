@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.authority.catalogue import Tool
+from delegation.authority.documents.inputs import Input
 
 _MAX_SHOWN: Final = 300  # characters of a place or a reason
 
@@ -25,6 +26,9 @@ class Imported:
         notes: Places of the document and what was not kept of them, or is read more narrowly.
         bounds_kept: How many of the document's bounds (validation keywords) bound the arguments.
         bounds_lost: How many do not; each is under a place in `notes`.
+        operations: By tool what it was made of, such as `GET /users/{id}`.
+        inputs: By tool where each of its arguments stands in a request, for those that are requests.
+        media: By tool the media type of its request's body, for those that have one.
     """
 
     tools: tuple[Tool, ...]
@@ -32,6 +36,9 @@ class Imported:
     notes: tuple[tuple[str, str], ...] = ()
     bounds_kept: int = 0
     bounds_lost: int = 0
+    operations: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
+    media: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 InputPlace: TypeAlias = Literal[
     "path", "query", "header", "cookie", "member", "field", "file", "body"
 ]
+# Where everything is text, of which the argument's type says what it states.
+TEXT_PLACES: Final = frozenset({"path", "query", "header", "cookie", "field"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from delegation.authority.alias import RESERVED_PREFIX, is_alias
+from delegation.authority.arguments.url_text import kind_of
 from delegation.authority.catalogue import Tool
 from delegation.authority.documents.imported import Imported, Report, UnmappableError, shown
+from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.authority.fields import ARGUMENT_NAME
 from delegation.authority.pattern import TOOL_NAME
 from delegation.canonical import Json
@@ -32,12 +34,16 @@ class Draft:
         source: Its own name there, empty where it has none.
         effect: What a call does.
         arguments: Types by key.
+        inputs: Where each argument stands in a request; empty for what is no request.
+        media: The media type of the request's body, empty for none.
     """
 
     key: str
     source: str
     effect: str
     arguments: Mapping[str, Json]
+    inputs: tuple[Input, ...] = ()
+    media: str = ""
 
 
 def imported(
@@ -69,6 +75,7 @@ def imported(
         for name, draft in zip(plain, drafts, strict=True)
     ]
     tools: dict[str, Tool] = {}
+    made: dict[str, Draft] = {}
     for name, draft in zip(names, drafts, strict=True):
         aliases = _aliases(name, draft, sources, set(names), report)
         try:
@@ -81,13 +88,26 @@ def imported(
         if name in tools:  # two keys are one, which no document should have
             skipped.append((shown(draft.key), "another operation has the same name"))
         else:
-            tools[name] = tool
+            tools[name], made[name] = tool, draft
     return Imported(
         tuple(tools[name] for name in sorted(tools)),
         tuple(skipped),
         report.notes,
         report.bounds_kept,
         report.bounds_lost,
+        operations={name: draft.key for name, draft in made.items()},
+        inputs={name: _read(draft.inputs, tools[name]) for name, draft in made.items()},
+        media={name: draft.media for name, draft in made.items() if draft.media},
+    )
+
+
+def _read(inputs: tuple[Input, ...], tool: Tool) -> tuple[Input, ...]:
+    """Return inputs with the kinds as which their texts state what the tool's types admit."""
+    return tuple(
+        replace(one, kind=kind_of(tool.arguments[one.argument].type, many=one.many))
+        if one.place in TEXT_PLACES
+        else one
+        for one in inputs
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from delegation.authority.documents.imported import Imported, Report, UnmappableError, shown
+from delegation.authority.documents.inputs import InputPlace
 from delegation.authority.documents.naming import Draft, imported, refuse_odd_prefix
 from delegation.authority.documents.place import BODY, OF_COOKIES, OF_RAW_QUERIES, Kind, Place
 from delegation.authority.documents.references import References
@@ -164,10 +165,10 @@ class OpenApi:
             schema = one.get("schema", True) if isinstance(one, dict) else True
             is_json = media.partition(";")[0].strip().lower().endswith("json")
             at = BODY if is_json and kind in {"query", "header"} else _place(kind, {})
-            return Parameter(
-                name, at if at.kind == kind else Place("body"), (schema, where), is_required
-            )
-        return Parameter(name, _place(kind, entry), (entry.get("schema", True), where), is_required)
+            at = at if at.kind == kind else Place("body")
+            return Parameter(name, cast("InputPlace", kind), at, (schema, where), is_required)
+        part, at = (entry.get("schema", True), where), _place(kind, entry)
+        return Parameter(name, cast("InputPlace", kind), at, part, is_required)
 
     def contents(
         self, key: str, operation: Mapping[str, Any], parameters: list[dict[str, Any]]

@@ -9,6 +9,7 @@ from typing import Final
 
 from delegation.authority.documents.facts import Part
 from delegation.authority.documents.imported import Report, UnmappableError
+from delegation.authority.documents.inputs import Input, InputPlace
 from delegation.authority.documents.naming import Draft, argument_name
 from delegation.authority.documents.numbers import NeverError
 from delegation.authority.documents.place import BODY, Place
@@ -33,12 +34,14 @@ class Parameter:
 
     Args:
         name: As the document has it.
-        at: Where it goes.
+        place: Where it stands in the request.
+        at: How its value is written there.
         part: Its schema, with its place.
         is_required: Whether a request needs it.
     """
 
     name: str
+    place: InputPlace
     at: Place
     part: Part
     is_required: bool
@@ -92,6 +95,7 @@ def drafted(request: Request, schemas: Schemas, report: Report) -> Draft:
         UnmappableError: No definition can state it.
     """
     arguments: dict[str, tuple[Made, bool]] = {}
+    inputs: list[Input] = []
     order = ("path", "query", "header", "cookie", "body")
     for one in sorted(_complete(request, report), key=lambda one: order.index(one.at.kind)):
         where = one.part[1]
@@ -106,14 +110,24 @@ def drafted(request: Request, schemas: Schemas, report: Report) -> Draft:
             continue
         name = argument_name(one.name, one.at.kind, arguments, report, where)
         arguments[name] = (made, one.is_required)
-    if request.contents:
-        _add_body(request, arguments, schemas, report)
+        many = one.at.kind == one.place and not one.at.between
+        inputs.append(_input(name, one.place, one.name, made, many=many))
+    media = _add_body(request, arguments, inputs, schemas, report) if request.contents else ""
     return Draft(
         request.key,
         request.source,
         EFFECTS.get(request.method, "write"),
         {name if needed else f"{name}?": made.type for name, (made, needed) in arguments.items()},
+        tuple(inputs),
+        media,
     )
+
+
+def _input(argument: str, place: InputPlace, name: str, made: Made, *, many: bool) -> Input:
+    """Return where an argument stands; `many` is whether its items stand there one by one."""
+    is_list = isinstance(made.type, dict) and made.type.get("type") == "list"
+    spelled = name.lower() if place == "header" else name
+    return Input(argument, place, spelled, many=many and is_list)
 
 
 def _complete(request: Request, report: Report) -> Iterable[Parameter]:
@@ -127,7 +141,9 @@ def _complete(request: Request, report: Report) -> Iterable[Parameter]:
         if name not in known:
             where = f"{request.key} path.{name}"
             report.note(where, "the path has a place for it, of which nothing is said")
-            yield Parameter(name, Place("path"), ({"type": "string"}, where), is_required=True)
+            yield Parameter(
+                name, "path", Place("path"), ({"type": "string"}, where), is_required=True
+            )
     yield from request.parameters
 
 
@@ -139,18 +155,21 @@ def _rank(content: Content) -> int:
 def _add_body(
     request: Request,
     arguments: dict[str, tuple[Made, bool]],
+    inputs: list[Input],
     schemas: Schemas,
     report: Report,
-) -> None:
+) -> str:
+    """Add the arguments of a body with their places, and return its media type."""
     chosen = min(request.contents, key=_rank)  # the first of the best
     where = chosen.part[1]
-    names = _add_content(chosen, request, arguments, schemas, report)
+    names = _add_content(chosen, request, arguments, inputs, schemas, report)
     for other in request.contents:
         if other is not chosen:
             more = [n for n in _member_names(other, schemas) if n not in names]
             said = f", and so are its members {', '.join(more)}" if more else ""
             what = f"the body is {chosen.media}; as {other.media} it is left out{said}"
             report.note(where, what)
+    return "application/json" if _JSON.fullmatch(chosen.media) else chosen.media
 
 
 def _member_names(content: Content, schemas: Schemas) -> list[str]:
@@ -164,6 +183,7 @@ def _add_content(
     content: Content,
     request: Request,
     arguments: dict[str, tuple[Made, bool]],
+    inputs: list[Input],
     schemas: Schemas,
     report: Report,
 ) -> list[str]:
@@ -174,6 +194,7 @@ def _add_content(
         made = _file_or_text(content, schemas)
         name = argument_name("body", "body", arguments, report, where)
         arguments[name] = (made, request.needs_body)
+        inputs.append(Input(name, "body", ""))
         return []
     try:
         facts = schemas.together([content.part])
@@ -186,6 +207,7 @@ def _add_content(
             made = schemas.value([content.part], at)
             name = argument_name("body", "body", arguments, report, where)
             arguments[name] = (made, request.needs_body)
+            inputs.append(Input(name, "body", ""))
             return []
     except NeverError as error:
         if request.needs_body:
@@ -199,7 +221,17 @@ def _add_content(
     for key, one in members.items():
         name = argument_name(key, "body", arguments, report, one.place)
         arguments[name] = (one.type, one.is_required)
+        place = _place_of_member(content, one.type)
+        many = place != "member" and not content.between.get(key)
+        inputs.append(_input(name, place, key, one.type, many=many))
     return list(facts.fields)
+
+
+def _place_of_member(content: Content, made: Made) -> InputPlace:
+    if _rank(content) not in {1, 2}:
+        return "member"
+    items = made.type.get("of") if isinstance(made.type, dict) else None
+    return "file" if FILE in (made.type, items) else "field"
 
 
 def _file_or_text(content: Content, schemas: Schemas) -> Made:

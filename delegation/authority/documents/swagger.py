@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from delegation.authority.documents.imported import UnmappableError
+from delegation.authority.documents.inputs import InputPlace
 from delegation.authority.documents.openapi import OpenApi
 from delegation.authority.documents.place import Kind, Place
 from delegation.authority.documents.requests import FORM, Content, Parameter
@@ -34,6 +35,7 @@ class Swagger(OpenApi):
         between = _BETWEEN.get(entry.get("collectionFormat", "csv"), ",")
         return Parameter(
             name,
+            cast("InputPlace", kind),
             Place(cast("Kind", kind), between=between),
             (_schema(entry), f"{key} {kind}.{name}"),
             kind == "path" or entry.get("required") is True,

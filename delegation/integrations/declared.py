@@ -1,0 +1,209 @@
+"""What an application has, as tools and routes: made of the application itself, for people to narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from delegation.authority.catalogue import Tool
+from delegation.authority.documents.forms import tools_from
+from delegation.authority.documents.imported import Imported
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+from delegation.integrations.application_document import described
+from delegation.integrations.application_routes import ApplicationRoute
+from delegation.integrations.dispatch import Place
+from delegation.integrations.handler_inputs import AUTHORIZATION, HandlerInput, handler_inputs
+from delegation.integrations.request_headers import (
+    SHOWN,
+    folded,
+    is_credential,
+    refuse_input_header,
+)
+from delegation.integrations.route import Route
+from delegation.integrations.served_routes import served_routes
+
+UNREACHED: Final = "no request reaches it: the application serves"
+_SKIPPED: Final = "it is skipped"
+_ORDER: Final = ("path", "query", "header", "cookie", "member", "field", "file", "body")
+_RAW: Final = "its handler also reads the raw request, in which nothing arrives that is no argument"
+_BARE: Final = "nothing says what it reads of a request: only its path reaches it"
+# A cookie or parameter of these names is a credential, which no argument may be.
+_SESSIONS: Final = frozenset({"auth", "bearer", "session", "sessionid", "sid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Tools and routes of an application.
+
+    Args:
+        tools: Definitions, by name.
+        routes: What is judged and what is open, in the application's own order.
+        passes: By place the headers that its handler reads and is shown unjudged, as each is.
+        hides: By place the names of inputs that its handler declares and is never shown.
+        left_out: Each place that is neither, with the reason. Nobody reaches it.
+        notes: Places and arguments, and what is not known or kept of them.
+    """
+
+    tools: tuple[Tool, ...] = ()
+    routes: tuple[Route, ...] = ()
+    passes: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    hides: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def refused(self) -> list[tuple[Place, str]]:
+        """What is left out and hidden by nothing that is declared, with the reason."""
+        known = {(route.method, route.path) for route in self.routes}
+        places = ((tuple(name.split(" ", 1)), why) for name, why in self.left_out)
+        return [((one[0], one[1]), why) for one, why in places if one not in known]
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether a handler reads `Authorization` itself, as `HTTPBearer` and OAuth2 do."""
+        return any(AUTHORIZATION in names for names in self.hides.values())
+
+
+def declared_of(
+    app: Any,
+    *,
+    prefix: str,
+    system: str = "",
+    opened: Iterable[str] = (),
+    skip: Iterable[str] = (),
+    passes: Collection[str] = (),
+) -> Declared:
+    """Return tools and routes of all that an application has.
+
+    Args:
+        app: An application that lists its routes.
+        prefix: First segments of the tools' names.
+        system: Which system they act on.
+        opened: Templates of what is open to everybody, with a method before each or for all methods.
+        skip: Templates of what is left out, likewise.
+        passes: Headers that are no arguments, in lower case; `cookie` for all cookies.
+
+    Raises:
+        ConfigurationError: What is opened or skipped is not there.
+        MalformedError: The prefix is none, or there are too many routes.
+    """
+    served = served_routes(app)
+    is_open, is_skipped = served.chosen(opened), served.chosen(skip)
+    judged = [way for way in served.ways if way.place not in is_open | is_skipped]
+    found = described(judged, lambda one: _may_state(one, passes))
+    imported = tools_from(found.document, prefix=prefix, system=system, form="openapi")
+    made, unmade = _made(imported, found.ways)
+    routes = tuple(
+        Route(*way.place, "") if way.place in is_open else made[way.place][1]
+        for way in served.ways
+        if way.place in is_open or way.place in made
+    )
+    passed: dict[Place, frozenset[str]] = {}
+    hides: dict[Place, frozenset[str]] = {}
+    notes: list[tuple[str, str]] = []
+    for way in judged:
+        if way.place in made:
+            inputs = tuple(handler_inputs(way.listing))
+            unstated = [one for one in inputs if not is_stated(one, made[way.place][1])]
+            passed[way.place] = (
+                frozenset(one.name.lower() for one in unstated if one.place == "header") & SHOWN
+            )
+            hidden = [one for one in unstated if not is_passed(one, SHOWN | frozenset(passes))]
+            hides[way.place] = frozenset(one.name for one in hidden)
+            notes += _notes(way, inputs, hidden)
+    left_out = [
+        *((" ".join(way.place), why) for way, why in (*served.unseen, *found.failed)),
+        *((" ".join(way.place), f"{UNREACHED} {by} instead") for way, by in served.unreached),
+        *((" ".join(place), _SKIPPED) for place in sorted(is_skipped)),
+        *unmade,
+    ]
+    return Declared(
+        tuple(sorted((tool for tool, _ in made.values()), key=lambda one: one.name)),
+        routes,
+        {place: names for place, names in passed.items() if names},
+        {place: names for place, names in hides.items() if names},
+        tuple(left_out),
+        (*notes, *imported.notes),
+    )
+
+
+def is_stated(one: HandlerInput, route: Route) -> bool:
+    """Return whether what a handler reads is an argument of its route, or nothing of its own."""
+    if one.place in {"body", "request"}:
+        return True
+    name = one.name.lower() if one.place == "header" else one.name
+    return any((i.place, i.name) == (one.place, name) for i in route.inputs)
+
+
+def is_passed(one: HandlerInput, passes: Collection[str]) -> bool:
+    """Return whether a handler is shown an input unjudged."""
+    name = "cookie" if one.place == "cookie" else one.name.lower()
+    return one.place in {"header", "cookie"} and name in passes
+
+
+def _may_state(one: HandlerInput, passes: Collection[str]) -> bool:
+    """Return whether an argument may state an input: no credential, and nothing that passes."""
+    if is_passed(one, passes) or one.place == "security":
+        return False
+    if one.place == "header":
+        try:
+            refuse_input_header(one.name.lower())
+        except MalformedError:
+            return False
+        return one.name.lower() not in SHOWN
+    is_secret = is_credential(one.name) or not _SESSIONS.isdisjoint(folded(one.name).split("-"))
+    return not is_secret or (one.place == "query" and not one.is_scheme)
+
+
+def _made(
+    imported: Imported, ways: Mapping[str, ApplicationRoute]
+) -> tuple[dict[Place, tuple[Tool, Route]], list[tuple[str, str]]]:
+    """Return tools and routes by place, and what has none with the reason."""
+    made: dict[Place, tuple[Tool, Route]] = {}
+    unmade = [
+        (" ".join(ways[key].place) if key in ways else key, why) for key, why in imported.skipped
+    ]
+    for tool in imported.tools:
+        way = ways[imported.operations[tool.name]]
+        inputs, media = imported.inputs[tool.name], imported.media.get(tool.name, "")
+        inputs = tuple(sorted(inputs, key=lambda one: _ORDER.index(one.place)))
+        try:
+            route = Route(*way.place, tool.name, inputs, media)
+        except MalformedError as error:
+            unmade.append((" ".join(way.place), f"no route can state it: {error}"))
+            continue
+        made[way.place] = (_with_rest(tool, route), route)
+    return made, unmade
+
+
+def _with_rest(tool: Tool, route: Route) -> Tool:
+    """Return a tool whose arguments that take all that is left of a path are relative paths."""
+    rests = {
+        one.argument for one in route.of_place("path")
+        if route.template.convertors[one.name] == "path"
+    }  # fmt: skip
+    if not rests:
+        return tool
+    body = tool.to_json()
+    kinds = cast("dict[str, Json]", body["arguments"])
+    return Tool.from_json(
+        {**body, "arguments": {k: "relative_path" if k in rests else v for k, v in kinds.items()}}
+    )
+
+
+def _notes(
+    way: ApplicationRoute, inputs: Iterable[HandlerInput], hidden: Iterable[HandlerInput]
+) -> Iterator[tuple[str, str]]:
+    place = " ".join(way.place)
+    if way.kind == "endpoint":
+        yield place, _BARE
+    elif any(one.place == "request" for one in inputs):
+        yield place, _RAW
+    for one in hidden:
+        need = "needs" if one.is_needed else "reads"
+        yield (
+            place,
+            f"its handler {need} the {one.place} {one.name}, which no argument states: it is hidden",
+        )

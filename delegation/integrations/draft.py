@@ -1,0 +1,251 @@
+"""Writes what was seen as Python to read, correct and paste: tools, routes, and a grant for it.
+
+Everything is made as a value first and spelled from it, so that what is written is valid where it is
+pasted, and nothing of a request becomes code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from delegation import canonical
+from delegation.authority.arguments import NoCanonicalFormError
+from delegation.authority.arguments.free import KINDS
+from delegation.authority.arguments.url_text import stated
+from delegation.authority.capability import Capability, may
+from delegation.authority.catalogue import Tool
+from delegation.authority.constraints import ABSENT, Constraint, absent, anything
+from delegation.authority.documents.inputs import TEXT_PLACES, Input
+from delegation.authority.grant import MAX_CAPABILITIES, Grant
+from delegation.canonical import Json
+from delegation.errors import MalformedError
+from delegation.integrations.declaration_text import python_route, python_tool
+from delegation.integrations.dispatch import Place
+from delegation.integrations.route import Route
+from delegation.integrations.routes import Routes, in_order, undecided
+from delegation.integrations.seen import SeenInput, SeenRoute, Sight
+from delegation.lineage.spelling import python_grant
+from delegation.lineage.tightening.generalise import REPEATED, generalise
+
+MAX_GRANT: Final = 12 * 1024  # bytes of one grant; a link has room for 16 KiB with all else
+_MAX_CAVEATS: Final = 200
+_IN_BODIES: Final = frozenset({"member", "field", "file", "body"})
+_EFFECTS: Final = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
+_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_HEAD: Final = """\
+# Drafted from observed requests: nothing here was verified. Read it, then narrow it.
+from delegation import Tool
+"""
+_CARRIER: Final = (
+    '# A handler reads Authorization itself: make the guard with token_header="Delegation-Token".'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """One route as it is declared, and what was seen of it."""
+
+    tool: Tool
+    route: Route
+    seen: SeenRoute | None = None
+
+
+def written(sight: Sight) -> str:
+    """Return Python that declares a service, for a `tracker` and a `guard`, and grants what was seen.
+
+    Of an application that can be looked into, all is declared, and granted is what was asked for. The
+    grants are named `observed`, `observed_2` and so on: one has room for 64 capabilities.
+    """
+    left_out = Counter(sight.odd)
+    drafted = _drafted(sight, left_out)
+    declared = sight.declared
+    lines = [_HEAD]
+    if declared is not None and declared.reads_tokens:
+        lines += [_CARRIER, ""]
+    for place, one in drafted.items():
+        passes = set(declared.passes.get(place, ()) if declared is not None else ())
+        hides = set(declared.hides.get(place, ()) if declared is not None else ())
+        carried = one.seen.credentials if one.seen is not None else {}
+        lines += [
+            _comment("not asked for" if one.seen is None else "answered", place, one.seen),
+            *(f"# passes unjudged, for the application itself to check: {n!a}" for n in carried),
+            f"tracker.add_tool({python_tool(one.tool)})",
+            python_route(one.route, passes | {*carried.values()}, hides - carried.keys()),
+            "",
+        ]
+    lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
+    lines += _refused(sight, drafted)
+    for (method, path, why), times in sorted(left_out.items()):
+        lines.append(f"{_comment('not understood', (method, path), times)}: {why!a}")
+    capabilities = [_capability(one, one.seen) for one in drafted.values() if one.seen is not None]
+    for number, grant in enumerate(_grants(capabilities, sight.audience), 1):
+        lines += ["", python_grant(grant, name="observed" + f"_{number}" * (number > 1)).rstrip()]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(what: str, place: Place, seen: SeenRoute | int | None) -> str:
+    times = seen.calls if isinstance(seen, SeenRoute) else seen
+    said = "" if times is None else " once" if times == 1 else f" {times} times"
+    return f"# {what}{said}: {ascii(' '.join(place))[1:-1]}"
+
+
+def _refused(sight: Sight, drafted: Container[Place]) -> Iterator[str]:
+    """Yield what says that nobody reaches what an application has and nothing can declare."""
+    for name, why in () if sight.declared is None else sight.declared.left_out:
+        method, _, path = name.partition(" ")
+        if (method, path) not in drafted and (method, path) not in sight.checks:
+            yield f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}"
+
+
+def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
+    """Return what is declared by place, and note what cannot be."""
+    found = {
+        place: _Drafted(tool, route)
+        for place, (tool, route) in sight.made.items()
+        if place not in sight.checks and place not in sight.pages
+    }
+    taken = {one.tool.name for one in found.values()}
+    refused = dict(sight.declared.left_out) if sight.declared is not None else {}
+    for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
+        place = (seen.method, seen.path)
+        if place in sight.made:
+            found[place] = _Drafted(*sight.made[place], seen)
+            continue
+        if " ".join(place) in refused:
+            left_out[*place, refused[" ".join(place)]] += seen.calls
+            continue
+        if place in found:
+            left_out[*place, f"most of its requests are not {seen.media or 'empty'}"] += seen.calls
+            continue
+        try:
+            tool, route = _inferred(seen, taken)
+            if not sight.lists_routes:
+                _refuse_undecided(sight.audience, route, found)
+        except MalformedError as error:
+            left_out[*place, str(error)] += seen.calls
+            continue
+        taken.add(tool.name)
+        found[place] = _Drafted(tool, route, seen)
+    return found
+
+
+def _inferred(seen: SeenRoute, taken: Container[str]) -> tuple[Tool, Route]:
+    """Return the tool and route that a route seems to be, of which only requests are known."""
+    types = {name: _type(one) for name, one in seen.inputs.items()}
+    optional = {
+        name for name, one in seen.inputs.items()
+        if one.place != "path" and (one.times < seen.calls or seen.lacks_bodies)
+    }  # fmt: skip
+    arguments = {name + "?" * (name in optional): types[name] for name in sorted(types)}
+    name, effect = _tool_name(seen, taken), _EFFECTS.get(seen.method, "write")
+    inputs = tuple(
+        Input(name, one.place, one.name, _kind(one) if one.place in TEXT_PLACES else "text", one.is_many)
+        for name, one in seen.inputs.items()
+    )  # fmt: skip
+    media = seen.media if any(one.place in _IN_BODIES for one in inputs) else ""
+    tool = Tool(name, effect=effect, arguments=arguments)
+    return tool, Route(seen.method, seen.path, name, inputs, media)
+
+
+def _type(seen: SeenInput) -> Json:
+    """Return the type of what came; of an input of which too much came nothing is known."""
+    values = list(seen.values.values())
+    if seen.is_many:
+        return {"type": "list", "of": _kind(seen)}
+    if seen.place in TEXT_PLACES:
+        return _kind(seen)
+    kinds = {KINDS.get(type(value), "number") for value in values}
+    if len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
+        return "json"
+    kind = kinds.pop()
+    return "integer" if kind == "number" and all(type(v) is int for v in values) else kind
+
+
+def _kind(seen: SeenInput) -> str:
+    """Return as what the texts of an input are read."""
+    values = [
+        v for value in seen.values.values() for v in (value if isinstance(value, list) else [value])
+    ]
+    is_whole = values and all(isinstance(v, str) and _NUMBER.fullmatch(v) for v in values)
+    return "integer" if is_whole else "text"
+
+
+def _capability(one: _Drafted, seen: SeenRoute) -> Capability:
+    """Return what admits the calls that were seen, and little else."""
+    limits: dict[str, Constraint] = {}
+    kinds = {i.argument: i.kind for i in one.route.inputs if seen.tool is None}
+    for name, argument in one.tool.arguments.items():
+        limits[name] = anything()
+        found = seen.inputs.get(name)
+        if found is None or found.is_open or (seen.lacks_bodies and found.place in _IN_BODIES):
+            limits[name] = absent() if found is None and not seen.lacks_bodies else anything()
+            continue
+        given: list[Json] = []
+        for value in found.values.values():
+            with suppress(NoCanonicalFormError):  # one odd value is no reason to admit it
+                given.append(argument.read(name, _read(value, kinds.get(name, "text")), None))
+        if given:
+            # Each counts as having come often, so that a few are listed one by one.
+            gone = [ABSENT] if found.times < seen.calls else []
+            limits[name] = generalise([*given * REPEATED, *gone], argument.type, anything())
+    return may(one.tool.name, arguments=limits)
+
+
+def _read(value: Json, kind: str) -> Json:
+    if isinstance(value, list):
+        return [_read(item, kind) for item in value]
+    return stated(value, kind) if isinstance(value, str) else value
+
+
+def _grants(capabilities: Iterable[Capability], audience: str) -> Iterator[Grant]:
+    """Yield grants of a size that a link can hold, which together admit these."""
+    waiting: list[Capability] = []
+    for capability in capabilities:
+        if waiting and not _has_room([*waiting, capability], audience):
+            yield Grant(waiting, audience=[audience])
+            waiting = []
+        waiting.append(capability)
+    if waiting:
+        yield Grant(waiting, audience=[audience])
+
+
+def _has_room(capabilities: list[Capability], audience: str) -> bool:
+    if len(capabilities) > MAX_CAPABILITIES:
+        return False
+    try:
+        grant = Grant(capabilities, audience=[audience])
+        size = len(canonical.encode(grant.to_json()))
+    except MalformedError:
+        return False
+    return size <= MAX_GRANT and grant.caveat_count <= _MAX_CAVEATS
+
+
+def _tool_name(seen: SeenRoute, taken: Container[str]) -> str:
+    """Return a name of the route's words and method that no other route has."""
+    parts = [part for part in seen.path.lower().split("/") if "{" not in part]
+    words = [word for part in parts if (word := "_".join(_WORD.findall(part))[:40])]
+    name = ".".join([*(words[:12] or ["root"]), seen.method.lower()])
+    numbered = (f"{name}_{number}" for number in count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
+def _refuse_undecided(audience: str, route: Route, drafted: Mapping[Place, _Drafted]) -> None:
+    """Refuse a route beside one that might take the same request, where nobody knows which does.
+
+    Raises:
+        MalformedError: There is one.
+    """
+    for other in (one.route for one in drafted.values() if one.route.method == route.method):
+        is_fixed = not other.placeholders and not route.placeholders
+        if is_fixed or not other.template.may_meet(route.template):
+            continue
+        Routes(audience, tuple(in_order([other, route])))
+        if undecided([other, route]) is not None:
+            raise MalformedError("The path", wanted="of one template only")

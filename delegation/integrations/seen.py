@@ -1,0 +1,384 @@
+"""Remembers what a service answered: its routes, and the values that came, within bounds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from delegation import sent_json
+from delegation.authority.catalogue import Tool
+from delegation.authority.documents.inputs import InputPlace
+from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching_text
+from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
+from delegation.errors import ConfigurationError, MalformedError
+from delegation.integrations.declared import Declared, declared_of
+from delegation.integrations.dispatch import Place, root_of, route_taken
+from delegation.integrations.forms import BOUNDARY, pairs_of
+from delegation.integrations.judged_request import Refused, RootedPath
+from delegation.integrations.multipart import MultipartReader
+from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCODED, sent_media
+from delegation.integrations.request_headers import is_credential, is_overriding_parameter
+from delegation.integrations.route import SOCKET, Route
+from delegation.integrations.route_template import template_of
+from delegation.integrations.served_routes import served_routes
+from delegation.integrations.starting_checks import is_documentation
+from delegation.integrations.stored import FileStore
+from delegation.integrations.target import RequestTarget, target_of
+from delegation.integrations.wrapped import inner_application
+
+PREFIX: Final = "app"  # first segment of tools' names, as `Guard.from_app` has it
+MAX_ROUTES: Final = 1000
+MAX_INPUTS: Final = 64
+MAX_VALUES: Final = 128  # distinct values that are remembered of an input; more leave it open
+MAX_VALUE: Final = 512  # bytes of one
+MAX_REASONS: Final = 100
+_CHECKS: Final = frozenset({  # what those ask for who look whether a service lives
+    "health", "healthz", "health_check", "healthcheck", "heartbeat", "live", "livez", "liveness",
+    "metrics", "ping", "ready", "readyz", "readiness", "startupz", "status", "up", "version",
+})  # fmt: skip
+_ID: Final = re.compile(r"[0-9]+|[0-9a-fA-F-]{16,}|[A-Za-z]*[-_]?[0-9][A-Za-z0-9_-]*")
+_LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", SOCKET})
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """A request, as it was before an application saw it.
+
+    Args:
+        method: HTTP method, or `WEBSOCKET`.
+        headers: As sent, names in lower case.
+        scope: A copy of the connection's.
+    """
+
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    scope: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, scope: MutableMapping[str, Any]) -> SeenRequest:
+        """Return the request of a connection; applications write into the scope itself."""
+        headers = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in scope["headers"]
+        )
+        method = SOCKET if scope["type"] == "websocket" else scope["method"]
+        return cls(method, headers, dict(scope))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body was announced."""
+        return any(
+            name == "transfer-encoding" or (name == "content-length" and value.strip() != "0")
+            for name, value in self.headers
+        )
+
+
+@dataclass(slots=True)
+class SeenInput:
+    """What was seen of one input: its distinct values while they are few and short."""
+
+    place: InputPlace
+    name: str
+    times: int = 0
+    is_many: bool = False
+    is_open: bool = False
+    values: dict[bytes, Json] = field(default_factory=dict)
+
+    def see(self, value: Json) -> None:
+        """Remember a value."""
+        self.times += 1
+        spelled = sent_json.encode(value)
+        self.is_open = (
+            self.is_open
+            or self.place == "file"
+            or len(spelled) > MAX_VALUE
+            or _holds_secret(self.name, value)
+        )
+        if not self.is_open:
+            self.values[spelled] = value
+            self.is_open = len(self.values) > MAX_VALUES
+        if self.is_open:
+            self.values.clear()
+
+
+@dataclass(slots=True)
+class SeenRoute:
+    """What was seen of one route.
+
+    Args:
+        method: HTTP method.
+        path: The application's template, or one that was guessed.
+        tool: What the application says that it is, None where it says nothing.
+        media: The media type of bodies, where the application says nothing.
+        calls: How many requests were answered and understood.
+        inputs: What they stated, by argument; canonical where there is a tool.
+        lacks_bodies: Whether some body was too long to be looked at, or was not read to its end.
+        credentials: Inputs of the handler that no argument may state and that came, each with the
+            header that carries it.
+    """
+
+    method: str
+    path: str
+    tool: Tool | None = None
+    media: str = ""
+    calls: int = 0
+    inputs: dict[str, SeenInput] = field(default_factory=dict)
+    lacks_bodies: bool = False
+    credentials: dict[str, str] = field(default_factory=dict)
+
+    def make_room(self, names: Collection[str]) -> None:
+        """Forget inputs that came only once, where these names would be too many with them.
+
+        Raises:
+            MalformedError: They are too many all the same.
+        """
+        rare = [n for n, one in self.inputs.items() if one.times == 1 and n not in names]
+        over = len(self.inputs.keys() | set(names)) - MAX_INPUTS
+        if over > len(rare):
+            raise MalformedError("A route", wanted=f"at most {MAX_INPUTS} inputs")
+        for name in rare[: max(over, 0)]:
+            del self.inputs[name]
+
+
+class Sight:
+    """All that was seen of a service.
+
+    Args:
+        audience: Its name in grants.
+    """
+
+    def __init__(self, audience: str) -> None:
+        """Begin with nothing seen."""
+        self.audience = audience
+        self.declared: Declared | None = None
+        self.routes: dict[tuple[str, str, str], SeenRoute] = {}
+        self.checks: dict[Place, int] = {}
+        self.odd: Counter[tuple[str, str, str]] = Counter()
+        self._app: Any = None
+        self.pages: set[Place] = set()
+        self.made: dict[Place, tuple[Tool, Route]] = {}
+
+    @property
+    def lists_routes(self) -> bool:
+        """Whether the templates are the application's own."""
+        return self._app is not None
+
+    def look_into(self, app: Any) -> None:
+        """Take templates, tools and inputs from an application where it can be looked into."""
+        try:
+            self._app = inner_application(app)
+            if self._app is None:
+                return
+            self.declared = declared_of(self._app, prefix=PREFIX)
+        except (ConfigurationError, MalformedError):
+            return  # what cannot be walked is guessed from requests
+        self.pages = {way.place for way in served_routes(self._app).ways if is_documentation(way)}
+        tools = {tool.name: tool for tool in self.declared.tools}
+        self.made = {
+            (route.method, route.path): (tools[route.tool], route)
+            for route in self.declared.routes
+            if not route.is_open
+        }
+
+    def note(self, request: SeenRequest, status: int, body: bytes | None) -> None:
+        """Note a request that was answered; all others, and what checks health, teach nothing.
+
+        Args:
+            request: The request.
+            status: Of the answer.
+            body: All of its body; None if it was not seen to its end.
+        """
+        if request.method not in _METHODS or not _is_answered(status):
+            return
+        if not request.has_body:
+            body = b""
+        try:
+            found = self._place(request)
+        except (MalformedError, Refused):
+            found = None  # a path of two readings, or a template that no route can have
+        if found is None:
+            return
+        place, target = found
+        if request.method in {"GET", "HEAD"} and not target.parameters and _is_check(place[1]):
+            if place in self.checks or len(self.checks) < MAX_ROUTES:
+                self.checks[place] = self.checks.get(place, 0) + 1
+            return
+        try:
+            self._note(place, request, target, body)
+        except MalformedError as error:
+            self._skip(place, str(error))
+
+    def _note(
+        self, place: Place, request: SeenRequest, target: RequestTarget, body: bytes | None
+    ) -> None:
+        tool, route = self.made.get(place, (None, None))
+        media, parameters = sent_media(request.headers) if body and route is None else ("", {})
+        key = (*place, media)
+        seen = self.routes.get(key) or SeenRoute(*place, tool, media)
+        if tool is not None and route is not None:
+            inputs = _stated(tool, route, request, target, body)
+        else:
+            inputs = _inputs(seen, target, _in_body(body or b"", media, parameters))
+        seen.make_room(inputs)
+        if key not in self.routes and len(self.routes) >= MAX_ROUTES:
+            raise MalformedError("A route", wanted="one of those that are remembered")
+        self.routes[key] = seen
+        seen.calls += 1
+        seen.lacks_bodies = seen.lacks_bodies or body is None
+        hidden = () if self.declared is None else self.declared.hides.get(place, ())
+        seen.credentials |= _carried(hidden, dict(request.headers))
+        for argument, (one, value) in inputs.items():
+            kept = seen.inputs.setdefault(argument, one)
+            kept.is_many = kept.is_many or one.is_many
+            kept.see(value)
+
+    def _place(self, request: SeenRequest) -> tuple[Place, RequestTarget] | None:
+        """Return method and template of a request, and its target below the application's root."""
+        rooted = RootedPath.of(dict(request.scope), root_of(self._app))
+        query = request.scope.get("query_string", b"").decode("latin-1")
+        target = target_of(rooted.raw, query)
+        if self._app is None:
+            return (request.method, _guessed(target.segments)), target
+        place = route_taken(self._app, rooted.scope(dict(request.scope), rooted.raw))
+        if place is not None and place[0] == "HEAD" and ("GET", place[1]) in self.made:
+            return ("GET", place[1]), target
+        return None if place is None else (place, target)
+
+    def _skip(self, place: Place, why: str) -> None:
+        if (*place, why) in self.odd or len(self.odd) < MAX_REASONS:
+            self.odd[(*place, why[:200])] += 1
+
+
+def _holds_secret(name: str, value: Json) -> bool:
+    """Return whether a value has the name of a credential, or has one in it: none is remembered."""
+    if is_credential(name):
+        return True
+    if isinstance(value, list):
+        return any(_holds_secret("", item) for item in value)
+    return isinstance(value, dict) and any(_holds_secret(*item) for item in value.items())
+
+
+def _carried(hidden: Iterable[str], headers: Mapping[str, str]) -> dict[str, str]:
+    """Return by name the headers in which inputs came that no argument may state."""
+    cookies = {part.partition("=")[0].strip() for part in headers.get("cookie", "").split(";")}
+    found = {name: name.lower() for name in hidden if name.lower() in headers}
+    return {name: "cookie" for name in hidden if name in cookies} | found
+
+
+def _is_answered(status: int) -> bool:
+    """Return whether an answer says that there is such a route: no error, and no way elsewhere."""
+    return 200 <= status < 300 or status in {101, 304}  # noqa: PLR2004  # HTTP's own numbers
+
+
+def _is_check(path: str) -> bool:
+    return path.rstrip("/").rpartition("/")[2].lower() in _CHECKS
+
+
+def _guessed(segments: tuple[str, ...]) -> str:
+    """Return a template for a path of which nothing is known: what looks like an id is one."""
+    names: set[str] = set()
+    template = [""]
+    for before, part in zip(["", *segments], segments, strict=False):
+        if part and (_ID.fullmatch(part) or not _LITERAL.fullmatch(part)):
+            stem = "".join(_WORD.findall(before.lower())).rstrip("s")[:32]
+            name = f"{stem if stem[:1].isalpha() else 'value'}_id"
+            name = name if name not in names else f"{name}_{len(names) + 1}"
+            names.add(name)
+            part = "{" + name + "}"  # noqa: PLW2901  # the segment's place in the template
+        template.append(part)
+    return "/".join(template)
+
+
+Found: TypeAlias = dict[str, tuple[SeenInput, Json]]
+_Pair: TypeAlias = tuple[InputPlace, str, Json]
+
+
+def _stated(
+    tool: Tool, route: Route, request: SeenRequest, target: RequestTarget, body: bytes | None
+) -> Found:
+    """Return what a request states of a declared route, in canonical form, as the guard reads it.
+
+    Raises:
+        MalformedError: It has another form, or the tool would refuse it.
+    """
+    filled = route.template.matched(target.segments)
+    stated = route.head(target, filled or {}, request.headers)
+    if body is not None and request.method != SOCKET:
+        reader = route.body_reader(request.headers)
+        try:
+            if body:
+                reader.feed(body)
+            stated |= reader.finish()
+        finally:
+            reader.close()
+    canonical = tool.canonicalise(stated)
+    if isinstance(canonical, Refusal) and body is None:
+        given = {name for name in stated if name in tool.arguments}
+        canonical = {name: tool.arguments[name].read(name, stated[name], None) for name in given}
+    if isinstance(canonical, Refusal):
+        raise MalformedError(canonical.field or "An input", wanted="of the type that is declared")
+    places = {one.argument: one for one in route.inputs}
+    return {
+        name: (SeenInput(places[name].place, places[name].name), value)
+        for name, value in canonical.items()
+    }
+
+
+def _inputs(seen: SeenRoute, target: RequestTarget, body: Iterable[_Pair]) -> Found:
+    """Return what a request states of a route of which nothing is declared.
+
+    Raises:
+        MalformedError: One of its inputs no route can declare.
+    """
+    found: Found = {}
+    filled = template_of(seen.path).matched(target.segments) or {}
+    pairs: list[_Pair] = [("path", *pair) for pair in filled.items()]
+    pairs += [("query", *pair) for pair in target.parameters]
+    for place, name, value in [*pairs, *body]:
+        argument = name or "body"
+        held = seen.inputs.get(argument) or (found[argument][0] if argument in found else None)
+        if held is not None and (held.place, held.name) != (place, name):
+            argument = f"{place}.{argument}"
+        matching_text("An input's name", argument, ARGUMENT_NAME, ARGUMENT_WANTED)
+        if is_overriding_parameter(name):
+            raise MalformedError("An input", wanted="a name that no framework takes for a method")
+        before = found.get(argument)
+        if before is None:
+            found[argument] = (SeenInput(place, name), value)
+        elif place in {"query", "field"}:
+            items = before[1] if isinstance(before[1], list) else [before[1]]
+            found[argument] = (SeenInput(place, name, is_many=True), [*items, value])
+        else:
+            raise MalformedError("An input", wanted="one of its name")
+    return found
+
+
+def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator[_Pair]:
+    if not body:
+        return
+    if JSON_MEDIA.fullmatch(media):
+        value: Json = sent_json.parse(body, what="The body")
+        if isinstance(value, dict):
+            yield from (("member", *pair) for pair in value.items())
+        else:
+            yield "body", "", value
+    elif media == URLENCODED:
+        yield from (("field", *pair) for pair in pairs_of(body))
+    elif media == MULTIPART and BOUNDARY.fullmatch(parameters.get("boundary", "")):
+        store = FileStore()
+        try:
+            reader = MultipartReader(parameters["boundary"].encode(), store)
+            reader.feed(body)
+            for part in reader.finish():
+                is_file = part.file is not None
+                yield "file" if is_file else "field", part.name, None if is_file else part.text
+        finally:
+            store.close()
+    else:
+        yield "body", "", None

@@ -1,0 +1,130 @@
+"""Finds where declared routes and the catalogue disagree: each would be a denial of every call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from delegation.authority.arguments.composite import ListType
+from delegation.authority.arguments.nullable import inner
+from delegation.authority.arguments.url_text import kind_of
+from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.documents.inputs import TEXT_PLACES, Input
+from delegation.errors import ConfigurationError
+from delegation.integrations.route import SOCKET, Route
+
+# Their values are text wherever they stand.
+_TEXTS: Final = frozenset({
+    "date", "datetime", "email", "host", "identifier", "line", "opaque", "path", "relative_path",
+    "segment", "text", "url",
+})  # fmt: skip
+_OF_READERS: Final = frozenset({"GET", "HEAD", SOCKET})
+_MOST_NAMED: Final = 12
+
+
+def known_catalogue(desk: Any) -> Catalogue | None:
+    """Return the catalogue of who decides, None where it can only be asked over a network."""
+    ask = getattr(desk, "catalogue", None)
+    if not callable(ask) or inspect.iscoroutinefunction(ask):
+        return None
+    found = ask()
+    return found if isinstance(found, Catalogue) else None
+
+
+def add_missing(desk: Any, tools: Iterable[Tool]) -> None:
+    """Record tools that the catalogue of a tracker in this process does not have by name."""
+    catalogue = known_catalogue(desk)
+    if catalogue is None or not callable(getattr(desk, "add_tool", None)):
+        return
+    for tool in tools:
+        if catalogue.tool(tool.name) is None:
+            desk.add_tool(tool)
+
+
+def check_tools(routes: Sequence[Route], catalogue: Catalogue) -> None:
+    """Compare routes with the tools that they name.
+
+    Raises:
+        ConfigurationError: A tool is unknown, two routes are one, or route and tool disagree on
+            arguments or on how a text is read.
+    """
+    tools = {tool.name: tool for tool in catalogue.tools}
+    wrong: list[str] = []
+    known: dict[str, Route] = {}
+    for route in routes:
+        if route.is_open:
+            continue
+        place = f"{route.method} {route.path}"
+        name = catalogue.names.meant(route.tool, catalogue.revision) or route.tool
+        if name not in tools:
+            near = get_close_matches(route.tool, sorted({*tools}), n=3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else " Add it with add_tool first."
+            wrong.append(
+                f"{place} is the tool {route.tool}, which the catalogue does not have.{hint}"
+            )
+            continue
+        first = known.setdefault(name, route)
+        if first is not route and not _is_same(first, route):
+            wrong.append(
+                f"{first.method} {first.path} and {place} are both the tool {name}, so that no grant "
+                "and no record can tell them apart. Give each a tool of its own."
+            )
+        wrong += _disagreements(place, route, tools[name])
+    if wrong:
+        more = len(wrong) - _MOST_NAMED
+        raise ConfigurationError(
+            " ".join(wrong[:_MOST_NAMED]) + (f" And {more} more." if more > 0 else ""),
+            remedy="Change the declarations of the routes, or the tools: delegation catalogue list "
+            "shows what each tool takes.",
+        )
+
+
+def _is_same(one: Route, other: Route) -> bool:
+    """Return whether two routes are one place of the application, read in two ways."""
+    methods = {one.method, other.method}
+    is_one_place = one.path.rstrip("/") == other.path.rstrip("/")
+    return is_one_place and (len(methods) == 1 or methods <= _OF_READERS)
+
+
+def _disagreements(place: str, route: Route, tool: Tool) -> Iterator[str]:
+    stated = {one.argument for one in route.inputs}
+    for name, argument in tool.arguments.items():
+        if argument.required and name not in stated:
+            yield (
+                f"{place} states nothing for {name}, which {tool.name} needs. Name where it stands, "
+                f"such as query=[{name!a}] or body=[{name!a}], or make it optional: {f'{name}?'!a}."
+            )
+    for one in route.inputs:
+        if one.argument not in tool.arguments:
+            near = get_close_matches(one.argument, sorted({*tool.arguments} - stated), n=1)
+            hint = (
+                f" Did you mean {near[0]}?"
+                if near
+                else f" It has: {', '.join(tool.arguments) or 'none'}."
+            )
+            yield f"{place} states {one.argument}, which is no argument of {tool.name}.{hint}"
+        elif one.place in TEXT_PLACES:
+            yield from _misread(place, one, tool)
+
+
+def _misread(place: str, one: Input, tool: Tool) -> Iterator[str]:
+    of = inner(tool.arguments[one.argument].type)
+    wanted = kind_of(of, many=one.many)
+    if wanted != "text" and one.kind == "text":
+        yield (
+            f"{place} reads {one.argument} as text, and {tool.name} takes {wanted}. "
+            f"Say kinds={{{one.argument!a}: {wanted!a}}}."
+        )
+    elif wanted == "text" and one.kind != "text" and of.name in _TEXTS:
+        yield (
+            f"{place} reads {one.argument} as {one.kind}, and {tool.name} takes {of.name}. "
+            f"Take {one.argument} out of kinds."
+        )
+    if isinstance(of, ListType) != one.many and one.place in {"query", "field"}:
+        yield (
+            f"{place} reads one {one.argument}, and {tool.name} takes a list. Say many=[{one.argument!a}]."
+            if not one.many
+            else f"{place} reads a list of {one.argument}, and {tool.name} takes one. Take it out of many."
+        )

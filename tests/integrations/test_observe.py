@@ -1,0 +1,459 @@
+"""Observing: a service is answered as if nobody looked, and the draft of what was seen runs as pasted."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Cookie, FastAPI, Form, Header, Query, Security, UploadFile
+from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+from starlette.testclient import TestClient
+
+import delegation
+from delegation import HolderKey
+from delegation.embedded import Tracker
+from delegation.integrations import Guard
+from delegation.integrations.observe import MAX_BODY
+from delegation.integrations.seen import (
+    MAX_INPUTS,
+    MAX_REASONS,
+    SeenRequest,
+    Sight,
+)
+from delegation.integrations.signing import Auth
+
+DESK = "https://desk.acme.example"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request."""
+
+    method: str
+    url: str
+    said: dict[str, Any]
+
+    def to(self, http: TestClient) -> Any:
+        """Send it."""
+        return http.request(self.method, self.url, follow_redirects=False, **self.said)
+
+
+def sent(method: str, url: str, **said: Any) -> Sent:
+    """Return a request."""
+    return Sent(method, url, said)
+
+
+def observed(app: Any, traffic: Iterable[Sent]) -> str:
+    """Return the draft of traffic, which is answered as by the bare application."""
+    guard = Guard(None, audience=DESK, mode="observe")
+    watched, bare = TestClient(guard.protect(app)), TestClient(app)
+    for one in traffic:
+        answers = [one.to(http) for http in (bare, watched)]
+        assert answers[0].status_code == answers[1].status_code
+        assert answers[0].content == answers[1].content
+        assert answers[0].headers == answers[1].headers
+    return guard.observed.draft()
+
+
+def pasted(app: Any, draft: str) -> TestClient:
+    """Return an agent's client of the application behind a guard that is declared by the draft alone."""
+    tracker = Tracker.open()
+    guard = Guard(tracker, audience=DESK)
+    names: dict[str, Any] = {"tracker": tracker, "guard": guard, "app": app}
+    exec(compile(draft, "draft", "exec"), names)
+    guarded = guard.protect(app)
+    key = HolderKey.generate("agent")
+    task = tracker.open_task(
+        "As seen", owner="ana@acme.example", ceiling=names["observed"], lasts=600
+    )
+    http = TestClient(guarded, base_url=DESK)
+    http.auth = Auth(tracker.issue(task, to=key.public), key, guard.routes())
+    return http
+
+
+class Order(BaseModel):
+    """A body."""
+
+    item: str
+    amount: int
+    note: str | None = None
+
+
+def shop() -> FastAPI:
+    """Return an application of routers, mounts, bodies, forms, files, headers and odd answers."""
+    app, inner, router, nested = FastAPI(), FastAPI(), APIRouter(prefix="/orders"), APIRouter()
+
+    @nested.get("/{order}/lines/{line}")
+    def line(order: str, line: int) -> dict:
+        return {"order": order, "line": line}
+
+    @router.post("/")
+    def add(order: Order) -> dict:
+        return order.model_dump()
+
+    @router.get("/{order}")
+    def one(order: str) -> dict:
+        return {"order": order}
+
+    @app.get("/search")
+    def search(
+        q: str,
+        tag: Annotated[list[str] | None, Query()] = None,
+        x_tenant: Annotated[str, Header()] = "",
+    ) -> dict:
+        return {"q": q, "tag": tag, "tenant": x_tenant}
+
+    @app.get("/files/{path:path}")
+    def file(path: str) -> dict:
+        return {"path": path}
+
+    @app.post("/form")
+    def form(name: Annotated[str, Form()], age: Annotated[int, Form()]) -> dict:
+        return {"name": name, "age": age}
+
+    @app.post("/upload")
+    async def upload(photo: UploadFile) -> dict:
+        return {"size": len(await photo.read())}
+
+    @app.get("/health")
+    def health() -> str:
+        return "ok"
+
+    @app.get("/old")
+    def old() -> RedirectResponse:
+        return RedirectResponse("/search")
+
+    @app.get("/never")
+    def never() -> str:
+        return "never asked for"
+
+    @inner.get("/report/{year}")
+    def report(year: int) -> dict:
+        return {"year": year}
+
+    router.include_router(nested)
+    app.include_router(router)
+    app.mount("/inner", inner)
+    return app
+
+
+UPLOAD = (
+    b'--b\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\n'
+    b"Content-Type: image/png\r\n\r\nPNG\r\n--b--\r\n"
+)
+SEEN = [
+    sent("POST", "/orders/", json={"item": "pen", "amount": 2}),
+    sent("POST", "/orders/", json={"item": "ink", "amount": 3, "note": "blue"}),
+    sent("GET", "/orders/o-1"),
+    sent("GET", "/orders/o-1/lines/7"),
+    sent("GET", "/search?q=a%20b&tag=x&tag=y", headers={"X-Tenant": "acme"}),
+    sent("GET", "/search?q=c"),
+    sent("GET", "/files/a/b.txt"),
+    sent("POST", "/form", data={"name": "Ana", "age": "41"}),
+    sent(
+        "POST",
+        "/upload",
+        content=UPLOAD,
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    ),
+    sent("GET", "/inner/report/2026"),
+    sent("GET", "/health"),
+]
+UNANSWERED = [
+    sent("GET", "/none"), sent("PUT", "/health"), sent("GET", "/orders"), sent("GET", "/old"),
+    sent("POST", "/form", data={"name": "Ana", "age": "old"}), sent("POST", "/orders/", json={"item": 1}),
+]  # fmt: skip
+UNSEEN = [
+    sent("GET", "/never"), sent("POST", "/orders/", json={"item": "gun", "amount": 2}),
+    sent("POST", "/orders/", json={"item": "pen", "amount": 200}), sent("GET", "/orders/o-2"),
+    sent("GET", "/search?q=other"), sent("GET", "/files/a/c.txt"), sent("GET", "/inner/report/1999"),
+    sent("GET", "/search?q=c", headers={"X-Tenant": "other"}),
+]  # fmt: skip
+
+
+def test_the_draft_runs_as_pasted() -> None:
+    """What was asked for is allowed, and nothing else, though all of the application is declared."""
+    app = shop()
+    draft = observed(app, [*SEEN, *UNANSWERED])
+    http = pasted(app, draft)
+    for one in SEEN:
+        answer = one.to(http)
+        assert answer.status_code == 200, (one, answer.text, draft)
+    for one in UNSEEN:
+        assert one.to(http).status_code == 403, one
+    assert "/none" not in draft
+    assert "# answered" in draft
+    assert "guard.open('GET', '/health')" in draft
+
+
+def test_credentials_of_the_application_itself_pass_where_they_were_seen() -> None:
+    """A key or a session is no argument, and is neither recorded nor drafted; its handler gets it."""
+    app = FastAPI()
+
+    @app.get("/keyed")
+    def keyed(key: Annotated[str, Security(APIKeyHeader(name="X-API-Key"))]) -> str:
+        return "in" if key == "k-1" else "out"
+
+    @app.get("/session")
+    def session(sid: Annotated[str, Cookie()] = "") -> str:
+        return "in" if sid == "s-1" else "out"
+
+    seen = [
+        sent("GET", "/keyed", headers={"X-API-Key": "k-1"}),
+        sent("GET", "/session", headers={"Cookie": "sid=s-1; other=x"}),
+    ]
+    draft = observed(app, seen)
+    assert "k-1" not in draft
+    assert "s-1" not in draft
+    http = pasted(app, draft)
+    assert [one.to(http).json() for one in seen] == ["in", "in"]
+
+
+async def plain(scope: Any, receive: Any, send: Any) -> None:
+    """Answer everything with what was sent; lists no routes."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    said = [scope["method"], scope["path"], scope["query_string"].decode(), body.decode("latin-1")]
+    answer = JSONResponse(said)
+    await answer(scope, receive, send)
+
+
+HOSTILE = [
+    sent("GET", "/x?%22);import%20os;(%22=1"), sent("GET", "/x/%0Aimport%20os%0A"),
+    sent("GET", "/x?a=%22%0Aimport%20os%0A%22"), sent("GET", "/x?a='''%22%22%22%5C"),
+    sent("POST", "/x", json={'"\n)\nimport os\n(': 1}), sent("POST", "/x", json={"a\r\nimport os": "\n"}),
+    sent("POST", "/x", content=rb"""{"a": "\ud800\u2028\n\"' "}""", headers={"Content-Type": "application/json"}),
+    sent("POST", "/x", content=b"\xff\x00"),
+    sent("POST", "/x", json=[["deep"] * 3] * 3), sent("POST", "/x", json={"_method": "DELETE"}),
+    sent("POST", "/x", content=b'{"a":1,"a":2}', headers={"Content-Type": "application/json"}),
+    sent("POST", "/x", content=b"a=1", headers={"Content-Type": "text/\u00e9".encode("latin-1")}),
+    sent("GET", "/x?" + "&".join(f"junk{n}=1" for n in range(30))), sent("GET", "/x?a=1&a=2"),
+    sent("GET", "/x;v=1/..%2f../y"), sent("GET", "/" + "z" * 3000), sent("GET", "/x?a=" + "z" * 3000),
+]  # fmt: skip
+USUAL = [
+    sent("GET", "/orders/17"), sent("GET", "/orders/18?full=true"), sent("DELETE", "/orders/17"),
+    sent("POST", "/orders/17/notes", json={"text": "a b", "n": 1, "deep": {"x": [1, 2.5, None]}}),
+    sent("POST", "/orders/18/notes", json={"text": "c", "n": 2}),
+    sent("POST", "/form", data={"name": "Ana", "age": "41"}), sent("GET", "/health"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", [(), HOSTILE], ids=["usual", "hostile"])
+def test_the_draft_of_an_application_that_lists_nothing_runs_as_pasted(odd: Iterable[Sent]) -> None:
+    """Templates and types are guessed; what no route can state spoils none of it."""
+    draft = observed(plain, [*USUAL, *odd, *USUAL])
+    http = pasted(plain, draft)
+    for one in USUAL:
+        assert one.to(http).status_code == 200, (one, draft)
+    for one in (
+        sent("GET", "/orders/19"),
+        sent("POST", "/orders/17/notes", json={"text": "other", "n": 1}),
+        sent("POST", "/orders/17/notes", json={"text": "c", "n": 3}),
+    ):
+        assert one.to(http).status_code == 403, one
+
+
+def test_no_secret_is_drafted() -> None:
+    """What has the name of a credential is granted whatever it is, and never written down."""
+    said = {"password": "hunter2", "deep": [{"api_key": "hunter2"}], "user": "ana"}
+    draft = observed(plain, [sent("POST", "/login?token=hunter2", json=said)])
+    assert "hunter2" not in draft
+    assert "user=exact('ana')" in draft
+    assert "password=anything()" in draft
+
+
+def test_nothing_of_a_request_becomes_code() -> None:
+    """However it is spelled, what is pasted imports two names and calls tracker, guard and words of grants."""
+    for app in (plain, shop()):
+        tree = ast.parse(observed(app, [*USUAL, *HOSTILE, *SEEN, *HOSTILE]))
+        assert all(isinstance(one, ast.ImportFrom | ast.Assign | ast.Expr) for one in tree.body)
+        allowed = {
+            "tracker.add_tool",
+            "guard.route",
+            "guard.open",
+            "guard.declare",
+            "Route.from_json",
+        }
+        words = {
+            name.name for one in tree.body if isinstance(one, ast.ImportFrom) for name in one.names
+        }
+        assert all(hasattr(delegation, word) for word in words)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) in words | allowed
+            elif isinstance(node, ast.Name | ast.Attribute):
+                assert ast.unparse(node) in words | allowed | {"tracker", "guard", "observed"}
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither routes nor names nor values without end; what is open says so."""
+    monkeypatch.setattr("delegation.integrations.seen.MAX_ROUTES", 150)
+    guard = Guard(None, audience=DESK, mode="observe")
+    http = TestClient(guard.protect(plain))
+    for n in range(300):
+        http.get(f"/one?q={'v' * (n % 50)}{n}&n{n}=1")
+    sight = guard.observed._sight
+    for n in range(200):
+        request = SeenRequest.of(
+            {
+                "type": "http",
+                "method": "GET",
+                "path": f"/r{'x' * n}",
+                "headers": [],
+                "query_string": b"",
+            }
+        )
+        sight.note(request, 200, b"")
+    assert len(sight.routes) == 150
+    assert all(len(one.inputs) <= MAX_INPUTS for one in sight.routes.values())
+    assert sight.routes["GET", "/one", ""].inputs["q"].values == {}
+    assert len(sight.odd) <= MAX_REASONS
+    names: dict[str, Any] = {
+        "tracker": Tracker.open(),
+        "guard": Guard(None, audience=DESK, mode="observe"),
+    }
+    exec(compile(guard.observed.draft(), "draft", "exec"), names)
+    assert {"observed", "observed_2", "observed_3"} <= names.keys()
+
+
+class Wire:
+    """A connection whose messages come only when they are sent, and are written down as they are."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def next_said(self) -> dict[str, Any]:
+        """Return what the application says next; a test that waits for it in vain fails."""
+        return await asyncio.wait_for(self.said.get(), 60)
+
+
+def scope_of(kind: str, path: str, **said: Any) -> dict[str, Any]:
+    """Return the scope of a connection."""
+    return {
+        "type": kind, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "root_path": "", **said,
+    }  # fmt: skip
+
+
+async def piecemeal(scope: Any, receive: Any, send: Any) -> None:
+    """Answer each message with one of its own, before the next is asked for."""
+    opens = {"http": "http.response.start", "websocket": "websocket.accept"}[scope["type"]]
+    if scope["type"] == "websocket":
+        await receive()
+    await send({"type": opens, "status": 200, "headers": []})
+    while True:
+        message = await receive()
+        if message["type"].endswith("disconnect"):
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.send", "text": message["text"]})
+            continue
+        more = message.get("more_body", False)
+        await send({"type": "http.response.body", "body": message["body"], "more_body": more})
+        if not more:
+            return
+
+
+@pytest.mark.parametrize("size", [1, MAX_BODY])
+def test_a_stream_passes_message_by_message(size: int) -> None:
+    """An application that answers each chunk before the next one comes is not held up, nor changed."""
+
+    async def played() -> Guard:
+        guard, wire = Guard(None, audience=DESK, mode="observe"), Wire()
+        scope = scope_of(
+            "http", "/echo", method="POST", headers=[(b"transfer-encoding", b"chunked")]
+        )
+        served = asyncio.create_task(guard.protect(piecemeal)(scope, wire.heard.get, wire.said.put))
+        assert (await wire.next_said())["type"] == "http.response.start"
+        for n in range(4):
+            sent = {"type": "http.request", "body": b"x" * size, "more_body": n < 3}
+            await wire.heard.put(sent)
+            assert (await wire.next_said())["body"] is sent["body"]
+        await served
+        return guard
+
+    draft = asyncio.run(played()).observed.draft()
+    assert "# answered once: POST /echo" in draft
+
+
+def test_sockets_pass_as_they_are() -> None:
+    """Each message of a socket is handed on at once; its handshake is what was seen."""
+
+    async def played() -> Guard:
+        guard, wire = Guard(None, audience=DESK, mode="observe"), Wire()
+        served = asyncio.create_task(
+            guard.protect(piecemeal)(scope_of("websocket", "/talk"), wire.heard.get, wire.said.put)
+        )
+        await wire.heard.put({"type": "websocket.connect"})
+        assert (await wire.next_said())["type"] == "websocket.accept"
+        for text in ("a", "b"):
+            await wire.heard.put({"type": "websocket.receive", "text": text})
+            assert (await wire.next_said())["text"] == text
+        assert "WEBSOCKET /talk" in guard.observed.draft()  # while it is still open
+        await wire.heard.put({"type": "websocket.disconnect"})
+        await served
+        return guard
+
+    asyncio.run(played())
+
+
+def test_an_endless_answer_is_seen_while_it_runs() -> None:
+    """Server-sent events come one by one, and the route is drafted before they end."""
+    ticks: asyncio.Queue[str] = asyncio.Queue()
+    app = FastAPI()
+
+    @app.get("/events")
+    async def events() -> StreamingResponse:
+        async def told() -> AsyncIterator[str]:
+            while (tick := await ticks.get()) != "end":
+                yield f"data: {tick}\n\n"
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+    async def played() -> None:
+        guard, wire = Guard(None, audience=DESK, mode="observe"), Wire()
+        await wire.heard.put({"type": "http.request", "body": b"", "more_body": False})
+        served = asyncio.create_task(
+            guard.protect(app)(
+                scope_of("http", "/events", method="GET"), wire.heard.get, wire.said.put
+            )
+        )
+        assert (await wire.next_said())["status"] == 200
+        for tick in ("1", "2"):
+            await ticks.put(tick)
+            assert (await wire.next_said())["body"] == f"data: {tick}\n\n".encode()
+        assert "# answered once: GET /events" in guard.observed.draft()
+        await ticks.put("end")
+        await served
+
+    asyncio.run(played())
+
+
+def test_what_goes_wrong_with_looking_is_nobodys_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that cannot be looked at is answered all the same."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Sight, "note", fail)
+    observed(shop(), SEEN)
+    monkeypatch.setattr(SeenRequest, "of", fail)
+    observed(shop(), SEEN)
+    monkeypatch.undo()
+
+    async def breaks(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError("its own")
+
+    guard = Guard(None, audience=DESK, mode="observe")
+    with pytest.raises(KeyError, match="its own"):
+        TestClient(guard.protect(breaks)).get("/")
