@@ -187,7 +187,7 @@ def _few(said: list[str]) -> str:
     more = len(said) - len(shown_)
     if more:
         return f"{', '.join(shown_)} and {more} more"
-    return " or ".join(filter(None, (", ".join(shown_[:-1]), shown_[-1])))
+    return " or ".join(filter(None, (", ".join(shown_[:-1]), *shown_[-1:])))
 
 
 def _said(value: Json, of: ArgumentType | None) -> str:

@@ -6,8 +6,10 @@ whoever may grant more; whoever knows the chain puts the name there (`asking`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
+from math import prod
 from typing import Final
 
 from delegation.authority.argument import cut
@@ -22,6 +24,7 @@ from delegation.canonical import Json
 from delegation.shown import shown_text
 
 WHO: Final = "{who}"
+_CHOICES: Final = 256  # combinations of arguments that are tried
 _TOOLS: Final = 16  # tool patterns that a refusal shows
 _WORDS: Final = 300  # characters of what is asked, within a sentence
 
@@ -122,22 +125,58 @@ def _resource(resource: str, capability: Capability, tool: Tool) -> Refusal:
     way = f"Choose {names} so that the resource is {allowed}, or ask {WHO} for more."
     if not patterns:
         way = f"Ask {WHO} for a grant that names resources: this one is for tools without any."
+    elif not _can_fit(capability, tool):
+        way = f"Ask {WHO} for another grant: no {names} that this one admits makes such a resource."
     return Refusal(
         "resource_not_granted", f"The call touches a resource that is not granted: it must be {allowed}.",
         "resources", resource, [*patterns], cut(way), allowed,
     )  # fmt: skip
 
 
-def tool_not_granted(tool: str, capabilities: tuple[Capability, ...]) -> Refusal:
+def _can_fit(capability: Capability, tool: Tool) -> bool:
+    """Return whether admitted arguments make a granted resource, where they can be listed."""
+    names = [name for name in tool.placeholders if name in capability.arguments]
+    choices = [capability.arguments[name].finite() for name in names]
+    listed = [values for values in choices if values is not None]
+    if len(listed) < len(tool.placeholders) or prod(map(len, listed)) > _CHOICES:
+        return True
+    for values in product(*listed):
+        made = tool.resources_of(dict(zip(names, values, strict=True)))
+        if not isinstance(made, Refusal) and all(
+            any(pattern.matches(one) for pattern in capability.resources) for one in made
+        ):
+            return True
+    return False
+
+
+def tool_not_granted(tool: str, capabilities: Sequence[Capability]) -> Refusal:
     """Return the refusal of a tool that none of a grant's capabilities names."""
-    held = [capability.tool.text for capability in capabilities]
-    near = most_alike(tool, held)
-    alike = f" The grant has {near}: call that if it is what you mean." if near else ""
+    held, alike = _held(tool, capabilities)
     return Refusal(
         "tool_not_granted", "No capability of the grant names this tool.", "capabilities", tool,
-        [*held[:_TOOLS]], f"Ask {WHO} for a capability for {shown_name(tool)}.{alike}",
-        cut(", ".join(held[:_TOOLS])) or "no tool",
+        [*held], f"Ask {WHO} for a capability for {shown_name(tool)}.{alike}",
+        cut(", ".join(held)) or "no tool",
     )  # fmt: skip
+
+
+def tool_unknown(tool: str, capabilities: Sequence[Capability]) -> Refusal:
+    """Return the refusal of a tool that the catalogue does not have, now or as the root pins it.
+
+    Only names that the caller's grant holds are offered: the catalogue is not told to holders.
+    """
+    held, alike = _held(tool, capabilities)
+    return Refusal(
+        "tool_unknown", "The catalogue revision that the token pins has no such tool.", "tool", tool,
+        [*held], f"Ask {WHO} for a new root once the tool is registered.{alike}",
+        cut(", ".join(held)) or "no tool",
+    )  # fmt: skip
+
+
+def _held(tool: str, capabilities: Sequence[Capability]) -> tuple[list[str], str]:
+    """Return some tools of a grant, and a sentence on the one whose name is most like another's."""
+    held = [capability.tool.text for capability in capabilities]
+    near = most_alike(tool, held)
+    return held[:_TOOLS], f" Call {near} if that is what you mean." if near else ""
 
 
 def asking(refusal: Refusal, who: str) -> Refusal:

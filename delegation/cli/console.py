@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from delegation.shown import shown, shown_text
 
 FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
 CONTINUED: Final = "> "  # no line of ours begins so
+_ID: Final = re.compile(r"[a-z]{3}_[A-Za-z0-9_-]{22,43}")
+_NARROWEST: Final = 8  # columns that one of a table takes at least, its rule and spaces among them
 MAX_INPUT: Final = 8 * 1024 * 1024  # bytes of a file or of standard input
 
 JsonOption = Annotated[
@@ -99,13 +102,29 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table whose cells are hostile text."""
+    """Print a table whose cells are hostile text; ids stay whole, for people to copy.
+
+    Where they do not fit beside each other, each row is a paragraph of lines.
+    """
+    shown_rows = [[shown_text(str(cell)) for cell in row] for row in rows]
+    ids = [
+        max((len(row[at]) for row in shown_rows if _ID.fullmatch(row[at])), default=0)
+        for at in range(len(columns))
+    ]
+    out = _out()
+    if sum(most + 3 if most else _NARROWEST for most in ids) + 1 > out.width:
+        out.print(Text(shown_text(title)))
+        for row in shown_rows:
+            for column, cell in zip(columns, row, strict=True):
+                out.print(Text(fitted(f"{column}: {cell}", sys.stdout)))
+            out.print()
+        return
     table = Table(title=Text(shown_text(title)), title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(shown_text(str(cell))) for cell in row))
-    _out().print(table)
+    for column, most in zip(columns, ids, strict=True):
+        table.add_column(column, overflow="fold", no_wrap=False, min_width=most or None)
+    for row in shown_rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
 
 
 def print_text(text: str, *, is_source: bool = False) -> None:

@@ -187,6 +187,7 @@ def _say_why(denial: Denial) -> None:
         ("code", denial.code),
         ("caveat", denial.caveat),
         ("link", denial.link),
+        ("must be", denial.allowed_in_words),
         ("remedy", denial.remedy),
     ):
         if value:

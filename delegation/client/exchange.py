@@ -98,6 +98,6 @@ def retries(attempts: int) -> dict[str, Any]:
     }
 
 
-def is_passing(error: Exception) -> bool:
+def is_passing(error: BaseException) -> bool:
     """Return whether a repeated call may fare better; nobody knows whether the first one arrived."""
     return isinstance(error, ServiceError) and error.status in _PASSING

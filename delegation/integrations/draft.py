@@ -70,12 +70,14 @@ def written(sight: Sight) -> str:
     if declared is not None and declared.reads_tokens:
         lines += [_CARRIER, ""]
     for place, one in drafted.items():
-        passes = declared.passes.get(place, ()) if declared is not None else ()
-        hides = declared.hides.get(place, ()) if declared is not None else ()
+        passes = set(declared.passes.get(place, ()) if declared is not None else ())
+        hides = set(declared.hides.get(place, ()) if declared is not None else ())
+        carried = one.seen.credentials if one.seen is not None else {}
         lines += [
             _comment("not asked for" if one.seen is None else "answered", place, one.seen),
+            *(f"# passes unjudged, for the application itself to check: {n!a}" for n in carried),
             f"tracker.add_tool({python_tool(one.tool)})",
-            python_route(one.route, passes, hides),
+            python_route(one.route, passes | {*carried.values()}, hides - carried.keys()),
             "",
         ]
     lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
@@ -107,13 +109,17 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
     found = {
         place: _Drafted(tool, route)
         for place, (tool, route) in sight.made.items()
-        if place not in sight.checks
+        if place not in sight.checks and place not in sight.pages
     }
     taken = {one.tool.name for one in found.values()}
+    refused = dict(sight.declared.left_out) if sight.declared is not None else {}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
         if place in sight.made:
             found[place] = _Drafted(*sight.made[place], seen)
+            continue
+        if " ".join(place) in refused:
+            left_out[*place, refused[" ".join(place)]] += seen.calls
             continue
         if place in found:
             left_out[*place, f"most of its requests are not {seen.media or 'empty'}"] += seen.calls

@@ -58,7 +58,7 @@ class MultipartReader:
             raise MissingExtraError("forms", "Reading forms with files") from error
         self._store = store
         self._begins, self._ends = b"--" + boundary + b"\r\n", b"\r\n--" + boundary + b"--"
-        self._head, self._tail, self._end_count = b"", b"", 0
+        self._head, self._tail, self._last, self._end_count = b"", b"", b"", 0
         self._parts: list[Part] = []
         self._fields = 0
         self._headers: dict[str, str] = {}
@@ -94,7 +94,7 @@ class MultipartReader:
         seen = self._tail + data
         self._end_count += seen.count(self._ends)
         self._tail = seen[-len(self._ends) + 1 :]
-        self._last = seen[-len(self._ends) - 2 :]
+        self._last = (self._last + data)[-len(self._ends) - 2 :]
         if not self._begins.startswith(self._head):
             raise _odd("nothing before its first boundary")
         try:

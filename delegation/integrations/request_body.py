@@ -163,6 +163,35 @@ class JsonBody:
         return next((one for one in self._inputs if one.place == "body"), None)
 
 
+class NoBody:
+    """A body that was not sent, since its media type was not.
+
+    Args:
+        declared: The media type that it needs.
+    """
+
+    def __init__(self, declared: str) -> None:
+        """Read nothing yet."""
+        self.limit = MAX_BODY
+        self._declared = declared
+
+    def feed(self, data: bytes) -> None:
+        """Refuse bytes of which nothing says what they are."""
+        if data:
+            raise MalformedError("Content-Type", wanted=self._declared)
+
+    def finish(self) -> dict[str, Json]:
+        """Return no arguments."""
+        return {}
+
+    def written(self, arguments: Mapping[str, Json]) -> WrittenBody | None:  # there are none
+        """Return no body."""
+        return None
+
+    def close(self) -> None:
+        """Forget nothing."""
+
+
 class TextBody:
     """A body of text, which is one argument.
 
@@ -194,8 +223,8 @@ class TextBody:
         text = arguments.get(self._one.argument)
         if text is None:
             return None
-        if not isinstance(text, str):
-            raise MalformedError("The body", wanted="text")
+        if not isinstance(text, str) or not text:
+            raise MalformedError("The body", wanted="text: an empty body states nothing")
         data = text.encode()
         return WrittenBody(f"{self._media}; charset=utf-8", len(data), [data])
 

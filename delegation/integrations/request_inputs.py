@@ -43,11 +43,14 @@ def texts_of(one: Input, value: Json) -> list[str]:
     Raises:
         MalformedError: It has none; an empty list reads as nothing stated.
     """
-    if not one.many:
-        return [text_of(value)]
-    if not isinstance(value, list) or not value:
+    if one.many and (not isinstance(value, list) or not value):
         raise MalformedError(f"The argument {one.argument}", wanted="a list of one item at least")
-    return [text_of(item) for item in value]
+    items = value if one.many and isinstance(value, list) else [value]
+    texts = [text_of(item) for item in items]
+    again: list[Json] = [stated(text, one.kind) for text in texts]
+    if sent_json.encode(again) != sent_json.encode(items):
+        raise MalformedError(f"The argument {one.argument}", wanted=f"text that states {one.kind}")
+    return texts
 
 
 def stated_by(
@@ -135,7 +138,7 @@ def written_headers(
     for one in inputs:
         if one.argument not in arguments or one.place not in {"header", "cookie"}:
             continue
-        text = text_of(arguments[one.argument])
+        [text] = texts_of(one, arguments[one.argument])
         shape = _HEADER_VALUE if one.place == "header" else _COOKIE_VALUE
         if shape.fullmatch(text) is None:
             raise MalformedError(f"The {one.place} {one.name}", wanted="one line of plain ASCII")

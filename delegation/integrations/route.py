@@ -33,6 +33,7 @@ from delegation.integrations.request_body import (
     BodyReader,
     FileBody,
     JsonBody,
+    NoBody,
     TextBody,
     agrees,
     sent_media,
@@ -179,9 +180,11 @@ class Route:
         inputs = self.of_place("member", "field", "file", "body")
         if not inputs:
             return JsonBody((), "")
+        if not media and not _is_json(self.media):
+            return NoBody(self.media)
         if self.media in {URLENCODED, MULTIPART}:
             return FormBody(inputs, self.media, media, parameters, max_upload)
-        if parameters or not (agrees(media, self.media) or (not media and _is_json(self.media))):
+        if parameters or not agrees(media or self.media, self.media):
             raise MalformedError("Content-Type", wanted=self.media)
         if _is_json(self.media):
             return JsonBody(inputs, self.media)

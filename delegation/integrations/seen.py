@@ -21,9 +21,11 @@ from delegation.integrations.forms import BOUNDARY, pairs_of
 from delegation.integrations.judged_request import Refused, RootedPath
 from delegation.integrations.multipart import MultipartReader
 from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCODED, sent_media
-from delegation.integrations.request_headers import is_overriding_parameter
+from delegation.integrations.request_headers import is_credential, is_overriding_parameter
 from delegation.integrations.route import SOCKET, Route
 from delegation.integrations.route_template import template_of
+from delegation.integrations.served_routes import served_routes
+from delegation.integrations.starting_checks import is_documentation
 from delegation.integrations.stored import FileStore
 from delegation.integrations.target import RequestTarget, target_of
 from delegation.integrations.wrapped import inner_application
@@ -92,7 +94,12 @@ class SeenInput:
         """Remember a value."""
         self.times += 1
         spelled = sent_json.encode(value)
-        self.is_open = self.is_open or self.place == "file" or len(spelled) > MAX_VALUE
+        self.is_open = (
+            self.is_open
+            or self.place == "file"
+            or len(spelled) > MAX_VALUE
+            or _holds_secret(self.name, value)
+        )
         if not self.is_open:
             self.values[spelled] = value
             self.is_open = len(self.values) > MAX_VALUES
@@ -112,6 +119,8 @@ class SeenRoute:
         calls: How many requests were answered and understood.
         inputs: What they stated, by argument; canonical where there is a tool.
         lacks_bodies: Whether some body was too long to be looked at, or was not read to its end.
+        credentials: Inputs of the handler that no argument may state and that came, each with the
+            header that carries it.
     """
 
     method: str
@@ -121,6 +130,7 @@ class SeenRoute:
     calls: int = 0
     inputs: dict[str, SeenInput] = field(default_factory=dict)
     lacks_bodies: bool = False
+    credentials: dict[str, str] = field(default_factory=dict)
 
     def make_room(self, names: Collection[str]) -> None:
         """Forget inputs that came only once, where these names would be too many with them.
@@ -151,6 +161,7 @@ class Sight:
         self.checks: dict[Place, int] = {}
         self.odd: Counter[tuple[str, str, str]] = Counter()
         self._app: Any = None
+        self.pages: set[Place] = set()
         self.made: dict[Place, tuple[Tool, Route]] = {}
 
     @property
@@ -167,6 +178,7 @@ class Sight:
             self.declared = declared_of(self._app, prefix=PREFIX)
         except (ConfigurationError, MalformedError):
             return  # what cannot be walked is guessed from requests
+        self.pages = {way.place for way in served_routes(self._app).ways if is_documentation(way)}
         tools = {tool.name: tool for tool in self.declared.tools}
         self.made = {
             (route.method, route.path): (tools[route.tool], route)
@@ -219,6 +231,8 @@ class Sight:
         self.routes[key] = seen
         seen.calls += 1
         seen.lacks_bodies = seen.lacks_bodies or body is None
+        hidden = () if self.declared is None else self.declared.hides.get(place, ())
+        seen.credentials |= _carried(hidden, dict(request.headers))
         for argument, (one, value) in inputs.items():
             kept = seen.inputs.setdefault(argument, one)
             kept.is_many = kept.is_many or one.is_many
@@ -239,6 +253,22 @@ class Sight:
     def _skip(self, place: Place, why: str) -> None:
         if (*place, why) in self.odd or len(self.odd) < MAX_REASONS:
             self.odd[(*place, why[:200])] += 1
+
+
+def _holds_secret(name: str, value: Json) -> bool:
+    """Return whether a value has the name of a credential, or has one in it: none is remembered."""
+    if is_credential(name):
+        return True
+    if isinstance(value, list):
+        return any(_holds_secret("", item) for item in value)
+    return isinstance(value, dict) and any(_holds_secret(*item) for item in value.items())
+
+
+def _carried(hidden: Iterable[str], headers: Mapping[str, str]) -> dict[str, str]:
+    """Return by name the headers in which inputs came that no argument may state."""
+    cookies = {part.partition("=")[0].strip() for part in headers.get("cookie", "").split(";")}
+    found = {name: name.lower() for name in hidden if name.lower() in headers}
+    return {name: "cookie" for name in hidden if name in cookies} | found
 
 
 def _is_answered(status: int) -> bool:

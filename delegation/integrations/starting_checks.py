@@ -124,7 +124,7 @@ def check_open(said: Declarations) -> None:
 def _refuse_undeclared(said: Declarations, served: ServedRoutes, app: Any) -> None:
     known = said.places.keys() | said.refused
     named = {path for _, path in known}
-    missing = [one for one in served.ways if one.place not in known and not _is_documentation(one)]
+    missing = [one for one in served.ways if one.place not in known and not is_documentation(one)]
     there = {one.place for one in served.ways}
     unreached = [(one, f"{UNREACHED} {by}") for one, by in served.unreached if one.place not in there]
     unseen = [
@@ -152,7 +152,7 @@ def _text(said: Declarations, app: Any, places: frozenset[Place]) -> str:
     return python_declarations(declared_of(app, prefix=prefix[:40], passes=said.passes), places)
 
 
-def _is_documentation(way: ApplicationRoute) -> bool:
+def is_documentation(way: ApplicationRoute) -> bool:
     """Return whether FastAPI made this route for the document of an application, or its pages."""
     own = [getattr(way.owner, name, None) for name in _DOCUMENTS]
     return way.kind == "endpoint" and any(one and way.path.endswith(one) for one in own)

@@ -54,7 +54,7 @@ class FileStore:
 
     def __init__(self) -> None:
         """Begin without files."""
-        self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by `close`
+        self._file: SpooledTemporaryFile[bytes] | None = None
         self._end = 0
         self._begin = 0
         self._hash = hashlib.sha256()
@@ -65,6 +65,8 @@ class FileStore:
 
     def add(self, data: bytes) -> None:
         """Add bytes to the file that was begun."""
+        if self._file is None:
+            self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # see `close`
         self._file.seek(self._end)
         self._file.write(data)
         self._hash.update(data)
@@ -77,7 +79,7 @@ class FileStore:
 
     def chunks(self, begin: int, size: int) -> Iterator[bytes]:
         """Yield some of the bytes."""
-        while size:
+        while size and self._file is not None:
             self._file.seek(begin)
             data = self._file.read(min(size, _CHUNK))
             begin, size = begin + len(data), size - len(data)
@@ -85,4 +87,5 @@ class FileStore:
 
     def close(self) -> None:
         """Forget all files."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

@@ -12,13 +12,19 @@ from delegation.authority.chain import Chain
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId
 from delegation.authority.narrowing import purpose_is_within
-from delegation.authority.prohibition import WHO, asking, tool_not_granted, worded
+from delegation.authority.prohibition import (
+    WHO,
+    asking,
+    tool_not_granted,
+    tool_unknown,
+    worded,
+)
 from delegation.authority.refusal import Refusal
 from delegation.authority.systems import systems_of
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
 from delegation.judge.flow import unknown_terms
-from delegation.judge.limit import set_at, who_granted
+from delegation.judge.limit import OPENER, set_at, who_granted
 from delegation.judge.line import Line
 
 STEP = 8
@@ -139,14 +145,8 @@ def _definitions(chain: Chain, access: Access, catalogue: Catalogue) -> tuple[To
             "Name the tool by its own name, or ask for a new root.",
         )
     if then is None or now is None:
-        return Refusal(
-            "tool_unknown",
-            "The catalogue revision that the token pins has no such tool.",
-            "tool",
-            access.tool,
-            None,
-            "Register the tool, then ask for a new root.",
-        )
+        unknown = tool_unknown(access.tool, chain.leaf.grant.capabilities)
+        return asking(unknown, OPENER)
     return refuse_redefined(then, now) or (then, now)
 
 

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
+from delegation.shown import shown
 
 STEPS: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -33,6 +34,7 @@ STEPS: Final[Mapping[int, str]] = MappingProxyType(
         14: "record",
     }
 )
+_LINE: Final = 200  # characters of a line for people
 LAST_UNPROVEN_STEP: Final = 6  # up to here nobody has shown to hold anything
 
 Outcome: TypeAlias = Literal["passed", "failed", "not_reached", "not_configured"]
@@ -204,10 +206,16 @@ class Decision:
         denial = self.denial
         where = "" if denial.depth is None else f" at link {denial.depth}"
         caveat = f" [{denial.caveat}]" if denial.caveat else ""
-        asked = f"\n  approval: {self.approval}" if self.approval else ""
+        said = {
+            "offered": "" if denial.offered is None else _line(shown(denial.offered)),
+            "allowed": _line(denial.allowed_in_words),
+            "remedy": denial.remedy,
+            "approval": self.approval or "",
+        }
+        lines = [f"\n  {word}: {text}" for word, text in said.items() if text]
         return (
             f"denied {self.tool or 'a call'} at step {denial.step}, {STEPS[denial.step]}: "
-            f"{denial.code}{where}{caveat}. {denial.message}\n  remedy: {denial.remedy}{asked}"
+            f"{denial.code}{where}{caveat}. {denial.message}{''.join(lines)}"
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -235,6 +243,10 @@ class Decision:
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
         }
+
+
+def _line(text: str) -> str:
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"
 
 
 def steps_json(outcomes: Sequence[Outcome]) -> list[Json]:

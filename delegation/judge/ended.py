@@ -16,7 +16,8 @@ REVOKED: Final[Mapping[SubjectKind, Refusal]] = {
         remedy="Ask the delegator above it for a new link.",
     ),
     "task": Refusal(
-        "task_revoked", "The task was revoked.", "task", remedy="Open a new task.",
+        "task_revoked", "The task was revoked.", "task",
+        remedy="Ask whoever opened the task for a new one.",
     ),
     "agent": Refusal(
         "agent_revoked", "An agent on the chain was revoked.", "holder.name",

@@ -15,6 +15,7 @@ from delegation.identity.person import folded
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts
 from delegation.judge.history import Actor, History, Trace
+from delegation.judge.limit import OPENER
 from delegation.judge.line import Line
 
 STEP = 11
@@ -96,7 +97,7 @@ def _refusal(
             "flow_history_unknown",
             "The task has calls from before its history was kept, so no flow rule can be judged.",
             place,
-            remedy="Open a new task.",
+            remedy=f"Ask {OPENER} for a new one.",
         )
     match rule:
         case AfterNever():
@@ -132,7 +133,7 @@ def _forbidden(rule: AfterNever, place: str, never: str, seen: dict[str, Json]) 
         place,
         {"never": never, **seen},
         rule.to_json(),
-        "Make this call in another task, or before that one.",
+        f"Ask {OPENER} for another task, and make this call there.",
     )
 
 
@@ -146,7 +147,7 @@ def _count(rule: AtMost, place: str, marks: tuple[str, ...], history: History) -
                 f"{place}.at_most.{name}",
                 counted,
                 most,
-                f"Open another task for what needs more {name}.",
+                f"Ask {OPENER} for another task, for what needs more {name}.",
             )
     return None
 

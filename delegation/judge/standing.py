@@ -18,7 +18,7 @@ from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.ended import refuse_ended, refuse_frozen
 from delegation.judge.facts import Facts, Subject, TaskFact
-from delegation.judge.limit import who_granted_at
+from delegation.judge.limit import OPENER, who_granted_at
 from delegation.judge.line import Line
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
@@ -146,7 +146,7 @@ def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
 
 
 def _over(task: TaskFact, at: int) -> Refusal | None:
-    subject, remedy = ("task", task.id, None), "Open a new task."
+    subject, remedy = ("task", task.id, None), f"Ask {OPENER} for a new one."
     if not task.is_open:
         return Refusal("task_closed", "The task is closed.", *subject, remedy)
     if at >= task.deadline:

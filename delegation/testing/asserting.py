@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from delegation import canonical, sent_json
 from delegation.judge.decision import STEPS, Decision
 
 
@@ -46,16 +45,5 @@ def assert_denied(decision: Decision, step: int | str, code: str | None = None) 
 
 def trail_text(decision: Decision) -> str:
     """Return a decision with its trail, for people."""
-    lines = [f"got: {decision}"]
-    denial = decision.denial
-    if denial is not None:
-        for word, value in (("offered", denial.offered), ("allowed", denial.allowed)):
-            if value is not None:
-                lines.append(f"  {word}: {_shown(value)}")
-    lines += [f"  {s.number:2} {s.name:<10} {s.outcome.replace('_', ' ')}" for s in decision.steps]
-    return "\n".join(lines)
-
-
-def _shown(value: canonical.Json) -> str:
-    text = value if isinstance(value, str) else sent_json.text_of(value)
-    return text if len(text) <= 200 else text[:200] + "..."  # noqa: PLR2004  # a line or two
+    steps = (f"  {s.number:2} {s.name:<10} {s.outcome.replace('_', ' ')}" for s in decision.steps)
+    return "\n".join([f"got: {decision}", *steps])

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, FastAPI, Form, Header, Query, UploadFile
+from fastapi import APIRouter, Cookie, FastAPI, Form, Header, Query, Security, UploadFile
 from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
@@ -192,6 +193,29 @@ def test_the_draft_runs_as_pasted() -> None:
     assert "guard.open('GET', '/health')" in draft
 
 
+def test_credentials_of_the_application_itself_pass_where_they_were_seen() -> None:
+    """A key or a session is no argument, and is neither recorded nor drafted; its handler gets it."""
+    app = FastAPI()
+
+    @app.get("/keyed")
+    def keyed(key: Annotated[str, Security(APIKeyHeader(name="X-API-Key"))]) -> str:
+        return "in" if key == "k-1" else "out"
+
+    @app.get("/session")
+    def session(sid: Annotated[str, Cookie()] = "") -> str:
+        return "in" if sid == "s-1" else "out"
+
+    seen = [
+        sent("GET", "/keyed", headers={"X-API-Key": "k-1"}),
+        sent("GET", "/session", headers={"Cookie": "sid=s-1; other=x"}),
+    ]
+    draft = observed(app, seen)
+    assert "k-1" not in draft
+    assert "s-1" not in draft
+    http = pasted(app, draft)
+    assert [one.to(http).json() for one in seen] == ["in", "in"]
+
+
 async def plain(scope: Any, receive: Any, send: Any) -> None:
     """Answer everything with what was sent; lists no routes."""
     body, more = b"", True
@@ -236,6 +260,15 @@ def test_the_draft_of_an_application_that_lists_nothing_runs_as_pasted(odd: Iter
         sent("POST", "/orders/17/notes", json={"text": "c", "n": 3}),
     ):
         assert one.to(http).status_code == 403, one
+
+
+def test_no_secret_is_drafted() -> None:
+    """What has the name of a credential is granted whatever it is, and never written down."""
+    said = {"password": "hunter2", "deep": [{"api_key": "hunter2"}], "user": "ana"}
+    draft = observed(plain, [sent("POST", "/login?token=hunter2", json=said)])
+    assert "hunter2" not in draft
+    assert "user=exact('ana')" in draft
+    assert "password=anything()" in draft
 
 
 def test_nothing_of_a_request_becomes_code() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import select
 
 from delegation import canonical
@@ -46,3 +48,16 @@ def test_every_column_comes_back_as_it_was_written(world) -> None:
         assert canonical.parse(row.links) == (
             [] if row.task is None else [k.id for k in token.chain.links]
         )
+
+
+def test_a_denial_of_an_older_store_reads_as_it_did(world) -> None:
+    """Rows from before what is allowed was said in words have two values and no words."""
+    token = world.chain("boss", "aide")
+    said = world.check(token, "aide", world.access("pay.refund", order="o1", amount=900)).id
+    denial = world.tracker.decision(said).decision.denial
+    assert denial.allowed_in_words == "from 1 to 500"
+    older = canonical.text_of([denial.offered, denial.allowed])
+    with world.tracker._store._database.writing() as connection:
+        connection.execute(DECISIONS.update().where(DECISIONS.c.id == said).values(detail=older))
+    read = world.tracker.decision(said).decision.denial
+    assert read == replace(denial, allowed_in_words="")
