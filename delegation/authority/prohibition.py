@@ -150,7 +150,7 @@ def _can_fit(capability: Capability, tool: Tool) -> bool:
 
 
 def tool_not_granted(tool: str, capabilities: Sequence[Capability]) -> Refusal:
-    """Return the refusal of a tool that none of a grant's capabilities names."""
+    """Return the refusal of a tool that a grant does not name; what the caller holds is offered."""
     held, alike = _held(tool, capabilities)
     return Refusal(
         "tool_not_granted", "No capability of the grant names this tool.", "capabilities", tool,

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
 from delegation.authority.access import Access
@@ -126,7 +127,7 @@ class Guarded:
         try:
             path = RootedPath.of(scope, root_of(self._inner or self._app))
             if (method_of(scope), path.raw) == ("GET", WELL_KNOWN):
-                await _answer(send, 200, self._published, [])
+                await _answer(send, 200, self._published)
                 return
             self._refuse_other_readings(scope)
             asked = Asked.of(scope, path, self._routes)
@@ -363,20 +364,13 @@ async def _refuse(send: Send, refused: Refused) -> None:
         headers.append((b"delegation-decision", refused.decision.encode()))
     if refused.approval:
         headers.append((b"delegation-approval", refused.approval.encode()))
-    if refused.status == 401:  # noqa: PLR2004  # the status that asks for credentials
+    if refused.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Delegation"))
-    await _answer(send, refused.status, json.dumps(body).encode(), headers, problem=True)
+    await _answer(send, refused.status, json.dumps(body).encode(), *headers)
 
 
-async def _answer(
-    send: Send,
-    status: int,
-    content: bytes,
-    headers: list[tuple[bytes, bytes]],
-    *,
-    problem: bool = False,
-) -> None:
-    media = MEDIA_TYPE.encode() if problem else b"application/json"
+async def _answer(send: Send, status: int, content: bytes, *headers: tuple[bytes, bytes]) -> None:
+    media = b"application/json" if status == HTTPStatus.OK else MEDIA_TYPE.encode()
     size = (b"content-length", str(len(content)).encode())
     start = {"type": "http.response.start", "status": status}
     await send({**start, "headers": [*headers, size, (b"content-type", media)]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from delegation.authority.access import Access
@@ -186,16 +186,18 @@ def _not_held(chain: Chain, then: Tool, now: Tool) -> Denial | None:
 
     Only who delegated that link, or somebody above, can give it: asking at a lower one leads nowhere.
     """
-    if _lacking(chain.leaf.grant, then, now) is None:  # then no link above lacks it (step 5)
+    held = chain.leaf.grant.capabilities
+    if _lacking(chain.leaf.grant, held, then, now) is None:  # then no link above lacks it (step 5)
         return None
     for depth, link in enumerate(chain.links):
-        refusal = _lacking(link.grant, then, now)
+        refusal = _lacking(link.grant, held, then, now)
         if refusal is not None:
             return _denied(chain, depth, refusal)
     return None
 
 
-def _lacking(grant: Grant, then: Tool, now: Tool) -> Refusal | None:
+def _lacking(grant: Grant, held: Sequence[Capability], then: Tool, now: Tool) -> Refusal | None:
+    """Return what a grant lacks for any call of a tool; `held` is what the caller holds instead."""
     for tool in (then, now):
         if tool.effect not in grant.effects:
             return Refusal(
@@ -219,7 +221,7 @@ def _lacking(grant: Grant, then: Tool, now: Tool) -> Refusal | None:
             f"at most {grant.max_sensitivity}",
         )
     if not any(capability.tool.matches(now.name) for capability in grant.capabilities):
-        return tool_not_granted(now.name, grant.capabilities)
+        return tool_not_granted(now.name, held)
     return None
 
 
