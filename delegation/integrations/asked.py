@@ -97,3 +97,35 @@ class Uploads:
 def method_of(scope: Scope) -> str:
     """Return the method of a request, of a handshake `WEBSOCKET`."""
     return SOCKET if scope["type"] == "websocket" else str(scope["method"])
+
+
+def headers_of(scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Return all headers as they were sent, read as Latin-1."""
+    return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
+
+
+def credentials_of(headers: tuple[tuple[str, str], ...], carrier: str) -> tuple[str, str]:
+    """Return token and proof; each exactly once, so that no two readers see two.
+
+    The proof stands behind the token, or in a header of its own.
+
+    Args:
+        headers: All headers as they were sent.
+        carrier: The header in which tokens come, in lower case.
+
+    Raises:
+        Refused: One is missing, comes twice, or is of another scheme.
+    """
+    shown, proofs = (
+        [value for name, value in headers if name.lower() == wanted]
+        for wanted in (carrier, "delegation-proof")
+    )
+    scheme, _, both = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+    token, *behind = both.split(" ")
+    if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
+        raise Refused(
+            401,
+            "credentials_missing",
+            f"Send one token and one proof: {carrier.title()}: Delegation <token> <proof>.",
+        )
+    return token, (*proofs, *behind)[0]

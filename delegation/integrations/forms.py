@@ -7,8 +7,8 @@ the last. What is handed on has a boundary of its own, which nothing that was se
 
 from __future__ import annotations
 
+import hashlib
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
 from urllib.parse import quote, unquote_to_bytes
@@ -99,20 +99,25 @@ class FormBody:
             for text in texts_of(one, arguments[one.argument])
         ]
         if self._declared == URLENCODED:
-            data = "&".join(f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs)
+            data = "&".join(
+                f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs
+            )
             return WrittenBody(URLENCODED, len(data), [data.encode()]) if data else None
-        boundary = secrets.token_hex(20)
         pieces: list[bytes | StoredFile] = []
         for one, text in pairs:
-            pieces += [_part(boundary, one.name), text.encode()]
+            pieces += [_head(one.name), text.encode()]
         for one in self._of("file"):
             if one.argument in arguments:
                 for file, name, media in self._meant(one, arguments[one.argument]):
-                    pieces += [_part(boundary, one.name, name, media), file]
+                    pieces += [_head(one.name, name, media), file]
         if not pieces:
             return None
+        boundary = _boundary(pieces)
+        for at in range(0, len(pieces), 2):
+            begin = f"--{boundary}\r\n".encode()
+            begin = b"\r\n" + begin if at else begin
+            pieces[at] = begin + cast("bytes", pieces[at])
         pieces.append(f"\r\n--{boundary}--\r\n".encode())
-        pieces[0] = cast("bytes", pieces[0]).removeprefix(b"\r\n")
         size = sum(piece.size if isinstance(piece, StoredFile) else len(piece) for piece in pieces)
         return WrittenBody(f"{MULTIPART}; boundary={boundary}", size, _chunks(pieces))
 
@@ -130,9 +135,7 @@ class FormBody:
             if part.name not in declared or part.file is None:
                 raise MalformedError("The form", wanted="declared files only")
             one = declared[part.name]
-            self._files.setdefault(one.argument, []).append(
-                (part.file, part.file_name, part.media)
-            )
+            self._files.setdefault(one.argument, []).append((part.file, part.file_name, part.media))
             stated.setdefault(part.name, []).append(part.file.stated(part.media, part.file_name))
         found: dict[str, Json] = {}
         for name, files in stated.items():
@@ -177,11 +180,19 @@ def _decoded(text: bytes) -> str:
     return decoded
 
 
-def _part(boundary: str, name: str, file_name: str | None = None, media: str = "") -> bytes:
+def _head(name: str, file_name: str | None = None, media: str = "") -> bytes:
     named = "" if file_name is None else f'; filename="{file_name}"'
     typed = f"\r\nContent-Type: {media}" if media else ""
-    head = f'Content-Disposition: form-data; name="{name}"{named}{typed}'
-    return f"\r\n--{boundary}\r\n{head}\r\n\r\n".encode()
+    return f'Content-Disposition: form-data; name="{name}"{named}{typed}\r\n\r\n'.encode()
+
+
+def _boundary(pieces: Sequence[bytes | StoredFile]) -> str:
+    """Return what stands in none of the pieces: it is a digest of all of them."""
+    digests = (
+        one.digest if isinstance(one, StoredFile) else hashlib.sha256(one).hexdigest()
+        for one in pieces
+    )
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:48]
 
 
 def _chunks(pieces: Sequence[bytes | StoredFile]) -> Iterator[bytes]:

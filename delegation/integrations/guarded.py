@@ -24,7 +24,7 @@ from delegation.errors import (
     MalformedError,
 )
 from delegation.identity.proof import PROOF_TYP
-from delegation.integrations.asked import Asked, Uploads, method_of
+from delegation.integrations.asked import Asked, Uploads, credentials_of, headers_of, method_of
 from delegation.integrations.boottime import boottime
 from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
@@ -169,8 +169,8 @@ class Guarded:
         Raises:
             Refused: Before anything was answered.
         """
-        headers = _headers(scope)
-        token, proof = _credentials(headers, self._routes.token_header)
+        headers = headers_of(scope)
+        token, proof = credentials_of(headers, self._routes.token_header)
         try:
             stated = asked.route.head(asked.target, asked.filled, headers)
             reader = asked.route.body_reader(headers, self._max_upload)
@@ -200,8 +200,8 @@ class Guarded:
         """
         try:
             carrier = self._routes.token_header
-            said = Handshake.of(_headers(scope), carrier)
-            token, proof = _credentials(said.headers, carrier)
+            said = Handshake.of(headers_of(scope), carrier)
+            token, proof = credentials_of(said.headers, carrier)
             stated = asked.route.head(asked.target, asked.filled, said.headers)
             access = self._access(asked.route, stated, proof)
             ends = end_of(token)
@@ -333,27 +333,6 @@ def decision_of(scope_or_request: Any) -> Decision:
     if not isinstance(found, Decision):
         raise ConfigurationError("This handler does not run behind a guard.")
     return found
-
-
-def _credentials(headers: tuple[tuple[str, str], ...], carrier: str) -> tuple[str, str]:
-    """Return token and proof; each exactly once, so that no two readers see two.
-
-    The proof stands behind the token, or in a header of its own.
-    """
-    shown, proofs = (
-        [value for name, value in headers if name.lower() == wanted]
-        for wanted in (carrier, "delegation-proof")
-    )
-    scheme, _, both = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
-    token, *behind = both.split(" ")
-    if scheme.lower() != "delegation" or not token or len(proofs) + len(behind) != 1:
-        wanted = f"{carrier.title()}: Delegation <token> <proof>"
-        raise Refused(401, "credentials_missing", f"Send one token and one proof: {wanted}.")
-    return token, (*proofs, *behind)[0]
-
-
-def _headers(scope: Scope) -> tuple[tuple[str, str], ...]:
-    return tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"])
 
 
 def _named(send: Send, decision: Decision, mark: str = "") -> Send:

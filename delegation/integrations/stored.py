@@ -66,7 +66,7 @@ class FileStore:
     def add(self, data: bytes) -> None:
         """Add bytes to the file that was begun."""
         if self._file is None:
-            self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # closed by `close`
+            self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # see `close`
         self._file.seek(self._end)
         self._file.write(data)
         self._hash.update(data)

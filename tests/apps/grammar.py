@@ -82,8 +82,8 @@ def application() -> FastAPI:
         return {"z": z, "y": y, "format": format}
 
     @app.get("/slash/")
-    def slash(session_kind: Annotated[str, Cookie()] = "", x_kind: Annotated[str, Header()] = ""):
-        return {"cookie": session_kind, "header": x_kind}
+    def slash(page_kind: Annotated[str, Cookie()] = "", x_kind: Annotated[str, Header()] = ""):
+        return {"cookie": page_kind, "header": x_kind}
 
     @app.post("/form")
     def form(name: Annotated[str, Form()], age: Annotated[int, Form()] = 0):

@@ -29,8 +29,10 @@ class Echo:
 
     def __init__(self, *, is_wsgi: bool = False, max_upload: int = 4096) -> None:
         self.world, self.seen = World(), []
-        arguments = {"a": "text", "tags": {"type": "list", "of": "text"}, "tenant": "text", "lang?": "text", "p?": "text"}  # fmt: skip
+        arguments = {"a": "text", "tags": {"type": "list", "of": "text"}, "tenant": "text", "lang?": "text"}  # fmt: skip
         self.world.tracker.add_tool(Tool("echo.get", effect="read", arguments=arguments))
+        rest = {**arguments, "p": "text"}
+        self.world.tracker.add_tool(Tool("echo.dir", effect="read", arguments=rest))
         self.world.tracker.add_tool(Tool("echo.put", effect="read", arguments={"f": FILE}))
         guard = Guard(
             self.world.tracker,
@@ -40,10 +42,10 @@ class Echo:
         )
         said = {"query": {"a": "a", "t": "tags"}, "many": ["tags"], "headers": {"X-Tenant": "tenant"}, "cookies": ["lang"]}  # fmt: skip
         guard.route("GET", "/get", "echo.get", **said)
-        guard.route("GET", "/dir/{p:path}", "echo.get", **said)
+        guard.route("GET", "/dir/{p:path}", "echo.dir", **said)
         guard.route("PUT", "/raw", "echo.put", whole_body="f", media="application/octet-stream")
         self.app = guard.protect(self.wsgi() if is_wsgi else self.fastapi(), unsafe_unlisted=is_wsgi)  # fmt: skip
-        can = [may("echo.get", **{n.rstrip("?"): anything() for n in arguments}), may("echo.put", f=anything())]  # fmt: skip
+        can = [may("echo.get", **{n.rstrip("?"): anything() for n in arguments}), may("echo.dir", **{n.rstrip("?"): anything() for n in rest}), may("echo.put", f=anything())]  # fmt: skip
         self.token = self.world.chain("a", can=can, effects=["read"])
 
     def fastapi(self) -> FastAPI:
@@ -146,7 +148,9 @@ PATHS = ["a/../b", "..", "a//b", "a%2Fb", "a%2fb", "a%5Cb", "a;v=1/b", "a/./b", 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_that_takes_the_rest_takes_no_more_than_was_judged(echo: Echo, path: str) -> None:
     """Dots, empty segments, escaped slashes and parameters of a segment reach nobody."""
-    assert echo.ask(f"/dir/{path}", HEADERS, {**HONEST, "p": unquote(path)})[0] in {400, 401}
+    assert echo.ask(f"/dir/{path}", HEADERS, {**HONEST, "p": unquote(path)}, tool="echo.dir")[
+        0
+    ] in {400, 401}
     assert echo.seen == []
 
 

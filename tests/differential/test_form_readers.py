@@ -140,7 +140,9 @@ def by_requests(data: dict[str, Any], files: list[Any]) -> tuple[str, bytes]:
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20) | st.sampled_from(["\r\n--", "a=b&c", "--x--\r\n", "%00%25", "+", "\r\n\r\n"])  # fmt: skip
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"\\%/'), min_size=1, max_size=12).filter(lambda n: n.strip(" .") == n and n.isprintable())  # fmt: skip
-content = st.binary(max_size=60) | st.sampled_from([b"\r\n", b"\r\n--", b"--", b"\r\n\r\n", b"x" * 3000])
+content = st.binary(max_size=60) | st.sampled_from(
+    [b"\r\n", b"\r\n--", b"--", b"\r\n\r\n", b"x" * 3000]
+)
 media_types = st.sampled_from(["image/png", "application/x-www-form-urlencoded", "text/html", "application/vnd.a+json"])  # fmt: skip
 files = st.tuples(names, content, media_types)
 
@@ -235,7 +237,7 @@ def test_a_form_of_two_readings_is_refused(how: str, size: int) -> None:
     "media",
     ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=B; boundary=C", "multipart/form-data; boundary=B; charset=utf-16", "multipart/form-data; boundary=B;x=y",
      "multipart/form-data; boundary=B B", f"multipart/form-data; boundary={'B' * 71}", "multipart/form-data, application/json", "multipart/mixed; boundary=B", "application/json",
-     "multipart/form-data; boundary=\"B", "application/x-www-form-urlencoded; charset=latin-1", "application/x-www-form-urlencoded; x=y", ""],
+     'multipart/form-data; boundary="B', "application/x-www-form-urlencoded; charset=latin-1", "application/x-www-form-urlencoded; x=y", ""],
 )  # fmt: skip
 def test_an_odd_media_type_is_refused(media: str) -> None:
     """And a body of which nothing says what it is."""

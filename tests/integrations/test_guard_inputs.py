@@ -275,7 +275,9 @@ def test_a_query_is_read_as_its_kind_and_handed_on_in_one_spelling(query, kind, 
     """A handler gets the canonical spelling, whatever the client's library wrote."""
     from delegation.integrations.routes import Routes, declared_route
 
-    routes = Routes("desk", (declared_route("GET", "/x/{v}", "a.b", query=["q"], kinds={"q": kind}),))
+    routes = Routes(
+        "desk", (declared_route("GET", "/x/{v}", "a.b", query=["q"], kinds={"q": kind}),)
+    )
     route, found = routes.arguments("GET", f"/x/one?q={query.replace(':', '%3A')}")
     assert found == {"v": "one", "q": value}
     path, again, _ = route.written(found)

@@ -36,8 +36,8 @@ ANY = {"type": "json"}
 DECLARED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "GET /tiles/{z:int}/{x}/{y}@{scale}x.{format}": ("tile", {"z": "integer", "x": "integer", "y": "integer", "scale": "number", "format": "text"}, {"kinds": {"x": "integer", "y": "integer", "scale": "number"}}),
     "GET /u/me": ("me", {}, {}),
-    "GET /u/{id}": ("user", {"id": "segment"}, {}),
-    "GET /u/{id}/": ("dir", {"id": "opaque"}, {}),
+    "GET /u/{who}": ("user", {"who": "segment"}, {}),
+    "GET /u/{who}/": ("dir", {"who": "opaque"}, {}),
     "GET /files/{p:path}": ("file", {"p": "relative_path"}, {}),
     "GET /find": ("find", {"tag?": TEXTS, "n?": {"type": "list", "of": "integer"}, "size?": "integer", "flag?": "text"}, {"query": {"tag": "tag", "n": "n", "page[size]": "size", "flag": "flag"}, "many": ["tag", "n"], "kinds": {"n": "integer", "size": "integer"}}),
     "GET /head": ("head", {"tenant?": "text", "level?": "integer", "lang?": "text"}, {"headers": {"X-Tenant": "tenant", "X-Level": "level"}, "cookies": ["lang"], "kinds": {"level": "integer"}}),
@@ -61,8 +61,8 @@ def application() -> FastAPI:
         return [z, x, y, scale, format]
 
     app.get("/u/me")(lambda: "me")
-    app.get("/u/{id}")(lambda id: f"user {id}")
-    app.get("/u/{id}/")(lambda id: f"dir {id}")
+    app.get("/u/{who}")(lambda who: f"user {who}")
+    app.get("/u/{who}/")(lambda who: f"dir {who}")
     app.get("/files/{p:path}")(lambda p: p)
 
     @app.get("/find")
@@ -110,7 +110,10 @@ def application() -> FastAPI:
     def upload(photo: UploadFile, more: Annotated[list[UploadFile] | None, File()] = None, note: Annotated[str, Form()] = "") -> list:  # fmt: skip
         return [
             note,
-            *((f.filename, f.content_type, f.file.read().hex()[:16], f.size) for f in (photo, *(more or ()))),
+            *(
+                (f.filename, f.content_type, f.file.read().hex()[:16], f.size)
+                for f in (photo, *(more or ()))
+            ),
         ]
 
     @app.get("/events")

@@ -76,15 +76,16 @@ def seen_by_starlette(route: Route, scope: dict[str, Any], body: bytes) -> dict[
         is_form = route.media in {"application/x-www-form-urlencoded", "multipart/form-data"}
         form = await request.form() if body and is_form else None
         for one in route.inputs:
-            texts = {
-                "path": lambda: [str(child["path_params"][one.name])],
-                "query": lambda: request.query_params.getlist(one.name),
-                "header": lambda: request.headers.getlist(one.name),
-                "cookie": lambda: [request.cookies[one.name]] if one.name in request.cookies else [],
-                "field": lambda: [] if form is None else form.getlist(one.name),
-            }  # fmt: skip
-            if one.place in texts:
-                found[one.argument] = texts[one.place]()
+            if one.place == "path":
+                found[one.argument] = [str(child["path_params"][one.name])]
+            elif one.place == "query":
+                found[one.argument] = request.query_params.getlist(one.name)
+            elif one.place == "header":
+                found[one.argument] = request.headers.getlist(one.name)
+            elif one.place == "cookie":
+                found[one.argument] = [v for k, v in request.cookies.items() if k == one.name]
+            elif one.place == "field":
+                found[one.argument] = [] if form is None else form.getlist(one.name)
         if body and not is_form:
             found[""] = sent_json.parse(body) if "json" in route.media else body.decode()
         return found
@@ -132,6 +133,10 @@ def test_what_is_written_reads_as_what_was_meant(data: st.DataObject) -> None:
     seen = seen_by_starlette(route, scope, content)
     builder = EnvironBuilder(method="POST", path="/x", query_string=query, data=content, headers=[h for h in said if h[0] != "content-type"], content_type=body.media if body else None)  # fmt: skip
     wsgi = Wsgi(builder.get_environ())
+    whole = [one.argument for one in route.inputs if one.place == "body"]
+    members = {one.name: arguments[one.argument] for one in route.inputs if one.place == "member" and one.argument in arguments}  # fmt: skip
+    if body is not None and "" in seen:
+        assert sent_json.encode(seen[""]) == sent_json.encode(arguments[whole[0]] if whole else members)  # fmt: skip
     for one in route.inputs:
         texts = spelled(one, arguments[one.argument]) if one.argument in arguments and one.place not in {"member", "body"} else []  # fmt: skip
         if one.place == "path":

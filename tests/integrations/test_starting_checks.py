@@ -1,0 +1,108 @@
+"""Mistakes between declarations, application and catalogue are found at start, each with a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from delegation import Tool
+from delegation.authority.documents.forms import tools_from
+from delegation.authority.documents.inputs import Input
+from delegation.errors import ConfigurationError
+from delegation.integrations import Guard
+from delegation.testing import World
+
+TOOLS = (
+    Tool("shop.list", effect="read", arguments={"limit?": "integer", "tags?": {"type": "list", "of": "text"}, "word?": "text"}),
+    Tool("shop.refund", effect="write", arguments={"order": "segment", "amount": "integer"}, aliases=["refundOrder"]),
+    Tool("shop.drop", effect="delete", arguments={"order": "segment"}),
+)  # fmt: skip
+LIST = ("GET", "/orders", "shop.list", {"query": ["limit", "tags", "word"], "kinds": {"limit": "integer"}, "many": ["tags"]})  # fmt: skip
+REFUND = ("POST", "/refunds/{order}", "shop.refund", {"query": ["amount"], "kinds": {"amount": "integer"}})  # fmt: skip
+DROP = ("DELETE", "/orders/{order}", "shop.drop", {})
+# What is declared, and what the sentence says.
+MISTAKES: list[tuple[list[Any], str]] = [
+    ([("GET", "/orders", "shop.list", {**LIST[3], "kinds": {}})], r"reads limit as text, and shop.list takes integer. Say kinds=\{'limit': 'integer'\}"),
+    ([("GET", "/orders", "shop.list", {**LIST[3], "kinds": {"limit": "integer", "word": "integer"}})], "reads word as integer, and shop.list takes text"),
+    ([("GET", "/orders", "shop.list", {**LIST[3], "many": []})], r"takes a list. Say many=\['tags'\]"),
+    ([("GET", "/orders", "shop.list", {**LIST[3], "many": ["tags", "word"]})], "reads a list of word, and shop.list takes one"),
+    ([("POST", "/refunds/{order}", "shop.refund", {})], "states nothing for amount, which shop.refund needs"),
+    ([("POST", "/refunds/{order}", "shop.refund", {"query": ["amont"]})], "states amont, which is no argument of shop.refund. Did you mean amount?"),
+    ([("POST", "/refunds/{order}", "shop.refnd", REFUND[3])], "the tool shop.refnd, which the catalogue does not have. Did you mean shop.refund?"),
+    ([DROP, ("POST", "/drop/{order}", "shop.drop", {})], "DELETE /orders/{order} and POST /drop/{order} are both the tool shop.drop"),
+]  # fmt: skip
+
+
+def guarded(declared: list[Any]) -> tuple[Guard, FastAPI]:
+    """Return a guard with routes, and an application that has them."""
+    world, app = World(), FastAPI()
+    for tool in TOOLS:
+        world.tracker.add_tool(tool)
+    guard = Guard(world.tracker, audience=world.audience)
+    for method, path, tool, said in declared:
+        guard.route(method, path, tool, **said)
+        app.add_api_route(path, lambda: None, methods=[method])
+    return guard, app
+
+
+@pytest.mark.parametrize(("declared", "said"), MISTAKES)
+def test_a_route_and_a_tool_that_disagree_do_not_start(declared, said) -> None:
+    """Each would be a denial of every call, or a record that does not say what was called."""
+    guard, app = guarded(declared)
+    with pytest.raises(ConfigurationError) as found:
+        guard.protect(app)
+    assert __import__("re").search(said.replace("{order}", r"\{order\}"), str(found.value)), found.value
+
+
+def test_what_agrees_starts() -> None:
+    """The same declarations without their mistakes, by an alias too, and one place read in two ways."""
+    guard, app = guarded([LIST, ("POST", "/refunds/{order}", "refundOrder", REFUND[3]), DROP])
+    guard.route("HEAD", "/orders", "shop.list", **LIST[3])
+    app.add_api_route("/orders", lambda: None, methods=["HEAD"])
+    assert guard.protect(app)
+
+
+@pytest.mark.parametrize(
+    ("audience", "hosts", "plain"),
+    [
+        ("https://Shop.example", (), "https://shop.example"), ("https://shop.example:443", (), "https://shop.example"),
+        ("https://shop.example/", (), "https://shop.example"), ("http://shop.example.:80/v1/", (), "http://shop.example/v1"),
+        ("https://shop.example", ("shop.example:443",), "shop.example"),
+    ],
+)  # fmt: skip
+def test_an_audience_is_spelled_in_one_way(audience, hosts, plain) -> None:
+    """Grants are compared letter by letter: case, port and slash are found before they deny."""
+    with pytest.raises(ConfigurationError, match="spelling") as found:
+        Guard(object(), audience=audience, hosts=hosts)  # type: ignore[arg-type]
+    assert plain in found.value.remedy
+    for fine in ("https://shop.example", "https://shop.example:8443/v1", "shop", "spiffe://acme/shop"):
+        assert Guard(object(), audience=fine, hosts=["shop.example", "other.example:443"])  # type: ignore[arg-type]
+
+
+def test_an_import_says_where_each_argument_stands() -> None:
+    """By tool: what operation it is, the place of each argument, how its text is read, the body's type."""
+    document = {
+        "openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {
+            "/orders/{order}": {"post": {
+                "operationId": "change", "parameters": [
+                    {"name": "order", "in": "path", "required": True, "schema": {"type": "integer"}},
+                    {"name": "tag", "in": "query", "schema": {"type": "array", "items": {"type": "boolean"}}},
+                    {"name": "X-Kind", "in": "header", "schema": {"enum": [1, 2]}}, {"name": "page", "in": "cookie", "schema": {"type": "string"}},
+                    {"name": "order", "in": "query", "schema": {"type": "number"}},
+                ], "requestBody": {"content": {"application/json": {"schema": {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "string"}}}}}}},
+            }},
+            "/files": {"post": {"operationId": "upload", "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+                "type": "object", "properties": {"file": {"type": "string", "format": "binary"}, "size": {"type": "integer"}}}}}}}},
+            "/texts": {"put": {"operationId": "text", "requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}}},
+        }}  # fmt: skip
+    found = tools_from(document, prefix="a")
+    assert found.operations == {"a.change": "POST /orders/{order}", "a.upload": "POST /files", "a.text": "PUT /texts"}  # fmt: skip
+    assert found.inputs["a.change"] == (
+        Input("order", "path", "order", "integer"), Input("tag", "query", "tag", "boolean", many=True), Input("query.order", "query", "order", "number"),
+        Input("X-Kind", "header", "x-kind", "integer"), Input("page", "cookie", "page"), Input("lines", "member", "lines"),
+    )  # fmt: skip
+    assert set(found.inputs["a.upload"]) == {Input("file", "file", "file"), Input("size", "field", "size", "integer")}  # fmt: skip
+    assert found.inputs["a.text"] == (Input("body", "body", ""),)
+    assert found.media == {"a.change": "application/json", "a.upload": "multipart/form-data", "a.text": "text/plain"}  # fmt: skip
