@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from delegation.distribution import installing
+
 
 class DelegationError(Exception):
     """The root of everything that this package raises on purpose.
@@ -210,7 +212,7 @@ class MissingExtraError(ConfigurationError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the extra '{extra}'.", remedy=f"pip install 'delegation[{extra}]'"
+            f"{purpose} needs the extra '{extra}'.", remedy=installing(extra)
         )
         self.extra = extra
 
