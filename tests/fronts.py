@@ -19,6 +19,7 @@ from proxies import DEPLOY, free_port, program_of, running
 
 NAME = "authority.example"
 CERT, KEY = "/etc/delegation/tls/cert.pem", "/etc/delegation/tls/key.pem"
+NO_ROUTE_YET = 404
 FRONTS = ("nginx", "caddy", "traefik")
 
 
@@ -101,6 +102,7 @@ def traefik(folder: Path, port: int, back: str, cert: Path, key: Path) -> list[s
     return [program_of("traefik"), f"--configFile={start}"]
 
 
+CHANGED = {"nginx": "nginx.conf", "caddy": "Caddyfile", "traefik": "routes/traefik.routes.yaml"}
 START = {"nginx": nginx, "caddy": caddy, "traefik": traefik}
 
 
@@ -137,17 +139,22 @@ class Front:
 
 
 @contextmanager
-def in_front(name: str, folder: Path, back: str) -> Iterator[Front]:
-    """Run a proxy before a service, `host:port`, until the block ends."""
+def in_front(name: str, folder: Path, back: str, *mistakes: tuple[str, str]) -> Iterator[Front]:
+    """Run a proxy before a service, `host:port`, until the block ends; mistakes are put into its file."""
     cert, key = certificate(folder, NAME, "localhost")
     port = free_port()
     command = START[name](folder, port, back, cert, key)
+    for said, wrong in mistakes:
+        file = folder / CHANGED[name]
+        place = said.replace("{upstream}", back)
+        assert place in file.read_text()
+        file.write_text(file.read_text().replace(place, wrong.replace("{upstream}", back)))
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with running(command, port, folder / "proxy.log", **home):
         front = Front(name, port, folder, ssl.create_default_context(cafile=cert))
         for _ in range(200):  # Traefik listens before it has read its routes
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if front.send("GET", "/healthz")[0] == 200:
+                if front.send("GET", "/healthz")[0] != NO_ROUTE_YET:
                     break
             time.sleep(0.05)
         else:

@@ -6,8 +6,8 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,11 +16,12 @@ import httpx2
 import pytest
 from browsing import launched, main
 from fronts import FRONTS, NAME, Front, in_front
-from proxies import DEPLOY
+from proxies import DEPLOY, free_port
 from serving import serving
 from typer.testing import CliRunner
 from world import OWNER, World
 
+from delegation.cli.checkup.service import look_at_pages
 from delegation.cli.main import app
 from delegation.client import Client
 from delegation.errors import ServiceError
@@ -33,6 +34,16 @@ OTHERS = (
     "https://evil.example", "https://evil.example:8443", f"https://{NAME}", f"http://{ELSEWHERE}", f"https://{NAME}:8444",
     f"https://{ELSEWHERE}.evil.example", f"https://evil.example@{ELSEWHERE}", f"https://{ELSEWHERE}/", "null", "", "http://[", "https://[::1]:8443",
 )  # fmt: skip
+
+# What takes the port from Host, or the scheme away.
+MISTAKES = {
+    "nginx": [("Host $http_host;", "Host $host;"), ("X-Forwarded-Proto $scheme", 'X-Forwarded-Proto ""')],
+    "caddy": [
+        ("{upstream}", "{upstream} {\n\t\theader_up Host {host}\n\t}"),
+        ("{upstream}", "{upstream} {\n\t\theader_up -X-Forwarded-Proto\n\t}"),
+    ],
+    "traefik": [("      loadBalancer:\n", "      loadBalancer:\n        passHostHeader: false\n")],
+}  # fmt: skip
 
 
 class Through(httpx2.HTTPTransport):
@@ -56,7 +67,6 @@ class Place:
     keys: dict[str, str]
     front: Front
     back: str
-    service: ExitStack
 
     def client(self, role: str = "operator") -> Client:
         """Return a client that goes through the proxy."""
@@ -79,19 +89,24 @@ class Place:
         return self.front.send("POST", path, form, urlencode(fields).encode(), host=host)[0]
 
 
-@pytest.fixture(scope="module", params=FRONTS)
-def place(request, tmp_path_factory) -> Iterator[Place]:
-    """Run the service and one of the proxies."""
-    folder = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[tuple[World, dict]]:
+    """Run the service."""
+    folder = tmp_path_factory.mktemp("served")
     world = World(path=folder / "s.db", at=int(time.time()))
     world.tracker.add_agent(ODD, owner=OWNER, keys=[world.key("odd").public])
     world.tracker._desk.ring.save(folder / "s.ring.json")
-    with ExitStack() as stack:
-        service = stack.enter_context(ExitStack())
-        told = service.enter_context(serving(folder / "s.db", folder))
-        back = told["url"].removeprefix("http://")
-        front = stack.enter_context(in_front(request.param, folder, back))
-        yield Place(world, told["api_keys"], front, back, service)
+    with serving(folder / "s.db", folder) as told:
+        yield world, told
+
+
+@pytest.fixture(scope="module", params=FRONTS)
+def place(request, tmp_path_factory, served) -> Iterator[Place]:
+    """Run one of the proxies before it."""
+    world, told = served
+    back = told["url"].removeprefix("http://")
+    with in_front(request.param, tmp_path_factory.mktemp(request.param), back) as front:
+        yield Place(world, told["api_keys"], front, back)
 
 
 def test_calls_pass_and_are_decided(place: Place) -> None:
@@ -112,56 +127,66 @@ def test_calls_pass_and_are_decided(place: Place) -> None:
     assert place.front.send("GET", "/v1/tasks/..%2f..%2fmetrics")[0] in {400, 404}
 
 
-@pytest.mark.parametrize("host", [ELSEWHERE, NAME], ids=["a port of its own", "the default port"])
-def test_a_reviewer_works_behind_it(place: Place, host: str) -> None:
-    """In a browser: log in, watch a page change, download, revoke, log out; the cookie is TLS's own."""
-    port, base = place.front.port, f"https://{host}"
-    rules = ",".join(f"MAP {NAME}:{said} 127.0.0.1:{port}" for said in (443, 8443))
-    link = place.world.root("boss").id
+def test_reviewers_work_behind_it(place: Place) -> None:
+    """In a browser, on a port of its own and on the default one."""
+    rules = ",".join(f"MAP {NAME}:{port} 127.0.0.1:{place.front.port}" for port in (443, 8443))
     with launched(f"--host-resolver-rules={rules}") as browser:
-        context = browser.new_context(ignore_https_errors=True)
-        context.set_default_timeout(30_000)
-        page = context.new_page()
-        bad: list[str] = []
-        page.on("pageerror", lambda e: bad.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(f"{base}/") else bad.append(r.url))
-        page.goto(f"{base}/decisions?allowed=true")  # without a session: leads to the login
-        page.fill("#key", place.keys["reviewer"])
-        page.click("main button")
-        page.wait_for_url(f"{base}/decisions?allowed=true")
-        (cookie,) = [c for c in context.cookies() if "session" in c["name"]]
-        assert cookie["name"].startswith("__Host-")
-        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
+        for host in (ELSEWHERE, NAME):
+            visit(place, browser, f"https://{host}", works=host == ELSEWHERE)
 
-        page.goto(f"{base}/tasks/{place.world.task.id}")
-        page.wait_for_selector("#live[data-open]", state="attached")
-        assert place.call().allowed
-        page.wait_for_function(
-            "() => /1 new decision/.test(document.getElementById('pulse').textContent)"
-        )
 
-        page.click("text=Export…")
-        page.check('input[value="svg"]')
-        with page.expect_download() as got:
-            page.click("text=Download now")
-        assert Path(got.value.path()).read_bytes().startswith(b"<svg")
+def visit(place: Place, browser: Any, base: str, *, works: bool) -> None:
+    """Log in and out, and between that work with the pages; the cookie is TLS's own."""
+    context = browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    bad: list[str] = []
+    page.on("pageerror", lambda e: bad.append(str(e)))
+    page.on("request", lambda r: None if r.url.startswith(f"{base}/") else bad.append(r.url))
+    page.goto(f"{base}/decisions?allowed=true")  # without a session: leads to the login
+    page.fill("#key", place.keys["reviewer"])
+    page.click("main button")
+    page.wait_for_url(f"{base}/decisions?allowed=true")
+    (cookie,) = [c for c in context.cookies() if "session" in c["name"]]
+    assert cookie["name"].startswith("__Host-")
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
 
-        page.goto(f"{base}/agents/{quote(ODD, safe='')}")
-        assert ODD in main(page)
+    if works:
+        work(place, page, base)
+    page.goto(f"{base}/")
+    page.click("header details summary")
+    page.click("text=Log out")
+    page.wait_for_url(f"{base}/login")
+    page.goto(f"{base}/agents")
+    assert page.url.startswith(f"{base}/login")
+    assert bad == []
+    context.close()
 
-        page.goto(f"{base}/links/{link}/revoke")
-        page.fill("#reason", "a drill")
-        page.click("button.danger")
-        page.wait_for_url(f"{base}/endings/**")
-        assert "a drill" in main(page)
 
-        page.goto(f"{base}/")
-        page.click("header details summary")
-        page.click("text=Log out")
-        page.wait_for_url(f"{base}/login")
-        page.goto(f"{base}/agents")
-        assert page.url.startswith(f"{base}/login")
-        assert bad == []
+def work(place: Place, page: Any, base: str) -> None:
+    """Watch a page change, download, open an odd name, revoke."""
+    link = place.world.root("boss").id
+    page.goto(f"{base}/tasks/{place.world.task.id}")
+    page.wait_for_selector("#live[data-open]", state="attached")
+    assert place.call().allowed
+    page.wait_for_function(
+        "() => /1 new decision/.test(document.getElementById('pulse').textContent)"
+    )
+
+    page.click("text=Export…")
+    page.check('input[value="svg"]')
+    with page.expect_download() as got:
+        page.click("text=Download now")
+    assert Path(got.value.path()).read_bytes().startswith(b"<svg")
+
+    page.goto(f"{base}/agents/{quote(ODD, safe='')}")
+    assert ODD in main(page)
+
+    page.goto(f"{base}/links/{link}/revoke")
+    page.fill("#reason", "a drill")
+    page.click("button.danger")
+    page.wait_for_url(f"{base}/endings/**")
+    assert "a drill" in main(page)
 
 
 def test_a_link_for_one_login_opens_behind_it(place: Place) -> None:
@@ -212,6 +237,27 @@ def test_a_session_of_another_site_ends_nothing(place: Place) -> None:
     assert place.post("/logout", own, **form) == 303
 
 
+def test_doctor_says_that_forms_arrive(place: Place) -> None:
+    """It sends one as a browser does, and no key."""
+    assert look_at_pages(f"https://{ELSEWHERE}", Through(place.front)).level == "ok"
+    assert look_at_pages(f"https://{NAME}", Through(place.front)).level == "ok"
+
+
+def test_a_proxy_that_passes_less_on_is_named_by_doctor(place: Place, tmp_path: Path) -> None:
+    """What the page says that it breaks: a login is refused, with what to do."""
+    for number, mistake in enumerate(MISTAKES[place.front.program]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with in_front(place.front.program, folder, place.back, mistake) as front:
+            assert look_at_pages(f"https://{ELSEWHERE}", Through(front)).level == "wrong"
+            form = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Origin": f"https://{ELSEWHERE}",
+            }
+            status, _, said = front.send("POST", "/login", form, b"key=dk_x")
+            assert (status, b"X-Forwarded-Proto" in said) == (403, True)
+
+
 def test_no_secret_is_in_the_proxys_log(place: Place) -> None:
     """API keys travel in headers and tokens in bodies: neither is logged."""
     with place.client() as through:
@@ -221,6 +267,19 @@ def test_no_secret_is_in_the_proxys_log(place: Place) -> None:
     assert "dct." not in said
     if place.front.program == "nginx":
         assert "/v1/tasks" in said
+
+
+def test_only_a_proxy_that_is_named_says_how_people_came(tmp_path: Path) -> None:
+    """Whoever else says https gets no session."""
+    headers = {
+        "Host": NAME, "Origin": f"https://{NAME}", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }  # fmt: skip
+    with serving(tmp_path / "s.db", tmp_path, DELEGATION_TRUSTED_PROXIES="10.0.0.1") as told:
+        connection = HTTPConnection(told["url"].removeprefix("http://"), timeout=60)
+        connection.request("POST", "/login", "key=dk_x", headers)
+        assert connection.getresponse().status == 403
+        connection.close()
 
 
 def test_no_proxy_is_less_patient_than_a_poll() -> None:
@@ -242,9 +301,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(place: Place) -> None:
     assert json.loads(done.stderr)["code"] != "internal"
 
 
-def test_a_service_that_is_gone_decides_nothing(place: Place) -> None:
-    """Last: the proxy answers 502, and the client allows nothing."""
-    place.service.close()
-    with pytest.raises(ServiceError) as caught:
-        place.call()
-    assert caught.value.status == 502
+def test_a_service_that_is_gone_decides_nothing(place: Place, tmp_path: Path) -> None:
+    """The proxy answers 502, and the client allows nothing."""
+    with in_front(place.front.program, tmp_path, f"127.0.0.1:{free_port()}") as front:
+        with pytest.raises(ServiceError) as caught:
+            replace(place, front=front).call()
+        assert caught.value.status == 502
