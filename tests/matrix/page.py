@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from packaging.version import Version
+
 from matrix.bounds import ROOT, lower, ours
 from matrix.resolving import Beside
 
@@ -47,7 +49,7 @@ def save(rows: Sequence[Beside], ends: Mapping[str, tuple[dict[str, str], str]])
     PAGE.write_text(text)
 
 
-def read() -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+def read() -> tuple[dict[str, str], dict[str, tuple[str, Version]]]:
     """Return what the page says: peer -> version, and name -> (extra, oldest)."""
     text = PAGE.read_text()
     peers, bounds = (
@@ -60,9 +62,9 @@ def read() -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
         ][1:]
         for name in ("peers", "bounds")
     )
-    return {row[0]: row[1] for row in peers}, {row[1]: (row[0], row[2]) for row in bounds}
+    return {row[0]: row[1] for row in peers}, {row[1]: (row[0], Version(row[2])) for row in bounds}
 
 
-def declared() -> dict[str, tuple[str, str]]:
+def declared() -> dict[str, tuple[str, Version]]:
     """Return what pyproject.toml says in the same form."""
-    return {one.name: (extra or "(none)", lower(one)) for extra, one in ours().values()}
+    return {one.name: (extra or "(none)", Version(lower(one))) for extra, one in ours().values()}
