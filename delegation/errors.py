@@ -211,9 +211,7 @@ class MissingExtraError(ConfigurationError):
     code: ClassVar[str] = "missing_extra"
 
     def __init__(self, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs the extra '{extra}'.", remedy=installing(extra)
-        )
+        super().__init__(f"{purpose} needs the extra '{extra}'.", remedy=installing(extra))
         self.extra = extra
 
 
