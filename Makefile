@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
-.PHONY: help demo serve test bench soak screens lint format setup clean
+.PHONY: help demo serve test bench soak matrix screens lint format setup clean
 .DEFAULT_GOAL := help
 
 # The public vectors and recorded runs, when they stand beside the checkout.
@@ -15,6 +15,7 @@ help:
 	@echo "make serve  serve the demo's store (or delegation.db) over HTTP"
 	@echo "make test   run the tests"
 	@echo "make bench  measure what docs/performance.md shows (QUICK=1: a minute or two, nothing saved)"
+	@echo "make matrix install beside other frameworks; the core tests with our oldest and newest libraries"
 	@echo "make soak   fail over three PostgreSQL, kill a replica, take every processor, load for an hour"
 	@echo "make screens  take the pictures of docs/reviewer-guide.md anew (Chromium)"
 	@echo "make lint   run ruff, mypy and the import contracts"
@@ -41,6 +42,9 @@ bench: setup
 soak: setup
 	@bash .ci/system.sh soak
 	@PYTHONPATH=tests $(PYTHON) -m soak
+
+matrix: setup
+	@PYTHONPATH=tests $(PYTHON) -m matrix
 
 screens: setup
 	@bash .ci/system.sh

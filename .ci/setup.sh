@@ -21,5 +21,7 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c "$supported" >/dev/null 2>
   fi
 fi
 echo "Setting up .venv ($("$python" --version)); this takes a minute the first time." >&2
+# A .venv from before the name changed has this checkout under the old one.
+.venv/bin/python -m pip uninstall --quiet --yes delegation >/dev/null 2>&1 || true
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -e '.[all,dev]'
 printf '%s' "$want" > "$stamp"

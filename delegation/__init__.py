@@ -36,13 +36,14 @@ from delegation.authority.constraints import (
     url,
 )
 from delegation.authority.grant import Grant
+from delegation.distribution import VERSION
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.keys import HolderKey
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision, Denial
 from delegation.tokens.token import Token
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Access",

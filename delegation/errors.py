@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from delegation.distribution import installing
+
 
 class DelegationError(Exception):
     """The root of everything that this package raises on purpose.
@@ -231,9 +233,7 @@ class MissingExtraError(ConfigurationError):
     code: ClassVar[str] = "missing_extra"
 
     def __init__(self, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs the extra '{extra}'.", remedy=f"pip install 'delegation[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs the extra '{extra}'.", remedy=installing(extra))
         self.extra = extra
 
 

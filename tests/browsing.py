@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 from starlette.testclient import TestClient
 from world import World
 
@@ -91,3 +96,24 @@ def tab_to(page: Any, selector: str) -> None:
 def main(page: Any) -> str:
     """Return what the page says, in one line."""
     return re.sub(r"\s+", " ", page.inner_text("main"))
+
+
+@contextmanager
+def launched(*words: str) -> Iterator[Any]:
+    """Start Debian's chromium, with further words of its command line, until the block ends."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sync_playwright = None
+    if program is None or sync_playwright is None:
+        missing = "chromium (apt install chromium) or playwright (the dev extra)"
+        if os.environ.get("CI"):
+            pytest.fail(f"{missing} is missing")
+        pytest.skip(f"needs {missing}")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", *words]
+        )
+        yield browser
+        browser.close()

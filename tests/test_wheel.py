@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,12 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from delegation.distribution import installing
+
 ROOT = Path(__file__).parents[1]
 PROBE = """
 import importlib.util
 for name in ("fastapi", "sqlmodel", "sqlalchemy", "pydantic", "httpx2", "api", "tests"):
     assert importlib.util.find_spec(name) is None, name
 import delegation, delegation.tokens.verifier
+import delegation.integrations  # the guard: FastAPI is the application's own
+from delegation.distribution import NAME, strangers
+from delegation.errors import MissingExtraError
+from importlib.metadata import version
+assert NAME == "delegation-chain" and version(NAME) == delegation.__version__
+assert list(strangers()) == []
+try:
+    import delegation.embedded
+except MissingExtraError as error:
+    assert error.extra == "store"
+else:
+    raise AssertionError("no store, and no sentence")
 assert importlib.util.find_spec("delegation_api") is not None
 """
 
@@ -64,3 +79,9 @@ def test_the_wheel_verifies_in_an_empty_environment_without_extras(tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert "admitted" in done.stdout
+    # The remedy for a missing extra, as it says it.
+    (remedy,) = re.findall(r"'(\./[^']+)'", installing("render"))
+    assert remedy == f"./{wheel.name}[render]"
+    words = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", remedy]
+    subprocess.run(words, check=True, cwd=tmp_path, timeout=300)
+    subprocess.run([python, "-c", "import graphviz"], check=True, cwd=elsewhere, timeout=60)

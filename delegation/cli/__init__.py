@@ -1,1 +1,11 @@
 """The command line: one file a group of commands."""
+
+import sys
+
+import delegation
+from delegation.distribution import strangers
+
+# A stranger's package in front of ours has none of our names: each command would end in a traceback.
+if not hasattr(delegation, "Token"):
+    for _what, _remedy in strangers():
+        sys.exit(f"error: {_what}\n  do: {_remedy}")

@@ -17,6 +17,7 @@ import typer
 
 from delegation.cli.console import USAGE, JsonOption, fail, say
 from delegation.cli.source import StoreOption, default_store, ring_of
+from delegation.distribution import strangers
 from delegation.embedded import Tracker, store_url
 from delegation.embedded.location import shown, store_file
 from delegation.errors import MissingExtraError
@@ -48,7 +49,10 @@ def serve(
     """Serve the store. The first start makes the store, its ring, and the first API keys.
 
     What is not given here comes from the environment: DELEGATION_STORE, DELEGATION_PORT and so on.
+    Refused where another distribution claims the package `delegation`: nobody knows whose code runs.
     """
+    for what, remedy in strangers():
+        fail(what, remedy)
     try:
         from delegation_api.settings import Settings  # noqa: PLC0415  # an extra
     except ImportError:

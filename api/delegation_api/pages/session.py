@@ -22,6 +22,7 @@ from delegation_api.turns import recognise
 
 COOKIE: Final = "delegation-session"
 FORM_FIELD: Final = "csrf"
+_PORTS: Final = {"http": 80, "https": 443}  # what an origin leaves out
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
 
 
@@ -139,14 +140,32 @@ class ViewerGate:
 def refuse_foreign(request: Request) -> None:
     """Refuse a post that another site made the browser send.
 
+    Compared is the whole origin: scheme, host and port, as the browser names them and as they
+    arrived here, the scheme as a trusted proxy says.
+
     Raises:
-        ForbiddenError: Origin or Sec-Fetch-Site say so.
+        ForbiddenError: Origin or Sec-Fetch-Site say so, or a proxy passed another Host on.
     """
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.url.netloc:
-        raise ForbiddenError("The form was sent by another site.")
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        raise ForbiddenError("The form was sent by another site.")
+    said = request.headers.get("origin")
+    host = request.headers.get("host", "")
+    is_own = said is None or origin(said) == origin(f"{request.url.scheme}://{host}") is not None
+    if not is_own or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise ForbiddenError(
+            "The form was sent by another site, or by this one under another address.",
+            remedy="Behind a proxy, have it pass on Host with its port and X-Forwarded-Proto, and"
+            " name it in DELEGATION_TRUSTED_PROXIES: see docs/deploy/tls.md.",
+        )
+
+
+def origin(address: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of an address without a path, None if it is none."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    plain = f"{parts.scheme}://{parts.netloc}".lower() == address.lower() and "@" not in address
+    return (parts.scheme, parts.hostname, port) if plain and parts.hostname else None
 
 
 def _key(tracker: Tracker, secret: str) -> ApiKey | None:

@@ -115,7 +115,7 @@ def _yaml(text: str) -> Any:
         import yaml  # noqa: PLC0415  # only who reads YAML needs it
     except ImportError as error:
         raise MalformedError(
-            "The document", wanted="JSON, or YAML with PyYAML installed (pip install pyyaml)"
+            "The document", wanted="JSON, or YAML with PyYAML installed (pip install PyYAML)"
         ) from error
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.distribution import installing
 from delegation.embedded.location import store_file
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def settings_of(environment: Mapping[str, str]) -> tuple[Settings | None, list[F
                 "settings",
                 "The server's parts are not installed here.",
                 "This installation runs no service; its settings could not be read.",
-                "pip install 'delegation[server]'",
+                installing("server"),
             )
         ]
     fields = [name.upper() for name in Settings.model_fields]

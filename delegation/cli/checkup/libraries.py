@@ -1,4 +1,4 @@
-"""The libraries whose bytes are part of the token format: pinned, or old tokens may not verify."""
+"""What is installed: our own distribution alone, and the libraries whose bytes are the token format."""
 
 from __future__ import annotations
 
@@ -6,19 +6,37 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
-from delegation.cli.checkup.finding import Finding, ok, wrong
+from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.distribution import NAME, installing, strangers
 
 
 def look_at_libraries() -> list[Finding]:
     """Return what is to be said of the pinned libraries in this environment."""
-    pinned = pins(metadata.requires("delegation") or ())
+    try:
+        required = metadata.requires(NAME) or ()
+    except metadata.PackageNotFoundError:
+        return [
+            warn(
+                "libraries",
+                f"{NAME} is not installed here: the package runs from a folder.",
+                "Nothing says which libraries it needs, and in which versions.",
+                installing("all"),
+            )
+        ]
+    pinned = pins(required)
     installed: dict[str, str | None] = {}
     for name in pinned:
         try:
             installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             installed[name] = None
-    return list(judge_libraries(pinned, installed))
+    return [*look_at_strangers(), *judge_libraries(pinned, installed)]
+
+
+def look_at_strangers() -> Iterable[Finding]:
+    """Say what else claims our package's name here."""
+    for what, remedy in strangers():
+        yield wrong("libraries", what, "What runs may be neither of the two, or both.", remedy)
 
 
 def pins(requirements: Iterable[str]) -> dict[str, str]:

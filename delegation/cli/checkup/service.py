@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlsplit
+
+import httpx2
 
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.client import Client
 from delegation.errors import ServiceError, UnauthenticatedError
+
+UNKNOWN_KEY: Final = 401  # the form arrived, and only its key is none
 
 
 def look_at_service(url: str, *, issuer: str, api_key: str, at: int) -> list[Finding]:
@@ -37,6 +42,8 @@ def look_at_service(url: str, *, issuer: str, api_key: str, at: int) -> list[Fin
             ),
         ]
     found.append(ok("service", f"{url} takes decisions."))
+    if found[0].level == "ok":
+        found.append(look_at_pages(url))
     found += judge_ring_of_service(ring.issuer, issuer, [k.not_after for k in ring.keys], at)
     if not api_key:
         return found
@@ -59,6 +66,37 @@ def look_at_service(url: str, *, issuer: str, api_key: str, at: int) -> list[Fin
     return found
 
 
+def look_at_pages(url: str, transport: httpx2.BaseTransport | None = None) -> Finding:
+    """Send a login without a key as a browser does, and judge whether it arrives as it was sent.
+
+    Args:
+        url: As people reach the pages.
+        transport: How it is reached, where not by its name.
+    """
+    try:
+        with httpx2.Client(transport=transport, timeout=10) as http:
+            page = f"{url.rstrip('/')}/login"
+            parts = urlsplit(page)
+            headers = {"Origin": f"{parts.scheme}://{parts.netloc}"}
+            status = http.post(page, data={"key": ""}, headers=headers).status_code
+    except httpx2.HTTPError as error:
+        return warn(
+            "pages",
+            f"The pages could not be tried: {type(error).__name__}.",
+            "Nobody knows whether people can log in there.",
+            "Try again.",
+        )
+    if status == UNKNOWN_KEY:
+        return ok("pages", "Forms of the pages arrive as they are sent.")
+    return wrong(
+        "pages",
+        f"A form that is sent to {url} is refused ({status}).",
+        "Nobody can log in to the pages: what stands in front passes on another Host or scheme.",
+        "Have it pass on Host with its port and X-Forwarded-Proto, and name it in"
+        " DELEGATION_TRUSTED_PROXIES (docs/deploy/tls.md).",
+    )
+
+
 def judge_transport(url: str) -> Finding:
     """Judge whether API keys travel in the clear."""
     parts = urlsplit(url)
@@ -70,7 +108,7 @@ def judge_transport(url: str) -> Finding:
         "tls",
         f"{url} is reached without TLS.",
         "API keys, tokens and proofs travel readable to everybody on the way.",
-        "Put TLS in front (docs/deploy/nginx.conf) and use https://.",
+        "Put TLS in front (docs/deploy/tls.md) and use https://.",
     )
 
 
