@@ -168,7 +168,7 @@ def completed_tasks(incomplete: str) -> list[str]:
         file = store_file(default_store())
         if os.environ.get("DELEGATION_URL", "") or file is None or not file.exists():
             return []
-        with Tracker.open(store_url(file)) as tracker:
+        with Tracker.open(store_url(file), ring_file=ring_of(str(file))) as tracker:
             return [task.id for task in tracker.tasks(limit=50) if task.id.startswith(incomplete)]
     except Exception:  # noqa: BLE001  # a shell that completes must not print errors
         return []
