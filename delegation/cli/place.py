@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
 from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
+from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
@@ -49,6 +51,26 @@ class Place(ABC):
     def tasks(self, limit: int) -> Sequence[TaskEntry]:
         """Return tasks, newest first."""
         return self.on.tasks(limit=limit)
+
+    def open_task(self, title: str, owner: str, ceiling: Grant, **told: Any) -> TaskEntry:
+        """Open a task with a ceiling."""
+        return self.on.open_task(title, owner=owner, ceiling=ceiling, **told)
+
+    def close_task(self, task: str, state: TaskState) -> TaskEntry:
+        """Close a task, and end all authority under it."""
+        return self.on.close_task(task, state)
+
+    def issue(self, task: str, to: PublicKey, grant: Grant, token_format: str) -> Token:
+        """Have a task's root issued to a holder."""
+        return self.on.issue(task, to=to, grant=grant, format=token_format)
+
+    def announce(self, token: Token, proof: str) -> LinkEntry:
+        """Show a token before it is used."""
+        return self.on.announce(token, proof)
+
+    def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys."""
+        return self.on.public_ring()
 
     def child_tasks(self, task: str) -> Sequence[TaskEntry]:
         """Return the tasks that agents opened below a task."""
