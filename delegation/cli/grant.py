@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -35,6 +36,8 @@ DelegationsOption = Annotated[
     int | None, typer.Option("--delegations", help="How many further links may follow.")
 ]
 LastsOption = Annotated[int | None, typer.Option("--lasts", help="Seconds until it ends.")]
+
+_NUMBER: Final = re.compile(r"[0-9]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def numbers(option: str, given: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for text in given:
         unit, _, number = text.partition("=")
-        if not (number.isascii() and number.isdigit() and len(number) < 17) or unit in found:
+        if not _NUMBER.fullmatch(number) or unit in found:
             raise MalformedError(option, wanted="UNIT=NUMBER, such as calls=3, each unit once")
         found[unit] = int(number)
     return found

@@ -19,8 +19,8 @@ from delegation.cli.grant import (
 from delegation.cli.holder import (
     KeyOption,
     RingOption,
-    ToOption,
     TokenArgument,
+    ToOption,
     held_by,
     holder_of,
     issuer_keys,

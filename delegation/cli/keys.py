@@ -9,7 +9,8 @@ from typing import Annotated, Final, cast
 
 import typer
 
-from delegation.cli.console import USAGE, JsonOption, fail, print_json, print_table, say
+from delegation import canonical
+from delegation.cli.console import USAGE, JsonOption, fail, print_json, print_table, print_text, say
 from delegation.cli.holder import key_in
 from delegation.cli.source import StoreOption, UrlOption, default_store, opened, ring_of
 from delegation.identity.keyring import KeyRing, RingRole
@@ -59,7 +60,11 @@ def issuer(
 ) -> None:
     """Print the issuer's public keys as JSON: with them anybody reads its tokens, offline."""
     with opened(store, url) as place:
-        print_json(place.public_ring().to_json())
+        held = place.public_ring().to_json()
+    if as_json:
+        print_json(held)
+    else:
+        print_text(canonical.encode(held).decode() + "\n", is_source=True)
 
 
 @app.command("create")

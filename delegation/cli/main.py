@@ -140,4 +140,3 @@ def whowhen(
     from delegation.rehearsal.command import rehearse_whowhen  # noqa: PLC0415
 
     raise typer.Exit(rehearse_whowhen(directory, store=store, as_json=as_json, limit=limit))
-

@@ -72,6 +72,10 @@ class Place(ABC):
         """Return the issuer's public keys."""
         return self.on.public_ring()
 
+    def lineage(self, task: str) -> Lineage:
+        """Return a task's links and decisions."""
+        return self.on.lineage(task).entry
+
     def child_tasks(self, task: str) -> Sequence[TaskEntry]:
         """Return the tasks that agents opened below a task."""
         return self.on.child_tasks(task)
@@ -187,10 +191,6 @@ class Place(ABC):
     # What a store is told and a service knows: who asks.
 
     @abstractmethod
-    def lineage(self, task: str) -> Lineage:
-        """Return a task's links and decisions."""
-
-    @abstractmethod
     def inspect(self, token: str) -> dict[str, Any]:
         """Return what a token says, as `POST /v1/inspect` answers it."""
 
@@ -238,9 +238,6 @@ class OnStore(Place):
     """A store and its ring, in this process."""
 
     on: Tracker
-
-    def lineage(self, task: str) -> Lineage:
-        return self.on.lineage(task).entry
 
     def inspect(self, token: str) -> dict[str, Any]:
         found = self.on.inspect(token)
@@ -296,9 +293,6 @@ class AtService(Place):
 
     on: Client
 
-    def lineage(self, task: str) -> Lineage:
-        return self.on.lineage(task)
-
     def inspect(self, token: str) -> dict[str, Any]:
         return as_written(self.on.inspect(token))
 
@@ -306,13 +300,13 @@ class AtService(Place):
         return self.on.check(token, proof, access)
 
     def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        return self.on.revoke(kind, subject, reason=reason, wait=wait)
+        return self.on.revoke(cast("SubjectKind", kind), subject, reason=reason, wait=wait)
 
     def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        return self.on.suspend(kind, subject, reason=reason, wait=wait)
+        return self.on.suspend(cast("SubjectKind", kind), subject, reason=reason, wait=wait)
 
     def resume(self, kind: str, subject: str, reason: str) -> Revocation:
-        return self.on.resume(kind, subject, reason=reason)
+        return self.on.resume(cast("SubjectKind", kind), subject, reason=reason)
 
     def freeze(self, reason: str, *, wait: bool) -> Freeze:
         return self.on.freeze(reason=reason, wait=wait)

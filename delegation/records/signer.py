@@ -1,12 +1,12 @@
-"""Says whose keys sign for a store: those that signed its newest root; before any, those of its first ring."""
+"""Says whose keys sign for a store: those of its newest root; before any, those of its first ring."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from sqlalchemy import Connection, select
 
+from delegation import canonical
 from delegation.identity.keyring import KeyRing
 from delegation.records.database import upsert
 from delegation.records.links import with_ancestors
@@ -62,4 +62,5 @@ def note_ring(connection: Connection, ring: KeyRing, *, anew: bool) -> None:
 def _mark(ring: KeyRing) -> int:
     """Return 48 bits of the oldest key's digest: keys are added to a ring, and none is taken out."""
     oldest = min(ring.keys, key=lambda key: key.kid)
-    return int.from_bytes(hashlib.sha256(b"dct-ring-v1\x00" + (oldest.public or oldest.seed)).digest()[:6], "big")
+    told = canonical.digest(b"dct-ring-v1", oldest.public or oldest.seed)
+    return int.from_bytes(told[:6], "big")
