@@ -11,7 +11,7 @@ from delegation import canonical
 from delegation.cli.console import USAGE, fail, read_text
 from delegation.cli.source import default_store, opened, service_url
 from delegation.embedded.location import store_file
-from delegation.errors import MalformedError, NotHolderError
+from delegation.errors import MalformedError, NotHolderError, UnverifiedError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.keys import HolderKey
 from delegation.identity.principal import PREFIX, PublicKey
@@ -98,7 +98,17 @@ def read_token(source: str, ring: PublicRing) -> Token:
     Raises:
         UnverifiedError: It does not verify.
     """
-    return Token.read(token_text(source), ring)
+    text = token_text(source)
+    try:
+        return Token.read(text, ring)
+    except UnverifiedError as error:
+        if error.reason != "key_unknown":
+            raise
+        raise UnverifiedError(
+            error.reason,
+            f"None of the public keys of {ring.issuer} issued this token.",
+            remedy="Fetch the issuer's keys anew, `delegation keys issuer`: they are another's, or older.",
+        ) from None
 
 
 def issuer_keys(ring: str | None, store: str | None, url: str | None) -> PublicRing:
