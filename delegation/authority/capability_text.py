@@ -16,9 +16,7 @@ from delegation.authority.constraints import Constraint
 from delegation.errors import MalformedError
 
 MAX_TEXT: Final = 64 * 1024  # characters; a payload is no longer
-_WANTED: Final = (
-    'a tool, or a tool with its arguments, such as mail.send(to=email("acme.example"))'
-)
+_WANTED: Final = 'a tool, or a tool with its arguments, such as mail.send(to=email("acme.example"))'
 _WORDS: Final[Mapping[str, Callable[..., Constraint]]] = {
     word.__name__: word
     for word in (

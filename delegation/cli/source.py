@@ -100,7 +100,10 @@ def existing(place: str) -> str:
     if file is not None and file.is_dir():
         fail(f"{file} is a folder.", "Name the file of a store in it.")
     if file is not None and not file.exists():
-        fail(f"There is no store at {file}.", "Make one with `delegation init` or `delegation serve`, or name another.")
+        fail(
+            f"There is no store at {file}.",
+            "Make one with `delegation init` or `delegation serve`, or name another.",
+        )
     if file is None and store_url(place).startswith("sqlite:"):
         fail("A store in memory is gone with its process.", "Name a file or a postgresql:// URL.")
     return place
