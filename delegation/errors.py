@@ -73,7 +73,10 @@ class NotFoundError(CallerDataError):
     code: ClassVar[str] = "not_found"
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"There is no {kind} {name!r}.")
+        super().__init__(
+            f"There is no {kind} {name!r}.",
+            remedy=f"Name a {kind} that is recorded in this store or service.",
+        )
         self.kind = kind
         self.name = name
 

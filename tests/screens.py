@@ -35,7 +35,7 @@ def demo(folder: Path) -> dict[str, Any]:
 
 def link_of(client: Client, task: str, holder: str) -> LinkEntry:
     """Return a task's link whose holder is, or is claimed to be, called so."""
-    links = client.lineage(task).links
+    links = client.lineage(task).entry.links
     return next(one for one in links if holder in {one.holder_name, one.claimed_name})
 
 

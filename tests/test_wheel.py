@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -67,6 +68,23 @@ def test_the_wheel_verifies_in_an_empty_environment_without_extras(tmp_path: Pat
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     subprocess.run([python, "-c", PROBE], check=True, cwd=elsewhere, timeout=60)
+    # Without its extra the program says which one it needs, however it is started.
+    program = str(home / "bin" / "delegation")
+    for command in (["--version"], ["tasks", "--json"], ["delegate", "x"], ["--help"]):
+        for start in ([program], [python, "-m", "delegation.cli"]):
+            said = subprocess.run(
+                [*start, *command],
+                cwd=elsewhere,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert said.returncode == 1
+            assert "Traceback" not in said.stderr
+            assert "needs the extra 'cli'" in said.stderr
+            if "--json" in command:
+                assert json.loads(said.stderr)["code"] == "missing_extra"
     sample = (ROOT / "samples" / "offline_delegation.py").read_text()
     (elsewhere / "sample.py").write_text(sample)
     done = subprocess.run(

@@ -10,6 +10,7 @@ from delegation import (
     Access,
     Grant,
     HolderKey,
+    KeyRing,
     Token,
     Tool,
     anything,
@@ -69,7 +70,8 @@ class World:
     def __post_init__(self) -> None:
         """Open the task."""
         url = self.url or ("sqlite://" if self.path is None else f"sqlite:///{self.path}")
-        self.tracker = Tracker.open(url, issuer=ISSUER, clock=lambda: self.at)
+        ring = KeyRing.generate(ISSUER)
+        self.tracker = Tracker.open(url, ring=ring, clock=lambda: self.at)
         for tool in TOOLS:
             self.tracker.add_tool(tool)
         self.task = self.open()

@@ -1,17 +1,70 @@
-"""`delegation keys`: API keys, and the service's key ring."""
+"""`delegation keys`: agents' own keys, API keys, and the service's key ring."""
 
 from __future__ import annotations
 
+import re
 import time
-from typing import Annotated, cast
+from pathlib import Path
+from typing import Annotated, Final, cast
 
 import typer
 
-from delegation.cli.console import JsonOption, print_json, print_table, say
+from delegation import canonical
+from delegation.cli.console import USAGE, JsonOption, fail, print_json, print_table, print_text, say
+from delegation.cli.holder import key_in
 from delegation.cli.source import StoreOption, UrlOption, default_store, opened, ring_of
 from delegation.identity.keyring import KeyRing, RingRole
+from delegation.identity.keys import HolderKey
 
 app = typer.Typer(no_args_is_help=True)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="What the agent is called.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="New file for the secret; else NAME.key.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an agent's own key in a new file of mode 0600, and print its public half for delegators."""
+    if out is None and not _PLAIN.fullmatch(name):
+        fail("The name makes no file's.", "Name a file with --out.", code="usage", status=USAGE)
+    made, file = HolderKey.generate(name), out or Path(f"{name}.key")
+    made.save(file)
+    _say_holder(made, file, as_json=as_json)
+
+
+@app.command("show")
+def show(
+    file: Annotated[Path, typer.Argument(help="File of an agent's key.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the public half of an agent's key."""
+    _say_holder(key_in(file), file, as_json=as_json)
+
+
+def _say_holder(key: HolderKey, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": key.name, "key": key.public.text, "file": str(file)})
+    else:
+        say(f"{key.name}={key.public.text}")
+
+
+@app.command("issuer")
+def issuer(
+    *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """Print the issuer's public keys as JSON: with them anybody reads its tokens, offline."""
+    with opened(store, url) as place:
+        held = place.public_ring().to_json()
+    if as_json:
+        print_json(held)
+    else:
+        print_text(canonical.encode(held).decode() + "\n", is_source=True)
 
 
 @app.command("create")

@@ -16,16 +16,21 @@ from delegation.cli import (
     doctor,
     export,
     guardrails,
+    handing,
+    init,
     keys,
     links,
     log,
     login,
+    proving,
+    quickstart,
     reconcile,
     retention,
     review,
     schema,
     server,
     standing,
+    task,
     tighten,
     tokens,
 )
@@ -34,14 +39,22 @@ from delegation.cli.program import Program
 
 app = typer.Typer(
     cls=Program,
-    help="Authority for multi-agent systems: serve, check, draw, explain, revoke.",
+    help="Authority for multi-agent systems: hand on, check, draw, explain, revoke. "
+    "Begin with `delegation quickstart`.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied. Errors go to standard error.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.command("quickstart")(quickstart.quickstart)
+app.command("init")(init.init)
 app.command("serve")(server.serve)
 app.command("doctor")(doctor.doctor)
+app.add_typer(task.app, name="task", help="A task: opened with a ceiling, closed.")
+app.command("issue")(handing.issue)
+app.command("delegate")(handing.delegate)
+app.command("prove")(proving.prove)
+app.command("announce")(proving.announce)
 app.command("tasks")(review.tasks)
 app.command("lineage")(review.lineage)
 app.command("graph")(review.graph)
@@ -64,10 +77,28 @@ app.add_typer(catalogue.app, name="catalogue", help="Tools: what agents may be a
 app.command("assert")(guardrails.assert_)
 app.command("reconcile")(reconcile.reconcile)
 app.command("tighten")(tighten.tighten)
-app.add_typer(keys.app, name="keys", help="API keys and the key ring.")
+app.add_typer(keys.app, name="keys", help="Agents' keys, API keys and the key ring.")
 app.add_typer(schema.app, name="db", help="The database: its schema, and what is erased from it.")
 schema.app.command("erase")(retention.erase)
 app.add_typer(log.app, name="log", help="The tamper-evident log: verify, status, rebuild.")
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's own signature
+    if wanted:
+        say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Read what stands before a command."""
+
+
 rehearse = typer.Typer(help="Replay recorded runs of agents.", no_args_is_help=True)
 app.add_typer(rehearse, name="rehearse")
 
@@ -109,12 +140,3 @@ def whowhen(
     from delegation.rehearsal.command import rehearse_whowhen  # noqa: PLC0415
 
     raise typer.Exit(rehearse_whowhen(directory, store=store, as_json=as_json, limit=limit))
-
-
-def main() -> None:
-    """Run the program."""
-    app()
-
-
-if __name__ == "__main__":
-    main()

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.client import Client
 from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
 from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
+from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.judge.facts import SubjectKind
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry, TaskState
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
@@ -49,6 +51,30 @@ class Place(ABC):
     def tasks(self, limit: int) -> Sequence[TaskEntry]:
         """Return tasks, newest first."""
         return self.on.tasks(limit=limit)
+
+    def open_task(self, title: str, owner: str, ceiling: Grant, **told: Any) -> TaskEntry:
+        """Open a task with a ceiling."""
+        return self.on.open_task(title, owner=owner, ceiling=ceiling, **told)
+
+    def close_task(self, task: str, state: TaskState) -> TaskEntry:
+        """Close a task, and end all authority under it."""
+        return self.on.close_task(task, state)
+
+    def issue(self, task: str, to: PublicKey, grant: Grant, token_format: str) -> Token:
+        """Have a task's root issued to a holder."""
+        return self.on.issue(task, to=to, grant=grant, format=token_format)
+
+    def announce(self, token: Token, proof: str) -> LinkEntry:
+        """Show a token before it is used."""
+        return self.on.announce(token, proof)
+
+    def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys."""
+        return self.on.public_ring()
+
+    def lineage(self, task: str) -> Lineage:
+        """Return a task's links and decisions."""
+        return self.on.lineage(task).entry
 
     def child_tasks(self, task: str) -> Sequence[TaskEntry]:
         """Return the tasks that agents opened below a task."""
@@ -165,10 +191,6 @@ class Place(ABC):
     # What a store is told and a service knows: who asks.
 
     @abstractmethod
-    def lineage(self, task: str) -> Lineage:
-        """Return a task's links and decisions."""
-
-    @abstractmethod
     def inspect(self, token: str) -> dict[str, Any]:
         """Return what a token says, as `POST /v1/inspect` answers it."""
 
@@ -216,9 +238,6 @@ class OnStore(Place):
     """A store and its ring, in this process."""
 
     on: Tracker
-
-    def lineage(self, task: str) -> Lineage:
-        return self.on.lineage(task).entry
 
     def inspect(self, token: str) -> dict[str, Any]:
         found = self.on.inspect(token)
@@ -274,9 +293,6 @@ class AtService(Place):
 
     on: Client
 
-    def lineage(self, task: str) -> Lineage:
-        return self.on.lineage(task)
-
     def inspect(self, token: str) -> dict[str, Any]:
         return as_written(self.on.inspect(token))
 
@@ -284,13 +300,13 @@ class AtService(Place):
         return self.on.check(token, proof, access)
 
     def revoke(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        return self.on.revoke(kind, subject, reason=reason, wait=wait)
+        return self.on.revoke(cast("SubjectKind", kind), subject, reason=reason, wait=wait)
 
     def suspend(self, kind: str, subject: str, reason: str, *, wait: bool) -> Revocation:
-        return self.on.suspend(kind, subject, reason=reason, wait=wait)
+        return self.on.suspend(cast("SubjectKind", kind), subject, reason=reason, wait=wait)
 
     def resume(self, kind: str, subject: str, reason: str) -> Revocation:
-        return self.on.resume(kind, subject, reason=reason)
+        return self.on.resume(cast("SubjectKind", kind), subject, reason=reason)
 
     def freeze(self, reason: str, *, wait: bool) -> Freeze:
         return self.on.freeze(reason=reason, wait=wait)

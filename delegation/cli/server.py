@@ -76,37 +76,37 @@ def serve(
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
     listener = _listen(settings.host, settings.port)
-    shown_host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{shown_host}:{listener.getsockname()[1]}"
-    settings = settings.model_copy(
-        update={
-            "store": place,
-            "ring": settings.ring or str(ring_of(place)),
-            "issuer": settings.issuer or url,
-        }
-    )
-    with Tracker.open(
-        store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
-    ) as tracker:
-        started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
-        made = _make_keys(tracker) if make_keys else {}
-        link = _login_link(tracker, url) if make_keys else None
-    if as_json:
-        sys.stdout.write(
-            json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n"
-        )
-        sys.stdout.flush()
-    else:
-        say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")
-        for role, secret in made.items():
-            say(f"{role} API key, shown this once: {secret}")
-        if link is not None:
-            say(f"Reviewer's pages, a link for one login: {link}")
-    if ready_file is not None:
-        fresh = ready_file.with_suffix(".part")
-        fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-        fresh.replace(ready_file)
     with listener:
+        shown_host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{shown_host}:{listener.getsockname()[1]}"
+        settings = settings.model_copy(
+            update={
+                "store": place,
+                "ring": settings.ring or str(ring_of(place)),
+                "issuer": settings.issuer or url,
+            }
+        )
+        with Tracker.open(
+            store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
+        ) as tracker:
+            started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
+            made = _make_keys(tracker) if make_keys else {}
+            link = _login_link(tracker, url) if make_keys else None
+        if as_json:
+            sys.stdout.write(
+                json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n"
+            )
+            sys.stdout.flush()
+        else:
+            say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")
+            for role, secret in made.items():
+                say(f"{role} API key, shown this once: {secret}")
+            if link is not None:
+                say(f"Reviewer's pages, a link for one login: {link}")
+        if ready_file is not None:
+            fresh = ready_file.with_suffix(".part")
+            fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+            fresh.replace(ready_file)
         _run(settings, listener)
 
 

@@ -99,7 +99,10 @@ def existing(place: str) -> str:
     if file is not None and file.is_dir():
         fail(f"{file} is a folder.", "Name the file of a store in it.")
     if file is not None and not file.exists():
-        fail(f"There is no store at {file}.", "Run `delegation serve` or `delegation demo` first.")
+        fail(
+            f"There is no store at {file}.",
+            "Make one with `delegation init` or `delegation serve`, or name another.",
+        )
     if file is None and store_url(place).startswith("sqlite:"):
         fail("A store in memory is gone with its process.", "Name a file or a postgresql:// URL.")
     return place
@@ -173,7 +176,7 @@ def completed_tasks(incomplete: str) -> list[str]:
         file = store_file(default_store())
         if os.environ.get("DELEGATION_URL", "") or file is None or not file.exists():
             return []
-        with Tracker.open(store_url(file)) as tracker:
+        with Tracker.open(store_url(file), ring_file=ring_of(str(file))) as tracker:
             return [task.id for task in tracker.tasks(limit=50) if task.id.startswith(incomplete)]
     except Exception:  # noqa: BLE001  # a shell that completes must not print errors
         return []

@@ -82,5 +82,6 @@ def check(
         print_json(decision.to_json())
     else:
         for line in str(decision).splitlines():
-            say(line)
+            words = line.lstrip(" ")
+            say(words, under=" " * (len(line) - len(words)))
     raise typer.Exit(0 if decision.allowed else DENIED)

@@ -34,13 +34,14 @@ from delegation.client.questions import AsyncQuestions
 from delegation.client.standing import AsyncStanding
 from delegation.client.tasks import AsyncTasks
 from delegation.errors import MissingExtraError
+from delegation.graph.view import LineageView
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Role
 
 try:
     import httpx2
@@ -214,7 +215,7 @@ class AsyncClient(
     async def create_api_key(
         self,
         name: str,
-        role: str,
+        role: Role,
         audiences: Iterable[str] = (),
         *,
         person: str = "",
@@ -286,8 +287,10 @@ class AsyncClient(
             )
         )
 
-    async def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
-        """Return a task's links and decisions; `at` is a past instant, Unix seconds."""
+    async def lineage(
+        self, task: TaskEntry | TaskId | str, *, at: int | None = None
+    ) -> LineageView:
+        """Return a task's links and decisions, ready to be drawn; `at` is a past instant, Unix seconds."""
         return await self._run(calls.lineage(task, at=at))
 
     async def link(self, link: LinkId | str, *, at: int | None = None) -> LinkEntry:

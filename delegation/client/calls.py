@@ -16,10 +16,11 @@ from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u
+from delegation.graph.view import LineageView
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.decision import Decision
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.messages.registry import read_agent
 from delegation.messages.values import (
     read_catalogue,
@@ -222,10 +223,14 @@ def plan(
     )
 
 
-def lineage(task: TaskEntry | TaskId | str, *, at: int | None = None) -> Call[Lineage]:
+def lineage(task: TaskEntry | TaskId | str, *, at: int | None = None) -> Call[LineageView]:
     """Return a task's links and decisions."""
     path = f"/v1/tasks/{part(task_of(task))}/lineage"
-    return Call("GET", path, read_lineage, query={"at": at}, is_repeatable=True)
+
+    def read(answer: dict[str, Any]) -> LineageView:
+        return LineageView(read_lineage(answer))
+
+    return Call("GET", path, read, query={"at": at}, is_repeatable=True)
 
 
 def link(link: LinkId | str, *, at: int | None = None) -> Call[LinkEntry]:

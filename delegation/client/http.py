@@ -34,13 +34,14 @@ from delegation.client.questions import Questions
 from delegation.client.standing import Standing
 from delegation.client.tasks import Tasks
 from delegation.errors import MissingExtraError
+from delegation.graph.view import LineageView
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.decision import Decision
-from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry
+from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState
+from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Role
 
 try:
     import httpx2
@@ -210,7 +211,7 @@ class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
     def create_api_key(
         self,
         name: str,
-        role: str,
+        role: Role,
         audiences: Iterable[str] = (),
         *,
         person: str = "",
@@ -282,8 +283,8 @@ class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
             )
         )
 
-    def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> Lineage:
-        """Return a task's links and decisions; `at` is a past instant, Unix seconds."""
+    def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
+        """Return a task's links and decisions, ready to be drawn; `at` is a past instant, Unix seconds."""
         return self._run(calls.lineage(task, at=at))
 
     def link(self, link: LinkId | str, *, at: int | None = None) -> LinkEntry:

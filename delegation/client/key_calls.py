@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from delegation.client.calls import Call, nothing, part
 from delegation.messages.registry import read_api_key
-from delegation.tracker.work import ApiKey
+from delegation.tracker.work import ApiKey, Role
 
 
 def create_api_key(
     name: str,
-    role: str,
+    role: Role,
     audiences: Iterable[str] = (),
     *,
     person: str = "",

@@ -12,7 +12,7 @@ from delegation.client.calls import Call
 from delegation.client.standing_calls import Poll, Registration
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
-from delegation.judge.facts import EVERYTHING
+from delegation.judge.facts import EVERYTHING, SubjectKind
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Feed, Revocation
@@ -39,7 +39,7 @@ class Standing(ABC):
 
     def revoke(
         self,
-        kind: str,
+        kind: SubjectKind,
         id: str,  # noqa: A002  # the word of the wire
         *,
         reason: str = "",
@@ -61,7 +61,7 @@ class Standing(ABC):
 
     def suspend(
         self,
-        kind: str,
+        kind: SubjectKind,
         id: str,  # noqa: A002
         *,
         reason: str = "",
@@ -70,7 +70,7 @@ class Standing(ABC):
         """End a subject and all below it until it is resumed."""
         return self._run(standing_calls.suspend(kind, id, reason=reason, wait=wait))
 
-    def resume(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002
+    def resume(self, kind: SubjectKind, id: str, *, reason: str = "") -> Revocation:  # noqa: A002
         """End a suspension."""
         return self._run(standing_calls.resume(kind, id, reason=reason))
 
@@ -78,11 +78,11 @@ class Standing(ABC):
         """Suspend everything: no call is allowed until `unfreeze`; the receipt says what was last."""
         return self._run(standing_calls.freeze(reason=reason, wait=wait))
 
-    def preview(self, kind: str, id: str) -> Preview:  # noqa: A002
+    def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
         """Return what would end with a subject now, and what would go on; nothing is changed."""
         return self._run(standing_calls.preview(kind, id))
 
-    def last_use(self, kind: str, id: str) -> LastUse:  # noqa: A002
+    def last_use(self, kind: SubjectKind, id: str) -> LastUse:  # noqa: A002
         """Return the newest call that a link, an agent or a key made."""
         return self._run(standing_calls.last_use(kind, id))
 
@@ -181,7 +181,7 @@ class AsyncStanding(ABC):
 
     async def revoke(
         self,
-        kind: str,
+        kind: SubjectKind,
         id: str,  # noqa: A002  # the word of the wire
         *,
         reason: str = "",
@@ -203,7 +203,7 @@ class AsyncStanding(ABC):
 
     async def suspend(
         self,
-        kind: str,
+        kind: SubjectKind,
         id: str,  # noqa: A002
         *,
         reason: str = "",
@@ -212,7 +212,7 @@ class AsyncStanding(ABC):
         """End a subject and all below it until it is resumed."""
         return await self._run(standing_calls.suspend(kind, id, reason=reason, wait=wait))
 
-    async def resume(self, kind: str, id: str, *, reason: str = "") -> Revocation:  # noqa: A002
+    async def resume(self, kind: SubjectKind, id: str, *, reason: str = "") -> Revocation:  # noqa: A002
         """End a suspension."""
         return await self._run(standing_calls.resume(kind, id, reason=reason))
 
@@ -220,11 +220,11 @@ class AsyncStanding(ABC):
         """Suspend everything: no call is allowed until `unfreeze`; the receipt says what was last."""
         return await self._run(standing_calls.freeze(reason=reason, wait=wait))
 
-    async def preview(self, kind: str, id: str) -> Preview:  # noqa: A002
+    async def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
         """Return what would end with a subject now, and what would go on; nothing is changed."""
         return await self._run(standing_calls.preview(kind, id))
 
-    async def last_use(self, kind: str, id: str) -> LastUse:  # noqa: A002
+    async def last_use(self, kind: SubjectKind, id: str) -> LastUse:  # noqa: A002
         """Return the newest call that a link, an agent or a key made."""
         return await self._run(standing_calls.last_use(kind, id))
 

@@ -12,6 +12,7 @@ from delegation.client.calls import Call, nothing, part, text_of
 from delegation.errors import MalformedError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey, public_key
+from delegation.judge.facts import SubjectKind
 from delegation.judge.lease import MAX_BOUND
 from delegation.judge.outside import Holder, RootStanding
 from delegation.lineage.ending import Ending
@@ -56,7 +57,7 @@ class Registration:
 
 
 def revoke(
-    kind: str,
+    kind: SubjectKind,
     id: str,  # noqa: A002  # the word of the wire
     *,
     reason: str = "",
@@ -81,7 +82,7 @@ def revoke_below(token: Token | str, proof: str, link: LinkId) -> Call[Revocatio
 
 
 def suspend(
-    kind: str,
+    kind: SubjectKind,
     id: str,  # noqa: A002
     *,
     reason: str = "",
@@ -92,13 +93,13 @@ def suspend(
     return Call("POST", "/v1/suspensions", read_change, body, is_repeatable=True)
 
 
-def resume(kind: str, id: str, *, reason: str = "") -> Call[Revocation]:  # noqa: A002
+def resume(kind: SubjectKind, id: str, *, reason: str = "") -> Call[Revocation]:  # noqa: A002
     """End a suspension; not sent twice, since the second answer would be a refusal."""
     body = {"kind": kind, "id": id, "reason": reason}
     return Call("POST", "/v1/resumptions", read_change, body)
 
 
-def preview(kind: str, id: str) -> Call[Preview]:  # noqa: A002
+def preview(kind: SubjectKind, id: str) -> Call[Preview]:  # noqa: A002
     """Return what would end with a subject now, and what would go on."""
     # Whoever may revoke may ask this; everything is only ever suspended.
     path = "/v1/suspensions" if kind == "everything" else "/v1/revocations"
@@ -127,7 +128,7 @@ def freeze(*, reason: str = "", wait: bool = True) -> Call[Freeze]:
     return Call("POST", "/v1/freeze", read_freeze, body, is_repeatable=True)
 
 
-def last_use(kind: str, id: str) -> Call[LastUse]:  # noqa: A002
+def last_use(kind: SubjectKind, id: str) -> Call[LastUse]:  # noqa: A002
     """Return the newest call that a link, an agent or a key made."""
     query = {"kind": kind, "id": id}
     return Call("GET", "/v1/last-use", read_last_use, query=query, is_repeatable=True)

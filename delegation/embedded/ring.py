@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from delegation.embedded.location import memory_file, shown
+from delegation.embedded.location import memory_file, ring_file, shown, store_file
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing
 from delegation.lineage.filter import TaskFilter
-from delegation.tracker.work import Store
+from delegation.records.store import SqlStore
 
 
-def ring_of(store: Store, file: Path, *, issuer: str, url: str) -> KeyRing:
+def file_beside(store: SqlStore, url: str) -> Path | None:
+    """Return where the ring of a store is that names none: beside its file; None for one in memory.
+
+    Args:
+        store: The store.
+        url: Its place.
+
+    Raises:
+        KeyFileError: It is a server's database, beside which no file is.
+    """
+    if store.is_memory:
+        return None
+    file = store_file(url.partition("?")[0])
+    if file is None or file.name.startswith("file:"):
+        raise KeyFileError(
+            f"The store {shown(url)} outlives this process, and no key ring is named.",
+            remedy="Name its file with ring_file, or give the ring.",
+        )
+    return ring_file(file)
+
+
+def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
     """Return the ring in a file; one that is made new if the store was never used.
 
     With new keys beside a store that was used, nothing that was issued would verify, and the log
@@ -24,11 +45,13 @@ def ring_of(store: Store, file: Path, *, issuer: str, url: str) -> KeyRing:
         url: The store's place, to name it.
 
     Raises:
-        KeyFileError: The file is readable by others or holds no ring; or there is none, and the
-            store has links, decisions, tasks or API keys.
+        KeyFileError: The file is readable by others or holds no ring; it holds another store's; or
+            there is none, and the store has links, decisions, tasks or API keys.
     """
     if file.exists():
-        return KeyRing.load(file)
+        ring = KeyRing.load(file)
+        refuse_other(store, ring, url=url, file=file)
+        return ring
     with store.read() as reader:
         numbers = reader.numbers()
         is_used = bool(
@@ -44,7 +67,31 @@ def ring_of(store: Store, file: Path, *, issuer: str, url: str) -> KeyRing:
         )
     ring = KeyRing.generate(issuer)
     ring.save(file)
+    store.accepts(ring, anew=True)
     return ring
+
+
+def refuse_other(store: SqlStore, ring: KeyRing, *, url: str, file: Path | None = None) -> None:
+    """Refuse a ring that does not sign for a store: what was issued would not verify under it.
+
+    Args:
+        store: The store.
+        ring: The ring that is to serve it.
+        url: The store's place, to name it.
+        file: Where the ring is, to name it.
+
+    Raises:
+        KeyFileError: Another ring signed the store's newest root, or served it before any.
+    """
+    if store.accepts(ring):
+        return
+    held = "The key ring" if file is None else f"The key ring at {file}"
+    beside = None if store_file(url) is None else ring_file(url)
+    likely = f"; it is likely at {beside}" if beside and beside.exists() and beside != file else ""
+    raise KeyFileError(
+        f"{held} does not sign for the store {shown(url)}: another one does, or a newer copy of it.",
+        remedy=f"Name the ring that the store was used with{likely}.",
+    )
 
 
 def memory_of(given: Path | str | None, ring_file: Path | str | None) -> Path | None:

@@ -25,7 +25,7 @@ from delegation.embedded.log import LogReview
 from delegation.embedded.oversight import Oversight
 from delegation.embedded.questions import Questions
 from delegation.embedded.review import task_id
-from delegation.embedded.ring import memory_of, ring_of
+from delegation.embedded.ring import file_beside, memory_of, refuse_other, ring_of
 from delegation.embedded.standing import Standing
 from delegation.embedded.tools import Tools
 from delegation.identity.keyring import KeyRing, PublicRing
@@ -105,8 +105,9 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         Args:
             url: `sqlite://` keeps everything in memory; `sqlite:///file.db` in a file.
             issuer: The URL under which this service issues; part of every root link.
-            ring: The keys; made new if neither this nor a file is given.
-            ring_file: Where the keys are kept, mode 0600; made if it does not exist.
+            ring: The keys; those in the file if left out.
+            ring_file: Where the keys are kept, mode 0600, made if it does not exist: beside a store
+                in a file if left out. A store in memory gets new ones.
             clock: Returns Unix seconds; the system's clock if left out.
             bound: Seconds for which verifiers outside the store may rely on what they polled; the
                 same for all processes on one store.
@@ -121,13 +122,16 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         Raises:
             SchemaRevisionError: The database is at a revision that this program does not know.
             StoreUnavailableError: The database does not answer.
-            KeyFileError: The file is readable by others, holds no ring, or is not there although
-                the store was used with one.
+            KeyFileError: The file is readable by others, holds no ring, holds one that does not
+                sign for this store, or is not there although the store was used with one; or a
+                server's database was named without a ring.
             ConfigurationError: What was ended before cannot be read from the file beside the ring.
         """
         store = open_store(url, limits=limits, kept_denials=kept_denials)
         try:
-            if ring is None and ring_file is not None:
+            if ring is not None:
+                refuse_other(store, ring, url=url)
+            elif (ring_file := ring_file or file_beside(store, url)) is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
             if ring_file is not None:
                 kept = endings_file(ring_file)

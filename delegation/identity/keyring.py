@@ -344,7 +344,10 @@ class KeyRing:
             return cls(str(body["issuer"]), keys)
         except (MalformedError, KeyRingError):
             # `from None`: nothing of the file's content may travel in a traceback.
-            raise KeyFileError(f"The file {file} holds no key ring.") from None
+            raise KeyFileError(
+                f"The file {file} holds no key ring.",
+                remedy="Name the ring's own file, or put it back from its backup.",
+            ) from None
 
     def __repr__(self) -> str:
         """Return issuer, roles and ids, never a secret."""

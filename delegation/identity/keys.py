@@ -21,6 +21,16 @@ SEED_BYTES: Final = 32
 MAX_FILE_BYTES: Final = 64 * 1024
 
 
+_REMEDY: Final = "Name the file itself, as it was written, readable by this user alone."
+
+
+def _no_key() -> KeyFileError:
+    return KeyFileError(
+        "The file holds no holder key.",
+        remedy="Name one that `delegation keys new` or HolderKey.save wrote.",
+    )
+
+
 class Provable(Protocol):
     """What a proof is made over: a token, seen from below."""
 
@@ -69,12 +79,12 @@ class HolderKey:
         try:
             name, seed = body["name"], body["seed"]
             if body.keys() != {"kind", "name", "seed"} or body["kind"] != "delegation holder key":
-                raise KeyFileError("The file holds no holder key.")
+                raise _no_key()
             if not isinstance(name, str) or not isinstance(seed, str):
-                raise KeyFileError("The file holds no holder key.")
+                raise _no_key()
             return cls(name, canonical.unb64u(seed))
         except (KeyError, MalformedError):
-            raise KeyFileError("The file holds no holder key.") from None
+            raise _no_key() from None
 
     def save(self, file: Path | str) -> None:
         """Write the key to a new file that only its owner can read (mode 0600).
@@ -171,21 +181,23 @@ def read_secret_file(file: Path) -> dict[str, canonical.Json]:
         with open(file, "rb", opener=_opened) as stream:  # `Path.open` takes none
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise KeyFileError(f"The key file {file} is no plain file.")
+                raise KeyFileError(f"The key file {file} is no plain file.", remedy=_REMEDY)
             if os.name == "posix" and status.st_mode & 0o077:
                 raise KeyFileError(
                     f"The key file {file} can be read by others.", remedy=f"chmod 600 {file}"
                 )
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise KeyFileError(f"The key file {file} cannot be read: {error.strerror}.") from error
+        raise KeyFileError(
+            f"The key file {file} cannot be read: {error.strerror}.", remedy=_REMEDY
+        ) from error
     if len(data) > MAX_FILE_BYTES:
-        raise KeyFileError(f"The key file {file} is too large.")
+        raise KeyFileError(f"The key file {file} is too large.", remedy=_REMEDY)
     try:
         body = canonical.parse(data)
     except MalformedError:
         body = None
     if not isinstance(body, dict):
         # `from None`: the parser's error would carry the file's text, which is the secret.
-        raise KeyFileError(f"The key file {file} holds no key.") from None
+        raise KeyFileError(f"The key file {file} holds no key.", remedy=_REMEDY) from None
     return body

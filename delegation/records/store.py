@@ -25,6 +25,7 @@ from delegation.records.migrate import prepare
 from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
+from delegation.records.signer import note_ring, signs_for
 from delegation.records.unproven import UnprovenGate
 from delegation.records.work import SqlWork
 from delegation.records.writer import DecisionWriter
@@ -94,6 +95,30 @@ class SqlStore:
         """
         self._kept = KeptEndings(self._database, file)
         return self._kept.restore(at=at, draw=draw)
+
+    @tried_again
+    def accepts(self, ring: KeyRing, *, anew: bool = False) -> bool:
+        """Return whether a ring signs for this store; the first that is asked about does from then on.
+
+        Args:
+            ring: The ring.
+            anew: Whether it was made just now for a store that was never used.
+
+        Raises:
+            StoreUnavailableError: The database does not answer.
+        """
+        with self._database.reading() as connection:
+            known = signs_for(connection, ring)
+        if known or (known is False and not anew):
+            return known
+        with self._database.writing() as connection:
+            note_ring(connection, ring, anew=anew)
+            return bool(signs_for(connection, ring))
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether all is gone with the process."""
+        return self._database.is_memory
 
     @property
     def is_sqlite(self) -> bool:

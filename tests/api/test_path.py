@@ -85,7 +85,7 @@ def test_the_whole_path_over_http(format: str) -> None:
         client.revoke("link", root.id, reason="test")
         assert not client.check(child, helper.prove(child, access, at=NOW), access)
         lineage = client.lineage(task)
-        assert lineage == service.world.tracker.lineage(task.id).entry
+        assert lineage == service.world.tracker.lineage(task.id)
         assert b"<svg" in client.drawing(task, "svg")
         assert [d.allowed for d in client.decisions(task=task.id) if d.tool == "files.read"] == [
             True,

@@ -9,6 +9,7 @@ from collections import deque
 from bench.row import Row, rounded
 from bench.scene import ACCESS, ISSUER, Held, chain, open_scene
 from delegation.embedded import Tracker
+from delegation.identity.keyring import KeyRing
 
 _PORTION = 1000
 WHAT = "check in process, decision durable"
@@ -24,7 +25,9 @@ def rows(stores: dict[str, str], *, rounds: int, calls: int, clients: tuple[int,
         clients: How many calls are in flight.
     """
     rates: dict[tuple[str, int], list[float]] = {}
-    trackers = {name: Tracker.open(url, issuer=ISSUER) for name, url in stores.items()}
+    trackers = {
+        name: Tracker.open(url, ring=KeyRing.generate(ISSUER)) for name, url in stores.items()
+    }
     try:
         held = {name: chain(t, open_scene(t), 4) for name, t in trackers.items()}
         for turn in range(-1, rounds):

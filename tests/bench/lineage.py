@@ -12,6 +12,7 @@ from bench.measure import medians
 from bench.row import Row, is_met, rounded
 from bench.scene import ISSUER, now, open_scene
 from delegation.embedded import Tracker
+from delegation.identity.keyring import KeyRing
 from delegation.lineage.filter import LinkFilter
 
 REACH_US = {"SQLite": "<= 200", "PostgreSQL": "<= 1000"}
@@ -33,7 +34,7 @@ def rows(engine: str, stores: dict[int, str], *, rounds: int) -> list[Row]:
     """
     result: list[Row] = []
     for count, url in sorted(stores.items()):
-        with Tracker.open(url, issuer=ISSUER) as tracker:
+        with Tracker.open(url, ring=KeyRing.generate(ISSUER)) as tracker:
             result += _asked(tracker, engine, count, rounds)
     return result + _flatness(result, engine)
 

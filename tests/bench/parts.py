@@ -15,6 +15,7 @@ from bench.scene import ACCESS, ISSUER, chain, now, open_scene
 from delegation.authority.access import Access
 from delegation.authority.ids import DecisionId
 from delegation.embedded import Tracker
+from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.tokens.verifier import Verified, verify, verify_token
 from delegation.tracker.check import Prepared, draft_of, judge, prepare
@@ -34,7 +35,7 @@ def rows(stores: dict[str, str], *, rounds: int, batch: int = 32) -> list[Row]:
     """
     result: list[Row] = []
     for place, (engine, url) in enumerate(stores.items()):
-        with Tracker.open(url, issuer=ISSUER) as tracker:
+        with Tracker.open(url, ring=KeyRing.generate(ISSUER)) as tracker:
             held = chain(tracker, open_scene(tracker), 4)
             tracker.check(held.token, held.prove(), ACCESS)
             if not place:

@@ -25,6 +25,7 @@ from delegation.embedded import Tracker
 from delegation.graph.engine import render
 from delegation.graph.layout import Place, tidy
 from delegation.graph.map_json import map_json
+from delegation.identity.keyring import KeyRing
 from delegation.lineage.entry import Lineage
 from delegation.lineage.focus import Wanted, focus
 from delegation.records.stems import StemShelf
@@ -46,7 +47,7 @@ def rows(stores: dict[str, str], *, links: int, rounds: int, starts: int) -> lis
     """
     result: list[Row] = []
     for engine, url in stores.items():
-        with Tracker.open(url, issuer=ISSUER) as tracker:
+        with Tracker.open(url, ring=KeyRing.generate(ISSUER)) as tracker:
             task = _grown(tracker, links)
             result += _looked(tracker, engine, task, links, rounds)
     result += [*_drawn(links, max(2, rounds // 20)), _assets()]

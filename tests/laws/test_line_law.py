@@ -34,6 +34,7 @@ from delegation.authority.flow import AfterNever, Apart, AtMost
 from delegation.authority.pattern import tool_pattern
 from delegation.embedded import Tracker
 from delegation.errors import DelegationError
+from delegation.identity.keyring import KeyRing
 from delegation.judge import approval
 from delegation.judge.limits import Limits
 from delegation.judge.line import Line
@@ -84,7 +85,7 @@ class Stage:
 
     def __init__(self, url: str) -> None:
         self.at = NOW
-        self.tracker = Tracker.open(url, issuer=ISSUER, clock=lambda: self.at)
+        self.tracker = Tracker.open(url, ring=KeyRing.generate(ISSUER), clock=lambda: self.at)
         for tool in TOOLS.values():
             self.tracker.add_tool(tool)
         self.people = []

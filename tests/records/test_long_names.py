@@ -11,6 +11,7 @@ from world import DESK, OWNER, World
 from delegation import Access, Grant, HolderKey
 from delegation.authority.agent_name import MAX_NAME, claim_of
 from delegation.errors import ConflictError, MalformedError
+from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import fingerprint
 
 SPIFFE = "spiffe://prod.acme.example/region/eu-west-1/" + "cell/0123456789/" * 100
@@ -119,5 +120,5 @@ def test_names_recorded_before_are_their_own_claims(tmp_path: Path) -> None:
     engine.dispose()
     migrate.upgrade(database)
     database.close()
-    with Tracker.open(url) as tracker:
+    with Tracker.open(url, ring=KeyRing.generate("http://localhost")) as tracker:
         assert [agent.name for agent in tracker.agents()] == ["old"]

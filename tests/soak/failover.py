@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 from delegation.embedded import Tracker
+from delegation.identity.keyring import KeyRing
 from soak.audit import audit
 from soak.cluster import Cluster
 from soak.load import Callers, prepare
@@ -27,7 +28,7 @@ def failover(seconds: float, *, frozen: bool) -> dict[str, object]:
     with programs() as place:
         cluster = Cluster(place)
         leader = cluster.ready()
-        with Tracker.open(cluster.url, issuer="https://soak.example") as tracker:
+        with Tracker.open(cluster.url, ring=KeyRing.generate("https://soak.example")) as tracker:
             work = prepare(tracker, calls=10_000_000)
             callers = Callers(
                 work, lambda t, p, a, k: tracker.check(t, p, a, idempotency_key=k), CALLERS

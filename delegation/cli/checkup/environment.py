@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "DELEGATION_"
 # Read by commands, samples and proxies, not by the service.
-OTHERS: Final = frozenset({"URL", "API_KEY", "PROXY_KEY", "DATA"})
+OTHERS: Final = frozenset({"URL", "API_KEY", "PROXY_KEY", "DATA", "PUBLIC_RING"})
 
 
 def settings_of(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:

@@ -1,0 +1,131 @@
+"""Whose keys sign for a store: each way to open one finds its ring, or refuses with a remedy that works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from serving import serving
+from typer.testing import CliRunner
+from world import READ
+
+from delegation import Grant, HolderKey, Tool
+from delegation.cli.main import app
+from delegation.embedded import Tracker
+from delegation.errors import KeyFileError
+from delegation.identity.keyring import KeyRing
+from delegation.tokens.token import Token
+
+ISSUER = "http://localhost"
+RUN = CliRunner()
+READS = Tool("files.read", effect="read", arguments={"path": "path"})
+
+
+def by_the_library(folder: Path) -> None:
+    """Make a store with nothing named but its file."""
+    Tracker.open(f"sqlite:///{folder / 's.db'}").close()
+
+
+def by_the_command(folder: Path) -> None:
+    """Make it with `init`."""
+    assert RUN.invoke(app, ["init", "--store", str(folder / "s.db")]).exit_code == 0
+
+
+def by_the_service(folder: Path) -> None:
+    """Make it with the first start of a service."""
+    with serving(folder / "s.db", folder):
+        pass
+
+
+MAKERS = [by_the_library, by_the_command, by_the_service]
+
+
+def issued(folder: Path, **named: object) -> Token:
+    """Issue a root on the store."""
+    with Tracker.open(f"sqlite:///{folder / 's.db'}", **named) as tracker:
+        tracker.add_tool(READS)
+        task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant([READ]))
+        return tracker.issue(task, to=HolderKey.generate("a").public)
+
+
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch) -> None:
+    """Let no setting of the caller's name a store or ring."""
+    for name in ("DELEGATION_STORE", "DELEGATION_RING", "DELEGATION_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("is_used", [False, True], ids=["no root yet", "roots"])
+@pytest.mark.parametrize("made", MAKERS)
+def test_each_opening_finds_the_ring_or_refuses_another(
+    tmp_path: Path, made: Callable[[Path], None], is_used: bool, monkeypatch
+) -> None:
+    """All pairs of who made a store and who opens it; the file that the remedy names opens it."""
+    made(tmp_path)
+    url, right = f"sqlite:///{tmp_path / 's.db'}", tmp_path / "s.ring.json"
+    if is_used:
+        token = issued(tmp_path)
+        with Tracker.open(url) as tracker:
+            assert tracker.inspect(token).denial is None, "the same keys as those that issued it"
+    other = tmp_path / "other.json"
+    KeyRing.generate(ISSUER).save(other)
+    for named in ({"ring": KeyRing.generate(ISSUER)}, {"ring_file": other}):
+        with pytest.raises(KeyFileError) as caught:
+            Tracker.open(url, **named)
+        assert "does not sign for the store" in str(caught.value)
+        assert str(right) in caught.value.remedy
+    monkeypatch.setenv("DELEGATION_RING", str(other))
+    for words in (["tasks"], ["keys", "issuer"], ["lineage", "tsk_" + "A" * 22]):
+        done = RUN.invoke(app, [*words, "--store", str(tmp_path / "s.db")])
+        assert done.exit_code == 1
+        assert str(right) in done.stderr.replace("\n", "")
+    done = RUN.invoke(app, ["serve", "--store", str(tmp_path / "s.db"), "--port", "0"])
+    assert done.exit_code == 1
+    assert "does not sign for the store" in done.stderr.replace("\n", " ")
+    monkeypatch.setenv("DELEGATION_RING", str(right))
+    assert RUN.invoke(app, ["tasks", "--store", str(tmp_path / "s.db")]).exit_code == 0
+    with Tracker.open(url, ring_file=right) as tracker, Tracker.open(url) as again:
+        assert tracker.public_ring() == again.public_ring()
+
+
+def test_an_older_copy_of_the_ring_is_another_ring(tmp_path: Path) -> None:
+    """Put back from a backup made before a rotation, it would verify nothing that was issued since."""
+    by_the_library(tmp_path)
+    url, file = f"sqlite:///{tmp_path / 's.db'}", tmp_path / "s.ring.json"
+    old = KeyRing.load(file)
+    old.rotated("issuer", at=1, keep=1).replace_in(file)
+    issued(tmp_path)
+    Tracker.open(url).close()
+    with pytest.raises(KeyFileError, match="a newer copy of it"):
+        Tracker.open(url, ring=old)
+
+
+def test_a_macaroon_names_its_ring_as_well(tmp_path: Path) -> None:
+    """The root's author is the statement key, in the record without any MAC."""
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    with Tracker.open(url) as tracker:
+        tracker.add_tool(READS)
+        task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant([READ]))
+        tracker.issue(task, to=HolderKey.generate("a").public, format="macaroon")
+    Tracker.open(url).close()
+    with pytest.raises(KeyFileError):
+        Tracker.open(url, ring=KeyRing.generate(ISSUER))
+
+
+def test_a_servers_database_is_opened_with_a_ring_or_not_at_all(server, tmp_path: Path) -> None:
+    """It outlives the process, and no file is beside it: keys of this process alone would be lost."""
+    url, file = server.new_database(), tmp_path / "r.json"
+    with pytest.raises(KeyFileError) as caught:
+        Tracker.open(url)
+    assert "ring_file" in caught.value.remedy
+    Tracker.open(url, ring_file=file).close()
+    Tracker.open(url, ring=KeyRing.load(file)).close()
+    with pytest.raises(KeyFileError):
+        Tracker.open(url, ring=KeyRing.generate(ISSUER))
+
+
+def test_a_store_in_memory_gets_keys_of_its_own() -> None:
+    """All of it is gone with the process, and so may they be."""
+    with Tracker.open() as one, Tracker.open() as two:
+        assert one.public_ring() != two.public_ring()
