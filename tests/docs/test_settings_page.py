@@ -35,7 +35,7 @@ def test_a_wrong_store_or_ring_refuses_every_token(tmp_path: Path) -> None:
     token = world.chain("boss", "clerk")
     for store, ring, code in (
         ("b.db", "b.ring.json", "container_signature"),
-        ("b.db", "a.ring.json", "catalogue_unknown"),
+        ("c.db", "a.ring.json", "catalogue_unknown"),
     ):
         with Tracker.open(
             f"sqlite:///{tmp_path / store}", ring_file=tmp_path / ring, clock=lambda: NOW
@@ -44,7 +44,7 @@ def test_a_wrong_store_or_ring_refuses_every_token(tmp_path: Path) -> None:
             denied = other.check(token, world.key("clerk").prove(token, access, at=NOW), access)
             assert verdict(denied)[1] == code
     with pytest.raises(KeyFileError):
-        Tracker.open(f"sqlite:///{tmp_path / 'a.db'}", ring_file=tmp_path / "c.ring.json")
+        Tracker.open(f"sqlite:///{tmp_path / 'a.db'}", ring_file=tmp_path / "d.ring.json")
 
 
 def test_a_ring_that_others_read_refuses_to_start(tmp_path: Path) -> None:
