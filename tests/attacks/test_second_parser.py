@@ -107,6 +107,8 @@ def echo(request: pytest.FixtureRequest) -> Echo:
     assert made.ask(f"/get?{QUERY}", HEADERS, HONEST)[0] == 200
     [seen] = made.seen
     assert {k: v for k, v in seen.items() if k != "all"} == {"a": ["x"], "tags": ["1", "2"], "tenant": ["acme"], "lang": "de", "p": ""}  # fmt: skip
+    assert made.ask(f"/dir/a/b?{QUERY}", HEADERS, {**HONEST, "p": "a/b"}, tool="echo.dir")[0] == 200
+    assert made.seen[1]["p"] == "a/b"
     made.seen.clear()
     return made
 
