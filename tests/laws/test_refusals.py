@@ -177,10 +177,10 @@ def test_no_refusal_breaks_the_law(case):
 @pytest.mark.parametrize("name", sorted(TYPES))
 def test_what_a_type_wants_is_accepted_by_it(name):
     """Each type says what it wants, and every value that it offers there is one of its own."""
-    options = {"enum": {"values": ["a", 1, True]}, "list": {"of": "email"}, "money": {"currency": "USD"}, "object": {"fields": {"a": "text"}}}  # fmt: skip
+    options = {"enum": {"values": ["a", 1, True]}, "list": {"of": "email"}, "map": {"of": "email"}, "either": {"of": ["integer", "email"]}, "money": {"currency": "USD"}, "object": {"fields": {"a": "text"}}}  # fmt: skip
     made = parse_type({"type": name, **options.get(name, {})})
     assert made.wanted
-    target = made.of if name == "list" else made
+    target = made.of if name in {"list", "map"} else made
     for value in offered(f"For it, send {made.wanted}."):
         target.canonicalise(value)
 
