@@ -46,7 +46,9 @@ class Routes:
 
     def __post_init__(self) -> None:
         matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")
-        matching_text("token_header", self.token_header, _HEADER, "the name of a header, in lower case")
+        matching_text(
+            "token_header", self.token_header, _HEADER, "the name of a header, in lower case"
+        )
         for first, later in combinations(self.routes, 2):
             if first.method == later.method and first.template.covers(later.template):
                 raise MalformedError(

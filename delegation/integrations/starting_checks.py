@@ -126,7 +126,9 @@ def _refuse_undeclared(said: Declarations, served: ServedRoutes, app: Any) -> No
     named = {path for _, path in known}
     missing = [one for one in served.ways if one.place not in known and not is_documentation(one)]
     there = {one.place for one in served.ways}
-    unreached = [(one, f"{UNREACHED} {by}") for one, by in served.unreached if one.place not in there]
+    unreached = [
+        (one, f"{UNREACHED} {by}") for one, by in served.unreached if one.place not in there
+    ]
     unseen = [
         (one, why) for one, why in (*served.unseen, *unreached)
         if one.place not in known and not (one.method == ANY and one.path in named)
@@ -168,9 +170,7 @@ def _refuse_gone(said: Declarations, served: ServedRoutes) -> None:
             f"{' '.join(place)} is declared, but the application serves it by {instead[place]}.",
             remedy=f"Register {place[1]} before {instead[place]} in the application.",
         )
-    gone = [
-        place for place in said.places if place not in there | heads and place[1] not in of_any
-    ]
+    gone = [place for place in said.places if place not in there | heads and place[1] not in of_any]
     if not gone:
         return
     shown = ", ".join(sorted(" ".join(place) for place in gone))

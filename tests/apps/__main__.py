@@ -37,7 +37,17 @@ def _passes(one: Environment) -> bool:
         "PYTHONPATH": str(Path(__file__).parents[1]), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
     }  # fmt: skip
     tests = [Path(__file__).with_name("guarded_application.py")]
-    run = [one.python, "-m", "pytest", "-q", "--noconftest", "-c", str(Path(__file__).with_name("pytest.ini")), "-p", "no:cacheprovider"]
+    run = [
+        one.python,
+        "-m",
+        "pytest",
+        "-q",
+        "--noconftest",
+        "-c",
+        str(Path(__file__).with_name("pytest.ini")),
+        "-p",
+        "no:cacheprovider",
+    ]
     return subprocess.run([*run, *tests], cwd=ROOT, env=env, check=False).returncode == 0
 
 

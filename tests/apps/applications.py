@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-_AGENT = '''from google.adk.agents import Agent
+_AGENT = """from google.adk.agents import Agent
 root_agent = Agent(name="helper", model="gemini-flash", instruction="Help.")
-'''
+"""
 
 
 def application() -> Any:

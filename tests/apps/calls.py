@@ -20,7 +20,12 @@ _VALUES: Final = (
     "a", 1, 0.5, True, "2026-11-30", "2026-11-30T12:00:00Z", "https://example.org/a.tif", "a@example.org",
     _UUID, "1", "1.5", "PT1S", 30, 100, 2000, "1,1,1,1", "aaaaaaaa", "{}", "12:00:00",
 )  # fmt: skip
-_FILE: Final = {"name": "a.txt", "size": 5, "media_type": "text/plain", "digest": "sha256:" + sha256(b"hello").hexdigest()}
+_FILE: Final = {
+    "name": "a.txt",
+    "size": 5,
+    "media_type": "text/plain",
+    "digest": "sha256:" + sha256(b"hello").hexdigest(),
+}
 _BOUNDARY: Final = "------------------------d74496d66958873e"
 
 
@@ -89,10 +94,16 @@ def _body(route: Route, stated: Mapping[str, Any]) -> tuple[str, bytes]:
     whole = route.of_place("body")
     if whole and whole[0].argument in stated:
         return route.media, json.dumps(stated[whole[0].argument]).encode()
-    members = {one.name: stated[one.argument] for one in route.of_place("member") if one.argument in stated}
+    members = {
+        one.name: stated[one.argument] for one in route.of_place("member") if one.argument in stated
+    }
     if route.of_place("member"):
         return "application/json", json.dumps(members).encode()
-    fields = [(one, stated[one.argument]) for one in route.of_place("field", "file") if one.argument in stated]
+    fields = [
+        (one, stated[one.argument])
+        for one in route.of_place("field", "file")
+        if one.argument in stated
+    ]
     if route.media == "application/x-www-form-urlencoded":
         return route.media, urlencode([(one.name, _text(value)) for one, value in fields]).encode()
     parts = []
@@ -101,7 +112,9 @@ def _body(route: Route, stated: Mapping[str, Any]) -> tuple[str, bytes]:
         if one.place == "file":
             parts.append(f'{named}; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\nhello\r\n')
         else:
-            parts += [f"{named}\r\n\r\n{_text(each)}\r\n" for each in (value if one.many else [value])]
+            parts += [
+                f"{named}\r\n\r\n{_text(each)}\r\n" for each in (value if one.many else [value])
+            ]
     body = "".join([*parts, f"--{_BOUNDARY}--\r\n"]).encode() if parts else b""
     return f"multipart/form-data; boundary={_BOUNDARY}", body
 
@@ -110,7 +123,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-async def answer_of(app: Any, sent: Sent, more: Mapping[str, str] = {}) -> Answer:  # noqa: B006  # read only
+async def answer_of(app: Any, sent: Sent, more: Mapping[str, str] = {}) -> Answer:  # read only
     """Return what an application answers; of an answer that does not end, what came in ten seconds."""
     headers = [(k.lower().encode(), v.encode()) for k, v in (*sent.headers, *more.items())]
     size = [(b"content-length", str(len(sent.body)).encode())] if sent.body else []

@@ -5,7 +5,20 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Depends, FastAPI, File, Form, Header, Query, Request, Security, UploadFile, WebSocket
+from fastapi import (
+    APIRouter,
+    Cookie,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Header,
+    Query,
+    Request,
+    Security,
+    UploadFile,
+    WebSocket,
+)
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
@@ -43,7 +56,10 @@ def application() -> FastAPI:
     """Return it: 22 routes of its own, in routers, mounts and applications in applications."""
     app = FastAPI(title="Grammar")
     app.add_middleware(CORSMiddleware, allow_origins=["https://ui.example"])
-    inner, outer = APIRouter(prefix="/in"), APIRouter(prefix="/out", dependencies=[Depends(_tenant)])
+    inner, outer = (
+        APIRouter(prefix="/in"),
+        APIRouter(prefix="/out", dependencies=[Depends(_tenant)]),
+    )
 
     @inner.get("/items/{item_id}")
     def items(item_id: int, tag: Annotated[list[str], Query()] = [], role: Annotated[str | None, Security(APIKeyHeader(name="X-Role", auto_error=False))] = None):  # fmt: skip # noqa: B006
@@ -60,7 +76,11 @@ def application() -> FastAPI:
     sub = FastAPI()
 
     @sub.post("/orders/{order_id}")
-    def order(order_id: str, body: Order, key: Annotated[object, Depends(HTTPBearer(auto_error=False))] = None):
+    def order(
+        order_id: str,
+        body: Order,
+        key: Annotated[object, Depends(HTTPBearer(auto_error=False))] = None,
+    ):
         return {"id": order_id, "body": body, "key": key}
 
     plain = Starlette(routes=[
@@ -78,7 +98,7 @@ def application() -> FastAPI:
         return f"user {name}"
 
     @app.get("/tiles/{z:int}/{y}.{format}")
-    def tiles(z: int, y: str, format: str):  # noqa: A002
+    def tiles(z: int, y: str, format: str):
         return {"z": z, "y": y, "format": format}
 
     @app.get("/slash/")
@@ -90,7 +110,11 @@ def application() -> FastAPI:
         return {"name": name, "age": age}
 
     @app.post("/upload")
-    async def upload(file: UploadFile, many: Annotated[list[UploadFile], File()], note: Annotated[str, Form()] = ""):
+    async def upload(
+        file: UploadFile,
+        many: Annotated[list[UploadFile], File()],
+        note: Annotated[str, Form()] = "",
+    ):
         return {"size": len(await file.read()), "many": len(many), "note": note}
 
     @app.post("/list")

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import Any, Final
 
 import pytest
+
 from apps.applications import application
 from apps.calls import Answer, Sent, answer_of, living, request_of
-
 from delegation import anything, exact, may
 from delegation.integrations import Guard, Route
 from delegation.integrations.application_routes import application_routes
@@ -29,7 +29,11 @@ class Service:
         self.app = application()
         self.world = World()
         self.guard = Guard.from_app(
-            self.app, self.world.tracker, audience=self.world.audience, prefix="app", clock=self.world.clock
+            self.app,
+            self.world.tracker,
+            audience=self.world.audience,
+            prefix="app",
+            clock=self.world.clock,
         )
         self.guarded = self.guard.protect(self.app)
         self.tools = {tool.name: tool for tool in self.guard.tools}
@@ -37,7 +41,10 @@ class Service:
 
     def signer(self, names: list[str]) -> Signer:
         """Return what signs for an agent that may call these tools, with any arguments."""
-        can = [may(name, arguments=dict.fromkeys(self.tools[name].arguments, anything())) for name in names]
+        can = [
+            may(name, arguments=dict.fromkeys(self.tools[name].arguments, anything()))
+            for name in names
+        ]
         token = self.world.chain("agent", can=can, effects=["read", "write", "delete"])
         return Signer(token, self.world.key("agent"), self.guard.routes(), base=self.world.audience)
 
@@ -69,7 +76,7 @@ def test_its_declarations_run_as_they_are_written(service: Service) -> None:
     world = World()
     header = service.guard.routes().token_header
     guard = Guard(world.tracker, audience=world.audience, token_header=header)
-    exec(service.guard.declarations(), {"tracker": world.tracker, "guard": guard})  # noqa: S102  # our own text
+    exec(service.guard.declarations(), {"tracker": world.tracker, "guard": guard})  # our own text
     guard.protect(service.app)
     assert guard.routes() == service.guard.routes()
     assert world.tracker.catalogue().tools == service.guard.tools
@@ -109,7 +116,9 @@ async def _all_calls(service: Service) -> dict[str, tuple[Answer, Answer, Answer
     return found
 
 
-async def _calls(service: Service, route: Route, signer: Signer, other: Signer) -> tuple[Answer, Answer, Answer]:
+async def _calls(
+    service: Service, route: Route, signer: Signer, other: Signer
+) -> tuple[Answer, Answer, Answer]:
     sent = request_of(route, service.tools[route.tool], {})
     return (
         await answer_of(service.guarded, sent),
@@ -135,8 +144,12 @@ async def _widened(service: Service) -> None:
         if route.method == "WEBSOCKET" or not texts or tried == REACHED:
             continue
         limits = {**dict.fromkeys(tool.arguments, anything()), texts[0]: exact("granted")}
-        token = service.world.chain("agent", can=may(route.tool, arguments=limits), effects=[tool.effect])
-        signer = Signer(token, service.world.key("agent"), service.guard.routes(), base=service.world.audience)
+        token = service.world.chain(
+            "agent", can=may(route.tool, arguments=limits), effects=[tool.effect]
+        )
+        signer = Signer(
+            token, service.world.key("agent"), service.guard.routes(), base=service.world.audience
+        )
         sent = request_of(route, tool, {texts[0]: "another"})
         answer = await answer_of(service.guarded, sent, service.signed(signer, sent))
         assert (answer.status, answer.reason) == (403, "argument_refused"), route

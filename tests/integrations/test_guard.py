@@ -159,9 +159,7 @@ def test_a_denial_says_to_proven_callers_what_the_service_says_and_to_others_no_
     shop: Shop,
 ) -> None:
     """Step, link, caveat, what was offered and allowed, and the remedy; nothing before the proof."""
-    answer = shop.http.post(
-        "/refunds/o1?amount=501", headers=shop.headers(shop.refund(amount=501))
-    )
+    answer = shop.http.post("/refunds/o1?amount=501", headers=shop.headers(shop.refund(amount=501)))
     problem = answer.json()
     kept = shop.world.tracker.decision(problem["decision"]).decision
     said = kept.denial.to_json()

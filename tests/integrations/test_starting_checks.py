@@ -53,7 +53,9 @@ def test_a_route_and_a_tool_that_disagree_do_not_start(declared, said) -> None:
     guard, app = guarded(declared)
     with pytest.raises(ConfigurationError) as found:
         guard.protect(app)
-    assert __import__("re").search(said.replace("{order}", r"\{order\}"), str(found.value)), found.value
+    assert __import__("re").search(said.replace("{order}", r"\{order\}"), str(found.value)), (
+        found.value
+    )
 
 
 def test_what_agrees_starts() -> None:
@@ -77,7 +79,12 @@ def test_an_audience_is_spelled_in_one_way(audience, hosts, plain) -> None:
     with pytest.raises(ConfigurationError, match="spelling") as found:
         Guard(object(), audience=audience, hosts=hosts)  # type: ignore[arg-type]
     assert plain in found.value.remedy
-    for fine in ("https://shop.example", "https://shop.example:8443/v1", "shop", "spiffe://acme/shop"):
+    for fine in (
+        "https://shop.example",
+        "https://shop.example:8443/v1",
+        "shop",
+        "spiffe://acme/shop",
+    ):
         assert Guard(object(), audience=fine, hosts=["shop.example", "other.example:443"])  # type: ignore[arg-type]
 
 
