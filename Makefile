@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
-.PHONY: help demo serve test bench soak matrix screens lint format setup clean
+.PHONY: help demo serve test apps bench soak matrix screens lint format setup clean
 .DEFAULT_GOAL := help
 
 # The public vectors and recorded runs, when they stand beside the checkout.
@@ -14,6 +14,7 @@ help:
 	@echo "make demo   run the main job: a support desk with a hijacked agent"
 	@echo "make serve  serve the demo's store (or delegation.db) over HTTP"
 	@echo "make test   run the tests"
+	@echo "make apps   try other people's applications behind a guard, each in its own environment (ONLY='prefect agno')"
 	@echo "make bench  measure what docs/performance.md shows (QUICK=1: a minute or two, nothing saved)"
 	@echo "make matrix install beside other frameworks; the core tests with our oldest and newest libraries"
 	@echo "make soak   fail over three PostgreSQL, kill a replica, take every processor, load for an hour"
@@ -32,6 +33,9 @@ serve: setup
 test: setup
 	@bash .ci/system.sh
 	@$(PYTHON) -m pytest -q -n 3 --dist worksteal
+
+apps: setup
+	@PYTHONPATH=tests $(PYTHON) -m apps $(ONLY)
 
 # Without its peer or its load generator, rows are skipped by name or another generator is named.
 bench: setup

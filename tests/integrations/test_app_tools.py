@@ -6,7 +6,6 @@ import enum
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -263,16 +262,6 @@ def test_what_has_no_one_spelling_in_a_path_or_query_is_not_carried(value) -> No
         with pytest.raises(MalformedError):
             route.written(arguments)
     assert route.written({"b": "x"}) == ("/a/x", "", [])
-
-
-@pytest.mark.skipif(find_spec("titiler") is None, reason="titiler.application is not installed")
-def test_a_public_application_is_all_tools() -> None:
-    """Each operation of titiler.application, where somebody installed it."""
-    from titiler.application.main import app
-
-    found = tools_from_app(app, prefix="titiler")
-    assert not found.skipped
-    assert all(tool.aliases for tool in found.tools)
 
 
 def test_a_document_that_an_application_wrote_itself_is_read_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -163,7 +164,7 @@ def test_the_applications_own_bearer_lives_beside_the_guards_token() -> None:
 def test_a_guard_by_hand_says_which_header_to_take(reader) -> None:
     """The sentence's remedy, followed, works."""
     app, world = FastAPI(), World()
-    app.get("/mine")(lambda who=Security(reader): "x")
+    app.get("/mine", dependencies=[Security(reader)])(lambda: "x")
     world.tool("a.mine")
     guard = Guard(world.tracker, audience=world.audience)
     guard.route("GET", "/mine", "a.mine")
@@ -368,7 +369,7 @@ def test_a_router_within_routers_has_all_prefixes_and_dependencies() -> None:
     def end() -> str:
         return "end"
 
-    for outer, inner in zip(routers, routers[1:], strict=False):
+    for outer, inner in pairwise(routers):
         outer.include_router(inner)
     app = FastAPI()
     app.include_router(routers[0])

@@ -73,6 +73,13 @@ def offered(remedy: str) -> list:
     return found
 
 
+def at(value, place: list[str | int]):
+    """Return the part of a value at a place."""
+    for step in place:
+        value = value[step]
+    return value
+
+
 def put(value, place: list[str | int], made):
     """Return a value with a part of it replaced, and left out where it is given as `...`."""
     if not place:
@@ -111,11 +118,11 @@ def check(kind, value, refusal: Refusal) -> None:
     if refusal.field.endswith("…") or refusal.remedy.endswith("…"):
         return
     ways = [put(value, place, one) for one in offered(refusal.remedy) if inner is not None]
+    if refusal.code == "map_name":  # what is offered is a name
+        held = {one: at(value, place) for one in offered(refusal.remedy)}
+        ways = [put(value, place[:-1], {one: member}) for one, member in held.items()]
     if "send it in NFC" in refusal.remedy:
-        whole = value
-        for step in place:
-            whole = whole[step]
-        ways.append(put(value, place, unicodedata.normalize("NFC", whole)))
+        ways.append(put(value, place, unicodedata.normalize("NFC", at(value, place))))
     if place and "leave it out" in refusal.remedy:
         ways.append(put(value, place, ...))
     for way in ways:
