@@ -120,10 +120,15 @@ RULE_ROOMS = [
 # What stands in a token's bytes alone, and what has been taken from a line; everything else that walks
 # a chain's own links does not see what stands above its task.
 OWN_LINKS = {
-    "capability._first_refusing": "step 8 asks the token's own bytes; `above` asks the chains above",
+    "capability._admitting": "step 8 asks the token's own bytes; `above` asks the chains above",
+    "capability._denied": "the same",
+    "capability._not_held": "the same",
     "capability._unfit_link": "the same",
     "capability._with_handed": "the same",
-    "capability.judge_capability": "the same",
+    "limit.set_at": "names which link set a limit that was already found",
+    "limit.who_granted": "names which link set a limit that was already found",
+    "window._denied": "step 7 asks the leaf's own grant, and names who set its bound",
+    "window.deny_outside_window": "step 7 asks the leaf's own grant, and names who set its bound",
 }
 # A rule that is given facts is given a line; these make one, or answer requests that no rule is about.
 OWN_CHAIN = {
