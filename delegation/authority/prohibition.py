@@ -19,6 +19,7 @@ from delegation.authority.asked import asked, refused_part
 from delegation.authority.capability import Capability, Prohibition
 from delegation.authority.catalogue import Tool
 from delegation.authority.constraints import Constraint, Links, Missing
+from delegation.authority.constraints.constraint import ABSENT
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.shown import shown_text
@@ -84,11 +85,12 @@ def worded(
 
 def _refused(name: str, constraint: Constraint, tool: Tool, value: Json, allowed: str) -> Refusal:
     definition = tool.arguments[name]
-    place, part, finest = refused_part(constraint, value)
+    place, part, finest, of = refused_part(constraint, value, definition.type)
     said, said_part = shown_name(name), shown_name(name + place)
-    must = cut(asked(finest, definition.type), _WORDS) if place else allowed
+    must = cut(asked(finest, of), _WORDS)
     message = f"The argument {said_part} must be {must}."
-    way = f"Make {said_part} {must}, or ask {WHO} for more."
+    leave = not place and not definition.required and constraint.admits(ABSENT)
+    way = f"Make {said_part} {must},{' leave it out,' if leave else ''} or ask {WHO} for more."
     if isinstance(finest, Missing):
         way = f"Leave {said_part} out, or ask {WHO} for a grant that admits it."
     if isinstance(finest, Links):
