@@ -129,7 +129,9 @@ def test_a_bound_beside_absence_speaks_for_itself():
     mine = ROOT.narrow(cc=any_of(absent(), email("acme.example")))
     found = denied({"capabilities": [mine]}, cc="x@evil.example")
     assert found.message == 'The argument "cc" must be an e-mail address at acme.example.'
-    assert found.remedy.startswith('Make "cc" an e-mail address at acme.example, leave it out, or ask')
+    assert found.remedy.startswith(
+        'Make "cc" an e-mail address at acme.example, leave it out, or ask'
+    )
     assert found.allowed_in_words == "left out or an e-mail address at acme.example"
 
 
