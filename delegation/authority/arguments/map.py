@@ -62,14 +62,18 @@ class MapType:
                 remedy=f"Send {self.min} to {counted(self.max, 'member')}.",
             )
         for name in value:
-            if read_part(self.names, name, place_of(name)) != name:
-                raise NoCanonicalFormError(
-                    "map_name",
-                    "the name is not in its canonical form",
-                    remedy=f"Name it {self.names.wanted}, in its one spelling.",
-                    place=place_of(name),
-                )
+            self._read_name(name)
         return {name: read_part(self.of, member, place_of(name)) for name, member in value.items()}
+
+    def _read_name(self, name: str) -> None:
+        code, why, way = "map_name", "its name is not in canonical form", ", in its one spelling"
+        try:
+            if self.names.canonicalise(name) == name:
+                return
+        except NoCanonicalFormError as error:
+            code, why, way = error.code, f"its name will not do: {error}", ""
+        remedy = f"Name it {self.names.wanted}{way}."
+        raise NoCanonicalFormError(code, why, remedy=remedy, place=place_of(name), part=name)
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
