@@ -174,9 +174,8 @@ def refused_part(
                 if not part.admits(value):
                     return refused_part(part, value, of)
         case AnyOf():
-            stated = [one for one in constraint.parts if not isinstance(one, Missing)]
-            left = stated or constraint.parts
-            return refused_part(left[0], value, of) if len(left) == 1 else whole
+            stated = of_value(constraint)
+            return whole if stated is constraint else refused_part(stated, value, of)
         case Each() if isinstance(value, list):
             return _item_refused(value, [constraint.item] * len(value), _item(of)) or whole
         case Members() if isinstance(value, dict):
@@ -198,6 +197,14 @@ def refused_part(
             if found_link:
                 return whole._replace(value=_cut(shown_text(found_link), LINK))
     return whole
+
+
+def of_value(constraint: Constraint) -> Constraint:
+    """Return what a constraint asks of a value that is there: of a bound or absence that bound."""
+    if not isinstance(constraint, AnyOf):
+        return constraint
+    stated = [one for one in constraint.parts if not isinstance(one, Missing)] or constraint.parts
+    return of_value(stated[0]) if len(stated) == 1 else constraint
 
 
 def _item_refused(

@@ -133,6 +133,13 @@ def test_a_bound_beside_absence_speaks_for_itself():
         'Make "cc" an e-mail address at acme.example, leave it out, or ask'
     )
     assert found.allowed_in_words == "left out or an e-mail address at acme.example"
+    both = ROOT.narrow(cents=all_of(between(0, 50), not_one_of(7)))
+    found = denied({"capabilities": [both]}, cents=7)
+    assert found.message == 'The argument "cents" must be anything but 7.'
+    said = "from 0 to 50", "anything but 7"
+    assert all(one in found.remedy for one in said), (
+        "what is beside the broken bound counts as well"
+    )
 
 
 # The finest bound that refuses, in the words of the type where it stands.
