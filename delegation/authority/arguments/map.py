@@ -66,14 +66,23 @@ class MapType:
         return {name: read_part(self.of, member, place_of(name)) for name, member in value.items()}
 
     def _read_name(self, name: str) -> None:
-        code, why, way = "map_name", "its name is not in canonical form", ", in its one spelling"
+        wanted, place = self.names.wanted, place_of(name)
         try:
-            if self.names.canonicalise(name) == name:
-                return
+            canonical = self.names.canonicalise(name)
         except NoCanonicalFormError as error:
-            code, why, way = error.code, f"its name will not do: {error}", ""
-        remedy = f"Name it {self.names.wanted}{way}."
-        raise NoCanonicalFormError(code, why, remedy=remedy, place=place_of(name), part=name)
+            why = f"its name will not do: {error}"
+            remedy = f"Name it {wanted}."
+            raise NoCanonicalFormError(
+                error.code, why, remedy=remedy, place=place, part=name
+            ) from error
+        if canonical != name:
+            raise NoCanonicalFormError(
+                "map_name",
+                "its name is not in canonical form",
+                remedy=f"Name it {wanted}, in its one spelling.",
+                place=place,
+                part=name,
+            )
 
     def to_json(self) -> Json:
         """Return the type's JSON."""
