@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
+from delegation.authority.arguments import (
+    ArgumentType,
+    ListType,
+    MapType,
+    MoneyType,
+    ObjectType,
+    TextType,
+    parts_of,
+)
 from delegation.authority.arguments.character import counted
+from delegation.authority.arguments.either import kinds_of
+from delegation.authority.arguments.free import KINDS
 from delegation.authority.arguments.member import place_of
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.constraints import (
@@ -127,51 +137,98 @@ def asked(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
     return f"what {shown(constraint.to_json())} admits"
 
 
-def refused_part(constraint: Constraint, value: Json) -> tuple[str, Json, Constraint]:
-    """Return where in a refused value the part stands that is refused, that part, and what refuses it.
+class RefusedPart(NamedTuple):
+    """The part of a refused value that is to blame.
 
-    Of a text whose links are bounded the part is the link that was found, escaped and cut.
+    Args:
+        place: Where in the value it stands: `[2].size`, empty for the whole.
+        value: It; of a text whose links are bounded the link that was found, escaped and cut.
+        by: What refuses it.
+        of: Its type, where that is known.
+    """
+
+    place: str
+    value: Json
+    by: Constraint
+    of: ArgumentType | None
+
+
+def refused_part(
+    constraint: Constraint, value: Json, of: ArgumentType | None = None
+) -> RefusedPart:
+    """Return which part of a refused value is to blame, and the finest constraint that refuses it.
+
+    Of several constraints that all count it is the first that refuses; of a choice between a bound and
+    absence it is that bound, since the value is there.
 
     Args:
         constraint: A constraint that does not admit the value.
         value: A canonical value.
+        of: The value's type, where it is known.
     """
+    of = _reader(of, value)
+    whole = RefusedPart("", value, constraint, of)
     match constraint:
         case AllOf():
             for part in constraint.parts:
                 if not part.admits(value):
-                    return refused_part(part, value)
-        case AnyOf() if len(constraint.parts) == 1:
-            return refused_part(constraint.parts[0], value)
+                    return refused_part(part, value, of)
+        case AnyOf():
+            stated = of_value(constraint)
+            return whole if stated is constraint else refused_part(stated, value, of)
         case Each() if isinstance(value, list):
-            return _item_refused(value, [constraint.item] * len(value)) or ("", value, constraint)
+            return _item_refused(value, [constraint.item] * len(value), _item(of)) or whole
         case Members() if isinstance(value, dict):
             for name, part in constraint.parts:
                 if not part.admits(value.get(name, ABSENT)):
                     if name not in value:
-                        return place_of(name), None, part
-                    place, inside, finest = refused_part(part, value[name])
-                    return f"{place_of(name)}{place}", inside, finest
+                        return RefusedPart(place_of(name), None, part, _member(of, name))
+                    found = refused_part(part, value[name], _member(of, name))
+                    return found._replace(place=f"{place_of(name)}{found.place}")
         case Subset() if isinstance(value, list):
             each = OneOf(constraint.values)
-            return _item_refused(value, [each] * len(value)) or ("", value, constraint)
+            return _item_refused(value, [each] * len(value), _item(of)) or whole
         case Argv() if isinstance(value, list) and len(value) >= len(constraint.head):
             rest = [constraint.rest] * (len(value) - len(constraint.head))
-            words = _item_refused(value, [*constraint.head, *(one or Missing() for one in rest)])
-            return words or ("", value, constraint)
+            by = [*constraint.head, *(one or Missing() for one in rest)]
+            return _item_refused(value, by, TextType()) or whole
         case Links() if isinstance(value, str):
-            found = foreign_link(value, constraint)
-            if found:
-                return "", _cut(shown_text(found), LINK), constraint
-    return "", value, constraint
+            found_link = foreign_link(value, constraint)
+            if found_link:
+                return whole._replace(value=_cut(shown_text(found_link), LINK))
+    return whole
 
 
-def _item_refused(items: list[Json], by: list[Constraint]) -> tuple[str, Json, Constraint] | None:
+def of_value(constraint: Constraint) -> Constraint:
+    """Return what a constraint asks of a value that is there: of a bound or absence that bound."""
+    if not isinstance(constraint, AnyOf):
+        return constraint
+    stated = [one for one in constraint.parts if not isinstance(one, Missing)] or constraint.parts
+    return of_value(stated[0]) if len(stated) == 1 else constraint
+
+
+def _item_refused(
+    items: list[Json], by: list[Constraint], of: ArgumentType | None
+) -> RefusedPart | None:
     for number, (item, one) in enumerate(zip(items, by, strict=True)):
         if not one.admits(item):
-            place, part, finest = refused_part(one, item)
-            return f"[{number}]{place}", part, finest
+            found = refused_part(one, item, of)
+            return found._replace(place=f"[{number}]{found.place}")
     return None
+
+
+def _reader(of: ArgumentType | None, value: Json) -> ArgumentType | None:
+    """Return the type that reads such values: of an `either` one of its own."""
+    if of is None or value is None:
+        return of
+    kind = KINDS.get(type(value), "number")
+    return next((inner(one) for one in parts_of(of) if kind in kinds_of(one)), of)
+
+
+def _member(of: ArgumentType | None, name: str) -> ArgumentType | None:
+    if isinstance(of, ObjectType):
+        return of.members.get(name)
+    return of.of if isinstance(of, MapType) else None
 
 
 def _item(of: ArgumentType | None) -> ArgumentType | None:

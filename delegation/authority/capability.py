@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 
 from delegation import canonical
 from delegation.authority.constraints import ABSENT, Constraint, parse_constraint
-from delegation.authority.constraints.constraint import MAX_DEPTH
+from delegation.authority.constraints.constraint import refuse_deep
 from delegation.authority.fields import (
     ARGUMENT_NAME,
     ARGUMENT_WANTED,
@@ -84,8 +84,8 @@ class Capability:
             raise MalformedError(
                 "arguments", wanted="constraints, such as exact(...) or one_of(...)"
             )
-        if any(_levels(one) > MAX_DEPTH for one in self.arguments.values()):
-            raise MalformedError("A constraint", wanted=f"nested at most {MAX_DEPTH} deep")
+        for one in self.arguments.values():
+            refuse_deep(one)
         if type(self.delegate_only) is not bool:
             raise MalformedError(_HANDING, wanted="a boolean")
         frozen = MappingProxyType(dict(sorted(self.arguments.items())))
@@ -303,10 +303,6 @@ class Capability:
             {name: parse_constraint(one, version=version) for name, one in arguments.items()},
             is_handed,
         )
-
-
-def _levels(constraint: Constraint) -> int:
-    return 1 + max(map(_levels, constraint.members()), default=0)
 
 
 # By payload version and canonical text: values, never verdicts.

@@ -83,12 +83,17 @@ def _made(hint: object, value: Json) -> Any:
         items = [_made(parts[0] if parts else Any, item) for item in cast("list[Json]", value)]
         return _collected(kind, items)
     if isinstance(value, dict) and len(parts) == 2:  # noqa: PLR2004  # a mapping of names to values
-        return {_made(parts[0], key): _made(parts[1], item) for key, item in value.items()}
+        return {_key(parts[0], key): _made(parts[1], item) for key, item in value.items()}
     fields = fields_of(bare)
     if fields is not None:
         given = {k: _made(fields[k][0], v) for k, v in cast("dict[str, Json]", value).items()}
         return cast("Any", bare)(**given)
     return _plain(bare, value)
+
+
+def _key(hint: object, name: str) -> Any:
+    made = _made(hint, name)
+    return int(made) if split(hint)[0] is int else made
 
 
 def _plain(hint: object, value: Any) -> Any:

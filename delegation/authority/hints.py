@@ -41,6 +41,15 @@ _REMEDY: Final = (
     "or a model's field what the tool keeps, with pydantic.WithJsonSchema"
 )
 _FREE: Final[Json] = "json"
+_ABOVE: Final[Json] = [
+    {"of": "-", "min": 0, "max": 1},
+    {"of": "1-9", "min": 1, "max": 1},
+    {"of": "0-9", "min": 0, "max": 15},
+]
+# Each integer is spelled once, so that no two names are one key.
+_INTEGER_NAMES: Final[Json] = {
+    "type": "text", "max": 17, "shape": [{"any_of": [[{"text": "0"}], _ABOVE]}],
+}  # fmt: skip
 _PLAIN: Final[Mapping[object, Json]] = {
     str: "text", int: "integer", bool: "boolean", float: "number", Decimal: "decimal", bytes: "bytes",
     datetime: "datetime", date: "date", IPv4Address: "host", IPv6Address: "host",
@@ -244,7 +253,7 @@ class _Reading:
         names, of = self.of(parts[0], {}, depth - 1), self.of(parts[1], {}, depth - 1)
         if kinds_of(parse_type(names)) != {"text"}:
             self._refuse_bounds(parts[:1], "as names")
-            names = "text"
+            names = self._spelled_names(names)
         if of == _FREE and names == "text" and not bounds:
             return _FREE
         said: dict[str, Json] = {} if names == "text" else {"names": names}
@@ -264,6 +273,15 @@ class _Reading:
         made, lost = union_of([self.of(part, {}, depth - 1) for part in parts])
         self._refuse_bounds([parts[number] for number in lost], where)
         return made
+
+    def _spelled_names(self, names: Json) -> Json:
+        """Return the type of names that spell values of another type: text where that is anything."""
+        if names == _FREE:
+            return "text"
+        if names != "integer":
+            wanted = "a mapping by texts or integers: JSON has names of no other kind"
+            raise MalformedError(f"The parameter {self.name}", wanted=wanted)
+        return _INTEGER_NAMES
 
     def _refuse_bounds(self, hints: Iterable[object], where: str) -> None:
         """Refuse hints that state bounds, where no type keeps them."""

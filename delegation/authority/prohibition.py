@@ -15,10 +15,11 @@ from typing import Final
 from delegation.authority.argument import cut
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.member import most_alike, place_of, shown_name
-from delegation.authority.asked import asked, refused_part
+from delegation.authority.asked import asked, of_value, refused_part
 from delegation.authority.capability import Capability, Prohibition
 from delegation.authority.catalogue import Tool
 from delegation.authority.constraints import Constraint, Links, Missing
+from delegation.authority.constraints.constraint import ABSENT
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.shown import shown_text
@@ -84,11 +85,14 @@ def worded(
 
 def _refused(name: str, constraint: Constraint, tool: Tool, value: Json, allowed: str) -> Refusal:
     definition = tool.arguments[name]
-    place, part, finest = refused_part(constraint, value)
+    place, part, finest, of = refused_part(constraint, value, definition.type)
     said, said_part = shown_name(name), shown_name(name + place)
-    must = cut(asked(finest, definition.type), _WORDS) if place else allowed
+    must = cut(asked(finest, of), _WORDS)
     message = f"The argument {said_part} must be {must}."
-    way = f"Make {said_part} {must}, or ask {WHO} for more."
+    leave = not place and not definition.required and constraint.admits(ABSENT)
+    # Whoever keeps the one that was broken has to keep those beside it too.
+    every = must if place else cut(asked(of_value(constraint), definition.type), _WORDS)
+    way = f"Make {said_part} {every},{' leave it out,' if leave else ''} or ask {WHO} for more."
     if isinstance(finest, Missing):
         way = f"Leave {said_part} out, or ask {WHO} for a grant that admits it."
     if isinstance(finest, Links):

@@ -177,14 +177,19 @@ def broken(line: str, columns: int) -> str:
     return f"\n{CONTINUED}".join([*parts, line[start:]])
 
 
-def read_text(source: str) -> str:
-    """Return what a file holds, or standard input for `-`, without white space around it."""
+def read_text(source: str, *, most: int = MAX_INPUT) -> str:
+    """Return what a file holds, or standard input for `-`, without white space around it.
+
+    Args:
+        source: A file, or `-`.
+        most: Bytes that it may have.
+    """
     try:
         if source == "-":
-            data = sys.stdin.buffer.read(MAX_INPUT + 1)
+            data = sys.stdin.buffer.read(most + 1)
         else:
             with Path(source).open("rb") as stream:
-                data = stream.read(MAX_INPUT + 1)
+                data = stream.read(most + 1)
         text = data.decode("utf-8")
     except (OSError, ValueError):
         fail(
@@ -192,8 +197,8 @@ def read_text(source: str) -> str:
             "Name a readable text file, or - for standard input.",
             code="malformed",
         )
-    if len(data) > MAX_INPUT:
-        fail(f"The file has more than {MAX_INPUT} bytes.", "Give less.", code="malformed")
+    if len(data) > most:
+        fail(f"The file has more than {most} bytes.", "Give less.", code="malformed")
     return text.strip()
 
 

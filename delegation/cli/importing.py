@@ -11,6 +11,7 @@ from delegation import sent_json
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.documents.forms import DocumentForm
 from delegation.authority.documents.imported import Imported
+from delegation.authority.documents.reading import MAX_DOCUMENT
 from delegation.authority.redefinition import Redefinition, redefinitions
 from delegation.authority.tool_list import FORMS, read_tools
 from delegation.canonical import Json
@@ -27,7 +28,7 @@ _MOST_TYPE: Final = 160  # characters of an argument's type
 
 def read_import(source: str, *, form: str, prefix: str, system: str) -> Imported:
     """Return the tools of a file; what is wrong with it names the option that helps."""
-    text, kind = read_text(source), _form(source, form)
+    text, kind = read_text(source, most=MAX_DOCUMENT), _form(source, form)
     try:
         return read_tools(text, kind, prefix=prefix, system=system)
     except MalformedError as error:
@@ -45,10 +46,7 @@ def compared(before: Catalogue, found: Imported) -> tuple[Redefinition, ...]:
     try:
         return redefinitions(before, found.tools)
     except ConflictError as error:
-        remedy = (
-            "Give another --prefix, or --no-aliases: its tools are then called by their full names."
-        )
-        fail(str(error), remedy, code=error.code)
+        fail(str(error), _other_names(before, found), code=error.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +161,19 @@ class Shown:
             note(f"{word}: {what}; {len(some)} places: {', '.join(first)}{rest}")
         if len(places) > most:
             note(f"{word}: {len(places) - most} more; --verbose and --json have all of them")
+
+
+def _other_names(before: Catalogue, found: Imported) -> str:
+    """Return what to do about a name that is another tool's."""
+    if not found.prefix:
+        return "Name the tool otherwise in the list, or leave that alias out."
+    own = (before.names.meant(tool.name, before.revision) for tool in found.tools)
+    if any(meant not in {"", tool.name} for meant, tool in zip(own, found.tools, strict=True)):
+        return "Give another --prefix: with this one a tool has the name that is another's alias."
+    return (
+        "Give --no-aliases: its tools are then called by their full names. "
+        "Of the same server give the --prefix that it has already."
+    )
 
 
 def shown_json(value: Json) -> str:

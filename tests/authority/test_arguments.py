@@ -206,3 +206,21 @@ def test_every_finite_number_is_one_number(number):
     assert once == number
     assert same(parse_type("number").canonicalise(once), once)
     assert (type(once) is int) == (number == int(number) and abs(number) < 2**53)
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "said"),
+    [
+        ({"type": "text", "max": 3}, "abcd", "its name will not do: it has 4 characters"),
+        ("email", "A@B.example", "its name is not in canonical form"),
+        ({"type": "enum", "values": ["a"]}, "c", "its name will not do: it is none of the type's values"),
+    ],
+)  # fmt: skip
+def test_of_a_map_the_name_is_told_of_and_not_its_value(names, name, said):
+    """A number under a name that is too long has no characters."""
+    kind = parse_type({"type": "map", "of": "integer", "names": names})
+    with pytest.raises(NoCanonicalFormError) as refused:
+        kind.canonicalise({name: 1})
+    assert str(refused.value) == said
+    assert refused.value.remedy.startswith(f"Name it {kind.names.wanted}")
+    assert refused.value.part_of({name: 1}) == name

@@ -191,6 +191,7 @@ TAKEN: list[tuple[Any, Any, Any, Any]] = [
     (dict[str, Any], "json", {"a": None}, {"a": None}), (dict[str, UUID], None, {"a": str(ONE)}, {"a": ONE}), (Mapping[str, int], {"type": "map", "of": "integer"}, {"a": 1}, {"a": 1}),
     (Annotated[dict[Annotated[str, Len(1, 3)], Annotated[int, Gt(0)]], Len(1, 2)], {"type": "map", "of": {"type": "integer", "min": 1}, "names": {"type": "text", "min": 1, "max": 3}, "min": 1, "max": 2}, {"a": 1}, {"a": 1}), (Annotated[dict, Len(0, 2)], {"type": "map", "of": {"type": "json", "nullable": True}, "min": 0, "max": 2}, {"a": None}, {"a": None}),
     (Literal["auto"] | Annotated[int, Field(ge=0)], {"type": "either", "of": [{"type": "enum", "values": ["auto"]}, {"type": "integer", "min": 0}]}, 3, 3), (ANY_WORD, "text", "b", "b"), (int | float, "number", 0.5, 0.5), (date | datetime, "text", "2026-11-30", date(2026, 11, 30)), (str | list[str], {"type": "either", "of": ["text", {"type": "list", "of": "text"}]}, ["a"], ["a"]), (UUID | int, None, 4, 4),
+    (dict[int, UUID], None, {"-7": str(ONE)}, {-7: ONE}), (dict[UserId, int], None, {"0": 1}, {0: 1}), (dict[Any, int], {"type": "map", "of": "integer"}, {"a": 1}, {"a": 1}),
     (Priced, None, {"price": "9.50", "tax": 0.05}, Priced(price=Decimal("9.5"), tax=Decimal("0.05"))), (Any, "json", [1, "a"], [1, "a"]),
     (list, {"type": "list", "of": "json"}, [1], [1]), (list[int], {"type": "list", "of": "integer"}, [1, 1], [1, 1]), (Sequence[str], None, ["a"], ["a"]),
     (set[int], {"type": "list", "of": "integer", "unique": True}, [1, 2], {1, 2}), (frozenset[str], None, ["a"], frozenset({"a"})), (tuple[int, ...], None, [1, 2], (1, 2)),
@@ -298,13 +299,22 @@ def test_arguments_of_another_tool_are_not_handed(arguments) -> None:
 @pytest.mark.parametrize("hint", [
     Annotated[str, Query(pattern="(a|b)*c+(?=d)")], Annotated[bytes, Field(max_length=4)], Annotated[datetime, Field(gt=NOON)], type, Literal[b"x"],
     Odd, list[Odd], Odd | None, Odd | int, dict[str, Odd], Until, Tree, Deep, Annotated[timedelta, Field(ge=timedelta(0))], Annotated[Colour, Field(max_length=3)], Annotated[list[int], Field(ge=0)], PastDate,
-    Annotated[str, Field(max_length=3)] | date, tuple[Annotated[int, Field(ge=0)], float], dict[Annotated[int, Field(ge=0)], int], Annotated[int | str, Field(gt=0)], Annotated[Order, Field(min_length=1)],
+    Annotated[str, Field(max_length=3)] | date, tuple[Annotated[int, Field(ge=0)], float], dict[Annotated[int, Field(ge=0)], int], dict[float, int], dict[bool, int], dict[Level, int], Annotated[int | str, Field(gt=0)], Annotated[Order, Field(min_length=1)],
     enum.Enum("E", {"A": (1, 2)}), None, "text", 5,
 ])  # fmt: skip
 def test_a_bound_or_a_hint_that_no_type_keeps_is_refused(hint) -> None:
     """A tool never says less than its function: it is refused, with the parameter's name."""
     with pytest.raises(MalformedError, match="x"):
         type_json("x", hint)
+
+
+@pytest.mark.parametrize("name", ["01", "-0", "+1", "1.0", "x", ""])
+def test_of_a_mapping_by_integers_no_two_names_are_one_key(name) -> None:
+    """Each integer has one spelling, and what is none is denied before a function is called with it."""
+    of = parse_type(type_json("x", dict[int, str]))
+    assert of.canonicalise({"1": "a", "-9007199254740991": "b"})
+    with pytest.raises(NoCanonicalFormError):
+        of.canonicalise({name: "a"})
 
 
 def test_a_model_s_bounds_are_its_tool_s() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 
 from delegation import (
+    absent,
     all_of,
     any_of,
     anything,
@@ -22,6 +23,8 @@ from delegation import (
     each,
     exact,
     links,
+    may,
+    members,
     not_below,
     one_of,
     path,
@@ -66,6 +69,43 @@ def test_a_form_that_a_version_lacks_is_refused(made):
     assert parse_constraint(made.to_json(), version=2) == made
     with pytest.raises(MalformedError):
         parse_constraint(made.to_json(), version=1)
+
+
+# A comment on a line of a list that may be left out; the picture of a part of a message.
+DEEP = {
+    5: any_of(absent(), each(members(line=any_of(absent(), between(1, 9))))),
+    6: each(members(content=each(members(image_url=members(url=links()))))),
+    8: any_of(each(any_of(each(any_of(each(each(exact(1))), absent())), absent())), absent()),
+}
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_bodies_of_real_documents_are_bounded_where_they_are_deep(deep):
+    """Deeper than version 1 nests it is of version 2, and refused in version 1."""
+    one = DEEP[deep]
+    assert (one.depth, one.version) == (deep, 2)
+    assert may("chat.send", messages=one).version == 2
+    assert parse_constraint(one.to_json(), version=2) == one
+    assert one.is_within(one)
+    with pytest.raises(MalformedError):
+        parse_constraint(one.to_json(), version=1)
+
+
+def test_depth_has_an_end():
+    """Levels are counted, and those that inclusion tries every way through are counted apart."""
+    for one, said in (
+        (each(DEEP[8]), "nested at most 8 deep"),
+        (
+            all_of(any_of(all_of(any_of(exact(1), exact("a")), exact(1)), exact(1))),
+            "at most 3 of all_of",
+        ),
+    ):
+        for act in (
+            lambda one=one: may("chat.send", messages=one),
+            lambda one=one: parse_constraint(one.to_json()),
+        ):
+            with pytest.raises(MalformedError, match=said):
+                act()
 
 
 @given(one=constraints)

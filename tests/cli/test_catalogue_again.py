@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from world import World
 
 from delegation import Tool
+from delegation.authority.documents.reading import MAX_DOCUMENT
 from delegation.cli.main import app
 
 RUN = CliRunner()
@@ -176,11 +177,43 @@ def test_two_servers_may_have_a_tool_of_one_name(store: World) -> None:
         assert refused.exit_code == 1
         assert "readFile is a name of the tool one.read_file already" in refused.stderr
         assert "--no-aliases" in refused.stderr
+        assert "another --prefix" not in refused.stderr, "the alias is the same under each prefix"
     assert RUN.invoke(app, [*words, "two", "--no-aliases"]).exit_code == 0
     found = store.tracker.catalogue()
     assert found.tool("one.read_file").aliases == ("readFile",)
     assert found.tool("two.read_file").aliases == ()
     assert RUN.invoke(app, [*words, "two", "--no-aliases", "--dry-run"]).exit_code == 0
+
+
+def test_each_name_that_is_taken_has_the_remedy_that_helps(store: World) -> None:
+    """A tool's own name by another prefix, a list's by hand; an alias by leaving it out."""
+    dotted = {"tools": [{"name": "two.read_file", "inputSchema": {"type": "object"}}]}
+    Path("dotted.json").write_text(json.dumps(dotted))
+    listed = {"tools": [{"name": "read_file", "inputSchema": {"type": "object"}}]}
+    Path("plain.json").write_text(json.dumps(listed))
+    own = [{"name": "three.read", "effect": "read", "aliases": ["two.read_file"], "arguments": {}}]
+    Path("own.json").write_text(json.dumps(own))
+    words = ["catalogue", "import"]
+    assert RUN.invoke(app, [*words, "dotted.json", "--prefix", "one"]).exit_code == 0
+    refused = RUN.invoke(app, [*words, "plain.json", "--prefix", "two"])
+    assert refused.exit_code == 1
+    assert "Give another --prefix" in refused.stderr
+    assert RUN.invoke(app, [*words, "plain.json", "--prefix", "four"]).exit_code == 0
+    refused = RUN.invoke(app, [*words, "own.json"])
+    assert refused.exit_code == 1
+    assert "leave that alias out" in refused.stderr
+
+
+def test_a_document_may_be_as_large_as_it_says(store: World) -> None:
+    """16 MiB, as the page on catalogues has it; a byte more is refused with the number."""
+    listed = json.dumps({"tools": [{"name": "a", "inputSchema": {"type": "object"}}]})
+    Path("large.json").write_text(listed.replace("{", "{" + " " * (9 * 1024 * 1024), 1))
+    words = ["catalogue", "import", "large.json", "--prefix", "big", "--dry-run"]
+    assert RUN.invoke(app, words).exit_code == 0
+    Path("large.json").write_text(" " * (MAX_DOCUMENT + 1))
+    refused = RUN.invoke(app, words)
+    assert refused.exit_code == 1
+    assert str(MAX_DOCUMENT) in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from delegation import (
     url,
 )
 from delegation.authority.arguments import parse_type
-from delegation.authority.asked import asked
+from delegation.authority.asked import asked, refused_part
 from delegation.authority.constraints import Constraint
 from delegation.authority.constraints.table import TABLES
 from delegation.judge.capability import judge_capability
@@ -122,6 +122,58 @@ def test_the_part_that_is_refused_is_named(case):
     assert found.offered == offered
     assert "acme.example" in found.remedy
     assert "evil" not in found.message + found.remedy
+
+
+def test_a_bound_beside_absence_speaks_for_itself():
+    """`any_of(absent(), ...)` is how a grant bounds what may be left out: the value that is there is told of."""
+    mine = ROOT.narrow(cc=any_of(absent(), email("acme.example")))
+    found = denied({"capabilities": [mine]}, cc="x@evil.example")
+    assert found.message == 'The argument "cc" must be an e-mail address at acme.example.'
+    assert found.remedy.startswith(
+        'Make "cc" an e-mail address at acme.example, leave it out, or ask'
+    )
+    assert found.allowed_in_words == "left out or an e-mail address at acme.example"
+    both = ROOT.narrow(cents=all_of(between(0, 50), not_one_of(7)))
+    found = denied({"capabilities": [both]}, cents=7)
+    assert found.message == 'The argument "cents" must be anything but 7.'
+    said = "from 0 to 50", "anything but 7"
+    assert all(one in found.remedy for one in said), (
+        "what is beside the broken bound counts as well"
+    )
+
+
+# The finest bound that refuses, in the words of the type where it stands.
+FINEST = {
+    "a text in an object in a list": (
+        each(members(body=text(max=3))), {"type": "list", "of": {"type": "object", "fields": {"body": "text"}}},
+        [{"body": "abcd"}], "[0].body", "at most 3 characters long",
+    ),
+    "a list in a list, beside absence": (
+        any_of(absent(), all_of(count(max=9), each(text(max=1)))), {"type": "list", "of": {"type": "list", "of": "text"}},
+        [["a"], ["a", "b"]], "[1]", "at most 1 item long",
+    ),
+    "the list of an either": (
+        text(max=1), {"type": "either", "of": ["text", {"type": "list", "of": "text"}]}, ["a", "b"], "", "at most 1 item long",
+    ),
+    "the text of an either": (
+        text(max=1), {"type": "either", "of": ["text", {"type": "list", "of": "text"}]}, "ab", "", "at most 1 character long",
+    ),
+    "one of several that all count": (
+        all_of(count(max=1), each(links())), {"type": "list", "of": "text"}, ["a", "b"], "", "a list of at most 1 item",
+    ),
+    "money in a member": (
+        members(price=between(0, 50)), {"type": "object", "fields": {"price": {"type": "money", "currency": "USD"}}},
+        {"price": 99}, ".price", "from 0.00 USD to 0.50 USD",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FINEST)
+def test_the_finest_bound_is_said_in_the_words_of_its_own_type(case):
+    """Wherever it stands: characters of a text, items of a list, amounts with their currency."""
+    constraint, kind, value, place, words = FINEST[case]
+    found = refused_part(constraint, value, parse_type(kind))
+    assert (found.place, asked(found.by, found.of)) == (place, words)
 
 
 def test_an_argument_that_the_tool_needs_is_never_to_be_left_out():

@@ -349,7 +349,7 @@ def test_long_and_odd_names_pass_every_step(mixed: Mixed) -> None:
                 token, mixed.key("a").prove(token, access, at=NOW), access
             )
             assert verdict(decision) == expected
-        assert decision.denial.caveat == "capabilities[0].arguments.$top"
+        assert decision.denial.caveat == 'capabilities[0].arguments["$top"]'
     said = mixed.tracker.lineage(task).as_text()
     assert name in said or name[:40] in said
 

@@ -62,14 +62,27 @@ class MapType:
                 remedy=f"Send {self.min} to {counted(self.max, 'member')}.",
             )
         for name in value:
-            if read_part(self.names, name, place_of(name)) != name:
-                raise NoCanonicalFormError(
-                    "map_name",
-                    "the name is not in its canonical form",
-                    remedy=f"Name it {self.names.wanted}, in its one spelling.",
-                    place=place_of(name),
-                )
+            self._read_name(name)
         return {name: read_part(self.of, member, place_of(name)) for name, member in value.items()}
+
+    def _read_name(self, name: str) -> None:
+        wanted, place = self.names.wanted, place_of(name)
+        try:
+            canonical = self.names.canonicalise(name)
+        except NoCanonicalFormError as error:
+            why = f"its name will not do: {error}"
+            remedy = f"Name it {wanted}."
+            raise NoCanonicalFormError(
+                error.code, why, remedy=remedy, place=place, part=name
+            ) from error
+        if canonical != name:
+            raise NoCanonicalFormError(
+                "map_name",
+                "its name is not in canonical form",
+                remedy=f"Name it {wanted}, in its one spelling.",
+                place=place,
+                part=name,
+            )
 
     def to_json(self) -> Json:
         """Return the type's JSON."""

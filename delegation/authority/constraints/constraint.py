@@ -16,10 +16,13 @@ from typing import ClassVar, Final, Literal, TypeAlias
 from delegation.authority.arguments import ArgumentType, parts_of
 from delegation.authority.constraints.literal import same, spell
 from delegation.canonical import Json
+from delegation.errors import MalformedError
 
 MAX_VALUES: Final = 256  # literals in one list
 MAX_MEMBERS: Final = 64  # constraints within one constraint, at all levels together
-MAX_DEPTH: Final = 4  # constraints within constraints
+MAX_DEPTH: Final = 8  # constraints within constraints, of payload version 2
+FIRST_DEPTH: Final = 4  # of version 1
+MAX_COMBINED: Final = 3  # `all` and `any_of` within one another: inclusion is tried along each way
 MAX_PROBES: Final = 128  # values that a search for a witness tries
 SPELLED: Final = "spelled"  # what the literal kinds stand under where their literals are spelled
 
@@ -45,8 +48,20 @@ class Constraint(ABC):
 
     @property
     def version(self) -> int:
-        """The lowest payload version that can say it: its kind's, or that of what it is made of."""
-        return max([self.since, *(member.version for member in self.members())])
+        """The lowest payload version that can say it: its kind's, its depth's, or of what it is made of."""
+        of_depth = 1 if self.depth <= FIRST_DEPTH else 2
+        return max([self.since, of_depth, *(member.version for member in self.members())])
+
+    @property
+    def depth(self) -> int:
+        """How deep it is nested; 1 where it is made of no other."""
+        return 1 + max((member.depth for member in self.members()), default=0)
+
+    @property
+    def combined(self) -> int:
+        """How many of it are `all` or `any_of` at most on a way inwards."""
+        inside = max((member.combined for member in self.members()), default=0)
+        return inside + (self.kind in {"all", "any_of"})
 
     @abstractmethod
     def admits(self, value: Value) -> bool:
@@ -178,6 +193,19 @@ def _size(value: Value) -> tuple[int, bytes]:
         return (0, b"")
     data = spell(value).encode()
     return (len(data), data)
+
+
+def refuse_deep(constraint: Constraint) -> None:
+    """Refuse what is nested deeper than a payload holds.
+
+    Raises:
+        MalformedError: It is.
+    """
+    if constraint.depth > MAX_DEPTH:
+        raise MalformedError("A constraint", wanted=f"nested at most {MAX_DEPTH} deep")
+    if constraint.combined > MAX_COMBINED:
+        wanted = f"made of at most {MAX_COMBINED} of all_of and any_of within one another"
+        raise MalformedError("A constraint", wanted=wanted)
 
 
 def contains_same(values: Iterable[Json], value: Value) -> bool:

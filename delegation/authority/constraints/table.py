@@ -15,11 +15,13 @@ from delegation import canonical
 from delegation.authority.constraints.collection import Contains, Each, Subset
 from delegation.authority.constraints.combination import AllOf, AnyOf
 from delegation.authority.constraints.constraint import (
+    FIRST_DEPTH,
     MAX_DEPTH,
     MAX_MEMBERS,
     MAX_VALUES,
     SPELLED,
     Constraint,
+    refuse_deep,
 )
 from delegation.authority.constraints.equality import Exact, NotOneOf, OneOf
 from delegation.authority.constraints.length import Count, Length
@@ -56,7 +58,10 @@ def parse_constraint(value: Json, *, version: int | None = None) -> Constraint:
         MalformedError: An unknown kind, a field missing, unknown or of another form, a literal that
             is not canonical, another order than the canonical one, or too many or too deep.
     """
-    constraint = _parse(value, MAX_DEPTH, NEWEST if version is None else version)
+    constraint = _parse(
+        value, FIRST_DEPTH if version == 1 else MAX_DEPTH, NEWEST if version is None else version
+    )
+    refuse_deep(constraint)
     if _count(constraint) > MAX_MEMBERS:
         raise MalformedError("A constraint", wanted=f"made of at most {MAX_MEMBERS} constraints")
     if version is not None and constraint.version > version:
@@ -79,7 +84,8 @@ def _parse(value: Json, depth: int, version: int) -> Constraint:
     if not isinstance(value, dict) or len(value) != 1:
         raise MalformedError("A constraint", wanted="an object of exactly one kind")
     if depth == 0:
-        raise MalformedError("A constraint", wanted=f"nested at most {MAX_DEPTH} deep")
+        most = FIRST_DEPTH if version == 1 else MAX_DEPTH
+        raise MalformedError("A constraint", wanted=f"nested at most {most} deep")
     ((kind, body),) = value.items()
     read = TABLES[version].get(kind)
     if read is None:
