@@ -27,6 +27,13 @@ def item_type(of: ArgumentType) -> ArgumentType | None:
     return whole.of if isinstance(whole, ListType) else None
 
 
+def _holds_special(value: Json) -> bool:
+    """Return whether a text is a special host or target, or a list of any depth holds one."""
+    if isinstance(value, list):
+        return any(map(_holds_special, value))
+    return isinstance(value, str) and is_special_target(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Each(Constraint):
     """A list whose every item is admitted; the empty list is.
@@ -46,7 +53,7 @@ class Each(Constraint):
         """Return whether each item that is special is named, and each other one admitted."""
         return type(value) is list and all(
             self.item.names_special(item)
-            or (self.item.admits(item) and not (isinstance(item, str) and is_special_target(item)))
+            or (self.item.admits(item) and not _holds_special(item))
             for item in value
         )
 
