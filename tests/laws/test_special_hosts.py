@@ -100,6 +100,18 @@ def test_a_call_with_a_special_host_in_nested_lists_is_refused_unless_it_is_name
         assert (found and found.why) == why
 
 
+def test_text_beside_lists_of_urls_is_judged_as_text():
+    """What no URL is, though it holds one, is no fault of the judge: the call is admitted or refused."""
+    kinds = {"type": "either", "of": ["text", {"type": "list", "of": "host"}]}
+    tool = Tool("net.get", effect="read", arguments={"to": {"type": "list", "of": kinds}})
+    special: dict[str, str] = {}
+    arguments = tool.canonicalise({"to": ["see https://a.example now", ["localhost"]]}, special)
+    grants = [may("net.get", to=each(any_of(text(50), each(one)))) for one in (host("localhost"), anything())]  # fmt: skip
+    assert [grant.prohibits("net.get", arguments, (), special) for grant in grants] == [
+        None, ("special", "to"),
+    ]  # fmt: skip
+
+
 WIDER = [
     (host("db.internal"), host("*.internal"), "db.internal"), (host("127.0.0.1"), cidr("127.0.0.0/8"), "127.0.0.1"), (host("localhost"), anything(), "localhost"),
     (url("http://localhost/v1"), anything(), "http://localhost/v1"), (each(host("localhost")), each(anything()), ["localhost"]),
