@@ -7,7 +7,9 @@ import itertools
 import pytest
 
 from delegation.authority.documents import gathering, references
+from delegation.authority.documents.imported import Report
 from delegation.authority.documents.reading import read_document
+from delegation.authority.documents.schema import type_of_schema
 from delegation.authority.documents.tool_schemas import tools_of_list
 from delegation.errors import MalformedError
 
@@ -109,3 +111,36 @@ def test_references_to_more_values_than_anybody_writes_are_refused(monkeypatch):
     pointers = ["#/definitions/A" + "/not" * n for n in range(100)]
     with pytest.raises(MalformedError, match="whose references lead to less"):
         read({"A": {"anyOf": [*({"$ref": one} for one in pointers), deep], **deep}})
+
+
+@pytest.mark.parametrize("inner", ["anyOf", "oneOf"])
+@pytest.mark.parametrize("outer", ["anyOf", "oneOf", "allOf"])
+@pytest.mark.parametrize(
+    ("beside", "made"),
+    [
+        ({"type": "integer"}, {"type": "integer", "max": 1}),
+        ({"type": "string"}, {"type": "text", "max": 3}),
+        ({"type": ["string", "null"]}, {"type": "text", "max": 3, "nullable": True}),
+        ({"type": ["string", "null"], "enum": ["a", "long", None]}, {"type": "enum", "values": ["a"], "nullable": True}),
+        ({"type": "object"}, {"type": "object", "fields": {"a?": "boolean"}}),
+    ],
+)  # fmt: skip
+def test_a_bound_of_a_union_holds_where_one_kind_is_left_of_it(outer, inner, beside, made):
+    """A union in a union beside a type lost its bounds without a word."""
+    branches = [
+        {"type": "integer", "maximum": 1},
+        {"type": "string", "maxLength": 3},
+        {"type": "object", "properties": {"a": {"type": "boolean"}}, "additionalProperties": False},
+        {"type": "null"},
+    ]
+    report = Report()
+    schema = {**beside, outer: [{inner: branches}]}
+    assert type_of_schema(schema, None, report) == made
+    assert not report.losses
+
+
+def test_a_list_that_must_hold_anything_at_all_is_named():
+    """`contains: {}` asks for one item."""
+    report = Report()
+    type_of_schema({"type": "array", "contains": {}, "items": {"type": "string"}}, None, report)
+    assert [place for place, _ in report.losses] == ["#"]

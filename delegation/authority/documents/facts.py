@@ -286,7 +286,9 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
 
 
 def _is_vacuous(key: str, value: Any) -> bool:
-    return value in ({}, True) if key != "not" else value is False
+    if key in {"not", "contains"}:  # that a list holds anything at all bounds it
+        return value is False and key == "not"
+    return value in ({}, True)
 
 
 def _read_bound(facts: Facts, schema: dict[str, Any], key: str, value: Any) -> None:

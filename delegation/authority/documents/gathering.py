@@ -10,6 +10,7 @@ from delegation.authority.documents.facts import BOUNDS, UNSAID, Facts, Part, ow
 from delegation.authority.documents.imported import Report, UnmappableError
 from delegation.authority.documents.lost import bounds_inside
 from delegation.authority.documents.numbers import NeverError
+from delegation.authority.documents.parted import of_one_kind
 from delegation.authority.documents.references import References, spelled
 from delegation.authority.documents.unions import Union, settled
 
@@ -54,11 +55,13 @@ class Gatherer:
             facts.meet(self.facts(schema, place, inside))
         if not facts.unions:
             return facts
-        return settled(
-            facts,
-            parts[0][1],
-            lambda part: self.facts(*part, inside),
-            self._open,
+        return of_one_kind(
+            settled(
+                facts,
+                parts[0][1],
+                lambda part: self.facts(*part, inside),
+                self._open,
+            )
         )
 
     def _open(self, union: Union, place: str) -> None:
