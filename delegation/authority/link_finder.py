@@ -50,7 +50,8 @@ _CANDIDATE: Final = re.compile(r"[.:@](?=[^\s\d.:@])|//|(?<!\d)[.:@](?=\d)|\d\.\
 _AUTHORITY: Final = re.compile(r"//([^\s/?#\\<>\"]*)")
 # It ends where some reader's does: at an @ there may be a mailbox, at a mark the end of emphasis.
 _PATH: Final = re.compile(r"[/?#](?:[A-Za-z0-9_/?&=%+:#]|\.(?!\.)|-(?!--))*")
-_SLASHES: Final = re.compile(r"[/\\]{2}(?=\S)")
+# Breaks and tabs behind them too: readers of attributes and of quoted targets drop those.
+_SLASHES: Final = re.compile(r"[/\\]{2}[\t\r\n]*+(?=\S)")
 # Mailboxes and what begins with `www.` are linked by some whatever top their names have.
 _MAILBOX: Final = re.compile(r"<[^<>\s]{1,256}@([^<>\s@]{1,256})>")
 _BARE_MAILBOX: Final = re.compile(r"(?<=[^\s@])@((?:[\w-]+\.)+[^\W\d][\w-]*)")

@@ -38,6 +38,7 @@ ADMITTED = [
     '<a href="https://acme.example/x">x</a> & <img src="https://acme.example/y.png">', "Prices: 1.20, 3.40; 10:30 " * 600,
 ]  # fmt: skip
 REFUSED = [
+    '<a href="//\tevil.\ncom/x">x</a>', "[x](//\tevil.\r\ncom/x)", "<a href=//\tintranet>x</a>", "[x](//\n[::1]/x)", '<img src="\\\\\tevil.&NewLine;com">',
     "evil.com", "see evil.com.", "https://evil.com", "//evil.com", "[x](//evil.com)", "[x](evil.com)", "hxxp://evil.com", "hxxps://evil[.]com",
     "evil[.]com", "evil(dot)com", "https://acme.example@evil.com", "https://user:pw@acme.example/", "https://acme.example:8443/",
     "https://acme.example\\@evil.com", "https:/evil.com", "https:evil.com", "https:///evil.com", "http://2130706433/", "javascript:alert(1)",

@@ -11,6 +11,7 @@ from delegation import (
     any_of,
     anything,
     cidr,
+    count,
     each,
     exact,
     host,
@@ -20,11 +21,14 @@ from delegation import (
     url,
 )
 from delegation.authority.arguments.url import is_special_target
+from delegation.authority.capability import may
+from delegation.authority.catalogue import Tool
 
 WORLD = [
     "localhost", "db.internal", "x.db.internal", "db", "127.0.0.1", "127.0.0.2", "1.1.1.1", "a.acme.example", "metadata.goog", "http://localhost/v1", "http://localhost/v1/x",
     "http://localhost/v2", "http://localhost:8080/v1", "http://localhost/v1?q", "https://a.example/v1", [], ["localhost"], ["localhost", "127.0.0.1"],
     ["localhost", "a.acme.example"], ["db.internal"], ["http://localhost/v1"], ["a.acme.example"],
+    [[]], [["localhost"]], [["a.acme.example"], ["localhost"]], [["a.acme.example"], []], ["a.acme.example", ["http://localhost/v1"]], [[["db.internal"]]],
 ]  # fmt: skip
 leaves = st.sampled_from(
     [
@@ -42,11 +46,13 @@ constraints = st.recursive(
     ),
     max_leaves=4,
 )
+# What asks nothing of the items, and so names none of them.
+SILENT = [anything(), each(anything()), each(each(anything())), each(count(0, 9)), all_of(each(anything())), any_of(count(0, 9), each(each(text(99)))), each(each(host("*.internal")))]  # fmt: skip
 
 
 def is_special(value):
     """Return whether a value is a special host or URL, or a list that holds one."""
-    return any(map(is_special_target, value if isinstance(value, list) else [value]))
+    return any(map(is_special, value)) if isinstance(value, list) else is_special_target(value)
 
 
 def admits(one, value):
@@ -72,6 +78,38 @@ def test_what_is_named_is_admitted(one):
     assert all(one.admits(v) for v in WORLD if one.names_special(v))
     assert one.is_within(one)
     assert one.special_parts() or one.is_within(anything())
+
+
+@pytest.mark.parametrize("silent", SILENT)
+def test_no_depth_of_lists_hides_a_special_host(silent):
+    """A bound that says nothing of the items lets none of them pass, however deep it stands."""
+    assert not [value for value in WORLD if is_special(value) and admits(silent, value)]
+    assert not each(each(host("localhost"))).is_within(silent)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_call_with_a_special_host_in_nested_lists_is_refused_unless_it_is_named(depth):
+    """As a tool with lists of lists of hosts reads it: the way of a judged call."""
+    type_, value, named = "host", "localhost", host("localhost")
+    for _ in range(depth):
+        type_, value, named = {"type": "list", "of": type_}, [value], each(named)
+    tool, special = Tool("net.get", effect="read", arguments={"to": type_}), {}
+    arguments = tool.canonicalise({"to": value}, special)
+    for bound, why in ((named, None), *((one, "special") for one in SILENT)):
+        found = may("net.get", to=bound).prohibits("net.get", arguments, (), special)
+        assert (found and found.why) == why
+
+
+def test_text_beside_lists_of_urls_is_judged_as_text():
+    """What no URL is, though it holds one, is no fault of the judge: the call is admitted or refused."""
+    kinds = {"type": "either", "of": ["text", {"type": "list", "of": "host"}]}
+    tool = Tool("net.get", effect="read", arguments={"to": {"type": "list", "of": kinds}})
+    special: dict[str, str] = {}
+    arguments = tool.canonicalise({"to": ["see https://a.example now", ["localhost"]]}, special)
+    grants = [may("net.get", to=each(any_of(text(50), each(one)))) for one in (host("localhost"), anything())]  # fmt: skip
+    assert [grant.prohibits("net.get", arguments, (), special) for grant in grants] == [
+        None, ("special", "to"),
+    ]  # fmt: skip
 
 
 WIDER = [

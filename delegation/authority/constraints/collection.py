@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
 
-from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments import ArgumentType, ListType, NoCanonicalFormError
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url import is_special_target
 from delegation.authority.constraints.constraint import (
@@ -25,6 +25,18 @@ def item_type(of: ArgumentType) -> ArgumentType | None:
     """Return the type of a list's items, or of a command line's words; None for other types."""
     whole = inner(of)
     return whole.of if isinstance(whole, ListType) else None
+
+
+def _holds_special(value: Json) -> bool:
+    """Return whether a text is a special host or target, or a list of any depth holds one."""
+    if isinstance(value, list):
+        return any(map(_holds_special, value))
+    try:
+        return isinstance(value, str) and is_special_target(value)
+    except (
+        NoCanonicalFormError
+    ):  # text that another part of an `either` read: no URL, if with a ://
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +57,7 @@ class Each(Constraint):
     def names_special(self, value: Value) -> bool:
         """Return whether each item that is special is named, and each other one admitted."""
         return type(value) is list and all(
-            self.item.names_special(item)
-            or (self.item.admits(item) and not (isinstance(item, str) and is_special_target(item)))
+            self.item.names_special(item) or (self.item.admits(item) and not _holds_special(item))
             for item in value
         )
 

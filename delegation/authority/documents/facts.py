@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from delegation.authority.documents.imported import UnmappableError
 
@@ -55,6 +55,8 @@ _ENDS: Final = frozenset(
 _PYDANTIC: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"})
 UNSAID |= dict.fromkeys(_ENDS, "no type has ends in time; a grant's range may")
 UNSAID |= dict.fromkeys(_PYDANTIC, "it is no keyword of JSON Schema, and said of several types")
+_One = TypeVar("_One")
+_MOST_COMPARED: Final = 2048**2  # values of enums, each with each
 BOUNDS: Final = frozenset(
     {*_STRICTER, "multipleOf", "pattern", "format", "enum", "const", "required"}
     | {"dependentRequired", "minContains", "maxContains"}
@@ -120,18 +122,14 @@ class Facts:
         if other.types is not None:
             self.types = other.types if self.types is None else self.types & other.types
         if other.enum is not None:
-            self.enum = (
-                other.enum
-                if self.enum is None
-                else [one for one in self.enum if any(equal(one, two) for two in other.enum)]
-            )
+            self.enum = _met(self.enum, other.enum)
         for key, value in other.bounds.items():
             known = self.bounds.get(key)
             self.bounds[key] = value if known is None else _STRICTER[key](known, value)
         for name, parts in other.fields.items():
-            self.fields[name] = self.fields.get(name, []) + parts
+            self.fields[name] = _joined(self.fields.get(name, []), parts)
         for key, places in other.said.items():
-            self.said[key] = self.said.get(key, []) + places
+            self.said[key] = [*dict.fromkeys(self.said.get(key, []) + places)]
         self.required = self.required | other.required
         if not (self.apart and other.apart):
             self.apart = self.apart or other.apart
@@ -142,18 +140,24 @@ class Facts:
         self.is_closed |= other.is_closed
         self.is_read_only |= other.is_read_only
         self.circles |= other.circles
-        self.multiples = self.multiples + other.multiples
-        self.patterns = self.patterns + other.patterns
-        self.formats = self.formats + other.formats
-        self.encodings = self.encodings + other.encodings
-        self.media = self.media + other.media
-        self.others = self.others + other.others
-        self.items = self.items + other.items
-        self.prefixes = self.prefixes + other.prefixes
-        self.names = self.names + other.names
+        self.multiples = [*dict.fromkeys(self.multiples + other.multiples)]
+        self.patterns = [*dict.fromkeys(self.patterns + other.patterns)]
+        self.formats = [*dict.fromkeys(self.formats + other.formats)]
+        self.encodings = [*dict.fromkeys(self.encodings + other.encodings)]
+        self.media = [*dict.fromkeys(self.media + other.media)]
+        self.others = _joined(self.others, other.others)
+        self.items = _joined(self.items, other.items)
+        self.prefixes = _joined(self.prefixes, other.prefixes)
+        self.names = _joined(self.names, other.names)
         self.is_patterned |= other.is_patterned
-        self.unions = self.unions + other.unions
-        self.unsaid = self.unsaid + other.unsaid
+        self.unions = _joined(self.unions, other.unions)
+        self.unsaid = [*dict.fromkeys(self.unsaid + other.unsaid)]
+
+    @property
+    def most_parts(self) -> int:
+        """How many parts it has of the kind of which it has most."""
+        counts = [len(self.unions), len(self.others), len(self.items), len(self.names)]
+        return max(*counts, len(self.prefixes), *map(len, self.fields.values()), 0)
 
     @property
     def is_binary(self) -> bool:
@@ -188,6 +192,14 @@ class Facts:
             else:
                 found |= {"integer", "fraction"}
         return frozenset(found | ({"integer", "fraction"} if self.multiples else set()))
+
+
+def _joined(known: list[_One], more: list[_One]) -> list[_One]:
+    """Return both, without what is known already: a schema that is referred to twice says it once."""
+    if not known:
+        return [*more]
+    ids = set(map(id, known))
+    return known + [one for one in more if id(one) not in ids]
 
 
 def together(*several: Facts) -> Facts:
@@ -274,7 +286,9 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
 
 
 def _is_vacuous(key: str, value: Any) -> bool:
-    return value in ({}, True) if key != "not" else value is False
+    if key in {"not", "contains"}:  # that a list holds anything at all bounds it
+        return value is False and key == "not"
+    return value in ({}, True)
 
 
 def _read_bound(facts: Facts, schema: dict[str, Any], key: str, value: Any) -> None:
@@ -304,7 +318,11 @@ def _types(value: Any, schema: dict[str, Any]) -> frozenset[str]:
 
 
 def _met(known: list[Any] | None, values: list[Any]) -> list[Any]:
-    return values if known is None else [a for a in known if any(equal(a, b) for b in values)]
+    if known is None:
+        return values
+    if len(known) * len(values) > _MOST_COMPARED:
+        raise UnmappableError("its values are too many")
+    return [a for a in known if any(equal(a, b) for b in values)]
 
 
 def _list(value: Any, key: str) -> list[Any]:

@@ -10,10 +10,13 @@ from delegation.authority.documents.facts import BOUNDS, UNSAID, Facts, Part, ow
 from delegation.authority.documents.imported import Report, UnmappableError
 from delegation.authority.documents.lost import bounds_inside
 from delegation.authority.documents.numbers import NeverError
-from delegation.authority.documents.references import References
+from delegation.authority.documents.parted import of_one_kind
+from delegation.authority.documents.references import References, spelled
 from delegation.authority.documents.unions import Union, settled
 
 _MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
+_MOST_LOOKS: Final = 200_000  # at schemas, of a document; one is looked at wherever it is a part
+_MOST_PARTS: Final = 1024  # schemas of one member, or of one kind beside each other
 _INSIDE: Final = "it stands inside of what is taken as free JSON"
 NUMBERS: Final = frozenset({"integer", "fraction"})
 
@@ -52,11 +55,13 @@ class Gatherer:
             facts.meet(self.facts(schema, place, inside))
         if not facts.unions:
             return facts
-        return settled(
-            facts,
-            parts[0][1],
-            lambda part: self.facts(*part, inside),
-            self._open,
+        return of_one_kind(
+            settled(
+                facts,
+                parts[0][1],
+                lambda part: self.facts(*part, inside),
+                self._open,
+            )
         )
 
     def _open(self, union: Union, place: str) -> None:
@@ -81,6 +86,9 @@ class Gatherer:
         self, schema: Any, place: str, inside: frozenset[int], chain: tuple[str, ...] = ()
     ) -> Facts:
         """Return what a schema and all that it is made of say; unions are not settled."""
+        self.report.looks += 1
+        if self.report.looks > _MOST_LOOKS:
+            raise UnmappableError("the document's schemas are made of one another too many times")
         if schema is True:
             return Facts()
         if schema is False:
@@ -102,10 +110,13 @@ class Gatherer:
             raise UnmappableError("allOf is no list")
         for part in whole:
             facts.meet(self.facts(part, place, inside, (*chain, "")))
+            if facts.most_parts > _MOST_PARTS:
+                raise UnmappableError(f"{place} is made of too many parts")
         return facts
 
     def _referred(self, reference: Any, inside: frozenset[int], chain: tuple[str, ...]) -> Facts:
         target = self.references.target(reference)
+        reference = spelled(reference)
         circle = self.references.circle(reference)
         if circle in inside:
             raise CircleError

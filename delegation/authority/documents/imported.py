@@ -47,8 +47,13 @@ class Imported:
 
 @dataclass(slots=True)
 class Report:
-    """Gathers what is kept and lost of a document while it is read; each place and keyword counts once."""
+    """Gathers what is kept and lost of a document while it is read; each place and keyword counts once.
 
+    Args:
+        looks: How many schemas of the document were looked at so far.
+    """
+
+    looks: int = 0
     _notes: dict[tuple[str, str], bool] = field(default_factory=dict)
     _kept: set[tuple[str, str]] = field(default_factory=set)
     _lost: set[tuple[str, str]] = field(default_factory=set)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from delegation.authority.documents.enums import kind_of
@@ -36,6 +37,23 @@ def parted(facts: Facts) -> dict[str, Facts]:
     if facts.types is None:
         return {}
     return {kind: of for kind in KINDS if (of := _of_kind(facts, kind)) is not None}
+
+
+def of_one_kind(facts: Facts) -> Facts:
+    """Return facts of a value that may be of one kind alone with what unions say of it if it is of that.
+
+    Args:
+        facts: Of the value, unions settled.
+    """
+    kinds = parted(facts) if facts.apart else {}
+    if len(kinds) != 1:
+        return facts
+    types, enum = facts.types or frozenset(), facts.enum
+    one = together(replace(facts, apart={}), *(facts.apart[kind] for kind in kinds))
+    if "null" in types and (enum is None or None in enum):  # unions tell of null beside the kinds
+        one.types = (one.types or frozenset()) | {"null"}
+        one.enum = None if one.enum is None else [*(v for v in one.enum if v is not None), None]
+    return one
 
 
 def _of_kind(facts: Facts, kind: str) -> Facts | None:

@@ -18,7 +18,7 @@ from delegation.errors import MalformedError
 MAX_DOCUMENT: Final = 16 * 1024 * 1024  # bytes
 MAX_VALUES: Final = 4_000_000  # in one document, those behind aliases each time they are used
 MAX_NESTING: Final = 200
-_MAX_DIGITS: Final = 400
+_MAX_DIGITS: Final = 400  # of a number, and its greatest power of ten
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _OTHER_INTEGER: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?", re.ASCII)
@@ -97,9 +97,12 @@ def _refuse_twice() -> NoReturn:
 
 def _decimal(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return _no_number(text)
+    # As an integer, 1e9999999 has ten million digits.
+    is_usual = len(text) <= _MAX_DIGITS and abs(number.adjusted()) <= _MAX_DIGITS
+    return number if is_usual else _no_number(text)
 
 
 def _integer(text: str) -> int:

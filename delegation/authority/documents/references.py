@@ -7,8 +7,12 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from delegation.authority.documents.imported import UnmappableError
+from delegation.errors import MalformedError
 
 _MAX_CHAIN: Final = 32  # references that lead to references
+_MOST_SEEN: Final = (
+    16_000_000  # values behind all references together, each time that one is behind one
+)
 
 
 class References:
@@ -34,8 +38,7 @@ class References:
         if reference in self._found:
             return self._found[reference]
         found = self._root
-        for part in reference.split("/")[1:]:
-            key = unquote(part).replace("~1", "/").replace("~0", "~")
+        for key in _keys(reference):
             if isinstance(found, dict) and key in found:
                 found = found[key]
             elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
@@ -64,32 +67,58 @@ class References:
         """Return the number of the circle that a reference stands in, 0 for none."""
         if self._circles is None:
             self._circles = _circles(self._edges())
-        return self._circles.get(reference, 0)
+        return self._circles.get(spelled(reference), 0)
 
     def _edges(self) -> dict[str, set[str]]:
         edges: dict[str, set[str]] = {}
-        waiting = list(references_in(self._root))
+        left = [_MOST_SEEN]
+        waiting = list(set(references_in(self._root, left)))
         while waiting:
             one = waiting.pop()
             if one in edges:
                 continue
             try:
-                edges[one] = set(references_in(self.target(one)))
+                edges[one] = set(references_in(self.target(one), left))
             except UnmappableError:
                 edges[one] = set()
             waiting += edges[one] - edges.keys()
         return edges
 
 
-def references_in(value: Any) -> Iterator[str]:
-    """Yield every reference in a value."""
+def spelled(reference: str) -> str:
+    """Return a reference in one spelling: what is percent-encoded, or not, leads to the same."""
+    if "%" not in reference or not reference.startswith("#/"):
+        return reference
+    keys = (key.replace("~", "~0").replace("/", "~1") for key in _keys(reference))
+    return "/".join(["#", *keys])
+
+
+def _keys(reference: str) -> list[str]:
+    parts = reference.split("/")[1:]
+    return [unquote(part).replace("~1", "/").replace("~0", "~") for part in parts]
+
+
+def references_in(value: Any, left: list[int] | None = None) -> Iterator[str]:
+    """Yield every reference in a value.
+
+    Args:
+        value: What is looked through.
+        left: How many values may still be looked at, counted down; so many as in all where left out.
+
+    Raises:
+        MalformedError: None is left.
+    """
+    left = [_MOST_SEEN] if left is None else left
     waiting = [value]
     while waiting:
         one = waiting.pop()
+        left[0] -= 1
+        if left[0] < 0:
+            raise MalformedError("The document", wanted="one whose references lead to less")
         if isinstance(one, dict):
             reference = one.get("$ref")
             if type(reference) is str:
-                yield reference
+                yield spelled(reference)
             waiting += one.values()
         elif isinstance(one, list):
             waiting += one

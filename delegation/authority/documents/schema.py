@@ -30,7 +30,7 @@ from delegation.authority.documents.imported import Report, UnmappableError
 from delegation.authority.documents.numbers import NeverError, number_type
 from delegation.authority.documents.parted import KINDS, parted
 from delegation.authority.documents.place import BODY, Place
-from delegation.authority.documents.references import References
+from delegation.authority.documents.references import References, spelled
 from delegation.authority.documents.texts import text_type
 from delegation.canonical import Json
 
@@ -132,6 +132,7 @@ class Schemas(Freeing):
         reference = schema.get("$ref") if is_plain else None
         if type(reference) is not str or self.references.circle(reference) in inside:
             return self._value(parts, at, inside)
+        reference = spelled(reference)
         known = self._made.get((reference, at))
         if known is None:
             try:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
+from delegation.authority.arguments.enum import MAX_ENUM
 from delegation.authority.documents.enums import fits, kind_of
 from delegation.authority.documents.facts import ALL_TYPES, Facts, Part, equal, is_plain
 from delegation.authority.documents.hull import hull_of
+from delegation.authority.documents.imported import UnmappableError
 from delegation.authority.documents.numbers import NeverError
 from delegation.authority.documents.parted import parted
 
+_MAX_WITHIN: Final = 64  # unions, one in the other
+_MOST_BRANCHES: Final = MAX_ENUM + 1  # each may be one value, or null
 _NULL: Final = frozenset({"null"})
 Gather: TypeAlias = "Callable[[Part], Facts]"
 Leave: TypeAlias = "Callable[[Union, str], None]"
@@ -32,7 +36,9 @@ class Union:
     lost: set[tuple[str, str]]
 
 
-def settled(facts: Facts, place: str, gather: Gather, leave: Leave) -> Facts:
+def settled(
+    facts: Facts, place: str, gather: Gather, leave: Leave, within: frozenset[int] = frozenset()
+) -> Facts:
     """Return the facts with what their unions come to.
 
     A union of one branch and null is that branch, or null; of fixed values the set of them; of types
@@ -43,13 +49,15 @@ def settled(facts: Facts, place: str, gather: Gather, leave: Leave) -> Facts:
         place: Where they stand.
         gather: Returns what a branch says; may raise `NeverError`.
         leave: Is told of each union that is not kept.
+        within: The unions that they stand in.
 
     Raises:
         NeverError: A union leaves no branch.
+        UnmappableError: One is a branch of itself, or has too many.
     """
     result = replace(facts, unions=[])
     for keyword, parts in facts.unions:
-        _settle(result, keyword, _branches(keyword, parts, gather, leave), place, leave)
+        _settle(result, keyword, _branches(keyword, parts, gather, leave, within), place, leave)
     return result
 
 
@@ -141,7 +149,12 @@ def _covers(wide: Facts, one: Facts) -> bool:
     )
 
 
-def _branches(keyword: str, parts: list[Part], gather: Gather, leave: Leave) -> list[Facts]:
+def _branches(
+    keyword: str, parts: list[Part], gather: Gather, leave: Leave, within: frozenset[int]
+) -> list[Facts]:
+    if id(parts) in within or len(within) > _MAX_WITHIN:
+        raise UnmappableError("a union is a branch of itself, or one of too many")
+    within |= {id(parts)}  # what is referred to twice is one list
     found: list[Facts] = []
     for part in parts:
         try:
@@ -149,11 +162,13 @@ def _branches(keyword: str, parts: list[Part], gather: Gather, leave: Leave) -> 
             if one.unions and len(one.unions) == 1 and not one.said and one.types is None:
                 inner, inner_parts = one.unions[0]
                 if inner == keyword == "anyOf":
-                    found += _branches(inner, inner_parts, gather, leave)
+                    found += _branches(inner, inner_parts, gather, leave, within)
                     continue
-            found.append(settled(one, part[1], gather, leave) if one.unions else one)
+            found.append(settled(one, part[1], gather, leave, within) if one.unions else one)
         except NeverError:
             continue
+        if len(found) > _MOST_BRANCHES:
+            raise UnmappableError("a union has too many branches")
     return found
 
 
