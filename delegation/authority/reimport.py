@@ -36,9 +36,9 @@ def reimported(
 ) -> Reimport:
     """Return what a document's tools come to beside those that stand under their names.
 
-    Domain, labels, resource and cost stay, further aliases, and the system where the import names
-    none: no document states them. Of sensitivity and effect the graver one stays: importing makes
-    no tool tamer than people said.
+    Domain, labels, resource and cost stay, aliases (none moves to another tool of the document), and
+    the system where the import names none: no document states them. Of sensitivity and effect the
+    graver one stays: importing makes no tool tamer than people said.
 
     Args:
         catalogue: What stands.
@@ -47,20 +47,26 @@ def reimported(
         reset: Whether nothing is kept, so that the definitions are the document's alone.
     """
     tools = tuple(tools)
-    taken = {name for tool in tools for name in (tool.name, *tool.aliases)}
+    stand = {} if reset else {tool.name: catalogue.tool(tool.name) for tool in tools}
+    # A name that calls use stays with its tool while the document has that tool: no other takes it.
+    owner = {alias: name for name, one in stand.items() if one for alias in one.aliases}
+    taken = {tool.name for tool in tools}
     made, kept, skipped = list[Tool](), dict[str, tuple[str, ...]](), list[tuple[str, str]]()
     names = set[str]()
     for tool in tools:
         names.add(tool.name)
-        before = None if reset else catalogue.tool(tool.name)
+        before = stand.get(tool.name)
         body = tool.to_json()
-        stays = {} if before is None else _staying(before, tool, taken)
+        said = [alias for alias in tool.aliases if owner.get(alias, tool.name) == tool.name]
+        stays = {} if before is None else _staying(before, tool)
+        held = {*before.aliases} - taken - {*said} if before else set[str]()
+        stays["aliases"] = list[Json]([*said, *sorted(held)])
         changed = {key: value for key, value in stays.items() if body.get(key, []) != value}
         try:
             made.append(Tool.from_json({**body, **changed}))
         except MalformedError as error:
-            said = ", ".join(changed)
-            skipped.append((tool.name, f"it cannot keep what was set by hand ({said}): {error}"))
+            named = ", ".join(changed)
+            skipped.append((tool.name, f"it cannot keep what was set by hand ({named}): {error}"))
             continue
         if changed:
             kept[tool.name] = tuple(changed)
@@ -72,11 +78,10 @@ def reimported(
     return Reimport(tuple(made), kept, tuple(skipped), tuple(sorted(gone)))
 
 
-def _staying(before: Tool, tool: Tool, taken: set[str]) -> dict[str, Json]:
+def _staying(before: Tool, tool: Tool) -> dict[str, Json]:
     """Return the fields of a definition that stand beside what a document says."""
     stands, said = before.to_json(), tool.to_json()
     stays = {key: stands[key] for key in _UNSTATED}
-    stays["aliases"] = list[Json]([*tool.aliases, *sorted({*before.aliases} - taken)])
     stays["labels"] = list[Json](sorted({*before.labels, *tool.labels}))
     stays["sensitivity"] = max(before.sensitivity, tool.sensitivity)
     stays["effect"] = max(before.effect, tool.effect, key=EFFECTS.index)

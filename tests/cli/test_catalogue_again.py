@@ -229,3 +229,17 @@ def test_what_is_wrong_with_an_option_names_it(store: World, words: list[str], s
     assert said in RUN.invoke(app, ["catalogue", "import", "d.json", *words]).stderr
     Path("e.json").write_text('{"a": 1}')
     assert "with --format" in RUN.invoke(app, ["catalogue", "import", "e.json"]).stderr
+
+
+def test_an_alias_that_was_set_by_hand_moves_to_no_other_tool(store: World) -> None:
+    """Agents call it: a later document cannot lead their calls to another operation."""
+    run(SHOP)
+    by_hand(store, "shop.pay_order", aliases=["payOrder", "sendMoney", "a.tool"])
+    more = {"get": {"operationId": "sendMoney", "parameters": PARAMETERS[:1]}}
+    again = run({**SHOP, "paths": {**SHOP["paths"], "/money/{id}": more}})
+    assert again.exit_code == 0, again.output
+    tools = store.tracker.catalogue()
+    assert set(tools.tool("shop.pay_order").aliases) == {"payOrder", "sendMoney", "a.tool"}
+    assert tools.tool("shop.send_money").aliases == ()
+    assert run({**SHOP, "paths": {**SHOP["paths"], "/money/{id}": more}}, "--reset").exit_code == 0
+    assert tools.revision < store.tracker.catalogue().revision
