@@ -21,7 +21,7 @@ from delegation.integrations.forms import BOUNDARY, pairs_of
 from delegation.integrations.judged_request import Refused, RootedPath
 from delegation.integrations.multipart import MultipartReader
 from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCODED, sent_media
-from delegation.integrations.request_headers import is_credential, is_overriding_parameter
+from delegation.integrations.request_headers import is_overriding_parameter, is_secret
 from delegation.integrations.route import SOCKET, Route
 from delegation.integrations.route_template import template_of
 from delegation.integrations.served_routes import served_routes
@@ -257,7 +257,7 @@ class Sight:
 
 def _holds_secret(name: str, value: Json) -> bool:
     """Return whether a value has the name of a credential, or has one in it: none is remembered."""
-    if is_credential(name):
+    if is_secret(name):
         return True
     if isinstance(value, list):
         return any(_holds_secret("", item) for item in value)

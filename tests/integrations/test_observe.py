@@ -19,6 +19,7 @@ import delegation
 from delegation import HolderKey
 from delegation.embedded import Tracker
 from delegation.integrations import Guard
+from delegation.integrations.request_headers import is_secret
 from delegation.integrations.seen import (
     MAX_INPUTS,
     MAX_REASONS,
@@ -267,6 +268,18 @@ def test_no_secret_is_drafted() -> None:
     assert "hunter2" not in draft
     assert "user=exact('ana')" in draft
     assert "password=anything()" in draft
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["accessToken", "userPassword", "apiKey", "clientSecret", "sessionId", "private_key", "passphrase", "password2", "authToken1", "sid", "X-AccessToken", "pwd"],
+)  # fmt: skip
+def test_a_credential_is_known_in_other_spellings(name: str) -> None:
+    """Words run together, numbered, in capitals within: as clients and forms have them."""
+    sent_names = [sent("POST", f"/login?{name}=hunter2", json={"deep": {name: "hunter2"}})]
+    assert "hunter2" not in observed(plain, sent_names)
+    for honest in ("max_tokens", "tokenizer", "secretary", "api_version", "keyboard"):
+        assert not is_secret(honest)
 
 
 def test_nothing_of_a_request_becomes_code() -> None:
