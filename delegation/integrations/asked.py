@@ -83,9 +83,7 @@ class Uploads:
         except TimeoutError as error:
             raise Refused(408, "body_too_slow", "The body did not arrive in time.") from error
 
-    async def _read(
-        self, reader: BodyReader, receive: Receive, waiting: asyncio.Timeout
-    ) -> None:
+    async def _read(self, reader: BodyReader, receive: Receive, waiting: asyncio.Timeout) -> None:
         began = asyncio.get_running_loop().time()
         is_large = reader.limit > MAX_BODY
         if is_large and self._count >= _MOST_UPLOADS:

@@ -36,7 +36,7 @@ MAX_INPUTS: Final = 64
 MAX_VALUES: Final = 128  # distinct values that are remembered of an input; more leave it open
 MAX_VALUE: Final = 512  # bytes of one
 MAX_REASONS: Final = 100
-MAX_BYTES: Final = 32 * 1024 * 1024  # of all values together; what comes after leaves its input open
+MAX_BYTES: Final = 32 * 1024 * 1024  # of all values together; later ones leave inputs open
 _OF_EACH: Final = 256  # bytes that a value takes beside its own
 _CHECKS: Final = frozenset({  # what those ask for who look whether a service lives
     "health", "healthz", "health_check", "healthcheck", "heartbeat", "live", "livez", "liveness",

@@ -279,7 +279,7 @@ def test_a_host_with_a_placeholder_is_closed(is_nested: bool) -> None:
     by_hand = Guard(service.world.tracker, audience=service.world.audience)
     by_hand.route("GET", "/orders/{n}", service.guard.tools[0].name)
     by_hand.open("GET", "/x")
-    with pytest.raises(ConfigurationError, match="GET /orders/{n}"):
+    with pytest.raises(ConfigurationError, match=r"GET /orders/\{n\}"):
         by_hand.protect(app)
 
 
