@@ -22,7 +22,7 @@ _WORDS: Final[Mapping[str, Callable[..., Constraint]]] = {
     for word in (
         words.absent, words.all_of, words.any_of, words.anything, words.argv, words.between,
         words.cidr, words.contains, words.count, words.during, words.each, words.email, words.exact,
-        words.glob, words.host, words.links, words.not_below, words.not_one_of, words.one_of,
+        words.glob, words.host, words.links, words.members, words.not_below, words.not_one_of, words.one_of,
         words.path, words.subset, words.text, words.url,
     )
 }  # fmt: skip
@@ -71,6 +71,11 @@ def _parsed(source: str) -> ast.Call:
         _refuse()
     if found.func.id != "may":
         _refuse()
+    for node in ast.walk(found):
+        if isinstance(node, ast.Dict):
+            names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+            if not all(isinstance(one, str) for one in names) or len({*names}) != len(node.keys):
+                _refuse()  # of two members of one name Python takes the last, and people the first
     return found
 
 

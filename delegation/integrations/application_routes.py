@@ -79,7 +79,7 @@ def application_routes(app: Any, prefix: str = "", level: int = 0) -> Iterator[A
             else:
                 host = str(route.host) if is_host(route) else ""
                 for one in application_routes(inner, path, level + 1):
-                    yield replace(one, host=one.host or host)
+                    yield replace(one, host=host if "{" in host else one.host or host)
         else:
             yield from _ways(route, path, app)
     for path in frontends(app):

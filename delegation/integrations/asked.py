@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,9 @@ from delegation.integrations.routes import Routes
 from delegation.integrations.target import RequestTarget, target_of
 
 _MOST_UPLOADS: Final = 32  # bodies with files that are read at once
+# Nobody has proven anything before the last byte: who sends slowly must not keep the places.
+BODY_SECONDS: Final = 30.0  # a body's time, and one second more for each
+_LEAST_SPEED: Final = 16 * 1024  # bytes that arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,17 @@ class Uploads:
         """Give a body to its reader as it arrives.
 
         Raises:
-            Refused: It is too large, the client hung up, or too many are being read.
+            Refused: It is too large or too slow, the client hung up, or too many are being read.
             MalformedError: It is no body of its kind.
         """
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as waiting:
+                await self._read(reader, receive, waiting)
+        except TimeoutError as error:
+            raise Refused(408, "body_too_slow", "The body did not arrive in time.") from error
+
+    async def _read(self, reader: BodyReader, receive: Receive, waiting: asyncio.Timeout) -> None:
+        began = asyncio.get_running_loop().time()
         is_large = reader.limit > MAX_BODY
         if is_large and self._count >= _MOST_UPLOADS:
             raise Refused(503, "uploads_busy", "Too many uploads are being read; try again.")
@@ -90,6 +102,7 @@ class Uploads:
                     raise Refused(413, "body_too_large", said)
                 if data:
                     reader.feed(data)
+                    waiting.reschedule(began + BODY_SECONDS + size / _LEAST_SPEED)
         finally:
             self._count -= is_large
 

@@ -15,12 +15,7 @@ from delegation.integrations.application_document import described
 from delegation.integrations.application_routes import ApplicationRoute
 from delegation.integrations.dispatch import Place
 from delegation.integrations.handler_inputs import AUTHORIZATION, HandlerInput, handler_inputs
-from delegation.integrations.request_headers import (
-    SHOWN,
-    folded,
-    is_credential,
-    refuse_input_header,
-)
+from delegation.integrations.request_headers import SHOWN, is_secret, refuse_input_header
 from delegation.integrations.route import Route
 from delegation.integrations.served_routes import served_routes
 
@@ -29,8 +24,6 @@ _SKIPPED: Final = "it is skipped"
 _ORDER: Final = ("path", "query", "header", "cookie", "member", "field", "file", "body")
 _RAW: Final = "its handler also reads the raw request, in which nothing arrives that is no argument"
 _BARE: Final = "nothing says what it reads of a request: only its path reaches it"
-# A cookie or parameter of these names is a credential, which no argument may be.
-_SESSIONS: Final = frozenset({"auth", "bearer", "session", "sessionid", "sid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +146,7 @@ def _may_state(one: HandlerInput, passes: Collection[str]) -> bool:
         except MalformedError:
             return False
         return one.name.lower() not in SHOWN
-    is_secret = is_credential(one.name) or not _SESSIONS.isdisjoint(folded(one.name).split("-"))
-    return not is_secret or (one.place == "query" and not one.is_scheme)
+    return not is_secret(one.name) or (one.place == "query" and not one.is_scheme)
 
 
 def _made(

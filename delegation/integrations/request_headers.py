@@ -129,11 +129,17 @@ _ONE_SPELLING: Final = STATED_BY_PROXIES | NEVER_SHOWN | _SINGLE | OWN | {"autho
 _ODD: Final = re.compile(r"[^a-z0-9]")
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # Arguments are recorded, so that no secret may be one.
-_SECRET_WORDS: Final = frozenset({
-    "apikey", "authentication", "authorization", "cookie", "cookies", "credential", "credentials", "jwt",
-    "passwd", "password", "secret", "token",
+_SECRET_ENDS: Final = (
+    "accesskey", "apikey", "authentication", "authkey", "authorization", "cookie", "cookies", "credential",
+    "credentials", "jwt", "passcode", "passphrase", "passwd", "password", "privatekey", "pwd", "secret",
+    "secretkey", "sessionid", "token",
+)  # fmt: skip
+_SECRET_PAIRS: Final = frozenset({
+    "access-key", "api-key", "auth-key", "private-key", "secret-key", "session-id",
 })  # fmt: skip
-_SECRET_PAIRS: Final = frozenset({"access-key", "api-key", "auth-key", "secret-key", "session-id"})
+# A cookie or parameter of these names is one as well.
+_SESSIONS: Final = frozenset({"auth", "bearer", "session", "sid"})
+_CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _OF_A_REQUEST: Final = frozenset({"content-length", "content-type", "host", "origin"})
 
 
@@ -155,9 +161,19 @@ def is_override(name: str) -> bool:
 
 
 def is_credential(name: str) -> bool:
-    """Return whether a header or cookie is a credential by its name: no argument may hold one."""
-    words = folded(name).split("-")
-    return not _SECRET_WORDS.isdisjoint(words) or "-".join(words[-2:]) in _SECRET_PAIRS
+    """Return whether a header is a credential by its name: no argument may hold one."""
+    words = _words(name)
+    return any(one.endswith(_SECRET_ENDS) for one in words) or "-".join(words[-2:]) in _SECRET_PAIRS
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a cookie, a parameter or a member is a credential by its name."""
+    return is_credential(name) or not _SESSIONS.isdisjoint(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, `accessToken2` as `access` and `token`."""
+    return [one.rstrip("0123456789") for one in folded(_CAMEL.sub("-", name)).split("-")]
 
 
 def refuse_input_header(name: str) -> None:

@@ -21,7 +21,7 @@ from delegation.integrations.forms import BOUNDARY, pairs_of
 from delegation.integrations.judged_request import Refused, RootedPath
 from delegation.integrations.multipart import MultipartReader
 from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCODED, sent_media
-from delegation.integrations.request_headers import is_credential, is_overriding_parameter
+from delegation.integrations.request_headers import is_overriding_parameter, is_secret
 from delegation.integrations.route import SOCKET, Route
 from delegation.integrations.route_template import template_of
 from delegation.integrations.served_routes import served_routes
@@ -36,6 +36,8 @@ MAX_INPUTS: Final = 64
 MAX_VALUES: Final = 128  # distinct values that are remembered of an input; more leave it open
 MAX_VALUE: Final = 512  # bytes of one
 MAX_REASONS: Final = 100
+MAX_BYTES: Final = 32 * 1024 * 1024  # of all values together; later ones leave inputs open
+_OF_EACH: Final = 256  # bytes that a value takes beside its own
 _CHECKS: Final = frozenset({  # what those ask for who look whether a service lives
     "health", "healthz", "health_check", "healthcheck", "heartbeat", "live", "livez", "liveness",
     "metrics", "ping", "ready", "readyz", "readiness", "startupz", "status", "up", "version",
@@ -89,10 +91,17 @@ class SeenInput:
     is_many: bool = False
     is_open: bool = False
     values: dict[bytes, Json] = field(default_factory=dict)
+    size: int = 0
 
-    def see(self, value: Json) -> None:
-        """Remember a value."""
+    def see(self, value: Json, room: int) -> int:
+        """Remember a value, and return how many bytes that takes; fewer than none where some are freed.
+
+        Args:
+            value: What came.
+            room: Bytes that it may take; where it needs more, the input is open.
+        """
         self.times += 1
+        before = self.size
         spelled = sent_json.encode(value)
         self.is_open = (
             self.is_open
@@ -100,11 +109,14 @@ class SeenInput:
             or len(spelled) > MAX_VALUE
             or _holds_secret(self.name, value)
         )
-        if not self.is_open:
+        if not self.is_open and spelled not in self.values:
+            self.size += len(spelled) + _OF_EACH
             self.values[spelled] = value
-            self.is_open = len(self.values) > MAX_VALUES
+            self.is_open = len(self.values) > MAX_VALUES or self.size - before > room
         if self.is_open:
             self.values.clear()
+            self.size = 0
+        return self.size - before
 
 
 @dataclass(slots=True)
@@ -132,8 +144,8 @@ class SeenRoute:
     lacks_bodies: bool = False
     credentials: dict[str, str] = field(default_factory=dict)
 
-    def make_room(self, names: Collection[str]) -> None:
-        """Forget inputs that came only once, where these names would be too many with them.
+    def make_room(self, names: Collection[str]) -> int:
+        """Forget inputs that came only once, where these names would be too many; return their bytes.
 
         Raises:
             MalformedError: They are too many all the same.
@@ -142,8 +154,7 @@ class SeenRoute:
         over = len(self.inputs.keys() | set(names)) - MAX_INPUTS
         if over > len(rare):
             raise MalformedError("A route", wanted=f"at most {MAX_INPUTS} inputs")
-        for name in rare[: max(over, 0)]:
-            del self.inputs[name]
+        return sum(self.inputs.pop(name).size for name in rare[: max(over, 0)])
 
 
 class Sight:
@@ -161,6 +172,7 @@ class Sight:
         self.checks: dict[Place, int] = {}
         self.odd: Counter[tuple[str, str, str]] = Counter()
         self._app: Any = None
+        self.room = MAX_BYTES
         self.pages: set[Place] = set()
         self.made: dict[Place, tuple[Tool, Route]] = {}
 
@@ -225,7 +237,7 @@ class Sight:
             inputs = _stated(tool, route, request, target, body)
         else:
             inputs = _inputs(seen, target, _in_body(body or b"", media, parameters))
-        seen.make_room(inputs)
+        self.room += seen.make_room(inputs)
         if key not in self.routes and len(self.routes) >= MAX_ROUTES:
             raise MalformedError("A route", wanted="one of those that are remembered")
         self.routes[key] = seen
@@ -236,7 +248,7 @@ class Sight:
         for argument, (one, value) in inputs.items():
             kept = seen.inputs.setdefault(argument, one)
             kept.is_many = kept.is_many or one.is_many
-            kept.see(value)
+            self.room -= kept.see(value, self.room)
 
     def _place(self, request: SeenRequest) -> tuple[Place, RequestTarget] | None:
         """Return method and template of a request, and its target below the application's root."""
@@ -257,7 +269,7 @@ class Sight:
 
 def _holds_secret(name: str, value: Json) -> bool:
     """Return whether a value has the name of a credential, or has one in it: none is remembered."""
-    if is_credential(name):
+    if is_secret(name):
         return True
     if isinstance(value, list):
         return any(_holds_secret("", item) for item in value)

@@ -20,6 +20,7 @@ from delegation.integrations.route_template import template_of
 
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 _HOSTS: Final = "it is served for another host than the same route before it"
+_OF_HOST: Final = "its host has a placeholder, which no argument can state: give each host a route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def served_routes(app: Any) -> ServedRoutes:
         except MalformedError as error:
             unseen.append((way, way.why or f"its template cannot be declared: {error}"))
             continue
-        if way.place in ways and way.host != ways[way.place].host:
+        if _PLACEHOLDER.search(way.host):
+            unseen.append((way, _OF_HOST))
+        elif way.place in ways and way.host != ways[way.place].host:
             unseen.append((way, _HOSTS))
         elif way.place in ways:
             unreached.append((way, way.path))

@@ -7,6 +7,7 @@ objects of the usual clients by their shape.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -35,6 +36,8 @@ EXTENSION: Final = "delegation"
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _OF_SOCKETS: Final = {"ws": "http", "wss": "https"}
 _STRIPPED: Final = frozenset({"Authorization"})  # what clients do not take along to another origin
+# Browsers and urllib3 end a host at a backslash, others do not; some drop what is not printable.
+_TWO_READINGS: Final = re.compile(r"[\x00-\x20\x7f\\]")
 _SECONDS: Final = 10.0
 _MAX_ANSWER: Final = 4 * 1024 * 1024  # bytes of published routes
 _READ_ONCE: Final = "bytes, a text or a file: what can be read only once cannot be signed and sent"
@@ -103,8 +106,11 @@ class Signer:
 
         Raises:
             NotFoundError: The service declares no such route.
-            MalformedError: The request has an input that the route does not declare.
+            MalformedError: The request has an input that the route does not declare, or clients read
+                the URL in two ways.
         """
+        if _TWO_READINGS.search(url):
+            raise MalformedError("The URL", wanted="without spaces, controls and backslashes")
         asked = urlsplit(url)
         path = self._below_base(asked)
         if path is None:
@@ -286,4 +292,4 @@ def _asked(url: str) -> tuple[int, bytes]:
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
     scheme = _OF_SOCKETS.get(url.scheme, url.scheme)
-    return scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+    return scheme, url.hostname, _PORTS.get(url.scheme) if url.port is None else url.port

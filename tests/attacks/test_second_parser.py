@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from delegation import Access, Tool, anything, may
 from delegation.authority.documents.schema import FILE
-from delegation.integrations import Guard
+from delegation.integrations import Guard, asked
 from delegation.testing import World
 
 HONEST = {"a": "x", "tags": ["1", "2"], "tenant": "acme", "lang": "de"}
@@ -196,6 +197,34 @@ def test_a_client_that_hangs_up_leaves_nothing_behind() -> None:
         gone = echo.ask("/raw", RAW, access, method="PUT", tool="echo.put", body=[b"abc", None])
         assert gone == (400, "request_malformed")
     assert echo.ask("/raw", RAW, access, method="PUT", tool="echo.put", body=[b"abcdef"])[0] == 200
+
+
+def test_who_sends_slowly_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies are read before anything is proven: 32 silent clients must not close uploads for all."""
+    monkeypatch.setattr(asked, "BODY_SECONDS", 0.5)
+    echo = Echo(max_upload=100_000)
+    sent = [("content-type", "application/octet-stream"), ("authorization", "Delegation no token")]
+    scope = {
+        "type": "http", "method": "PUT", "path": "/raw", "raw_path": b"/raw", "http_version": "1.1", "query_string": b"", "scheme": "http",
+        "server": ("x", 80), "headers": [(k.encode(), v.encode()) for k, v in sent], "root_path": "", "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    async def slow() -> None:
+        await asyncio.wait_for(
+            asyncio.gather(*(echo.app(dict(scope), receive, send) for _ in range(33))), 60
+        )
+
+    asyncio.run(slow())
+    assert Counter(one["status"] for one in said if "status" in one) == {408: 32, 503: 1}
+    assert echo.ask("/raw", RAW, named(b"abcdef"), method="PUT", tool="echo.put", body=[b"abcdef"])[0] == 200  # fmt: skip
 
 
 def test_a_wrapped_application_is_guarded_alike() -> None:

@@ -27,6 +27,7 @@ from delegation import (
     host,
     links,
     may,
+    members,
     not_below,
     not_one_of,
     one_of,
@@ -45,6 +46,7 @@ PLAIN = (
     count(1, 3), during("2026-01-01", "2027-01-01"), argv("git", "log", rest=path("/srv")), argv("ls"),
     links("acme.example"), not_below("/data/keys"), path("/a", "/b"), url("https://acme.example/a", query=True),
     host("acme.example", "*.acme.example"), cidr("10.0.0.0/8"), email("acme.example"), glob("a/*"),
+    members(name=exact("x"), size=between(1, 5)),
 )  # fmt: skip
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**53) + 1, 2**53 - 1), st.text(max_size=5),
@@ -124,6 +126,8 @@ def test_every_kind_of_constraint_can_be_written() -> None:
         "a.b" + "(" * 3000, "a.b(x=exact(" + "[" * 3000, "a.b(x=exact(" + "-" * 60000 + "1))",
         "a.b(x=exact(" + "9" * 5000 + "))", "a.b(x=text(max='z'))", "a.b(x=between(None, None))",
         "a.b(arguments=[1])", "a.b(arguments={1: anything()})", "a.b(delegate_only=1)", "a.b\x00()",
+        "a.b(arguments={'x': exact('y'), 'x': anything()})", "a.b(x=exact({'y': 1, 'y': 2}))",
+        "a.b(x=one_of([{'y': {'z': 1, 'z': 2}}]))", "a.b(x=exact({'y': 1, True: 2}))",
         "may('a.b', 'c')", "may(tool='a.b')", "a.b" * 30000,
     ],
 )  # fmt: skip

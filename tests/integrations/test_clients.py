@@ -283,3 +283,19 @@ def test_only_one_origin_is_signed_for(desk: SimpleNamespace) -> None:
     based = desk.auth(base=f"{DESK}/below")
     assert based.headers("GET", f"{DESK}/below/away")
     assert based.headers("GET", f"{DESK}/away") == {}
+
+
+@pytest.mark.parametrize("url", ["https://evil.example\\@desk.example/away", "https://desk.example\n/away", " https://desk.example/away", "https://de\tsk.example/away"])  # fmt: skip
+def test_a_url_that_clients_read_as_two_places_is_not_signed_for(
+    desk: SimpleNamespace, url: str
+) -> None:
+    """urllib3 and browsers send the first to evil.example, and this signer would not."""
+    with pytest.raises(MalformedError, match="The URL"):
+        desk.auth(base="https://desk.example").headers("GET", url)
+
+
+def test_port_zero_is_no_usual_port(desk: SimpleNamespace) -> None:
+    """Another port is another origin, whatever its number."""
+    signer = desk.auth(base="https://desk.example")
+    assert signer.headers("GET", "https://desk.example:443/away")
+    assert signer.headers("GET", "https://desk.example:0/away") == {}

@@ -262,6 +262,27 @@ def test_what_cannot_be_walked_is_named_and_closed() -> None:
     assert http.post("/metrics/x").status_code == 404
 
 
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_host_with_a_placeholder_is_closed(is_nested: bool) -> None:
+    """What fills it is read by handlers and comes in a header that no argument states."""
+
+    async def who(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.path_params["tenant"])
+
+    tenant = Starlette(routes=[PlainRoute("/orders/{n}", who)])
+    inner = Starlette(routes=[Host("acme.shop.example", tenant)]) if is_nested else tenant
+    app = Starlette(routes=[PlainRoute("/x", who), Host("{tenant}.shop.example", inner)])
+    service = Service(app)
+    assert "host has a placeholder" in dict(service.guard.left_out)["GET /orders/{n}"]
+    said = {"Host": "evil.shop.example"}
+    assert TestClient(service.guarded).get("/orders/7", headers=said).status_code == 404
+    by_hand = Guard(service.world.tracker, audience=service.world.audience)
+    by_hand.route("GET", "/orders/{n}", service.guard.tools[0].name)
+    by_hand.open("GET", "/x")
+    with pytest.raises(ConfigurationError, match=r"GET /orders/\{n\}"):
+        by_hand.protect(app)
+
+
 def test_a_route_that_nothing_reaches_is_named() -> None:
     """Registered behind what takes all its requests, a whole mount among them."""
     app, sub = FastAPI(), FastAPI()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import urlsafe_b64decode
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -20,11 +21,12 @@ from fastapi import (
     WebSocket,
 )
 from fastapi.responses import StreamingResponse
+from pymacaroons import Macaroon
 from starlette.middleware.cors import CORSMiddleware
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from delegation import Access, Tool, anything, may
+from delegation import Access, Tool, anything, canonical, may
 from delegation.authority.documents.schema import FILE
 from delegation.errors import ConfigurationError
 from delegation.integrations import Guard
@@ -287,6 +289,20 @@ def test_an_announced_id_opens_no_socket() -> None:
     with pytest.raises(WebSocketDenialResponse) as refused:
         talk.http.websocket_connect("/rooms/a", headers=sent).__enter__()
     assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize("payload", ["{}", "[]", "1", '{"grant":[]}', '{"grant":{"expires_at":"x"}}', '{"grant":{"expires_at":null}}'])  # fmt: skip
+def test_a_handshake_with_a_forged_token_is_refused_and_no_fault(payload: str) -> None:
+    """When a token ends is read before anybody verified it: whatever stands there is an answer."""
+    talk = Talk()
+    forged = Macaroon(location="", identifier="x", key="k", version=2)
+    forged.add_first_party_caveat(f"dct-link-v1.{canonical.b64u(bytes(64))}.{payload}".encode())
+    data = urlsafe_b64decode(forged.serialize() + "==")
+    sent = {**talk.headers(room="a"), "Authorization": f"Delegation dct.m1.{canonical.b64u(data)}"}
+    with pytest.raises(WebSocketDenialResponse) as refused:
+        talk.http.websocket_connect("/rooms/a", headers=sent).__enter__()
+    assert (refused.value.status_code, refused.value.json()["code"]) == (400, "request_malformed")
+    assert talk.seen == []
 
 
 @pytest.mark.parametrize("by_token", [True, False])

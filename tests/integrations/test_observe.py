@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Annotated, Any
 
 import pytest
@@ -18,7 +19,8 @@ from starlette.testclient import TestClient
 import delegation
 from delegation import HolderKey
 from delegation.embedded import Tracker
-from delegation.integrations import Guard
+from delegation.integrations import Guard, seen
+from delegation.integrations.request_headers import is_secret
 from delegation.integrations.seen import (
     MAX_INPUTS,
     MAX_REASONS,
@@ -267,6 +269,33 @@ def test_no_secret_is_drafted() -> None:
     assert "hunter2" not in draft
     assert "user=exact('ana')" in draft
     assert "password=anything()" in draft
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["accessToken", "userPassword", "apiKey", "clientSecret", "sessionId", "private_key", "passphrase", "password2", "authToken1", "sid", "X-AccessToken", "pwd"],
+)  # fmt: skip
+def test_a_credential_is_known_in_other_spellings(name: str) -> None:
+    """Words run together, numbered, in capitals within: as clients and forms have them."""
+    sent_names = [sent("POST", f"/login?{name}=hunter2", json={"deep": {name: "hunter2"}})]
+    assert "hunter2" not in observed(plain, sent_names)
+    for honest in ("max_tokens", "tokenizer", "secretary", "api_version", "keyboard"):
+        assert not is_secret(honest)
+
+
+def test_all_values_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each bound by itself would leave gigabytes: what has no room any more leaves its input open."""
+    monkeypatch.setattr(seen, "MAX_BYTES", 5_000)
+    sight = Sight("https://desk.example")
+    for route, number in product("abcd", range(20)):
+        path, query = f"/{route}", f"q={'v' * 200}{number}&n{number}{route}=1".encode()
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query, "headers": [], "root_path": ""}  # fmt: skip
+        sight.note(SeenRequest.of(scope), 200, b"")
+        inputs = [one for found in sight.routes.values() for one in found.inputs.values()]
+        held = sum(len(spelled) for one in inputs for spelled in one.values)
+        assert held <= 5_000
+        assert sight.room == 5_000 - sum(one.size for one in inputs) >= 0
+    assert any(one.is_open for one in inputs)
 
 
 def test_nothing_of_a_request_becomes_code() -> None:
