@@ -26,6 +26,7 @@ from delegation.errors import (
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.asked import Asked, Uploads, credentials_of, headers_of, method_of
 from delegation.integrations.boottime import boottime
+from delegation.integrations.catalogue_check import compare, is_far, start
 from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
 from delegation.integrations.judged_request import (
@@ -113,7 +114,11 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            if self._observer is None and is_far(self._desk):
+                asks = partial(compare, self._routes.routes, self._desk)
+                await start(self._app, scope, receive, send, asks)
+            else:
+                await self._app(scope, receive, send)
             return
         if self._observer is not None:
             await self._observer.serve(self._app, scope, receive, send)

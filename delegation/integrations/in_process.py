@@ -206,6 +206,14 @@ class InProcessVerifier:
         self.screened[found.code] += 1
         return await local.keep_denial(judged.call, found)
 
+    async def catalogue(self) -> Catalogue:
+        """Return the tools by which calls are judged here.
+
+        Raises:
+            ServiceError: They could not be had.
+        """
+        return (await self._keys())[1]
+
     async def close(self) -> None:
         """Stop settling calls here; what waits to be reported stays in the spool."""
         if self.local is not None:

@@ -77,7 +77,8 @@ def check_tools(routes: Sequence[Route], catalogue: Catalogue) -> None:
         raise ConfigurationError(
             " ".join(wrong[:_MOST_NAMED]) + (f" And {more} more." if more > 0 else ""),
             remedy="Change the declarations of the routes, or the tools: delegation catalogue list "
-            "shows what each tool takes.",
+            "shows what each tool takes. Tools of Guard.from_app come to a service by await "
+            "guard.add_tools(client).",
         )
 
 
