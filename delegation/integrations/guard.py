@@ -29,7 +29,12 @@ from delegation.integrations.starting_checks import (
     check_open,
     check_unlisted,
 )
-from delegation.integrations.tool_checks import add_missing, check_tools, known_catalogue
+from delegation.integrations.tool_checks import (
+    add_missing,
+    check_tools,
+    known_catalogue,
+    warn_of_spellings,
+)
 from delegation.integrations.tool_log import ToolLog
 from delegation.integrations.wrapped import inner_application
 
@@ -342,6 +347,7 @@ class Guard:
             check_open(self._said)
             if (catalogue := known_catalogue(self._desk)) is not None:
                 check_tools(self._said.routes, catalogue)
+                warn_of_spellings(self._desk, self._said.audience)
         else:
             self.observed.look_into(app)
         origin = frozenset({ORIGIN} if self._has_cors else ())

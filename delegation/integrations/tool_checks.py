@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url_text import kind_of
+from delegation.authority.audience import respelled
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.errors import ConfigurationError
@@ -22,6 +24,7 @@ _TEXTS: Final = frozenset({
 })  # fmt: skip
 _OF_READERS: Final = frozenset({"GET", "HEAD", SOCKET})
 _MOST_NAMED: Final = 12
+_LOG: Final = logging.getLogger("delegation.guard")
 
 
 def known_catalogue(desk: Any) -> Catalogue | None:
@@ -31,6 +34,23 @@ def known_catalogue(desk: Any) -> Catalogue | None:
         return None
     found = ask()
     return found if isinstance(found, Catalogue) else None
+
+
+def warn_of_spellings(desk: Any, audience: str) -> None:
+    """Log who spells this service otherwise: open tasks and API keys of a tracker in this process."""
+    if not callable(getattr(desk, "api_keys", None)):
+        return
+    held = [(f"the task {one.id}", one.ceiling.audience) for one in desk.tasks(is_open=True)]
+    held += [
+        (f"the API key {one.name}", one.audiences) for one in desk.api_keys() if not one.is_revoked
+    ]
+    for who, names in held:
+        meant = "" if audience in names else respelled(audience, names)
+        if meant:
+            _LOG.warning(
+                "%s has the audience %s, and this guard is %s: audiences are compared as text, so that "
+                "its calls are denied. Write %s there.", who, meant, audience, audience,
+            )  # fmt: skip
 
 
 def add_missing(desk: Any, tools: Iterable[Tool]) -> None:

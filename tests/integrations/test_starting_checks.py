@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from mistaken import DROP, LIST, MISTAKES, REFUND, TOOLS
 
+from delegation import Grant, anything, may
 from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.inputs import Input
 from delegation.errors import ConfigurationError
@@ -66,6 +67,29 @@ def test_an_audience_is_spelled_in_one_way(audience, hosts, plain) -> None:
         "spiffe://acme/shop",
     ):
         assert Guard(object(), audience=fine, hosts=["shop.example", "other.example:443"])  # type: ignore[arg-type]
+
+
+def test_who_spells_a_service_otherwise_is_named_in_the_log(caplog) -> None:
+    """Open tasks and live keys; what was closed or withdrawn, or has both spellings, is not."""
+    guard, app = guarded([LIST, ("POST", "/refunds/{order}", "shop.refund", REFUND[3]), DROP])
+    tracker = guard._desk
+    here = guard.routes().audience
+    other = here.upper() + "/"
+
+    def opened(*audience: str) -> Any:
+        ceiling = Grant([may("shop.drop", order=anything())], audience=audience, effects=["delete"])
+        return tracker.open_task("T", owner="ana@acme.example", ceiling=ceiling)
+
+    wrong, closed, _both = opened(other), opened(other), opened(other, here)
+    tracker.close_task(closed)
+    for name in ("shop", "old"):
+        tracker.create_api_key(name, "service", [other])
+    tracker.revoke_api_key("old")
+    with caplog.at_level("WARNING", "delegation.guard"):
+        guard.protect(app)
+    said = [one.getMessage() for one in caplog.records]
+    assert [one.split(" has ")[0] for one in said] == [f"the task {wrong.id}", "the API key shop"]
+    assert all(other in one and f"Write {here} there." in one for one in said)
 
 
 def test_an_import_says_where_each_argument_stands() -> None:
