@@ -20,6 +20,7 @@ from delegation.integrations.declarations import Declarations
 from delegation.integrations.declared import Declared, declared_of
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import AUTHORIZATION
+from delegation.integrations.multipart import form_parser
 from delegation.integrations.observe import Observer
 from delegation.integrations.route import MAX_UPLOAD, Route
 from delegation.integrations.routes import Names, Routes, declared_route
@@ -331,6 +332,7 @@ class Guard:
                 is compared with what is declared.
 
         Raises:
+            MissingExtraError: A route has forms, and the extra `forms` is not installed.
             ConfigurationError: A route of the application is not declared, or one that is declared
                 is not there or served by another, or a handler reads what no argument states, or a
                 tool and its route disagree, or the application wraps one that cannot be seen. The
@@ -345,6 +347,8 @@ class Guard:
             else:
                 check_application(self._said, inner)
             check_open(self._said)
+            if any(route.of_place("field", "file") for route in self._said.routes):
+                form_parser()  # rather than at the first form
             if (catalogue := known_catalogue(self._desk)) is not None:
                 check_tools(self._said.routes, catalogue)
                 warn_of_spellings(self._desk, self._said.audience)
