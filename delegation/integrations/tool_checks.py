@@ -143,7 +143,7 @@ def _misread(place: str, one: Input, tool: Tool) -> Iterator[str]:
             f"{place} reads {one.argument} as {one.kind}, and {tool.name} takes {of.name}. "
             f"Take {one.argument} out of kinds."
         )
-    if isinstance(of, ListType) != one.many and one.place in {"query", "field"}:
+    if isinstance(of, ListType) != one.many and one.place in {"query", "header", "field"}:
         yield (
             f"{place} reads one {one.argument}, and {tool.name} takes a list. Say many=[{one.argument!a}]."
             if not one.many
