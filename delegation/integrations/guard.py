@@ -56,7 +56,7 @@ class Guard:
         max_upload: Most bytes of a body with files; they are kept in a temporary file while the call is
             judged.
         socket_seconds: How long a socket may live on the decision that opened it, in seconds. It never
-            outlives its token; that a token was revoked, an open socket does not notice.
+            outlives its token, and ends within seconds where its chain or task no longer stands.
         hosts: Host headers under which the service is reached; empty looks at none.
         token_header: The header in which agents' tokens come, and no other one: `Delegation-Token`
             where the application reads `Authorization` itself. Clients learn it with the routes.

@@ -41,6 +41,7 @@ from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.route import Route
 from delegation.integrations.routes import WELL_KNOWN, Routes
+from delegation.integrations.socket_standing import until_ended
 from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end_of, run_socket
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
@@ -219,7 +220,8 @@ class Guarded:
         handed["subprotocols"] = offered[0].split(", ") if offered else []
         self._refuse_other_route(handed, asked.place, decision.id)
         seconds = min(ends - self._clock(), self._socket_seconds)
-        app = partial(run_socket, self._app, seconds=seconds)
+        ended = partial(until_ended, self._desk, token, access)
+        app = partial(run_socket, self._app, seconds=seconds, ended=ended)
         mark = said.mark if not offered else ""
         await self._execute(decision, handed, receive, _named(send, decision, mark), app)
 
