@@ -61,8 +61,9 @@ def findings(store: str | None, url: str | None) -> Iterator[Finding]:
         owner = file.stat().st_uid if file is not None and file.exists() else None
         ring_file = ring_of(place)
         yield from look_at_ring(ring_file, issuer=issuer, at=at, other_owner=owner)
-        issuer = issuer or _issuer(ring_file)
-        catalogue, seen = look_at_store(place, now=at)
+        ring = _ring(ring_file)
+        issuer = issuer or (ring.issuer if ring else "")
+        catalogue, seen = look_at_store(place, ring=ring, now=at)
         yield from seen
         if settings is not None:
             yield judge_workers(settings.workers, place, os.cpu_count() or 1)
@@ -84,11 +85,11 @@ def judge_listening(host: str) -> Iterable[Finding]:
         )
 
 
-def _issuer(file: Path) -> str:
+def _ring(file: Path) -> KeyRing | None:
     try:
-        return KeyRing.load(file).issuer
+        return KeyRing.load(file)
     except KeyFileError:
-        return ""
+        return None
 
 
 def _print(found: Iterable[Finding]) -> None:

@@ -8,12 +8,19 @@ from typing import Any, Self
 
 from delegation.authority.catalogue import Tool
 from delegation.errors import ConfigurationError
+from delegation.integrations.catalogue_check import (
+    add_missing_there,
+    compare,
+    is_far,
+    refuse_blocking,
+)
 from delegation.integrations.cors import ORIGIN, cors_of
 from delegation.integrations.declaration_text import python_declarations
 from delegation.integrations.declarations import Declarations
 from delegation.integrations.declared import Declared, declared_of
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import AUTHORIZATION
+from delegation.integrations.multipart import form_parser
 from delegation.integrations.observe import Observer
 from delegation.integrations.route import MAX_UPLOAD, Route
 from delegation.integrations.routes import Names, Routes, declared_route
@@ -23,7 +30,12 @@ from delegation.integrations.starting_checks import (
     check_open,
     check_unlisted,
 )
-from delegation.integrations.tool_checks import add_missing, check_tools, known_catalogue
+from delegation.integrations.tool_checks import (
+    add_missing,
+    check_tools,
+    known_catalogue,
+    warn_of_spellings,
+)
 from delegation.integrations.tool_log import ToolLog
 from delegation.integrations.wrapped import inner_application
 
@@ -44,13 +56,14 @@ class Guard:
         max_upload: Most bytes of a body with files; they are kept in a temporary file while the call is
             judged.
         socket_seconds: How long a socket may live on the decision that opened it, in seconds. It never
-            outlives its token; that a token was revoked, an open socket does not notice.
+            outlives its token, and ends within seconds where its chain or task no longer stands.
         hosts: Host headers under which the service is reached; empty looks at none.
         token_header: The header in which agents' tokens come, and no other one: `Delegation-Token`
             where the application reads `Authorization` itself. Clients learn it with the routes.
 
     Raises:
-        ConfigurationError: The mode is another, or a header would be passed that never is.
+        ConfigurationError: The mode is another, a header would be passed that never is, or the desk is
+            a `Client` that waits: only an `AsyncClient` serves others meanwhile.
     """
 
     def __init__(
@@ -70,6 +83,7 @@ class Guard:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
             raise ConfigurationError("A guard enforces with a desk, or observes.")
+        refuse_blocking(desk)
         self._desk = desk
         self._clock = clock
         self._tool_log = tool_log
@@ -103,8 +117,8 @@ class Guard:
         walked, and what their handlers read are the tools' arguments: parameters, bodies, headers,
         cookies, security schemes. What cannot be declared is in `left_out`, and nobody reaches it.
 
-        A `Tracker` gets the tools that it does not have; one that is there stays as it is. To a client
-        of a service give them yourself: `for tool in guard.tools: await client.add_tool(tool)`.
+        A `Tracker` gets the tools that it does not have; one that is there stays as it is. A
+        service gets them by `await guard.add_tools(client)`, with an operator's key.
 
         Not known of any application: effects beyond the method, labels, sensitivity and cost. Look at
         `tools` and `notes` before you grant anything.
@@ -159,6 +173,36 @@ class Guard:
     def tools(self) -> tuple[Tool, ...]:
         """The tools that `from_app` made, by name."""
         return self._declared.tools
+
+    async def add_tools(self, client: Any) -> tuple[str, ...]:
+        """Record at a service what `from_app` made and its catalogue does not have by name.
+
+        A tool that is there stays as people left it.
+
+        Args:
+            client: An `AsyncClient` with an operator's key; the guard's own key adds nothing.
+
+        Returns:
+            The names of the tools that were recorded.
+
+        Raises:
+            ServiceError: The service did not take one; those before it are recorded.
+        """
+        return await add_missing_there(client, self.tools)
+
+    async def compare(self) -> None:
+        """Compare what is declared with the catalogue of the service that decides.
+
+        The protected application does so by itself when a server starts its lifespan, and does not
+        start where they disagree. Call it where there is no lifespan, or to see it in a test. Nothing
+        is to be done of a tracker in this process: `protect` has compared.
+
+        Raises:
+            ConfigurationError: They disagree.
+            OutsideError: The service did not say which tools it has.
+        """
+        if is_far(self._desk):
+            await compare(self._said.routes, self._desk)
 
     @property
     def left_out(self) -> tuple[tuple[str, str], ...]:
@@ -288,6 +332,7 @@ class Guard:
                 is compared with what is declared.
 
         Raises:
+            MissingExtraError: A route has forms, and the extra `forms` is not installed.
             ConfigurationError: A route of the application is not declared, or one that is declared
                 is not there or served by another, or a handler reads what no argument states, or a
                 tool and its route disagree, or the application wraps one that cannot be seen. The
@@ -302,8 +347,11 @@ class Guard:
             else:
                 check_application(self._said, inner)
             check_open(self._said)
+            if any(route.of_place("field", "file") for route in self._said.routes):
+                form_parser()  # rather than at the first form
             if (catalogue := known_catalogue(self._desk)) is not None:
                 check_tools(self._said.routes, catalogue)
+                warn_of_spellings(self._desk, self._said.audience)
         else:
             self.observed.look_into(app)
         origin = frozenset({ORIGIN} if self._has_cors else ())

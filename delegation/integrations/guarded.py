@@ -26,6 +26,7 @@ from delegation.errors import (
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.asked import Asked, Uploads, credentials_of, headers_of, method_of
 from delegation.integrations.boottime import boottime
+from delegation.integrations.catalogue_check import compare, is_far, start
 from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
 from delegation.integrations.judged_request import (
@@ -40,6 +41,7 @@ from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.route import Route
 from delegation.integrations.routes import WELL_KNOWN, Routes
+from delegation.integrations.socket_standing import until_ended
 from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end_of, run_socket
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
@@ -113,7 +115,11 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            if self._observer is None and is_far(self._desk):
+                asks = partial(compare, self._routes.routes, self._desk)
+                await start(self._app, scope, receive, send, asks)
+            else:
+                await self._app(scope, receive, send)
             return
         if self._observer is not None:
             await self._observer.serve(self._app, scope, receive, send)
@@ -214,7 +220,8 @@ class Guarded:
         handed["subprotocols"] = offered[0].split(", ") if offered else []
         self._refuse_other_route(handed, asked.place, decision.id)
         seconds = min(ends - self._clock(), self._socket_seconds)
-        app = partial(run_socket, self._app, seconds=seconds)
+        ended = partial(until_ended, self._desk, token, access)
+        app = partial(run_socket, self._app, seconds=seconds, ended=ended)
         mark = said.mark if not offered else ""
         await self._execute(decision, handed, receive, _named(send, decision, mark), app)
 

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, NoReturn, TypeAlias
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
@@ -205,6 +205,22 @@ class InProcessVerifier:
             return self._screen(found, access.tool)
         self.screened[found.code] += 1
         return await local.keep_denial(judged.call, found)
+
+    async def plan(self, token: str, *, access: Access) -> dict[str, Any]:
+        """Return what the service says that a call would come to, as JSON; nothing is recorded.
+
+        Raises:
+            ServiceError: It did not answer.
+        """
+        return await self._client.plan(token, access=access)
+
+    async def catalogue(self) -> Catalogue:
+        """Return the tools by which calls are judged here.
+
+        Raises:
+            ServiceError: They could not be had.
+        """
+        return (await self._keys())[1]
 
     async def close(self) -> None:
         """Stop settling calls here; what waits to be reported stays in the spool."""

@@ -42,6 +42,19 @@ class Part:
     media: str = ""
 
 
+def form_parser() -> Any:
+    """Return the class that takes multipart forms apart.
+
+    Raises:
+        MissingExtraError: The extra `forms` is not installed.
+    """
+    try:
+        from python_multipart import MultipartParser  # noqa: PLC0415  # only forms need it
+    except ImportError as error:
+        raise MissingExtraError("forms", "Reading multipart forms") from error
+    return MultipartParser
+
+
 class MultipartReader:
     """Reads the parts of one form; its files go into a store.
 
@@ -52,10 +65,7 @@ class MultipartReader:
 
     def __init__(self, boundary: bytes, store: FileStore) -> None:
         """Begin before the first boundary."""
-        try:
-            from python_multipart import MultipartParser  # noqa: PLC0415  # only forms need it
-        except ImportError as error:
-            raise MissingExtraError("forms", "Reading forms with files") from error
+        parser = form_parser()
         self._store = store
         self._begins, self._ends = b"--" + boundary + b"\r\n", b"\r\n--" + boundary + b"--"
         self._head, self._tail, self._last, self._end_count = b"", b"", b"", 0
@@ -66,7 +76,7 @@ class MultipartReader:
         self._current: Part | None = None
         self._text = bytearray()
         self._is_ended = False
-        self._parser: Any = MultipartParser(
+        self._parser = parser(
             boundary,
             {
                 "on_part_begin": self._part_begins,

@@ -102,7 +102,7 @@ def stated_by_headers(inputs: Sequence[Input], headers: Headers) -> dict[str, Js
     """Return the arguments that headers and cookies state; all that are not declared are passed over.
 
     Raises:
-        MalformedError: One comes twice, or some reader takes it for another value.
+        MalformedError: One comes twice and is no list, or some reader takes it for another value.
     """
     sent: dict[str, list[str]] = {}
     for name, value in headers:
@@ -113,9 +113,12 @@ def stated_by_headers(inputs: Sequence[Input], headers: Headers) -> dict[str, Js
         if one.place != "header" or one.name not in sent:
             continue
         values = sent[one.name]
-        if len(values) != 1 or _HEADER_VALUE.fullmatch(values[0]) is None:
-            raise MalformedError(f"The header {one.name}", wanted="one line of printable ASCII")
-        found[one.argument] = stated(values[0], one.kind)
+        if len(values) != 1 and not one.many:
+            raise MalformedError(f"The header {one.name}", wanted="there once: it is no list")
+        for value in values:
+            _refuse_odd_header(one, value)
+        read: list[Json] = [stated(value, one.kind) for value in values]
+        found[one.argument] = read if one.many else read[0]
     if cookies and "cookie" in sent:
         if len(sent["cookie"]) != 1:
             raise MalformedError("Cookie", wanted="one header")
@@ -138,15 +141,25 @@ def written_headers(
     for one in inputs:
         if one.argument not in arguments or one.place not in {"header", "cookie"}:
             continue
-        [text] = texts_of(one, arguments[one.argument])
-        shape = _HEADER_VALUE if one.place == "header" else _COOKIE_VALUE
-        if shape.fullmatch(text) is None:
-            raise MalformedError(f"The {one.place} {one.name}", wanted="one line of plain ASCII")
-        if one.place == "header":
-            headers.append((one.name, text))
-        else:
-            cookies.append(f"{one.name}={text}")
+        for text in texts_of(one, arguments[one.argument]):
+            if one.place == "header":
+                _refuse_odd_header(one, text)
+                headers.append((one.name, text))
+            elif _COOKIE_VALUE.fullmatch(text) is None:
+                raise MalformedError(f"The cookie {one.name}", wanted="one line of plain ASCII")
+            else:
+                cookies.append(f"{one.name}={text}")
     return [*headers, ("cookie", "; ".join(cookies))] if cookies else headers
+
+
+def _refuse_odd_header(one: Input, value: str) -> None:
+    """Refuse what is no line, or as an item of a list might be read as two: who forwards joins them."""
+    if _HEADER_VALUE.fullmatch(value) is None:
+        raise MalformedError(f"The header {one.name}", wanted="one line of printable ASCII")
+    if one.many and (not value or "," in value):
+        raise MalformedError(
+            f"The header {one.name}", wanted="one header for each item, without commas in it"
+        )
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -56,7 +56,7 @@ MAX_UPLOAD: Final = 10 * 1024 * 1024  # bytes of a body that holds files, where 
 _METHOD: Final = re.compile("(?!CONNECT$|TRACE$)[A-Z]{1,16}")
 _KIND: Final = re.compile("|".join(KINDS))
 _PLACE: Final = re.compile("|".join(get_args(InputPlace)))
-_MANY: Final = frozenset({"query", "field", "file"})
+_MANY: Final = frozenset({"query", "header", "field", "file"})
 _MAX_INPUTS: Final = 512
 _MAX_MEMBER: Final = 200
 _TEXT: Final = re.compile(r"[^\x00-\x1f]{0,200}")
@@ -277,11 +277,13 @@ def _refuse_odd(one: Input) -> None:
     matching_text("place", one.place, _PLACE, "a place of a request")
     matching_text("kind", one.kind, _KIND, ", ".join(KINDS))
     if type(one.many) is not bool or (one.many and one.place not in _MANY):
-        raise MalformedError("many", wanted="parameters of a query, fields and files only")
+        raise MalformedError("many", wanted="parameters of a query, headers, fields and files only")
     if one.kind != "text" and one.place in {"member", "file", "body"}:
         raise MalformedError("kind", wanted="text: JSON and files have types of their own")
     if one.place == "query":
-        matching_text("The parameter", one.name, PARAMETER, "1 to 200 plain characters")
+        matching_text(
+            "The parameter", one.name, PARAMETER, "1 to 200 plain characters, spaces only within"
+        )
     elif one.place == "header":
         refuse_input_header(one.name)
     elif one.place == "cookie":

@@ -14,7 +14,7 @@ from delegation.authority.documents.inputs import InputPlace
 from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching_text
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
-from delegation.errors import ConfigurationError, MalformedError
+from delegation.errors import ConfigurationError, MalformedError, MissingExtraError
 from delegation.integrations.declared import Declared, declared_of
 from delegation.integrations.dispatch import Place, root_of, route_taken
 from delegation.integrations.forms import BOUNDARY, pairs_of
@@ -223,7 +223,7 @@ class Sight:
             return
         try:
             self._note(place, request, target, body)
-        except MalformedError as error:
+        except (MalformedError, MissingExtraError) as error:
             self._skip(place, str(error))
 
     def _note(

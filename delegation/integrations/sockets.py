@@ -6,7 +6,7 @@ What is said on a socket afterwards, no proof covers: the tool that a socket is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -102,8 +102,9 @@ async def run_socket(
     send: Send,
     *,
     seconds: float,
+    ended: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
-    """Run a socket's handler until it returns; after so many seconds, close the socket.
+    """Run a socket's handler until it returns; close the socket after so many seconds, or once it ended.
 
     Args:
         app: The application.
@@ -111,6 +112,7 @@ async def run_socket(
         receive: From the client.
         send: To the client.
         seconds: How long the socket may live.
+        ended: Returns when its authority has ended; where it fails the socket ends, too.
     """
     over, refusing = asyncio.Event(), as_answer(scope, send)
     is_closed = False
@@ -139,7 +141,11 @@ async def run_socket(
         return message
 
     async def ending() -> None:
-        await asyncio.sleep(max(seconds, 0))
+        asking = asyncio.ensure_future(ended())
+        try:
+            await asyncio.wait({asking}, timeout=max(seconds, 0))
+        finally:
+            asking.cancel()
         over.set()
         if not is_closed:
             await send({"type": "websocket.close", "code": _VIOLATED})

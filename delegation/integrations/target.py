@@ -22,7 +22,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 # `+` is a space to some readers and a plus to others; `;` separates parameters for some.
 # `filter[limit]` and `ids[]`, which clients escape or do not.
 _STRUCTURED: Final = re.compile(r"(?:[A-Za-z0-9._~!$'()*,:@/\[\]-]|%[0-9A-F]{2}){1,600}", re.ASCII)
-PARAMETER: Final = re.compile(r"[A-Za-z0-9._~!$'()*,:@/\[\]-]{1,200}", re.ASCII)
+PARAMETER: Final = re.compile(r"(?! )[A-Za-z0-9._~!$'()*,:@/\[\] -]{1,200}(?<! )", re.ASCII)
 _VALUE: Final = re.compile(r"(?:[A-Za-z0-9._~!$'()*,:@/?-]|%[0-9A-F]{2})*", re.ASCII)
 _ESCAPE: Final = re.compile(r"%([0-9A-F]{2})")
 _FIRST_PRINTABLE: Final = 0x20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url_text import kind_of
+from delegation.authority.audience import respelled
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.errors import ConfigurationError
@@ -22,6 +24,7 @@ _TEXTS: Final = frozenset({
 })  # fmt: skip
 _OF_READERS: Final = frozenset({"GET", "HEAD", SOCKET})
 _MOST_NAMED: Final = 12
+_LOG: Final = logging.getLogger("delegation.guard")
 
 
 def known_catalogue(desk: Any) -> Catalogue | None:
@@ -31,6 +34,23 @@ def known_catalogue(desk: Any) -> Catalogue | None:
         return None
     found = ask()
     return found if isinstance(found, Catalogue) else None
+
+
+def warn_of_spellings(desk: Any, audience: str) -> None:
+    """Log who spells this service otherwise: open tasks and API keys of a tracker in this process."""
+    if not callable(getattr(desk, "api_keys", None)):
+        return
+    held = [(f"the task {one.id}", one.ceiling.audience) for one in desk.tasks(is_open=True)]
+    held += [
+        (f"the API key {one.name}", one.audiences) for one in desk.api_keys() if not one.is_revoked
+    ]
+    for who, names in held:
+        meant = "" if audience in names else respelled(audience, names)
+        if meant:
+            _LOG.warning(
+                "%s has the audience %s, and this guard is %s: audiences are compared as text, so that "
+                "its calls are denied. Write %s there.", who, meant, audience, audience,
+            )  # fmt: skip
 
 
 def add_missing(desk: Any, tools: Iterable[Tool]) -> None:
@@ -77,7 +97,8 @@ def check_tools(routes: Sequence[Route], catalogue: Catalogue) -> None:
         raise ConfigurationError(
             " ".join(wrong[:_MOST_NAMED]) + (f" And {more} more." if more > 0 else ""),
             remedy="Change the declarations of the routes, or the tools: delegation catalogue list "
-            "shows what each tool takes.",
+            "shows what each tool takes. Tools of Guard.from_app come to a service by await "
+            "guard.add_tools(client).",
         )
 
 
@@ -122,7 +143,7 @@ def _misread(place: str, one: Input, tool: Tool) -> Iterator[str]:
             f"{place} reads {one.argument} as {one.kind}, and {tool.name} takes {of.name}. "
             f"Take {one.argument} out of kinds."
         )
-    if isinstance(of, ListType) != one.many and one.place in {"query", "field"}:
+    if isinstance(of, ListType) != one.many and one.place in {"query", "header", "field"}:
         yield (
             f"{place} reads one {one.argument}, and {tool.name} takes a list. Say many=[{one.argument!a}]."
             if not one.many

@@ -50,6 +50,26 @@ def google_adk() -> Any:
     return get_fast_api_app(agents_dir=str(agents), web=True)
 
 
+def gradio() -> Any:
+    """Return Gradio's server of one page: `file=` before a path's placeholder, queues, events."""
+    import gradio
+    from gradio.routes import App
+
+    with gradio.Blocks() as page:
+        said, answer = gradio.Textbox(), gradio.Textbox()
+        gradio.Button("Ask").click(lambda text: f"{text}!", said, answer)
+    return App.create_app(page)
+
+
+def marimo() -> Any:
+    """Return marimo's server of one notebook: Starlette without FastAPI, sockets, a session of its own."""
+    import marimo as notebooks
+
+    file = Path.home() / "notebook.py"
+    file.write_text("import marimo\napp = marimo.App()\n\n@app.cell\ndef _():\n    return\n")
+    return notebooks.create_asgi_app().with_app(path="", root=str(file)).build()
+
+
 def grammar() -> Any:
     """Return an application with each way to have a route that old and new FastAPI know."""
     from apps.grammar import application as made

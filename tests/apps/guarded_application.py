@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from statistics import median
+from time import perf_counter
 from typing import Any, Final
 
 import pytest
 
 from apps.applications import application
-from apps.calls import Answer, Sent, answer_of, living, request_of
+from apps.calls import Answer, Sent, answer_of, living, request_of, steady
 from delegation import anything, exact, may
 from delegation.integrations import Guard, Route
 from delegation.integrations.application_routes import application_routes
@@ -96,6 +98,38 @@ def test_signed_calls_reach_their_handlers_and_no_others_do(service: Service) ->
             assert answer.headers["delegation-decision"], place
     assert len(reached) >= min(REACHED, len(found))
     assert len(reached) >= 0.9 * len(found)
+
+
+def test_observed_it_answers_as_it_does_by_itself(service: Service) -> None:
+    """A request of each route, twice without a guard: where both answers are one, it is the third, too."""
+    watching = Guard(None, audience=service.world.audience, mode="observe")
+    alike, unlike, taken = asyncio.run(_observed(service, watching.protect(service.app)))
+    bare, watched = (median(one[side] for one in taken) * 1000 for side in (0, 1))
+    print(f"{alike} of {len(taken)} answers are steady; the median takes {bare:.1f} ms, {watched:.1f} ms observed")  # fmt: skip
+    assert unlike == []
+    assert alike >= 0.6 * len(taken)
+    assert "tracker.add_tool" in watching.observed.draft()
+
+
+async def _observed(service: Service, observed: Any) -> tuple[int, list[Any], list[Any]]:
+    alike, unlike, taken = 0, [], []
+    async with living(service.app):
+        for route in service.routes:
+            if route.method == "WEBSOCKET" or any(word in route.path for word in _LONG):
+                continue
+            sent = request_of(route, service.tools[route.tool], {})
+            answers, began = [], perf_counter()
+            times = []
+            for app in (service.app, service.app, observed):
+                answers.append(steady(await answer_of(app, sent)))
+                times.append(perf_counter() - began)
+                began = perf_counter()
+            taken.append((times[1], times[2]))
+            if answers[0] == answers[1]:
+                alike += 1
+                if answers[2] != answers[1]:
+                    unlike.append((route.method, route.path, answers))
+    return alike, unlike, taken
 
 
 async def _all_calls(service: Service) -> dict[str, tuple[Answer, Answer, Answer]]:

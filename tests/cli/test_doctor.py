@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from world import World
 from writing import scalar
 
-from delegation import Tool
+from delegation import Grant, Tool
 from delegation.cli.checkup.environment import judge_names, judge_workers
 from delegation.cli.checkup.libraries import judge_libraries, look_at_libraries, pins
 from delegation.cli.checkup.ring import judge_file, judge_keys
@@ -229,6 +229,31 @@ def test_missing_api_keys_are_said(sound: World) -> None:
     said = [one["what"] for one in done["findings"] if one["check"] == "api_keys"]
     assert "There is no live operator key." in said
     assert "Withdrawn and still known: operator." in said
+
+
+def test_the_ring_of_another_store_is_wrong(sound: World, tmp_path: Path, monkeypatch) -> None:
+    """It is sound by itself, and nothing that was issued would verify; the remedy names the right one."""
+    sound.chain("boss", "a")
+    other = tmp_path / "other.json"
+    KeyRing.generate(sound.tracker._desk.ring.issuer).save(other)
+    monkeypatch.setenv("DELEGATION_RING", str(other))
+    (found,) = examined(code=1)["ring"]
+    assert found["level"] == "wrong"
+    assert "does not sign for the store" in found["what"]
+    assert RING in found["remedy"]
+    monkeypatch.setenv("DELEGATION_RING", RING)
+    assert examined(code=0) == {}
+
+
+def test_one_service_in_two_spellings_is_said(sound: World) -> None:
+    """Once for each pair; who has both has said what is meant, and what is over is not looked at."""
+    plain, odd = "https://shop.example", "https://Shop.example:443/"
+    for audience in ((odd,), (odd, plain), ("https://shop.example:8443",)):
+        sound.tracker.open_task("T", owner="a@b.example", ceiling=Grant(audience=audience))
+    assert examined(code=0).keys() == {"audience"}
+    sound.tracker.create_api_key("shop", "service", [plain])
+    (found,) = examined(code=0)["audience"]
+    assert (found["level"], plain in found["what"], odd in found["what"]) == ("warn", True, True)
 
 
 def test_a_clock_behind_the_records_is_wrong_exactly_when_calls_are_refused(

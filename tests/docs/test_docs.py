@@ -11,7 +11,7 @@ import pytest
 from delegation.authority.arguments import TYPES
 from delegation.authority.constraints import KINDS
 from delegation.authority.grant import FIELDS
-from delegation.judge.decision import STEPS
+from delegation.judge.decision import STEPS, Denial
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -83,6 +83,29 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     """Relative links name files that exist."""
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_index_links_every_page() -> None:
+    """A page that nothing leads to is not read."""
+    linked = set(re.findall(r"\]\(([^)#:]+)", (ROOT / "docs/index.md").read_text()))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert {page for page in pages if not page.startswith("adr/")} - linked == {"index.md"}
+
+
+def test_every_member_of_a_denial_is_listed() -> None:
+    """In the order of the answer, and nothing else."""
+    page = (ROOT / "docs/http-api.md").read_text().partition("| member | what |")[2]
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    assert re.findall(r"`([a-z_]+)`", " ".join(rows)) == list(Denial(1, "c", "m").to_json())
+
+
+def test_no_code_of_a_proof_or_token_is_thin() -> None:
+    """Each says what brings it about, before what to do: at least two sentences and a colon's worth."""
+    page = (
+        (ROOT / "docs/errors.md").read_text().partition("## Steps 1 to 6")[2].partition("\n## ")[0]
+    )
+    for code, text in re.findall(r"### `(\w+)`\n\n(.*?)(?=\n\n###|\Z)", page, re.DOTALL):
+        assert len(text.split()) >= 17, code
 
 
 def test_no_page_names_a_machine() -> None:

@@ -6,33 +6,14 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from mistaken import DROP, LIST, MISTAKES, REFUND, TOOLS
 
-from delegation import Tool
+from delegation import Grant, anything, may
 from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.inputs import Input
 from delegation.errors import ConfigurationError
 from delegation.integrations import Guard
 from delegation.testing import World
-
-TOOLS = (
-    Tool("shop.list", effect="read", arguments={"limit?": "integer", "tags?": {"type": "list", "of": "text"}, "word?": "text"}),
-    Tool("shop.refund", effect="write", arguments={"order": "segment", "amount": "integer"}, aliases=["refundOrder"]),
-    Tool("shop.drop", effect="delete", arguments={"order": "segment"}),
-)  # fmt: skip
-LIST = ("GET", "/orders", "shop.list", {"query": ["limit", "tags", "word"], "kinds": {"limit": "integer"}, "many": ["tags"]})  # fmt: skip
-REFUND = ("POST", "/refunds/{order}", "shop.refund", {"query": ["amount"], "kinds": {"amount": "integer"}})  # fmt: skip
-DROP = ("DELETE", "/orders/{order}", "shop.drop", {})
-# What is declared, and what the sentence says.
-MISTAKES: list[tuple[list[Any], str]] = [
-    ([("GET", "/orders", "shop.list", {**LIST[3], "kinds": {}})], r"reads limit as text, and shop.list takes integer. Say kinds=\{'limit': 'integer'\}"),
-    ([("GET", "/orders", "shop.list", {**LIST[3], "kinds": {"limit": "integer", "word": "integer"}})], "reads word as integer, and shop.list takes text"),
-    ([("GET", "/orders", "shop.list", {**LIST[3], "many": []})], r"takes a list. Say many=\['tags'\]"),
-    ([("GET", "/orders", "shop.list", {**LIST[3], "many": ["tags", "word"]})], "reads a list of word, and shop.list takes one"),
-    ([("POST", "/refunds/{order}", "shop.refund", {})], "states nothing for amount, which shop.refund needs"),
-    ([("POST", "/refunds/{order}", "shop.refund", {"query": ["amont"]})], "states amont, which is no argument of shop.refund. Did you mean amount?"),
-    ([("POST", "/refunds/{order}", "shop.refnd", REFUND[3])], "the tool shop.refnd, which the catalogue does not have. Did you mean shop.refund?"),
-    ([DROP, ("POST", "/drop/{order}", "shop.drop", {})], "DELETE /orders/{order} and POST /drop/{order} are both the tool shop.drop"),
-]  # fmt: skip
 
 
 def guarded(declared: list[Any]) -> tuple[Guard, FastAPI]:
@@ -86,6 +67,29 @@ def test_an_audience_is_spelled_in_one_way(audience, hosts, plain) -> None:
         "spiffe://acme/shop",
     ):
         assert Guard(object(), audience=fine, hosts=["shop.example", "other.example:443"])  # type: ignore[arg-type]
+
+
+def test_who_spells_a_service_otherwise_is_named_in_the_log(caplog) -> None:
+    """Open tasks and live keys; what was closed or withdrawn, or has both spellings, is not."""
+    guard, app = guarded([LIST, ("POST", "/refunds/{order}", "shop.refund", REFUND[3]), DROP])
+    tracker = guard._desk
+    here = guard.routes().audience
+    other = here.upper() + "/"
+
+    def opened(*audience: str) -> Any:
+        ceiling = Grant([may("shop.drop", order=anything())], audience=audience, effects=["delete"])
+        return tracker.open_task("T", owner="ana@acme.example", ceiling=ceiling)
+
+    wrong, closed, _both = opened(other), opened(other), opened(other, here)
+    tracker.close_task(closed)
+    for name in ("shop", "old"):
+        tracker.create_api_key(name, "service", [other])
+    tracker.revoke_api_key("old")
+    with caplog.at_level("WARNING", "delegation.guard"):
+        guard.protect(app)
+    said = [one.getMessage() for one in caplog.records]
+    assert [one.split(" has ")[0] for one in said] == [f"the task {wrong.id}", "the API key shop"]
+    assert all(other in one and f"Write {here} there." in one for one in said)
 
 
 def test_an_import_says_where_each_argument_stands() -> None:

@@ -22,7 +22,8 @@ class Input:
             form; `body` for the whole body.
         name: As it stands in the request; of the whole body empty. Headers in lower case.
         kind: How its text is read: `text`, `integer`, `number` or `boolean`. JSON has its own types.
-        many: Whether it may come any number of times and is a list: of `query`, `field` and `file`.
+        many: Whether it may come any number of times and is a list: of `query`, `header`,
+            `field` and `file`.
     """
 
     argument: str

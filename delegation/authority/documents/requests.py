@@ -110,7 +110,8 @@ def drafted(request: Request, schemas: Schemas, report: Report) -> Draft:
             continue
         name = argument_name(one.name, one.at.kind, arguments, report, where)
         arguments[name] = (made, one.is_required)
-        many = one.at.kind == one.place and not one.at.between
+        # Items of a header's list may come in one line or in several, which say the same.
+        many = one.at.kind == one.place and (not one.at.between or one.place == "header")
         inputs.append(_input(name, one.place, one.name, made, many=many))
     media = _add_body(request, arguments, inputs, schemas, report) if request.contents else ""
     return Draft(

@@ -14,11 +14,14 @@ from typing import Final
 
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import instant
+from delegation.cli.checkup.audiences import MOST, judge_audiences
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.embedded import store_url
-from delegation.embedded.location import shown, store_file
+from delegation.embedded.location import ring_file, shown, store_file
 from delegation.errors import DelegationError
+from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD, nonces_are_known
+from delegation.lineage.entry import TaskEntry
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records import migrate
 from delegation.records.database import Database
@@ -26,6 +29,7 @@ from delegation.records.log import read_state
 from delegation.records.numbers import read_numbers
 from delegation.records.reader import SqlReader
 from delegation.records.shelves import Shelves
+from delegation.records.signer import signs_for
 from delegation.records.sqlite import BESIDE
 from delegation.tracker.work import ApiKey
 
@@ -49,6 +53,8 @@ class Looked:
         durable: Settings that decide whether what was answered survives a power cut.
         keys: All API keys.
         catalogue: All tools.
+        tasks: The newest open tasks.
+        is_signed: Whether the ring signs for it; None where nothing says which one does.
         stopped: Why the log signs nothing; empty while all is well.
     """
 
@@ -58,13 +64,22 @@ class Looked:
     durable: Mapping[str, str]
     keys: Sequence[ApiKey]
     catalogue: Catalogue
+    tasks: Sequence[TaskEntry]
+    is_signed: bool | None
     stopped: str = ""
 
 
-def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | None, list[Finding]]:
+def look_at_store(
+    place: str, *, ring: KeyRing | None = None, now: int | None = None
+) -> tuple[Catalogue | None, list[Finding]]:
     """Return the store's catalogue, None where it cannot be read, and what is to be said.
 
     Changes no record. A store that does not exist is not made.
+
+    Args:
+        place: Of the store.
+        ring: The ring that is to serve it; None where there is none to be read.
+        now: Unix seconds.
     """
     at = int(time.time()) if now is None else now
     file = store_file(place)
@@ -81,7 +96,7 @@ def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | No
             found.append(schema)
             if schema.level == "wrong":
                 return None, found
-            looked = _look(database)
+            looked = _look(database, ring, at)
     except DelegationError as error:
         found.append(
             wrong(
@@ -95,11 +110,13 @@ def look_at_store(place: str, *, now: int | None = None) -> tuple[Catalogue | No
     found += judge_durability(looked.durable)
     found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before, looked.stopped)
     found += judge_api_keys(looked.keys)
+    found += judge_audiences(looked.tasks, looked.keys)
+    found += judge_signer(place, is_signed=looked.is_signed)
     found.append(judge_log(looked.stopped))
     return looked.catalogue, found
 
 
-def _look(database: Database) -> Looked:
+def _look(database: Database, ring: KeyRing | None, at: int) -> Looked:
     with database.reading() as connection:
         reader = SqlReader(connection, Shelves())
         numbers = read_numbers(connection)
@@ -122,9 +139,26 @@ def _look(database: Database) -> Looked:
             clock = int(connection.exec_driver_sql(asked).scalar_one())
         stopped = read_state(connection).stopped
         before = numbers["nonces_before"]
-        return Looked(
-            max(times), before, clock, durable, reader.api_keys(), reader.catalogue(), stopped
+        tasks = reader.tasks(TaskFilter(None, is_open=True), after=None, limit=MOST, at=at)
+        is_signed = None if ring is None else signs_for(connection, ring)
+        keys, tools = reader.api_keys(), reader.catalogue()
+        return Looked(max(times), before, clock, durable, keys, tools, tasks, is_signed, stopped)
+
+
+def judge_signer(place: str, *, is_signed: bool | None) -> Iterable[Finding]:
+    """Judge whether the ring is the store's own; nothing is said where nobody knows."""
+    if is_signed is False:
+        beside = None if store_file(place) is None else ring_file(place)
+        likely = f" It is likely at {beside}." if beside and beside.exists() else ""
+        yield wrong(
+            "ring",
+            f"The key ring does not sign for the store {shown(place)}: another one does, or a newer "
+            "copy of it.",
+            "Nothing that was issued would verify under it; the service refuses to start.",
+            f"Name the ring that the store was used with in DELEGATION_RING.{likely}",
         )
+    elif is_signed:
+        yield ok("ring", "It signs for the store.")
 
 
 def judge_log(stopped: str) -> Finding:
