@@ -39,8 +39,11 @@ class MalformedError(CallerDataError):
 
     code: ClassVar[str] = "malformed"
 
-    def __init__(self, field: str, *, wanted: str) -> None:
-        super().__init__(f"{field} must be {wanted}.", remedy=f"Give {field} as {wanted}.")
+    def __init__(self, field: str, *, wanted: str, remedy: str = "") -> None:
+        inner = field[:1].lower() + field[1:] if field.startswith(("The ", "A ", "An ")) else field
+        super().__init__(
+            f"{field} must be {wanted}.", remedy=remedy or f"Give {inner} as {wanted}."
+        )
         self.field = field
         self.wanted = wanted
 
@@ -72,10 +75,10 @@ class NotFoundError(CallerDataError):
 
     code: ClassVar[str] = "not_found"
 
-    def __init__(self, kind: str, name: str) -> None:
+    def __init__(self, kind: str, name: str, *, remedy: str = "") -> None:
         super().__init__(
             f"There is no {kind} {name!r}.",
-            remedy=f"Name a {kind} that is recorded in this store or service.",
+            remedy=remedy or f"Name a {kind} that is recorded in this store or service.",
         )
         self.kind = kind
         self.name = name

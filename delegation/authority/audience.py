@@ -24,6 +24,18 @@ def respelled(entry: str, held: Iterable[str]) -> str:
     return next((one for one in held if one != entry and _bare(one) == meant), "")
 
 
+def plainly(audience: str) -> str:
+    """Return an audience in the spelling that a guard demands of its own; unchanged if it is no URL."""
+    found = _URL.fullmatch(audience)
+    if found is None or not found[2]:
+        return audience
+    scheme, host = found[1].lower(), found[2].lower()
+    name, colon, port = host.removesuffix(_DEFAULT.get(scheme, "")).rpartition(":")
+    if not port.isdecimal():  # none, or a piece of an IPv6 address
+        name, colon, port = name + colon + port, "", ""
+    return f"{scheme}://{name.rstrip('.')}{colon}{port}{found[3].rstrip('/')}"
+
+
 def _bare(entry: str) -> str:
     found = _URL.fullmatch(entry.lower())
     if found is None:

@@ -28,6 +28,7 @@ from delegation.authority.fields import (
     closed_object,
     integer,
     list_of,
+    listed,
     matching_text,
 )
 from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY, Effect
@@ -102,6 +103,8 @@ class Tool:
     ) -> None:
         if effect not in EFFECTS:
             raise MalformedError("effect", wanted="one of " + ", ".join(EFFECTS))
+        if not isinstance(arguments or {}, Mapping):
+            raise MalformedError("arguments", wanted='types by name, such as {"order": "opaque"}')
         given = dict(read_argument(key, value) for key, value in (arguments or {}).items())
         if len(given) != len(arguments or {}):
             raise MalformedError("arguments", wanted="names that differ")
@@ -113,13 +116,16 @@ class Tool:
             "domain": matching_text("domain", domain, _WORD, "a lower-case word"),
             "labels": tuple(
                 sorted(
-                    {matching_text("labels", label, LABEL, "lower-case words") for label in labels}
+                    {
+                        matching_text("labels", label, LABEL, "lower-case words")
+                        for label in listed("labels", labels)
+                    }
                 )
             ),
             "sensitivity": integer("sensitivity", sensitivity, 0, MAX_SENSITIVITY),
             "resource": resource,
             "cost": MappingProxyType(_cost(cost or {}, given)),
-            "aliases": aliases_of(name, aliases),
+            "aliases": aliases_of(name, list(listed("aliases", aliases))),
             "_placeholders": placeholders(resource, given),
         }
         for key, value in values.items():

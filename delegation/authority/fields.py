@@ -7,15 +7,16 @@ would widen authority.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER
 
+_T = TypeVar("_T")
 AUDIENCE: Final = re.compile(r"[!-~]{1,300}")
 PURPOSE: Final = re.compile(r"(?=.{0,200}\Z)([a-z0-9_-]+(/[a-z0-9_-]+)*)?")
 UNIT: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -64,6 +65,18 @@ def integer(what: str, value: object, least: int, most: int = MAX_INTEGER) -> in
     """
     if type(value) is not int or not least <= value <= most:
         raise MalformedError(what, wanted=f"an integer from {least} to {most}")
+    return value
+
+
+def listed(what: str, value: Iterable[_T]) -> Iterable[_T]:
+    """Return several things, and refuse one in their place: of a text each letter would be one.
+
+    Raises:
+        MalformedError: It is one text, or one thing.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        shown = f"[{value[:65]!a}]" if isinstance(value, str) else "[...]"
+        raise MalformedError(what, wanted="a list", remedy=f"Put it into a list: {shown}.")
     return value
 
 

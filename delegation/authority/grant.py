@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Final, Literal, TypeAlias, TypeVar, cast, get_args
 
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.capability import Capability
@@ -15,6 +15,7 @@ from delegation.authority.fields import (
     closed_object,
     integer,
     list_of,
+    listed,
     matching_text,
     units,
 )
@@ -118,6 +119,8 @@ class Grant:
             "needs_approval": needs_approval,
             "flow": flow,
         }
+        for name in ("capabilities", "effects", "audience", "needs_approval", "flow"):
+            listed(name, cast("Iterable[object]", _or(given[name], ())))
         unset = frozenset(name for name, value in given.items() if value is None)
         values: dict[str, object] = {
             "capabilities": tuple(_or(capabilities, ())),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from delegation.authority.fields import listed
 from delegation.errors import ConfigurationError
 from delegation.integrations.dispatch import Place
 from delegation.integrations.handler_inputs import AUTHORIZATION
@@ -86,7 +87,7 @@ class Declarations:
             )
         place = (route.method, route.path)
         self._passes_at[place] = shown
-        self._hides_at[place] = frozenset(name.lower() for name in hides)
+        self._hides_at[place] = frozenset(name.lower() for name in listed("hides", hides))
         self.routes.append(route)
 
     def passed(self, place: Place) -> frozenset[str]:
@@ -116,7 +117,7 @@ class Declarations:
         Raises:
             ConfigurationError: One of them never passes.
         """
-        found = frozenset(name.lower() for name in names)
+        found = frozenset(name.lower() for name in listed("passes", names))
         never = NEVER_SHOWN | ({self.token_header} - ({AUTHORIZATION} if is_open else set()))
         for name in sorted(found):
             if is_override(name) or name in never:

@@ -105,7 +105,7 @@ def declared_of(
             )
             hidden = [one for one in unstated if not is_passed(one, SHOWN | frozenset(passes))]
             hides[way.place] = frozenset(one.name for one in hidden)
-            notes += _notes(way, inputs, hidden)
+            notes += _notes(way, made[way.place][1], inputs, hidden)
     left_out = [
         *((" ".join(way.place), why) for way, why in (*served.unseen, *found.failed)),
         *((" ".join(way.place), f"{UNREACHED} {by} instead") for way, by in served.unreached),
@@ -186,13 +186,22 @@ def _with_rest(tool: Tool, route: Route) -> Tool:
 
 
 def _notes(
-    way: ApplicationRoute, inputs: Iterable[HandlerInput], hidden: Iterable[HandlerInput]
+    way: ApplicationRoute,
+    route: Route,
+    inputs: Iterable[HandlerInput],
+    hidden: Iterable[HandlerInput],
 ) -> Iterator[tuple[str, str]]:
     place = " ".join(way.place)
     if way.kind == "endpoint":
         yield place, _BARE
     elif any(one.place == "request" for one in inputs):
         yield place, _RAW
+    for argument in route.inputs:
+        if argument.place != "path" and is_secret(argument.name):
+            yield (
+                place,
+                f"its argument {argument.name} is a secret by its name, and arguments are recorded",
+            )
     for one in hidden:
         need = "needs" if one.is_needed else "reads"
         yield (

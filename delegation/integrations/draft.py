@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Final, cast
 
 from delegation import canonical
 from delegation.authority.arguments import NoCanonicalFormError
@@ -29,13 +29,12 @@ from delegation.integrations.declaration_text import python_route, python_tool
 from delegation.integrations.dispatch import Place
 from delegation.integrations.route import Route
 from delegation.integrations.routes import Routes, in_order, undecided
-from delegation.integrations.seen import SeenInput, SeenRoute, Sight
+from delegation.integrations.seen import IN_BODIES, SeenInput, SeenRoute, Sight
 from delegation.lineage.spelling import python_grant
 from delegation.lineage.tightening.generalise import REPEATED, generalise
 
 MAX_GRANT: Final = 12 * 1024  # bytes of one grant; a link has room for 16 KiB with all else
 _MAX_CAVEATS: Final = 200
-_IN_BODIES: Final = frozenset({"member", "field", "file", "body"})
 _EFFECTS: Final = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
 _WORD: Final = re.compile(r"[a-z0-9]+")
@@ -43,6 +42,9 @@ _HEAD: Final = """\
 # Drafted from observed requests: nothing here was verified. Read it, then narrow it.
 from delegation import Tool
 """
+_LATE: Final = (
+    "the application got it after it was protected: add it before, as no guard lets it through"
+)
 _CARRIER: Final = (
     '# A handler reads Authorization itself: make the guard with token_header="Delegation-Token".'
 )
@@ -80,7 +82,8 @@ def written(sight: Sight) -> str:
             python_route(one.route, passes | {*carried.values()}, hides - carried.keys()),
             "",
         ]
-    lines += [python_route(Route(*place, "")) for place in sorted(sight.checks)]
+    checks = sorted(place for place in sight.checks if not sight.is_late(place))
+    lines += [python_route(Route(*place, "")) for place in checks]
     lines += _refused(sight, drafted)
     for (method, path, why), times in sorted(left_out.items()):
         lines.append(f"{_comment('not understood', (method, path), times)}: {why!a}")
@@ -115,11 +118,14 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
     refused = dict(sight.declared.left_out) if sight.declared is not None else {}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
-        if place in sight.made:
-            found[place] = _Drafted(*sight.made[place], seen)
+        if place in sight.made and found[place].seen is None:
+            found[place] = _Drafted(*_with_seen(*sight.made[place], seen), seen)
             continue
         if " ".join(place) in refused:
             left_out[*place, refused[" ".join(place)]] += seen.calls
+            continue
+        if sight.is_late(place):
+            left_out[*place, _LATE] += seen.calls
             continue
         if place in found:
             left_out[*place, f"most of its requests are not {seen.media or 'empty'}"] += seen.calls
@@ -138,20 +144,32 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
 
 def _inferred(seen: SeenRoute, taken: Container[str]) -> tuple[Tool, Route]:
     """Return the tool and route that a route seems to be, of which only requests are known."""
-    types = {name: _type(one) for name, one in seen.inputs.items()}
+    name, effect = _tool_name(seen, taken), _EFFECTS.get(seen.method, "write")
+    empty = Tool(name, effect=effect), Route(seen.method, seen.path, name)
+    return _with_seen(*empty, seen)
+
+
+def _with_seen(tool: Tool, route: Route, seen: SeenRoute) -> tuple[Tool, Route]:
+    """Return a tool and route with the inputs that requests stated and nothing declares."""
+    more = {name: one for name, one in seen.inputs.items() if name not in tool.arguments}
+    if not more:
+        return tool, route
     optional = {
-        name for name, one in seen.inputs.items()
+        name for name, one in more.items()
         if one.place != "path" and (one.times < seen.calls or seen.lacks_bodies)
     }  # fmt: skip
-    arguments = {name + "?" * (name in optional): types[name] for name in sorted(types)}
-    name, effect = _tool_name(seen, taken), _EFFECTS.get(seen.method, "write")
     inputs = tuple(
         Input(name, one.place, one.name, _kind(one) if one.place in TEXT_PLACES else "text", one.is_many)
-        for name, one in seen.inputs.items()
+        for name, one in more.items()
     )  # fmt: skip
-    media = seen.media if any(one.place in _IN_BODIES for one in inputs) else ""
-    tool = Tool(name, effect=effect, arguments=arguments)
-    return tool, Route(seen.method, seen.path, name, inputs, media)
+    has_body = any(one.place in IN_BODIES for one in inputs)
+    body = tool.to_json()
+    types = {name + "?" * (name in optional): _type(more[name]) for name in sorted(more)}
+    body["arguments"] = {**cast("dict[str, Json]", body["arguments"]), **types}
+    media = seen.media if has_body else route.media
+    return Tool.from_json(body), Route(
+        route.method, route.path, tool.name, (*route.inputs, *inputs), media
+    )
 
 
 def _type(seen: SeenInput) -> Json:
@@ -180,11 +198,12 @@ def _kind(seen: SeenInput) -> str:
 def _capability(one: _Drafted, seen: SeenRoute) -> Capability:
     """Return what admits the calls that were seen, and little else."""
     limits: dict[str, Constraint] = {}
-    kinds = {i.argument: i.kind for i in one.route.inputs if seen.tool is None}
+    told = seen.tool.arguments if seen.tool is not None else {}  # canonical as they were seen
+    kinds = {i.argument: i.kind for i in one.route.inputs if i.argument not in told}
     for name, argument in one.tool.arguments.items():
         limits[name] = anything()
         found = seen.inputs.get(name)
-        if found is None or found.is_open or (seen.lacks_bodies and found.place in _IN_BODIES):
+        if found is None or found.is_open or (seen.lacks_bodies and found.place in IN_BODIES):
             limits[name] = absent() if found is None and not seen.lacks_bodies else anything()
             continue
         given: list[Json] = []

@@ -25,7 +25,7 @@ from delegation.integrations.request_body import (
     argument_media,
     sent_file,
 )
-from delegation.integrations.request_inputs import stated_by, texts_of
+from delegation.integrations.request_inputs import stated_by, texts_of, undeclared
 from delegation.integrations.stored import FileStore, StoredFile
 
 _SPELLED: Final = rb"(?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})"
@@ -133,14 +133,14 @@ class FormBody:
         stated: dict[str, list[Json]] = {}
         for part in parts:
             if part.name not in declared or part.file is None:
-                raise MalformedError("The form", wanted="declared files only")
+                raise undeclared("The form", [f"{name} (a file)" for name in declared])
             one = declared[part.name]
             self._files.setdefault(one.argument, []).append((part.file, part.file_name, part.media))
             stated.setdefault(part.name, []).append(part.file.stated(part.media, part.file_name))
         found: dict[str, Json] = {}
         for name, files in stated.items():
             if len(files) > 1 and not declared[name].many:
-                raise MalformedError("The form", wanted="each file once that is no list")
+                raise MalformedError(f"{name} in the form", wanted="stated once: it is no list")
             found[declared[name].argument] = files if declared[name].many else files[0]
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from delegation.authority.catalogue import Tool
+from delegation.authority.fields import listed
 from delegation.errors import ConfigurationError
 from delegation.integrations.catalogue_check import (
     add_missing_there,
@@ -82,12 +83,16 @@ class Guard:
     ) -> None:
         """Make a guard without routes."""
         if mode not in {"enforce", "observe"} or (desk is None and mode == "enforce"):
-            raise ConfigurationError("A guard enforces with a desk, or observes.")
+            raise ConfigurationError(
+                "A guard enforces with somebody who decides, or only observes.",
+                remedy="Give it a tracker or a client, Guard(Tracker.open(...), ...), or say "
+                'mode="observe".',
+            )
         refuse_blocking(desk)
         self._desk = desk
         self._clock = clock
         self._tool_log = tool_log
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._hosts = frozenset(host.lower() for host in listed("hosts", hosts))
         self._max_upload = max_upload
         self._socket_seconds = socket_seconds
         self._has_cors = False
@@ -148,7 +153,7 @@ class Guard:
                 "The application lists no routes, so that none can be declared from it.",
                 remedy="Declare each with guard.route(...), as docs/integrations/guard.md shows.",
             )
-        names = frozenset(name.lower() for name in passes)
+        names = frozenset(name.lower() for name in listed("passes", passes))
         declared = declared_of(
             inner, prefix=prefix, system=system, opened=opened, skip=skip, passes=names
         )
@@ -339,6 +344,11 @@ class Guard:
                 sentence holds declarations to paste where some are missing.
             MalformedError: A declared route takes all requests of a later one.
         """
+        if self.observed is None and isinstance(app, Guarded):
+            raise ConfigurationError(
+                "The application is behind a guard already, and two would both want the token.",
+                remedy="Give the application itself, and declare all of it to one guard.",
+            )
         inner = None
         if self.observed is None:
             inner = None if unsafe_unlisted else inner_application(app)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from delegation.integrations.application_routes import ApplicationRoute
+
 AUTHORIZATION: Final = "authorization"
 _RAW: Final = ("request_param_name", "websocket_param_name", "http_connection_param_name")
 
@@ -78,6 +80,13 @@ def _names(parameters: Iterable[Any]) -> Iterator[tuple[str, bool]]:
             else:
                 spelled = name.replace("_", "-")
             yield spelled, bool(inner.is_required())
+
+
+def reads_raw(way: ApplicationRoute) -> bool:
+    """Return whether a handler reads a request itself, so that nobody can say what it reads."""
+    return way.kind == "endpoint" or any(
+        one.place == "request" for one in handler_inputs(way.listing)
+    )
 
 
 def _is_needed(parameter: Any) -> bool:

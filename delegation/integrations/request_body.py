@@ -16,7 +16,7 @@ from delegation import sent_json
 from delegation.authority.documents.inputs import Input
 from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.integrations.request_inputs import Headers
+from delegation.integrations.request_inputs import Headers, undeclared
 from delegation.integrations.stored import FileStore, StoredFile
 
 MAX_BODY: Final = 64 * 1024  # bytes of JSON, text and fields; an access is no larger
@@ -138,7 +138,7 @@ class JsonBody:
             raise MalformedError("The body", wanted="a JSON object")
         named = {one.name: one.argument for one in self._inputs}
         if value.keys() - named.keys():
-            raise MalformedError("The body", wanted="declared members only")
+            raise undeclared("The body", named)
         return {named[name]: member for name, member in value.items()}
 
     def written(self, arguments: Mapping[str, Json]) -> WrittenBody | None:

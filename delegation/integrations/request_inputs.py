@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from delegation import sent_json
+from delegation.authority.argument import cut
 from delegation.authority.arguments.url_text import stated
 from delegation.authority.documents.inputs import Input
 from delegation.canonical import Json
@@ -20,6 +21,7 @@ from delegation.errors import MalformedError
 Headers: TypeAlias = Iterable[tuple[str, str]]
 """Names and values as they were sent, read as Latin-1; names in any case, each as often as it came."""
 
+_NAMES: Final = 300  # characters of the names in a sentence
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 COOKIE_NAME: Final = re.compile(r"[!#'*+.0-9A-Z^_`a-z|~-][!#$&'*+.0-9A-Z^_`a-z|~-]*")
 # RFC 6265 section 4.1.1, without the escape that some frameworks decode and others do not.
@@ -53,6 +55,16 @@ def texts_of(one: Input, value: Json) -> list[str]:
     return texts
 
 
+def undeclared(what: str, names: Iterable[str]) -> MalformedError:
+    """Return the refusal of an input that no route declares; only those that one does are named."""
+    known = cut(", ".join(sorted(names)), _NAMES)
+    return MalformedError(
+        what,
+        wanted=f"of declared inputs only: {known}" if known else "empty: nothing is declared there",
+        remedy=f"Leave out of {what[:1].lower()}{what[1:]} what is not declared.",
+    )
+
+
 def stated_by(
     inputs: Sequence[Input], pairs: Iterable[tuple[str, str]], what: str
 ) -> dict[str, Json]:
@@ -70,7 +82,7 @@ def stated_by(
     found: dict[str, list[str]] = {}
     for name, text in pairs:
         if name not in declared:
-            raise MalformedError(what, wanted="declared parameters only")
+            raise undeclared(what, declared)
         found.setdefault(name, []).append(text)
     stated_values: dict[str, Json] = {}
     for name, texts in found.items():
@@ -80,7 +92,9 @@ def stated_by(
         elif len(texts) == 1:
             stated_values[one.argument] = stated(texts[0], one.kind)
         else:
-            raise MalformedError(what, wanted="each parameter once that is no list")
+            raise MalformedError(
+                f"{name} in {what[:1].lower()}{what[1:]}", wanted="stated once: it is no list"
+            )
     return stated_values
 
 

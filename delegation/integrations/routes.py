@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import combinations
 from typing import Final, TypeAlias
 
 from delegation.authority.documents.inputs import Input, InputPlace
-from delegation.authority.fields import AUDIENCE, closed_object, list_of, matching_text
+from delegation.authority.fields import AUDIENCE, closed_object, list_of, listed, matching_text
 from delegation.canonical import Json
 from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations.request_inputs import Headers
@@ -22,6 +23,8 @@ from delegation.integrations.target import RequestTarget, target_of
 WELL_KNOWN: Final = "/.well-known/delegation"
 _HEADER: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_ROUTES: Final = 4096
+_NEAR: Final = 3
+_PUBLISHED: Final = f"Ask GET {WELL_KNOWN} which routes the service declares."
 Names: TypeAlias = Iterable[str] | Mapping[str, str]
 """Arguments under their own names, or by the name of the input what argument states it."""
 
@@ -99,7 +102,9 @@ class Routes:
             target = target_of(path, query)
         found = self.match(method, target)
         if found is None:
-            raise NotFoundError("declared route", f"{method} {target.path[:65]}")
+            raise NotFoundError(
+                "declared route", f"{method} {target.path[:65]}", remedy=self._near(target)
+            )
         route, filled = found
         if route.is_open:
             return route, {}
@@ -112,6 +117,16 @@ class Routes:
             return route, stated | reader.finish()
         finally:
             reader.close()
+
+    def _near(self, target: RequestTarget) -> str:
+        """Return the routes that may be meant, in words: other methods of the path, or near templates."""
+        known = {f"{one.method} {one.path}": one for one in self.routes}
+        near = [
+            name for name, one in known.items() if one.template.matched(target.segments) is not None
+        ]
+        paths = get_close_matches(target.path, {one.path for one in self.routes}, n=_NEAR)
+        near = near or [name for name, one in known.items() if one.path in paths]
+        return f"Declared is {' or '.join(near[:_NEAR])}." if near else _PUBLISHED
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON that a guarded service publishes."""
@@ -213,7 +228,7 @@ def declared_route(
     Raises:
         MalformedError: A field has another form.
     """
-    said, lists = kinds or {}, frozenset(many)
+    said, lists = kinds or {}, frozenset(listed("many", many))
     places: tuple[tuple[InputPlace, Names], ...] = (
         ("query", query),
         ("header", headers),
@@ -241,6 +256,6 @@ def declared_route(
 
 
 def _named(names: Names, place: InputPlace) -> Iterator[tuple[str, str]]:
-    for name in names:
+    for name in listed(f"What comes by {place}", names):
         argument = names[name] if isinstance(names, Mapping) else name
         yield name.lower() if place == "header" else name, argument

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from delegation import sent_json
@@ -18,6 +18,7 @@ from delegation.errors import ConfigurationError, MalformedError, MissingExtraEr
 from delegation.integrations.declared import Declared, declared_of
 from delegation.integrations.dispatch import Place, root_of, route_taken
 from delegation.integrations.forms import BOUNDARY, pairs_of
+from delegation.integrations.handler_inputs import reads_raw
 from delegation.integrations.judged_request import Refused, RootedPath
 from delegation.integrations.multipart import MultipartReader
 from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCODED, sent_media
@@ -45,6 +46,7 @@ _CHECKS: Final = frozenset({  # what those ask for who look whether a service li
 _ID: Final = re.compile(r"[0-9]+|[0-9a-fA-F-]{16,}|[A-Za-z]*[-_]?[0-9][A-Za-z0-9_-]*")
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _WORD: Final = re.compile(r"[a-z0-9]+")
+IN_BODIES: Final[tuple[InputPlace, ...]] = ("member", "field", "file", "body")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", SOCKET})
 
 
@@ -174,12 +176,18 @@ class Sight:
         self._app: Any = None
         self.room = MAX_BYTES
         self.pages: set[Place] = set()
+        self.served: set[Place] = set()  # what it had when it was looked into
+        self._raw: set[Place] = set()  # whose handlers also read what nothing declares
         self.made: dict[Place, tuple[Tool, Route]] = {}
 
     @property
     def lists_routes(self) -> bool:
         """Whether the templates are the application's own."""
         return self._app is not None
+
+    def is_late(self, place: Place) -> bool:
+        """Return whether an application got a route since it was looked into."""
+        return self.declared is not None and place not in self.served
 
     def look_into(self, app: Any) -> None:
         """Take templates, tools and inputs from an application where it can be looked into."""
@@ -190,7 +198,10 @@ class Sight:
             self.declared = declared_of(self._app, prefix=PREFIX)
         except (ConfigurationError, MalformedError):
             return  # what cannot be walked is guessed from requests
-        self.pages = {way.place for way in served_routes(self._app).ways if is_documentation(way)}
+        ways = served_routes(self._app).ways
+        self.served = {way.place for way in ways}
+        self.pages = {way.place for way in ways if is_documentation(way)}
+        self._raw = {way.place for way in ways if reads_raw(way)} - self.pages
         tools = {tool.name: tool for tool in self.declared.tools}
         self.made = {
             (route.method, route.path): (tools[route.tool], route)
@@ -230,13 +241,23 @@ class Sight:
         self, place: Place, request: SeenRequest, target: RequestTarget, body: bytes | None
     ) -> None:
         tool, route = self.made.get(place, (None, None))
-        media, parameters = sent_media(request.headers) if body and route is None else ("", {})
+        is_told = bool(route and (place not in self._raw or route.of_place(*IN_BODIES)))
+        media, parameters = sent_media(request.headers) if body and not is_told else ("", {})
         key = (*place, media)
         seen = self.routes.get(key) or SeenRoute(*place, tool, media)
         if tool is not None and route is not None:
-            inputs = _stated(tool, route, request, target, body)
+            said = {one.name for one in route.of_place("query")}
+            told = tuple(p for p in target.parameters if place not in self._raw or p[0] in said)
+            rest = [pair for pair in target.parameters if pair not in told]
+            known = replace(target, parameters=told)
+            inputs = _stated(tool, route, request, known, body if is_told else b"")
         else:
-            inputs = _inputs(seen, target, _in_body(body or b"", media, parameters))
+            inputs, rest = {}, list(target.parameters)
+        filled = {} if tool else template_of(seen.path).matched(target.segments) or {}
+        pairs: list[_Pair] = [("path", *pair) for pair in filled.items()]
+        pairs += [("query", *pair) for pair in rest]
+        pairs += () if is_told else _in_body(body or b"", media, parameters)
+        _see_inputs(inputs, seen, pairs)
         self.room += seen.make_room(inputs)
         if key not in self.routes and len(self.routes) >= MAX_ROUTES:
             raise MalformedError("A route", wanted="one of those that are remembered")
@@ -258,7 +279,7 @@ class Sight:
         if self._app is None:
             return (request.method, _guessed(target.segments)), target
         place = route_taken(self._app, rooted.scope(dict(request.scope), rooted.raw))
-        if place is not None and place[0] == "HEAD" and ("GET", place[1]) in self.made:
+        if place is not None and place[0] == "HEAD" and ("GET", place[1]) in self.served:
             return ("GET", place[1]), target
         return None if place is None else (place, target)
 
@@ -342,17 +363,13 @@ def _stated(
     }
 
 
-def _inputs(seen: SeenRoute, target: RequestTarget, body: Iterable[_Pair]) -> Found:
-    """Return what a request states of a route of which nothing is declared.
+def _see_inputs(found: Found, seen: SeenRoute, pairs: Iterable[_Pair]) -> None:
+    """Add what a request states of inputs that nothing declares.
 
     Raises:
-        MalformedError: One of its inputs no route can declare.
+        MalformedError: One of them no route can declare.
     """
-    found: Found = {}
-    filled = template_of(seen.path).matched(target.segments) or {}
-    pairs: list[_Pair] = [("path", *pair) for pair in filled.items()]
-    pairs += [("query", *pair) for pair in target.parameters]
-    for place, name, value in [*pairs, *body]:
+    for place, name, value in pairs:
         argument = name or "body"
         held = seen.inputs.get(argument) or (found[argument][0] if argument in found else None)
         if held is not None and (held.place, held.name) != (place, name):
@@ -368,7 +385,6 @@ def _inputs(seen: SeenRoute, target: RequestTarget, body: Iterable[_Pair]) -> Fo
             found[argument] = (SeenInput(place, name, is_many=True), [*items, value])
         else:
             raise MalformedError("An input", wanted="one of its name")
-    return found
 
 
 def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator[_Pair]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from delegation.authority.fields import listed
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.integrations.application_routes import (
     ANY,
@@ -45,7 +46,7 @@ class ServedRoutes:
             ConfigurationError: Nothing has such a name.
         """
         found: set[Place] = set()
-        for name in names:
+        for name in listed("What is opened or skipped", names):
             method, _, path = name.rpartition(" ")
             places = {
                 one.place for one in self.ways if one.path == path and method in {"", one.method}
@@ -55,7 +56,8 @@ class ServedRoutes:
                 raise ConfigurationError(
                     f"The application has no route {name}.",
                     remedy=f"Name it by its own template: {', '.join(near)}." if near
-                    else "Name it by the application's own template, such as GET /health.",
+                    else "Name it by the application's own template, such as "
+                    f"{' or '.join(' '.join(one.place) for one in self.ways[:1]) or 'GET /health'}.",
                 )  # fmt: skip
             found |= places
         return frozenset(found)

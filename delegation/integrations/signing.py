@@ -40,6 +40,7 @@ _STRIPPED: Final = frozenset({"Authorization"})  # what clients do not take alon
 _TWO_READINGS: Final = re.compile(r"[\x00-\x20\x7f\\]")
 _SECONDS: Final = 10.0
 _MAX_ANSWER: Final = 4 * 1024 * 1024  # bytes of published routes
+_READ: Final = "Read a text with the issuer's public keys: Token.read(text, tracker.public_ring())."
 _READ_ONCE: Final = "bytes, a text or a file: what can be read only once cannot be signed and sent"
 
 
@@ -75,6 +76,12 @@ class Signer:
         base: str = "",
     ) -> None:
         """Sign with this key."""
+        if not isinstance(token, Token):
+            raise MalformedError("token", wanted="a Token", remedy=_READ)
+        if not isinstance(key, HolderKey):
+            raise MalformedError(
+                "key", wanted="the HolderKey of the token's holder: its public half signs nothing"
+            )
         self._token = token
         self._key = key
         self._routes = routes

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from delegation.authority.audience import plainly
 from delegation.errors import ConfigurationError
 from delegation.integrations.application_routes import ANY, ApplicationRoute
 from delegation.integrations.declaration_text import python_declarations
@@ -68,9 +69,7 @@ def check_audience(audience: str, hosts: Iterable[str]) -> None:
     name = parts.netloc.lower().removesuffix(f":{port}").rstrip(".")
     usual = {"http": 80, "https": 443}.get(parts.scheme.lower())
     shown = name if port is None or port == usual else f"{name}:{port}"
-    rest = audience[len(parts.scheme) + 3 + len(parts.netloc) :].rstrip("/")
-    plain = f"{parts.scheme.lower()}://{shown}{rest}"
-    if plain != audience:
+    if (plain := plainly(audience)) != audience:
         raise ConfigurationError(
             f"The audience {audience} has another spelling, {plain}: grants are compared with it letter "
             "by letter.",

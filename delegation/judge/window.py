@@ -6,7 +6,7 @@ from typing import Final
 
 from delegation.authority.access import Access
 from delegation.authority.argument import cut
-from delegation.authority.audience import respelled
+from delegation.authority.audience import plainly, respelled
 from delegation.authority.chain import Chain
 from delegation.authority.explain import instant
 from delegation.authority.grant import Grant
@@ -63,7 +63,7 @@ def _other_audience(grant: Grant, audience: str) -> Refusal:
             "audience",
             audience,
             list(grant.audience),
-            f"Write the audience as {meant}, here or in the task's ceiling.",
+            _one_spelling(audience, meant),
             services,
         )
     return Refusal(
@@ -75,6 +75,15 @@ def _other_audience(grant: Grant, audience: str) -> Refusal:
         f"Call {services} by that name, or ask {WHO} for a grant that names this service.",
         services,
     )
+
+
+def _one_spelling(audience: str, granted: str) -> str:
+    """Return how one audience in two spellings becomes one: by the plain one, which guards demand."""
+    plain = plainly(audience)
+    if granted == plain:
+        return f"Write the audience as {granted}, as the grant has it."
+    also = "" if audience == plain else ", and the service its name"
+    return f"Ask {WHO} for a grant that spells the audience {plain}{also}."
 
 
 def refuse_expired(grant: Grant, at: int) -> Refusal | None:

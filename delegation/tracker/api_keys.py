@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from delegation.authority.approval import APPROVER
-from delegation.authority.fields import AUDIENCE, matching_text
+from delegation.authority.fields import AUDIENCE, listed, matching_text
 from delegation.errors import MalformedError
 from delegation.tracker.retry import tried_again
 from delegation.tracker.work import ApiKey, Role, Store
@@ -57,7 +57,10 @@ def create_api_key(  # what a key is bound to
     matching_text("secret", secret, SECRET, "dk_ and 43 base64url characters")
     bound = tuple(
         sorted(
-            {matching_text("audiences", a, AUDIENCE, "printable ASCII texts") for a in audiences}
+            {
+                matching_text("audiences", a, AUDIENCE, "printable ASCII texts")
+                for a in listed("audiences", audiences)
+            }
         )
     )
     if (role == "service") != bool(bound):
