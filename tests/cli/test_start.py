@@ -12,16 +12,16 @@ import delegation
 from delegation.cli.commands import WRITTEN, Commands
 
 HEAVY = ("sqlalchemy", "sqlmodel", "alembic", "httpx2", "fastapi", "biscuit_auth")
-PROBE = """
+PROBE = f"""
 import json, sys
 from delegation.cli.__main__ import main
 sys.argv = ["delegation", *json.loads(sys.argv[1])]
 try:
     main()
 finally:
-    found = [name for name in json.loads({heavy!r}) if name in sys.modules]
+    found = [name for name in json.loads({json.dumps(HEAVY)!r}) if name in sys.modules]
     sys.stderr.write(json.dumps(found))
-""".format(heavy=json.dumps(HEAVY))
+"""
 
 
 @pytest.mark.parametrize("name", WRITTEN)
