@@ -9,16 +9,17 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TextIO
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from delegation.authority.explain import instant
-from delegation.lineage.feed import Revocation
 from delegation.shown import shown, shown_text
+
+if TYPE_CHECKING:
+    from delegation.lineage.feed import Revocation
 
 FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
 CONTINUED: Final = "> "  # no line of ours begins so
@@ -91,6 +92,8 @@ def say_value(said: str, value: object, after: str = "") -> None:
 
 def told_ending(change: Revocation) -> str:
     """Return in words what ends a subject, since when and by whom."""
+    from delegation.authority.explain import instant  # noqa: PLC0415  # slow to start
+
     word = "revoked" if change.act == "revoke" else "suspended"
     subject = f"{change.subject.kind} {change.subject.id}"
     return f"{subject} is {word} from {instant(change.effective_at)} on, by {change.by}"

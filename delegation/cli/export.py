@@ -6,19 +6,21 @@ import json
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from delegation.canonical import Json
 from delegation.cli.console import USAGE, JsonOption, fail, note, print_json, say
-from delegation.cli.place import Place
 from delegation.cli.private_file import write_private
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import DelegationError, MalformedError
-from delegation.export.exported import Exported
 from delegation.export.forms import FORMS
 from delegation.lineage.selection import VIEWS, Selection
+
+if TYPE_CHECKING:
+    from delegation.cli.place import Place
+    from delegation.export.exported import Exported
 
 PAUSE: Final = 0.3  # seconds between two looks at a job
 ViewArgument = Annotated[str, typer.Argument(help="One of: " + ", ".join(VIEWS))]

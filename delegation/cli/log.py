@@ -6,14 +6,12 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say
 from delegation.cli.source import StoreOption, UrlOption, opened_store, service_url
-from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import PublicRing
 from delegation.records.log_files import LogFolder
@@ -21,6 +19,10 @@ from delegation.tracker.log import LogStatus
 from delegation.transparency.audit import Audit, Finding, Source, audit
 from delegation.transparency.checkpoint import MAX_TEXT, LogKey
 from delegation.transparency.tile import Tile
+
+if TYPE_CHECKING:
+    from delegation.client import Client
+    from delegation.embedded import Tracker
 
 app = typer.Typer(no_args_is_help=True)
 _URL: Final = re.compile("https?://")
@@ -143,6 +145,8 @@ def _audit_place(
         if not Path(place).is_dir():
             fail("There is no such folder.", "Name a folder of tiles, or a service's URL.")
         return _audit(FolderSource(Path(place)), keys, ring, older, hashes_only=hashes_only)
+    from delegation.client import Client  # noqa: PLC0415  # slow to start
+
     secret = os.environ.get("DELEGATION_API_KEY", "")
     with Client(service_url(None, place) or "", api_key=secret) as client:
         return _audit(AskedSource(client), keys, ring, older, hashes_only=hashes_only)
@@ -229,6 +233,8 @@ def _status(store: str | None, url: str | None) -> LogStatus:
     if service is None:
         with opened_store(store) as tracker:
             return tracker.log_status()
+    from delegation.client import Client  # noqa: PLC0415  # slow to start
+
     with Client(service, api_key=os.environ.get("DELEGATION_API_KEY", "")) as client:
         return client.log_status()
 

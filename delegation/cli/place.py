@@ -8,13 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import ServiceError, UnauthenticatedError
 from delegation.export.exported import Exported
 from delegation.graph import assessment_json, tightening_json
@@ -36,6 +34,10 @@ from delegation.messages.values import link_json, payload_json
 from delegation.tokens.token import Token
 from delegation.tracker.open_child import Opening
 from delegation.tracker.work import Agent, ApiKey, DecisionDetail, Role
+
+if TYPE_CHECKING:
+    from delegation.client import Client
+    from delegation.embedded import Tracker
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from typer import Abort, TyperException
 from typer.core import TyperGroup
 
+from delegation.cli.commands import WRITTEN, Commands
 from delegation.cli.console import FAILED, INTERRUPTED, USAGE, Stop, fail, report
 from delegation.errors import DelegationError
 
@@ -21,6 +22,20 @@ class Program(TyperGroup):
 
     0 means done, 1 failed, 2 wrong usage, 3 denied, 130 interrupted; `report` writes the error.
     """
+
+    def __init__(self, **told: Any) -> None:
+        """Know all commands, and import none."""
+        super().__init__(**told)
+        self.commands = Commands()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, without importing them."""
+        known = self.commands
+        self.commands = {name: written.listed(name) for name, written in WRITTEN.items()}
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.commands = known
 
     def main(
         self,

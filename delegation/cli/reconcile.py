@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from delegation.cli.console import DENIED, JsonOption, fail, print_json, print_text
-from delegation.cli.place import OnStore
 from delegation.cli.source import StoreOption, default_store, opened
 from delegation.graph.reconciliation import reconciliation_json, reconciliation_text
+
+if TYPE_CHECKING:
+    from delegation.cli.place import OnStore
 
 
 def reconcile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
@@ -24,16 +24,18 @@ from delegation.cli.console import (
     say,
     say_value,
 )
-from delegation.cli.place import Place
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.errors import NotFoundError
-from delegation.graph.engine import Picture
 from delegation.hidden import hidden_in
 from delegation.judge.decision import Denial
 from delegation.lineage.entry import Lineage, LinkEntry
 from delegation.messages.values import lineage_json, link_json, task_json
 from delegation.messages.verdict import decision_detail_json
 from delegation.shown import kind_of
+
+if TYPE_CHECKING:
+    from delegation.cli.place import Place
+    from delegation.graph.engine import Picture
 
 _NOT_KEPT: Final[Mapping[str, str]] = {
     "over_rate": "Arguments and proof are not kept: this holder's denials came faster than that.",

@@ -7,6 +7,7 @@ from contextlib import closing
 import typer
 
 from delegation.cli.console import JsonOption, print_json, say
+from delegation.cli.retention import erase
 from delegation.cli.source import StoreOption, default_store, existing
 from delegation.embedded import store_url
 from delegation.records import migrate
@@ -39,3 +40,6 @@ def upgrade(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
         print_json({"database": migrate.head()})
     else:
         say(f"The database is at revision {migrate.head()}.")
+
+
+app.command("erase")(erase)

@@ -18,12 +18,12 @@ import typer
 from delegation.cli.console import USAGE, JsonOption, fail, say
 from delegation.cli.source import StoreOption, default_store, ring_of
 from delegation.distribution import strangers
-from delegation.embedded import Tracker, store_url
-from delegation.embedded.location import shown, store_file
+from delegation.embedded.location import shown, store_file, store_url
 from delegation.errors import MissingExtraError
 from delegation.tracker.work import Role
 
 if TYPE_CHECKING:
+    from delegation.embedded import Tracker
     from delegation_api.settings import Settings
 
 _LEAVE_SECONDS: Final = 2.0
@@ -86,6 +86,8 @@ def serve(
                 "issuer": settings.issuer or url,
             }
         )
+        from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+
         with Tracker.open(
             store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
         ) as tracker:

@@ -10,17 +10,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
 
 from delegation.cli.console import USAGE, fail
-from delegation.cli.place import AtService, OnStore, Place
-from delegation.client import Client
-from delegation.embedded import Tracker, store_url
-from delegation.embedded.location import ring_file, store_file
-from delegation.judge.lease import BOUND, MAX_BOUND
+from delegation.embedded.location import ring_file, store_file, store_url
+
+if TYPE_CHECKING:
+    from delegation.cli.place import Place
+    from delegation.embedded import Tracker
 
 DEMO_STORE: Final = Path("demo/delegation.db")
 PLAIN_STORE: Final = Path("delegation.db")
@@ -119,8 +119,12 @@ def has_store(store: str | None, url: str | None) -> bool:
 @contextmanager
 def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
     """Open a store with its keys, or a service; a missing store is never made by accident."""
+    from delegation.cli.place import AtService, OnStore  # noqa: PLC0415  # slow to start
+
     service = service_url(store, url)
     if service is not None:
+        from delegation.client import Client  # noqa: PLC0415  # slow to start
+
         secret = os.environ.get("DELEGATION_API_KEY", "")
         if not secret.isascii() or not secret.isprintable():
             fail("DELEGATION_API_KEY is no API key.", "Set it to dk_...", code="malformed")
@@ -148,6 +152,8 @@ def opened_store(store: str | None, *, log_dir: Path | None = None) -> Iterator[
             "Put the ring back, or set DELEGATION_RING.",
             code="key_file",
         )
+    from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+
     with Tracker.open(
         store_url(place),
         ring_file=ring,
@@ -160,6 +166,8 @@ def opened_store(store: str | None, *, log_dir: Path | None = None) -> Iterator[
 
 def _bound() -> float:
     """Return the service's bound of leases: who waits here must wait as long as there."""
+    from delegation.judge.lease import BOUND, MAX_BOUND  # noqa: PLC0415  # slow to start
+
     named = os.environ.get("DELEGATION_REVOCATION_BOUND", "")
     try:
         bound = float(named) if named else BOUND
@@ -176,6 +184,8 @@ def completed_tasks(incomplete: str) -> list[str]:
         file = store_file(default_store())
         if os.environ.get("DELEGATION_URL", "") or file is None or not file.exists():
             return []
+        from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+
         with Tracker.open(store_url(file), ring_file=ring_of(str(file))) as tracker:
             return [task.id for task in tracker.tasks(limit=50) if task.id.startswith(incomplete)]
     except Exception:  # noqa: BLE001  # a shell that completes must not print errors

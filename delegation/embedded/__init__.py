@@ -1,11 +1,24 @@
-"""Library and store in one process; see `Tracker`."""
+"""Library and store in one process; see `Tracker`, which is imported when it is first asked for."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from delegation.embedded.location import store_url as store_url
 from delegation.errors import MissingExtraError
 
-try:
+if TYPE_CHECKING:
     from delegation.embedded.tracker import Tracker as Tracker
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] in {"sqlalchemy", "sqlmodel", "alembic", "pydantic"}:
-        raise MissingExtraError("store", "A tracker with its store") from error
-    raise
+
+if not all(map(find_spec, ("sqlalchemy", "sqlmodel", "alembic", "pydantic"))):
+    raise MissingExtraError("store", "A tracker with its store")
+
+if not TYPE_CHECKING:  # checkers know the name
+
+    def __getattr__(name: str) -> object:
+        """Import the tracker with its store."""
+        if name != "Tracker":
+            raise AttributeError(name)
+        from delegation.embedded.tracker import Tracker as Found  # noqa: PLC0415  # slow to start
+
+        globals()[name] = Found
+        return Found

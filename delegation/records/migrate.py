@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from delegation.errors import SchemaRevisionError, StoreUnavailableError
-from delegation.records import postgres, sqlite
+from delegation.records import fresh, postgres, sqlite
 from delegation.records.database import Database
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
@@ -23,12 +19,7 @@ _FOLDER: Final = Path(__file__).parent / "migrations"
 
 def head() -> str:
     """Return the revision that this program writes."""
-    revision = ScriptDirectory(str(_FOLDER)).get_current_head()
-    if revision is None:
-        raise SchemaRevisionError(
-            "This installation has no migrations.", remedy="Install it again."
-        )
-    return revision
+    return fresh.HEAD
 
 
 def current(database: Database) -> str | None:
@@ -38,7 +29,7 @@ def current(database: Database) -> str | None:
         StoreUnavailableError: The database does not answer.
     """
     with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return fresh.revision_in(connection)
 
 
 def prepare(database: Database) -> None:
@@ -49,18 +40,17 @@ def prepare(database: Database) -> None:
         StoreUnavailableError: The database does not answer.
     """
     revision = current(database)
+    if revision is None:
+        # Alone: another that found it empty too sees the tables when its turn comes.
+        with database.writing(alone=True, is_marked=False) as connection:
+            revision = fresh.revision_in(connection)
+            if revision is None:
+                _make(connection)
+                return
     if revision == head():
         return
-    if revision is None:
-        with database.reading() as connection:
-            tables = inspect(connection).get_table_names()
-        if tables:
-            raise SchemaRevisionError(
-                "The database has tables that are not this program's.",
-                remedy="Name an empty database.",
-            )
-        upgrade(database)
-        return
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  # slow to start, seldom needed
+
     known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
     if revision not in known:
         raise SchemaRevisionError(
@@ -72,6 +62,15 @@ def prepare(database: Database) -> None:
         f"The database is at revision {revision}, this program needs {head()}.",
         remedy="Make a backup, then run `delegation db upgrade`.",
     )
+
+
+def _make(connection: Connection) -> None:
+    if inspect(connection).get_table_names():
+        raise SchemaRevisionError(
+            "The database has tables that are not this program's.",
+            remedy="Name an empty database.",
+        )
+    fresh.make(connection)
 
 
 def upgrade(database: Database) -> None:
@@ -93,6 +92,9 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def _run(database: Database, deed: str, revision: str) -> None:
+    from alembic import command  # noqa: PLC0415  # slow to start, seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     try:

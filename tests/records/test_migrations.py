@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Barrier
 
 import pytest
 from below import open_below
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, inspect
+from sqlalchemy import Table as CoreTable
 from world import NOW, World
 
 from delegation.errors import SchemaRevisionError
@@ -33,6 +36,90 @@ def test_migrations_make_the_tables_that_the_code_writes(url: str, engine: str) 
     migrate.upgrade(database)
     assert migrate.current(database) == migrate.head()
     database.close()
+
+
+def _drawn(database: Database) -> dict[str, object]:
+    """Return a schema and its rows, but for the columns' order and the defaults of those added later."""
+    with database.reading() as connection:
+        found = inspect(connection)
+        tables = found.get_table_names()
+        drawn: dict[str, object] = {
+            table: {
+                "columns": sorted(
+                    (c["name"], str(c["type"]), c["nullable"], "nextval" in str(c["default"]))
+                    for c in found.get_columns(table)
+                ),
+                "key": found.get_pk_constraint(table),
+                "references": sorted(map(str, found.get_foreign_keys(table))),
+                "uniques": sorted(map(str, found.get_unique_constraints(table))),
+                "checks": sorted(map(str, found.get_check_constraints(table))),
+                "indexes": sorted(map(str, found.get_indexes(table))),
+                "rows": sorted(map(str, connection.execute(_rows(connection, table)).mappings())),
+            }
+            for table in tables
+        }
+        if database.is_sqlite:
+            query = "SELECT type || name FROM sqlite_master"
+        else:
+            query = (
+                "SELECT relkind::text || relname::text || coalesce(reloptions::text, '') FROM pg_class"
+                " WHERE relnamespace = 'public'::regnamespace"
+            )
+        drawn["all"] = sorted(connection.exec_driver_sql(query).scalars())
+    return drawn
+
+
+def _rows(connection, table: str):
+    known = Table.metadata.tables.get(table)
+    if known is None:
+        known = CoreTable(table, MetaData(), autoload_with=connection)
+    return known.select()
+
+
+def test_an_empty_database_gets_at_once_what_all_migrations_make(
+    url: str, engine: str, tmp_path, request
+) -> None:
+    """Tables, checks, indexes, first rows and the revision are the same both ways."""
+    from alembic.script import ScriptDirectory
+
+    other = (
+        f"sqlite:///{tmp_path / 'other.db'}"
+        if engine == "sqlite"
+        else request.getfixturevalue("server").new_database()
+    )
+    drawn = []
+    for place, bring in ((url, migrate.prepare), (other, migrate.upgrade)):
+        database = Database(place)
+        if engine == "postgres" and place == url:  # the fixture's template is filled already
+            migrate.downgrade(database, "base")
+            with database.writing(is_marked=False) as connection:
+                connection.exec_driver_sql("DROP TABLE alembic_version")
+        bring(database)
+        drawn.append(_drawn(database))
+        database.close()
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0]) > 30
+    assert ScriptDirectory(str(migrate._FOLDER)).get_heads() == [migrate.head()]
+
+
+def test_all_who_open_an_empty_store_at_once_find_it_made(engine: str, tmp_path, request) -> None:
+    """Whoever comes second sees the tables when its turn comes."""
+    url = (
+        f"sqlite:///{tmp_path / 's.db'}"
+        if engine == "sqlite"
+        else request.getfixturevalue("server").new_database()
+    )
+    together = Barrier(4)
+
+    def opened(_: int) -> str | None:
+        database = Database(url)
+        with closing(database):
+            together.wait()
+            migrate.prepare(database)
+            return migrate.current(database)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(opened, range(4))) == [migrate.head()] * 4
 
 
 def test_a_used_store_keeps_every_row_when_it_is_upgraded(filed: World) -> None:
