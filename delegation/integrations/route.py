@@ -266,6 +266,10 @@ class Route:
             raise MalformedError("media", wanted="a form for fields, multipart/form-data for files")
         if self.media.startswith("multipart/") and not is_form:
             raise MalformedError("media", wanted="of all multiparts only multipart/form-data")
+        if self.media == "text/*":
+            raise MalformedError(
+                "media", wanted="one type of text: no argument says which was sent"
+            )
         if "member" in places and not _is_json(self.media):
             raise MalformedError("media", wanted="JSON where members of it are arguments")
         if "body" in places and len(inputs) > 1:

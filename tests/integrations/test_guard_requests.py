@@ -28,7 +28,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from delegation import Access, Tool, anything, canonical, may
 from delegation.authority.documents.schema import FILE
-from delegation.errors import ConfigurationError
+from delegation.errors import ConfigurationError, MalformedError
 from delegation.integrations import Guard
 from delegation.testing import World
 
@@ -280,6 +280,12 @@ def test_a_handshake_is_refused_before_it_is_accepted(path, change, status, code
         talk.http.websocket_connect(path, headers={**talk.headers(room="a"), **change}).__enter__()
     assert (refused.value.status_code, refused.value.json()["code"]) == (status, code)
     assert talk.seen == []
+
+
+def test_a_text_of_any_type_is_no_body() -> None:
+    """The same text is a page or a script by its type, which no argument of text states."""
+    with pytest.raises(MalformedError, match="one type of text"):
+        Guard(object(), audience="d").route("PUT", "/t", "a.t", whole_body="x", media="text/*")
 
 
 def test_an_announced_id_opens_no_socket() -> None:
