@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +25,7 @@ from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCOD
 from delegation.integrations.request_headers import is_overriding_parameter, is_secret
 from delegation.integrations.route import SOCKET, Route
 from delegation.integrations.route_template import template_of
+from delegation.integrations.seen_request import SeenRequest
 from delegation.integrations.served_routes import served_routes
 from delegation.integrations.starting_checks import is_documentation
 from delegation.integrations.stored import FileStore
@@ -48,39 +49,6 @@ _LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _WORD: Final = re.compile(r"[a-z0-9]+")
 IN_BODIES: Final[tuple[InputPlace, ...]] = ("member", "field", "file", "body")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", SOCKET})
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRequest:
-    """A request, as it was before an application saw it.
-
-    Args:
-        method: HTTP method, or `WEBSOCKET`.
-        headers: As sent, names in lower case.
-        scope: A copy of the connection's.
-    """
-
-    method: str
-    headers: tuple[tuple[str, str], ...]
-    scope: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, scope: MutableMapping[str, Any]) -> SeenRequest:
-        """Return the request of a connection; applications write into the scope itself."""
-        headers = tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in scope["headers"]
-        )
-        method = SOCKET if scope["type"] == "websocket" else scope["method"]
-        return cls(method, headers, dict(scope))
-
-    @property
-    def has_body(self) -> bool:
-        """Whether a body was announced."""
-        return any(
-            name == "transfer-encoding" or (name == "content-length" and value.strip() != "0")
-            for name, value in self.headers
-        )
 
 
 @dataclass(slots=True)
