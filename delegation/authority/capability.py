@@ -80,10 +80,14 @@ class Capability:
             raise MalformedError("arguments", wanted=f"at most {MAX_ARGUMENTS} constraints")
         for name in self.arguments:
             matching_text("An argument's name", name, ARGUMENT_NAME, ARGUMENT_WANTED)
-        if not all(isinstance(one, Constraint) for one in self.arguments.values()):
-            raise MalformedError(
-                "arguments", wanted="constraints, such as exact(...) or one_of(...)"
-            )
+        for name, one in self.arguments.items():
+            if not isinstance(one, Constraint):
+                raise MalformedError(
+                    f"What bounds {name}",
+                    wanted="a constraint",
+                    remedy=f"Write {name}=exact(...) for one value, one_of(...) for several, or "
+                    "anything().",
+                )
         if any(_levels(one) > MAX_DEPTH for one in self.arguments.values()):
             raise MalformedError("A constraint", wanted=f"nested at most {MAX_DEPTH} deep")
         if type(self.delegate_only) is not bool:
