@@ -80,11 +80,14 @@ class Capability:
             raise MalformedError("arguments", wanted=f"at most {MAX_ARGUMENTS} constraints")
         for name in self.arguments:
             matching_text("An argument's name", name, ARGUMENT_NAME, ARGUMENT_WANTED)
-        if not all(isinstance(one, Constraint) for one in self.arguments.values()):
-            raise MalformedError(
-                "arguments", wanted="constraints, such as exact(...) or one_of(...)"
-            )
-        for one in self.arguments.values():
+        for name, one in self.arguments.items():
+            if not isinstance(one, Constraint):
+                raise MalformedError(
+                    f"What bounds {name}",
+                    wanted="a constraint",
+                    remedy=f"Write {name}=exact(...) for one value, one_of(...) for several, or "
+                    "anything().",
+                )
             refuse_deep(one)
         if type(self.delegate_only) is not bool:
             raise MalformedError(_HANDING, wanted="a boolean")

@@ -70,9 +70,16 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Decide one call, record and print the decision. Exit code 3 when it is denied."""
-    body = sent_json.parse(read_text(request), what="The request")
+    wanted = "JSON that every reader reads alike, an object of token, proof and access"
+    try:
+        body = sent_json.parse(read_text(request), what="The request")
+    except MalformedError:
+        body = None
     if not isinstance(body, dict) or body.keys() != {"token", "proof", "access"}:
-        raise MalformedError("The request", wanted="an object of token, proof and access")
+        remedy = (
+            "Give what `delegation prove ... --json` prints; without --json it is the proof alone."
+        )
+        raise MalformedError("The request", wanted=wanted, remedy=remedy)
     token, proof = body["token"], body["proof"]
     if not isinstance(token, str) or not (proof is None or isinstance(proof, str)):
         raise MalformedError("Token and proof", wanted="texts")

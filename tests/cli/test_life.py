@@ -179,7 +179,9 @@ def test_a_beginners_first_errors_lead_on(place, monkeypatch) -> None:
     Path("lead.key").chmod(0o644)
     assert refused(*proving, "lead.key", code="key_file")["remedy"] == "chmod 600 lead.key"
     Path("lead.key").chmod(0o600)
-    words(*proving, "lead.key")
+    bare = words(*proving, "lead.key")
+    assert "--json" in refused("check", "-", input=bare, code="malformed")["remedy"]
+    assert words("check", "-", input=words(*proving, "lead.key", "--json"))
     assert "helper" in str(HolderKey.load("helper.key"))
     refused(*proving, "helper.key", code="not_holder")
     public = KeyRing.generate("http://other.example").public_ring()

@@ -72,6 +72,13 @@ def test_one_text_is_no_list(name: str) -> None:
     assert "list" in caught.value.remedy or "types by name" in caught.value.remedy
 
 
+def test_a_value_is_no_constraint() -> None:
+    """The argument is named, with the word that makes one of the value."""
+    with pytest.raises(MalformedError, match="What bounds to must be a constraint") as caught:
+        may("mail.send", subject=anything(), to="bo@desk.example")  # type: ignore[arg-type]
+    assert "to=exact(...)" in caught.value.remedy
+
+
 def signer() -> Signer:
     """Return a signer for the shop, on which nothing is asked."""
     tracker, guard = declared()
