@@ -61,7 +61,7 @@ ENVIRONMENTS = (
     Environment("google-adk", "google_adk", ("google-adk>=2.13,<3",)),
     Environment("gradio", "gradio", ("gradio>=6,<7",)),
     Environment("marimo", "marimo", ("marimo>=0.25,<1",)),
-    Environment("fastapi-0.115", "grammar", ("fastapi==0.115.0", "python-multipart>=0.0.20,<1", "httpx>=0.28,<1")),
-    Environment("fastapi-0.128", "grammar", ("fastapi==0.128.0", "python-multipart>=0.0.20,<1", "httpx>=0.28,<1")),
-    Environment("fastapi", "grammar", ("fastapi>=0.165,<1", "python-multipart>=0.0.20,<1", "httpx>=0.28,<1")),
+    Environment("fastapi-0.115", "grammar", ("fastapi==0.115.0", "python-multipart>=0.0.27,<1", "httpx>=0.28,<1")),
+    Environment("fastapi-0.128", "grammar", ("fastapi==0.128.0", "python-multipart>=0.0.27,<1", "httpx>=0.28,<1")),
+    Environment("fastapi", "grammar", ("fastapi>=0.165,<1", "python-multipart>=0.0.27,<1", "httpx>=0.28,<1")),
 )  # fmt: skip
