@@ -137,7 +137,8 @@ def _refuse_without_audience(ceiling: Grant) -> Refusal | None:
         "The ceiling names no audience, so no service may act on any token of the task.",
         "audience",
         remedy="Name the services that act, each as it calls itself: "
-        'audience=["https://desk.acme.example"]; or audience=[], if nobody is to act.',
+        'audience=["https://desk.acme.example"], or --audience on the command line. If nobody is to act, '
+        "say audience=[].",
     )
 
 
