@@ -1,8 +1,8 @@
 """Makes the tables of an empty database at once, as all migrations together would.
 
 Alembic takes a tenth of a second of a processor for that, and is not needed before a store is older
-than its program. Columns added later stand elsewhere in a table that was migrated, and have a default
-there: statements name their columns and give every value.
+than its program. Columns added later stand elsewhere in a table that was migrated: statements name
+their columns.
 """
 
 from __future__ import annotations

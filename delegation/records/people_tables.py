@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, Text
 from sqlmodel import Field
 
-from delegation.records.tables import Table
+from delegation.records.tables import EMPTY, Table
 
 
 class ApiKeyRow(Table, table=True):
@@ -23,8 +23,8 @@ class ApiKeyRow(Table, table=True):
     audiences: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     is_revoked: bool = False
-    person: str = ""
-    approves_as: str = Field(default="", sa_type=Text)
+    person: str = Field(default="", sa_column_kwargs=EMPTY)
+    approves_as: str = Field(default="", sa_type=Text, sa_column_kwargs=EMPTY)
 
 
 class LoginRow(Table, table=True):

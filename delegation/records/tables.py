@@ -29,6 +29,10 @@ NAMING: Final = {
     "pk": "pk_%(table_name)s",
 }
 
+# Columns added to stores that were there have a default in the database, and so they have in new ones.
+ZERO: Final = {"server_default": "0"}
+EMPTY: Final = {"server_default": ""}
+
 
 class Table(SQLModel):
     """The base of every table of this store."""
@@ -89,12 +93,12 @@ class TaskRow(Table, table=True):
     idle: int | None = Field(default=None, sa_type=BigInteger)
     last_call_at: int | None = Field(default=None, sa_type=BigInteger)
     limits: str | None = Field(default=None, sa_type=Text)
-    links: int = Field(default=0, sa_type=BigInteger)
-    link_minute: int = Field(default=0, sa_type=BigInteger)
-    minute_links: int = Field(default=0, sa_type=BigInteger)
-    denial_minute: int = Field(default=0, sa_type=BigInteger)
-    denials: int = Field(default=0, sa_type=BigInteger)
-    broken_until: int = Field(default=0, sa_type=BigInteger)
+    links: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    link_minute: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    minute_links: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    denial_minute: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    denials: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    broken_until: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
 
 
 class CounterRow(Table, table=True):
@@ -190,7 +194,7 @@ class DecisionRow(Table, table=True):
     detail: str = Field(sa_type=Text)
     remedy: str = Field(sa_type=Text)
     cost: str
-    reserved: str = ""
+    reserved: str = Field(default="", sa_column_kwargs=EMPTY)
     resources: str = Field(sa_type=Text)
     valid_until: int = Field(sa_type=BigInteger)
     steps: str
