@@ -66,12 +66,12 @@ class World:
     url: str = ""
     at: int = NOW
     keys: dict[str, HolderKey] = field(default_factory=dict)
+    ring: KeyRing = field(default_factory=lambda: KeyRing.generate(ISSUER))
 
     def __post_init__(self) -> None:
         """Open the task."""
         url = self.url or ("sqlite://" if self.path is None else f"sqlite:///{self.path}")
-        ring = KeyRing.generate(ISSUER)
-        self.tracker = Tracker.open(url, ring=ring, clock=lambda: self.at)
+        self.tracker = Tracker.open(url, ring=self.ring, clock=lambda: self.at)
         for tool in TOOLS:
             self.tracker.add_tool(tool)
         self.task = self.open()

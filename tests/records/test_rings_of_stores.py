@@ -38,6 +38,7 @@ def by_the_service(folder: Path) -> None:
         pass
 
 
+CEILING = Grant([READ], audience=["https://desk.acme.example"])
 MAKERS = [by_the_library, by_the_command, by_the_service]
 
 
@@ -45,7 +46,7 @@ def issued(folder: Path, **named: object) -> Token:
     """Issue a root on the store."""
     with Tracker.open(f"sqlite:///{folder / 's.db'}", **named) as tracker:
         tracker.add_tool(READS)
-        task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant([READ]))
+        task = tracker.open_task("T", owner="ana@acme.example", ceiling=CEILING)
         return tracker.issue(task, to=HolderKey.generate("a").public)
 
 
@@ -106,7 +107,7 @@ def test_a_macaroon_names_its_ring_as_well(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 's.db'}"
     with Tracker.open(url) as tracker:
         tracker.add_tool(READS)
-        task = tracker.open_task("T", owner="ana@acme.example", ceiling=Grant([READ]))
+        task = tracker.open_task("T", owner="ana@acme.example", ceiling=CEILING)
         tracker.issue(task, to=HolderKey.generate("a").public, format="macaroon")
     Tracker.open(url).close()
     with pytest.raises(KeyFileError):

@@ -238,7 +238,7 @@ def test_waiting_ends_with_the_last_confirmation_or_with_time(desk: Desk) -> Non
 def test_a_change_in_one_process_is_heard_in_another(url) -> None:
     """A hint, by NOTIFY where there are several processes: who waits is woken."""
     one = World(url=url)
-    two = World(url=url)
+    two = World(url=url, ring=one.tracker._desk.ring)
     heard = threading.Event()
     end = two.tracker.on_change(heard.set)
     if url.startswith("sqlite"):
