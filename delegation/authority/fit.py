@@ -50,6 +50,7 @@ from delegation.authority.constraints import (
 )
 from delegation.authority.constraints.constraint import MAX_DEPTH
 from delegation.authority.constraints.literal import same, shown
+from delegation.authority.empty_capability import EMPTY, refuse_empty
 from delegation.authority.explain import words
 from delegation.authority.fields import ARGUMENT_NAME
 from delegation.authority.grant import Grant
@@ -59,7 +60,9 @@ from delegation.canonical import Json
 from delegation.errors import UnfitError
 from delegation.shown import shown_text
 
-UNFIT: Final = frozenset({"tool_unknown", "argument_unknown", "constraint_unfit", "unit_unknown"})
+UNFIT: Final = frozenset(
+    {"tool_unknown", "argument_unknown", "constraint_unfit", "unit_unknown", EMPTY}
+)
 _NEAR: Final = 3  # names that a question offers
 _COMPARED: Final = 32  # names that are compared letter by letter
 _LISTED: Final = 12  # names that a remedy lists
@@ -91,23 +94,28 @@ def refuse_unfit_grant(
     at: int | None = None,
     *,
     beside: Mapping[str, int] | None = None,
+    is_ceiling: bool = False,
 ) -> Refusal | None:
     """Return why a grant does not go with the tools that it names, or None.
 
     Each capability and each rule of consent must name a tool that there is, by its own name. Each
     argument must be one of a tool that the capability is for, and its constraint must go with the
     argument's type there. Of a pattern over several tools one that has the argument is enough, and
-    calls of those whose type it does not go with are denied as ever. A budget must be in `calls` or
-    in a unit that some tool costs.
+    calls of those whose type it does not go with are denied as ever. Some call must be possible: every
+    argument that a tool needs is named, and what it touches. A budget must be in `calls` or in a unit
+    that some tool costs.
 
     Args:
         grant: What is about to be opened, issued or handed on.
         catalogue: All revisions that are known.
         at: The revision that its root pins; None for the newest.
         beside: A budget above it, whose units were looked at there.
+        is_ceiling: Whether its effects must be those of its tools too, where they are set. A link's
+            may be fewer: that is how one hands on only what reads.
     """
+    effects = grant.effects if is_ceiling and "effects" not in grant.unset else None
     for index, capability in enumerate(grant.capabilities):
-        refusal = _refuse_capability(capability, f"capabilities[{index}]", catalogue, at)
+        refusal = _refuse_capability(capability, f"capabilities[{index}]", catalogue, at, effects)
         if refusal is not None:
             return refusal
     for index, rule in enumerate(grant.needs_approval):
@@ -174,12 +182,17 @@ def matching(pattern: SegmentPattern, catalogue: Catalogue, at: int | None = Non
 
 
 def _refuse_capability(
-    capability: Capability, place: str, catalogue: Catalogue, at: int | None
+    capability: Capability,
+    place: str,
+    catalogue: Catalogue,
+    at: int | None,
+    effects: Sequence[str] | None,
 ) -> Refusal | None:
     tools = matching(capability.tool, catalogue, at)
     if not tools:
         return refuse_unknown_tools([capability.tool], f"{place}.tool", catalogue, at)
-    return refuse_unfit_arguments(capability.arguments, tools, place)
+    refusal = refuse_unfit_arguments(capability.arguments, tools, place)
+    return refusal or refuse_empty(capability, tools, place, effects)
 
 
 def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int | None) -> Refusal:

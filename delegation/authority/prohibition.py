@@ -129,7 +129,7 @@ def _resource(resource: str, capability: Capability, tool: Tool) -> Refusal:
     way = f"Choose {names} so that the resource is {allowed}, or ask {WHO} for more."
     if not patterns:
         way = f"Ask {WHO} for a grant that names resources: this one is for tools without any."
-    elif not _can_fit(capability, tool):
+    elif not can_fit(capability, tool):
         way = f"Ask {WHO} for another grant: no {names} that this one admits makes such a resource."
     return Refusal(
         "resource_not_granted", f"The call touches a resource that is not granted: it must be {allowed}.",
@@ -137,7 +137,7 @@ def _resource(resource: str, capability: Capability, tool: Tool) -> Refusal:
     )  # fmt: skip
 
 
-def _can_fit(capability: Capability, tool: Tool) -> bool:
+def can_fit(capability: Capability, tool: Tool) -> bool:
     """Return whether admitted arguments make a granted resource, where they can be listed."""
     names = [name for name in tool.placeholders if name in capability.arguments]
     choices = [capability.arguments[name].finite() for name in names]

@@ -104,7 +104,8 @@ def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline:
         MalformedError: A flow rule's term is unknown to the catalogue, or the ceiling outlives the task.
         UnfitError: A tool is unknown, or something does not go with its definition.
     """
-    raise_unfit(refuse_unfit_grant(ceiling, catalogue) or _refuse_without_audience(ceiling))
+    unfit = refuse_unfit_grant(ceiling, catalogue, is_ceiling=True)
+    raise_unfit(unfit or _refuse_without_audience(ceiling))
     tools = [tool for c in ceiling.capabilities for tool in matching(c.tool, catalogue)]
     if not all(catalogue.knows(term) for rule in ceiling.flow for term in rule.terms()):
         raise MalformedError(

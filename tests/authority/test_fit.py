@@ -56,7 +56,7 @@ TYPES = {
     "file": FILE, "files": {"type": "list", "of": FILE}, "tags": {"type": "list", "of": "text"}, "note": {"type": "text", "nullable": True},
 }  # fmt: skip
 SEND = Tool(
-    "mail.send", effect="write", arguments=TYPES, aliases=["getUser", "sendmail"], cost={"eur_cents": 3}
+    "mail.send", effect="write", arguments={f"{name}?": of for name, of in TYPES.items()}, aliases=["getUser", "sendmail"], cost={"eur_cents": 3}
 )  # fmt: skip
 READ = Tool("mail.read", effect="read", arguments={"id": "opaque", "to?": "text"})
 FREE = Tool("crm.pages.list", effect="read")
@@ -95,11 +95,78 @@ MISTAKES = {
 def test_a_mistake_has_a_sentence_and_a_remedy(what: str) -> None:
     """Capability, argument, constraint and type are named, and what was probably meant."""
     capability, code, field, said, remedy = MISTAKES[what]
-    found = refuse_unfit_grant(Grant([may("mail.read"), capability]), CATALOGUE)
+    found = refuse_unfit_grant(Grant([may("mail.read", id=anything()), capability]), CATALOGUE)
     assert found is not None
     assert (found.code, found.field) == (code, f"capabilities[1].{field}")
     assert said in found.message
     assert remedy in found.remedy
+
+
+EMPTY = {
+    "an argument that the tool needs": (may("mail.read"), 'it needs the argument "id", which this capability does not name', "arguments.id", may("mail.read", id=anything())),
+    "one that it forbids": (may("mail.read", id=absent()), 'needs the argument "id", which this capability forbids', "arguments.id", may("mail.read", id=anything())),
+    "of one tool of a pattern": (may("mail.*", resources=["x/*"]), None, "", None),
+    "no resource": (may("crm.put", name=anything()), "touches the resource crm/people/{name}, and this capability names none", "resources", may("crm.put", name=anything(), resources=["crm/people/*"])),
+    "another's resource": (may("crm.put", name=anything(), resources=["crm/person/*", "crm/people"]), "names crm/person/*, crm/people", "resources", may("crm.put", name=anything(), resources=["crm/person/*", "crm/people/*"])),
+    "a resource that its bound cannot make": (may("crm.put", name=one_of("a", "b"), resources=["crm/people/c"]), "names crm/people/c", "resources", may("crm.put", name=one_of("a", "b"), resources=["crm/people/b"])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EMPTY)
+def test_a_capability_that_admits_no_call_is_refused(what: str) -> None:
+    """Its author meant to grant something; what the remedy says admits a call."""
+    put = Tool("crm.put", effect="write", arguments={"name": "opaque"}, resource="crm/people/{name}")  # fmt: skip
+    catalogue = CATALOGUE.with_tool(put)
+    idle, said, place, mended = EMPTY[what]
+    found = refuse_unfit_grant(Grant([idle]), catalogue)
+    if said is None:  # one tool of a pattern is enough
+        assert found is None
+        return
+    assert found is not None
+    assert (found.code, found.field) == ("capability_empty", f"capabilities[0].{place}")
+    assert said in found.message
+    assert found.remedy
+    assert refuse_unfit_grant(Grant([mended]), catalogue) is None
+
+
+def test_a_ceiling_has_the_effects_of_its_tools_and_a_link_may_have_fewer() -> None:
+    """Handing on only what reads is narrowing; a task for a tool that it forbids is a mistake."""
+    reads = Grant([may("mail.send"), may("mail.read", id=anything())], effects=["read"])
+    assert refuse_unfit_grant(reads, CATALOGUE) is None
+    found = refuse_unfit_grant(reads, CATALOGUE, is_ceiling=True)
+    assert found is not None
+    assert (found.code, found.field) == ("capability_empty", "effects")
+    assert "mail.send can be allowed: its effect is write" in found.message
+    assert "Add write" in found.remedy
+    assert refuse_unfit_grant(Grant([may("mail.*", id=anything())], effects=["read"]), CATALOGUE, is_ceiling=True) is None  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_what_is_refused_as_empty_admits_nothing_and_what_is_not_admits_something(
+    data: st.DataObject,
+) -> None:
+    """Against every call of a small world."""
+    tool = Tool("a.b", effect="read", arguments={"x": "opaque", "y?": "opaque", "z": "opaque"}, resource=data.draw(st.sampled_from([None, "r/{x}", "r/{x}/{z}", "{x}/r", "r/{x}@{z}"])))  # fmt: skip
+    bounds = st.sampled_from([anything(), absent(), exact("1"), one_of("1", "2")])
+    arguments = data.draw(st.dictionaries(st.sampled_from(["x", "y", "z"]), bounds))
+    resources = data.draw(st.lists(st.sampled_from(["r/*", "r/1", "r/2", "*/r", "**", "r/**", "r/1/2", "r/*/2", "s/1", "r"]), max_size=2))  # fmt: skip
+    capability = may("a.b", resources=resources, arguments=arguments)
+    values = ["1", "2", "r", "3"]
+    calls = [
+        {"x": x, "z": z} | ({} if y is None else {"y": y})
+        for x in values
+        for y in [None, *values]
+        for z in values
+    ]
+    admitted = any(
+        capability.prohibits("a.b", call, tool.resources_of(call)) is None for call in calls
+    )
+    found = refuse_unfit_grant(Grant([capability]), Catalogue().with_tool(tool))
+    assert found is None or not admitted
+    # Of a segment that is filled in part, such as {x}@{z}, any text is taken to be possible.
+    if tool.resource != "r/{x}@{z}" and found is None:
+        assert admitted
 
 
 def test_wide_uses_are_not_mistakes() -> None:
@@ -122,11 +189,13 @@ def test_rules_of_consent_and_budgets_speak_of_what_there_is() -> None:
         "tool_unknown", "needs_approval[0].tools", "Write mail.send.",
     )  # fmt: skip
     assert refused(may("mail.send"), budget={"calls": 1, "eur_cents": 9}) is None
-    assert refused(may("mail.read"), budget={"eur_cents": 9}) is None
+    assert refused(may("mail.read", id=anything()), budget={"eur_cents": 9}) is None
     assert refused(may("mail.send"), budget={"usd_cents": 9}) == (
         "unit_unknown", "budget.usd_cents", "Bound eur_cents instead.",
     )  # fmt: skip
-    assert refused(may("mail.read"), budget={"usd_cents": 9})[2].startswith("Leave usd_cents out")
+    assert refused(may("mail.read", id=anything()), budget={"usd_cents": 9})[2].startswith(
+        "Leave usd_cents out"
+    )
     both = Grant([may("mail.send")], budget={"usd_cents": 9, "eur_cents": 9})
     assert refuse_unfit_grant(both, CATALOGUE, beside={"usd_cents": 10}) is None
 

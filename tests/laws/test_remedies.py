@@ -35,6 +35,7 @@ from delegation import (
 from delegation.authority.arguments import NoCanonicalFormError
 from delegation.authority.capability import Capability
 from delegation.authority.constraints import parse_constraint
+from delegation.authority.empty_capability import refuse_empty
 from delegation.authority.narrowing import refuse_wider
 from delegation.authority.pattern import resource_pattern
 from delegation.json_number import read_number
@@ -114,7 +115,7 @@ def capabilities(draw, of: tuple[Capability, ...] | None = None) -> list[Capabil
             resources = draw(st.sampled_from(RESOURCES)) if tool.resource else ()
             made.append(may(tool.name, resources=resources, arguments=asked))
     if of is None:
-        return made
+        return [one for one in made if not refuse_empty(one, [BY_NAME[one.tool.text]], "")]
     # What is not within the parent is narrowed to one of the parent's own.
     return [
         one if any(held.refuses_child(one) is None for held in of) else draw(st.sampled_from(of))
@@ -282,7 +283,7 @@ def ceiling(grant: Grant) -> Grant:
     """Return the ceiling under which a grant is given."""
     return Grant(
         grant.capabilities,
-        effects=grant.effects,
+        effects=["delete", "read", "write"],
         audience=grant.audience,
         purpose=grant.purpose,
         max_sensitivity=grant.max_sensitivity,
