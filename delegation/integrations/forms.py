@@ -98,6 +98,8 @@ class FormBody:
             if one.argument in arguments
             for text in texts_of(one, arguments[one.argument])
         ]
+        if any("\0" in text for _, text in pairs):
+            raise MalformedError("The form", wanted="no zero bytes")
         if self._declared == URLENCODED:
             data = "&".join(
                 f"{quote(one.name, safe='')}={quote(text, safe='')}" for one, text in pairs
