@@ -108,8 +108,6 @@ class CounterRow(Table, table=True):
     __table_args__ = (
         CheckConstraint("scope IN ('task', 'link')", name="scope"),
         CheckConstraint("used >= 0 AND used <= lim", name="within"),
-        # Counters are updated in place all day: room on each page keeps those updates heap-only.
-        {"postgresql_with": {"fillfactor": 50}},
     )
     scope: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
