@@ -150,7 +150,9 @@ def test_a_spelled_constraint_evaluates_to_itself(body) -> None:
     constraint = parse_constraint(body)
     code = python_constraint(constraint)
     assert code.isascii()
-    assert eval(code, vars(delegation).copy()) == constraint
+    assert (
+        eval(code, {name: getattr(delegation, name) for name in delegation.__all__}) == constraint
+    )
 
 
 @given(grant=grants)
