@@ -101,23 +101,28 @@ def _comment(what: str, place: Place, seen: SeenRoute | int | None) -> str:
 
 def _refused(sight: Sight, drafted: Container[Place]) -> Iterator[str]:
     """Yield what says that nobody reaches what an application has and nothing can declare."""
+    checks = sight.checks
     for name, why in () if sight.declared is None else sight.declared.left_out:
         method, _, path = name.partition(" ")
-        if (method, path) not in drafted and (method, path) not in sight.checks:
+        if (method, path) not in drafted and (method, path) not in checks:
             yield f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}"
 
 
 def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
     """Return what is declared by place, and note what cannot be."""
+    checks = sight.checks
+    asked = {(one.method, one.path) for one in sight.routes.values()} - checks
     found = {
         place: _Drafted(tool, route)
         for place, (tool, route) in sight.made.items()
-        if place not in sight.checks and place not in sight.pages
+        if place in asked or not (place in checks or place in sight.pages)
     }
     taken = {one.tool.name for one in found.values()}
     refused = dict(sight.declared.left_out) if sight.declared is not None else {}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
+        if place in checks:
+            continue
         if place in sight.made and found[place].seen is None:
             found[place] = _Drafted(*_with_seen(*sight.made[place], seen), seen)
             continue

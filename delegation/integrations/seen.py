@@ -139,7 +139,7 @@ class Sight:
         self.audience = audience
         self.declared: Declared | None = None
         self.routes: dict[tuple[str, str, str], SeenRoute] = {}
-        self.checks: dict[Place, int] = {}
+        self._asked: Counter[Place] = Counter()  # how often the health of what was asked for
         self.odd: Counter[tuple[str, str, str]] = Counter()
         self._app: Any = None
         self.room = MAX_BYTES
@@ -178,7 +178,7 @@ class Sight:
         }
 
     def note(self, request: SeenRequest, status: int, body: bytes | None) -> None:
-        """Note a request that was answered; all others, and what checks health, teach nothing.
+        """Note a request that was answered; all others teach nothing.
 
         Args:
             request: The request.
@@ -197,13 +197,22 @@ class Sight:
             return
         place, target = found
         if request.method in {"GET", "HEAD"} and not target.parameters and _is_check(place[1]):
-            if place in self.checks or len(self.checks) < MAX_ROUTES:
-                self.checks[place] = self.checks.get(place, 0) + 1
-            return
+            if place in self._asked or len(self._asked) < MAX_ROUTES:
+                self._asked[place] += 1
+            if place not in self.made:
+                return
         try:
             self._note(place, request, target, body)
         except (MalformedError, MissingExtraError) as error:
             self._skip(place, str(error))
+
+    @property
+    def checks(self) -> set[Place]:
+        """The places that nobody asks but for a service's health: without parameters, by their name."""
+        calls = Counter[Place]()
+        for one in self.routes.values():
+            calls[one.method, one.path] += one.calls
+        return {place for place, times in self._asked.items() if calls[place] <= times}
 
     def _note(
         self, place: Place, request: SeenRequest, target: RequestTarget, body: bytes | None

@@ -193,6 +193,29 @@ def test_the_draft_runs_as_pasted() -> None:
     assert "guard.open('GET', '/health')" in draft
 
 
+def test_pages_and_checks_that_were_asked_for_as_others_are_drafted_as_others() -> None:
+    """A browser's look at the document, and a check of health with a parameter, spoil no draft."""
+    app = FastAPI()
+
+    @app.get("/health")
+    def health(full: bool = False) -> str:
+        return "all well" if full else "well"
+
+    @app.get("/livez")
+    def live(full: bool = False) -> str:
+        return "alive" if full else "alive!"
+
+    seen = [sent("GET", "/docs"), sent("GET", "/openapi.json"), sent("GET", "/health"),
+            sent("GET", "/health?full=true"), sent("GET", "/livez")]  # fmt: skip
+    draft = observed(app, seen)
+    http = pasted(app, draft)
+    for one in seen:
+        assert one.to(http).status_code == 200, (one, draft)
+    assert "guard.open('GET', '/livez')" in draft
+    assert "guard.open('GET', '/health')" not in draft
+    assert "/redoc" not in draft
+
+
 def test_credentials_of_the_application_itself_pass_where_they_were_seen() -> None:
     """A key or a session is no argument, and is neither recorded nor drafted; its handler gets it."""
     app = FastAPI()
