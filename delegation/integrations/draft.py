@@ -109,15 +109,18 @@ def _refused(sight: Sight, drafted: Container[Place]) -> Iterator[str]:
 
 def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
     """Return what is declared by place, and note what cannot be."""
+    asked = {(one.method, one.path) for one in sight.routes.values()}
     found = {
         place: _Drafted(tool, route)
         for place, (tool, route) in sight.made.items()
-        if place not in sight.checks and place not in sight.pages
+        if place not in sight.checks and (place in asked or place not in sight.pages)
     }
     taken = {one.tool.name for one in found.values()}
     refused = dict(sight.declared.left_out) if sight.declared is not None else {}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
+        if place in sight.checks:
+            continue  # open to everybody, whatever else was stated there
         if place in sight.made and found[place].seen is None:
             found[place] = _Drafted(*_with_seen(*sight.made[place], seen), seen)
             continue
@@ -180,7 +183,7 @@ def _type(seen: SeenInput) -> Json:
     if seen.place in TEXT_PLACES:
         return _kind(seen)
     kinds = {KINDS.get(type(value), "number") for value in values}
-    if len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
+    if None in values or len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
         return "json"
     kind = kinds.pop()
     return "integer" if kind == "number" and all(type(v) is int for v in values) else kind
