@@ -118,7 +118,9 @@ def declared_of(
         {place: names for place, names in passed.items() if names},
         {place: names for place, names in hides.items() if names},
         tuple(left_out),
-        tuple(dict.fromkeys((*notes, *imported.notes))),  # a dependency may be named in several places
+        tuple(
+            dict.fromkeys((*notes, *imported.notes))
+        ),  # a dependency may be named in several places
     )
 
 

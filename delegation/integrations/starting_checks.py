@@ -42,8 +42,8 @@ def check_application(said: Declarations, app: Any) -> None:
         )
     served = served_routes(app)
     _refuse_unmapped(said, served)
-    _refuse_undeclared(said, served, app)
     _refuse_gone(said, served)
+    _refuse_undeclared(said, served, app)
     _refuse_shadowed(said, app)
     said.order = [way.place for way in served.ways]
     for way in served.ways:

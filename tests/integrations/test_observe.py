@@ -193,6 +193,27 @@ def test_the_draft_runs_as_pasted() -> None:
     assert "guard.open('GET', '/health')" in draft
 
 
+def test_what_is_asked_for_is_drafted_whatever_it_is() -> None:
+    """The document and its pages, a health check that is asked with a parameter, spaces as most clients write them."""
+    app = FastAPI()
+    app.get("/health")(lambda: "ok")
+    app.get("/find")(lambda q: q)
+    traffic = [
+        sent("GET", "/openapi.json"),
+        sent("GET", "/docs"),
+        sent("GET", "/health?full=1"),
+        sent("GET", "/health"),
+        sent("GET", "/find?q=a+b+%2B"),
+    ]
+    odd = sent("GET", "/find?q=%61")  # an escape of a plain letter has two spellings: named, not drafted
+    draft = observed(app, [*traffic, odd])
+    assert "# not understood once: GET /find: 'The query must be plain parameters" in draft
+    http = pasted(app, draft)
+    assert [one.to(http).status_code for one in traffic] == [200] * 5
+    assert traffic[4].to(http).json() == "a b +"
+    assert sent("GET", "/find?q=a+b").to(http).status_code == 403
+
+
 def test_credentials_of_the_application_itself_pass_where_they_were_seen() -> None:
     """A key or a session is no argument, and is neither recorded nor drafted; its handler gets it."""
     app = FastAPI()
