@@ -81,7 +81,9 @@ def test_a_tool_has_one_name_whichever_of_its_methods_comes_first() -> None:
         route.unique_id = f"echo_e__x__{first}"
         made = Service(app).guard.tools
         described = tools_from_app(app, prefix="app").tools
-        named.append([[one.name for one in tools if "echo" in one.name] for tools in (made, described)])
+        named.append(
+            [[one.name for one in tools if "echo" in one.name] for tools in (made, described)]
+        )
     assert named == [[["app.echo_e_x_get", "app.echo_e_x_post", "app.echo_e_x_put"]] * 2] * 3
 
 

@@ -205,7 +205,9 @@ def test_what_is_asked_for_is_drafted_whatever_it_is() -> None:
         sent("GET", "/health"),
         sent("GET", "/find?q=a+b+%2B"),
     ]
-    odd = sent("GET", "/find?q=%61")  # an escape of a plain letter has two spellings: named, not drafted
+    odd = sent(
+        "GET", "/find?q=%61"
+    )  # an escape of a plain letter has two spellings: named, not drafted
     draft = observed(app, [*traffic, odd])
     assert "# not understood once: GET /find: 'The query must be plain parameters" in draft
     http = pasted(app, draft)
