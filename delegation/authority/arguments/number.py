@@ -48,8 +48,8 @@ def json_number(value: object, wanted: str = "a number") -> int | float:
 
 def refuse_wide(number: WideNumber) -> NoCanonicalFormError:
     """Return the error for a number that has other digits, or another size, than any double."""
-    beyond = "it is no number that JSON and a double hold: it is larger than all of those, infinite, or NaN"
-    digits = "it is a number that readers of JSON round: it has more digits, or is nearer to zero, than a double"
+    beyond = "it is larger than all numbers that JSON and a double hold, or infinite, or NaN"
+    digits = "readers of JSON round it: it has more digits, or is nearer to zero, than a double"
     is_finite = math.isfinite(float(number.text))
     return NoCanonicalFormError("number_not_exact", digits if is_finite else beyond, remedy=_EXACT)
 
