@@ -113,6 +113,37 @@ def test_a_scheme_that_reads_authorization_by_any_name_moves_the_token() -> None
     assert [place for place, _ in guard.notes].count("GET /a") == 1
 
 
+listed = FastAPI()
+
+
+class Bridge:
+    """An application without routes, in an attribute that is called as the whole application is in its module."""
+
+    def __init__(self, flask: Any) -> None:
+        self.listed = flask
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.listed(scope, receive, send)
+
+
+def test_an_attribute_is_no_name_of_its_module() -> None:
+    """As MLflow mounts Flask: what the bridge holds is nothing that lists routes, and not what mounts it."""
+    listed.get("/own")(echo)
+    listed.mount("/", Bridge(lambda scope, receive, send: None))
+    service = Service(listed)
+    assert ("GET", "/own") in service.places
+    assert [place for place, _ in service.guard.left_out] == ["ANY /{path:path}"]
+
+
+def test_applications_in_each_other_end() -> None:
+    """Starlette would go round for ever; what is asked how it serves a request does not."""
+    app = FastAPI()
+    app.mount("", app)
+    scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "", "headers": [], "query_string": b""}  # fmt: skip
+    assert route_taken(app, scope) is None
+    assert ("GET", "/docs") in Service(app).places
+
+
 @pytest.fixture(scope="module")
 def grammar() -> Service:
     """Return the application with each way to have a route."""
