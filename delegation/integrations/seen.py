@@ -324,10 +324,11 @@ def _stated(
             stated |= reader.finish()
         finally:
             reader.close()
-    canonical = tool.canonicalise(stated)
+    special: dict[str, str] = {}  # what was answered is granted by its very name, inside or not
+    canonical = tool.canonicalise(stated, special)
     if isinstance(canonical, Refusal) and body is None:
         given = {name for name in stated if name in tool.arguments}
-        canonical = {name: tool.arguments[name].read(name, stated[name], None) for name in given}
+        canonical = {name: tool.arguments[name].read(name, stated[name], special) for name in given}
     if isinstance(canonical, Refusal):
         raise MalformedError(canonical.field or "An input", wanted="of the type that is declared")
     places = {one.argument: one for one in route.inputs}
