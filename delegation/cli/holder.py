@@ -99,6 +99,12 @@ def read_token(source: str, ring: PublicRing) -> Token:
         UnverifiedError: It does not verify.
     """
     text = token_text(source)
+    if not text:
+        fail(
+            "The token is empty.",
+            "Look at what the command said that should have printed it.",
+            code="malformed",
+        )
     try:
         return Token.read(text, ring)
     except UnverifiedError as error:

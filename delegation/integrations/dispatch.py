@@ -28,7 +28,7 @@ _OF_FILES: Final = frozenset({"GET", "HEAD"})
 Place = tuple[str, str]
 
 
-def route_taken(app: Any, scope: Mapping[str, Any]) -> Place | None:
+def route_taken(app: Any, scope: Mapping[str, Any], level: int = 0) -> Place | None:
     """Return method and template of the route that serves a request; None if there is none.
 
     Mounts and hosts are followed. Not seen: what a middleware makes of a request on its way.
@@ -36,7 +36,10 @@ def route_taken(app: Any, scope: Mapping[str, Any]) -> Place | None:
     Args:
         app: An application that lists its routes.
         scope: The request as it would be handed on; of a socket the method is `WEBSOCKET`.
+        level: How many applications it is inside of; too many are in each other, and none is taken.
     """
+    if level > _MOST_LEVELS:
+        return None
     own_root = root_of(app)
     asked: dict[str, Any] = {**scope, "root_path": own_root} if own_root else dict(scope)
     method = SOCKET if scope["type"] == "websocket" else str(scope["method"])
@@ -50,12 +53,12 @@ def route_taken(app: Any, scope: Mapping[str, Any]) -> Place | None:
         except ValueError:
             return None  # a convertor that fails on this path
         if getattr(match, "name", "") == "FULL":
-            return _taken(route, method, {**asked, **below})
+            return _taken(route, method, {**asked, **below}, level)
         is_partly |= getattr(match, "name", "") == "PARTIAL"
     return None if is_partly or method not in _OF_FILES else _file_taken(app, method, asked)
 
 
-def _taken(route: Any, method: str, scope: dict[str, Any]) -> Place | None:
+def _taken(route: Any, method: str, scope: dict[str, Any], level: int) -> Place | None:
     path = path_of(route)
     if not (is_mount(route) or is_host(route)):
         methods = methods_of(route)
@@ -65,7 +68,7 @@ def _taken(route: Any, method: str, scope: dict[str, Any]) -> Place | None:
     inner, _ = inner_of(route)
     if inner is None:
         return method, path + REST
-    found = route_taken(inner, scope)
+    found = route_taken(inner, scope, level + 1)
     return None if found is None else (found[0], path + found[1])
 
 

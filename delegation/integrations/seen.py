@@ -191,8 +191,9 @@ class Sight:
             body = b""
         try:
             found = self._place(request)
-        except (MalformedError, Refused):
-            found = None  # a path of two readings, or a template that no route can have
+        except (MalformedError, Refused) as error:
+            self._skip(self._near(request), str(error))  # a target of two readings
+            return
         if found is None:
             return
         place, target = found
@@ -252,13 +253,18 @@ class Sight:
         """Return method and template of a request, and its target below the application's root."""
         rooted = RootedPath.of(dict(request.scope), root_of(self._app))
         query = request.scope.get("query_string", b"").decode("latin-1")
-        target = target_of(rooted.raw, query)
+        target = target_of(rooted.raw, query.replace("+", "%20"))  # as `Auth` spells a space
         if self._app is None:
             return (request.method, _guessed(target.segments)), target
         place = route_taken(self._app, rooted.scope(dict(request.scope), rooted.raw))
         if place is not None and place[0] == "HEAD" and ("GET", place[1]) in self.served:
             return ("GET", place[1]), target
         return None if place is None else (place, target)
+
+    def _near(self, request: SeenRequest) -> Place:
+        """Return what served a request whose target has two readings, as far as that is known."""
+        taken = None if self._app is None else route_taken(self._app, request.scope)
+        return taken or (request.method, "?")
 
     def _skip(self, place: Place, why: str) -> None:
         if (*place, why) in self.odd or len(self.odd) < MAX_REASONS:
@@ -327,10 +333,11 @@ def _stated(
             stated |= reader.finish()
         finally:
             reader.close()
-    canonical = tool.canonicalise(stated)
+    special: dict[str, str] = {}  # what was answered is granted by its very name, inside or not
+    canonical = tool.canonicalise(stated, special)
     if isinstance(canonical, Refusal) and body is None:
         given = {name for name in stated if name in tool.arguments}
-        canonical = {name: tool.arguments[name].read(name, stated[name], None) for name in given}
+        canonical = {name: tool.arguments[name].read(name, stated[name], special) for name in given}
     if isinstance(canonical, Refusal):
         raise MalformedError(canonical.field or "An input", wanted="of the type that is declared")
     places = {one.argument: one for one in route.inputs}
@@ -367,7 +374,7 @@ def _see_inputs(found: Found, seen: SeenRoute, pairs: Iterable[_Pair]) -> None:
 def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator[_Pair]:
     if not body:
         return
-    if JSON_MEDIA.fullmatch(media):
+    if not media or JSON_MEDIA.fullmatch(media):  # without a media type, as the guard reads it
         value: Json = sent_json.parse(body, what="The body")
         if isinstance(value, dict):
             yield from (("member", *pair) for pair in value.items())
@@ -385,5 +392,7 @@ def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator
                 yield "file" if is_file else "field", part.name, None if is_file else part.text
         finally:
             store.close()
+    elif media.startswith("text/"):
+        yield "body", "", body.decode(errors="replace")
     else:
         yield "body", "", None

@@ -269,7 +269,7 @@ def _call(chain: Chain, access: Access, tool: Tool, reading: Reading) -> Clearan
                 f"max_cost.{unit}",
                 amount,
                 most,
-                f"Sign a proof whose max_cost has the {unit} that `offered` holds, or make a cheaper call.",
+                f"Sign a proof with max_cost {amount} for {unit}, or make a cheaper call.",
                 f"at most {most} {unit}",
             )
             return Denial.at(STEP, refusal)

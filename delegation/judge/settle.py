@@ -131,7 +131,8 @@ def settle(
     denial = denial or deny_against_flow(line, trace, facts, clearance.unknown | above.unknown)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
-    charges = charge(line, cost, facts)
+    tool = judged.catalogue.tool(judged.access.tool)
+    charges = charge(line, cost, facts, (tool, clearance.arguments))
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
     turns = take_turns(line, paces_of(line, facts.tasks, facts.renewed), facts.turns, at)

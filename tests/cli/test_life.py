@@ -197,6 +197,25 @@ def test_a_beginners_first_errors_lead_on(place, monkeypatch) -> None:
     refused("issue", "tsk_" + "A" * 22, "--to", place["lead"], code="not_found")
 
 
+def test_the_token_is_printed_for_the_header_that_a_service_wants(place) -> None:
+    """Where an application reads `Authorization` itself, its guard names another header."""
+    proving = ["prove", "lead.token", "--key", "lead.key", *PROOF, "--headers"]
+    for said, name in (
+        ((), "Authorization"),
+        (("--token-header", "Delegation-Token"), "Delegation-Token"),
+    ):
+        first, second = words(*proving, *said).splitlines()
+        assert first == f"{name}: Delegation {Path('lead.token').read_text().strip()}"
+        assert second.startswith("Delegation-Proof: ")
+
+
+def test_what_a_command_did_not_print_is_no_token(place) -> None:
+    """In a script an earlier command has failed: its own error is where to look."""
+    Path("empty.token").touch()
+    said = refused("prove", "empty.token", "--key", "lead.key", *PROOF, code="malformed")
+    assert said["message"] == "The token is empty."
+
+
 def test_a_wider_grant_is_refused_and_nothing_printed(place) -> None:
     """The lead's own token ends where it ends."""
     Path("helper.token").write_text(

@@ -189,3 +189,29 @@ def test_a_grant_in_another_spelling_is_told_the_plain_one(granted: str) -> None
         else:
             assert answer.json()["code"] == "audience_not_granted"
             assert answer.json()["remedy"].endswith(f"a grant that spells the audience {DESK}.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("post", "/orders", '"POST"'),
+        ("POST", "/orders/<number>", "braces"),
+        ("POST", "orders", "slash"),
+        ("GET", "/orders/{number:uid}", "str, path, int"),
+        ("GET", "/orders/:number", "GET /orders/{number}"),
+        ("GET", "/orders/{id}", "GET /orders/{number}"),
+        ("POTS", "/orders", "POST /orders"),
+    ],
+)
+def test_a_route_that_is_none_leads_to_the_one_that_is_meant(
+    method: str, path: str, said: str
+) -> None:
+    """Before anything is told of the routes that are not declared yet."""
+    app = FastAPI()
+    app.get("/orders/{number}")(lambda number: number)
+    app.post("/orders")(lambda: 1)
+    guard = Guard(Tracker.open(), audience=DESK)
+    with pytest.raises((MalformedError, ConfigurationError)) as caught:
+        guard.route(method, path, "desk.orders")
+        guard.protect(app)
+    assert said in caught.value.remedy
