@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from delegation.integrations.application_routes import (
     REST,
@@ -23,6 +24,7 @@ from delegation.integrations.application_routes import (
 )
 
 PLACE: Final = "delegation.place"  # in a scope: method and template of the route that was meant
+JUDGED: Final = "delegation.judged"  # in a scope: the path and query of the request that was judged
 _MOST_LEVELS: Final = 16
 _OF_FILES: Final = frozenset({"GET", "HEAD"})
 Place = tuple[str, str]
@@ -80,8 +82,9 @@ def _file_taken(app: Any, method: str, scope: dict[str, Any]) -> Place | None:
 def hold_to_place(app: Any, refuse: Callable[[Any], Awaitable[None]], prefix: str = "") -> None:
     """Let the routers of an application serve a request that names its place by that route alone.
 
-    Middlewares between guard and router may cut or change a path; the router sees what is left. A
-    request that names no place passes as before. Of other frameworks' routers nothing is held.
+    Middlewares between guard and router may cut or change a path; the router sees what is left. Of a
+    request that was judged path and query must be as they were. A request that names no place passes
+    as before. Of other frameworks' routers nothing is held, and of headers and bodies neither.
 
     Args:
         app: An application that lists its routes.
@@ -110,13 +113,20 @@ def _hold(app: Any, refuse: Callable[[Any], Awaitable[None]], prefix: str, level
         place = scope.get(PLACE)
         if scope["type"] in {"http", "websocket"} and place is not None:
             taken = route_taken(router, scope)
-            if taken is None or place not in {(taken[0], one + taken[1]) for one in prefixes}:
+            is_meant = taken is not None and place in {(taken[0], p + taken[1]) for p in prefixes}
+            if not is_meant or scope.get(JUDGED) not in {None, target_in(scope)}:
                 await refuse(send)
                 return
         await stack(scope, receive, send)
 
     held.prefixes = prefixes  # type: ignore[attr-defined]  # an application has one router for all its mounts
     router.middleware_stack = held
+
+
+def target_in(scope: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the path of a request and what its query reads as, however it is escaped."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return scope["path"], tuple(parse_qsl(query, keep_blank_values=True))
 
 
 def root_of(app: Any) -> str:
