@@ -99,7 +99,9 @@ def refuse_outer_placeholders(scope: Scope) -> None:
     route = scope.get("url_route") or {}  # of Django Channels
     named = [*(scope.get("path_params") or ()), *(route.get("kwargs") or ())]
     if named or route.get("args"):
-        shown = ", ".join(shown_text(str(name))[:_MOST_SHOWN] for name in named[:3]) or "without name"
+        shown = (
+            ", ".join(shown_text(str(name))[:_MOST_SHOWN] for name in named[:3]) or "without name"
+        )
         detail = f"The guard is mounted below a placeholder ({shown}) that no argument states."
         raise Refused(404, "placeholder_outside", detail)
 

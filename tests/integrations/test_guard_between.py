@@ -56,7 +56,9 @@ class Lower:
         await self.app(scope, receive, send)
 
 
-@pytest.mark.parametrize("is_outside", [True, False], ids=["of the application", "of a mounted one"])
+@pytest.mark.parametrize(
+    "is_outside", [True, False], ids=["of the application", "of a mounted one"]
+)
 def test_a_path_or_query_that_a_middleware_changes_reaches_no_handler(is_outside: bool) -> None:
     """The route stays the same: `Admin` was judged, and `admin` would be served."""
     sub = FastAPI()
@@ -106,7 +108,8 @@ def test_below_a_placeholder_of_an_outer_application_nothing_is_reached(outer, b
         assert "(tenant)" in answer.json()["detail"]
     http.auth = None
     assert http.get(f"{below}/.well-known/delegation").status_code == 404
-    with pytest.raises(WebSocketDenialResponse) as refused, http.websocket_connect(f"{below}/talk"):
+    talk = f"{service.audience.replace('https', 'wss')}{below}/talk"
+    with pytest.raises(WebSocketDenialResponse) as refused, http.websocket_connect(talk):
         pass
     assert refused.value.status_code == 404
 
