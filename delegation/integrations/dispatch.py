@@ -63,7 +63,7 @@ def _taken(route: Any, method: str, scope: dict[str, Any]) -> Place | None:
         methods = methods_of(route)
         return (method, path) if methods is None or method in methods else None
     if is_files(route):
-        return (method, path + REST) if method in _OF_FILES else None
+        return (method, path + REST) if method in _OF_FILES and not _is_alias(scope) else None
     inner, _ = inner_of(route)
     if inner is None:
         return method, path + REST
@@ -76,7 +76,12 @@ def _file_taken(app: Any, method: str, scope: dict[str, Any]) -> Place | None:
     root, path = str(scope.get("root_path") or ""), str(scope["path"])
     below = path.removeprefix(root) if path.startswith(f"{root}/") else path
     found = [one for one in frontends(app) if below == one or below.startswith(f"{one}/")]
-    return (method, max(found, key=len) + REST) if found else None
+    return (method, max(found, key=len) + REST) if found and not _is_alias(scope) else None
+
+
+def _is_alias(scope: Mapping[str, Any]) -> bool:
+    """Return whether a judged path of a file ends in a slash: it is served as the one without."""
+    return JUDGED in scope and str(scope["path"]).endswith("/")
 
 
 def hold_to_place(app: Any, refuse: Callable[[Any], Awaitable[None]], prefix: str = "") -> None:

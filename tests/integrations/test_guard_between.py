@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount
+from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 
-from delegation import anything, may
+from delegation import Tool, anything, may, not_one_of
 from delegation.integrations import Guard
 from delegation.integrations.signing import Auth
 from delegation.testing import World
@@ -131,3 +133,31 @@ def test_django_channels_says_its_placeholders_in_another_member() -> None:
 
         answer = service.client(routed).get("/docs/7")
         assert (answer.status_code, answer.json()["code"]) == (404, "placeholder_outside")
+
+
+@pytest.mark.parametrize("kind", ["text", "line", "relative_path"])
+@pytest.mark.parametrize("html", [False, True])
+def test_a_judged_file_has_one_name(tmp_path: Path, kind: str, html: bool) -> None:
+    """`StaticFiles` serves `secret.txt/` as `secret.txt`, which a grant leaves out."""
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "plain.txt").write_text("plain")
+    app = Starlette(routes=[Mount("/files", StaticFiles(directory=tmp_path, html=html))])
+    world = World()
+    world.tracker.add_tool(Tool("files.read", effect="read", arguments={"path": kind}))
+    guard = world.guard()
+    guard.route("GET", "/files/{path:path}", "files.read")
+    token = world.chain("a", can=[may("files.read", path=not_one_of("secret.txt"))])
+    http = world.client(app, guard, token, "a")
+    assert http.get("/files/plain.txt").text == "plain"
+    for name in ("secret.txt", "secret.txt/", "plain.txt/"):
+        assert http.get(f"/files/{name}").status_code in {403, 404}
+
+
+def test_an_open_directory_is_served_as_it_is(tmp_path: Path) -> None:
+    """Nobody judges it: its index has a slash at its end."""
+    (tmp_path / "index.html").write_text("index")
+    app = Starlette(routes=[Mount("/files", StaticFiles(directory=tmp_path, html=True))])
+    guard = World().guard()
+    guard.open("GET", "/files/{path:path}")
+    http = TestClient(guard.protect(app))
+    assert http.get("/files/").text == "index"
