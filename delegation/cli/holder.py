@@ -82,7 +82,7 @@ def held_by(token: Token, key: HolderKey) -> HolderKey:
 
 def token_text(source: str) -> str:
     """Return the token in a file, or on standard input for `-`."""
-    if source.startswith("dct."):
+    if source.split("dct.")[0].strip().lower() in {"", "delegation"} and "dct." in source:
         fail(
             "A token stands in the arguments, where other processes and the shell's history have it.",
             "Write it to a file, or pipe it and give -.",

@@ -97,22 +97,21 @@ class SqlStore:
         return self._kept.restore(at=at, draw=draw)
 
     @tried_again
-    def accepts(self, ring: KeyRing, *, anew: bool = False) -> bool:
+    def accepts(self, ring: KeyRing) -> bool:
         """Return whether a ring signs for this store; the first that is asked about does from then on.
 
         Args:
             ring: The ring.
-            anew: Whether it was made just now for a store that was never used.
 
         Raises:
             StoreUnavailableError: The database does not answer.
         """
         with self._database.reading() as connection:
             known = signs_for(connection, ring)
-        if known or (known is False and not anew):
+        if known is not None:
             return known
         with self._database.writing() as connection:
-            note_ring(connection, ring, anew=anew)
+            note_ring(connection, ring)
             return bool(signs_for(connection, ring))
 
     @property

@@ -142,6 +142,43 @@ def test_a_ceiling_has_the_effects_of_its_tools_and_a_link_may_have_fewer() -> N
     assert refuse_unfit_grant(Grant([may("mail.*", id=anything())], effects=["read"]), CATALOGUE, is_ceiling=True) is None  # fmt: skip
 
 
+def test_what_a_grant_above_holds_is_no_mistake_of_its_holder() -> None:
+    """Roots of before this rule, and tools that were redefined: the others that it holds still serve."""
+    idle, good = may("mail.read"), may("mail.read", id=exact("7"))
+    held = Grant([idle, may("mail.read", id=anything())])
+    assert refuse_unfit_grant(held, CATALOGUE, above=held) is None
+    assert refuse_unfit_grant(Grant([idle, good]), CATALOGUE, above=held) is None
+    assert (
+        refuse_unfit_grant(Grant([may("mail.read", id=absent())]), CATALOGUE, above=held)
+        is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "bound", "resource", "granted"),
+    [
+        ({"type": "list", "of": "segment"}, each(one_of("a", "b")), "m/{x}", ["m/a"]),
+        ({"type": "list", "of": "segment"}, exact(["a", "b"]), "m/{x}", ["m/a", "m/b"]),
+        ("email", exact("kim@acme.example"), "m/{x}", ["m/kim%40acme.example"]),
+        ("path", exact("/srv/a"), "m/{x}", ["m/**"]), ("integer", one_of(2, 3), "m/{x}", ["m/3"]),
+        ("opaque", anything(), f"{'l' * 220}/{{x}}", ["*/*"]), ("opaque", anything(), f"m:{{x}}/{'l' * 201}", ["**"]),
+        ({"type": "text", "nullable": True}, exact(None), None, []),
+    ],
+)  # fmt: skip
+def test_what_can_be_called_is_not_empty(of, bound, resource, granted) -> None:
+    """Lists, values that are escaped, segments that are longer than a pattern's, null that is needed."""
+    tool = Tool("a.b", effect="read", arguments={"x": of}, resource=resource)
+    capability = may("a.b", x=bound, resources=granted)
+    assert refuse_unfit_grant(Grant([capability]), Catalogue().with_tool(tool)) is None
+    idle = may("a.b", x=bound, resources=["other"]) if resource else may("a.b")
+    found = refuse_unfit_grant(Grant([idle]), Catalogue().with_tool(tool))
+    assert found is not None
+    if resource:
+        named = found.remedy.split('"')[1]
+        mended = may("a.b", x=anything(), resources=[named])
+        assert refuse_unfit_grant(Grant([mended]), Catalogue().with_tool(tool)) is None
+
+
 @settings(max_examples=200)
 @given(st.data())
 def test_what_is_refused_as_empty_admits_nothing_and_what_is_not_admits_something(
@@ -198,7 +235,10 @@ def test_rules_of_consent_and_budgets_speak_of_what_there_is() -> None:
         "Leave usd_cents out"
     )
     both = Grant([may("mail.send")], budget={"usd_cents": 9, "eur_cents": 9})
-    assert refuse_unfit_grant(both, CATALOGUE, beside={"usd_cents": 10}) is None
+    assert (
+        refuse_unfit_grant(both, CATALOGUE, above=Grant([may("**")], budget={"usd_cents": 10}))
+        is None
+    )
 
 
 def test_the_pinned_definitions_count() -> None:

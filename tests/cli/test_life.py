@@ -259,8 +259,9 @@ def test_tokens_come_by_files_and_pipes_only(place) -> None:
     """One among the arguments is refused, and not repeated in the error; so is what is no token."""
     token = Path("lead.token").read_text().strip()
     proving = ["--key", "lead.key", *PROOF]
-    said = refused("prove", token, *proving, code="usage", status=2)
-    assert token not in json.dumps(said)
+    for spelled in (token, f" {token}", f"Delegation {token}", f"\n{token}"):
+        said = refused("prove", spelled, *proving, code="usage", status=2)
+        assert token not in json.dumps(said)
     for data in (
         b"",
         bytes(range(256)),

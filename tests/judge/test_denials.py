@@ -249,3 +249,19 @@ def test_every_kind_of_constraint_is_said_in_words():
     assert len(set(said.values())) == len(said)
     money = parse_type({"type": "money", "currency": "USD"})
     assert asked(between(0, 5000), money) == "from 0.00 USD to 50.00 USD"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        exact("{who} owes {0}"),
+        one_of("{who}", "\0who"),
+        all_of(links("acme.example"), glob("{who}/*")),
+    ],
+)
+def test_a_remedy_shows_a_granted_value_as_it_is(held: Constraint) -> None:
+    """Braces of a value are no place for the name of whoever may grant more."""
+    found = denied({"capabilities": [ROOT.narrow(body=held)]}, body="other")
+    assert "{who}" in found.remedy
+    assert found.allowed_in_words in found.remedy
+    assert "\0" not in found.remedy
