@@ -68,7 +68,6 @@ class Database:
         is_file = self.is_sqlite and not self.is_memory and not parsed.query
         self._queue = Queue(Path(str(parsed.database))) if is_file else None
         self._seats = BoundedSemaphore(QUESTION_CONNECTIONS)
-        event.listen(self.engine, "before_cursor_execute", _look)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -84,6 +83,8 @@ class Database:
             self._take_turn(held, deadline, taken=self.is_memory)
             connection = held.enter_context(self._connected(deadline))
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
+            if cancellation.present() is not None:
+                event.listen(chosen, "before_cursor_execute", _look)
             with translated(), self._cut_when_unwanted(chosen), chosen.begin():
                 yield chosen
 

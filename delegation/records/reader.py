@@ -39,7 +39,7 @@ from delegation.records import (
 from delegation.records.approval_rows import ApprovalRows
 from delegation.records.approvals import ApprovalBook
 from delegation.records.exporting import SqlExports, fitting
-from delegation.records.facts import counters, read_facts
+from delegation.records.facts import read_facts, read_paces
 from delegation.records.lineage import SqlLineage
 from delegation.records.numbers import read_numbers
 from delegation.records.people_tables import API_KEYS
@@ -90,22 +90,13 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def facts(self, query: Query) -> Facts:
         """Return what settling a call would know now; nothing is locked."""
-        epoch = read_numbers(self._connection)["epoch"]
-        found = read_facts(
-            self._connection,
-            [query],
-            epoch=epoch,
-            shelf=self._shelves.revoked,
-            paused=self._shelves.paused,
-            openers=self._shelves.openers,
-            limits=self._shelves.limits,
-            settles=False,
-        )
+        found = read_facts(self._connection, [query], self._shelves, settles=False)
         found.open_histories(self._connection, [query], settles=False)
-        counters(self._connection, [query], found)
-        asked = [] if query.approval is None else [(query, found.line(query))]
-        roots = {task: row.root for task, row in found.tasks.items()}
-        found.approvals = ApprovalBook.read(self._connection, asked, roots)
+        read_paces(self._connection, [query], found)
+        if query.approval is not None:
+            roots = {task: row.root for task, row in found.known.tasks.items()}
+            asked = [(query, found.line(query))]
+            found.approvals = ApprovalBook.read(self._connection, asked, roots)
         return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId, *, at: int) -> TaskEntry | None:

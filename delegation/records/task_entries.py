@@ -13,9 +13,10 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.records.growth import Growth, limits_of
+from delegation.records.growth import limits_of
+from delegation.records.known import TaskRowFact, read_tasks
 from delegation.records.tables import COUNTERS, DECISIONS, TASKS
-from delegation.records.tasks import TaskRowFact, read_tasks, task_chain
+from delegation.records.tasks import task_chain
 
 _SPENT: Final = (
     select(COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.used)
@@ -84,7 +85,7 @@ def _ended(
     facts: dict[str, TaskRowFact], task: str, closed: dict[str, Row[Any]], at: int, until: int
 ) -> TaskState | None:
     """Return how a task, or one above it, ended; None while it goes on."""
-    for one in task_chain(facts, task, Growth(), at):
+    for one in task_chain(facts, task, None, at):
         row = closed[one.id]
         if not one.is_open and (row.closed_at is None or row.closed_at <= until):
             return cast("TaskState", row.state)
