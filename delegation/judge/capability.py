@@ -227,7 +227,7 @@ def _lacking(grant: Grant, held: Sequence[Capability], then: Tool, now: Tool) ->
 
 def _other_purpose(chain: Chain, access: Access) -> Denial | None:
     granted = chain.leaf.grant.purpose
-    if purpose_is_within(access.purpose, granted):
+    if access.purpose == granted or purpose_is_within(access.purpose, granted):
         return None
     refusal = Refusal(
         "purpose_not_granted",

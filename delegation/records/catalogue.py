@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import cast
 
 from sqlalchemy import Connection, select
 
@@ -10,9 +10,8 @@ from delegation import canonical, sent_json
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.records.flow_tables import RESOURCE_LABELS
-from delegation.records.tables import NUMBERS, TOOLS
-
-_NEWEST: Final = select(NUMBERS.c.n).where(NUMBERS.c.name == "catalogue")
+from delegation.records.numbers import read_numbers
+from delegation.records.tables import TOOLS
 
 
 class CatalogueShelf:
@@ -26,7 +25,7 @@ class CatalogueShelf:
 
     def newest(self, connection: Connection) -> Catalogue:
         """Return the catalogue at the revision that this connection sees."""
-        return self.at(connection, connection.execute(_NEWEST).scalar_one())
+        return self.at(connection, read_numbers(connection)["catalogue"])
 
     def at(self, connection: Connection, revision: int) -> Catalogue:
         """Return the catalogue at a revision that this connection sees."""

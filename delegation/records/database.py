@@ -1,4 +1,4 @@
-"""The database behind the store: snapshots, transactions that write, errors kept inside.
+"""The database behind the store: snapshots, and transactions that write.
 
 Two engines, one text of statements; what differs stands in `sqlite` and `postgres`. A transaction that
 could not begin is begun again within its caller's time; one whose COMMIT was cut off is looked up by
@@ -7,18 +7,18 @@ its marker; one that was undone later says so, and `tracker.retry` lets its comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from threading import BoundedSemaphore
-from typing import Any, Final
+from threading import BoundedSemaphore, get_ident
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, RootTransaction, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from delegation import cancellation
 from delegation.errors import (
@@ -28,6 +28,7 @@ from delegation.errors import (
     UnknownOutcomeError,
 )
 from delegation.records import postgres, sqlite
+from delegation.records.database_errors import refusal_of, translated
 from delegation.records.marker import is_committed, new_name
 from delegation.records.turn import Queue, Turn
 from delegation.tracker.retry import Deadline
@@ -36,6 +37,14 @@ _LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
 
 QUESTION_CONNECTIONS: Final = 10  # of the fifteen that a process has at most
 _LOOK_SECONDS: Final = 0.2
+# A context may be copied into another thread, whose questions need a connection of their own.
+_SNAPSHOT: Final[ContextVar[tuple[Database, int, Connection] | None]] = ContextVar(
+    "delegation_snapshot", default=None
+)
+
+
+_ASKED: Final = "delegation_asked"  # where a snapshot has the answers that it gave
+_T = TypeVar("_T")
 
 
 class Database:
@@ -71,11 +80,16 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a snapshot.
+        """Open a snapshot, or go on reading from the one of `snapshot`.
 
         Raises:
             StoreUnavailableError: The database does not answer.
         """
+        open_one = _SNAPSHOT.get()
+        if open_one is not None and open_one[:2] == (self, get_ident()):
+            with translated():
+                yield open_one[2]
+            return
         with ExitStack() as held:
             deadline = Deadline()
             self._take_seat(held, deadline)
@@ -87,6 +101,21 @@ class Database:
                 event.listen(chosen, "before_cursor_execute", _look)
             with translated(), self._cut_when_unwanted(chosen), chosen.begin():
                 yield chosen
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have this thread read from one snapshot while the block runs; it must not write meanwhile.
+
+        Raises:
+            StoreUnavailableError: The database does not answer.
+        """
+        with self.reading() as connection:
+            connection.execution_options(**{_ASKED: {}})
+            token = _SNAPSHOT.set((self, get_ident(), connection))
+            try:
+                yield
+            finally:
+                _SNAPSHOT.reset(token)
 
     @contextmanager
     def writing(
@@ -212,7 +241,7 @@ class Database:
 
     def _take_turn(self, held: ExitStack, deadline: Deadline, *, taken: bool) -> None:
         if taken:
-            if not self._turn.acquire(deadline.left):
+            if not self._turn.acquire(deadline):
                 raise _busy()
             held.callback(self._turn.release)
 
@@ -224,7 +253,7 @@ class Database:
         """
         if self._queue is None:
             return connection.begin()
-        with self._queue.place(deadline.left) as is_first:
+        with self._queue.place(deadline) as is_first:
             if not is_first:
                 raise _busy()
             return connection.begin()
@@ -317,6 +346,23 @@ class Database:
             self._queue.close()
 
 
+def remembered(connection: Connection, what: Hashable, ask: Callable[[], _T]) -> _T:
+    """Return what is asked; inside a `Database.snapshot` it is asked once.
+
+    Args:
+        connection: A snapshot, or a transaction that writes, of which nothing is remembered.
+        what: Names the question.
+        ask: Asks it.
+    """
+    asked: dict[Hashable, Any] | None = connection.get_execution_options().get(_ASKED)
+    if asked is None:
+        return ask()
+    if what not in asked:
+        asked[what] = ask()
+    found: _T = asked[what]
+    return found
+
+
 def _busy() -> StoreUnavailableError:
     return StoreUnavailableError(
         "The store is busy.",
@@ -344,51 +390,3 @@ def upsert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "sqlite":
         return sqlite_dialect.insert(table)
     return postgresql.insert(table)
-
-
-def described(error: BaseException) -> str:
-    """Return what may be logged of a database's error: kinds and codes, never its own sentences.
-
-    They quote the row that was refused, arguments of calls among it.
-    """
-    driver = getattr(error, "orig", None)
-    state = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
-    parts = [type(error).__name__, type(driver).__name__ if driver else "", str(state or "")]
-    return " ".join(part for part in parts if part)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever the database raises before COMMIT into a refusal that says nothing of it."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cancellation.look()  # it may have failed because nobody wants its answer
-        raise refusal_of(is_undone=is_undone(error)) from error
-
-
-def refusal_of(*, is_undone: bool) -> StoreUnavailableError:
-    """Return the refusal for a database's error, of which nothing is told: it quotes rows.
-
-    Args:
-        is_undone: Whether the same may be done again at once.
-    """
-    return StoreUnavailableError(
-        "The store could not be read or written; nothing was changed.",
-        remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",
-        is_undone=is_undone,
-    )
-
-
-def is_undone(error: BaseException) -> bool:
-    """Return whether an error before COMMIT passes by itself; nothing is left of what was begun.
-
-    A database that refuses a row, is full or takes no connection does not pass by itself.
-    """
-    if isinstance(error, NoConnectionError):  # all connections of this process are taken
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    slow = type(error.orig).__name__ == "ConnectionTimeout"
-    is_known = sqlite.is_undone(error.orig) or postgres.is_undone(error.orig)
-    return slow or is_known or error.connection_invalidated

@@ -21,20 +21,19 @@ from delegation.judge.facts import CounterKey, Facts, Query, TaskFact
 from delegation.judge.flow import is_ruled
 from delegation.judge.growth import counts_as_denial
 from delegation.judge.line import Line
-from delegation.judge.pace import PaceKey, paces_of
+from delegation.judge.pace import paces_of
 from delegation.judge.settle import Settlement
 from delegation.judge.standing import deny_under_ended
 from delegation.records.approvals import ApprovalBook
 from delegation.records.database import upsert
 from delegation.records.flow import Histories, open_histories
 from delegation.records.growth import Growth, Newcomer, bounds_of
-from delegation.records.known import Known
+from delegation.records.known import Known, task_chain
 from delegation.records.links import RecordedLink
 from delegation.records.pace import read_turns
 from delegation.records.revoked import Ended
 from delegation.records.shelves import Shelves
 from delegation.records.tables import COUNTERS
-from delegation.records.tasks import task_chain
 
 _LOCKED: Final = (
     select(COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.lim, COUNTERS.c.used)
@@ -223,7 +222,7 @@ def _read(
 
 def read_paces(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
     """Read the next turns of the calls' paces without locking them; for plans, which take none."""
-    facts.turns = read_turns(connection, _paces(queries, facts), settles=False)
+    _read_paces(connection, queries, facts, settles=False)
 
 
 def lock_counters(connection: Connection, queries: Sequence[Query], facts: BatchFacts) -> None:
@@ -244,7 +243,7 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
         for scope, name, unit, limit, used in connection.execute(_LOCKED, {"ids": ids}):
             key = CounterKey(scope, name, unit)
             facts.used[key], facts.limits[key] = used, limit
-    facts.turns = read_turns(connection, _paces(queries, facts), settles=True)
+    _read_paces(connection, queries, facts, settles=True)
 
 
 def write_charges(connection: Connection, charges: Mapping[CounterKey, int]) -> None:
@@ -258,20 +257,23 @@ def write_charges(connection: Connection, charges: Mapping[CounterKey, int]) -> 
     connection.execute(_CHARGE_POSTGRES, dict(zip(names, map(list, columns), strict=True)))
 
 
-def _paces(queries: Sequence[Query], facts: BatchFacts) -> list[PaceKey]:
-    """Return the paces that the calls must keep."""
-    if not any(row.limits.is_paced for row in facts.known.tasks.values()):
-        return []
-    return [
-        pace.key
-        for query in queries
-        if query.units
-        for pace in paces_of(
-            facts.line(query),
-            task_chain(facts.known.tasks, query.chain.origin.task, facts.growth, query.at),
-            facts.known.renewed,
-        )
-    ]
+def _read_paces(
+    connection: Connection, queries: Sequence[Query], facts: BatchFacts, *, settles: bool
+) -> None:
+    """Read the next turns of the paces that the calls must keep."""
+    tasks = facts.known.tasks
+    if any(row.limits.is_paced for row in tasks.values()):
+        keys = [
+            pace.key
+            for query in queries
+            if query.units
+            for pace in paces_of(
+                facts.line(query),
+                task_chain(tasks, query.chain.origin.task, facts.growth, query.at),
+                facts.known.renewed,
+            )
+        ]
+        facts.turns = read_turns(connection, keys, settles=settles)
 
 
 def _counter_keys(

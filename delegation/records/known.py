@@ -7,29 +7,20 @@ writes meanwhile, on PostgreSQL it is made, and locked, before it is believed (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    LargeBinary,
-    Select,
-    Text,
-    bindparam,
-    cast,
-    literal_column,
-    null,
-    select,
-    union_all,
-)
+from sqlalchemy import Connection, Select, select, union_all
 
-from delegation.judge.facts import AgentFact, CounterKey
+from delegation.authority.ids import TaskId
+from delegation.judge.facts import AgentFact, CounterKey, TaskFact
+from delegation.judge.growth import BREAK_SECONDS, WINDOW
 from delegation.judge.limits import Limits
+from delegation.lineage.entry import TaskState
+from delegation.records.families import TEXTS, among, branch
 from delegation.records.flow_tables import FLOW_HISTORIES
-from delegation.records.growth import limits_of
+from delegation.records.growth import Growth, limits_of
 from delegation.records.tables import (
     AGENT_KEYS,
     AGENTS,
@@ -41,71 +32,48 @@ from delegation.records.tables import (
     TASKS,
 )
 
-MAX_TASKS: Final = 16  # more than child tasks nest
+_MAX_TASKS: Final = 16  # more than child tasks nest
 _CHUNK: Final = 2000  # links in one statement, each of which is four or five of its parameters
-_TEXTS: Final = 8
-_INTEGERS: Final = 7
-
-
-def _branch(
-    family: str,
-    *texts: ColumnElement[Any],
-    integers: tuple[ColumnElement[Any], ...] = (),
-    key: ColumnElement[Any] | None = None,
-) -> Select[Any]:
-    """Return the query of one family: its name, then columns for each type, unused ones empty."""
-    unused = _TEXTS - len(texts), _INTEGERS - len(integers)
-    return select(
-        literal_column(f"'{family}'", Text).label("family"),
-        *texts,
-        *(cast(null(), Text).label(f"t{n}") for n in range(unused[0])),
-        *integers,
-        *(cast(null(), BigInteger).label(f"n{n}") for n in range(unused[1])),
-        cast(null(), LargeBinary).label("key") if key is None else key,
-    )
 
 
 def _counters(scope: str, ids: Any) -> Select[Any]:
-    found = _branch(
+    found = branch(
         "counter", COUNTERS.c.scope, COUNTERS.c.id, COUNTERS.c.unit,
         integers=(COUNTERS.c.lim, COUNTERS.c.used),
     )  # fmt: skip
     return found.where(COUNTERS.c.scope == scope, COUNTERS.c.id.in_(ids))
 
 
-def _among(name: str) -> Any:
-    return bindparam(name, expanding=True)
-
-
+_TASK_TEXTS: Final = ("id", "root", "parent", "under", "owner", "state", "limits")
+_TASK_INTEGERS: Final = (
+    "opened_at", "deadline", "closed_at", "idle", "last_call_at", "denial_minute", "denials",
+    "broken_until",
+)  # fmt: skip
 _KNOWN: Final = union_all(
-    _branch("number", NUMBERS.c.name, integers=(NUMBERS.c.n,)),
-    _branch(
-        "task", TASKS.c.id, TASKS.c.root, TASKS.c.parent, TASKS.c.under, TASKS.c.owner,
-        TASKS.c.state, TASKS.c.limits, FLOW_HISTORIES.c.root,
-        integers=(
-            TASKS.c.opened_at, TASKS.c.deadline, TASKS.c.idle, TASKS.c.last_call_at,
-            TASKS.c.denial_minute, TASKS.c.denials, TASKS.c.broken_until,
-        ),
+    branch("number", NUMBERS.c.name, integers=(NUMBERS.c.n,)),
+    branch(
+        "task", *(TASKS.c[name] for name in _TASK_TEXTS), FLOW_HISTORIES.c.root,
+        integers=tuple(TASKS.c[name] for name in _TASK_INTEGERS),
     )
     .outerjoin_from(TASKS, FLOW_HISTORIES, FLOW_HISTORIES.c.root == TASKS.c.root)
-    .where(TASKS.c.id.in_(_among("tasks"))),
-    _branch("link", LINKS.c.id, LINKS.c.task, RENEWALS.c.line, EVIDENCE.c.format)
+    .where(TASKS.c.id.in_(among("tasks"))),
+    branch("link", LINKS.c.id, LINKS.c.task, RENEWALS.c.line, EVIDENCE.c.format)
     .outerjoin_from(LINKS, RENEWALS, RENEWALS.c.link == LINKS.c.id)
     .outerjoin(EVIDENCE, EVIDENCE.c.link == LINKS.c.id)
-    .where(LINKS.c.id.in_(_among("links"))),
-    _branch(
+    .where(LINKS.c.id.in_(among("links"))),
+    branch(
         "key", AGENTS.c.name, AGENTS.c.owner,
         integers=(AGENTS.c.recertify_by,), key=AGENT_KEYS.c.key,
     )
     .join_from(AGENT_KEYS, AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
-    .where(AGENT_KEYS.c.key.in_(_among("keys"))),
-    _branch(
+    .where(AGENT_KEYS.c.key.in_(among("keys"))),
+    branch(
         "claim", AGENTS.c.name, AGENTS.c.owner, AGENTS.c.claim, integers=(AGENTS.c.recertify_by,)
-    ).where(AGENTS.c.claim.in_(_among("claims"))),
-    _counters("task", _among("tasks")),
-    _counters("link", _among("links")),
+    ).where(AGENTS.c.claim.in_(among("claims"))),
+    _counters("task", among("tasks")),
+    _counters("link", among("links")),
     # A link and what renews it have one counter, the first one's.
-    _counters("link", select(RENEWALS.c.line).where(RENEWALS.c.link.in_(_among("links")))),
+    _counters("link", select(RENEWALS.c.line).where(RENEWALS.c.link.in_(among("links")))),
 )  # fmt: skip
 
 
@@ -116,8 +84,9 @@ class TaskRowFact:
     `keeps_history` is whether sums of its root task's calls are kept, because a flow rule once asked.
     """
 
-    is_open: bool
+    state: TaskState
     deadline: int
+    closed_at: int | None
     parent: str | None
     root: str
     owner: str
@@ -129,6 +98,11 @@ class TaskRowFact:
     broken_until: int
     limits: Limits
     keeps_history: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was never closed."""
+        return self.state == "open"
 
 
 @dataclass(slots=True)
@@ -173,7 +147,7 @@ class Known:
             keys=[*{key for key, _ in held}],
             claims=[*{claim for _, claim in held}],
         )
-        for _ in range(MAX_TASKS - 1):
+        for _ in range(_MAX_TASKS - 1):
             above = {t.parent for t in self.tasks.values() if t.parent} - self.tasks.keys() - wanted
             if not above:
                 break
@@ -185,7 +159,7 @@ class Known:
         for start in range(0, max(1, *map(len, asked.values())), _CHUNK):
             part = {name: ids[start : start + _CHUNK] for name, ids in asked.items()}
             for family, *row in connection.execute(_KNOWN, empty | part):
-                self._note(family, row[:_TEXTS], row[_TEXTS:-1], row[-1])
+                self._note(family, row[:TEXTS], row[TEXTS:-1], row[-1])
 
     def _note(self, family: str, texts: Any, integers: Any, key: bytes | None) -> None:
         match family:
@@ -207,23 +181,32 @@ class Known:
                 self.counters[CounterKey(*texts[:3])] = (integers[0], integers[1])
 
 
-def _task(texts: Any, integers: Any, defaults: Limits) -> TaskRowFact:
-    _, root, parent, under, owner, state, limits, kept = texts
-    opened_at, deadline, idle, last_call_at, denial_minute, denials, broken_until = integers
+def _task(texts: Sequence[Any], integers: Sequence[Any], defaults: Limits) -> TaskRowFact:
+    *named, kept = texts
+    columns = dict(zip(_TASK_TEXTS, named, strict=True))
+    columns.update(zip(_TASK_INTEGERS, integers, strict=True))
+    return task_fact(columns, defaults, keeps_history=kept is not None)
+
+
+def task_fact(
+    row: Mapping[str, Any], defaults: Limits, *, keeps_history: bool = False
+) -> TaskRowFact:
+    """Return a task's row, as far as settling asks."""
     return TaskRowFact(
-        is_open=state == "open",
-        deadline=deadline,
-        parent=parent,
-        root=root,
-        owner=owner,
-        under=under,
-        idle=idle,
-        called_at=max(opened_at, last_call_at or 0),
-        denial_minute=denial_minute,
-        denials=denials,
-        broken_until=broken_until,
-        limits=limits_of(limits, defaults),
-        keeps_history=kept is not None,
+        state=row["state"],
+        deadline=row["deadline"],
+        closed_at=row["closed_at"],
+        parent=row["parent"],
+        root=row["root"],
+        owner=row["owner"],
+        under=row["under"],
+        idle=row["idle"],
+        called_at=max(row["opened_at"], row["last_call_at"] or 0),
+        denial_minute=row["denial_minute"],
+        denials=row["denials"],
+        broken_until=row["broken_until"],
+        limits=limits_of(row["limits"], defaults),
+        keeps_history=keeps_history,
     )
 
 
@@ -234,3 +217,48 @@ def read_tasks(
     known = Known(defaults)
     known.read(connection, tasks)
     return known.tasks
+
+
+def task_chain(
+    tasks: Mapping[str, TaskRowFact], task: str, growth: Growth | None, at: int
+) -> tuple[TaskFact, ...]:
+    """Return a task and those above it, nearest first; empty where one is unknown or too far up.
+
+    Args:
+        tasks: Rows by id.
+        task: The task.
+        growth: What the batch adds to them so far; None for nothing.
+        at: The service's clock, Unix seconds.
+    """
+    found: list[TaskFact] = []
+    wanted: str | None = task
+    while wanted is not None and len(found) < _MAX_TASKS:
+        row = tasks.get(wanted)
+        if row is None:
+            return ()
+        called, denied = (
+            (0, 0) if growth is None else (growth.called(wanted), growth.denied(wanted))
+        )
+        found.append(
+            TaskFact(
+                TaskId(wanted),
+                row.is_open,
+                row.deadline,
+                row.owner,
+                None if row.idle is None else max(row.called_at, called) + row.idle,
+                row.broken_until if denied == 0 else _broken_until(row, denied, at),
+                row.limits,
+            )
+        )
+        wanted = row.parent
+    # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
+    return tuple(found) if wanted is None else ()
+
+
+def _broken_until(row: TaskRowFact, denied: int, at: int) -> int:
+    """Return until when the breaker is open, the denials of this batch counted in."""
+    minute, most = at // WINDOW, row.limits.denials_per_minute
+    before = row.denials if row.denial_minute == minute else 0
+    if most is None or before + denied < most:
+        return row.broken_until
+    return minute * WINDOW + WINDOW + BREAK_SECONDS

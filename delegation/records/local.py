@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, insert, select
+from sqlalchemy import Connection, and_, bindparam, exists, insert, select
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId
@@ -15,7 +15,7 @@ from delegation.judge.limits import Limits
 from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called
 from delegation.lineage.local import LocalEntry
-from delegation.records.known import Known, read_tasks
+from delegation.records.known import Known, read_tasks, task_chain
 from delegation.records.standing import ended_of
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -26,7 +26,6 @@ from delegation.records.tables import (
     LOCAL_DECISIONS,
     TASKS,
 )
-from delegation.records.tasks import task_chain
 
 _ROOT: Final = select(LINKS.c.task).where(LINKS.c.id == bindparam("root"), LINKS.c.depth == 0)
 _LEDGER: Final = select(
@@ -167,13 +166,6 @@ def add_local(connection: Connection, entry: LocalEntry, *, holder: bytes, jti: 
     connection.execute(insert(LOCAL_DECISIONS), row)
 
 
-def local_of(connection: Connection, decision: str) -> LocalEntry | None:
-    """Return where a decision was really made, None for the service itself."""
-    query = select(LOCAL_DECISIONS).where(LOCAL_DECISIONS.c.decision == decision)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _entry(row)
-
-
 def local_decisions(
     connection: Connection, *, conflicts: bool, after: int, limit: int
 ) -> list[tuple[int, LocalEntry]]:
@@ -187,10 +179,11 @@ def local_decisions(
     )
     if conflicts:
         query = query.where(LOCAL_DECISIONS.c.conflict_step.is_not(None))
-    return [(row.sequence, _entry(row)) for row in connection.execute(query)]
+    return [(row.sequence, entry_of(row)) for row in connection.execute(query)]
 
 
-def _entry(row: Row[Any]) -> LocalEntry:
+def entry_of(row: Any) -> LocalEntry:
+    """Return a row as where a decision was really made."""
     return LocalEntry(
         DecisionId(row.decision),
         row.by,

@@ -26,8 +26,10 @@ from delegation.transparency.merkle import (
 from delegation.transparency.tile import ENTRIES as BUNDLE
 from delegation.transparency.tile import Tile, nodes_in, width_at, write_entries
 
-_STATE: Final = select(STATE)
-_LOCKED: Final = _STATE.with_for_update()
+_WAITING: Final = select(func.count()).select_from(PENDING).scalar_subquery()
+_STATE: Final = select(STATE, _WAITING.label("waiting"))
+_LOCKED: Final = select(STATE).with_for_update()
+_PENDING: Final = select(func.count()).select_from(PENDING)
 _HASHES: Final = (
     select(ENTRIES.c.hash)
     .where(ENTRIES.c.place >= bindparam("first"), ENTRIES.c.place < bindparam("end"))
@@ -47,8 +49,10 @@ _UPPER: Final = (
     )
     .order_by(NODES.c.place)
 )
-_PLACE: Final = select(ENTRIES.c.place, ENTRIES.c.entry).where(
-    ENTRIES.c.kind == bindparam("of_kind"), ENTRIES.c.record == bindparam("of_record")
+_PLACE: Final = select(STATE.c.head, ENTRIES.c.place, ENTRIES.c.entry).outerjoin_from(
+    STATE,
+    ENTRIES,
+    (ENTRIES.c.kind == bindparam("of_kind")) & (ENTRIES.c.record == bindparam("of_record")),
 )
 
 
@@ -83,7 +87,7 @@ def read_state(connection: Connection, *, locks: bool = False) -> LogState:
         locks: Whether nobody else may sequence or sign until this transaction ends.
     """
     row = connection.execute(_LOCKED if locks else _STATE).one()
-    waiting = connection.execute(select(func.count()).select_from(PENDING)).scalar_one()
+    waiting = connection.execute(_PENDING).scalar_one() if locks else row.waiting
     return LogState(
         row.generation,
         row.size,
@@ -116,10 +120,7 @@ class SqlLog:
         Raises:
             NotFoundError: There is none yet.
         """
-        text = self._connection.execute(select(STATE.c.head)).scalar_one()
-        if text is None:
-            raise NotFoundError("checkpoint", "of the log")
-        return read_checkpoint(text)
+        return _head(self._connection.execute(select(STATE.c.head)).scalar_one())
 
     def tile(self, tile: Tile, *, size: int) -> bytes:
         """Return a tile's bytes in a log of this size.
@@ -177,10 +178,9 @@ class SqlLog:
         Raises:
             NotFoundError: It does not, or no checkpoint covers it yet.
         """
-        head = self.head()
-        asked = {"of_kind": kind, "of_record": record}
-        row = self._connection.execute(_PLACE, asked).one_or_none()
-        if row is None or row.place >= head.size:
+        row = self._connection.execute(_PLACE, {"of_kind": kind, "of_record": record}).one()
+        head = _head(row.head)
+        if row.place is None or row.place >= head.size:
             raise NotFoundError("log entry of", record)
         path = inclusion_proof(row.place, head.size, self.nodes(head.size))
         return LogProof(row.place, bytes(row.entry), tuple(path), head.text)
@@ -193,3 +193,9 @@ class SqlLog:
             for row in self._connection.execute(part.order_by(ENTRIES.c.place)):
                 if row.place < size:
                     yield row.place, bytes(row.hash), bytes(row.entry)
+
+
+def _head(text: str | None) -> Checkpoint:
+    if text is None:
+        raise NotFoundError("checkpoint", "of the log")
+    return read_checkpoint(text)

@@ -12,10 +12,9 @@ from delegation.authority.refusal import Refusal
 from delegation.judge.limits import UNLIMITED, Limits
 from delegation.judge.line import Line
 from delegation.records.growth import Bound, Growth, Newcomer, bounds_of
-from delegation.records.known import TaskRowFact, read_tasks
+from delegation.records.known import TaskRowFact, read_tasks, task_chain
 from delegation.records.links import RecordedLink
 from delegation.records.shelves import Shelves
-from delegation.records.tasks import task_chain
 
 _PLANNED: Final = LinkId("")  # the root of a task that is not opened yet; no link's id
 

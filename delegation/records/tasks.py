@@ -1,18 +1,13 @@
-"""Tasks as settling sees them: with all tasks above, closed or not, late, idle, broken."""
+"""How many tasks under one root go on: what the limits of an opening child task ask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, case, or_, select
 
-from delegation.authority.ids import TaskId
-from delegation.judge.facts import TaskFact
-from delegation.judge.growth import BREAK_SECONDS, WINDOW
 from delegation.judge.limits import Limits
-from delegation.records.growth import Growth
-from delegation.records.known import MAX_TASKS, TaskRowFact, read_tasks
+from delegation.records.known import read_tasks
 from delegation.records.standing import ended_of, opener_states
 from delegation.records.tables import TASKS
 
@@ -54,48 +49,3 @@ def count_going_on(connection: Connection, task: str, defaults: Limits, *, at: i
         and (row.under is None or (row.under in states and states[row.under].standing in _GOES_ON))
         for row in found
     )
-
-
-def task_chain(
-    tasks: Mapping[str, TaskRowFact], task: str, growth: Growth | None, at: int
-) -> tuple[TaskFact, ...]:
-    """Return a task and those above it, nearest first; empty where one is unknown or too far up.
-
-    Args:
-        tasks: Rows by id.
-        task: The task.
-        growth: What the batch adds to them so far; None for nothing.
-        at: The service's clock, Unix seconds.
-    """
-    found: list[TaskFact] = []
-    wanted: str | None = task
-    while wanted is not None and len(found) < MAX_TASKS:
-        row = tasks.get(wanted)
-        if row is None:
-            return ()
-        called, denied = (
-            (0, 0) if growth is None else (growth.called(wanted), growth.denied(wanted))
-        )
-        found.append(
-            TaskFact(
-                TaskId(wanted),
-                row.is_open,
-                row.deadline,
-                row.owner,
-                None if row.idle is None else max(row.called_at, called) + row.idle,
-                row.broken_until if denied == 0 else _broken_until(row, denied, at),
-                row.limits,
-            )
-        )
-        wanted = row.parent
-    # A task above the bound was not looked at, so nothing is known of it: unknown, refused.
-    return tuple(found) if wanted is None else ()
-
-
-def _broken_until(row: TaskRowFact, denied: int, at: int) -> int:
-    """Return until when the breaker is open, the denials of this batch counted in."""
-    minute, most = at // WINDOW, row.limits.denials_per_minute
-    before = row.denials if row.denial_minute == minute else 0
-    if most is None or before + denied < most:
-        return row.broken_until
-    return minute * WINDOW + WINDOW + BREAK_SECONDS

@@ -25,7 +25,8 @@ from delegation.judge.decision import Decision
 from delegation.records import postgres
 from delegation.records.batch import Counts, Outcome, id_of, read_back, settle_batch
 from delegation.records.claims import close_off, forget_old
-from delegation.records.database import Database, described, is_undone
+from delegation.records.database import Database
+from delegation.records.database_errors import described, is_undone
 from delegation.records.marker import mark
 from delegation.records.shelves import Shelves
 from delegation.tracker.draft import AnyDraft, Draft
