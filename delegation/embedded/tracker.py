@@ -362,10 +362,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         detail: str = "",
         cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Record what became of an allowed call, and settle what was reserved for it.
-
-        See `tracker.outcome`.
-        """
+        """Record what became of an allowed call; see `tracker.outcome.report_outcome`."""
         report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock(), cost)
         outcome.report_outcome(self._store, report)
 

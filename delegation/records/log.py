@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from delegation.errors import NotFoundError
+from delegation.records.database import remembered
 from delegation.records.log_tables import ENTRIES, NODES, PENDING, STATE
 from delegation.transparency.checkpoint import Checkpoint, read_checkpoint
 from delegation.transparency.evidence import LogProof
@@ -49,7 +50,7 @@ _UPPER: Final = (
     )
     .order_by(NODES.c.place)
 )
-_PLACE: Final = select(STATE.c.head, ENTRIES.c.place, ENTRIES.c.entry).outerjoin_from(
+_PLACE: Final = _STATE.add_columns(ENTRIES.c.place, ENTRIES.c.entry).outerjoin_from(
     STATE,
     ENTRIES,
     (ENTRIES.c.kind == bindparam("of_kind")) & (ENTRIES.c.record == bindparam("of_record")),
@@ -86,8 +87,18 @@ def read_state(connection: Connection, *, locks: bool = False) -> LogState:
         connection: A snapshot, or a transaction that writes.
         locks: Whether nobody else may sequence or sign until this transaction ends.
     """
-    row = connection.execute(_LOCKED if locks else _STATE).one()
-    waiting = connection.execute(_PENDING).scalar_one() if locks else row.waiting
+    if locks:
+        row = connection.execute(_LOCKED).one()
+        return _state_of(row, connection.execute(_PENDING).scalar_one())
+    return remembered(connection, "log", lambda: _read_state(connection))
+
+
+def _read_state(connection: Connection) -> LogState:
+    row = connection.execute(_STATE).one()
+    return _state_of(row, row.waiting)
+
+
+def _state_of(row: Row[Any], waiting: int) -> LogState:
     return LogState(
         row.generation,
         row.size,
@@ -179,6 +190,7 @@ class SqlLog:
             NotFoundError: It does not, or no checkpoint covers it yet.
         """
         row = self._connection.execute(_PLACE, {"of_kind": kind, "of_record": record}).one()
+        remembered(self._connection, "log", lambda: _state_of(row, row.waiting))
         head = _head(row.head)
         if row.place is None or row.place >= head.size:
             raise NotFoundError("log entry of", record)

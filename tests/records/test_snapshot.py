@@ -1,0 +1,35 @@
+"""What is read inside a snapshot was so at one instant, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from world import World
+
+from delegation.errors import NotFoundError
+
+
+def test_a_snapshot_shows_neither_what_comes_later_nor_a_later_time(filed: World) -> None:
+    """What another thread changes meanwhile is not seen inside, and the clock stands still."""
+    token, ask, before = filed.chain("boss", "aide"), filed.tracker, filed.at
+    assert filed.check(token, "aide")
+    with ThreadPoolExecutor(1) as elsewhere, ask.snapshot():
+        first, link = ask.numbers(), ask.link(token.id)
+        filed.at += 100
+        elsewhere.submit(ask.revoke, "link", token.id, by="op").result(30)
+        assert not elsewhere.submit(filed.check, token, "aide").result(30)
+        assert (ask.numbers(), ask.link(token.id), ask.now()) == (first, link, before)
+        # Another thread looks for itself.
+        assert elsewhere.submit(ask.link, token.id).result(30).standing == "revoked"
+    assert ask.numbers() != first
+    assert (ask.link(token.id).standing, ask.now()) == ("revoked", before + 100)
+
+
+def test_a_question_that_finds_nothing_does_not_end_the_snapshot(filed: World) -> None:
+    """What one part of a page does not find, the others go on without."""
+    ask = filed.tracker
+    with ask.snapshot():
+        with pytest.raises(NotFoundError):
+            ask.link("lnk_" + "A" * 43)
+        assert ask.task(filed.task.id).title == filed.task.title
