@@ -176,7 +176,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
     def snapshot(self) -> Iterator[None]:
         """Answer this thread's questions from one snapshot and for one instant while a block runs.
 
-        What is shown together then belongs together. Nothing may be written inside the block.
+        What is shown together then belongs together. What writes is refused inside (ConflictError).
 
         Raises:
             StoreUnavailableError: The store does not answer.

@@ -7,12 +7,12 @@ its marker; one that was undone later says so, and `tracker.retry` lets its comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from threading import BoundedSemaphore, get_ident
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, RootTransaction, Table, event
 from sqlalchemy.dialects import postgresql
@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from delegation import cancellation
 from delegation.errors import (
     ConfigurationError,
+    ConflictError,
     QuestionStoppedError,
     StoreUnavailableError,
     UnknownOutcomeError,
@@ -30,6 +31,7 @@ from delegation.errors import (
 from delegation.records import postgres, sqlite
 from delegation.records.database_errors import refusal_of, translated
 from delegation.records.marker import is_committed, new_name
+from delegation.records.remembered import ASKED
 from delegation.records.turn import Queue, Turn
 from delegation.tracker.retry import Deadline
 
@@ -41,10 +43,6 @@ _LOOK_SECONDS: Final = 0.2
 _SNAPSHOT: Final[ContextVar[tuple[Database, int, Connection] | None]] = ContextVar(
     "delegation_snapshot", default=None
 )
-
-
-_ASKED: Final = "delegation_asked"  # where a snapshot has the answers that it gave
-_T = TypeVar("_T")
 
 
 class Database:
@@ -85,32 +83,47 @@ class Database:
         Raises:
             StoreUnavailableError: The database does not answer.
         """
-        open_one = _SNAPSHOT.get()
-        if open_one is not None and open_one[:2] == (self, get_ident()):
+        held = self._open_snapshot()
+        if held is not None:
             with translated():
-                yield open_one[2]
+                yield held
             return
-        with ExitStack() as held:
+        with ExitStack() as stack:
             deadline = Deadline()
-            self._take_seat(held, deadline)
+            self._take_seat(stack, deadline)
             # In memory there is one connection for everybody, so readers take turns with writers.
-            self._take_turn(held, deadline, taken=self.is_memory)
-            connection = held.enter_context(self._connected(deadline))
+            self._take_turn(stack, deadline, taken=self.is_memory)
+            connection = stack.enter_context(self._connected(deadline))
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
             if cancellation.present() is not None:
                 event.listen(chosen, "before_cursor_execute", _look)
             with translated(), self._cut_when_unwanted(chosen), chosen.begin():
                 yield chosen
 
+    def _open_snapshot(self) -> Connection | None:
+        held = _SNAPSHOT.get()
+        return None if held is None or held[:2] != (self, get_ident()) else held[2]
+
+    def refuse_inside_snapshot(self) -> None:
+        """Refuse what writes while this thread reads from one snapshot, which would not show it.
+
+        Raises:
+            ConflictError: It does.
+        """
+        if self._open_snapshot() is not None:
+            raise ConflictError(
+                "Nothing is written inside a snapshot.", remedy="End its `with` block first."
+            )
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Have this thread read from one snapshot while the block runs; it must not write meanwhile.
+        """Have this thread read from one snapshot while the block runs; what writes is refused.
 
         Raises:
             StoreUnavailableError: The database does not answer.
         """
         with self.reading() as connection:
-            connection.execution_options(**{_ASKED: {}})
+            connection.execution_options(**{ASKED: {}})
             token = _SNAPSHOT.set((self, get_ident(), connection))
             try:
                 yield
@@ -131,7 +144,9 @@ class Database:
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
             UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
+            ConflictError: This thread reads from a `snapshot`.
         """
+        self.refuse_inside_snapshot()
         deadline = Deadline()
         # A poll is repeated anyway: a marker for each would be all that it writes.
         is_marked = is_marked and alone is not None and not self.is_sqlite
@@ -344,23 +359,6 @@ class Database:
         self.engine.dispose()
         if self._queue is not None:
             self._queue.close()
-
-
-def remembered(connection: Connection, what: Hashable, ask: Callable[[], _T]) -> _T:
-    """Return what is asked; inside a `Database.snapshot` it is asked once.
-
-    Args:
-        connection: A snapshot, or a transaction that writes, of which nothing is remembered.
-        what: Names the question.
-        ask: Asks it.
-    """
-    asked: dict[Hashable, Any] | None = connection.get_execution_options().get(_ASKED)
-    if asked is None:
-        return ask()
-    if what not in asked:
-        asked[what] = ask()
-    found: _T = asked[what]
-    return found
 
 
 def _busy() -> StoreUnavailableError:

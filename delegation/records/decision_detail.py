@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, Table, bindparam, select
 
 from delegation.authority.ids import DecisionId
 from delegation.records import local, reservation
-from delegation.records.database import remembered
 from delegation.records.decisions import detail_of
+from delegation.records.remembered import remembered
 from delegation.records.tables import DECISIONS, LOCAL_DECISIONS, OUTCOMES, RESERVATIONS
 from delegation.tracker.work import DecisionDetail, OutcomeReport
 

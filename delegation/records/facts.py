@@ -6,6 +6,7 @@ Read after the gate was taken, in the transaction that writes: what every call n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,7 +14,6 @@ from typing import Final
 from sqlalchemy import BIGINT, Connection, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from delegation import canonical
 from delegation.authority.chain import Chain, Link
 from delegation.judge.approval_request import NO_APPROVALS
 from delegation.judge.decision import Denial
@@ -249,7 +249,7 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
 def write_charges(connection: Connection, charges: Mapping[CounterKey, int]) -> None:
     """Add what a batch charged to its counters, which are locked."""
     if connection.dialect.name == "sqlite":
-        rows = canonical.text_of([[*key, amount] for key, amount in charges.items()])
+        rows = json.dumps([[*key, amount] for key, amount in charges.items()])
         connection.exec_driver_sql(_CHARGE_SQLITE, (rows,))
         return
     columns = zip(*((*key, amount) for key, amount in charges.items()), strict=True)

@@ -13,8 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from delegation.errors import NotFoundError
-from delegation.records.database import remembered
 from delegation.records.log_tables import ENTRIES, NODES, PENDING, STATE
+from delegation.records.remembered import remembered
 from delegation.transparency.checkpoint import Checkpoint, read_checkpoint
 from delegation.transparency.evidence import LogProof
 from delegation.transparency.leaf import Kind

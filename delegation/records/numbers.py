@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from delegation.records.database import remembered
+from delegation.records.remembered import remembered
 from delegation.records.tables import NUMBERS
 
 Name: TypeAlias = Literal["epoch", "catalogue", "link", "decision", "nonces_before", "approval"]

@@ -158,6 +158,7 @@ class SqlStore:
 
     def decide(self, draft: AnyDraft) -> Future[Decision]:
         """Queue a call; see `tracker.work.Store.decide`."""
+        self._database.refuse_inside_snapshot()
         pending = self.writer.submit(draft)
         if self._kept is not None:
             pending.add_done_callback(self._keep_used)

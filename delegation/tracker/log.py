@@ -146,7 +146,7 @@ class LoggedStore(Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """Have this thread's questions, the log's too, answered from one snapshot while a block runs.
 
-        Nothing is written inside.
+        What writes inside is refused (ConflictError).
         """
 
     def erase(self, *, before: int, most: int) -> int:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from world import World
 
-from delegation.errors import NotFoundError
+from delegation.errors import ConflictError, NotFoundError
 
 
 def test_a_snapshot_shows_neither_what_comes_later_nor_a_later_time(filed: World) -> None:
@@ -33,3 +33,18 @@ def test_a_question_that_finds_nothing_does_not_end_the_snapshot(filed: World) -
         with pytest.raises(NotFoundError):
             ask.link("lnk_" + "A" * 43)
         assert ask.task(filed.task.id).title == filed.task.title
+
+
+def test_inside_a_snapshot_nothing_is_written(world: World) -> None:
+    """Neither a call nor a change: the snapshot would not show it, and in memory it would wait for itself."""
+    token, ask = world.chain("boss", "aide"), world.tracker
+    with ask.snapshot():
+        for write in (
+            lambda: world.check(token, "aide"),
+            lambda: ask.revoke("link", token.id, by="op"),
+            lambda: ask.check("garbage", None, world.access()),
+        ):
+            with pytest.raises(ConflictError, match="inside a snapshot"):
+                write()
+    assert world.check(token, "aide")
+    assert [d.allowed for d in ask.decisions()] == [True]
