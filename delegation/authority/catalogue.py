@@ -346,7 +346,7 @@ class Catalogue:
 
     def labels_of(self, resources: Sequence[str], pinned: int) -> frozenset[str]:
         """Return the labels of resources, as the pinned revision and the newest have them."""
-        return labels_of(self.resources.values(), resources, pinned) if self.resources else frozenset()
+        return labels_of(self.resources.values(), resources, pinned)
 
     def knows(self, term: str) -> bool:
         """Return whether any definition ever was what the flow rules' term speaks of."""

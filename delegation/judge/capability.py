@@ -118,7 +118,7 @@ def _judge(
     if then is not now:
         marks = tuple(sorted({*then.marks, *now.marks}))
         systems = systems_of(catalogue, access.tool, pinned)
-    labels = catalogue.labels_of(called.resources, pinned)
+    labels = catalogue.labels_of(called.resources, pinned) if catalogue.resources else set[str]()
     if not labels <= set(marks):
         marks = tuple(sorted(labels.union(marks)))
     unknown = unknown_terms(Line(chain), catalogue)
