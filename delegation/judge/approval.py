@@ -88,7 +88,7 @@ def needed_consent(
 
 
 def judge_approval(
-    needed: Needed,
+    needed: Needed | None,
     line: Line,
     access: Access,
     clearance: Clearance,
@@ -100,7 +100,7 @@ def judge_approval(
     """Return whether the consent that a call needs is there, and what is to be recorded.
 
     Args:
-        needed: The consent that it needs.
+        needed: The consent that it needs, None for none.
         line: The verified chain, with those of the openers above its task.
         access: The call.
         clearance: The call in canonical form.
@@ -108,6 +108,8 @@ def judge_approval(
         decision: Id of the decision, from which a new request's id is made.
         at: The service's clock, Unix seconds.
     """
+    if needed is None:
+        return NOT_NEEDED
     known, refused = facts.approval.request, facts.approval.refused
     if known is not None and known.state == "refused":
         refused = known.id

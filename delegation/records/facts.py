@@ -7,14 +7,14 @@ Read after the gate was taken, in the transaction that writes: what every call n
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import BIGINT, Connection, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from delegation.authority.chain import Chain, Link
+from delegation.authority.chain import Chain
 from delegation.judge.approval_request import NO_APPROVALS
 from delegation.judge.decision import Denial
 from delegation.judge.facts import CounterKey, Facts, Query, TaskFact
@@ -201,12 +201,12 @@ def read_facts(
         settles: Whether the calls are settled, and not only planned.
     """
     known = Known(shelves.limits)
-    links = [link for query in queries for link in query.chain.links]
-    _read(known, connection, {query.chain.origin.task for query in queries}, links)
+    chains = [query.chain for query in queries]
+    _read(known, connection, {chain.origin.task for chain in chains}, chains)
     unders = {task.under for task in known.tasks.values() if task.under is not None}
     above = shelves.openers.read(connection, unders) if unders else {}
     if above:
-        _read(known, connection, (), [link for chain in above.values() for link in chain.links])
+        _read(known, connection, (), above.values())
     ended = shelves.revoked.upto(connection, known.numbers["epoch"], settles=settles)
     limits = {key: limit for key, (limit, _) in known.counters.items()}
     used = {key: used for key, (_, used) in known.counters.items()}
@@ -214,8 +214,9 @@ def read_facts(
 
 
 def _read(
-    known: Known, connection: Connection, tasks: Collection[str], links: Sequence[Link]
+    known: Known, connection: Connection, tasks: Iterable[str], chains: Iterable[Chain]
 ) -> None:
+    links = [link for chain in chains for link in Line(chain).links]
     holders = ((link.holder_key, link.claim) for link in links)
     known.read(connection, tasks, (link.id for link in links), holders)
 
