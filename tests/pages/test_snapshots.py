@@ -193,3 +193,14 @@ def test_each_question_is_answered_from_one_snapshot(grown: World, heard: Heard)
     assert {name for name in known if not name.startswith("_")} - others <= asked.keys()
     many = {name: n for name, call in asked.items() if (n := heard.counted(call)[1]) != 1}
     assert not many
+
+
+def test_an_answer_over_http_is_read_from_one_snapshot(grown: World, heard: Heard) -> None:
+    """Endpoints that ask the tracker several things ask them of one instant."""
+    http = Browser(grown, role="").http
+    head = {"Authorization": f"Bearer {grown.tracker.create_api_key('asks', 'operator')}"}
+    link = grown.tracker.links()[-1].id
+    for path in (f"/v1/links/{link}", "/v1/tools/ended"):
+        answer, snapshots, _ = heard.counted(partial(http.get, path, headers=head))
+        assert answer.status_code == 200
+        assert snapshots - 1 <= 1, path  # the key is looked up by itself, once a second
