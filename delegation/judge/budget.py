@@ -83,7 +83,8 @@ def _counters(
     for place in line.places:
         most = place.link.grant.budget.get(unit)
         if most is not None:
-            yield Charge(CounterKey("link", facts.first(place.link.id), unit), 0, most), place
+            first = facts.renewed.get(place.link.id, place.link.id)
+            yield Charge(CounterKey("link", first, unit), 0, most), place
 
 
 def _denied(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -130,6 +130,10 @@ class SqlStore:
         with self._database.reading() as connection:
             yield SqlReader(connection, self._shelves)
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have this thread's questions answered from one snapshot; see `tracker.log.LoggedStore`."""
+        return self._database.snapshot()
+
     @contextmanager
     def write(self, *, alone: bool | None = False) -> Iterator[SqlWork]:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
@@ -153,6 +157,7 @@ class SqlStore:
 
     def decide(self, draft: AnyDraft) -> Future[Decision]:
         """Queue a call; see `tracker.work.Store.decide`."""
+        self._database.refuse_inside_snapshot()
         pending = self.writer.submit(draft)
         if self._kept is not None:
             pending.add_done_callback(self._keep_used)

@@ -78,6 +78,7 @@ OF_THE_PROCESS = frozenset(
         "revocations_of",
         "rhythm",
         "session_key",
+        "snapshot",
         "sign_event",
         "update_log",
         "waiting",

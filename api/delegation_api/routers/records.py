@@ -45,10 +45,14 @@ def list_links(  # its filters
 @router.get("/links/{link}")
 def get_link(link: str, tracker: TrackerDep, at: At = None) -> dict[str, Any]:
     """Return a link."""
-    found = tracker.renewal(link)
+    with tracker.snapshot():
+        found, before, entry = (
+            tracker.renewal(link),
+            tracker.ended_before(link),
+            tracker.link(link, at=at),
+        )
     told = {"renews": found.renews, "renewed_by": list(found.renewed_by)}
-    before = [change_json(change) for change in tracker.ended_before(link)]
-    return {**link_json(tracker.link(link, at=at)), **told, "ended_before": before}
+    return {**link_json(entry), **told, "ended_before": [change_json(change) for change in before]}
 
 
 @router.get("/links/{link}/ancestors")

@@ -75,7 +75,8 @@ def ended_tools(tracker: TrackerDep) -> dict[str, Any]:
 
 
 def _ended(tracker: TrackerDep, tool: Tool) -> list[dict[str, Any]]:
-    found = ended_of(tracker.catalogue(), tool, tracker.ended_tools())
+    with tracker.snapshot():
+        found = ended_of(tracker.catalogue(), tool, tracker.ended_tools())
     return [change_json(change) for change in found]
 
 
