@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import warm
 from world import PAY, READ, SEND, TOOLS
 
 from delegation import Access, Grant, HolderKey, Token
@@ -169,7 +170,7 @@ class Place:
 def start_service(place: Place) -> None:
     """Start `delegation serve` on the port that the proxy knows."""
     command = [
-        sys.executable, "-m", "delegation.cli", "serve", "--store", str(place.folder / "s.db"),
+        *warm.python(), "-m", "delegation.cli", "serve", "--store", str(place.folder / "s.db"),
         "--port", str(place.ports["8470"]),
     ]  # fmt: skip
     place.service = place.stack.enter_context(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import warm
 from typer.testing import CliRunner
 from world import NOW, World
 
@@ -164,11 +165,10 @@ def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None
     import os
     import signal
     import subprocess
-    import sys
     import time
     import urllib.request
 
-    run = [sys.executable, "-m", "delegation.cli"]
+    run = [*warm.python(), "-m", "delegation.cli"]
     subprocess.run([*run, "demo"], cwd=tmp_path, check=True, capture_output=True, timeout=120)
     ready, log = tmp_path / "ready.json", tmp_path / "log"
     with log.open("w") as out:

@@ -6,11 +6,11 @@ import itertools
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,7 +133,7 @@ def test_a_grant_is_inferred_from_the_other_runs_only() -> None:
 def rehearse(folder: Path, store: Path) -> list[dict]:
     """Run the command over a real server and return its report."""
     command = [
-        sys.executable,
+        *warm.python(),
         "-m",
         "delegation.cli",
         "rehearse",
