@@ -14,8 +14,6 @@ import threading
 import time
 from pathlib import Path
 
-import warm
-
 from delegation import Access, HolderKey, Token
 from delegation.client import AsyncClient
 from delegation.integrations.boottime import boottime
@@ -37,7 +35,7 @@ class Outside:
             "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
         }
         self.process = subprocess.Popen(
-            [*warm.python(), __file__, json.dumps(told)],
+            [sys.executable, __file__, json.dumps(told)],
             stdout=subprocess.PIPE, env=env, text=True,
         )  # fmt: skip
         self.said: list[dict] = []

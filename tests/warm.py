@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
 ASKING = Path(__file__).with_name("warm_start.py")
@@ -57,6 +57,57 @@ def python() -> list[str]:
     atexit.register(close)
     assert process.stdout.readline() == b"ready\n"
     return [sys.executable, "-I", "-S", str(ASKING), str(path)]
+
+
+class Program:
+    """A program that was started without a shell between: its number is its own, and its group's.
+
+    Args:
+        words: Its own, as after `python`.
+        folder: Where it runs.
+        out: What it writes to, both ways.
+        env: All of its environment.
+    """
+
+    def __init__(self, words: list[str], folder: Path, out: IO[str], env: dict[str, str]) -> None:
+        self.returncode: int | None = None
+        self._asking = socket.socket(socket.AF_UNIX)
+        self._asking.connect(python()[-1])
+        told = {"words": words, "folder": str(folder), "env": env, "umask": 0o022, "session": True}
+        with Path(os.devnull).open() as nothing:
+            streams = array.array("i", [nothing.fileno(), out.fileno(), out.fileno()])
+            line = json.dumps(told).encode() + b"\n"
+            sent = self._asking.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+            self._asking.sendall(line[sent:])
+        self._said = self._asking.makefile("r")
+        self.pid = int(self._said.readline())
+
+    def poll(self) -> int | None:
+        """Return its exit code, nothing while it runs."""
+        return self.wait(0, is_due=False)
+
+    def wait(self, timeout: float, *, is_due: bool = True) -> int | None:
+        """Wait until it ends; a signal's number is negative."""
+        if self.returncode is None and select.select([self._asking], [], [], timeout)[0]:
+            self.returncode = int(self._said.readline())
+            self._said.close()
+            self._asking.close()
+        if self.returncode is None and is_due:
+            raise subprocess.TimeoutExpired("a program", timeout)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
 
 
 def programs(folder: Path) -> Path:
@@ -101,6 +152,8 @@ def _keep(asking: socket.socket, told: dict[str, Any], streams: list[int]) -> No
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
+        if told.get("session"):
+            os.setsid()
         os.chdir(told["folder"])
         os.umask(told["umask"])
         os.environ.clear()
@@ -145,6 +198,10 @@ def _wait(path: str) -> dict[str, Any]:
             os.close(stream)
 
 
+def _execute(source: str, name: str) -> None:
+    exec(compile(source, name, "exec", dont_inherit=True), {"__name__": "__main__"})
+
+
 def _run(words: list[str], env: dict[str, str]) -> None:
     """Do as the interpreter does with these words."""
     sys.path[:0] = [one for one in env.get("PYTHONPATH", "").split(os.pathsep) if one]
@@ -153,7 +210,10 @@ def _run(words: list[str], env: dict[str, str]) -> None:
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     elif words[0] == "-":
         sys.argv = words
-        exec(compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), {"__name__": "__main__"})  # fmt: skip
+        _execute(sys.stdin.read(), "<stdin>")
+    elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        _execute(words[1], "<string>")
     elif words[0].startswith("-"):
         os.execv(sys.executable, [sys.executable, *words])
     else:

@@ -31,7 +31,7 @@ def test_no_store_and_no_ring_gets_into_an_image() -> None:
     assert {"**/*.ring.json", "**/*.db", ".git", ".venv", "docs/deploy/secrets"} <= set(ignored)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_the_containerfile_does_works(tmp_path: Path) -> None:
     """Built from a copy of the source, installed with `[all]`, started as CMD says, found healthy."""
     source, home = tmp_path / "source", tmp_path / "delegation"

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import warm
 from audit import audit
 from flow_world import CAPABILITIES, PII, FlowWorld
 from logs import audited
@@ -89,7 +90,7 @@ def run(world: FlowWorld, folder: Path) -> list[dict]:
     processes = []
     for number in range(PROCESSES):
         process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)],
+            [*warm.python(), str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from logs import audited, busy, publisher, reopened, with_files
 from world import World
 
@@ -142,7 +143,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_
     kills = 0
     for step in (1, 2, 3, 4, 5, 7, 9, 11, 13, 16, 1000):
         done = subprocess.run(
-            [sys.executable, "-c", code, str(step)],
+            [*warm.python(), "-c", code, str(step)],
             capture_output=True,
             text=True,
             timeout=120,

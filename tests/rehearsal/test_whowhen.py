@@ -187,7 +187,7 @@ def test_synthetic_runs_are_rehearsed_over_http(tmp_path: Path) -> None:
     assert b"SECRET" not in store.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_all_recorded_runs_are_rehearsed(tmp_path: Path, data_dir: Callable[[str], Path]) -> None:
     """Recorded delegations equal the hand-offs in the files; drawn edges equal the stored parents."""
     folder = data_dir("whowhen")
