@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
+from stores import share
 from world import World
 
 # Tests start hundreds of programs: each would compile the whole house anew.
@@ -19,6 +20,7 @@ settings.register_profile(
     "house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+share()
 
 
 @pytest.fixture
