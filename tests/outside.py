@@ -48,7 +48,7 @@ class Outside:
 
     def wait_for(self, wanted, what: str) -> None:
         """Wait until it said something of the kind, in bounded time."""
-        for _ in range(600):
+        for _ in range(1800):
             if any(wanted(one) for one in list(self.said)):
                 return
             time.sleep(0.05)
@@ -62,8 +62,8 @@ class Outside:
         """End this process, and no other."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
-        self._reader.join(10)
+        self.process.wait(90)
+        self._reader.join(90)
         self.process.stdout.close()
 
 

@@ -94,7 +94,7 @@ def running(command: list[str], port: int, log: Path, **env: str) -> Iterator[su
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(90)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(5)
@@ -159,7 +159,7 @@ class Place:
     ):
         """Send a request through the proxy; return status, headers, body and what reached the upstream."""
         before = len(self.upstream.seen)
-        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=90)
         connection.request(method, target, body=body, headers=headers)
         answer = connection.getresponse()
         content = answer.read()

@@ -35,7 +35,7 @@ def serving(store: Path | str, folder: Path, *options: str, **env: str) -> Itera
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(90)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(5)

@@ -50,7 +50,7 @@ def python() -> list[str]:
 
     def close() -> None:
         process.stdin.close()  # it ends with whoever started it
-        process.wait(20)
+        process.wait(90)
         process.stdout.close()
         shutil.rmtree(folder, ignore_errors=True)
 

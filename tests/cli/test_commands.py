@@ -191,9 +191,9 @@ def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None
             json.loads(ready.read_text())["url"] + "/v1/tasks",
             headers={"Authorization": f"Bearer {secret}"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:
             titles = sorted(t["title"] for t in json.load(answer)["tasks"])
             assert titles == ["Refund for ticket 4711", "Refund for ticket 4712"]
     finally:
         served.send_signal(signal.SIGTERM)
-        served.wait(20)
+        served.wait(90)

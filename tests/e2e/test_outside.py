@@ -86,7 +86,7 @@ class Place:
 
     def client(self, number: int) -> Client:
         """Return an operator's client of one of the servers."""
-        return Client(self.urls[number], api_key=self.operator, timeout=30)
+        return Client(self.urls[number], api_key=self.operator, timeout=90)
 
 
 @pytest.fixture(scope="module")

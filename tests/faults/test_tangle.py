@@ -117,6 +117,7 @@ def run(world: FlowWorld, folder: Path) -> list[dict]:
     return said
 
 
+@pytest.mark.thorough
 def test_everything_at_once_waits_in_no_circle_and_breaks_no_law(
     tangle: FlowWorld, tmp_path: Path
 ) -> None:

@@ -17,6 +17,10 @@ from delegation.records import log_files, publish
 from delegation.transparency.checkpoint import Checkpoint
 from delegation.transparency.merkle import verify_consistency
 
+one_engine = pytest.mark.parametrize(
+    "engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.thorough)], indirect=True
+)
+
 
 class Died(BaseException):
     """Stands for the end of a process: no handler of ours sees it."""
@@ -53,6 +57,7 @@ class Dies:
         return step
 
 
+@one_engine
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_dying_between_any_two_steps_loses_and_forks_nothing(
     filed: World, url: str, tmp_path: Path, monkeypatch, after: bool
@@ -126,6 +131,7 @@ for _ in range(3):
 """
 
 
+@one_engine
 def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_path: Path) -> None:
     """A process kills itself at its n-th commit or rename; another goes on: all acknowledged is there."""
     ring_file = tmp_path / "ring.json"
