@@ -51,7 +51,7 @@ class Serving:
             **self.settings,
         }  # fmt: skip
         with self.log.open("a") as out:
-            self.process = warm.Program(words, ROOT, out, env)
+            self.process = warm.Program(words, ROOT, out.fileno(), env, out.fileno())
         wait_for(self.port, self.process, self.log)
         started = self.process
         until(lambda: self.status("/readyz")[0] == 200 or started.poll() is not None)

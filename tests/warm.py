@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 ASKING = Path(__file__).with_name("warm_start.py")
@@ -65,17 +65,20 @@ class Program:
     Args:
         words: Its own, as after `python`.
         folder: Where it runs.
-        out: What it writes to, both ways.
+        out: The descriptor that it writes to.
         env: All of its environment.
+        err: The descriptor of its errors: where this process's go, unless told otherwise.
     """
 
-    def __init__(self, words: list[str], folder: Path, out: IO[str], env: dict[str, str]) -> None:
+    def __init__(
+        self, words: list[str], folder: Path, out: int, env: dict[str, str], err: int = 2
+    ) -> None:
         self.returncode: int | None = None
         self._asking = socket.socket(socket.AF_UNIX)
         self._asking.connect(python()[-1])
         told = {"words": words, "folder": str(folder), "env": env, "umask": 0o022, "session": True}
         with Path(os.devnull).open() as nothing:
-            streams = array.array("i", [nothing.fileno(), out.fileno(), out.fileno()])
+            streams = array.array("i", [nothing.fileno(), out, err])
             line = json.dumps(told).encode() + b"\n"
             sent = self._asking.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
             self._asking.sendall(line[sent:])

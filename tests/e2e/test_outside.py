@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import warm
 from outside import BOUND, SEED, Outside
 from postgres import Server
 from proxies import free_port, running
@@ -49,7 +49,7 @@ class Place:
         for number in range(2):
             port = free_port()
             command = [
-                sys.executable,
+                *warm.python(),
                 "-m",
                 "delegation.cli",
                 "serve",
