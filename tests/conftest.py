@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+from stores import share
 from world import World
 
 # Tests start hundreds of programs: each would compile the whole house anew.
@@ -19,6 +20,7 @@ settings.register_profile(
     "house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+share()
 
 
 @pytest.fixture
@@ -56,6 +58,18 @@ def needs_dot() -> str:
     return str(program)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test, a page of commands: at the end all others would wait for it."""
+SHORT = "not thorough"  # how `make test` chooses; see `make thorough`
+LEAST = 20  # examples of a law, however short the run
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest test, at whose end all others would wait; play laws shortly in a short run."""
     items.sort(key=lambda item: "test_every_marked_shell_block_runs" not in item.name)
+    if config.getoption("markexpr") != SHORT:
+        return
+    laws = {getattr(item, "function", None) for item in items}
+    for law in (law for law in laws if is_hypothesis_test(law)):
+        # Where a law says its own count, a quarter of it; one file at a time plays them whole.
+        given = law._hypothesis_internal_use_settings
+        count = min(given.max_examples, max(LEAST, given.max_examples // 4))
+        law._hypothesis_internal_use_settings = settings(given, max_examples=count)

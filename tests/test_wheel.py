@@ -35,7 +35,7 @@ assert importlib.util.find_spec("delegation_api") is not None
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_wheel_verifies_in_an_empty_environment_without_extras(tmp_path: Path) -> None:
     """Built, installed into a new environment, run from another folder: the offline sample works."""
     build = [

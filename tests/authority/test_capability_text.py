@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def test_every_kind_of_constraint_can_be_written() -> None:
     assert set(KINDS) - others <= written
 
 
-@pytest.mark.parametrize(
+@every(
     "odd",
     [
         "", "(", "a.b(", "a.b()x", "a.b(1)", "a.b(x=1)", "a.b(**{})", "a.b(x=one_of(*'ab'))",

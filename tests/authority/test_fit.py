@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +93,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", MISTAKES)
+@every("what", MISTAKES)
 def test_a_mistake_has_a_sentence_and_a_remedy(what: str) -> None:
     """Capability, argument, constraint and type are named, and what was probably meant."""
     capability, code, field, said, remedy = MISTAKES[what]
@@ -271,7 +272,7 @@ def test_what_is_found_is_what_calls_would_meet(name: str, constraint) -> None:
     assert found is None or (found.message.endswith(".") and found.remedy.endswith("."))
 
 
-@pytest.mark.parametrize("name", TYPES)
+@every("name", TYPES)
 def test_every_remedy_fits(name: str) -> None:
     """What is offered in the place of a bound that does not fit is one that does."""
     of = parse_type(TYPES[name])
@@ -281,7 +282,7 @@ def test_every_remedy_fits(name: str) -> None:
     assert refuse_unfit_grant(Grant([may("mail.send", **{name: offered[0]})]), CATALOGUE) is None
 
 
-@pytest.mark.parametrize(
+@every(
     ("entry", "held", "meant"),
     [
         ("https://Desk.example", "https://desk.example", True), ("https://desk.example/", "https://desk.example", True),

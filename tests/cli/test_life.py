@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import warm
 from serving import ROOT, serving
 from typer.testing import CliRunner
 
@@ -31,12 +32,7 @@ PROOF = ["--tool", "mail.send", "--audience", DESK, "--arg", "to=kim@acme.exampl
 
 def alone(folder: Path, **more: str) -> dict[str, str]:
     """Return an environment with an empty home and `delegation` on its path, and nothing else."""
-    programs = folder / "bin"
-    programs.mkdir()
-    (programs / "delegation").write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -m delegation.cli "$@"\n'
-    )
-    (programs / "delegation").chmod(0o755)
+    programs = warm.programs(folder / "bin")
     (folder / "home").mkdir()
     return {
         "PATH": f"{programs}:/usr/bin:/bin",

@@ -275,7 +275,7 @@ def test_odd_request_lines_reach_nothing(place: Place, head: str) -> None:
     """What no client library sends is refused by the proxy or by us."""
     before = len(place.upstream.seen)
     fields = "".join(f"{name}: {value}\r\n" for name, value in place.signed().items())
-    with socket.create_connection(("127.0.0.1", place.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", place.port), timeout=90) as raw:
         host = f"127.0.0.1:{place.port}"
         raw.sendall((head.format(host=host) + fields + "Connection: close\r\n\r\n").encode())
         answer = b""
@@ -298,7 +298,7 @@ def test_a_service_that_is_down_lets_nothing_pass(name: str, tmp_path: Path) -> 
         assert place.send("GET", "/files/a", place.signed())[0] == 200
         assert place.service is not None
         place.service.terminate()
-        place.service.wait(15)
+        place.service.wait(90)
         status, _, _, seen = place.send("GET", "/files/a", place.signed())
         assert status in {500, 502, 503}
         assert seen == []

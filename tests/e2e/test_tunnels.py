@@ -40,7 +40,7 @@ SWITCHES = [
 def first_line(port: int, head: str, headers: dict[str, str]) -> bytes:
     """Send one request as it stands there, and return the status line."""
     fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as raw:
+    with socket.create_connection(("127.0.0.1", port), timeout=90) as raw:
         line = f"GET /files/a HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
         raw.sendall((line + head + fields + "\r\n").encode())
         answer = b""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
+from cases import every
 from fastapi import FastAPI, Form
 from starlette.testclient import TestClient
 
@@ -64,7 +65,7 @@ ONE_TEXT: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", ONE_TEXT)
+@every("name", ONE_TEXT)
 def test_one_text_is_no_list(name: str) -> None:
     """Its letters would be taken for names."""
     with pytest.raises(MalformedError) as caught:
@@ -160,7 +161,7 @@ SPELLINGS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("audience", SPELLINGS)
+@every("audience", SPELLINGS)
 def test_the_plain_spelling_is_one_that_a_guard_takes(audience: str) -> None:
     """What a remedy offers is not refused where it is followed."""
     check_audience(plainly(audience), ())

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from apps.grammar import application
+from cases import every
 from fastapi import APIRouter, FastAPI, Header, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer, OAuth2PasswordBearer
 from starlette.applications import Starlette
@@ -429,7 +430,7 @@ def test_an_application_under_a_tracker_that_knows_its_tools_keeps_them() -> Non
         Guard.from_app(lambda scope, receive, send: None, None, audience="x")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", ["/v1/out/in/items/7", "/t/a/deep/plain/1", "/t/a/deep/files/calls.py", "/t/a/docs", "/u/me", "/u/x", "/tiles/1/a.b", "/slash/", "/slash", "/nothing"])  # fmt: skip
+@every("path", ["/v1/out/in/items/7", "/t/a/deep/plain/1", "/t/a/deep/files/calls.py", "/t/a/docs", "/u/me", "/u/x", "/tiles/1/a.b", "/slash/", "/slash", "/nothing"])  # fmt: skip
 def test_the_route_that_is_taken_is_the_one_that_the_application_serves(path: str) -> None:
     """Differential: what is foretold, and what the application's own routers leave in the scope."""
     import asyncio

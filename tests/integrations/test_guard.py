@@ -6,6 +6,7 @@ import json
 from typing import Annotated
 
 import pytest
+from cases import every
 from fastapi import Header
 from shop import Shop, application
 from world import DESK, World
@@ -265,7 +266,7 @@ def test_agents_sign_by_the_published_routes(shop: Shop) -> None:
             http.post("/mail", json={"to": "b@acme.example", "body": "x", "bcc": "e@evil.example"})
 
 
-@pytest.mark.parametrize(
+@every(
     "fields",
     [
         {"path": "refunds"}, {"path": "/a b"}, {"path": "/a/{x}/{x}"}, {"path": "/a//"}, {"method": "TRACE"}, {"path": "/{x:float8}"},

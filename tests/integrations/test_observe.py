@@ -10,6 +10,7 @@ from itertools import product
 from typing import Annotated, Any
 
 import pytest
+from cases import every
 from fastapi import APIRouter, Cookie, FastAPI, Form, Header, Query, Security, UploadFile
 from fastapi.responses import RedirectResponse
 from fastapi.security import APIKeyHeader
@@ -337,7 +338,7 @@ def test_no_secret_is_drafted() -> None:
     assert "password=anything()" in draft
 
 
-@pytest.mark.parametrize(
+@every(
     "name",
     ["accessToken", "userPassword", "apiKey", "clientSecret", "sessionId", "private_key", "passphrase", "password2", "authToken1", "sid", "X-AccessToken", "pwd"],
 )  # fmt: skip

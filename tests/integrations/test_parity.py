@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import pytest
+from cases import every
 from serving import serving
 
 from delegation import Access, Grant, HolderKey, Tool, anything, email, exact, may
@@ -123,8 +123,8 @@ def test_each_has_what_the_other_has_or_it_is_said_why_not() -> None:
     assert public(Client) == public(AsyncClient)
 
 
-@pytest.mark.parametrize("name", SHARED)
-@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@every("name", SHARED)
+@every("kind", [Client, AsyncClient])
 def test_signatures_are_the_same(kind: type, name: str) -> None:
     """Names, kinds, defaults and annotations of the parameters, and the result's."""
     here, there = getattr(Tracker, name), getattr(kind, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cases import every
 from tiny import NOW, chain_of, full
 
 from delegation import (
@@ -92,7 +93,7 @@ TIGHTEST = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", TIGHTEST)
+@every("case", TIGHTEST)
 def test_the_tightest_limit_is_named_with_the_link_that_set_it(case):
     """Whatever the limits above it are, and wherever below it was kept."""
     changed, call, depth, allowed = TIGHTEST[case]

@@ -121,7 +121,7 @@ def test_a_tracker_that_is_closed_by_its_own_writer_ends(filed: World) -> None:
         ended.set()
 
     begin(filed, token, "a").add_done_callback(close)
-    assert ended.wait(30)
+    assert ended.wait(90)
     assert not failed
     with pytest.raises(StoreUnavailableError):
         filed.check(token, "a")
