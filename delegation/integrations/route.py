@@ -62,6 +62,21 @@ _MAX_MEMBER: Final = 200
 _TEXT: Final = re.compile(r"[^\x00-\x1f]{0,200}")
 
 
+def named_method(method: str) -> str:
+    """Return a method as it is declared.
+
+    Raises:
+        MalformedError: It has another form.
+    """
+    if type(method) is not str or _METHOD.fullmatch(method) is None:
+        raise MalformedError(
+            "method",
+            wanted="an HTTP method in capital letters, or WEBSOCKET",
+            remedy='Write it as HTTP does, in capital letters: "POST".',
+        )
+    return method
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One route of a service and the tool that it is.
@@ -88,12 +103,7 @@ class Route:
     media: str = ""
 
     def __post_init__(self) -> None:
-        if type(self.method) is not str or _METHOD.fullmatch(self.method) is None:
-            raise MalformedError(
-                "method",
-                wanted="an HTTP method in capital letters, or WEBSOCKET",
-                remedy='Write it as HTTP does, in capital letters: "POST".',
-            )
+        named_method(self.method)
         if self.tool:
             called(self.tool)
         object.__setattr__(self, "inputs", self._completed())

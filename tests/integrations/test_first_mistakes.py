@@ -216,3 +216,12 @@ def test_a_route_that_is_none_leads_to_the_one_that_is_meant(
         guard.route(method, path, "desk.orders")
         guard.protect(app)
     assert said in caught.value.remedy
+
+
+def test_what_nobody_may_reach_is_named_by_its_method_too() -> None:
+    """In small letters it would be refused nowhere, and told as undeclared."""
+    guard = Guard(Tracker.open(), audience=DESK)
+    with pytest.raises(MalformedError, match="capital letters"):
+        guard.refuse("post", "/orders")
+    for method in ("ANY", "TRACE"):  # what no route is declared for can be refused all the same
+        guard.refuse(method, "/orders/{path:path}")
