@@ -289,12 +289,12 @@ def test_a_process_that_died_holds_no_place(tmp_path) -> None:
     """Its place ends with its descriptor; whoever waits in vain is told so."""
     (tmp_path / "s.db").touch()
     first, second = Queue(tmp_path / "s.db"), Queue(tmp_path / "s.db")
-    with first.place(1) as is_first, second.place(0.05) as is_second:
+    with first.place(Deadline(1)) as is_first, second.place(Deadline(0.05)) as is_second:
         assert (is_first, is_second) == (True, False)
-    held = first.place(1)
+    held = first.place(Deadline(1))
     assert held.__enter__()
     first.close()
-    with second.place(1) as is_second:
+    with second.place(Deadline(1)) as is_second:
         assert is_second
 
 
