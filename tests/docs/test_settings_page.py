@@ -162,6 +162,6 @@ def test_bodies_and_connections_have_their_limits(tmp_path: Path) -> None:
             time.sleep(0.02)
         ends.set()
         for thread in threads:
-            thread.join(90)
+            thread.join(20)
         with Client(started["url"]) as client:
             client.health()
