@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
 import shutil
 import sys
@@ -59,7 +61,14 @@ def needs_dot() -> str:
 
 
 SHORT = "not thorough"  # how `make test` chooses; see `make thorough`
-LEAST = 20  # examples of a law, however short the run
+LEAST, LEAST_EACH = 20, 4  # examples of a law, and of one that has cases, however short the run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a short run fuzz each operation without trying all that its schema can say."""
+    if config.getoption("markexpr") == SHORT and importlib.util.find_spec("schemathesis"):
+        phase = importlib.import_module("schemathesis.config").CoveragePhaseConfig
+        phase.__init__ = functools.partialmethod(phase.__init__, enabled=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,9 +76,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: "test_every_marked_shell_block_runs" not in item.name)
     if config.getoption("markexpr") != SHORT:
         return
-    laws = {getattr(item, "function", None) for item in items}
-    for law in (law for law in laws if is_hypothesis_test(law)):
-        # Where a law says its own count, a quarter of it; one file at a time plays them whole.
-        given = law._hypothesis_internal_use_settings
-        count = min(given.max_examples, max(LEAST, given.max_examples // 4))
-        law._hypothesis_internal_use_settings = settings(given, max_examples=count)
+    laws = {getattr(item, "function", None): item for item in items}
+    for law, item in laws.items():
+        if is_hypothesis_test(law):
+            # Of what a law says itself, a quarter; `make thorough` and a run of its file play it whole.
+            given, least = (
+                law._hypothesis_internal_use_settings,
+                LEAST_EACH if "[" in item.name else LEAST,
+            )
+            count = min(given.max_examples, max(least, given.max_examples // 4))
+            law._hypothesis_internal_use_settings = settings(given, max_examples=count)
