@@ -163,11 +163,7 @@ def test_bodies_and_connections_have_their_limits(tmp_path: Path) -> None:
                 status = one.get("/healthz").status_code
         ends.set()
         for thread in threads:
-<<<<<<< HEAD
             thread.join(90)
         assert status == 503
-=======
-            thread.join(20)
->>>>>>> suite15
         with Client(started["url"]) as client:
             client.health()
