@@ -230,7 +230,7 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
     """Make and lock every counter and pace that the batch may charge, in one order for all processes.
 
     A link's counter is made here at its first use, with the limit that its signed grant states. Those
-    that are there were read, so nothing is made twice, and nothing need be remembered of them.
+    that were read are not made again, and nothing need be remembered of them.
     """
     ledgers, kept = _counter_keys(queries, facts)
     made = sorted(kept.keys() - facts.limits.keys())
@@ -239,7 +239,8 @@ def lock_counters(connection: Connection, queries: Sequence[Query], facts: Batch
             upsert(connection, COUNTERS).on_conflict_do_nothing(),
             [{**key._asdict(), "lim": kept[key], "used": 0} for key in made],
         )
-    if ledgers and connection.dialect.name == "postgresql":  # others charge until they are locked
+    # Others charge until they are locked, and what a link renews that was recorded just now may be there.
+    if made or (ledgers and connection.dialect.name == "postgresql"):
         ids = list({key.id for key in (*ledgers, *kept)})
         for scope, name, unit, limit, used in connection.execute(_LOCKED, {"ids": ids}):
             key = CounterKey(scope, name, unit)

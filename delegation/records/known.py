@@ -1,8 +1,9 @@
 """What is known of calls that are to be settled: numbers, tasks, links, agents, counters; one statement.
 
 Each family is one branch of a UNION ALL, all with the same columns. Read after the gate was taken, in
-the transaction that writes. A counter that is not among the answer is not there: on SQLite nobody else
-writes meanwhile, on PostgreSQL it is made, and locked, before it is believed (`facts.lock_counters`).
+the transaction that writes. On SQLite nobody else writes meanwhile, so a counter that was read may be
+charged; what is not among the answer, and every counter elsewhere, is made, locked and read before
+(`facts.lock_counters`).
 """
 
 from __future__ import annotations
