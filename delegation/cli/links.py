@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, note, print_json, say, told_ending
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.messages.standing import change_json, last_use_json
+from delegation.judge.facts import SubjectKind
+from delegation.messages.answers import answer_json
 
 
 def renew(
@@ -26,10 +27,10 @@ def renew(
 ) -> None:
     """Issue a root in place of an earlier one and print its token. What does not stand is refused."""
     with opened(store, url) as place:
-        token = place.renew(link, lasts, token_format)
+        token = place.renew(link, lasts=lasts, format=token_format)
         before = place.ended_before(token.id)
     if as_json:
-        ended = [change_json(change) for change in before]
+        ended = answer_json(list(before))
         print_json({"token": token.text, "link": token.id, "renews": link, "ended_before": ended})
         return
     for change in before:
@@ -47,9 +48,9 @@ def last_use(
 ) -> None:
     """Say when a link, an agent or a key made its newest call."""
     with opened(store, url) as place:
-        found = place.last_use(kind, subject)
+        found = place.last_use(cast("SubjectKind", kind), subject)
     if as_json:
-        print_json(last_use_json(found))
+        print_json(answer_json(found))
     elif found.decision is None:
         say(f"{kind} {subject} made no call")
     else:

@@ -1,0 +1,48 @@
+"""A tracker on whose behalf somebody acts: the same protocol as a client of a service."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from delegation.errors import UnauthenticatedError
+from delegation.operations.backend import Backend
+from delegation.operations.operation import Operation
+from delegation.tracker.work import ApiKey
+
+if TYPE_CHECKING:
+    from delegation.embedded.tracker import Tracker
+
+T = TypeVar("T")
+
+
+class Acting(Backend):
+    """All that is asked of a tracker, with one caller who asks; see `Tracker.acting_as`."""
+
+    def __init__(self, tracker: Tracker, by: str | ApiKey, client: str) -> None:
+        """Act for this caller."""
+        self._tracker, self._by, self._client = tracker, by, client
+
+    def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
+        """Call the tracker's method of the same name, and tell it who asks."""
+        method = getattr(self._tracker, operation.name)
+        told = inspect.signature(method).parameters
+        if "client" in told:
+            named["client"] = self._client
+        if "by" in told and told["by"].default is inspect.Parameter.empty:
+            named["by"] = self._caller(needs_key="ApiKey" in str(told["by"].annotation))
+        result: T = method(*args, **named)
+        if operation.written is None or operation.result is None:
+            return result
+        written: T = operation.result.write(result)
+        return written
+
+    def _caller(self, *, needs_key: bool) -> str | ApiKey:
+        if not needs_key:
+            return self._by if isinstance(self._by, str) else self._by.name
+        if isinstance(self._by, str):
+            raise UnauthenticatedError(
+                "Who answers is known by an API key only.",
+                remedy="Act as the key that `authenticate` returns.",
+            )
+        return self._by
