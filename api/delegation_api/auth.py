@@ -13,8 +13,6 @@ from fastapi import Depends, Request
 
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from delegation.operations.roles import READERS as READERS
-from delegation.operations.roles import SERVICES as SERVICES
 from delegation.tracker.retry import SECONDS
 from delegation.tracker.work import ApiKey, Role
 from delegation_api.asking import vital

@@ -11,7 +11,6 @@ from delegation.cli.console import JsonOption, print_json, print_table, say
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.graph.names import folded
 from delegation.identity.principal import PublicKey, fingerprint
-from delegation.messages.answers import answer_json
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The agent's name.")]
@@ -25,7 +24,7 @@ def list_agents(
     with opened(store, url) as place:
         found = place.agents()
     if as_json:
-        print_json(answer_json(list(found)))
+        print_json(found)
         return
     rows = [
         (
@@ -60,7 +59,7 @@ def add(
     with opened(store, url) as place:
         made = place.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by)
     if as_json:
-        print_json(answer_json(made))
+        print_json(made)
     else:
         say(f"agent {made.name} of {made.owner}")
 
@@ -83,7 +82,7 @@ def rotate(
     with opened(store, url) as place:
         done = place.rotate_key(name, old=ended, new=begun, effective_at=effective_at)
     if as_json:
-        print_json(answer_json(done))
+        print_json(done)
     else:
         ends = done.at if done.effective_at is None else done.effective_at
         say(f"the old key of {name} ends at {instant(ends)}, epoch {done.epoch}")

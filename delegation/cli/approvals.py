@@ -27,7 +27,6 @@ from delegation.identity.approval import check_approval
 from delegation.identity.keyring import PublicRing
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.messages.answers import answer_json
 from delegation.shown import kind_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -55,11 +54,9 @@ def list_requests(
             status=USAGE,
         )
     with opened(store, url) as place:
-        found = place.approvals(
-            state=cast("ApprovalState | None", state), after=after, limit=limit
-        )
+        found = place.approvals(state=cast("ApprovalState | None", state), after=after, limit=limit)
     if as_json:
-        print_json(answer_json(list(found)))
+        print_json(found)
         return
     rows = [
         (s.id, s.state, s.tool, instant(s.expires_at), _look(one))
@@ -81,7 +78,7 @@ def show(
     with opened(store, url) as place:
         found = place.approval(request)
     if as_json:
-        print_json(answer_json(found))
+        print_json(found)
     elif isinstance(found, ApprovalEntry):
         _say(found)
     else:
@@ -168,7 +165,7 @@ def _answer(
         act = place.grant_approval if verdict == "grant" else place.refuse_approval
         entry = act(request, reason=reason)
     if as_json:
-        print_json(answer_json(entry))
+        print_json(entry)
     else:
         say(f"{entry.id} is {entry.state}.")
 

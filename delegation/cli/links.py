@@ -10,7 +10,6 @@ from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, note, print_json, say, told_ending
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.judge.facts import SubjectKind
-from delegation.messages.answers import answer_json
 
 
 def renew(
@@ -30,8 +29,7 @@ def renew(
         token = place.renew(link, lasts=lasts, format=token_format)
         before = place.ended_before(token.id)
     if as_json:
-        ended = answer_json(list(before))
-        print_json({"token": token.text, "link": token.id, "renews": link, "ended_before": ended})
+        print_json({"token": token.text, "link": token.id, "renews": link, "ended_before": before})
         return
     for change in before:
         note(f"comes after: {told_ending(change)}")
@@ -50,7 +48,7 @@ def last_use(
     with opened(store, url) as place:
         found = place.last_use(cast("SubjectKind", kind), subject)
     if as_json:
-        print_json(answer_json(found))
+        print_json(found)
     elif found.decision is None:
         say(f"{kind} {subject} made no call")
     else:

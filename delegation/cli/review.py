@@ -54,7 +54,7 @@ def tasks(
     with opened(store, url) as place:
         found = place.tasks(limit=limit)
     if as_json:
-        print_json(answer_json(list(found)))
+        print_json(found)
         return
     rows = [
         (task.id, task.title, task.owner, task.state, instant(task.opened_at)) for task in found
@@ -73,7 +73,7 @@ def lineage(
     with opened(store, url) as place:
         found = place.lineage(task).entry
     if as_json:
-        print_json(answer_json(found))
+        print_json(found)
     else:
         print_text(drawing.text_tree(found))
 
@@ -149,8 +149,7 @@ def explain(
         links = list(_recorded(place, detail.decision.links))
     made = detail.decision
     if as_json:
-        chain = answer_json(list(links))
-        print_json({**answer_json(detail), "chain": chain})
+        print_json({**answer_json(detail), "chain": links})
         return
     verdict = "allowed" if made.allowed else "denied"
     say(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}")

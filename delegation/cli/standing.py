@@ -13,7 +13,6 @@ from delegation.judge.facts import EVERYTHING, SubjectKind
 from delegation.judge.lease import Barrier
 from delegation.lineage.feed import Revocation
 from delegation.lineage.preview import Preview
-from delegation.messages.answers import answer_json
 
 Kind = Annotated[str, typer.Argument(help="link, task, agent, key, owner, tool or system.")]
 Name = Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")]
@@ -96,7 +95,7 @@ def freeze(
             return
         found = place.freeze(reason=reason, wait=wait)
     if as_json:
-        print_json(answer_json(found))
+        print_json(found)
         return
     last = found.last_allowance
     say(f"frozen at {instant(found.change.at)}, epoch {found.change.epoch}")
@@ -121,7 +120,7 @@ def unfreeze(
 
 def _say(done: Revocation, word: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(answer_json(done))
+        print_json(done)
         return
     if word == "resumed" and done.act == "suspend":
         word = f"still suspended ({done.reason}):"
@@ -141,7 +140,7 @@ def _say_barrier(barrier: Barrier | None) -> None:
 
 def _show(found: Preview, *, as_json: bool) -> None:
     if as_json:
-        print_json(answer_json(found))
+        print_json(found)
         return
     more = "" if found.is_complete else " or more"
     say(

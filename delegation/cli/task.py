@@ -18,7 +18,6 @@ from delegation.cli.grant import (
 )
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.messages.answers import answer_json
 
 app = typer.Typer(no_args_is_help=True)
 ENDS = ("completed", "failed", "aborted")
@@ -71,6 +70,6 @@ def close(
 
 def _say(task: TaskEntry, *, as_json: bool) -> None:
     if as_json:
-        print_json(answer_json(task))
+        print_json(task)
     else:
         say(task.id)

@@ -41,7 +41,7 @@ def tighten(
             kind, subject, since=since, minimum=minimum, ignore=ignore, with_budget=budget
         )
     if as_json:
-        print_json(list(found))
+        print_json(found)
     else:
         with as_answered():
             words = "\n".join(tightening_text(one, cast("GrantForm", form)) for one in found)

@@ -13,9 +13,10 @@ from fastapi import APIRouter, Depends, Response
 from delegation.canonical import b64u
 from delegation.errors import NotFoundError
 from delegation.operations.log import Log
+from delegation.operations.roles import READERS
 from delegation.transparency.leaf import DecisionLeaf, read_leaf
 from delegation.transparency.tile import WIDTH, parse_path
-from delegation_api.auth import READERS, TrackerDep, needs
+from delegation_api.auth import TrackerDep, needs
 from delegation_api.mounting import Asked, mount_all
 from delegation_api.openapi import file_of, published
 

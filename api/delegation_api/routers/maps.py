@@ -8,7 +8,8 @@ from delegation import canonical
 from delegation.errors import NotFoundError
 from delegation.graph.map_json import map_json
 from delegation.lineage.focus import focus
-from delegation_api.auth import READERS, TrackerDep, needs
+from delegation.operations.roles import READERS
+from delegation_api.auth import TrackerDep, needs
 from delegation_api.openapi import JSON_OBJECT, published
 from delegation_api.pages.map_address import WantedDep
 from delegation_api.paging import At
