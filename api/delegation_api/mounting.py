@@ -15,6 +15,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from pydantic import BaseModel, Field, create_model
 
 from delegation.embedded import Tracker
+from delegation.embedded.acting import Acting
 from delegation.messages import requests
 from delegation.operations.operation import Operation, Parameter
 from delegation.tracker.work import ApiKey
@@ -126,14 +127,11 @@ def mount_all(
 
 
 def _by_tracker(operation: Operation[Any, Any]) -> Serve:
-    """Return what asks the tracker's method of the same name, and tells it who asks."""
-    told = inspect.signature(getattr(Tracker, operation.name)).parameters.get("by")
+    """Return what asks the tracker on the caller's behalf."""
 
     def answer(asked: Asked) -> Any:
-        by = {}
-        if told is not None:
-            by["by"] = asked.caller if "ApiKey" in str(told.annotation) else asked.caller.name
-        result = getattr(asked.tracker, operation.name)(**asked.given, **by)
+        acting = Acting(asked.tracker, asked.by or "", "")
+        result = acting.result_of(operation, **asked.given)
         return operation.answer(result, limit=asked.given.get("limit", 0))
 
     return answer

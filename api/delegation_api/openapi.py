@@ -44,6 +44,7 @@ _PROBLEM: Final = named(
     },
 )
 _MEANS: Final = {
+    400: "The body is not JSON that every reader reads alike.",
     401: "No valid API key.",
     403: "Not within the caller's authority.",
     404: "There is no such thing.",
@@ -106,7 +107,9 @@ def published(
     """
     kinds = [MalformedError, StoreUnavailableError, *refuses]
     kinds += [UnauthenticatedError, ForbiddenError] if roles else []
-    statuses = {status_of_kind(kind) for kind in kinds} | ({408, 413, 415} if has_body else set())
+    statuses = {status_of_kind(kind) for kind in kinds} | (
+        {400, 408, 413, 415} if has_body else set()
+    )
     refused = {
         status: {
             "description": _MEANS[status],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from delegation.errors import UnauthenticatedError
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@lru_cache(maxsize=256)
+def _parameters(method: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(method).parameters
+
+
 class Acting(Backend):
     """All that is asked of a tracker, with one caller who asks; see `Tracker.acting_as`."""
 
@@ -24,23 +31,27 @@ class Acting(Backend):
         self._tracker, self._by, self._client = tracker, by, client
 
     def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
-        """Call the tracker's method of the same name, and tell it who asks."""
-        method = getattr(self._tracker, operation.name)
-        told = inspect.signature(method).parameters
-        if "client" in told:
-            named["client"] = self._client
-        if "by" in told and told["by"].default is inspect.Parameter.empty:
-            named["by"] = self._caller(needs_key="ApiKey" in str(told["by"].annotation))
-        result: T = method(*args, **named)
+        """Return what a client of a service would be given."""
+        result: T = self.result_of(operation, *args, **named)
         if operation.written is None or operation.result is None:
             return result
         written: T = operation.result.write(result)
         return written
 
+    def result_of(self, operation: Operation[Any, Any], /, *args: Any, **named: Any) -> Any:
+        """Call the tracker's method of the same name, and tell it who asks."""
+        method = getattr(self._tracker, operation.name)
+        told = _parameters(method.__func__)
+        if "client" in told:
+            named["client"] = self._client
+        if "by" in told:
+            named["by"] = self._caller(needs_key="ApiKey" in str(told["by"].annotation))
+        return method(*args, **named)
+
     def _caller(self, *, needs_key: bool) -> str | ApiKey:
-        if not needs_key:
-            return self._by if isinstance(self._by, str) else self._by.name
-        if isinstance(self._by, str):
+        if isinstance(self._by, ApiKey):
+            return self._by if needs_key else self._by.name
+        if needs_key:
             raise UnauthenticatedError(
                 "Who answers is known by an API key only.",
                 remedy="Act as the key that `authenticate` returns.",

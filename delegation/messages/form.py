@@ -162,7 +162,9 @@ def _optional(kinds: list[Any], inside: tuple[Any, ...]) -> Form:
     if given is JSON or len(inside) == 1:
         return given
     return Form(
-        lambda value: None if value is None else given.write(value),
+        _same
+        if given.write is _same
+        else lambda value: None if value is None else given.write(value),
         lambda body: None if body is None else given.read(body),
         {"anyOf": [given.schema, {"type": "null"}]},
     )
@@ -210,6 +212,15 @@ def _of_dataclass(kind: Any) -> Form:
         if one.name not in shape.unsaid
     ]  # fmt: skip
 
+    simple = [(n, m, None if form.write is _same else form.write) for n, m, _, form in parts]
+
+    def write_simple(value: Any) -> dict[str, Any]:
+        look()
+        return {
+            member: getattr(value, name) if write is None else write(getattr(value, name))
+            for name, member, write in simple
+        }
+
     def write(value: Any) -> dict[str, Any]:
         look()
         body: dict[str, Any] = {}
@@ -231,7 +242,9 @@ def _of_dataclass(kind: Any) -> Form:
                 given[name] = form.read(here[member])
         return shape.finish(kind(**given), body)
 
-    return Form(write, read, named(kind.__name__, _object(shape, parts)))
+    is_simple = not (shape.inlined or shape.grouped or shape.lacking or shape.added)
+    writer = write_simple if is_simple else write
+    return Form(writer, read, named(kind.__name__, _object(shape, parts)))
 
 
 def _object(shape: Shape, parts: list[tuple[str, str, str, Form]]) -> Schema:
