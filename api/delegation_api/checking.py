@@ -22,7 +22,6 @@ from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, MalformedError
 from delegation.judge.decision import Decision, Outcome, steps_json
 from delegation.messages.answers import answer_json
-from delegation.messages.requests import CheckBody
 from delegation.tracker.announced import is_name
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
@@ -58,11 +57,6 @@ class CheckCall:
     receipt: bool = False
     dry_run: bool = False
     grant: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, body: CheckBody) -> CheckCall:
-        """Return the call that Pydantic read."""
-        return cls(**{name: getattr(body, name) for name in _NAMES})
 
 
 def read_call(value: Json) -> CheckCall | list[str]:

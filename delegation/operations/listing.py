@@ -14,4 +14,3 @@ At = Annotated[
 ]
 Instant = Annotated[int | None, Told(ge=0, le=MAX_NUMBER)]
 Name = Annotated[str, Told(min_length=1, max_length=2048)]
-Key = Annotated[str, Told("ed25519:<base64url>", max_length=64)]

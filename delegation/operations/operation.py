@@ -77,7 +77,7 @@ class Async(ABC):
         """Perform one."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Operation(Generic[P, T]):
     """One public act or question.
 
@@ -151,7 +151,13 @@ class Operation(Generic[P, T]):
         """Return the method of whoever performs operations; the operation itself of a class."""
         if door is None:
             return self
-        return update_wrapper(_Bound(self, door), self.declared)
+        method: Any = update_wrapper(_method(self, door), self.declared)
+        method.__signature__ = self.signature
+        return method
+
+    def __repr__(self) -> str:
+        """Return its name and where it is asked for, for who lists a client's members."""
+        return f"<operation {self.name}: {self.method} {self.path}>"
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
@@ -159,9 +165,14 @@ class Operation(Generic[P, T]):
 
     @cached_property
     def signature(self) -> inspect.Signature:
-        """The signature, without whoever performs it."""
+        """The signature as people read it, without whoever performs it."""
+        plain = get_type_hints(self.declared, localns={"Json": Any})
         signature = inspect.signature(self.declared)
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
+        shown = [
+            one.replace(annotation=plain[one.name])
+            for one in list(signature.parameters.values())[1:]
+        ]
+        return signature.replace(parameters=shown, return_annotation=plain["return"])
 
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -354,18 +365,16 @@ def _spelled(query: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-class _Bound:
-    """An operation of one performer, called like a method."""
+def _method(operation: Operation[Any, Any], door: Sync | Async) -> Any:
+    """Return an operation as a method of whoever performs it."""
+    perform: Any = door._perform  # noqa: SLF001  # what a door is for
+    if isinstance(door, Async):
 
-    def __init__(self, operation: Operation[Any, Any], door: Sync | Async) -> None:
-        self._operation, self._door = operation, door
+        async def asked(*args: Any, **named: Any) -> Any:
+            return await perform(operation, *args, **named)
 
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return self._operation.signature
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        return self._door._perform(self._operation, *args, **named)  # noqa: SLF001  # theirs
+        return asked
+    return lambda *args, **named: perform(operation, *args, **named)
 
 
 @dataclass(frozen=True, slots=True)

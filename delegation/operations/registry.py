@@ -33,7 +33,14 @@ def _issued(given: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]
 class Registry:
     """What is done with agents, tools, tokens and keys."""
 
-    @post("/v1/agents", OPERATOR, status=201, body="AgentBody", is_repeatable=True)
+    @post(
+        "/v1/agents",
+        OPERATOR,
+        status=201,
+        body="AgentBody",
+        is_repeatable=True,
+        refuses=(ConflictError,),
+    )
     def add_agent(
         self,
         name: Annotated[str, Told(max_length=2048)],

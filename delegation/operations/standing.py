@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from delegation.authority.ids import LinkId
-from delegation.errors import ConflictError, ForbiddenError, UnverifiedError
+from delegation.errors import ConflictError, ForbiddenError, NotFoundError, UnverifiedError
 from delegation.judge.facts import SubjectKind
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.outside import Holder, RootStanding
@@ -19,7 +19,7 @@ from delegation.lineage.usage import LastUse
 from delegation.operations.listing import After, Limit
 from delegation.operations.operation import delete, get, post
 from delegation.operations.parameters import Told
-from delegation.operations.roles import OPERATOR, PUBLIC, READERS, SERVICES
+from delegation.operations.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES
 from delegation.tokens.token import Token
 
 Ended = Literal["link", "task", "agent", "key", "owner", "tool", "system"]
@@ -43,7 +43,7 @@ class Standing:
         status=201,
         is_repeatable=True,
         or_else=(Preview,),
-        refuses=(ConflictError,),
+        refuses=(NotFoundError, ConflictError),
     )
     def revoke(
         self,
@@ -74,7 +74,7 @@ class Standing:
     def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
         """Return what would end with a subject now, and what would go on; nothing is changed."""
 
-    @post("/v1/revocations/below", PUBLIC, status=201, refuses=(UnverifiedError, ForbiddenError))
+    @post("/v1/revocations/below", PUBLIC, status=201, refuses=(UnverifiedError, NotFoundError))
     def revoke_below(
         self, token: Token | str, proof: str, link: Annotated[LinkId, Told(max_length=64)]
     ) -> Revocation:
@@ -86,7 +86,7 @@ class Standing:
         status=201,
         is_repeatable=True,
         or_else=(Preview,),
-        refuses=(ConflictError,),
+        refuses=(NotFoundError, ConflictError),
     )
     def suspend(
         self,
@@ -102,7 +102,7 @@ class Standing:
     def suspensions(self) -> Sequence[Revocation]:
         """List the suspensions that hold, newest first."""
 
-    @post("/v1/resumptions", OPERATOR, status=201, refuses=(ConflictError,))
+    @post("/v1/resumptions", OPERATOR, status=201, refuses=(NotFoundError, ConflictError))
     def resume(
         self,
         kind: SubjectKind,
@@ -128,7 +128,7 @@ class Standing:
     ) -> LastUse:
         """Return the newest call that a link, an agent or a key made."""
 
-    @get("/v1/revocations", ("operator", "service", "reviewer"), of="feed", member="revocations")
+    @get("/v1/revocations", EVERYONE, of="feed", member="revocations")
     def revocations(self, *, after: After = 0, limit: Limit = 100) -> Sequence[Revocation]:
         """List changes of what stands with an epoch above `after`, oldest first."""
 
@@ -150,6 +150,6 @@ class Standing:
     ) -> Sequence[tuple[int, LocalEntry]]:
         """List decisions made outside the store, or those that the service would have denied."""
 
-    @post("/v1/standing", SERVICES, is_repeatable=True)
+    @post("/v1/standing", SERVICES, is_repeatable=True, refuses=(NotFoundError,))
     def standing(self, root: LinkId | str, holders: Sequence[Holder] = ()) -> RootStanding:
         """Return what step 10 asks about a root and the holders below it."""

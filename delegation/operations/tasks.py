@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
-from delegation.errors import ConflictError, UnverifiedError
+from delegation.errors import ConflictError, NotFoundError, UnverifiedError
 from delegation.graph.view import LineageView
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
@@ -48,7 +48,7 @@ class Tasks:
         PUBLIC,
         status=201,
         member=("task", "token"),
-        refuses=(UnverifiedError, ConflictError),
+        refuses=(UnverifiedError, NotFoundError, ConflictError),
     )
     def open_child_task(
         self,

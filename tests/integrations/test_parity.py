@@ -20,6 +20,7 @@ from delegation.identity.keyring import KeyRing
 from delegation.operations.backend import Operations
 from delegation.operations.following import Following
 from delegation.operations.operation import Operation
+from delegation.operations.tasks import Tasks
 from delegation.tracker.announce import announcement
 
 DESK = "https://desk.example"
@@ -146,6 +147,23 @@ def test_a_tracker_takes_what_is_declared() -> None:
             "approvals",
         }:  # a service's key sees only how a request stands
             assert said["return"] == hints["return"], name
+
+
+def test_a_method_of_a_client_shows_what_was_declared() -> None:
+    """Its name, sentence and signature, for `help` and editors; the asynchronous one is awaited."""
+    here, there = (
+        Client("http://127.0.0.1:9").close_task,
+        AsyncClient("http://127.0.0.1:9").close_task,
+    )
+    for method in (here, there):
+        assert (method.__name__, method.__doc__) == (
+            "close_task",
+            Tasks.close_task.declared.__doc__,
+        )
+        assert inspect.signature(method) == Tasks.close_task.signature
+        assert "TaskEntry" in str(inspect.signature(method))
+    assert inspect.iscoroutinefunction(there)
+    assert not inspect.iscoroutinefunction(here)
 
 
 def test_a_misspelt_keyword_is_refused_before_anything_is_sent() -> None:
