@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from delegation.authority.access import Access
 from delegation.authority.grant import Grant
@@ -45,15 +45,11 @@ from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
     KEPT_DENIALS,
     Agent,
-    ApiKey,
     OutcomeReport,
     OutcomeState,
     Store,
     WriterStats,
 )
-
-if TYPE_CHECKING:
-    from delegation.operations.backend import Backend
 
 
 class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports, LogReview):
@@ -173,19 +169,6 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             StoreUnavailableError: It does not answer.
         """
         self._store.ping(self._clock())
-
-    def acting_as(self, by: str | ApiKey, *, client: str = "") -> Backend:
-        """Return the same operations with the caller filled in, as a client of a service has them.
-
-        Not checked here: whether the caller may do what it asks for (`delegation_api`).
-
-        Args:
-            by: Who acts, as it is recorded; to answer requests for approval, the person's API key.
-            client: Where checks are said to come from; the same name if left out.
-        """
-        from delegation.embedded.acting import Acting  # noqa: PLC0415  # all that is declared
-
-        return Acting(self, by, client or (by if isinstance(by, str) else by.name))
 
     @property
     def issuer(self) -> str:
