@@ -35,6 +35,7 @@ from delegation.messages.form import (
     extended,
     form_of,
     many,
+    members,
     named,
 )
 from delegation.messages.values import (
@@ -202,20 +203,16 @@ FORMS[Plan] = Form(
     never,
     named(
         "Plan",
-        {
-            "type": "object",
-            "properties": {
-                "dry_run": {"type": "boolean", "const": True},
-                "would_allow": form_of(bool | None).schema,
-                "denial": form_of(Denial | None).schema,
-                "steps": form_of(tuple[Step, ...]).schema,
-                "arguments": OBJECT,
-                "cost": NUMBERS,
-                "grant": form_of(Grant | None).schema,
-                "narrowing": {"anyOf": [OBJECT, {"type": "null"}]},
-            },
-            "required": ["dry_run", "would_allow"],
-        },
+        members(
+            dry_run={"type": "boolean", "const": True},
+            would_allow=bool | None,
+            denial=Denial | None,
+            steps=tuple[Step, ...],
+            arguments=OBJECT,
+            cost=NUMBERS,
+            grant=Grant | None,
+            narrowing={"anyOf": [OBJECT, {"type": "null"}]},
+        ),
     ),
 )
 FORMS[tuple[int, LocalEntry]] = Form(

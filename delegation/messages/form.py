@@ -89,6 +89,21 @@ def named(name: str, schema: Schema) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def members(*lacking: str, **kinds: Any) -> Schema:
+    """Return the schema of an object.
+
+    Args:
+        *lacking: Members that may be left out.
+        **kinds: The type of each member, or its schema.
+    """
+    found = {
+        name: kind if isinstance(kind, dict) else form_of(kind).schema
+        for name, kind in kinds.items()
+    }
+    required = sorted(found.keys() - set(lacking))
+    return {"type": "object", "properties": found, "required": required}
+
+
 def extended(schema: Schema, more: Mapping[str, Schema]) -> Schema:
     """Return the schema of an object that has further members."""
     known = COMPONENTS[schema["$ref"].rsplit("/", 1)[1]]

@@ -19,7 +19,17 @@ from delegation.judge.limits import Limits
 from delegation.lineage.guardrails import Assessment
 from delegation.lineage.selection import Selection
 from delegation.lineage.tightening import Tightening
-from delegation.messages.form import FORMS, Form, form_of, many, named, own, words
+from delegation.messages.form import (
+    FORMS,
+    Form,
+    Schema,
+    form_of,
+    many,
+    members,
+    named,
+    own,
+    words,
+)
 from delegation.transparency.checkpoint import LogKey
 from delegation.transparency.evidence import LogProof
 
@@ -28,6 +38,7 @@ TEXTS: Final = many(TEXT)
 WHOLE: Final = form_of(int)
 NUMBERS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
 OBJECT: Final = {"type": "object", "additionalProperties": True}
+_ANY_ROWS: Final = {"type": "array", "items": OBJECT}
 
 
 def never(_: object) -> Any:
@@ -35,8 +46,8 @@ def never(_: object) -> Any:
     raise TypeError
 
 
-def _written(kind: str, write: Any) -> Form:
-    return Form(write, never, named(kind, OBJECT))
+def _written(name: str, write: Any, schema: Schema) -> Form:
+    return Form(write, never, named(name, schema))
 
 
 def _catalogue_json(catalogue: Catalogue) -> dict[str, Json]:
@@ -78,86 +89,74 @@ def _link_payload(link: Link) -> dict[str, Json]:
     }
 
 
-def _revisions(member: str, kind: Any) -> dict[str, Any]:
-    entry = {"revision": WHOLE.schema, member: form_of(kind).schema}
-    item = {"type": "object", "properties": entry, "required": sorted(entry)}
-    return {"type": "array", "items": item}
+def _rows(**kinds: Any) -> dict[str, Any]:
+    return {"type": "array", "items": members(**kinds)}
 
 
+_CAPABILITY: Final = {
+    "type": "array",
+    "items": named(
+        "Capability",
+        members(
+            "delegate_only",
+            tool=str,
+            resources=tuple[str, ...],
+            arguments={"type": "object", "additionalProperties": OBJECT},  # a constraint each
+            delegate_only=bool,
+        ),
+    ),
+}
+_WHO: Final = {"id": str, "depth": int, "holder_name": str, "claimed_name": str}
+_LINKS: Final = _rows(**_WHO, holder_fingerprint=str)
+FORMS[ApprovalRule] = own(
+    ApprovalRule, members(tools=tuple[str, ...], approvers=tuple[str, ...], quorum=int)
+)
 FORMS[Grant] = own(
     Grant,
-    {
-        "type": "object",
-        "description": "What a link passes on; a constraint is an object of its kind.",
-        "properties": {
-            "capabilities": {
-                "type": "array",
-                "items": named(
-                    "Capability",
-                    {
-                        "type": "object",
-                        "properties": {
-                            "tool": {"type": "string"},
-                            "resources": {"type": "array", "items": {"type": "string"}},
-                            "arguments": {"type": "object", "additionalProperties": OBJECT},
-                        },
-                        "required": ["arguments", "resources", "tool"],
-                    },
-                ),
-            },
-            "effects": {"type": "array", "items": {"type": "string"}},
-            "max_sensitivity": {"type": "integer"},
-            "audience": {"type": "array", "items": {"type": "string"}},
-            "purpose": {"type": "string"},
-            "not_before": {"type": "integer"},
-            "expires_at": {"type": "integer"},
-            "delegations_left": {"type": "integer"},
-            "budget": NUMBERS,
-            "needs_approval": {"type": "array", "items": OBJECT},
-            "flow": {"type": "array", "items": OBJECT},
-        },
-        "required": ["capabilities"],
-    },
+    members(
+        capabilities=_CAPABILITY,
+        effects=tuple[str, ...],
+        max_sensitivity=int,
+        audience=tuple[str, ...],
+        purpose=str,
+        not_before=int,
+        expires_at=int,
+        delegations_left=int,
+        budget=NUMBERS,
+        needs_approval=tuple[ApprovalRule, ...],
+        flow=_ANY_ROWS,
+    ),
 )
 FORMS[Limits] = own(Limits, NUMBERS)
-FORMS[Tool] = own(Tool)
-FORMS[ResourceLabels] = own(ResourceLabels)
-FORMS[ApprovalRule] = own(ApprovalRule)
+FORMS[Tool] = own(
+    Tool,
+    members(
+        "aliases",
+        name=str,
+        effect=str,
+        system=str,
+        domain=str,
+        labels=tuple[str, ...],
+        sensitivity=int,
+        arguments=OBJECT,
+        resource=str | None,
+        cost=OBJECT,
+        aliases=tuple[str, ...],
+    ),
+)
+FORMS[ResourceLabels] = own(ResourceLabels, members(pattern=str, labels=tuple[str, ...]))
 FORMS[Selection] = own(Selection)
-FORMS[LogProof] = own(
-    LogProof,
-    {
-        "type": "object",
-        "properties": {
-            "index": WHOLE.schema,
-            "entry": TEXT.schema,
-            "path": TEXTS.schema,
-            "checkpoint": TEXT.schema,
-        },
-        "required": ["checkpoint", "entry", "index", "path"],
-    },
-)  # fmt: skip
+FORMS[LogProof] = own(LogProof, members(index=int, entry=str, path=tuple[str, ...], checkpoint=str))
 FORMS[PublicRing] = own(
     PublicRing,
-    {
-        "type": "object",
-        "properties": {"issuer": TEXT.schema, "keys": {"type": "array", "items": OBJECT}},
-        "required": ["issuer", "keys"],
-    },
+    members(issuer=str, keys=_rows(role=str, kid=int, state=str, not_after=int, key=str)),
 )
 FORMS[LogKey] = Form(lambda key: key.text, LogKey.from_text, TEXT.schema)
 FORMS[SubjectKind] = words(get_args(SubjectKind), "SubjectKind")
 FORMS[Subject] = Form(
     lambda subject: {"kind": subject.kind, "id": subject.id},
     lambda body: Subject(body["kind"], TEXT.read(body["id"])),
-    named(
-        "Subject",
-        {
-            "type": "object",
-            "properties": {"kind": form_of(SubjectKind).schema, "id": TEXT.schema},
-            "required": ["id", "kind"],
-        },
-    ),
+    named("Subject", members(kind=SubjectKind, id=str)),
 )
 FORMS[CounterKey] = Form(list, lambda body: CounterKey(*body), TEXTS.schema)
 FORMS[Catalogue] = Form(
@@ -165,20 +164,64 @@ FORMS[Catalogue] = Form(
     _read_catalogue,
     named(
         "Catalogue",
-        {
-            "type": "object",
-            "properties": {
-                "revision": WHOLE.schema,
-                "tools": _revisions("tool", Tool),
-                "resources": _revisions("resource", ResourceLabels),
-            },
-            "required": ["resources", "revision", "tools"],
-        },
+        members(
+            revision=int,
+            tools=_rows(revision=int, tool=Tool),
+            resources=_rows(revision=int, resource=ResourceLabels),
+        ),
     ),
 )
-FORMS[Link] = _written("LinkPayload", _link_payload)
-FORMS[Assessment] = _written("Assessment", assessment_json)
-FORMS[Tightening] = _written("Tightening", tightening_json)
+FORMS[Link] = _written(
+    "LinkPayload",
+    _link_payload,
+    members(id=str, parent=str | None, holder_name=str, holder_key=str, grant=Grant),
+)
+_VIOLATIONS: Final = _rows(
+    message=str,
+    task=str,
+    link=str,
+    field=str,
+    chain=_LINKS,
+    other=_LINKS,
+    narrower=Grant | None,
+    code=str | None,
+)
+FORMS[Assessment] = _written(
+    "Assessment",
+    assessment_json,
+    members(
+        holds=bool,
+        links=int,
+        guardrails=_rows(
+            name=str,
+            kind=str,
+            why=str,
+            holds=bool,
+            links=int,
+            broken=int,
+            violations=_VIOLATIONS,
+        ),
+    ),
+)
+FORMS[Tightening] = _written(
+    "Tightening",
+    tightening_json,
+    members(
+        kind=str,
+        id=str,
+        holder=str,
+        calls=int,
+        refused=_rows(decision=str, tool=str, code=str, caveat=str),
+        erased=int,
+        since=int | None,
+        until=int | None,
+        evidence=str,
+        note=str,
+        held=Grant,
+        grant=Grant | None,
+        code=str | None,
+    ),
+)
 OR_EMPTY: Final = Form(
     lambda text: text or None, lambda body: body or "", form_of(str | None).schema
 )
