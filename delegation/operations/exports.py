@@ -13,9 +13,9 @@ from delegation.errors import (
     ConflictError,
     ExportsBusyError,
     ExportTooLargeError,
-    MalformedError,
     MissingExtraError,
     NotFoundError,
+    ServiceError,
 )
 from delegation.export.exported import Exported
 from delegation.export.forms import FORMS
@@ -36,7 +36,8 @@ def read_export(answer: Answer) -> Exported:
     """Return what a file's answer carries.
 
     Raises:
-        MalformedError: The bytes are not those of the digest, or it states nothing of itself.
+        ServiceError: The bytes are not those of the digest.
+        KeyError, ValueError, MalformedError: It states nothing of itself.
     """
     found = _DIGEST.fullmatch(answer.headers.get("repr-digest", ""))
     try:
@@ -46,7 +47,8 @@ def read_export(answer: Answer) -> Exported:
     manifest = Manifest.from_json(json.loads(answer.headers["delegation-export"]))
     exported = Exported(manifest, digest, answer.content)
     if not exported.is_intact:
-        raise MalformedError("The file", wanted="the one that the service made")
+        message = "The file that came back is not the one that the service made."
+        raise ServiceError(200, "answer_malformed", message)
     return exported
 
 
