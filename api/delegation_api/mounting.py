@@ -120,7 +120,12 @@ def mount_all(
         but: Names of those that are mounted otherwise.
         bodies: Models of bodies, by the operation's name.
         **served: What answers instead of the tracker's method, by the operation's name.
+
+    Raises:
+        ValueError: A name is none of an operation: what was meant would be answered otherwise.
     """
+    if unknown := {*but, *served, *(bodies or {})} - vars(noun).keys():
+        raise ValueError(unknown)
     for name, operation in vars(noun).items():
         if isinstance(operation, Operation) and not operation.of and name not in but:
             mount(router, operation, served.get(name), body=(bodies or {}).get(name))

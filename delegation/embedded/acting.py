@@ -49,6 +49,8 @@ class Acting(Backend):
         return method(*args, **named)
 
     def _caller(self, *, needs_key: bool) -> str | ApiKey:
+        if not self._by:
+            raise UnauthenticatedError("Nobody is named who acts.", remedy="Say who it is.")
         if isinstance(self._by, ApiKey):
             return self._by if needs_key else self._by.name
         if needs_key:

@@ -15,7 +15,7 @@ from serving import serving
 from delegation import Access, Grant, HolderKey, Tool, anything, email, exact, may
 from delegation.client import AsyncClient, Client
 from delegation.embedded import Tracker
-from delegation.errors import DelegationError
+from delegation.errors import DelegationError, UnauthenticatedError
 from delegation.identity.keyring import KeyRing
 from delegation.operations.backend import Operations
 from delegation.operations.following import Following
@@ -164,6 +164,17 @@ def test_a_method_of_a_client_shows_what_was_declared() -> None:
         assert "TaskEntry" in str(inspect.signature(method))
     assert inspect.iscoroutinefunction(there)
     assert not inspect.iscoroutinefunction(here)
+
+
+def test_nobody_acts_without_a_name_or_answers_without_a_key() -> None:
+    """What is done names who did it; requests for approval are answered by people with a key."""
+    with Tracker.open("sqlite://") as tracker:
+        task = tracker.open_task("T", owner="ana", ceiling=Grant([], audience=[DESK]))
+        with pytest.raises(UnauthenticatedError, match="Nobody is named"):
+            tracker.acting_as("").revoke("task", task.id)
+        with pytest.raises(UnauthenticatedError, match="API key"):
+            tracker.acting_as("ana").grant_approval("apr_" + "A" * 22, reason="fine")
+        assert tracker.acting_as("ana").revoke("task", task.id).by == "ana"
 
 
 def test_a_misspelt_keyword_is_refused_before_anything_is_sent() -> None:
