@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from delegation import __version__
 from delegation.embedded import Tracker
 from delegation.errors import ConfigurationError
-from delegation_api import problems
+from delegation_api import openapi, problems
 from delegation_api.approval_waiting import Waiting
 from delegation_api.asking import Asking
 from delegation_api.auth import KeyCache
@@ -95,6 +95,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
             raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
         tracker.on_approval(app.state.webhooks.tell)
     problems.install(app)
+    openapi.install(app)
     for part in (
         tasks,
         task_maps,

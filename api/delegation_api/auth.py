@@ -18,14 +18,7 @@ from delegation.tracker.work import ApiKey, Role
 from delegation_api.asking import vital
 from delegation_api.turns import recognise
 
-OPERATOR: Final[tuple[Role, ...]] = ("operator",)
-READERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
-SERVICES: Final[tuple[Role, ...]] = ("operator", "service")
 PROXIES: Final[tuple[Role, ...]] = ("service",)  # its one audience names the mount
-EVERYONE: Final[tuple[Role, ...]] = ("operator", "service", "reviewer")
-
-APPROVERS: Final[tuple[Role, ...]] = ("approver",)
-ASKERS: Final[tuple[Role, ...]] = ("operator", "service", "reviewer", "approver")
 
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
 LOOK_UP_SECONDS: Final = SECONDS  # a frozen database answers nothing, not even its own deadline

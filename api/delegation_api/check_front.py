@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delegation.embedded import Tracker
 from delegation.errors import DelegationError
-from delegation_api.auth import SERVICES, KeyCache, authorized
+from delegation.operations.roles import SERVICES
+from delegation_api.auth import KeyCache, authorized
 from delegation_api.checking import answer, read_call
 from delegation_api.limits import GoneError, UnfitBodyError, parse_body, read_body
 from delegation_api.problems import off_schema, problem, problem_of

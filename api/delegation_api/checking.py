@@ -20,8 +20,8 @@ from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, MalformedError
-from delegation.judge.decision import STEPS, Decision, Outcome, steps_json
-from delegation.messages.requests import CheckBody
+from delegation.judge.decision import Decision, Outcome, steps_json
+from delegation.messages.answers import answer_json
 from delegation.tracker.announced import TOKEN, is_name
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
@@ -57,11 +57,6 @@ class CheckCall:
     receipt: bool = False
     dry_run: bool = False
     grant: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, body: CheckBody) -> CheckCall:
-        """Return the call that Pydantic read."""
-        return cls(**{name: getattr(body, name) for name in _NAMES})
 
 
 def read_call(value: Json) -> CheckCall | list[str]:
@@ -100,7 +95,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
             "The API key is bound to other audiences.", remedy="Ask about your own audience."
         )
     if call.dry_run:
-        return _encode(_plan_json(await run_in_threadpool(_plan, call, tracker)))
+        return _encode(answer_json(await run_in_threadpool(_plan, call, tracker)))
     if call.access is None or call.grant is not None:
         raise MalformedError("A check", wanted="an access and no grant; only a dry run may differ")
     token = await meant_token(call.token, call.proof, tracker)
@@ -206,31 +201,3 @@ def _plan(call: CheckCall, tracker: Tracker) -> Plan:
     access = None if call.access is None else Access.from_json(call.access)
     grant = None if call.grant is None else Grant.from_json(call.grant, partial=True)
     return tracker.plan(call.token, access=access, grant=grant)
-
-
-def _plan_json(plan: Plan) -> dict[str, Json]:
-    """Return a plan; it has no member `allowed`, so that nobody takes it for a decision."""
-    outcome, refusal = plan.outcome, plan.narrowing
-    denial = None if outcome is None or outcome.denial is None else outcome.denial.to_json()
-    steps: list[Json] = []
-    if outcome is not None:
-        steps = [
-            {"step": s.number, "name": STEPS[s.number], "outcome": s.outcome} for s in outcome.steps
-        ]
-    return {
-        "dry_run": True,
-        "would_allow": None if outcome is None else outcome.allowed,
-        "denial": denial,
-        "steps": steps,
-        "arguments": {} if outcome is None else dict(outcome.arguments),
-        "cost": {} if outcome is None else dict(outcome.cost),
-        "grant": None if plan.grant is None else plan.grant.to_json(),
-        "narrowing": None
-        if refusal is None
-        else {
-            "code": refusal.code,
-            "field": refusal.field,
-            "message": refusal.message,
-            "remedy": refusal.remedy,
-        },
-    }

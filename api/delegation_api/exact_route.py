@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope
 
 from delegation.canonical import Json
-from delegation_api.auth import SERVICES, KeyCache, authorized
+from delegation.operations.roles import SERVICES
+from delegation_api.auth import KeyCache, authorized
 from delegation_api.limits import EXACT, UnfitBodyError, parse_body
 
 

@@ -14,8 +14,6 @@ from delegation.errors import MalformedError, NotFoundError
 
 MAX_IN_PATH: Final = 2048  # characters; names of agents are as long
 _UNTOLD: Final = re.compile("[\x00\ud800-\udfff]")
-MAX_PAGE: Final = 1000
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 After = Annotated[int, Query(ge=0, le=2**53)]
 At = Annotated[
     int | None, Query(ge=0, le=2**53, description="A past instant, Unix seconds; else the present.")

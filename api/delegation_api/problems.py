@@ -94,7 +94,12 @@ def off_schema(places: Sequence[str]) -> JSONResponse:
 
 def status_of(error: DelegationError) -> int:
     """Return the HTTP status of an error of ours."""
-    return next(status for kind, status in _STATUS if isinstance(error, kind))
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[DelegationError]) -> int:
+    """Return the HTTP status of a class of errors of ours."""
+    return next(status for one, status in _STATUS if issubclass(kind, one))
 
 
 def problem_of(error: DelegationError) -> JSONResponse:

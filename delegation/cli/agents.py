@@ -11,8 +11,6 @@ from delegation.cli.console import JsonOption, print_json, print_table, say
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.graph.names import folded
 from delegation.identity.principal import PublicKey, fingerprint
-from delegation.messages.registry import agent_json
-from delegation.messages.standing import change_json
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The agent's name.")]
@@ -26,7 +24,7 @@ def list_agents(
     with opened(store, url) as place:
         found = place.agents()
     if as_json:
-        print_json([agent_json(agent) for agent in found])
+        print_json(found)
         return
     rows = [
         (
@@ -59,9 +57,9 @@ def add(
     """Register an agent, add keys to one, or vouch for it again until a later instant."""
     keys = [PublicKey.from_text(name, text) for text in key or ()]
     with opened(store, url) as place:
-        made = place.add_agent(name, owner, keys, recertify_by)
+        made = place.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by)
     if as_json:
-        print_json(agent_json(made))
+        print_json(made)
     else:
         say(f"agent {made.name} of {made.owner}")
 
@@ -82,9 +80,9 @@ def rotate(
     """Register an agent's new key and revoke its old one, in one transaction."""
     ended, begun = PublicKey.from_text(name, old), PublicKey.from_text(name, new)
     with opened(store, url) as place:
-        done = place.rotate_key(name, ended, begun, effective_at)
+        done = place.rotate_key(name, old=ended, new=begun, effective_at=effective_at)
     if as_json:
-        print_json(change_json(done))
+        print_json(done)
     else:
         ends = done.at if done.effective_at is None else done.effective_at
         say(f"the old key of {name} ends at {instant(ends)}, epoch {done.epoch}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Annotated, cast
 
@@ -22,13 +21,12 @@ from delegation.cli.console import (
     say,
     say_value,
 )
-from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.cli.source import StoreOption, UrlOption, opened, opened_as_person
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.approval import check_approval
 from delegation.identity.keyring import PublicRing
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.messages.approvals import approval_json, status_json
 from delegation.shown import kind_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -56,9 +54,9 @@ def list_requests(
             status=USAGE,
         )
     with opened(store, url) as place:
-        found = place.approvals(cast("ApprovalState | None", state), after, limit)
+        found = place.approvals(state=cast("ApprovalState | None", state), after=after, limit=limit)
     if as_json:
-        print_json([_json(one) for one in found])
+        print_json(found)
         return
     rows = [
         (s.id, s.state, s.tool, instant(s.expires_at), _look(one))
@@ -80,7 +78,7 @@ def show(
     with opened(store, url) as place:
         found = place.approval(request)
     if as_json:
-        print_json(_json(found))
+        print_json(found)
     elif isinstance(found, ApprovalEntry):
         _say(found)
     else:
@@ -163,11 +161,11 @@ def _answer(
     *,
     as_json: bool,
 ) -> None:
-    secret = os.environ.get("DELEGATION_API_KEY", "")
-    with opened(store, url) as place:
-        entry = place.answer(request, verdict, reason, secret)
+    with opened_as_person(store, url) as place:
+        act = place.grant_approval if verdict == "grant" else place.refuse_approval
+        entry = act(request, reason=reason)
     if as_json:
-        print_json(approval_json(entry))
+        print_json(entry)
     else:
         say(f"{entry.id} is {entry.state}.")
 
@@ -189,10 +187,6 @@ def _look(found: ApprovalEntry | ApprovalStatus) -> str:
         )
         if words
     )
-
-
-def _json(found: ApprovalEntry | ApprovalStatus) -> dict[str, Json]:
-    return approval_json(found) if isinstance(found, ApprovalEntry) else status_json(found)
 
 
 def _say(entry: ApprovalEntry) -> None:

@@ -11,7 +11,6 @@ from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, print_json, print_table, read_text, say
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.errors import MalformedError
-from delegation.messages.values import task_json
 from delegation.tracker.open_child import Opening
 
 app = typer.Typer(no_args_is_help=True)
@@ -35,7 +34,7 @@ def open_child(
     with opened(store, url) as place:
         task, root = place.open_child_task(token, proof, Opening.from_json(opening))
     if as_json:
-        print_json({"task": task_json(task), "token": root.text})
+        print_json({"task": task, "token": root.text})
         return
     say(f"task {task.id} under {task.under}, until {instant(task.deadline)}")
     say(root.text)
@@ -53,7 +52,7 @@ def list_child_tasks(
     with opened(store, url) as place:
         found = place.child_tasks(task)
     if as_json:
-        print_json([task_json(one) for one in found])
+        print_json(found)
         return
     rows = [(t.id, t.title, t.state, t.parent, t.under, instant(t.deadline)) for t in found]
     columns = ("task", "title", "state", "below", "opened under", "until")

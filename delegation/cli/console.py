@@ -100,8 +100,14 @@ def told_ending(change: Revocation) -> str:
 
 
 def print_json(value: object) -> None:
-    """Print JSON for programs."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+    """Print JSON for programs; answers stand in it as the service writes them."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True, default=_answer) + "\n")
+
+
+def _answer(value: object) -> object:
+    from delegation.messages.answers import answer_json  # noqa: PLC0415  # slow to start
+
+    return answer_json(value)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

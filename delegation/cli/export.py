@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -19,8 +19,8 @@ from delegation.export.forms import FORMS
 from delegation.lineage.selection import VIEWS, Selection
 
 if TYPE_CHECKING:
-    from delegation.cli.place import Place
     from delegation.export.exported import Exported
+    from delegation.operations.backend import Backend
 
 PAUSE: Final = 0.3  # seconds between two looks at a job
 ViewArgument = Annotated[str, typer.Argument(help="One of: " + ", ".join(VIEWS))]
@@ -57,7 +57,10 @@ def export(
         remedy = "Name a file with --out."
         fail("A picture is not printed to a terminal.", remedy, code="usage", status=USAGE)
     with opened(store, url) as place:
-        made = _waited(place, asked, quiet=as_json) if job else place.export(asked)
+        if job:
+            made = _waited(place, asked, quiet=as_json)
+        else:
+            made = place.export(asked.view, asked.form, **_given(asked))
     said = {**made.manifest.to_json(), "sha256": made.digest.hex(), "bytes": len(made.data)}
     if out is None:
         if as_json:
@@ -72,9 +75,9 @@ def export(
         say(f"{out} ({len(made.data)} bytes, sha256 {made.digest.hex()})")
 
 
-def _waited(place: Place, asked: Selection, *, quiet: bool) -> Exported:
+def _waited(place: Backend, asked: Selection, *, quiet: bool) -> Exported:
     """Return what a job made; whoever interrupts cancels it."""
-    job = place.ask_export(asked)
+    job = place.ask_export(asked.view, asked.form, **_given(asked))
     try:
         told = -1
         while job.is_active:
@@ -90,6 +93,10 @@ def _waited(place: Place, asked: Selection, *, quiet: bool) -> Exported:
     finally:
         with suppress(DelegationError):
             place.cancel_export(job.id)  # its file is here, or wanted no more
+
+
+def _given(asked: Selection) -> dict[str, Any]:
+    return {**asked.given}
 
 
 def _filters(wanted: list[str] | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ import typer
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue, Tool
+from delegation.cli.answered import as_answered
 from delegation.cli.console import (
     DENIED,
     USAGE,
@@ -19,7 +20,6 @@ from delegation.cli.console import (
     print_text,
     read_text,
 )
-from delegation.cli.place import as_answered
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError
 from delegation.graph import assessment_json, assessment_text, junit
@@ -68,7 +68,7 @@ def assert_(
         told = _offline(rules, token, tools, issuer, ended=ended)
     else:
         with opened(store, url) as place:
-            told = place.assert_guardrails(text, task, ended=ended)
+            told = place.assert_guardrails(text, task=task, ended=ended)
     with as_answered():
         words, xml = assessment_text(told), junit(told)
         verdicts = told["guardrails"]

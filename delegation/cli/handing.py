@@ -50,7 +50,7 @@ def issue(
     holder = holder_of(to)
     stated = Stated(grant, may, audience, budget, delegations, lasts).grant()
     with opened(store, url) as place:
-        made = place.issue(task, holder, stated, token_format)
+        made = place.issue(task, to=holder, grant=stated, format=token_format)
     _say(made, as_json=as_json)
 
 

@@ -18,7 +18,6 @@ from delegation.canonical import Json
 from delegation.cli.console import USAGE, fail, note, read_text, say, told_ending
 from delegation.errors import ConflictError, MalformedError
 from delegation.lineage.feed import Revocation
-from delegation.messages.standing import change_json
 
 _MOST_SHOWN: Final = 20  # of a kind of notes on a terminal; --verbose and --json have all
 _LOST: Final = "not kept"
@@ -84,7 +83,7 @@ class Shown:
                     **one.to_json(),
                     "arguments": one.tool.to_json()["arguments"],
                     "kept": list(self.kept.get(one.tool.name, ())),
-                    "ended": [change_json(end) for end in self.ended[one.tool.name]],
+                    "ended": list(self.ended[one.tool.name]),
                 }
                 for one in self.changed
             ],

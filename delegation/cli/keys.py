@@ -15,6 +15,7 @@ from delegation.cli.holder import key_in
 from delegation.cli.source import StoreOption, UrlOption, default_store, opened, ring_of
 from delegation.identity.keyring import KeyRing, RingRole
 from delegation.identity.keys import HolderKey
+from delegation.tracker.work import Role
 
 app = typer.Typer(no_args_is_help=True)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")
@@ -84,7 +85,7 @@ def create(
     """Make an API key and print its secret, this once."""
     with opened(store, url) as place:
         secret = place.create_api_key(
-            name, role, audience or (), person=person, approves_as=approves_as or ()
+            name, cast("Role", role), audience or (), person=person, approves_as=approves_as or ()
         )
     if as_json:
         made = {"name": name, "role": role, "audiences": audience or [], "secret": secret}

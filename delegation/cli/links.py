@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, note, print_json, say, told_ending
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.messages.standing import change_json, last_use_json
+from delegation.judge.facts import SubjectKind
 
 
 def renew(
@@ -26,11 +26,10 @@ def renew(
 ) -> None:
     """Issue a root in place of an earlier one and print its token. What does not stand is refused."""
     with opened(store, url) as place:
-        token = place.renew(link, lasts, token_format)
+        token = place.renew(link, lasts=lasts, format=token_format)
         before = place.ended_before(token.id)
     if as_json:
-        ended = [change_json(change) for change in before]
-        print_json({"token": token.text, "link": token.id, "renews": link, "ended_before": ended})
+        print_json({"token": token.text, "link": token.id, "renews": link, "ended_before": before})
         return
     for change in before:
         note(f"comes after: {told_ending(change)}")
@@ -47,9 +46,9 @@ def last_use(
 ) -> None:
     """Say when a link, an agent or a key made its newest call."""
     with opened(store, url) as place:
-        found = place.last_use(kind, subject)
+        found = place.last_use(cast("SubjectKind", kind), subject)
     if as_json:
-        print_json(last_use_json(found))
+        print_json(found)
     elif found.decision is None:
         say(f"{kind} {subject} made no call")
     else:

@@ -22,7 +22,6 @@ from delegation.cli.holder import (
 )
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError
-from delegation.messages.values import link_json
 from delegation.tracker.announce import announcement
 
 _ARG: Final = "NAME=TEXT, or NAME:=JSON"
@@ -95,7 +94,7 @@ def announce(
         access = announcement(held.chain.origin.issuer)
         entry = place.announce(held, held_by(held, holder).prove(held, access))
     if as_json:
-        print_json(link_json(entry))
+        print_json(entry)
     else:
         say(entry.id)
 

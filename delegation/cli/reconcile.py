@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from delegation.cli.console import DENIED, JsonOption, fail, print_json, print_text
-from delegation.cli.source import StoreOption, default_store, opened
+from delegation.cli.source import StoreOption, default_store, opened_store
 from delegation.graph.reconciliation import reconciliation_json, reconciliation_text
-
-if TYPE_CHECKING:
-    from delegation.cli.place import OnStore
 
 
 def reconcile(
@@ -40,8 +37,7 @@ def reconcile(
     except (OSError, ValueError):
         fail("The log cannot be read.", "Name a readable file, or -.", code="malformed")
     # A store, always: a log of any length is not sent to a service.
-    with source as lines, opened(store or default_store()) as place:
-        tracker = cast("OnStore", place).on
+    with source as lines, opened_store(store or default_store()) as tracker:
         try:
             found = tracker.reconcile(lines, skew=skew, since=since, until=until)
         except OSError:

@@ -29,13 +29,12 @@ from delegation.errors import NotFoundError
 from delegation.hidden import hidden_in
 from delegation.judge.decision import Denial
 from delegation.lineage.entry import Lineage, LinkEntry
-from delegation.messages.values import lineage_json, link_json, task_json
-from delegation.messages.verdict import decision_detail_json
+from delegation.messages.answers import answer_json
 from delegation.shown import kind_of
 
 if TYPE_CHECKING:
-    from delegation.cli.place import Place
     from delegation.graph.engine import Picture
+    from delegation.operations.backend import Backend
 
 _NOT_KEPT: Final[Mapping[str, str]] = {
     "over_rate": "Arguments and proof are not kept: this holder's denials came faster than that.",
@@ -53,9 +52,9 @@ def tasks(
 ) -> None:
     """List tasks, newest first."""
     with opened(store, url) as place:
-        found = place.tasks(limit)
+        found = place.tasks(limit=limit)
     if as_json:
-        print_json([task_json(task) for task in found])
+        print_json(found)
         return
     rows = [
         (task.id, task.title, task.owner, task.state, instant(task.opened_at)) for task in found
@@ -72,9 +71,9 @@ def lineage(
 ) -> None:
     """Show how authority flowed in a task."""
     with opened(store, url) as place:
-        found = place.lineage(task)
+        found = place.lineage(task).entry
     if as_json:
-        print_json(lineage_json(found))
+        print_json(found)
     else:
         print_text(drawing.text_tree(found))
 
@@ -106,7 +105,7 @@ def graph(
             status=USAGE,
         )
     with opened(store, url) as place:
-        data = _drawn(place.lineage(task), form)
+        data = _drawn(place.lineage(task).entry, form)
     if out is None:
         if as_json:
             print_json({"format": form, "drawing": data.decode()})
@@ -150,8 +149,7 @@ def explain(
         links = list(_recorded(place, detail.decision.links))
     made = detail.decision
     if as_json:
-        chain = [link_json(link) for link in links]
-        print_json({**decision_detail_json(detail), "chain": chain})
+        print_json({**answer_json(detail), "chain": links})
         return
     verdict = "allowed" if made.allowed else "denied"
     say(f"{made.id}: {verdict} {made.tool} at {instant(made.at)}")
@@ -176,7 +174,7 @@ def explain(
         note(_NOT_KEPT[detail.evidence])
 
 
-def _recorded(place: Place, links: Iterable[LinkId]) -> Iterator[LinkEntry]:
+def _recorded(place: Backend, links: Iterable[LinkId]) -> Iterator[LinkEntry]:
     """Yield those links that are recorded: of denied calls beyond what is kept, new ones are not."""
     for link in links:
         with contextlib.suppress(NotFoundError):

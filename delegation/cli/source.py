@@ -6,6 +6,7 @@ shells' histories.
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,12 @@ import typer
 
 from delegation.cli.console import USAGE, fail
 from delegation.embedded.location import ring_file, store_file, store_url
+from delegation.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
-    from delegation.cli.place import Place
+    from delegation.client import Client
     from delegation.embedded import Tracker
+    from delegation.operations.backend import Backend
 
 DEMO_STORE: Final = Path("demo/delegation.db")
 PLAIN_STORE: Final = Path("delegation.db")
@@ -117,22 +120,52 @@ def has_store(store: str | None, url: str | None) -> bool:
 
 
 @contextmanager
-def opened(store: str | None, url: str | None = None) -> Iterator[Place]:
+def opened(store: str | None, url: str | None = None) -> Iterator[Backend]:
     """Open a store with its keys, or a service; a missing store is never made by accident."""
-    from delegation.cli.place import AtService, OnStore  # noqa: PLC0415  # slow to start
+    service = service_url(store, url)
+    if service is None:
+        with opened_store(store) as tracker:
+            yield tracker.acting_as(f"command line, {_user()}", client="command line")
+        return
+    with _client(service) as client:
+        yield client
 
+
+@contextmanager
+def opened_as_person(store: str | None, url: str | None) -> Iterator[Backend]:
+    """Open a store or a service as the person whose API key is in the environment.
+
+    Raises:
+        UnauthenticatedError: The store knows no such key; whoever holds it is no approver yet.
+    """
     service = service_url(store, url)
     if service is not None:
-        from delegation.client import Client  # noqa: PLC0415  # slow to start
-
-        secret = os.environ.get("DELEGATION_API_KEY", "")
-        if not secret.isascii() or not secret.isprintable():
-            fail("DELEGATION_API_KEY is no API key.", "Set it to dk_...", code="malformed")
-        with Client(service, api_key=secret) as client:
-            yield AtService(client)
+        with _client(service) as client:
+            yield client
         return
     with opened_store(store) as tracker:
-        yield OnStore(tracker)
+        by = tracker.authenticate(os.environ.get("DELEGATION_API_KEY", ""))
+        if by is None:
+            raise UnauthenticatedError(
+                "There is no such API key.", remedy="Set DELEGATION_API_KEY to an approver's key."
+            )
+        yield tracker.acting_as(by)
+
+
+def _client(service: str) -> Client:
+    from delegation.client import Client  # noqa: PLC0415  # slow to start
+
+    secret = os.environ.get("DELEGATION_API_KEY", "")
+    if not secret.isascii() or not secret.isprintable():
+        fail("DELEGATION_API_KEY is no API key.", "Set it to dk_...", code="malformed")
+    return Client(service, api_key=secret)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.judge.facts import EVERYTHING
+from delegation.judge.facts import EVERYTHING, SubjectKind
 from delegation.judge.lease import Barrier
 from delegation.lineage.feed import Revocation
 from delegation.lineage.preview import Preview
-from delegation.messages.standing import change_json, freeze_json, preview_json
 
 Kind = Annotated[str, typer.Argument(help="link, task, agent, key, owner, tool or system.")]
 Name = Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")]
@@ -39,9 +38,10 @@ def revoke(
     """End a subject and everything below it. There is no way back."""
     with opened(store, url) as place:
         if preview:
-            _show(place.preview(kind, subject), as_json=as_json)
+            _show(place.preview(cast("SubjectKind", kind), subject), as_json=as_json)
         else:
-            _say(place.revoke(kind, subject, reason, wait=wait), "revoked", as_json=as_json)
+            done = place.revoke(cast("SubjectKind", kind), subject, reason=reason, wait=wait)
+            _say(done, "revoked", as_json=as_json)
 
 
 def suspend(
@@ -58,9 +58,10 @@ def suspend(
     """End a subject and everything below it until it is resumed."""
     with opened(store, url) as place:
         if preview:
-            _show(place.preview(kind, subject), as_json=as_json)
+            _show(place.preview(cast("SubjectKind", kind), subject), as_json=as_json)
         else:
-            _say(place.suspend(kind, subject, reason, wait=wait), "suspended", as_json=as_json)
+            done = place.suspend(cast("SubjectKind", kind), subject, reason=reason, wait=wait)
+            _say(done, "suspended", as_json=as_json)
 
 
 def resume(
@@ -74,7 +75,8 @@ def resume(
 ) -> None:
     """End a suspension."""
     with opened(store, url) as place:
-        _say(place.resume(kind, subject, reason), "resumed", as_json=as_json)
+        done = place.resume(cast("SubjectKind", kind), subject, reason=reason)
+        _say(done, "resumed", as_json=as_json)
 
 
 def freeze(
@@ -91,9 +93,9 @@ def freeze(
         if preview:
             _show(place.preview(*EVERYTHING), as_json=as_json)
             return
-        found = place.freeze(reason, wait=wait)
+        found = place.freeze(reason=reason, wait=wait)
     if as_json:
-        print_json(freeze_json(found))
+        print_json(found)
         return
     last = found.last_allowance
     say(f"frozen at {instant(found.change.at)}, epoch {found.change.epoch}")
@@ -113,12 +115,12 @@ def unfreeze(
 ) -> None:
     """End a freeze."""
     with opened(store, url) as place:
-        _say(place.resume(*EVERYTHING, reason), "resumed", as_json=as_json)
+        _say(place.unfreeze(reason=reason), "resumed", as_json=as_json)
 
 
 def _say(done: Revocation, word: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(change_json(done))
+        print_json(done)
         return
     if word == "resumed" and done.act == "suspend":
         word = f"still suspended ({done.reason}):"
@@ -138,7 +140,7 @@ def _say_barrier(barrier: Barrier | None) -> None:
 
 def _show(found: Preview, *, as_json: bool) -> None:
     if as_json:
-        print_json(preview_json(found))
+        print_json(found)
         return
     more = "" if found.is_complete else " or more"
     say(

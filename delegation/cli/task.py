@@ -18,7 +18,6 @@ from delegation.cli.grant import (
 )
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.messages.values import task_json
 
 app = typer.Typer(no_args_is_help=True)
 ENDS = ("completed", "failed", "aborted")
@@ -45,7 +44,7 @@ def open_(
     """Open a task with the ceiling that the options state, and print its id."""
     ceiling = Stated(grant, may, audience, budget, delegations).grant()
     with opened(store, url) as place:
-        made = place.open_task(title, owner, ceiling, lasts=lasts, idle=idle)
+        made = place.open_task(title, owner=owner, ceiling=ceiling, lasts=lasts, idle=idle)
     _say(made, as_json=as_json)
     if not as_json:
         note(f"open until {instant(made.deadline)}")
@@ -71,6 +70,6 @@ def close(
 
 def _say(task: TaskEntry, *, as_json: bool) -> None:
     if as_json:
-        print_json(task_json(task))
+        print_json(task)
     else:
         say(task.id)

@@ -6,8 +6,8 @@ from typing import Annotated, cast
 
 import typer
 
+from delegation.cli.answered import as_answered
 from delegation.cli.console import DENIED, USAGE, JsonOption, fail, print_json, print_text
-from delegation.cli.place import as_answered
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.graph import tightening_text
 from delegation.graph.tightening import GrantForm
@@ -41,7 +41,7 @@ def tighten(
             kind, subject, since=since, minimum=minimum, ignore=ignore, with_budget=budget
         )
     if as_json:
-        print_json(list(found))
+        print_json(found)
     else:
         with as_answered():
             words = "\n".join(tightening_text(one, cast("GrantForm", form)) for one in found)

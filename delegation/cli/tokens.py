@@ -8,6 +8,7 @@ import typer
 
 from delegation import sent_json
 from delegation.authority.explain import instant
+from delegation.cli.answered import as_written
 from delegation.cli.console import (
     DENIED,
     JsonOption,
@@ -34,7 +35,7 @@ def inspect(
     """
     text = read_text(token)
     with opened(store, url) as place:
-        found = place.inspect(text)
+        found = as_written(place.inspect(text))
     denial = found["denial"]
     if as_json:
         print_json(found)

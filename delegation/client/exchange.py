@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final, TypeVar
 
 from delegation import sent_json
-from delegation.client.calls import Call
+from delegation.authority.ids import DecisionId
+from delegation.canonical import b64u
 from delegation.client.refused import refused
 from delegation.errors import MalformedError, MissingExtraError, ServiceError
+from delegation.operations.call import Call
+from delegation.operations.operation import Operation
 
 try:
     import httpx2
@@ -35,14 +39,21 @@ def settings_of(url: str, *, api_key: str, timeout: float) -> dict[str, Any]:
     }
 
 
-def request_of(call: Call[Any]) -> dict[str, Any]:
+def new_decision_id() -> DecisionId:
+    """Return an id for a decision that is made here and reported later."""
+    return DecisionId("dec_" + b64u(secrets.token_bytes(16)))
+
+
+def call_of(operation: Operation[Any, Any], *args: Any, **named: Any) -> Call:
+    """Return the call for some arguments, with a new key where it takes one to be sent again safely."""
+    if "idempotency_key" in operation.parameters and not named.get("idempotency_key"):
+        named["idempotency_key"] = b64u(secrets.token_bytes(16))
+    return operation.call(*args, **named)
+
+
+def request_of(call: Call) -> dict[str, Any]:
     """Return what a call's request is made of."""
-    asked = {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in (call.query or {}).items()
-        if value is not None
-    }
-    request: dict[str, Any] = {"method": call.method, "url": call.path, "params": asked}
+    request: dict[str, Any] = {"method": call.method, "url": call.path, "params": call.query}
     if call.body is not None:
         request["content"] = sent_json.written(call.body)
         request["headers"] = {"Content-Type": "application/json"}
@@ -74,18 +85,19 @@ def refuse_problem(answer: httpx2.Response) -> None:
     raise refused(answer.status_code, body if isinstance(body, dict) else {})
 
 
-def read_answer(answer: httpx2.Response, call: Call[T]) -> T:
-    """Return a call's result.
+def read_answer(answer: httpx2.Response, operation: Operation[Any, T]) -> T:
+    """Return an operation's result.
 
     Raises:
         ServiceError: The answer is not what the service writes.
     """
     try:
-        # An answer that is no object fails in `read` like one with other members.
-        return call.read(answer.json() if answer.content else {})
+        # An answer that is no object fails like one with other members.
+        found: T = operation.result_of(answer)
     except (ValueError, KeyError, TypeError, AttributeError, MalformedError) as error:
         message = "Something else came back than the service writes."
         raise ServiceError(answer.status_code, "answer_malformed", message) from error
+    return found
 
 
 def retries(attempts: int) -> dict[str, Any]:

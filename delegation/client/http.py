@@ -6,21 +6,13 @@ answers at this URL decides about calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from delegation.authority.access import Access
-from delegation.authority.catalogue import Catalogue, Tool
-from delegation.authority.grant import Grant
-from delegation.authority.ids import DecisionId, LinkId, TaskId
-from delegation.canonical import Json
-from delegation.client import calls, key_calls, outcome, oversight
-from delegation.client.approvals import Approvals
-from delegation.client.calls import Call
 from delegation.client.exchange import (
     ATTEMPTS,
     TIMEOUT,
+    call_of,
     read_answer,
     refuse_problem,
     request_of,
@@ -28,20 +20,13 @@ from delegation.client.exchange import (
     settings_of,
     unreachable,
 )
-from delegation.client.exports import ExportClient
-from delegation.client.log import LogClient
-from delegation.client.questions import Questions
-from delegation.client.standing import Standing
-from delegation.client.tasks import Tasks
 from delegation.errors import MissingExtraError
-from delegation.graph.view import LineageView
 from delegation.identity.keyring import PublicRing
-from delegation.identity.principal import PublicKey
-from delegation.judge.decision import Decision
-from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
-from delegation.lineage.tightening import MINIMUM, TightenKind
-from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, DecisionDetail, OutcomeState, Role
+from delegation.operations.backend import Backend
+from delegation.operations.call import Call
+from delegation.operations.following import Following
+from delegation.operations.operation import Operation
+from delegation.operations.registry import Registry
 
 try:
     import httpx2
@@ -52,7 +37,7 @@ except ImportError as error:
 T = TypeVar("T")
 
 
-class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
+class Client(Backend, Following):
     """The service at a URL, called with one API key; the same methods as the embedded `Tracker`.
 
     What may be sent twice is tried again when the service is out of reach or answers 502 to 504:
@@ -99,7 +84,7 @@ class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
         """Close the connections."""
         self._http.close()
 
-    def _send(self, call: Call[Any]) -> httpx2.Response:
+    def _send(self, call: Call) -> httpx2.Response:
         try:
             answer = self._http.request(**request_of(call))
         except httpx2.HTTPError as error:
@@ -107,252 +92,21 @@ class Client(Standing, Questions, LogClient, Tasks, Approvals, ExportClient):
         refuse_problem(answer)
         return answer
 
-    def _run(self, call: Call[T]) -> T:
-        """Send one call and return its result.
+    def _sent(self, call: Call) -> httpx2.Response:
+        for attempt in tenacity.Retrying(**retries(self._attempts if call.is_repeatable else 1)):
+            with attempt:
+                return self._send(call)
+        raise AssertionError  # the loop returns or raises
+
+    def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
+        """Send one call and return its result; the issuer's keys are asked for once.
 
         Raises:
             ServiceError: The service refused, did not answer, or answered with something else.
         """
-        if not call.is_repeatable:
-            return read_answer(self._send(call), call)
-        for attempt in tenacity.Retrying(**retries(self._attempts)):
-            with attempt:
-                return read_answer(self._send(call), call)
-        raise AssertionError  # the loop returns or raises
-
-    def public_ring(self) -> PublicRing:
-        """Return the issuer's public keys; asked once for each client."""
-        return self._ring or self.fresh_ring()
-
-    def fresh_ring(self) -> PublicRing:
-        """Return the issuer's public keys as they are now."""
-        self._ring = self._run(calls.public_ring())
-        return self._ring
-
-    def issue(
-        self,
-        task: TaskEntry | TaskId | str,
-        *,
-        to: PublicKey,
-        grant: Grant | None = None,
-        format: str = "biscuit",  # noqa: A002  # the word of the wire, keyword-only
-    ) -> Token:
-        """Have a task's root issued to a holder; the answer is verified with the public keys."""
-        text = self._run(calls.issue(task, to=to, grant=grant, token_format=format))
-        return Token.read(text, self.public_ring())
-
-    def check(
-        self,
-        token: Token | str,
-        proof: str | None,
-        access: Access | Json,
-        *,
-        idempotency_key: str | None = None,
-        at_least_epoch: int = 0,
-    ) -> Decision:
-        """Have one call decided and recorded. True only if it is allowed.
-
-        Args:
-            token: The token, or its text.
-            proof: The holder's proof over token and access.
-            access: The call.
-            idempotency_key: Names this request; a new one is made if left out.
-            at_least_epoch: The newest change of what stands that the caller has seen.
-
-        Raises:
-            ServiceError: No decision came back, so the call is not allowed.
-        """
-        return self._run(
-            calls.check(
-                token,
-                proof,
-                access,
-                idempotency_key=idempotency_key,
-                at_least_epoch=at_least_epoch,
-            )
-        )
-
-    def drawing(self, task: TaskEntry | TaskId | str, form: str) -> bytes:
-        """Return a task's lineage drawn by the service: svg, dot, mmd, txt, png or pdf."""
-        call = Call("GET", calls.drawing_path(task, form), calls.nothing)
-        return (self._send(call)).content
-
-    def health(self) -> None:
-        """Ask whether the service can decide."""
-        return self._run(calls.health())
-
-    def add_tool(self, tool: Tool) -> int:
-        """Record a tool's definition and return the catalogue's revision."""
-        return self._run(calls.add_tool(tool))
-
-    def label_resources(self, pattern: str, labels: Iterable[str]) -> int:
-        """Declare labels of resources and return the catalogue's revision."""
-        return self._run(calls.label_resources(pattern, labels))
-
-    def catalogue(self) -> Catalogue:
-        """Return all tools with all their revisions."""
-        return self._run(calls.catalogue())
-
-    def add_agent(
-        self,
-        name: str,
-        *,
-        owner: str,
-        keys: Iterable[PublicKey],
-        recertify_by: int | None = None,
-    ) -> Agent:
-        """Register an agent under its accountable owner; `recertify_by` is in Unix seconds."""
-        return self._run(calls.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by))
-
-    def agents(self) -> Sequence[Agent]:
-        """Return all registered agents by name."""
-        return self._run(calls.agents())
-
-    def create_api_key(
-        self,
-        name: str,
-        role: Role,
-        audiences: Iterable[str] = (),
-        *,
-        person: str = "",
-        approves_as: Iterable[str] = (),
-    ) -> str:
-        """Make an API key and return its secret, which is shown this once."""
-        call = key_calls.create_api_key(
-            name, role, audiences, person=person, approves_as=approves_as
-        )
-        return self._run(call)
-
-    def revoke_api_key(self, name: str) -> None:
-        """Withdraw an API key."""
-        return self._run(key_calls.revoke_api_key(name))
-
-    def api_keys(self) -> Sequence[ApiKey]:
-        """Return all API keys by name, without their secrets."""
-        return self._run(key_calls.api_keys())
-
-    def announce(self, token: Token | str, proof: str) -> LinkEntry:
-        """Show a token to the service before it is used."""
-        return self._run(calls.announce(token, proof))
-
-    def inspect(self, token: Token | str) -> dict[str, Any]:
-        """Return what a token says and how its links stand, as JSON."""
-        return self._run(calls.inspect(token))
-
-    def plan(
-        self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
-    ) -> dict[str, Any]:
-        """Return what a call or a narrower link would come to, as JSON; nothing is recorded."""
-        return self._run(calls.plan(token, access=access, grant=grant))
-
-    def report_outcome(
-        self,
-        decision: DecisionId | str,
-        state: OutcomeState,
-        *,
-        detail: str = "",
-        cost: Mapping[str, int] | None = None,
-    ) -> None:
-        """Say what became of a call that this service was allowed to execute, and what it cost."""
-        return self._run(outcome.report_outcome(decision, state, detail=detail, cost=cost))
-
-    def assert_guardrails(
-        self,
-        guardrails: str,
-        *,
-        task: TaskEntry | TaskId | str | None = None,
-        ended: bool = False,
-    ) -> dict[str, Any]:
-        """Return what becomes of guardrails, as JSON; `holds` is true only if all hold."""
-        return self._run(oversight.assert_guardrails(guardrails, task=task, ended=ended))
-
-    def tighten(
-        self,
-        kind: TightenKind,
-        id: str,  # noqa: A002  # the word of the wire
-        *,
-        since: int | None = None,
-        minimum: int = MINIMUM,
-        ignore: int = 0,
-        with_budget: bool = False,
-    ) -> Sequence[dict[str, Any]]:
-        """Return proposals of narrower grants with their evidence, as JSON."""
-        return self._run(
-            oversight.tighten(
-                kind, id, since=since, minimum=minimum, ignore=ignore, with_budget=with_budget
-            )
-        )
-
-    def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
-        """Return a task's links and decisions, ready to be drawn; `at` is a past instant, Unix seconds."""
-        return self._run(calls.lineage(task, at=at))
-
-    def link(self, link: LinkId | str, *, at: int | None = None) -> LinkEntry:
-        """Return a recorded link."""
-        return self._run(calls.link(link, at=at))
-
-    def links(
-        self,
-        *,
-        task: TaskId | str | None = None,
-        parent: LinkId | str | None = None,
-        holder: str | None = None,
-        key: PublicKey | None = None,
-        after: LinkId | str | None = None,
-        limit: int = 100,
-        at: int | None = None,
-    ) -> Sequence[LinkEntry]:
-        """Return links in the order they were recorded, filtered."""
-        return self._run(
-            calls.links(
-                task=task,
-                parent=parent,
-                holder=holder,
-                key=key,
-                after=after,
-                limit=limit,
-                at=at,
-            )
-        )
-
-    def ancestors(self, link: LinkId | str, *, at: int | None = None) -> Sequence[LinkEntry]:
-        """Return a link's ancestors, root first, itself last."""
-        return self._run(calls.ancestors(link, at=at))
-
-    def descendants(
-        self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
-    ) -> Sequence[LinkEntry]:
-        """Return the links below a link, parents before children."""
-        return self._run(calls.descendants(link, limit=limit, at=at))
-
-    def decisions(
-        self,
-        *,
-        task: TaskId | str | None = None,
-        link: LinkId | str | None = None,
-        tool: str | None = None,
-        allowed: bool | None = None,
-        code: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order, filtered."""
-        return self._run(
-            calls.decisions(
-                task=task,
-                link=link,
-                tool=tool,
-                allowed=allowed,
-                code=code,
-                since=since,
-                until=until,
-                after=after,
-                limit=limit,
-            )
-        )
-
-    def decision(self, decision: DecisionId | str) -> DecisionDetail:
-        """Return one decision with everything that was kept of it."""
-        return self._run(calls.decision(decision))
+        if operation is Registry.public_ring and self._ring is not None:
+            return self._ring  # type: ignore[return-value]  # that operation's result
+        result = read_answer(self._sent(call_of(operation, *args, **named)), operation)
+        if isinstance(result, PublicRing):
+            self._ring = result
+        return operation.believed(result, self.public_ring()) if operation.has_token else result

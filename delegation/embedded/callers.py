@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, cast
 
 from delegation.canonical import b64u
 from delegation.errors import NotFoundError
@@ -11,9 +12,13 @@ from delegation.tracker import api_keys, logins
 from delegation.tracker.retry import tried_again
 from delegation.tracker.work import ApiKey, Role, Store
 
+if TYPE_CHECKING:
+    from delegation.embedded.tracker import Tracker
+    from delegation.operations.backend import Backend
+
 
 class Callers:
-    """API keys and logins.
+    """API keys and logins, and whoever acts.
 
     Args:
         store: Where their digests are kept.
@@ -24,6 +29,20 @@ class Callers:
         """Keep them in this store."""
         self._store = store
         self._clock = clock
+
+    def acting_as(self, by: str | ApiKey, *, client: str = "") -> Backend:
+        """Return the same operations with the caller filled in, as a client of a service has them.
+
+        Not checked here: whether the caller may do what it asks for (`delegation_api`).
+
+        Args:
+            by: Who acts, as it is recorded; to answer requests for approval, the person's API key.
+            client: Where checks are said to come from; the same name if left out.
+        """
+        from delegation.embedded.acting import Acting  # noqa: PLC0415  # all that is declared
+
+        name = by if isinstance(by, str) else by.name
+        return Acting(cast("Tracker", self), by, client or name)
 
     def create_api_key(
         self,

@@ -14,7 +14,6 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
 from delegation.client import AsyncClient
-from delegation.client.standing_calls import Registration
 from delegation.errors import NotFoundError, ServiceError
 from delegation.identity.keyring import PublicRing
 from delegation.integrations.boottime import boottime
@@ -22,6 +21,7 @@ from delegation.judge.facts import Facts, Subject
 from delegation.judge.lease import MAX_BOUND, POLL_SHARE, TIMEOUT_SHARE, Lease
 from delegation.judge.outside import Holder, RootStanding, facts_outside
 from delegation.lineage.feed import Feed, Revocation
+from delegation.operations.following import Registration
 
 MOST_ROOTS: Final = 4096  # chains whose standing is remembered
 PAGE: Final = 1000

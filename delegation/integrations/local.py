@@ -21,7 +21,7 @@ from delegation.authority.access import Access
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.client import AsyncClient
-from delegation.client.calls import new_decision_id
+from delegation.client.exchange import new_decision_id
 from delegation.errors import ClockError, DelegationError, ServiceError
 from delegation.identity.proof import Proof
 from delegation.integrations.boottime import boottime

@@ -1,83 +1,74 @@
-"""Answers to reviewers' questions as JSON, and back: every field by its name, nothing that holds a secret."""
+"""Answers as JSON, and back: what of it is not the fields of its type by name, said once for each type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from functools import lru_cache
-from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast
 
 from delegation.authority.grant import Grant
-from delegation.cancellation import look
-from delegation.canonical import Json, b64u, unb64u
+from delegation.authority.ids import DecisionId
+from delegation.canonical import Json, b64u
 from delegation.errors import MalformedError
-from delegation.judge.facts import Subject
-from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
-from delegation.lineage.feed import Revocation
+from delegation.graph.view import LineageView
+from delegation.hidden import Hidden, hidden_in
+from delegation.judge.decision import STEPS, Decision, Denial, Step
+from delegation.judge.facts import TaskFact
+from delegation.judge.lease import Barrier, ReplicaEntry
+from delegation.judge.limits import UNLIMITED
+from delegation.lineage.approval import ApprovalEntry, ApprovalStatus
+from delegation.lineage.ending import Ending
+from delegation.lineage.entry import Lineage, TaskEntry
+from delegation.lineage.export_job import ExportJob
+from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.local import LocalEntry
+from delegation.lineage.preview import Preview
+from delegation.lineage.renewal import Renewal
 from delegation.lineage.risk import FORMULA, Risk
-from delegation.messages.standing import change_json, read_change
-from delegation.messages.values import (
-    decision_entry_json,
-    link_json,
-    read_decision_entry,
-    read_link,
-    read_task,
-    task_json,
+from delegation.lineage.usage import LastUse
+from delegation.messages.form import (
+    FORMS,
+    SHAPES,
+    Form,
+    Shape,
+    extended,
+    form_of,
+    many,
+    members,
+    named,
 )
+from delegation.messages.values import (
+    HEX,
+    KEYS,
+    NUMBERS,
+    OBJECT,
+    OR_EMPTY,
+    TEXT,
+    WHOLE,
+    never,
+)
+from delegation.tracker.inspect import Inspection
+from delegation.tracker.plan import Plan
+from delegation.tracker.work import Agent, DecisionDetail, OutcomeReport
 
 T = TypeVar("T")
 
 
-def answer_json(value: Any) -> Json:
-    """Return an answer's JSON.
+def answer_json(value: Any) -> Any:
+    """Return an answer's JSON; a sequence's is an array.
 
     Raises:
         TypeError: It holds something that has no form in an answer.
     """
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case bytes():
-            return b64u(value)
-        case LinkEntry():
-            return link_json(value)
-        case TaskEntry():
-            return task_json(value)
-        case DecisionEntry():
-            return decision_entry_json(value)
-        case Grant():
-            return value.to_json()
-        case Revocation():
-            return change_json(value)
-        case Subject():
-            return {"kind": value.kind, "id": value.id}
-        case Mapping():
-            return {str(name): answer_json(item) for name, item in value.items()}
-        case list() | tuple():
-            return [answer_json(item) for item in value]
-    if not is_dataclass(value) or isinstance(value, type):
-        raise TypeError(type(value).__name__)
-    look()
-    body = {field.name: answer_json(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Risk):
-        body |= {"score": value.score, "sum": value.sum, "formula": FORMULA}
-    return body
-
-
-_READ: Final[Mapping[object, Callable[[Any], object]]] = {
-    LinkEntry: read_link,
-    TaskEntry: read_task,
-    DecisionEntry: read_decision_entry,
-    Revocation: read_change,
-    Grant: Grant.from_json,
-    Subject: lambda body: Subject(body["kind"], body["id"]),
-    bytes: unb64u,
-}
+    if isinstance(value, list | tuple) and type(value) not in FORMS:
+        return [answer_json(one) for one in value]
+    kind: Any = type(value)
+    return form_of(kind).write(value)
 
 
 def read_answer(kind: type[T], body: object) -> T:
-    """Return the answer that its JSON states; what `answer_json` adds for readers is passed over.
+    """Return the answer that its JSON states; what is added for readers is passed over.
 
     Args:
         kind: The answer's class.
@@ -87,40 +78,162 @@ def read_answer(kind: type[T], body: object) -> T:
         MalformedError: It is something else.
     """
     try:
-        return cast("T", _read(kind, body))
+        return cast("T", form_of(cast("Any", kind)).read(body))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise MalformedError("An answer", wanted="as the service writes it") from error
 
 
-def _read(kind: Any, body: Any) -> object:
-    """Return the value of a type hint; a value of another type is a TypeError."""
-    if kind in _READ:
-        return _READ[kind](body)
-    origin, inside = get_origin(kind), get_args(kind)
-    if origin in {Union, UnionType}:  # of one type and null
-        (given,) = (one for one in inside if one is not NoneType)
-        return None if body is None else _read(given, body)
-    if origin is Literal:
-        if body not in inside:
-            raise TypeError(kind)
-        return body
-    if origin is tuple:
-        if not isinstance(body, list):
-            raise TypeError(kind)
-        kinds = (inside[0],) * len(body) if inside[1:] == (Ellipsis,) else inside
-        return tuple(_read(one, item) for one, item in zip(kinds, body, strict=True))
-    if origin is not None:  # a mapping from texts
-        return {str(name): _read(inside[1], item) for name, item in body.items()}
-    if is_dataclass(kind):
-        hints = _hints(cast("type", kind))
-        return cast("Any", kind)(**{name: _read(hint, body[name]) for name, hint in hints.items()})
-    plain = getattr(kind, "__supertype__", kind)  # ids are texts of their own name
-    if type(body) is not plain:
-        raise TypeError(kind)
-    return body
+def _consistent(made: Decision, body: Mapping[str, Any]) -> Decision:
+    # A client acts on it, so it must say the same thing twice.
+    if body["allowed"] is not made.allowed:
+        raise MalformedError("A decision", wanted="one that does not contradict itself")
+    return made
 
 
-@lru_cache(maxsize=128)
-def _hints(kind: type) -> Mapping[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+def _in_order(feed: Feed, _: object) -> Feed:
+    # A reader relies on its order and its end, so both must agree with each other.
+    epochs = [change.epoch for change in feed.changes]
+    if epochs != sorted(set(epochs)) or (epochs and epochs[-1] > feed.epoch):
+        raise MalformedError("A feed", wanted="in order")
+    return feed
+
+
+def _about_itself(made: DecisionDetail, _: object) -> DecisionDetail:
+    own_id, outcome, local = made.decision.id, made.outcome, made.local
+    return replace(
+        made,
+        outcome=outcome and replace(outcome, decision=own_id),
+        local=local and replace(local, decision=own_id),
+        reservations=tuple(replace(one, decision=own_id) for one in made.reservations),
+    )
+
+
+def plan_json(plan: Plan) -> dict[str, Json]:
+    """Return a plan; it has no member `allowed`, so that nobody takes it for a decision."""
+    outcome, refusal = plan.outcome, plan.narrowing
+    told = None if outcome is None else form_of(Decision).write(outcome)
+    return {
+        "dry_run": True,
+        "would_allow": told and told["allowed"],
+        "denial": told and told["denial"],
+        "steps": told["steps"] if told else [],
+        "arguments": told["arguments"] if told else {},
+        "cost": told["cost"] if told else {},
+        "grant": None if plan.grant is None else plan.grant.to_json(),
+        "narrowing": None
+        if refusal is None
+        else {
+            "code": refusal.code,
+            "field": refusal.field,
+            "message": refusal.message,
+            "remedy": refusal.remedy,
+        },
+    }
+
+
+def _approval_form(body: Mapping[str, Any]) -> Form:
+    # A service is told how a request stands, and not what is in it.
+    return form_of(ApprovalEntry if "bound" in body else ApprovalStatus)
+
+
+SHAPES[Hidden] = Shape(forms={"spells": OR_EMPTY})
+SHAPES[TaskEntry] = Shape(forms={"spent": Form(dict, lambda body: tuple(body.items()), NUMBERS)})
+SHAPES[Lineage] = Shape(names={"below": "child_tasks"})
+SHAPES[Step] = Shape(names={"number": "step"}, added={"name": (TEXT, lambda step: step.name)})
+SHAPES[Denial] = Shape(added={"name": (TEXT, lambda denial: STEPS[denial.step])})
+SHAPES[Decision] = Shape(
+    names={"id": "decision"},
+    lacking=["sequence"],
+    added={"allowed": (form_of(bool), lambda made: made.allowed)},
+    finish=_consistent,
+)
+SHAPES[OutcomeReport] = Shape(unsaid={"decision": DecisionId(""), "cost": None})
+SHAPES[LocalEntry] = Shape(unsaid={"decision": DecisionId("")})
+SHAPES[Barrier] = Shape(
+    added={"how": (TEXT, lambda held: "confirmed" if held.is_confirmed else "waited")}
+)
+SHAPES[Revocation] = Shape(
+    names={"barrier": "everywhere"}, inlined=["subject"], lacking=["barrier"]
+)
+SHAPES[Preview] = SHAPES[LastUse] = Shape(inlined=["subject"])
+SHAPES[Freeze] = SHAPES[Ending] = Shape(inlined=["change"])
+SHAPES[Feed] = Shape(
+    names={"changes": "revocations"},
+    added={
+        "next": (
+            form_of(int | None),
+            lambda feed: feed.epoch if feed.epoch < feed.newest else None,
+        )
+    },
+    finish=_in_order,
+)
+SHAPES[TaskFact] = Shape(unsaid={"idle_at": None, "broken_until": 0, "limits": UNLIMITED})
+SHAPES[ReplicaEntry] = Shape(names={"name": "replica"})
+SHAPES[Renewal] = Shape(names={"link": "id"})
+SHAPES[Agent] = Shape(forms={"keys": KEYS})
+SHAPES[ExportJob] = Shape(names={"digest": "sha256"}, forms={"digest": HEX})
+SHAPES[Risk] = Shape(
+    added={
+        "score": (WHOLE, lambda risk: risk.score),
+        "sum": (TEXT, lambda risk: risk.sum),
+        "formula": (TEXT, lambda _: FORMULA),
+    }
+)
+SHAPES[ApprovalStatus] = Shape(forms={"statement": OR_EMPTY})
+_HIDDEN: Final = many(form_of(Hidden))
+# What agents wrote stands apart, under `from_agents`: it is shown as text and never followed.
+SHAPES[ApprovalEntry] = Shape(
+    names={"binding": "bound", "link": "under"},
+    forms={"statement": OR_EMPTY},
+    grouped=dict.fromkeys(["arguments", "purpose", "claimed_cause"], "from_agents"),
+    added={
+        "link": (TEXT, lambda entry: entry.binding.link),
+        "tool": (TEXT, lambda entry: entry.binding.tool),
+        "audience": (TEXT, lambda entry: entry.binding.audience),
+        "binding": (TEXT, lambda entry: b64u(entry.binding.digest())),
+        "would_approve": (TEXT, lambda entry: entry.summary()),
+        "hidden": (_HIDDEN, lambda entry: entry.hidden),
+    },
+)
+SHAPES[LineageView] = Shape(inlined=["entry"])
+SHAPES[Inspection] = Shape(names={"token_format": "format", "entries": "recorded"})
+form_of(Decision)
+FORMS[Plan] = Form(
+    plan_json,
+    never,
+    named(
+        "Plan",
+        members(
+            dry_run={"type": "boolean", "const": True},
+            would_allow=bool | None,
+            denial=Denial | None,
+            steps=tuple[Step, ...],
+            arguments=OBJECT,
+            cost=NUMBERS,
+            grant=Grant | None,
+            narrowing={"anyOf": [OBJECT, {"type": "null"}]},
+        ),
+    ),
+)
+FORMS[tuple[int, LocalEntry]] = Form(
+    lambda pair: {
+        "sequence": pair[0],
+        "decision": pair[1].decision,
+        **form_of(LocalEntry).write(pair[1]),
+    },
+    lambda body: (
+        WHOLE.read(body["sequence"]),
+        replace(form_of(LocalEntry).read(body), decision=DecisionId(body["decision"])),
+    ),
+    extended(form_of(LocalEntry).schema, {"sequence": WHOLE.schema, "decision": TEXT.schema}),
+)
+FORMS[ApprovalEntry | ApprovalStatus] = Form(
+    answer_json,
+    lambda body: _approval_form(body).read(body),
+    {"anyOf": [form_of(ApprovalEntry).schema, form_of(ApprovalStatus).schema]},
+)
+SHAPES[DecisionDetail] = Shape(
+    inlined=["decision"],
+    added={"hidden": (_HIDDEN, lambda found: hidden_in(dict(found.access or {})))},
+    finish=_about_itself,
+)

@@ -46,6 +46,16 @@ def test_what_needs_no_store_and_no_service_imports_neither(words: list[str]) ->
     assert json.loads(done.stderr) == []
 
 
+def test_a_client_imports_neither_models_nor_a_store() -> None:
+    """Whoever calls the service needs no Pydantic, no FastAPI and no SQLModel."""
+    heavy = ("pydantic", "fastapi", "sqlalchemy", "sqlmodel", "alembic")
+    code = f"import sys, delegation.client; print([n for n in {heavy!r} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_face_has_every_name_that_it_promises() -> None:
     """Each is imported from its room when it is asked for; no other is there."""
     found = {name: getattr(delegation, name) for name in delegation.__all__}

@@ -1,4 +1,4 @@
-"""`Client` and `AsyncClient` have the tracker's methods: the same signatures, and the same results."""
+"""A tracker and both clients have one protocol: the operations as they are declared, with the same results."""
 
 from __future__ import annotations
 
@@ -7,37 +7,29 @@ import inspect
 import re
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-from cases import every
+import pytest
 from serving import serving
 
 from delegation import Access, Grant, HolderKey, Tool, anything, email, exact, may
 from delegation.client import AsyncClient, Client
 from delegation.embedded import Tracker
-from delegation.errors import DelegationError
+from delegation.errors import DelegationError, UnauthenticatedError
 from delegation.identity.keyring import KeyRing
+from delegation.operations.backend import Operations
+from delegation.operations.following import Following
+from delegation.operations.operation import Operation
+from delegation.operations.tasks import Tasks
 from delegation.tracker.announce import announcement
 
 DESK = "https://desk.example"
-# Who asks: over HTTP it is the API key that says so, and a claim beside it would be another.
+# Who asks: a client's API key says so, and `acting_as` fills it in.
 ASKERS = frozenset({"by", "client", "audiences"})
-# Said to one side only, with the reason.
-ONE_SIDED = {
-    "open_task": {"unsafe_wildcards"},  # an operator of the process may; nobody over HTTP
-    "feed": {"wait"},  # a process is told by `on_change`
-    "poll_replica": {"wait"},
-}
-# Results that are written for other programs, and stay JSON over HTTP.
-AS_JSON = frozenset({"inspect", "plan", "assert_guardrails", "tighten"})
-# A key of a service sees only how a request stands; what replicas exchange is the feed's wire.
-OTHER_RESULTS = frozenset({"approval", "approvals", "poll_replica", "register_replica"})
-GUARDRAILS_AS_TEXT = (
-    "assert_guardrails"  # parsed ones are sent as the text that they were read from
-)
 # Of the process that holds store and keys: opening, signing, sessions, chores, what pages and metrics ask.
 OF_THE_PROCESS = frozenset(
     [
+        "acting_as",
         "announced_text",
         "approval_asker",
         "approval_of",
@@ -49,15 +41,17 @@ OF_THE_PROCESS = frozenset(
         "compare_log",
         "confirmed",
         "create_login_link",
+        "close",
         "end_exports",
         "erase",
         "exposure",
+        "feed",
         "frozen",
+        "health",
         "is_recorded",
         "issuer",
         "keep_log",
         "known_catalogue",
-        "local_decisions",
         "log_in",
         "log_out",
         "news",
@@ -68,11 +62,12 @@ OF_THE_PROCESS = frozenset(
         "on_change",
         "open",
         "outline",
+        "poll_replica",
         "rebuild_log",
         "receipt",
         "recent_decisions",
+        "register_replica",
         "reconcile",
-        "replicas",
         "report",
         "restart_log",
         "revocations_of",
@@ -86,16 +81,24 @@ OF_THE_PROCESS = frozenset(
         "writer_stats",
     ]
 )
-# Of an exchange: pictures that need Graphviz are made there, keys are asked for again, reports are sent.
-OF_THE_CLIENT = frozenset({"drawing", "fresh_ring", "report_decisions"})
+
+
+def operations(kind: type) -> dict[str, Operation]:
+    """Return the operations of a class by name."""
+    return {
+        name: one
+        for each in kind.__mro__
+        for name, one in vars(each).items()
+        if isinstance(one, Operation)
+    }
+
+
+DECLARED = operations(Operations)
 
 
 def public(kind: type) -> set[str]:
     """Return the names of a class that are promised."""
     return {name for name in dir(kind) if not name.startswith("_")}
-
-
-SHARED = sorted(public(Tracker) & public(Client))
 
 
 def hints_of(method: Any) -> dict[str, Any]:
@@ -106,40 +109,79 @@ def hints_of(method: Any) -> dict[str, Any]:
         return dict(method.__annotations__)
 
 
-def told(method: Any, ignored: frozenset[str] | set[str]) -> list[tuple[Any, ...]]:
-    """Return a method's parameters: name, kind, default, annotation."""
-    hints = hints_of(method)
-    return [
-        (p.name, p.kind, p.default, hints.get(p.name))
-        for p in inspect.signature(method).parameters.values()
-        if p.name not in ignored
-    ]
+def test_a_tracker_has_every_operation_and_nothing_more_by_accident() -> None:
+    """What is added to the tracker fails here until it is declared, or of the process by this list."""
+    assert public(Tracker) - set(DECLARED) == OF_THE_PROCESS
+    assert set(DECLARED) <= public(Tracker)
+    assert (
+        set(operations(Client))
+        == set(operations(AsyncClient))
+        == {*DECLARED, *operations(Following)}
+    )
 
 
-def test_each_has_what_the_other_has_or_it_is_said_why_not() -> None:
-    """A method that is added to one side fails here until it is on the other, or in the list."""
-    assert public(Tracker) - public(Client) == OF_THE_PROCESS
-    assert public(Client) - public(Tracker) == OF_THE_CLIENT
-    assert public(Client) == public(AsyncClient)
+def test_a_tracker_takes_what_is_declared() -> None:
+    """Names, kinds, defaults and annotations of parameters, and the result's: `acting_as` relies on them."""
+    for name, operation in DECLARED.items():
+        method = getattr(Tracker, name)
+        hints, said = hints_of(method), hints_of(operation.declared)
+        own = [
+            p
+            for p in inspect.signature(method).parameters.values()
+            if p.name in operation.parameters or p.name not in {*ASKERS, "self"}
+        ]
+        for there, here in zip(operation.signature.parameters.values(), own, strict=True):
+            assert (there.name, there.kind, there.default) == (
+                here.name,
+                here.kind,
+                here.default,
+            ), name
+            if name != "assert_guardrails":  # parsed ones stay in the process
+                assert said[there.name] == hints[here.name], (name, there.name)
+        if operation.written is not None:
+            assert (
+                operation.written == hints["return"]
+                or get_args(operation.written)[0] == get_args(hints["return"])[0]
+            )
+        elif name not in {
+            "approval",
+            "approvals",
+        }:  # a service's key sees only how a request stands
+            assert said["return"] == hints["return"], name
 
 
-@every("name", SHARED)
-@every("kind", [Client, AsyncClient])
-def test_signatures_are_the_same(kind: type, name: str) -> None:
-    """Names, kinds, defaults and annotations of the parameters, and the result's."""
-    here, there = getattr(Tracker, name), getattr(kind, name)
-    ignored = ASKERS | ONE_SIDED.get(name, set())
-    if name != GUARDRAILS_AS_TEXT:
-        assert told(there, ignored) == told(here, ignored)
-    given, asked = hints_of(here).get("return"), hints_of(there).get("return")
-    if name in AS_JSON:
-        assert "dict[str, typing.Any]" in str(asked)
-        assert given is not asked
-    elif name in OTHER_RESULTS:
-        assert given != asked
-    else:
-        assert asked == given
-    assert inspect.iscoroutinefunction(there) is (kind is AsyncClient)
+def test_a_method_of_a_client_shows_what_was_declared() -> None:
+    """Its name, sentence and signature, for `help` and editors; the asynchronous one is awaited."""
+    here, there = (
+        Client("http://127.0.0.1:9").close_task,
+        AsyncClient("http://127.0.0.1:9").close_task,
+    )
+    for method in (here, there):
+        assert (method.__name__, method.__doc__) == (
+            "close_task",
+            Tasks.close_task.declared.__doc__,
+        )
+        assert inspect.signature(method) == Tasks.close_task.signature
+        assert "TaskEntry" in str(inspect.signature(method))
+    assert inspect.iscoroutinefunction(there)
+    assert not inspect.iscoroutinefunction(here)
+
+
+def test_nobody_acts_without_a_name_or_answers_without_a_key() -> None:
+    """What is done names who did it; requests for approval are answered by people with a key."""
+    with Tracker.open("sqlite://") as tracker:
+        task = tracker.open_task("T", owner="ana", ceiling=Grant([], audience=[DESK]))
+        with pytest.raises(UnauthenticatedError, match="Nobody is named"):
+            tracker.acting_as("").revoke("task", task.id)
+        with pytest.raises(UnauthenticatedError, match="API key"):
+            tracker.acting_as("ana").grant_approval("apr_" + "A" * 22, reason="fine")
+        assert tracker.acting_as("ana").revoke("task", task.id).by == "ana"
+
+
+def test_a_misspelt_keyword_is_refused_before_anything_is_sent() -> None:
+    """At run time too; mypy says it before."""
+    with pytest.raises(TypeError, match="reson"):
+        Client("http://127.0.0.1:9").revoke("link", "lnk_x", reson="x")
 
 
 async def done(result: Any) -> Any:
@@ -148,7 +190,7 @@ async def done(result: Any) -> Any:
 
 
 class Door:
-    """One of the three, asked in one way: the tracker is told who asks, the others' key says it."""
+    """One of the three, asked in one way."""
 
     def __init__(self, on: Any) -> None:
         """Ask this one."""
@@ -156,16 +198,14 @@ class Door:
 
     async def __call__(self, name: str, *given: Any, **named: Any) -> Any:
         """Return the result, or the class and code of the error."""
-        method = getattr(self.on, name)
-        if isinstance(self.on, Tracker) and "by" in inspect.signature(method).parameters:
-            named["by"] = "operator"
         try:
-            return await done(method(*given, **named))
+            return await done(getattr(self.on, name)(*given, **named))
         except DelegationError as error:
             # Over HTTP it is a `ServiceError` too, of a class below the tracker's own.
             return (type(error).__name__.removeprefix("Remote"), error.code)
 
 
+GUARDRAILS = 'version = 1\n[[guardrail]]\nname = "none"\nnever_reach = { tools = ["mail.*"] }\n'
 ASKED = {
     "tasks": ((), {}),
     "agents": ((), {}),
@@ -177,7 +217,7 @@ ASKED = {
     "owners": ((), {}),
     "findings": ((), {}),
     "risks": ((), {}),
-    "feed": ((), {}),
+    "revocations": ((), {}),
     "ended_tools": ((), {}),
     "public_ring": ((), {}),
     "approvals": ((), {}),
@@ -219,6 +259,14 @@ async def story(door: Door, lead: HolderKey, mailer: HolderKey) -> list[Any]:
     told.append((await door("lineage", task)).as_text())
     told += [
         await door("survivors", "link", root.id),
+        await door("inspect", child),
+        await door("plan", child, access=Access("mail.send", {"to": "kim@acme.example"}, DESK)),
+        await door("assert_guardrails", GUARDRAILS),
+        await door("tighten", "link", child.id, minimum=0),
+        await door("replicas"),
+        await door("local_decisions"),
+        await door("suspensions"),
+        await door("renewal", root.id),
         await door("preview", "link", root.id),
         await door("last_use", "link", child.id),
         await door("issue", task, to=lead.public, grant=Grant([may("mail.send", to=exact("x"))])),
@@ -265,7 +313,9 @@ def test_one_story_has_the_same_results_on_all_three(tmp_path: Path) -> None:
     with Tracker.open("sqlite://", ring=ring) as tracker:
         tracker.create_api_key("operator", "operator")
         tracker.create_api_key("reviewer", "reviewer")
-        results["here"] = by_value(asyncio.run(story(Door(tracker), lead, mailer)))
+        results["here"] = by_value(
+            asyncio.run(story(Door(tracker.acting_as("operator")), lead, mailer))
+        )
 
     async def lived(url: str, key: str) -> list[Any]:
         async with AsyncClient(url, api_key=key) as client:

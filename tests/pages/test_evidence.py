@@ -16,7 +16,8 @@ from world import DESK, OWNER, World
 
 from delegation import Access, Grant, Token, Tool, anything, exact, may, one_of, sent_json
 from delegation.authority.arguments import NoCanonicalFormError, TextType
-from delegation.messages.approvals import approval_json, read_approval
+from delegation.lineage.approval import ApprovalEntry
+from delegation.messages.answers import answer_json, read_answer
 
 NOTE = Tool(
     "note.write",
@@ -202,8 +203,8 @@ def test_people_are_told_that_they_refused_this_before(asking: Asking) -> None:
     assert "gil@acme.example" in page
     assert "never<mark" in page
     assert "refused before" in asking.approver.get("/approvals").text
-    body = approval_json(entry)
-    assert read_approval(body) == entry
+    body = answer_json(entry)
+    assert read_answer(ApprovalEntry, body) == entry
     assert body["refused_before"][0]["reason"] == "never\u200b this"
     assert body["hidden"][0]["where"] == "body"
     _, root = open_below(world, sibling, "c", "sub", lasts=900)

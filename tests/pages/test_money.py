@@ -11,8 +11,9 @@ from consent import approver, rule
 from world import DESK, OWNER, World
 
 from delegation import Access, Grant, Tool, anything, between, canonical, may
-from delegation.messages.approvals import approval_json, read_approval
-from delegation.messages.verdict import decision_detail_json, read_decision_detail
+from delegation.lineage.approval import ApprovalEntry
+from delegation.messages.answers import answer_json, read_answer
+from delegation.tracker.work import DecisionDetail
 
 PAY = Tool(
     "shop.pay",
@@ -61,7 +62,7 @@ def test_the_approver_sees_the_amount_with_its_currency(paying: World) -> None:
     assert asked.approval, asked
     entry = paying.tracker.approval(asked.approval)
     assert entry.amounts == {"total": "12.50 USD", "parts[0].fee": "300 JPY"}
-    assert read_approval(approval_json(entry)).amounts == entry.amounts
+    assert read_answer(ApprovalEntry, answer_json(entry)).amounts == entry.amounts
     assert paying.tracker.approvals()[0].amounts == entry.amounts
     key = approver(paying, "Fay@acme.example", "finance")
     browser = Browser(paying, role="")
@@ -81,8 +82,8 @@ def test_a_call_shows_its_amounts_whether_it_was_allowed_or_not(paying: World) -
         made = pay(paying, total)
         detail = paying.tracker.decision(made.id)
         assert detail.amounts == {"total": said}
-        body = decision_detail_json(detail)
-        assert read_decision_detail(body).amounts == detail.amounts
+        body = answer_json(detail)
+        assert read_answer(DecisionDetail, body).amounts == detail.amounts
         assert canonical.parse(canonical.encode(body)) == body
         assert said in seen(reviewer.get(f"/decisions/{made.id}"))
 

@@ -11,10 +11,11 @@ from world import NOW, World
 
 from delegation import Grant
 from delegation.errors import DelegationError
+from delegation.lineage.entry import Lineage
 from delegation.lineage.focus import Wanted, focus
 from delegation.lineage.news import Cursor
 from delegation.lineage.survey import Ground
-from delegation.messages.values import lineage_json, read_lineage
+from delegation.messages.answers import answer_json, read_answer
 from delegation.records import links
 from delegation.tracker import questions
 
@@ -163,7 +164,7 @@ def test_drawings_hang_child_tasks_beneath_their_openers(nested: Nested) -> None
         assert f'data-parent="{above.id}" data-child="{child.id}"' in view.as_svg()
     places = {link.id: f"n{number}" for number, link in enumerate(entry.links)}
     assert f"{places[nested.opener.id]} -> {places[nested.sub.id]}" in view.as_dot()
-    assert read_lineage(lineage_json(entry)) == entry
+    assert read_answer(Lineage, answer_json(entry)) == entry
     # On its own map the child begins with its root.
     own = world.tracker.lineage(nested.first).entry
     assert [link.id for link in own.links] == nested.below

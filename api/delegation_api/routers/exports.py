@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from inspect import Parameter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import JSONResponse
 
 from delegation.errors import MalformedError
 from delegation.lineage.selection import MAX_TEXT
-from delegation.messages.exports import ExportBody, export_job_json
-from delegation.tracker.work import ApiKey
-from delegation_api.auth import READERS, TrackerDep, needs
+from delegation.messages.answers import answer_json
+from delegation.messages.requests import ExportBody
+from delegation.operations.exports import Exports
 from delegation_api.export_answer import file_answer
+from delegation_api.mounting import Asked, mount, mount_all
 from delegation_api.paging import At
 
-router = APIRouter(prefix="/v1/exports", tags=["exports"])
+router = APIRouter(tags=["exports"])
 Text = Annotated[str | None, Query(min_length=1, max_length=MAX_TEXT)]
 Flag = Annotated[bool | None, Query()]
-Reader = Annotated[ApiKey, Depends(needs(READERS))]
-Word = Annotated[str, Path(pattern="^[a-z]{1,16}$")]
 
 
 def filters(
@@ -49,44 +50,19 @@ def filters(
 FiltersDep = Annotated[dict[str, Any], Depends(filters)]
 
 
-@router.get("/{view}.{form}", dependencies=[Depends(needs(READERS))])
-def export(view: Word, form: Word, given: FiltersDep, tracker: TrackerDep) -> Response:
-    """Return a view as a file; its digest and what it states of itself are in headers."""
-    return file_answer(tracker.export(view, form, **given))
+def _export(asked: Asked) -> Response:
+    return file_answer(asked.tracker.export(**asked.given, **asked.more["filters"]))
 
 
-@router.post("", status_code=202)
-def ask(
-    body: ExportBody, caller: Reader, tracker: TrackerDep, response: Response
-) -> dict[str, Any]:
-    """Ask for an export that is made beside the caller; the job tells how far it is."""
-    job = tracker.ask_export(body.view, body.form, by=caller.name, **_named(body.filters))
-    response.headers["Location"] = f"/v1/exports/{job.id}"
-    return export_job_json(job)
+def _ask(asked: Asked) -> JSONResponse:
+    given = asked.given
+    filters = _named(given["filters"])
+    job = asked.tracker.ask_export(given["view"], given["form"], by=asked.caller.name, **filters)
+    return JSONResponse(answer_json(job), 202, {"Location": f"/v1/exports/{job.id}"})
 
 
-@router.get("")
-def jobs(caller: Reader, tracker: TrackerDep) -> dict[str, Any]:
-    """List the caller's own jobs, the newest first."""
-    return {"exports": [export_job_json(job) for job in tracker.export_jobs(by=caller.name)]}
-
-
-@router.get("/{job}")
-def job(job: str, caller: Reader, tracker: TrackerDep) -> dict[str, Any]:
-    """Return how far one of the caller's own jobs is."""
-    return export_job_json(tracker.export_job(job, by=caller.name))
-
-
-@router.post("/{job}/cancel")
-def cancel(job: str, caller: Reader, tracker: TrackerDep) -> dict[str, Any]:
-    """End one of the caller's own jobs, and forget its file."""
-    return export_job_json(tracker.cancel_export(job, by=caller.name))
-
-
-@router.get("/{job}/file")
-def file(job: str, caller: Reader, tracker: TrackerDep) -> Response:
-    """Return the file of one of the caller's own jobs that is done."""
-    return file_answer(tracker.export_file(job, by=caller.name))
+def _file(asked: Asked) -> Response:
+    return file_answer(asked.tracker.export_file(asked.given["job"], by=asked.caller.name))
 
 
 def _named(filters: dict[str, Any]) -> dict[str, Any]:
@@ -98,3 +74,10 @@ def _named(filters: dict[str, Any]) -> dict[str, Any]:
     if filters.keys() & {"by", "view", "form"}:
         raise MalformedError("The filters", wanted="those that the view has")
     return filters
+
+
+mount(router, Exports.export, _export, filters=(FiltersDep, Parameter.empty))
+mount_all(
+    router, Exports, but=("export",), bodies={"ask_export": ExportBody}, ask_export=_ask,
+    export_file=_file,
+)  # fmt: skip

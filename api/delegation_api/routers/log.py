@@ -6,83 +6,43 @@ keeps them makes rewriting visible. Entries hold what was decided, so they are f
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from delegation.canonical import b64u
 from delegation.errors import NotFoundError
-from delegation.tracker.work import ApiKey
+from delegation.operations.log import Log
+from delegation.operations.roles import READERS
 from delegation.transparency.leaf import DecisionLeaf, read_leaf
 from delegation.transparency.tile import WIDTH, parse_path
-from delegation_api.auth import EVERYONE, READERS, TrackerDep, needs
+from delegation_api.auth import TrackerDep, needs
+from delegation_api.mounting import Asked, mount_all
+from delegation_api.openapi import file_of, published
 
-router = APIRouter(prefix="/v1", tags=["log"])
-Size = Annotated[int, Query(ge=0, le=2**53)]
-Caller = Annotated[ApiKey, Depends(needs(EVERYONE))]
-PUBLIC: Final = [Depends(needs(()))]
+router = APIRouter(tags=["log"])
+_BYTES: Final = "application/octet-stream"
+TILE: Final = file_of(_BYTES)
 _LASTING: Final = "max-age=31536000, immutable"  # a full tile never changes
 _NOTE: Final = "text/plain; charset=utf-8"
 
 
-@router.get("/log/checkpoint", dependencies=PUBLIC)
-def checkpoint(tracker: TrackerDep) -> Response:
-    """Return the newest signed checkpoint, a C2SP signed note. Public by design."""
-    text = tracker.log_checkpoint().text
+def _checkpoint(asked: Asked) -> Response:
+    text = asked.tracker.log_checkpoint().text
     return Response(text, media_type=_NOTE, headers={"Cache-Control": "no-cache"})
 
 
-@router.get("/log/proof/inclusion", dependencies=PUBLIC)
-def inclusion(tracker: TrackerDep, index: Size, size: Size) -> dict[str, Any]:
-    """Return the path of an entry in the tree of this size. Public by design."""
-    path = tracker.log_inclusion(index, size)
-    return {"index": index, "size": size, "path": [b64u(one) for one in path]}
+def _inclusion(asked: Asked) -> dict[str, Any]:
+    return {**asked.given, "path": list(map(b64u, asked.tracker.log_inclusion(**asked.given)))}
 
 
-@router.get("/log/proof/consistency", dependencies=PUBLIC)
-def consistency(tracker: TrackerDep, old: Size, new: Size) -> dict[str, Any]:
-    """Return what shows that one tree begins another. Public by design."""
-    path = tracker.log_consistency(old, new)
-    return {"old": old, "new": new, "path": [b64u(one) for one in path]}
+def _consistency(asked: Asked) -> dict[str, Any]:
+    return {**asked.given, "path": list(map(b64u, asked.tracker.log_consistency(**asked.given)))}
 
 
-@router.get("/log/tile/entries/{place:path}", dependencies=[Depends(needs(READERS))])
-def entries(place: str, tracker: TrackerDep) -> Response:
-    """Return a bundle of entries: 256 at most, each after its length in 16 bits."""
-    return _tile(tracker, f"tile/entries/{place}", "private, ")
-
-
-@router.get("/log/tile/{level}/{place:path}", dependencies=PUBLIC)
-def hashes(level: int, place: str, tracker: TrackerDep) -> Response:
-    """Return a tile of hashes. Public by design; `level` is a number, so never entries."""
-    return _tile(tracker, f"tile/{level}/{place}", "public, ")
-
-
-def _tile(tracker: TrackerDep, path: str, whose: str) -> Response:
-    kept = whose + _LASTING if parse_path(path).width == WIDTH else "no-cache"
-    data = tracker.log_tile(path)
-    return Response(data, media_type="application/octet-stream", headers={"Cache-Control": kept})
-
-
-@router.get("/log/status", dependencies=[Depends(needs(READERS))])
-def status(tracker: TrackerDep) -> dict[str, Any]:
-    """Return how far the log is, why it stopped if it did, and its public keys."""
-    found = tracker.log_status()
-    return {
-        "origin": found.origin,
-        "size": found.size,
-        "signed": found.signed,
-        "signed_at": found.signed_at,
-        "waiting": found.waiting,
-        "stopped": found.stopped,
-        "keys": [key.text for key in found.keys],
-    }
-
-
-@router.get("/decisions/{decision}/proof")
-def decision_proof(decision: str, caller: Caller, tracker: TrackerDep) -> dict[str, Any]:
-    """Return the proof that a decision stands in the log; a service gets those that it asked for."""
-    proof = tracker.decision_proof(decision)
+def _decision_proof(asked: Asked) -> Any:
+    decision, caller = asked.given["decision"], asked.caller
+    proof = asked.tracker.decision_proof(decision)
     leaf = read_leaf(proof.entry)
     is_its_own = isinstance(leaf, DecisionLeaf) and leaf.client == caller.name
     if caller.role == "service" and not is_its_own:
@@ -91,7 +51,39 @@ def decision_proof(decision: str, caller: Caller, tracker: TrackerDep) -> dict[s
     return proof.to_json()
 
 
-@router.get("/links/{link}/proof", dependencies=[Depends(needs(READERS))])
-def link_proof(link: str, tracker: TrackerDep) -> dict[str, Any]:
-    """Return the proof that a link stands in the log."""
-    return tracker.link_proof(link).to_json()
+@router.get(
+    "/v1/log/tile/entries/{place:path}",
+    operation_id="log_entries",
+    dependencies=[Depends(needs(READERS))],
+    **published(READERS, TILE, NotFoundError),
+)
+def entries(place: str, tracker: TrackerDep) -> Response:
+    """Return a bundle of entries: 256 at most, each after its length in 16 bits."""
+    return _tile(tracker, f"tile/entries/{place}", "private, ")
+
+
+@router.get(
+    "/v1/log/tile/{level}/{place:path}",
+    operation_id="log_hashes",
+    dependencies=[Depends(needs(()))],
+    **published((), TILE, NotFoundError),
+)
+def hashes(level: int, place: str, tracker: TrackerDep) -> Response:
+    """Return a tile of hashes. Public by design; `level` is a number, so never entries."""
+    return _tile(tracker, f"tile/{level}/{place}", "public, ")
+
+
+def _tile(tracker: TrackerDep, path: str, whose: str) -> Response:
+    kept = whose + _LASTING if parse_path(path).width == WIDTH else "no-cache"
+    data = tracker.log_tile(path)
+    return Response(data, media_type=_BYTES, headers={"Cache-Control": kept})
+
+
+mount_all(
+    router,
+    Log,
+    log_checkpoint=_checkpoint,
+    log_inclusion=_inclusion,
+    log_consistency=_consistency,
+    decision_proof=_decision_proof,
+)

@@ -1,0 +1,25 @@
+"""What a tracker and a client have in common: one protocol, whoever performs it."""
+
+from __future__ import annotations
+
+from delegation.operations.approvals import Approvals
+from delegation.operations.desk import Desk
+from delegation.operations.exports import Exports
+from delegation.operations.log import Log
+from delegation.operations.operation import Sync
+from delegation.operations.oversight import Oversight
+from delegation.operations.questions import Questions
+from delegation.operations.records import Records
+from delegation.operations.registry import Registry
+from delegation.operations.standing import Standing
+from delegation.operations.tasks import Tasks
+
+
+class Operations(
+    Tasks, Registry, Desk, Records, Questions, Oversight, Standing, Approvals, Exports, Log
+):
+    """All that is asked of a tracker, in this process or over HTTP."""
+
+
+class Backend(Operations, Sync):
+    """A tracker in this process on whose behalf somebody acts, or the client of a service."""

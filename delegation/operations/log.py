@@ -1,0 +1,83 @@
+"""The tamper-evident log: checkpoint, proofs and tiles, as C2SP tlog-tiles names them under /v1/log/.
+
+Checkpoint, proofs and hash tiles are public by design: they hold hashes and nothing else, and whoever
+keeps them makes rewriting visible. Entries hold what was decided, so they are for reviewers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from delegation.authority.ids import DecisionId, LinkId
+from delegation.errors import NotFoundError
+from delegation.operations.listing import MAX_NUMBER
+from delegation.operations.operation import get
+from delegation.operations.parameters import Sent, Told
+from delegation.operations.roles import EVERYONE, PUBLIC, READERS
+from delegation.tracker.log import LogStatus
+from delegation.transparency.checkpoint import Checkpoint, read_checkpoint
+from delegation.transparency.evidence import LogProof
+from delegation.transparency.tile import parse_path
+
+Size = Annotated[int, Told(ge=0, le=MAX_NUMBER)]
+# Only a path of C2SP tlog-tiles is sent; its slashes are those of the address.
+TilePath = Annotated[
+    str, Told(is_path=True, sent=Sent(str, lambda path, _: parse_path(path).path, lambda p, _: p))
+]
+
+
+class Log:
+    """What is asked of the log."""
+
+    @get(
+        "/v1/log/checkpoint",
+        PUBLIC,
+        read=lambda answer: read_checkpoint(answer.text),
+        media=("text/plain",),
+        refuses=(NotFoundError,),
+    )
+    def log_checkpoint(self) -> Checkpoint:
+        """Return the newest signed checkpoint, a C2SP signed note; a client does not verify it."""
+
+    @get(
+        "/v1/log/{path:path}",
+        PUBLIC,
+        of="tile",
+        read=lambda answer: answer.content,
+        media=("application/octet-stream",),
+    )
+    def log_tile(self, path: TilePath) -> bytes:
+        """Return a tile's bytes by its path (C2SP tlog-tiles); entries are for reviewers."""
+
+    @get(
+        "/v1/log/proof/inclusion",
+        PUBLIC,
+        member="path",
+        also={"index": int, "size": int},
+        refuses=(NotFoundError,),
+    )
+    def log_inclusion(self, index: Size, size: Size) -> Sequence[bytes]:
+        """Return the path of an entry in the tree of this size. Public by design."""
+
+    @get(
+        "/v1/log/proof/consistency",
+        PUBLIC,
+        member="path",
+        also={"old": int, "new": int},
+        refuses=(NotFoundError,),
+    )
+    def log_consistency(self, old: Size, new: Size) -> Sequence[bytes]:
+        """Return what shows that the log of `old` entries is the beginning of that of `new`."""
+
+    @get("/v1/log/status", READERS)
+    def log_status(self) -> LogStatus:
+        """Return how far the log is, why it stopped if it did, and its public keys."""
+
+    @get("/v1/decisions/{decision}/proof", EVERYONE)
+    def decision_proof(self, decision: DecisionId | str) -> LogProof:
+        """Return the proof that a decision stands in the log; a service gets those it asked for."""
+
+    @get("/v1/links/{link}/proof", READERS)
+    def link_proof(self, link: LinkId | str) -> LogProof:
+        """Return the proof that a link stands in the log."""

@@ -1,0 +1,97 @@
+"""Reviewers' questions over many links at once. Only a dismissal changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.errors import NotFoundError
+from delegation.judge.facts import SubjectKind
+from delegation.lineage.ability import HolderAbility, LinkAbility
+from delegation.lineage.blast import Blast
+from delegation.lineage.compare import Comparison
+from delegation.lineage.extent import Counted
+from delegation.lineage.findings import Dismissal, Findings
+from delegation.lineage.handover import Handover
+from delegation.lineage.owners import Owner
+from delegation.lineage.pathway import Ways
+from delegation.lineage.risk import Risk
+from delegation.lineage.search import MAX_TEXT, Hit
+from delegation.lineage.steps import Account
+from delegation.lineage.survival import Survival
+from delegation.lineage.unused import Unused
+from delegation.operations.listing import MAX_NUMBER, At, Name
+from delegation.operations.operation import get, post
+from delegation.operations.parameters import Told
+from delegation.operations.roles import READERS
+
+
+class Questions:
+    """What reviewers ask."""
+
+    @get("/v1/handovers", READERS, member="handovers")
+    def handovers(self, *, task: TaskId | str | None = None, at: At = None) -> Counted[Handover]:
+        """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
+
+    @get("/v1/owners", READERS, member="owners")
+    def owners(self, *, at: At = None) -> Counted[Owner]:
+        """Return who answers for which open tasks, registered agents and links."""
+
+    @get("/v1/holders", READERS, refuses=(NotFoundError,))
+    def could_do(self, holder: Name, *, at: At = None) -> HolderAbility:
+        """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""
+
+    @get("/v1/links/{link}/reach", READERS)
+    def reach(self, link: LinkId | str, *, at: At = None) -> LinkAbility:
+        """Return what a link could do: tools, arguments, resources, and what is unknown."""
+
+    @get("/v1/links/{link}/unused", READERS)
+    def unused(self, link: LinkId | str) -> Unused:
+        """Return what a link grants that was never used, with the grant without it as code."""
+
+    @get("/v1/ways", READERS, refuses=(NotFoundError,))
+    def ways(self, holder: Name, tool: Name, *, at: At = None) -> Ways:
+        """Return how a holder could reach a tool, or why not."""
+
+    @get("/v1/blast", READERS, refuses=(NotFoundError,))
+    def blast(self, holder: Name) -> Blast:
+        """Return what a thief of a holder's keys and tokens could do now."""
+
+    @get("/v1/findings", READERS)
+    def findings(self) -> Findings:
+        """Return what the rules of docs/findings.md find in all open tasks."""
+
+    @post("/v1/findings/{finding}/dismiss", READERS, status=201, is_repeatable=True)
+    def dismiss(
+        self, finding: str, *, reason: Annotated[str, Told(min_length=1, max_length=500)]
+    ) -> Dismissal:
+        """Record that a finding was looked at and stands."""
+
+    @get("/v1/risks", READERS, member="risks")
+    def risks(self, *, limit: Annotated[int, Told(ge=1, le=200)] = 20) -> Counted[Risk]:
+        """Return the riskiest links of open tasks, the highest score first, with the formula."""
+
+    @get("/v1/compare", READERS, refuses=(NotFoundError,))
+    def compare(
+        self,
+        *,
+        vs: Annotated[int, Told(ge=0, le=MAX_NUMBER)],
+        at: At = None,
+        task: TaskId | str | None = None,
+    ) -> Comparison:
+        """Return what changed from the instant `vs` to the instant `at`, Unix seconds."""
+
+    @get("/v1/survivors", READERS, refuses=(NotFoundError,))
+    def survivors(self, kind: SubjectKind, id: Name) -> Survival:  # noqa: A002  # the word of the wire
+        """Return what revoking a subject would come to now; nothing is changed."""
+
+    @get("/v1/decisions/{decision}/account", READERS)
+    def account(self, decision: DecisionId | str) -> Account:
+        """Return a decision's fourteen steps with their values, and its claimed causes."""
+
+    @get("/v1/find", READERS, member="hits")
+    def find(
+        self, text: Annotated[str, Told(name="q", min_length=1, max_length=MAX_TEXT)]
+    ) -> Sequence[Hit]:
+        """Return what a text names: ids, agents, keys by fingerprint, holders' names, tasks."""

@@ -1,0 +1,155 @@
+"""Revocation, suspension and freezing, what came of them, and the verifiers that follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from delegation.authority.ids import LinkId
+from delegation.errors import ConflictError, ForbiddenError, NotFoundError, UnverifiedError
+from delegation.judge.facts import SubjectKind
+from delegation.judge.lease import ReplicaEntry
+from delegation.judge.outside import Holder, RootStanding
+from delegation.lineage.ending import Ending
+from delegation.lineage.feed import Revocation
+from delegation.lineage.freeze import Freeze
+from delegation.lineage.local import LocalEntry
+from delegation.lineage.preview import Preview
+from delegation.lineage.usage import LastUse
+from delegation.operations.listing import After, Limit
+from delegation.operations.operation import delete, get, post
+from delegation.operations.parameters import Told
+from delegation.operations.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES
+from delegation.tokens.token import Token
+
+Ended = Literal["link", "task", "agent", "key", "owner", "tool", "system"]
+Used = Literal["link", "agent", "key"]
+Subject = Annotated[str, Told(max_length=2048)]
+Reason = Annotated[str, Told(max_length=500)]
+Everywhere = Annotated[bool, Told("Answer when every registered verifier has applied it.")]
+
+
+def _previewed(given: Mapping[str, Any]) -> str:
+    # Whoever may revoke may ask this; everything is only ever suspended.
+    return "/v1/suspensions" if given["kind"] == "everything" else "/v1/revocations"
+
+
+class Standing:
+    """What is done about what stands."""
+
+    @post(
+        "/v1/revocations",
+        READERS,
+        status=201,
+        is_repeatable=True,
+        or_else=(Preview,),
+        refuses=(NotFoundError, ConflictError),
+    )
+    def revoke(
+        self,
+        kind: Annotated[SubjectKind, Told(wire=Ended)],
+        id: Subject,  # noqa: A002  # the word of the wire
+        *,
+        reason: Reason = "",
+        effective_at: Annotated[
+            int | None, Told("Unix seconds from which it holds; null: at once.")
+        ] = None,
+        wait: Everywhere = False,
+    ) -> Revocation:
+        """End a subject and everything below it, for good.
+
+        With `wait`, the answer comes when every registered verifier outside the store has applied
+        it, or after 1.2 times their bound; its `barrier` says which.
+        """
+
+    @post(
+        "/v1/revocations",
+        READERS,
+        of="revoke",
+        is_repeatable=True,
+        only_asks=True,
+        fixed={"preview": "true"},
+        elsewhere=_previewed,
+    )
+    def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
+        """Return what would end with a subject now, and what would go on; nothing is changed."""
+
+    @post("/v1/revocations/below", PUBLIC, status=201, refuses=(UnverifiedError, NotFoundError))
+    def revoke_below(
+        self, token: Token | str, proof: str, link: Annotated[LinkId, Told(max_length=64)]
+    ) -> Revocation:
+        """Cut a link below the holder's own. Public: the proof is the authority."""
+
+    @post(
+        "/v1/suspensions",
+        OPERATOR,
+        status=201,
+        is_repeatable=True,
+        or_else=(Preview,),
+        refuses=(NotFoundError, ConflictError),
+    )
+    def suspend(
+        self,
+        kind: SubjectKind,
+        id: Subject,  # noqa: A002
+        *,
+        reason: Reason = "",
+        wait: Everywhere = False,
+    ) -> Revocation:
+        """End a subject and everything below it until it is resumed."""
+
+    @get("/v1/suspensions", READERS, member="suspensions")
+    def suspensions(self) -> Sequence[Revocation]:
+        """List the suspensions that hold, newest first."""
+
+    @post("/v1/resumptions", OPERATOR, status=201, refuses=(NotFoundError, ConflictError))
+    def resume(
+        self,
+        kind: SubjectKind,
+        id: Subject,  # noqa: A002
+        *,
+        reason: Reason = "",
+    ) -> Revocation:
+        """End a suspension; a second time is refused."""
+
+    @post("/v1/freeze", OPERATOR, status=201, is_repeatable=True, refuses=(ConflictError,))
+    def freeze(self, *, reason: Reason = "", wait: Everywhere = True) -> Freeze:
+        """Suspend everything; the answer says what the last allowed call was and who has confirmed."""
+
+    @post("/v1/unfreeze", OPERATOR, status=201, body="FreezeBody", refuses=(ConflictError,))
+    def unfreeze(self, *, reason: Reason = "") -> Revocation:
+        """End a freeze."""
+
+    @get("/v1/last-use", READERS)
+    def last_use(
+        self,
+        kind: Annotated[SubjectKind, Told(wire=Used)],
+        id: Subject,  # noqa: A002
+    ) -> LastUse:
+        """Return the newest call that a link, an agent or a key made."""
+
+    @get("/v1/revocations", EVERYONE, of="feed", member="revocations")
+    def revocations(self, *, after: After = 0, limit: Limit = 100) -> Sequence[Revocation]:
+        """List changes of what stands with an epoch above `after`, oldest first."""
+
+    @get("/v1/revocations/{epoch}", READERS)
+    def ending(self, epoch: int) -> Ending:
+        """Return what came of one change: the last call it left, what it refused, who has applied it."""
+
+    @get("/v1/replicas", READERS, member="replicas")
+    def replicas(self) -> Sequence[ReplicaEntry]:
+        """List registered verifiers outside the store and what they have applied."""
+
+    @delete("/v1/replicas/{replica}", SERVICES, refuses=(ForbiddenError,))
+    def leave_replica(self, name: Annotated[str, Told(name="replica")]) -> None:
+        """Forget a verifier that allows nothing any more."""
+
+    @get("/v1/local-decisions", READERS, member="decisions")
+    def local_decisions(
+        self, *, conflicts: bool = False, after: After = 0, limit: Limit = 100
+    ) -> Sequence[tuple[int, LocalEntry]]:
+        """List decisions made outside the store, or those that the service would have denied."""
+
+    @post("/v1/standing", SERVICES, is_repeatable=True, refuses=(NotFoundError,))
+    def standing(self, root: LinkId | str, holders: Sequence[Holder] = ()) -> RootStanding:
+        """Return what step 10 asks about a root and the holders below it."""
