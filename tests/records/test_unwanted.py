@@ -59,9 +59,7 @@ def test_a_running_statement_ends_with_whoever_waits(database: Database) -> None
     ):
         connection.execute(text(asked(database)))
     timer.join()
-    assert isinstance(
-        stopped.value.__context__, DBAPIError
-    )  # it was cut, and did not come to its end
+    assert isinstance(stopped.value.__context__, DBAPIError)  # cut, not come to its end
     assert not database.is_sqlite or time.monotonic() - begun < SOON
     with (
         cancellation.of(wanted),
