@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
+from types import MethodType
 from typing import (
     Annotated,
     Any,
@@ -151,8 +152,28 @@ class Operation(Generic[P, T]):
         """Return the method of whoever performs operations; the operation itself of a class."""
         if door is None:
             return self
-        method: Any = update_wrapper(_method(self, door), self.declared)
-        method.__signature__ = self.signature
+        return MethodType(self._awaited if isinstance(door, Async) else self._called, door)
+
+    @cached_property
+    def _called(self) -> Callable[..., Any]:
+        def method(door: Sync, /, *args: Any, **named: Any) -> Any:
+            return door._perform(self, *args, **named)  # noqa: SLF001  # what a door is for
+
+        return self._shown(method)
+
+    @cached_property
+    def _awaited(self) -> Callable[..., Any]:
+        async def method(door: Async, /, *args: Any, **named: Any) -> Any:
+            return await door._perform(self, *args, **named)  # noqa: SLF001
+
+        return self._shown(method)
+
+    def _shown(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method with the name, the sentence and the signature that were declared."""
+        shown: Any = update_wrapper(method, self.declared)
+        door = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        own = self.signature
+        shown.__signature__ = own.replace(parameters=[door, *own.parameters.values()])
         return method
 
     def __repr__(self) -> str:
@@ -363,18 +384,6 @@ def _spelled(query: Mapping[str, Any]) -> dict[str, str]:
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in query.items()
     }
-
-
-def _method(operation: Operation[Any, Any], door: Sync | Async) -> Any:
-    """Return an operation as a method of whoever performs it."""
-    perform: Any = door._perform  # noqa: SLF001  # what a door is for
-    if isinstance(door, Async):
-
-        async def asked(*args: Any, **named: Any) -> Any:
-            return await perform(operation, *args, **named)
-
-        return asked
-    return lambda *args, **named: perform(operation, *args, **named)
 
 
 @dataclass(frozen=True, slots=True)
