@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
-.PHONY: help demo serve test apps bench soak matrix screens lint format setup clean
+.PHONY: help demo serve test thorough apps bench soak matrix screens lint format setup clean
 .DEFAULT_GOAL := help
 
 # The public vectors and recorded runs, when they stand beside the checkout.
@@ -13,7 +13,8 @@ PYTHON := .venv/bin/python
 help:
 	@echo "make demo   run the main job: a support desk with a hijacked agent"
 	@echo "make serve  serve the demo's store (or delegation.db) over HTTP"
-	@echo "make test   run the tests"
+	@echo "make test   run the tests: minutes"
+	@echo "make thorough  the rest of them, which .ci/run runs too: faults, builds, laws with all their examples"
 	@echo "make apps   try other people's applications behind a guard, each in its own environment (ONLY='prefect agno')"
 	@echo "make bench  measure what docs/performance.md shows (QUICK=1: a minute or two, nothing saved)"
 	@echo "make matrix install beside other frameworks; the core tests with our oldest and newest libraries"
@@ -32,7 +33,11 @@ serve: setup
 
 test: setup
 	@bash .ci/system.sh
-	@$(PYTHON) -m pytest -q -n 3 --dist worksteal
+	@$(PYTHON) -m pytest -q -n 3 --dist worksteal -m "not thorough"
+
+thorough: setup
+	@bash .ci/system.sh
+	@$(PYTHON) -m pytest -q -n 3 --dist worksteal -m "thorough or hypothesis"
 
 apps: setup
 	@PYTHONPATH=tests $(PYTHON) -m apps $(ONLY)

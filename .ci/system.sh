@@ -16,6 +16,10 @@ command -v dot >/dev/null 2>&1 || missing="$missing graphviz"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+# The same without a window, where there is such a package: a browser's start costs the tests a third.
+if ! command -v chromium-headless-shell >/dev/null 2>&1 && apt-cache show chromium-headless-shell >/dev/null 2>&1; then
+  missing="$missing chromium-headless-shell"
+fi
 [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0
 echo "Installing$missing for the tests." >&2
 # RUNLEVEL=1: the packages of servers start none on this machine.

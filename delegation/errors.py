@@ -40,10 +40,10 @@ class MalformedError(CallerDataError):
     code: ClassVar[str] = "malformed"
 
     def __init__(self, field: str, *, wanted: str, remedy: str = "") -> None:
-        inner = field[:1].lower() + field[1:] if field.startswith(("The ", "A ", "An ")) else field
-        super().__init__(
-            f"{field} must be {wanted}.", remedy=remedy or f"Give {inner} as {wanted}."
-        )
+        inner = field
+        for article in ("The ", "A ", "An "):
+            inner = "the " + field[len(article) :] if field.startswith(article) else inner
+        super().__init__(f"{field} must be {wanted}.", remedy=remedy or f"Make {inner} {wanted}.")
         self.field = field
         self.wanted = wanted
 

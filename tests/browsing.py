@@ -100,8 +100,12 @@ def main(page: Any) -> str:
 
 @contextmanager
 def launched(*words: str) -> Iterator[Any]:
-    """Start Debian's chromium, with further words of its command line, until the block ends."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    """Start Debian's chromium, with further words of its command line, until the block ends.
+
+    Its shell without a window is the same engine at a third of the start.
+    """
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    program = next((found for name in names if (found := shutil.which(name))), None)
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
 import shutil
 import sys
@@ -9,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+from stores import share
 from world import World
 
 # Tests start hundreds of programs: each would compile the whole house anew.
@@ -19,6 +22,7 @@ settings.register_profile(
     "house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+share()
 
 
 @pytest.fixture
@@ -56,6 +60,29 @@ def needs_dot() -> str:
     return str(program)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test, a page of commands: at the end all others would wait for it."""
+SHORT = "not thorough"  # how `make test` chooses; see `make thorough`
+LEAST, LEAST_EACH = 20, 4  # examples of a law, and of one that has cases, however short the run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a short run fuzz each operation without trying all that its schema can say."""
+    if config.getoption("markexpr") == SHORT and importlib.util.find_spec("schemathesis"):
+        phase = importlib.import_module("schemathesis.config").CoveragePhaseConfig
+        phase.__init__ = functools.partialmethod(phase.__init__, enabled=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest test, at whose end all others would wait; play laws shortly in a short run."""
     items.sort(key=lambda item: "test_every_marked_shell_block_runs" not in item.name)
+    if config.getoption("markexpr") != SHORT:
+        return
+    laws = {getattr(item, "function", None): item for item in items}
+    for law, item in laws.items():
+        if is_hypothesis_test(law):
+            # Of what a law says itself, a quarter; `make thorough` and a run of its file play it whole.
+            given, least = (
+                law._hypothesis_internal_use_settings,
+                LEAST_EACH if "[" in item.name else LEAST,
+            )
+            count = min(given.max_examples, max(least, given.max_examples // 4))
+            law._hypothesis_internal_use_settings = settings(given, max_examples=count)

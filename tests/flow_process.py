@@ -52,7 +52,7 @@ def main() -> None:
             found = [decision for decision in made if decision is not None]
     else:
         pending = [tracker.begin_check(*call) for call in calls]
-        found = [one.result(30) for one in pending]
+        found = [one.result(90) for one in pending]
     for decision in found:
         denial = decision.denial
         print(json.dumps([decision.id, denial and [denial.step, denial.code]]), flush=True)

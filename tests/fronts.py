@@ -128,7 +128,7 @@ class Front:
     ) -> tuple[int, http.client.HTTPMessage, bytes]:  # fmt: skip
         """Send one request as a client of that host does; return status, headers and body."""
         raw = socket.create_connection(("127.0.0.1", self.port), 20)
-        connection = http.client.HTTPConnection(NAME, timeout=20)
+        connection = http.client.HTTPConnection(NAME, timeout=90)
         connection.sock = self.trust.wrap_socket(raw, server_hostname=NAME)
         try:
             connection.request(method, path, body, {"Host": host, **(headers or {})})

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+import warm
 
 from delegation import Access, HolderKey, Token
 from delegation.client import AsyncClient
@@ -34,21 +35,21 @@ class Outside:
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
         }
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(told)],
-            stdout=subprocess.PIPE, env=env, text=True,
-        )  # fmt: skip
+        reading, writing = os.pipe()
+        self.process = warm.Program([__file__, json.dumps(told)], _ROOT, writing, env)
+        os.close(writing)
+        self._out = os.fdopen(reading)
         self.said: list[dict] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        for line in self.process.stdout:
+        for line in self._out:
             self.said.append(json.loads(line))
 
     def wait_for(self, wanted, what: str) -> None:
         """Wait until it said something of the kind, in bounded time."""
-        for _ in range(600):
+        for _ in range(1800):
             if any(wanted(one) for one in list(self.said)):
                 return
             time.sleep(0.05)
@@ -62,9 +63,9 @@ class Outside:
         """End this process, and no other."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
-        self._reader.join(10)
-        self.process.stdout.close()
+        self.process.wait(90)
+        self._reader.join(90)
+        self._out.close()
 
 
 async def run(told: dict) -> None:

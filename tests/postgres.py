@@ -14,8 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+import psycopg
 
 
 class Server:
@@ -157,19 +156,15 @@ class Server:
 
     def execute(self, statement: str) -> None:
         """Run a statement outside a transaction."""
-        engine = create_engine(
-            self.url().replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
-        )
         for left in range(20, -1, -1):
             try:
-                with engine.connect() as connection:
-                    connection.execute(text(statement))
+                with psycopg.connect(self.url(), autocommit=True) as connection:
+                    connection.execute(statement)
                 break
-            except OperationalError:  # a template is still being left by its last user
+            except psycopg.OperationalError:  # a template is still being left by its last user
                 if not left:
                     raise
                 time.sleep(0.1)
-        engine.dispose()
 
     def close(self) -> None:
         """End it and remove what it kept."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import warm
 from world import NOW, World
 
 from delegation import Access, Token
@@ -40,7 +41,7 @@ def run(
     processes = []
     for plan in plans:
         process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)],
+            [*warm.python(), str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import warm
 from world import PAY, READ, SEND, TOOLS
 
 from delegation import Access, Grant, HolderKey, Token
@@ -93,7 +94,7 @@ def running(command: list[str], port: int, log: Path, **env: str) -> Iterator[su
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(90)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(5)
@@ -158,7 +159,7 @@ class Place:
     ):
         """Send a request through the proxy; return status, headers, body and what reached the upstream."""
         before = len(self.upstream.seen)
-        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=90)
         connection.request(method, target, body=body, headers=headers)
         answer = connection.getresponse()
         content = answer.read()
@@ -169,7 +170,7 @@ class Place:
 def start_service(place: Place) -> None:
     """Start `delegation serve` on the port that the proxy knows."""
     command = [
-        sys.executable, "-m", "delegation.cli", "serve", "--store", str(place.folder / "s.db"),
+        *warm.python(), "-m", "delegation.cli", "serve", "--store", str(place.folder / "s.db"),
         "--port", str(place.ports["8470"]),
     ]  # fmt: skip
     place.service = place.stack.enter_context(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import warm
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +21,7 @@ def serving(store: Path | str, folder: Path, *options: str, **env: str) -> Itera
     words = ["serve", "--store", str(store), "--port", "0", "--json", *options]
     with (folder / "serve.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "delegation.cli", *words],
+            [*warm.python(), "-m", "delegation.cli", *words],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -34,7 +35,7 @@ def serving(store: Path | str, folder: Path, *options: str, **env: str) -> Itera
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(90)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(5)

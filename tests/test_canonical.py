@@ -6,6 +6,7 @@ import json
 import unicodedata
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,14 +45,14 @@ BAD = [b'{"a":1.0}', b"1e3", b'{"a":1,"a":1}', b"NaN", b"-0", b"01", b'"\\u0041"
        b"9007199254740992", b'{"\xc3\xa9":1}', b"", b"{", b"[1, 2]", b"\xff", b"[" * 5000, b'{"b":1,"a":2}', b"\xef\xbb\xbf1"]  # fmt: skip
 
 
-@pytest.mark.parametrize("data", BAD)
+@every("data", BAD)
 def test_another_spelling_is_refused(data: bytes) -> None:
     """Floats, duplicates, escapes, other orders, odd text and bombs have no meaning here."""
     with pytest.raises(MalformedError):
         canonical.decode(data, max_bytes=10_000)
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     [
         1.5,
@@ -222,7 +223,7 @@ def test_a_payload_grant_has_one_spelling() -> None:
     assert "flow" in Grant.from_json(short, partial=True).unset
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     [
         '{"a":"e\u0301"}',  # not NFC

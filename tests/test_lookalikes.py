@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import unicode_tables as published
+from cases import every
 
 from delegation import ignorable, lookalikes
 from delegation.code_points import character_class
@@ -47,7 +48,7 @@ def test_properties_are_unicode_14s(name: str) -> None:
     assert table.strip() == published.runs(published.unicode_14(published.PROPERTIES[name]))
 
 
-@pytest.mark.parametrize(
+@every(
     "character",
     "\u2025\u2026\ufe30\ufe19\uff0f\u2044\u2215\uff3c\ufe68\uff05\xa5\u20a9\uffe5\uffe6\uff1a\uff02\uff0a\uff1f\u2100",
 )
@@ -56,7 +57,7 @@ def test_what_a_reader_takes_for_a_separator_dot_percent_or_quote_is_found(chara
     assert lookalikes.MEANINGFUL.search(f"a{character}b")
 
 
-@pytest.mark.parametrize("text", ["\ufb01n", "\uff21\uff22", "\xbd", "\u4e2d\u6587", "\uff08\uff11\uff09", "\u20ac", "\u2018\u2019", "\U0001f937\u200d\u2642\ufe0f", "plain / text."])  # fmt: skip
+@every("text", ["\ufb01n", "\uff21\uff22", "\xbd", "\u4e2d\u6587", "\uff08\uff11\uff09", "\u20ac", "\u2018\u2019", "\U0001f937\u200d\u2642\ufe0f", "plain / text."])  # fmt: skip
 def test_letters_digits_and_ascii_itself_are_not_look_alikes(text: str) -> None:
     """Ligatures, full-width letters, fractions and ideographs mean what they look like."""
     assert lookalikes.MEANINGFUL.search(text) is None
@@ -101,14 +102,14 @@ ODD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", STANDARD)
+@every("case", STANDARD)
 def test_joiners_and_selectors_are_right_in_their_sequences(case: str) -> None:
     """Emoji, Persian, Indic, Mongolian and ideographic writing needs them."""
     assert ignorable.IGNORABLE.search(STANDARD[case])
     assert ignorable.odd_ignorable(STANDARD[case]) is None
 
 
-@pytest.mark.parametrize("case", ODD)
+@every("case", ODD)
 def test_ignorable_characters_elsewhere_are_found(case: str) -> None:
     """What changes nothing that is seen is found, at its place."""
     index = ignorable.odd_ignorable(ODD[case])

@@ -6,7 +6,7 @@ import json
 import sys
 import unicodedata
 
-import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import TEXTS, read_evidence, read_text
@@ -59,7 +59,7 @@ def test_a_bare_text_is_read_back(text: str) -> None:
     assert evidence_text(text).striptags() == " ".join(shown_text(text, ltr=False).split())
 
 
-@pytest.mark.parametrize("plane", range(17))
+@every("plane", range(17))
 def test_no_character_is_shown_that_is_not_seen(plane: int) -> None:
     """What is shown as itself is no control, format, space, blank or ignorable.
 
@@ -75,7 +75,7 @@ def test_no_character_is_shown_that_is_not_seen(plane: int) -> None:
             assert unicodedata.bidirectional(character) not in {"R", "AL", "AN"}, hex(point)
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "held"),
     [
         ("a\u200bb", "a\\u200bb"),
@@ -114,13 +114,13 @@ HONEST = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HONEST)
+@every("text", HONEST)
 def test_nobody_is_warned_of_honest_writing(text: str) -> None:
     """Joiners, selectors, flags and spaces where their script has them: marked where unseen, no more."""
     assert hidden_characters(text) == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "count"),
     [
         ("pay" + "".join(chr(0xE0000 + ord(c)) for c in "now"), 3),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+import warm
 from proxies import ROOT, free_port, wait_for
 from world import DESK, ISSUER, World
 
@@ -32,7 +31,7 @@ class Serving:
     workers: int = 1
     settings: dict[str, str] = field(default_factory=dict)
     port: int = 0
-    process: subprocess.Popen | None = None
+    process: warm.Program | None = None
 
     @property
     def log(self) -> Path:
@@ -42,19 +41,17 @@ class Serving:
     def start(self) -> None:
         """Start it and wait until it takes decisions."""
         self.port = free_port()
-        command = [
-            sys.executable, "-m", "delegation.cli", "serve", "--store", self.url, "--no-make-keys",
+        words = [
+            "-m", "delegation.cli", "serve", "--store", self.url, "--no-make-keys",
             "--port", str(self.port), "--workers", str(self.workers),
         ]  # fmt: skip
+        env = {
+            **os.environ, "DELEGATION_RING": str(self.folder / "ring.json"), "DELEGATION_ISSUER": ISSUER,
+            "DELEGATION_KEPT_DENIALS": "1000000",  # the audit looks at every proof
+            **self.settings,
+        }  # fmt: skip
         with self.log.open("a") as out:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                env={
-                    **os.environ, "DELEGATION_RING": str(self.folder / "ring.json"), "DELEGATION_ISSUER": ISSUER,
-                    "DELEGATION_KEPT_DENIALS": "1000000",  # the audit looks at every proof
-                    **self.settings,
-                },
-            )  # fmt: skip
+            self.process = warm.Program(words, ROOT, out.fileno(), env, out.fileno())
         wait_for(self.port, self.process, self.log)
         started = self.process
         until(lambda: self.status("/readyz")[0] == 200 or started.poll() is not None)

@@ -35,7 +35,7 @@ def held_back(world: World, monkeypatch) -> threading.Event:
     inner = writer.DecisionWriter._write
 
     def waiting(self, *batch):
-        gate.wait(10)
+        gate.wait(90)
         return inner(self, *batch)
 
     monkeypatch.setattr(writer.DecisionWriter, "_write", waiting)

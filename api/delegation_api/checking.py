@@ -22,7 +22,7 @@ from delegation.embedded import Tracker
 from delegation.errors import ForbiddenError, MalformedError
 from delegation.judge.decision import Decision, Outcome, steps_json
 from delegation.messages.answers import answer_json
-from delegation.tracker.announced import is_name
+from delegation.tracker.announced import TOKEN, is_name
 from delegation.tracker.plan import Plan
 from delegation.tracker.work import ApiKey
 from delegation_api.asking import vital
@@ -118,7 +118,7 @@ async def meant_token(token: str, proof: str | None, tracker: Tracker) -> str:
     Raises:
         StoreUnavailableError: The store does not answer.
     """
-    if not is_name(token):
+    if token.startswith(TOKEN) or not is_name(token):
         return token
     return await vital(tracker.announced_text, token, proof)
 

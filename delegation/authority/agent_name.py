@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from delegation.shown import shown_text
@@ -31,6 +32,7 @@ _TAIL: Final = 24
 _CLAIM: Final = re.compile(rf".{{{_HEAD}}}~[a-z2-7]{{16}}~.{{{_TAIL}}}")
 
 
+@lru_cache(maxsize=4096)
 def claim_of(name: str) -> str:
     """Return the claim under which a name is found: the name itself, if it fits into 80 characters.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
 from delegation.authority import constraints as words
@@ -25,6 +26,11 @@ _WORDS: Final[Mapping[str, Callable[..., Constraint]]] = {
         words.glob, words.host, words.links, words.members, words.not_below, words.not_one_of, words.one_of,
         words.path, words.subset, words.text, words.url,
     )
+}  # fmt: skip
+
+# By the name that a constraint has in JSON, where Python spells it otherwise.
+_OF_KINDS: Final[Mapping[str, str]] = {
+    "length": "text(max=...)", "range": "between", "all": "all_of", "any": "anything",
 }  # fmt: skip
 
 
@@ -101,7 +107,15 @@ def _constraint(node: ast.Call) -> Constraint:
     word = _WORDS.get(node.func.id) if isinstance(node.func, ast.Name) else None
     if word is None:
         known = ", ".join(sorted(_WORDS))
-        raise MalformedError("A constraint", wanted=f"one of {known}")
+        said = node.func.id if isinstance(node.func, ast.Name) else ""
+        near = [_OF_KINDS[said]] if said in _OF_KINDS else get_close_matches(said, sorted(_WORDS))
+        raise MalformedError(
+            "A constraint",
+            wanted=f"one of {known}",
+            remedy=f"Did you mean {' or '.join(near)}? The constraints are in docs/caveats.md."
+            if near
+            else "Write it as docs/caveats.md does, such as title=text(max=50) or euros=between(1, 500).",
+        )
     try:
         return word(*map(_value, node.args), **{_name(k): _value(k.value) for k in node.keywords})
     except (TypeError, AttributeError, ValueError, ArithmeticError):

@@ -14,13 +14,13 @@ from delegation.authority.arguments.member import shown_name
 from delegation.authority.capability import Capability
 from delegation.authority.catalogue import Tool
 from delegation.authority.constraints import Missing
-from delegation.authority.pattern import resource_pattern
+from delegation.authority.pattern import segments_overlap
 from delegation.authority.prohibition import can_fit
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.shown import shown_text
 
-EMPTY: Final = "capability_empty"
+_SHOWN: Final = 120  # characters of a segment in a remedy; a pattern takes no longer ones than 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def refuse_empty(
         found.append(why)
     first = found[0]
     field = f"{place}.{first.place}" if first.place != "effects" else "effects"
-    return Refusal(EMPTY, first.message, field, first.offered, first.allowed, first.remedy)
+    return Refusal(
+        "capability_empty", first.message, field, first.offered, first.allowed, first.remedy
+    )
 
 
 def _why(capability: Capability, tool: Tool, effects: Sequence[str] | None) -> _Why | None:
@@ -89,12 +91,13 @@ def _why(capability: Capability, tool: Tool, effects: Sequence[str] | None) -> _
             )
     if tool.resource is None:
         return None
-    # A placeholder fills part of one segment, so any segment that has one may become any other.
-    shape = resource_pattern(
-        "/".join("*" if "{" in part else part for part in tool.resource.split("/"))
-    )
-    if any(shape.overlaps(one) for one in capability.resources) and can_fit(capability, tool):
+    # A placeholder fills part of one segment, so any segment that has one may become any other. Of the
+    # template's own a segment may be longer than a pattern's: only a wildcard stands for it.
+    segments = ["*" if "{" in part else part for part in tool.resource.split("/")]
+    meets = (segments_overlap(segments, one.text.split("/")) for one in capability.resources)
+    if any(meets) and can_fit(capability, tool):
         return None
+    shape = "/".join(part if len(part) <= _SHOWN else "*" for part in segments)
     template = shown_text(tool.resource)
     which = ", ".join(shown_text(pattern.text) for pattern in capability.resources)
     return _Why(
@@ -103,5 +106,5 @@ def _why(capability: Capability, tool: Tool, effects: Sequence[str] | None) -> _
         "resources",
         [pattern.text for pattern in capability.resources],
         tool.resource,
-        f'Name what it may touch, such as resources=["{shown_text(shape.text)}"].',
+        f'Name what it may touch, such as resources=["{shown_text(shape)}"].',
     )

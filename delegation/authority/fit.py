@@ -50,7 +50,7 @@ from delegation.authority.constraints import (
 )
 from delegation.authority.constraints.constraint import MAX_DEPTH
 from delegation.authority.constraints.literal import same, shown
-from delegation.authority.empty_capability import EMPTY, refuse_empty
+from delegation.authority.empty_capability import refuse_empty
 from delegation.authority.explain import words
 from delegation.authority.fields import ARGUMENT_NAME
 from delegation.authority.grant import Grant
@@ -61,7 +61,7 @@ from delegation.errors import UnfitError
 from delegation.shown import shown_text
 
 UNFIT: Final = frozenset(
-    {"tool_unknown", "argument_unknown", "constraint_unfit", "unit_unknown", EMPTY}
+    {"tool_unknown", "argument_unknown", "constraint_unfit", "unit_unknown", "capability_empty"}
 )
 _NEAR: Final = 3  # names that a question offers
 _COMPARED: Final = 32  # names that are compared letter by letter
@@ -93,7 +93,7 @@ def refuse_unfit_grant(
     catalogue: Catalogue,
     at: int | None = None,
     *,
-    beside: Mapping[str, int] | None = None,
+    above: Grant | None = None,
     is_ceiling: bool = False,
 ) -> Refusal | None:
     """Return why a grant does not go with the tools that it names, or None.
@@ -109,13 +109,18 @@ def refuse_unfit_grant(
         grant: What is about to be opened, issued or handed on.
         catalogue: All revisions that are known.
         at: The revision that its root pins; None for the newest.
-        beside: A budget above it, whose units were looked at there.
+        above: The grant above it: units of its budget were looked at there, and a capability that is
+            its own says nothing new, though no call may be possible by it.
         is_ceiling: Whether its effects must be those of its tools too, where they are set. A link's
             may be fewer: that is how one hands on only what reads.
     """
     effects = grant.effects if is_ceiling and "effects" not in grant.unset else None
     for index, capability in enumerate(grant.capabilities):
-        refusal = _refuse_capability(capability, f"capabilities[{index}]", catalogue, at, effects)
+        place, is_held = (
+            f"capabilities[{index}]",
+            above is not None and capability in above.capabilities,
+        )
+        refusal = _refuse_capability(capability, place, catalogue, at, effects, is_held=is_held)
         if refusal is not None:
             return refusal
     for index, rule in enumerate(grant.needs_approval):
@@ -123,7 +128,7 @@ def refuse_unfit_grant(
         refusal = refuse_unknown_tools(rule.tools, place, catalogue, at)
         if refusal is not None:
             return refusal
-    return _refuse_budget(grant, catalogue, at, beside or {})
+    return _refuse_budget(grant, catalogue, at, {} if above is None else above.budget)
 
 
 def raise_unfit(refusal: Refusal | None) -> None:
@@ -187,12 +192,16 @@ def _refuse_capability(
     catalogue: Catalogue,
     at: int | None,
     effects: Sequence[str] | None,
+    *,
+    is_held: bool,
 ) -> Refusal | None:
     tools = matching(capability.tool, catalogue, at)
     if not tools:
         return refuse_unknown_tools([capability.tool], f"{place}.tool", catalogue, at)
     refusal = refuse_unfit_arguments(capability.arguments, tools, place)
-    return refusal or refuse_empty(capability, tools, place, effects)
+    if refusal is not None or is_held:
+        return refusal
+    return refuse_empty(capability, tools, place, effects)
 
 
 def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int | None) -> Refusal:

@@ -1,6 +1,6 @@
 """Says in words why a capability prohibits a call, and what would be within it.
 
-Sentences hold nothing of what was sent, for they are kept for good. In a remedy `{who}` stands for
+Sentences hold nothing of what was sent, for they are kept for good. In a remedy `WHO` stands for
 whoever may grant more; whoever knows the chain puts the name there (`asking`).
 """
 
@@ -24,7 +24,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.shown import shown_text
 
-WHO: Final = "{who}"
+WHO: Final = "\N{NULL}"  # what no shown value holds: a value's own braces stay as they are
 _CHOICES: Final = 256  # combinations of arguments that are tried
 _TOOLS: Final = 16  # tool patterns that a refusal shows
 _WORDS: Final = 300  # characters of what is asked, within a sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -32,6 +33,7 @@ RingOption = Annotated[
         help="File with the issuer's public keys (`keys issuer`): then no store or service is asked.",
     ),
 ]
+_TOKEN: Final = re.compile(r"\s*(delegation\s+)?dct\.", re.IGNORECASE)
 _REMEDY: Final = (
     "Name a file with the issuer's public keys with --ring (`delegation keys issuer` prints them "
     "where the store or service is), or a store or service with --store or --url."
@@ -82,7 +84,7 @@ def held_by(token: Token, key: HolderKey) -> HolderKey:
 
 def token_text(source: str) -> str:
     """Return the token in a file, or on standard input for `-`."""
-    if source.startswith("dct."):
+    if _TOKEN.match(source):
         fail(
             "A token stands in the arguments, where other processes and the shell's history have it.",
             "Write it to a file, or pipe it and give -.",
@@ -99,6 +101,12 @@ def read_token(source: str, ring: PublicRing) -> Token:
         UnverifiedError: It does not verify.
     """
     text = token_text(source)
+    if not text:
+        fail(
+            "The token is empty.",
+            "Look at what the command said that should have printed it.",
+            code="malformed",
+        )
     try:
         return Token.read(text, ring)
     except UnverifiedError as error:

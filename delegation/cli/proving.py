@@ -46,6 +46,9 @@ def prove(
     headers: Annotated[
         bool, typer.Option("--headers", help="Print the two headers, as `curl -H @-` reads them.")
     ] = False,
+    token_header: Annotated[
+        str, typer.Option(help="Where the service wants tokens, as its refusals say.")
+    ] = "Authorization",
     store: StoreOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -67,7 +70,7 @@ def prove(
     if as_json:
         print_json({"token": held.text, "proof": proof, "access": access.to_json()})
     elif headers:
-        say(f"Authorization: Delegation {held.text}")
+        say(f"{token_header}: Delegation {held.text}")
         say(f"Delegation-Proof: {proof}")
     else:
         say(proof)

@@ -189,11 +189,6 @@ class Approvals(Review):
         """Return the signed body of an event; see `identity.approval_event.sign_event`."""
         return sign_event(self._desk.ring, event)
 
-    def _announcing(self, pending: Future[Decision]) -> Future[Decision]:
-        if self._listeners:
-            pending.add_done_callback(self._decided)
-        return pending
-
     def _decided(self, pending: Future[Decision]) -> None:
         if pending.cancelled() or pending.exception() is not None:
             return

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Final
 
 from delegation.embedded.location import memory_file, ring_file, shown, store_file
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing
 from delegation.lineage.filter import TaskFilter
 from delegation.records.store import SqlStore
+
+_WRITING_SECONDS: Final = 5.0  # another process that makes the file fills it at once
+_LOOK_SECONDS: Final = 0.02
 
 
 def file_beside(store: SqlStore, url: str) -> Path | None:
@@ -46,12 +51,11 @@ def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
 
     Raises:
         KeyFileError: The file is readable by others or holds no ring; it holds another store's; or
-            there is none, and the store has links, decisions, tasks or API keys.
+            there is none, and the store has links, decisions, tasks or API keys, or is served with
+            another ring.
     """
     if file.exists():
-        ring = KeyRing.load(file)
-        refuse_other(store, ring, url=url, file=file)
-        return ring
+        return _kept(store, file, url=url)
     with store.read() as reader:
         numbers = reader.numbers()
         is_used = bool(
@@ -66,8 +70,29 @@ def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
             remedy="Put the ring back from its backup, or name where it is.",
         )
     ring = KeyRing.generate(issuer)
-    ring.save(file)
-    store.accepts(ring, anew=True)
+    try:
+        ring.save(file)
+    except KeyFileError:
+        if not file.exists():
+            raise
+        return _kept(store, file, url=url)  # of another opening, just now
+    if not store.accepts(ring):
+        # Whoever opened the store first may be issuing already: two rings would fork what is kept.
+        file.unlink()
+        raise KeyFileError(
+            f"There is no key ring at {file}, but another ring serves the store {shown(url)} already.",
+            remedy="Name that ring; if it is lost, begin with a new store: nothing was issued in this one.",
+        )
+    return ring
+
+
+def _kept(store: SqlStore, file: Path, *, url: str) -> KeyRing:
+    """Return the ring in a file, whoever made it, if it signs for the store."""
+    until = time.monotonic() + _WRITING_SECONDS
+    while file.stat().st_size == 0 and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+    ring = KeyRing.load(file)
+    refuse_other(store, ring, url=url, file=file)
     return ring
 
 

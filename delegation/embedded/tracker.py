@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Self
+from threading import get_ident
+from typing import Final, Self
 
 from delegation.authority.access import Access
 from delegation.authority.grant import Grant
@@ -39,7 +42,7 @@ from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.token import Token
 from delegation.tracker import agents, announce, check, inspect, issue, outcome, tasks
-from delegation.tracker.announced import announced_text
+from delegation.tracker.announced import TOKEN, announced_text
 from delegation.tracker.open_child import Opening, open_child
 from delegation.tracker.plan import Plan, plan
 from delegation.tracker.work import (
@@ -50,6 +53,8 @@ from delegation.tracker.work import (
     Store,
     WriterStats,
 )
+
+_INSTANT: Final[ContextVar[tuple[object, int, int] | None]] = ContextVar("instant", default=None)
 
 
 class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports, LogReview):
@@ -78,7 +83,13 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             log_dir: Where the log's tiles are written; nowhere if left out.
             log_memory: File in which the ring's log key remembers what it signed.
         """
-        super().__init__(check.Desk(store, ring, PrefixCache(), _new_id), clock or _now)
+        told = clock or _now
+
+        def now() -> int:
+            held = _INSTANT.get()
+            return told() if held is None or held[:2] != (self, get_ident()) else held[2]
+
+        super().__init__(check.Desk(store, ring, PrefixCache(), _new_id), now)
         self.bound = bound
         self._log = store.log_desk(ring, folder=log_dir, memory=log_memory)
         # A tracker that is dropped without `close` must not leave its connections open.
@@ -157,9 +168,25 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         self.close()
 
     def close(self) -> None:
-        """Release the store's connections."""
+        """Release connections."""
         self.end_exports()
         self._store.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Answer this thread's questions from one snapshot and for one instant while a block runs.
+
+        What is shown together then belongs together. What writes is refused inside (ConflictError).
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        with self._store.snapshot():
+            token = _INSTANT.set((self, get_ident(), self._clock()))
+            try:
+                yield
+            finally:
+                _INSTANT.reset(token)
 
     def health(self) -> None:
         """Ask the store whether calls are decided now.
@@ -178,8 +205,6 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
     def public_ring(self) -> PublicRing:
         """Return the public keys with which anybody reads this issuer's tokens."""
         return self._desk.ring.public_ring()
-
-    # Agents
 
     def add_agent(
         self,
@@ -200,8 +225,6 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             at=self._clock(),
             recertify_by=recertify_by,
         )
-
-    # Tasks and tokens
 
     def open_task(
         self,
@@ -261,8 +284,6 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             at=self._clock(),
         )
 
-    # The desk
-
     def check(
         self,
         token: Token | str,
@@ -298,9 +319,10 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
 
         Asks the store first where the token is named by its leaf's id; see `announced_text`.
         """
+        text = _text(token)
         pending = check.check(
             self._desk,
-            self.announced_text(_text(token), proof),
+            text if text.startswith(TOKEN) else self.announced_text(text, proof),
             proof,
             access,
             at=self._clock(),
@@ -308,7 +330,9 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             idempotency_key=idempotency_key,
             at_least_epoch=at_least_epoch,
         )
-        return self._announcing(pending)
+        if self._listeners:
+            pending.add_done_callback(self._decided)
+        return pending
 
     def plan(
         self, token: Token | str, *, access: Access | None = None, grant: Grant | None = None
@@ -338,10 +362,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         detail: str = "",
         cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Record what became of an allowed call, and settle what was reserved for it.
-
-        See `tracker.outcome.report_outcome`.
-        """
+        """Record what became of an allowed call; see `tracker.outcome.report_outcome`."""
         report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock(), cost)
         outcome.report_outcome(self._store, report)
 

@@ -12,6 +12,7 @@ from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.imported import Imported
 from delegation.canonical import Json
 from delegation.errors import ConfigurationError
+from delegation.integrations.application_document import operation_id
 from delegation.integrations.application_routes import listed_routes
 
 _OWN: Final = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
@@ -46,13 +47,27 @@ def tools_from_app(app: Any, *, prefix: str, system: str = "") -> Imported:
             "The application makes no OpenAPI document.",
             remedy="Give the FastAPI application itself, not what wraps it.",
         )
-    document = describe()
+    document = _with_steady_ids(describe(), listed)
     found = tools_from(document, prefix=prefix, system=system, form="openapi")
     own = {path for name in _OWN if (path := getattr(app, name, None))}
     missing = tuple(_left_out(listed, document.get("paths", {}), own))
     rests = _rests(listed, document.get("paths", {}))
     tools = tuple(_with_rest(tool, rests) for tool in found.tools)
     return replace(found, tools=tools, skipped=(*found.skipped, *missing))
+
+
+def _with_steady_ids(document: dict[str, Any], listed: list[Any]) -> dict[str, Any]:
+    """Return a document in which each method of a route has an id of its own, the same at each start."""
+    paths = {path: dict(item) for path, item in document.get("paths", {}).items()}
+    for route in listed:
+        if getattr(route, "operation_id", None) or not hasattr(route, "unique_id"):
+            continue
+        for method in route.methods if len(route.methods) > 1 else ():
+            item = paths.get(route.path_format, {})
+            operation = item.get(method.lower(), {})
+            if operation.get("operationId") == route.unique_id:
+                item[method.lower()] = {**operation, "operationId": operation_id(route, method)}
+    return {**document, "paths": paths}
 
 
 def _rests(listed: list[Any], paths: dict[str, Any]) -> dict[str, set[str]]:

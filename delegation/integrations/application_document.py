@@ -130,14 +130,47 @@ def _route(way: ApplicationRoute, path: str) -> Any:
         made = copy.copy(getattr(listing, "original_route", listing))
         made.body_field, made.openapi_extra = listing.body_field, listing.openapi_extra
         made.methods = {way.method}
-        name = listing.operation_id or listing.unique_id
-        name = name if len(listing.methods) == 1 else f"{name}_{way.method.lower()}"
+        name = operation_id(listing, way.method)
     made.dependant, made.path_format, made.operation_id = listing.dependant, path, name
     made.include_in_schema, made.response_class = True, JSONResponse
     made.response_model = made.response_field = made.status_code = made.callbacks = None
     made.responses, made.response_fields = {}, {}
     made.stream_item_field, made.is_sse_stream, made.is_json_stream = None, False, False
     return made
+
+
+def operation_id(listing: Any, method: str) -> str:
+    """Return the id of one method of a FastAPI route, the same in each process.
+
+    FastAPI's own ends in whichever method comes first in a set, which is another one after a restart.
+
+    Args:
+        listing: What lists the route.
+        method: One of its methods.
+    """
+    if len(listing.methods) == 1:
+        return str(listing.operation_id or listing.unique_id)
+    said = listing.operation_id
+    made = [] if said else [_made_id(listing, one) for one in sorted(listing.methods)]
+    if len({*made}) == len(listing.methods):
+        return _made_id(listing, method)
+    return f"{said or made[0]}_{method.lower()}"
+
+
+def _made_id(listing: Any, method: str) -> str:
+    generate = listing.generate_unique_id_function
+    return str(getattr(generate, "value", generate)(_OfOneMethod(listing, method)))
+
+
+class _OfOneMethod:
+    """A route as if it had one of its methods only."""
+
+    def __init__(self, listing: Any, method: str) -> None:
+        self._listing = listing
+        self.methods = {method}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listing, name)
 
 
 def _nothing() -> None:

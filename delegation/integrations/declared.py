@@ -56,7 +56,7 @@ class Declared:
     @property
     def reads_tokens(self) -> bool:
         """Whether a handler reads `Authorization` itself, as `HTTPBearer` and OAuth2 do."""
-        return any(AUTHORIZATION in names for names in self.hides.values())
+        return any(name.lower() == AUTHORIZATION for names in self.hides.values() for name in names)
 
 
 def declared_of(
@@ -118,7 +118,9 @@ def declared_of(
         {place: names for place, names in passed.items() if names},
         {place: names for place, names in hides.items() if names},
         tuple(left_out),
-        (*notes, *imported.notes),
+        tuple(
+            dict.fromkeys((*notes, *imported.notes))
+        ),  # a dependency may be named in several places
     )
 
 

@@ -15,12 +15,23 @@ from itertools import count
 from typing import Final, cast
 
 from delegation import canonical
-from delegation.authority.arguments import NoCanonicalFormError
+from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.free import KINDS
+from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url_text import stated
 from delegation.authority.capability import Capability, may
 from delegation.authority.catalogue import Tool
-from delegation.authority.constraints import ABSENT, Constraint, absent, anything
+from delegation.authority.constraints import (
+    ABSENT,
+    Constraint,
+    absent,
+    any_of,
+    anything,
+    each,
+    host,
+    url,
+)
 from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.authority.grant import MAX_CAPABILITIES, Grant
 from delegation.canonical import Json
@@ -101,23 +112,28 @@ def _comment(what: str, place: Place, seen: SeenRoute | int | None) -> str:
 
 def _refused(sight: Sight, drafted: Container[Place]) -> Iterator[str]:
     """Yield what says that nobody reaches what an application has and nothing can declare."""
+    checks = sight.checks
     for name, why in () if sight.declared is None else sight.declared.left_out:
         method, _, path = name.partition(" ")
-        if (method, path) not in drafted and (method, path) not in sight.checks:
+        if (method, path) not in drafted and (method, path) not in checks:
             yield f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}"
 
 
 def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Place, _Drafted]:
     """Return what is declared by place, and note what cannot be."""
+    checks = sight.checks
+    asked = {(one.method, one.path) for one in sight.routes.values()} - checks
     found = {
         place: _Drafted(tool, route)
         for place, (tool, route) in sight.made.items()
-        if place not in sight.checks and place not in sight.pages
+        if place in asked or not (place in checks or place in sight.pages)
     }
     taken = {one.tool.name for one in found.values()}
     refused = dict(sight.declared.left_out) if sight.declared is not None else {}
     for seen in sorted(sight.routes.values(), key=lambda one: (one.path, one.method, -one.calls)):
         place = (seen.method, seen.path)
+        if place in checks:
+            continue
         if place in sight.made and found[place].seen is None:
             found[place] = _Drafted(*_with_seen(*sight.made[place], seen), seen)
             continue
@@ -180,7 +196,7 @@ def _type(seen: SeenInput) -> Json:
     if seen.place in TEXT_PLACES:
         return _kind(seen)
     kinds = {KINDS.get(type(value), "number") for value in values}
-    if len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
+    if None in values or len(kinds) != 1 or not kinds <= {"text", "boolean", "number"}:
         return "json"
     kind = kinds.pop()
     return "integer" if kind == "number" and all(type(v) is int for v in values) else kind
@@ -207,14 +223,38 @@ def _capability(one: _Drafted, seen: SeenRoute) -> Capability:
             limits[name] = absent() if found is None and not seen.lacks_bodies else anything()
             continue
         given: list[Json] = []
+        special: dict[str, str] = {}
         for value in found.values.values():
             with suppress(NoCanonicalFormError):  # one odd value is no reason to admit it
-                given.append(argument.read(name, _read(value, kinds.get(name, "text")), None))
+                given.append(argument.read(name, _read(value, kinds.get(name, "text")), special))
         if given:
             # Each counts as having come often, so that a few are listed one by one.
             gone = [ABSENT] if found.times < seen.calls else []
-            limits[name] = generalise([*given * REPEATED, *gone], argument.type, anything())
+            if special:
+                named = _naming(given, argument.type)
+                limits[name] = any_of(absent(), named) if gone else named
+            else:
+                limits[name] = generalise([*given * REPEATED, *gone], argument.type, anything())
     return may(one.tool.name, arguments=limits)
+
+
+def _naming(given: list[Json], of: ArgumentType) -> Constraint:
+    """Return what names the hosts of values, some of which only the inside of a network answers.
+
+    No other constraint does: what was answered is to be asked again, and nothing beside it.
+    """
+    of = inner(of)
+    items = [item for value in given for item in (value if isinstance(value, list) else [value])]
+    texts = [item for item in items if isinstance(item, str)]
+    try:
+        if isinstance(of, ListType):
+            return each(_naming(items, of.of))
+        if of.name == "host":
+            return host(*dict.fromkeys(texts))
+        tops = dict.fromkeys(text.partition("?")[0] for text in texts)
+        return url(*tops, query=any("?" in text for text in texts))
+    except MalformedError:
+        return anything()  # too many: then none of the inside is granted
 
 
 def _read(value: Json, kind: str) -> Json:

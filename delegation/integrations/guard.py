@@ -23,7 +23,7 @@ from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import AUTHORIZATION
 from delegation.integrations.multipart import form_parser
 from delegation.integrations.observe import Observer
-from delegation.integrations.route import MAX_UPLOAD, Route
+from delegation.integrations.route import MAX_UPLOAD, Route, named_method
 from delegation.integrations.routes import Names, Routes, declared_route
 from delegation.integrations.starting_checks import (
     check_application,
@@ -309,7 +309,12 @@ class Guard:
         Args:
             method: HTTP method; `ANY` for what takes each.
             path: Template of the path.
+
+        Raises:
+            MalformedError: The method is not in capital letters.
         """
+        if method != method.upper():
+            named_method(method)
         self._said.refused.add((method, path))
 
     def cors(self) -> None:

@@ -36,6 +36,7 @@ from delegation.integrations.judged_request import (
     RootedPath,
     Scope,
     opened,
+    refuse_outer_placeholders,
 )
 from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
@@ -55,7 +56,7 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SWITCHED: Final = 101
 _FAULTS: Final = 500  # from this status on the handler failed
-_ELSEWHERE: Final = "The application has another route for this path than the one declared."
+_ELSEWHERE: Final = "The application would serve another route or path than the one declared."
 _LOG: Final = logging.getLogger("delegation.guard")
 
 
@@ -131,6 +132,7 @@ class Guarded:
             await self._cors(_refuse_elsewhere_all)(bare(scope), receive, send)
             return
         try:
+            refuse_outer_placeholders(scope)
             path = RootedPath.of(scope, root_of(self._inner or self._app))
             if (method_of(scope), path.raw) == ("GET", WELL_KNOWN):
                 await _answer(send, 200, self._published)

@@ -10,15 +10,18 @@ from urllib.parse import unquote
 
 from delegation.canonical import Json
 from delegation.errors import MalformedError
+from delegation.integrations.dispatch import JUDGED, target_in
 from delegation.integrations.request_body import BodyReader, WrittenBody
 from delegation.integrations.request_headers import SHOWN
 from delegation.integrations.route import Route
 from delegation.judge.decision import Decision
+from delegation.shown import shown_text
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _PLAIN_ROOT: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
+_MOST_SHOWN: Final = 40  # characters of a placeholder's name
 _OF_A_BODY: Final = frozenset({"content-length", "content-type"})
 
 
@@ -83,6 +86,26 @@ class RootedPath:
         return {**scope, "path": unquote(whole), "raw_path": whole.encode(), "root_path": self.root}
 
 
+def refuse_outer_placeholders(scope: Scope) -> None:
+    """Refuse a request from which an outer application has filled placeholders of its own.
+
+    Handlers read them beside their own, `tenant` below a mount at `/{tenant}` or for a host, and no
+    argument states them: one proof would serve each tenant. Not seen: what an outer application
+    writes into `root_path` by itself.
+
+    Raises:
+        Refused: There are some, named for whoever has to protect the outer application.
+    """
+    route = scope.get("url_route") or {}  # of Django Channels
+    named = [*(scope.get("path_params") or ()), *(route.get("kwargs") or ())]
+    if named or route.get("args"):
+        shown = (
+            ", ".join(shown_text(str(name))[:_MOST_SHOWN] for name in named[:3]) or "without name"
+        )
+        detail = f"The guard is mounted below a placeholder ({shown}) that no argument states."
+        raise Refused(404, "placeholder_outside", detail)
+
+
 def opened(scope: Scope, place: RootedPath, passed: frozenset[str]) -> Scope:
     """Return an open route's request: its own path, and no header that was not declared."""
     return {**place.scope(scope, place.raw), "headers": _shown(scope, SHOWN | passed)}
@@ -145,12 +168,13 @@ class JudgedRequest:
         if self.body is not None:
             size = str(self.body.size).encode()
             headers += [(b"content-type", self.body.media.encode()), (b"content-length", size)]
-        return {
+        handed = {
             **self.place.scope(scope, self.path),
             "query_string": self.query.encode(),
             "headers": headers,
             "state": {**scope.get("state", {}), "delegation_decision": self.decision},
         }
+        return {**handed, JUDGED: target_in(handed)}
 
     def replay(self, receive: Receive) -> Receive:
         """Return a channel that says the body piece by piece, and after it what the client does."""

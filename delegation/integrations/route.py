@@ -62,6 +62,21 @@ _MAX_MEMBER: Final = 200
 _TEXT: Final = re.compile(r"[^\x00-\x1f]{0,200}")
 
 
+def named_method(method: str) -> str:
+    """Return a method as it is declared.
+
+    Raises:
+        MalformedError: It has another form.
+    """
+    if type(method) is not str or _METHOD.fullmatch(method) is None:
+        raise MalformedError(
+            "method",
+            wanted="an HTTP method in capital letters, or WEBSOCKET",
+            remedy='Write it as HTTP does, in capital letters: "POST".',
+        )
+    return method
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One route of a service and the tool that it is.
@@ -88,7 +103,7 @@ class Route:
     media: str = ""
 
     def __post_init__(self) -> None:
-        matching_text("method", self.method, _METHOD, "an HTTP method, or WEBSOCKET")
+        named_method(self.method)
         if self.tool:
             called(self.tool)
         object.__setattr__(self, "inputs", self._completed())
@@ -279,7 +294,7 @@ class Route:
 def _refuse_odd(one: Input) -> None:
     matching_text("argument", one.argument, ARGUMENT_NAME, ARGUMENT_WANTED)
     matching_text("place", one.place, _PLACE, "a place of a request")
-    matching_text("kind", one.kind, _KIND, ", ".join(KINDS))
+    matching_text("kind", one.kind, _KIND, f"one of {', '.join(KINDS)}")
     if type(one.many) is not bool or (one.many and one.place not in _MANY):
         raise MalformedError("many", wanted="parameters of a query, headers, fields and files only")
     if one.kind != "text" and one.place in {"member", "file", "body"}:

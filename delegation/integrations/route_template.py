@@ -136,15 +136,22 @@ def template_of(text: str) -> Template:
         or not all(_LITERAL.fullmatch(literal) for literal in literals)
         or any(segment == "" for segment in segments[:-1])
         or not {".", ".."}.isdisjoint(segments)
-        or "" in literals[1:-1]
-        or kinds.count("path") > _MOST_PATHS
     ):
         raise MalformedError(
-            "path", wanted="a path of plain characters and {names}, such as /orders/{order}"
+            "path",
+            wanted="a path of plain characters and {names}, such as /orders/{order}",
+            remedy="Write it as the application has it, with braces around placeholders: from the slash "
+            "after the host to where a query begins.",
+        )
+    if "" in literals[1:-1]:
+        raise MalformedError("path", wanted="a path with something between two placeholders")
+    if kinds.count("path") > _MOST_PATHS:
+        raise MalformedError(
+            "path", wanted=f"a path with at most {_MOST_PATHS} {{name:path}} in it"
         )
     unknown = sorted(set(kinds) - _FILLS.keys())
     if unknown:
-        raise MalformedError("path", wanted=f"one of the converters {', '.join(_FILLS)}")
+        raise MalformedError("A placeholder's converter", wanted=f"one of {', '.join(_FILLS)}")
     if len(set(names)) != len(names):
         raise MalformedError("path", wanted="each placeholder once")
     convertors = dict(zip(names, kinds, strict=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Final, TypeAlias
@@ -37,6 +37,7 @@ class Routes:
         audience: The service's name in grants.
         routes: In the order in which the application looks at them.
         token_header: The header in which tokens come, in lower case.
+        base: Where the service listens, for whoever read them there; not published.
 
     Raises:
         MalformedError: A route is declared twice, or one that stands before it takes all its requests,
@@ -46,6 +47,7 @@ class Routes:
     audience: str
     routes: tuple[Route, ...]
     token_header: str = "authorization"
+    base: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         matching_text("audience", self.audience, AUDIENCE, "1 to 300 printable ASCII characters")

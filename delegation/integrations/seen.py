@@ -139,7 +139,7 @@ class Sight:
         self.audience = audience
         self.declared: Declared | None = None
         self.routes: dict[tuple[str, str, str], SeenRoute] = {}
-        self.checks: dict[Place, int] = {}
+        self._asked: Counter[Place] = Counter()  # how often the health of what was asked for
         self.odd: Counter[tuple[str, str, str]] = Counter()
         self._app: Any = None
         self.room = MAX_BYTES
@@ -178,7 +178,7 @@ class Sight:
         }
 
     def note(self, request: SeenRequest, status: int, body: bytes | None) -> None:
-        """Note a request that was answered; all others, and what checks health, teach nothing.
+        """Note a request that was answered; all others teach nothing.
 
         Args:
             request: The request.
@@ -191,19 +191,29 @@ class Sight:
             body = b""
         try:
             found = self._place(request)
-        except (MalformedError, Refused):
-            found = None  # a path of two readings, or a template that no route can have
+        except (MalformedError, Refused) as error:
+            self._skip(self._near(request), str(error))  # a target of two readings
+            return
         if found is None:
             return
         place, target = found
         if request.method in {"GET", "HEAD"} and not target.parameters and _is_check(place[1]):
-            if place in self.checks or len(self.checks) < MAX_ROUTES:
-                self.checks[place] = self.checks.get(place, 0) + 1
-            return
+            if place in self._asked or len(self._asked) < MAX_ROUTES:
+                self._asked[place] += 1
+            if place not in self.made:
+                return
         try:
             self._note(place, request, target, body)
         except (MalformedError, MissingExtraError) as error:
             self._skip(place, str(error))
+
+    @property
+    def checks(self) -> set[Place]:
+        """The places that nobody asks but for a service's health: without parameters, by their name."""
+        calls = Counter[Place]()
+        for one in self.routes.values():
+            calls[one.method, one.path] += one.calls
+        return {place for place, times in self._asked.items() if calls[place] <= times}
 
     def _note(
         self, place: Place, request: SeenRequest, target: RequestTarget, body: bytes | None
@@ -243,13 +253,18 @@ class Sight:
         """Return method and template of a request, and its target below the application's root."""
         rooted = RootedPath.of(dict(request.scope), root_of(self._app))
         query = request.scope.get("query_string", b"").decode("latin-1")
-        target = target_of(rooted.raw, query)
+        target = target_of(rooted.raw, query.replace("+", "%20"))  # as `Auth` spells a space
         if self._app is None:
             return (request.method, _guessed(target.segments)), target
         place = route_taken(self._app, rooted.scope(dict(request.scope), rooted.raw))
         if place is not None and place[0] == "HEAD" and ("GET", place[1]) in self.served:
             return ("GET", place[1]), target
         return None if place is None else (place, target)
+
+    def _near(self, request: SeenRequest) -> Place:
+        """Return what served a request whose target has two readings, as far as that is known."""
+        taken = None if self._app is None else route_taken(self._app, request.scope)
+        return taken or (request.method, "?")
 
     def _skip(self, place: Place, why: str) -> None:
         if (*place, why) in self.odd or len(self.odd) < MAX_REASONS:
@@ -318,10 +333,11 @@ def _stated(
             stated |= reader.finish()
         finally:
             reader.close()
-    canonical = tool.canonicalise(stated)
+    special: dict[str, str] = {}  # what was answered is granted by its very name, inside or not
+    canonical = tool.canonicalise(stated, special)
     if isinstance(canonical, Refusal) and body is None:
         given = {name for name in stated if name in tool.arguments}
-        canonical = {name: tool.arguments[name].read(name, stated[name], None) for name in given}
+        canonical = {name: tool.arguments[name].read(name, stated[name], special) for name in given}
     if isinstance(canonical, Refusal):
         raise MalformedError(canonical.field or "An input", wanted="of the type that is declared")
     places = {one.argument: one for one in route.inputs}
@@ -358,7 +374,7 @@ def _see_inputs(found: Found, seen: SeenRoute, pairs: Iterable[_Pair]) -> None:
 def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator[_Pair]:
     if not body:
         return
-    if JSON_MEDIA.fullmatch(media):
+    if not media or JSON_MEDIA.fullmatch(media):  # without a media type, as the guard reads it
         value: Json = sent_json.parse(body, what="The body")
         if isinstance(value, dict):
             yield from (("member", *pair) for pair in value.items())
@@ -376,5 +392,7 @@ def _in_body(body: bytes, media: str, parameters: Mapping[str, str]) -> Iterator
                 yield "file" if is_file else "field", part.name, None if is_file else part.text
         finally:
             store.close()
+    elif media.startswith("text/"):
+        yield "body", "", body.decode(errors="replace")
     else:
         yield "body", "", None

@@ -18,6 +18,7 @@ from collections.abc import (
     MutableMapping,
 )
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache, partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -30,6 +31,7 @@ from delegation.identity.keys import HolderKey
 from delegation.integrations.route import SOCKET
 from delegation.integrations.routes import WELL_KNOWN, Routes
 from delegation.integrations.target import target_of
+from delegation.shown import shown_text
 from delegation.tokens.token import Token
 
 EXTENSION: Final = "delegation"
@@ -59,8 +61,11 @@ class Signer:
         cause: The decision because of which requests are made: a claim.
         announced: Whether the leaf's id is sent instead of the whole token, which must have been
             announced to the service that decides. Proofs cover the whole token all the same.
-        base: Where the service listens, with the path below which it does; the origin of the first
-            request if it is left out.
+        base: Where the service listens, with the path below which it does. If it is left out, where
+            `discover` read the routes, or else the audience, where that is a URL.
+
+    Raises:
+        MalformedError: The token or the key is none, or nothing says where the service listens.
     """
 
     def __init__(
@@ -89,7 +94,9 @@ class Signer:
             "purpose": purpose, "max_cost": dict(max_cost or {}), "cause": cause,
         }  # fmt: skip
         self._announced = announced
-        self._base = urlsplit(base) if base else None
+        known = base or routes.base
+        self._base = _base_of(known) if known else _base_of(routes.audience)._replace(path="")
+        self._is_told = bool(known)
 
     def headers(
         self,
@@ -113,8 +120,8 @@ class Signer:
 
         Raises:
             NotFoundError: The service declares no such route.
-            MalformedError: The request has an input that the route does not declare, or clients read
-                the URL in two ways.
+            MalformedError: The request has an input that the route does not declare, clients read the
+                URL in two ways, or the first one goes elsewhere and nobody said where the service is.
         """
         if _TWO_READINGS.search(url):
             raise MalformedError("The URL", wanted="without spaces, controls and backslashes")
@@ -135,13 +142,19 @@ class Signer:
 
     def _below_base(self, asked: SplitResult) -> str | None:
         """Return the path below the service's own, None for a URL of another origin."""
-        if self._base is None:
-            self._base = SplitResult(asked.scheme, asked.netloc, "", "", "")
         root = self._base.path.rstrip("/")
         path = asked.path or "/"
-        if _origin(asked) != _origin(self._base) or not path.startswith(f"{root}/"):
-            return None
-        return path[len(root) :]
+        if _origin(asked) == _origin(self._base):
+            self._is_told = True
+            return path[len(root) :] if path.startswith(f"{root}/") else None
+        if not self._is_told:
+            # Whoever is asked first is not believed to be the service: it would be handed the token.
+            raise MalformedError(
+                "base",
+                wanted=f"where the service listens: nobody said that it is not {_place(self._base)}",
+                remedy=f"Say base={_place(asked)!a} if the service is there.",
+            )
+        return None
 
 
 class Auth(Signer):
@@ -277,7 +290,7 @@ def discover(url: str, *, audience: str, http: Any = None) -> Routes:
         value = json.loads(content) if status == HTTPStatus.OK else None
     except ValueError:
         value = None
-    return Routes.from_json(value, audience=audience)
+    return replace(Routes.from_json(value, audience=audience), base=url)
 
 
 def _asked(url: str) -> tuple[int, bytes]:
@@ -297,6 +310,28 @@ def _asked(url: str) -> tuple[int, bytes]:
         connection.close()
 
 
+def _base_of(text: str) -> SplitResult:
+    """Return where a service listens.
+
+    Raises:
+        MalformedError: The text is no http(s) URL of a host.
+    """
+    found = None if _TWO_READINGS.search(text) else urlsplit(text)
+    if found is None or found.scheme not in _PORTS or not _origin(found)[1]:
+        raise MalformedError(
+            "base", wanted="where the service listens, such as https://desk.example"
+        )
+    return found
+
+
+def _place(url: SplitResult) -> str:
+    """Return scheme, host and port, never a password."""
+    return shown_text(f"{url.scheme}://{url.netloc.rpartition('@')[2]}")
+
+
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
     scheme = _OF_SOCKETS.get(url.scheme, url.scheme)
-    return scheme, url.hostname, _PORTS.get(url.scheme) if url.port is None else url.port
+    try:
+        return scheme, url.hostname, _PORTS.get(url.scheme) if url.port is None else url.port
+    except ValueError:
+        raise MalformedError("The URL", wanted="with a port from 0 to 65535") from None

@@ -6,7 +6,7 @@ Whatever is found here would be a refusal, or an unjudged input, at some time la
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -42,8 +42,8 @@ def check_application(said: Declarations, app: Any) -> None:
         )
     served = served_routes(app)
     _refuse_unmapped(said, served)
-    _refuse_undeclared(said, served, app)
     _refuse_gone(said, served)
+    _refuse_undeclared(said, served, app)
     _refuse_shadowed(said, app)
     said.order = [way.place for way in served.ways]
     for way in served.ways:
@@ -173,15 +173,26 @@ def _refuse_gone(said: Declarations, served: ServedRoutes) -> None:
     if not gone:
         return
     shown = ", ".join(sorted(" ".join(place) for place in gone))
-    near = sorted({
-        " ".join(one) for place in gone for one in there
-        if one[1] in get_close_matches(place[1], [path for _, path in there], n=1)
-    })  # fmt: skip
+    near = sorted({" ".join(one) for place in gone for one in _near(place, there)})
     raise ConfigurationError(
         f"Declared routes that the application does not have: {shown}.",
         remedy="Declare routes by the application's own templates"
         f"{': ' + ', '.join(near) if near else ''}.",
     )
+
+
+def _near(place: Place, there: Collection[Place]) -> list[Place]:
+    """Return the places that may be meant: those of the same form before those of like letters."""
+    form = _form(place[1])
+    alike = [one for one in there if _form(one[1]) == form]
+    if not alike:
+        paths = get_close_matches(place[1], [path for _, path in there], n=1)
+        alike = [one for one in there if one[1] in paths]
+    return [one for one in alike if one[0] == place[0]] or alike
+
+
+def _form(path: str) -> str:
+    return re.sub(r"\{[^{}]*\}", "{}", path.rstrip("/"))
 
 
 def _refuse_shadowed(said: Declarations, app: Any) -> None:

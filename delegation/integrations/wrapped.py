@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -66,8 +67,11 @@ def _held(part: Any) -> Iterator[tuple[str, Any]]:
         if inspect.isfunction(function):
             named = inspect.getclosurevars(function)
             yield from named.nonlocals.items()
-            # Of all that a module has, only what is an application itself.
-            yield from ((n, one) for n, one in named.globals.items() if _lists_routes(one))
+            # Of all that a module has, only what is an application itself, and is meant: attributes
+            # of the same name are not.
+            loaded = {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}
+            held = ((name, named.globals[name]) for name in loaded & named.globals.keys())
+            yield from ((name, one) for name, one in held if _lists_routes(one))
     yield from getattr(part, "__dict__", {}).items()
     for kind in type(part).__mro__:
         slots = kind.__dict__.get("__slots__", ())

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
+from delegation.authority.catalogue import Tool
+from delegation.authority.constraints import absent
+from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
 from delegation.authority.refusal import Refusal
+from delegation.canonical import Json
 from delegation.judge.decision import Denial
 from delegation.judge.facts import CounterKey, Facts
 from delegation.judge.limit import OPENER, who_granted_at
@@ -31,7 +36,9 @@ class Charge:
     limit: int
 
 
-def charge(line: Line, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, ...] | Denial:
+def charge(
+    line: Line, cost: Mapping[str, int], facts: Facts, call: tuple[Tool | None, Mapping[str, Json]]
+) -> tuple[Charge, ...] | Denial:
     """Return what the call charges: on each ledger and on every link of its line that bounds a unit.
 
     A parent's counter is charged for its children's calls too, so it bounds their sum although
@@ -45,6 +52,7 @@ def charge(line: Line, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, .
         line: The verified chain, with those of the openers above its task.
         cost: Units by name, `calls` included.
         facts: What the store knows, read in the deciding transaction.
+        call: The tool and its canonical arguments, to say whether a cheaper call of it is admitted.
     """
     charges: list[Charge] = []
     tasks = [task.id for task in reversed(facts.tasks)]  # top first, as the line is walked
@@ -59,7 +67,7 @@ def charge(line: Line, cost: Mapping[str, int], facts: Facts) -> tuple[Charge, .
             default=(amount, 0),
         )
         if amount > left:
-            return _denied(line, unit, amount, left, counters[tightest])
+            return _denied(line, unit, amount, left, counters[tightest], call)
         charges += [replace(one, amount=amount) for one, _ in counters]
     return tuple(charges)
 
@@ -75,18 +83,50 @@ def _counters(
     for place in line.places:
         most = place.link.grant.budget.get(unit)
         if most is not None:
-            yield Charge(CounterKey("link", facts.first(place.link.id), unit), 0, most), place
+            first = facts.renewed.get(place.link.id, place.link.id)
+            yield Charge(CounterKey("link", first, unit), 0, most), place
 
 
 def _denied(
-    line: Line, unit: str, amount: int, left: int, counter: tuple[Charge, Place | TaskId]
+    line: Line,
+    unit: str,
+    amount: int,
+    left: int,
+    counter: tuple[Charge, Place | TaskId],
+    call: tuple[Tool | None, Mapping[str, Json]],
 ) -> Denial:
     charge_, whose = counter
+    numbers = (amount, max(left, 0), charge_.limit)
+    is_enough = left > 0 and _is_admitted(line.chain.leaf.grant, *call, unit, left)
     if not isinstance(whose, Place):
-        refusal = _spent("task's ledger", unit, amount, left, charge_.limit, OPENER)
+        refusal = _spent("task's ledger", unit, numbers, OPENER, is_enough=is_enough)
         return Denial.at(STEP, line.limited(refusal, whose))
     who = who_granted_at(line, whose)
-    return line.denied(STEP, _spent("link's budget", unit, amount, left, charge_.limit, who), whose)
+    refusal = _spent("link's budget", unit, numbers, who, is_enough=is_enough)
+    return line.denied(STEP, refusal, whose)
+
+
+def _is_admitted(
+    grant: Grant, tool: Tool | None, arguments: Mapping[str, Json], unit: str, left: int
+) -> bool:
+    """Return whether a grant may admit a call of this tool that costs no more than what is left.
+
+    Whoever is told to make one, and is then told to make none so cheap, is led in a circle.
+    """
+    rule = None if tool is None else tool.cost.get(unit)
+    if tool is None or not isinstance(rule, str):
+        return rule is None  # what a call costs is told after it, or is the same for each
+    name, _, factor = rule.partition("*")
+    if type(arguments[name]) not in {int, float}:
+        return True
+    most = left // int(factor or 1)
+    return any(
+        type(number) in {int, float} and 0 <= cast("float", number) <= most and limit.admits(number)
+        for capability in grant.capabilities
+        if capability.tool.matches(tool.name)
+        for limit in (capability.arguments.get(name, absent()),)
+        for number in (most, *limit.probes())
+    )
 
 
 def _unnamed(unit: str, amount: int) -> Refusal:
@@ -101,8 +141,10 @@ def _unnamed(unit: str, amount: int) -> Refusal:
     )
 
 
-def _spent(whose: str, unit: str, amount: int, left: int, limit: int, who: str) -> Refusal:
-    left = max(left, 0)
+def _spent(
+    whose: str, unit: str, numbers: tuple[int, int, int], who: str, *, is_enough: bool
+) -> Refusal:
+    amount, left, limit = numbers
     ask = f"sk {who} for another one, with more {unit}."
     return Refusal(
         "budget_spent",
@@ -110,6 +152,6 @@ def _spent(whose: str, unit: str, amount: int, left: int, limit: int, who: str) 
         f"budget.{unit}",
         amount,
         left,
-        f"Make a call that costs at most {left} {unit}, or a{ask}" if left else f"A{ask}",
+        f"Make a call that costs at most {left} {unit}, or a{ask}" if is_enough else f"A{ask}",
         f"at most {left} {unit}",
     )

@@ -113,12 +113,15 @@ def _judge(
         return called
     pinned = chain.origin.catalogue
     # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
-    marks = now.marks if then is now else tuple(sorted({*then.marks, *now.marks}))
-    labels = catalogue.labels_of(called.resources, pinned)
+    marks = now.marks
+    systems: tuple[str, ...] = (now.system,) if now.system else ()
+    if then is not now:
+        marks = tuple(sorted({*then.marks, *now.marks}))
+        systems = systems_of(catalogue, access.tool, pinned)
+    labels = catalogue.labels_of(called.resources, pinned) if catalogue.resources else set[str]()
     if not labels <= set(marks):
         marks = tuple(sorted(labels.union(marks)))
     unknown = unknown_terms(Line(chain), catalogue)
-    systems = systems_of(catalogue, access.tool, pinned)
     return replace(called, marks=marks, unknown=unknown, systems=systems)
 
 
@@ -227,7 +230,7 @@ def _lacking(grant: Grant, held: Sequence[Capability], then: Tool, now: Tool) ->
 
 def _other_purpose(chain: Chain, access: Access) -> Denial | None:
     granted = chain.leaf.grant.purpose
-    if purpose_is_within(access.purpose, granted):
+    if access.purpose == granted or purpose_is_within(access.purpose, granted):
         return None
     refusal = Refusal(
         "purpose_not_granted",
@@ -269,7 +272,7 @@ def _call(chain: Chain, access: Access, tool: Tool, reading: Reading) -> Clearan
                 f"max_cost.{unit}",
                 amount,
                 most,
-                f"Sign a proof whose max_cost has the {unit} that `offered` holds, or make a cheaper call.",
+                f"Sign a proof with max_cost {amount} for {unit}, or make a cheaper call.",
                 f"at most {most} {unit}",
             )
             return Denial.at(STEP, refusal)

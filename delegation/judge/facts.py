@@ -154,7 +154,3 @@ class Facts:
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
     renewed: Mapping[str, str] = field(default_factory=dict)
     is_leaf_recorded: bool = True
-
-    def first(self, link: str) -> str:
-        """Return the first link of a link's line of renewals: itself where it renews none."""
-        return self.renewed.get(link, link)

@@ -116,32 +116,39 @@ def settle(
         return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
     line = Line(judged.chain, facts.above)
     called = Called(judged.tool, clearance.systems)
-    denial = (
-        deny_behind(at_least_epoch, facts)
-        or deny_without_standing(line, called, facts, at)
-        or deny_growth(line, facts, at)
-    )
+    denial = deny_behind(at_least_epoch, facts) or deny_without_standing(line, called, facts, at)
+    if denial is None and (facts.refused or any(task.broken_until for task in facts.tasks)):
+        denial = deny_growth(line, facts, at)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
-    above = clear_above(line, judged.access, judged.catalogue, at)
-    if isinstance(above, Denial):
-        return deny(judged, facts, above, decision, at)
+    handed, unknown = clearance.handed, clearance.unknown
+    if line.above:
+        above = clear_above(line, judged.access, judged.catalogue, at)
+        if isinstance(above, Denial):
+            return deny(judged, facts, above, decision, at)
+        handed, unknown = handed | above.handed, unknown | above.unknown
     trace = trace_of(line, clearance.marks, facts)
-    denial = deny_own_call(line, clearance.handed | above.handed, facts)
-    denial = denial or deny_against_flow(line, trace, facts, clearance.unknown | above.unknown)
+    denial = deny_own_call(line, handed, facts) if handed else None
+    denial = denial or deny_against_flow(line, trace, facts, unknown)
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
-    charges = charge(line, cost, facts)
+    tool = judged.catalogue.tool(judged.access.tool)
+    charges = charge(line, cost, facts, (tool, clearance.arguments))
     if isinstance(charges, Denial):
         return deny(judged, facts, charges, decision, at)
-    turns = take_turns(line, paces_of(line, facts.tasks, facts.renewed), facts.turns, at)
-    if isinstance(turns, Denial):
-        return deny(judged, facts, turns, decision, at)
-    ruling = judge_approval(
-        judged.needed, line, judged.access, clearance, facts, decision=decision, at=at
-    )
-    if ruling.denial is not None:
-        return deny(judged, facts, ruling.denial, decision, at, ruling=ruling)
+    turns: Mapping[tuple[str, str], int] = {}
+    if any(task.limits.is_paced for task in facts.tasks):
+        taken = take_turns(line, paces_of(line, facts.tasks, facts.renewed), facts.turns, at)
+        if isinstance(taken, Denial):
+            return deny(judged, facts, taken, decision, at)
+        turns = taken
+    ruling = NOT_NEEDED
+    if judged.needed is not None:
+        ruling = judge_approval(
+            judged.needed, line, judged.access, clearance, facts, decision=decision, at=at
+        )
+        if ruling.denial is not None:
+            return deny(judged, facts, ruling.denial, decision, at, ruling=ruling)
     ends = (task.deadline for task in facts.tasks)
     until = min(at + VALID_SECONDS, judged.chain.leaf.grant.expires_at, *ends)
     allowed = Decision(
@@ -160,7 +167,8 @@ def settle(
         claimed_cause=judged.access.cause,
         approval=ruling.request,
     )
-    reservations = reserve(decision, charges, clearance.reserved, at=at)
+    held = clearance.reserved
+    reservations = reserve(decision, charges, held, at=at) if held else ()
     return Settlement(
         allowed,
         charges,

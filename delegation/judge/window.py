@@ -82,8 +82,12 @@ def _one_spelling(audience: str, granted: str) -> str:
     plain = plainly(audience)
     if granted == plain:
         return f"Write the audience as {granted}, as the grant has it."
-    also = "" if audience == plain else ", and the service its name"
-    return f"Ask {WHO} for a grant that spells the audience {plain}{also}."
+    if audience == plain:
+        return (
+            f"Write the audience as {granted} if that is the service's name, or ask {WHO} for a grant "
+            f"that spells the audience {plain}."
+        )
+    return f"Ask {WHO} for a grant that spells the audience {plain}, and the service its name."
 
 
 def refuse_expired(grant: Grant, at: int) -> Refusal | None:

@@ -3,7 +3,7 @@
 The order of statements is the order of locks, the same in every process: the batch's marker, the
 gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, counts
 of denials, rows of tasks, sums of histories, numbers. Counters and paces are made before any of them is
-locked. So none waits in a circle.
+locked. So none waits in a circle. What no call of the batch has a rule for is neither read nor locked.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.canonical import b64u
 from delegation.errors import ClockError, IdempotencyError, UnknownOutcomeError
 from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
-from delegation.judge.facts import CounterKey
 from delegation.judge.reservation import Reservation
 from delegation.judge.settle import Settlement
 from delegation.judge.standing import FOR_GOOD
@@ -27,37 +26,29 @@ from delegation.records import decisions
 from delegation.records.approvals import ApprovalBook
 from delegation.records.claims import claim_nonces, claim_requests
 from delegation.records.database import upsert
-from delegation.records.facts import BatchFacts, lock_counters, read_facts
+from delegation.records.facts import BatchFacts, lock_counters, read_facts, write_charges
+from delegation.records.growth import Growth
 from delegation.records.kept_denials import Asker, Denied, shorten, spent
 from delegation.records.leaves import log_decisions
 from delegation.records.links import RecordedLink, record_links
-from delegation.records.numbers import read_numbers, take_number
+from delegation.records.numbers import take_number
 from delegation.records.pace import write_turns
 from delegation.records.renewals import lines_of
 from delegation.records.reservation import keep_reservations
 from delegation.records.shelves import Shelves
-from delegation.records.tables import COUNTERS, DECISIONS, UNPROVEN
+from delegation.records.tables import DECISIONS, UNPROVEN
 from delegation.tracker.draft import AnyDraft, Draft, UnprovenDraft
 
 Outcome: TypeAlias = Decision | Exception
 Counts: TypeAlias = Mapping[tuple[int, str], int]  # (minute, code): how many
 
-_CHARGE: Final = (
-    update(COUNTERS)
-    .where(
-        COUNTERS.c.scope == bindparam("in_scope"),
-        COUNTERS.c.id == bindparam("of_id"),
-        COUNTERS.c.unit == bindparam("in_unit"),
-    )
-    .values(used=COUNTERS.c.used + bindparam("amount"))
-)
 _PASSED: Final = frozenset({"expired", "task_expired"})  # a link may be shown after its time
 NO_DETAIL: Final = decisions.ERASED["detail"]
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
-def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcome]:
-    """Return what an earlier, committed attempt decided about the same drafts.
+def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcome] | None:
+    """Return what an earlier attempt decided about the same drafts, None if none has a record.
 
     A draft without a record of its own repeated an earlier answer or was refused; which of the two
     is found by asking again, so its caller is told that it is unknown.
@@ -66,7 +57,7 @@ def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcom
     found = {
         r.id: decisions.detail_of(r).decision for r in connection.execute(_FIRST, {"ids": ids})
     }
-    return [found.get(name) or UnknownOutcomeError() for name in ids]
+    return [found.get(name) or UnknownOutcomeError() for name in ids] if found else None
 
 
 def settle_batch(
@@ -80,9 +71,13 @@ def settle_batch(
         shelves: What this process keeps between batches.
         counts: Unproven denials that are only counted.
     """
-    numbers = read_numbers(connection)
-    round_ = _Round(connection, shelves, numbers)
-    catalogue = shelves.catalogue.at(connection, numbers["catalogue"])
+    queries = [draft.query for draft in drafts if isinstance(draft, Draft)]
+    facts = read_facts(connection, queries, shelves)
+    numbers = facts.known.numbers
+    catalogue = shelves.catalogue.held
+    if catalogue.revision != numbers["catalogue"]:
+        catalogue = shelves.catalogue.at(connection, numbers["catalogue"])
+    round_ = _Round(connection, shelves, facts)
     for place, draft in enumerate(drafts):
         if isinstance(draft, UnprovenDraft):
             row = decisions.row_of(
@@ -105,20 +100,15 @@ def settle_batch(
 class _Round:
     """The work on one batch."""
 
-    def __init__(
-        self, connection: Connection, shelves: Shelves, numbers: Mapping[str, int]
-    ) -> None:
+    def __init__(self, connection: Connection, shelves: Shelves, facts: BatchFacts) -> None:
         self._connection = connection
         self._shelves = shelves
-        self._numbers = numbers
+        self._facts = facts
         self.proven: dict[int, Draft] = {}
         self.outcomes: dict[int, Outcome] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
         self._denied: list[Denied] = []
-        self._charges: Mapping[CounterKey, int] = {}
         self._reservations: list[Reservation] = []
-        self._approvals = ApprovalBook()
-        self._facts: BatchFacts | None = None
 
     def write(self, place: int, decision: Decision, row: dict[str, Any]) -> None:
         """Keep a decision's row for the one INSERT at the end."""
@@ -132,22 +122,14 @@ class _Round:
         first_answers, followers = self._claim_requests()
         fresh = self._claim_nonces(first_answers, followers)
         queries = [draft.query for draft in self.proven.values()]
-        facts = read_facts(
-            self._connection,
-            queries,
-            epoch=self._numbers["epoch"],
-            shelf=self._shelves.revoked,
-            paused=self._shelves.paused,
-            openers=self._shelves.openers,
-            limits=self._shelves.limits,
-        )
-        self._facts = facts
+        facts, connection = self._facts, self._connection
         self._record_links(facts)
-        facts.open_histories(self._connection, queries, settles=True)
+        facts.open_histories(connection, queries, settles=True)
         asked = [(query, facts.line(query)) for query in queries if query.approval is not None]
-        roots = {task: row.root for task, row in facts.tasks.items()}
-        facts.approvals = self._approvals = ApprovalBook.locked(self._connection, asked, roots)
-        lock_counters(self._connection, queries, facts, self._shelves.existing)
+        if asked:
+            roots = {task: row.root for task, row in facts.known.tasks.items()}
+            facts.approvals = ApprovalBook.locked(connection, asked, roots)
+        lock_counters(connection, queries, facts)
         for place, draft in self.proven.items():
             if place in self.outcomes:
                 continue
@@ -183,7 +165,6 @@ class _Round:
         self._write_settled(place, draft, settlement)
         facts.charge(draft.query, settlement)
         self._reservations += settlement.reservations
-        self._charges = facts.touched
 
     def _write_settled(self, place: int, draft: Draft, settlement: Settlement) -> None:
         row = decisions.proven_row(
@@ -206,20 +187,19 @@ class _Round:
 
     def _place(self, draft: Draft) -> Asker:
         """Return who asks, and by which line."""
-        query, known = draft.query, self._facts
-        links = query.chain.links if known is None else known.line(query).links
+        query = draft.query
+        links = self._facts.line(query).links
         holder = b64u(query.chain.leaf.holder_key)
         return Asker(holder, self._root_of(draft), tuple(link.id for link in links)[1:])
 
     def _is_idle(self, draft: Draft) -> bool:
         """Return whether this is a request to the service under what is ended: it lets nobody call."""
         is_request = draft.access.tool.startswith(RESERVED_PREFIX)
-        known = self._facts
-        return is_request and known is not None and known.ended(draft.query) is not None
+        return is_request and self._facts.ends(draft.query) is not None
 
     def _root_of(self, draft: Draft) -> str:
         task = draft.query.chain.origin.task
-        known = None if self._facts is None else self._facts.tasks.get(task)
+        known = self._facts.known.tasks.get(task)
         return str(task) if known is None else known.root
 
     def _shorten(self) -> None:
@@ -295,33 +275,42 @@ class _Round:
 
     def _record_links(self, facts: BatchFacts) -> None:
         """Record links seen for the first time, of chains whose root was issued here."""
+        known = facts.known
+        unseen = {
+            place: draft
+            for place, draft in self.proven.items()
+            # A chain comes whole: who has its leaf has all above it.
+            if (draft.query.chain.leaf.id, draft.verified.evidence[-1].format) not in known.seen
+        }
+        if not unseen:
+            return
         new: dict[tuple[str, str], RecordedLink] = {}
         unwanted, over = self._unwanted(facts)
-        for place, draft in self.proven.items():
+        for place, draft in unseen.items():
             if place in unwanted:
                 continue
             chain, evidence = draft.query.chain, draft.verified.evidence
             leaf = (chain.leaf.id, evidence[-1].format)
             if leaf in new or not facts.is_root_recorded(draft.query):
-                continue  # a chain comes whole: who has its leaf has all above it
+                continue
             task = chain.origin.task
-            root = facts.tasks[task].root
+            root = known.tasks[task].root
             for depth, (link, proof) in enumerate(zip(chain.links, evidence, strict=True)):
                 found = RecordedLink(task, depth, draft.at, link, proof, root)
                 new.setdefault((link.id, proof.format), found)
-        unseen = {
+        strange = {
             one.link.id: facts.newcomer(one, counts=one.link.id not in over)
             for one in new.values()
-            if one.link.id not in facts.recorded
+            if one.link.id not in known.recorded
         }
-        fresh = [one for one in unseen.values() if one.bounds]
-        admitted = facts.growth.admit(self._connection, fresh)
-        held = admitted | facts.recorded.keys()
-        recorded = record_links(self._connection, [o for o in new.values() if o.link.id in held])
-        facts.recorded = {**facts.recorded, **recorded}
+        fresh = [one for one in strange.values() if one.bounds]
+        facts.growth = growth = Growth()
+        admitted = growth.admit(self._connection, fresh)
+        held = admitted | known.recorded.keys()
+        wanted = [one for one in new.values() if one.link.id in held]
+        known.recorded.update(record_links(self._connection, wanted))
         if admitted:
-            made = lines_of(self._connection, sorted(admitted))
-            facts.renewed = {**facts.renewed, **made}
+            known.renewed.update(lines_of(self._connection, sorted(admitted)))
 
     def _unwanted(self, facts: BatchFacts) -> tuple[set[int], set[str]]:
         """Return calls whose new links are not recorded, and new links that nothing brings back.
@@ -336,9 +325,9 @@ class _Round:
         over: set[str] = set()
         for place, draft in self.proven.items():
             query = draft.query
-            if draft.is_reported or query.chain.leaf.id in facts.recorded:
+            if draft.is_reported or query.chain.leaf.id in facts.known.recorded:
                 continue
-            ended = facts.ended(query)
+            ended = facts.ends(query)
             if ended is not None:
                 is_request = draft.access.tool.startswith(RESERVED_PREFIX)
                 if ended.code not in (_PASSED if is_request else FOR_GOOD):
@@ -359,22 +348,19 @@ class _Round:
 
     def finish(self, counts: Counts) -> None:
         """Write charges, counts and decisions; the decisions' numbers are taken last."""
-        if self._charges:
-            self._connection.execute(
-                _CHARGE,
-                [
-                    {"in_scope": k.scope, "of_id": k.id, "in_unit": k.unit, "amount": amount}
-                    for k, amount in sorted(
-                        self._charges.items(), key=lambda c: (c[0].scope, c[0].id, c[0].unit)
-                    )
-                ],
-            )
-        if self._facts is not None:
-            write_turns(self._connection, self._facts.turned)
+        connection, facts = self._connection, self._facts
+        if facts.touched:
+            write_charges(connection, facts.touched)
+        if facts.turned:
+            write_turns(connection, facts.turned)
+        if self._denied:
             self._shorten()
-            self._facts.growth.write(self._connection)
-            self._facts.histories.write(self._connection)
-        self._approvals.write(self._connection)
+        if facts.growth is not None:
+            facts.growth.write(connection)
+        if facts.histories is not None:
+            facts.histories.write(connection)
+        if facts.approvals is not None:
+            facts.approvals.write(connection)
         for (minute, code), count in sorted(counts.items()):
             added = upsert(self._connection, UNPROVEN).values(minute=minute, code=code, count=count)
             self._connection.execute(
@@ -390,7 +376,8 @@ class _Round:
         for sequence, (_, row) in enumerate(self._rows, start=first):
             row["sequence"] = sequence
         decisions.insert_all(self._connection, [row for _, row in self._rows])
-        keep_reservations(self._connection, self._reservations)
+        if self._reservations:
+            keep_reservations(self._connection, self._reservations)
         log_decisions(self._connection, [row for _, row in self._rows])
 
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 import sqlalchemy.exc
 
 from delegation.records.changes import CHANNEL
-from delegation.records.database import Database, described
+from delegation.records.database import Database
+from delegation.records.database_errors import described
 
 _LOOK_SECONDS: Final = 0.5  # how often the listener looks whether it is to end
 _AGAIN_SECONDS: Final = 1.0  # between two tries to listen to a server that is gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import cast
 
 from sqlalchemy import Connection, select
 
@@ -10,32 +10,26 @@ from delegation import canonical, sent_json
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.records.flow_tables import RESOURCE_LABELS
-from delegation.records.tables import NUMBERS, TOOLS
-
-_NEWEST: Final = select(NUMBERS.c.n).where(NUMBERS.c.name == "catalogue")
+from delegation.records.numbers import read_numbers
+from delegation.records.tables import TOOLS
 
 
 class CatalogueShelf:
-    """The newest catalogue that this process parsed. Revisions are immutable, so it only grows."""
+    """The newest catalogue that this process parsed, `held`. Revisions are immutable: it only grows."""
 
-    __slots__ = ("_newest",)
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
         """Begin with the empty catalogue."""
-        self._newest = Catalogue()
-
-    @property
-    def held(self) -> Catalogue:
-        """The newest catalogue that was parsed."""
-        return self._newest
+        self.held = Catalogue()
 
     def newest(self, connection: Connection) -> Catalogue:
         """Return the catalogue at the revision that this connection sees."""
-        return self.at(connection, connection.execute(_NEWEST).scalar_one())
+        return self.at(connection, read_numbers(connection)["catalogue"])
 
     def at(self, connection: Connection, revision: int) -> Catalogue:
         """Return the catalogue at a revision that this connection sees."""
-        held = self._newest
+        held = self.held
         if held.revision == revision:
             return held
         # A snapshot older than what is held (another process, a rollback) starts from nothing.
@@ -56,9 +50,9 @@ class CatalogueShelf:
             resources[row.pattern] = (*resources.get(row.pattern, ()), (row.revision, entry))
         found = Catalogue(revision, history, resources)
         if revision > held.revision:
-            self._newest = found
+            self.held = found
         return found
 
     def forget(self) -> None:
         """Drop what was parsed inside a transaction that was rolled back."""
-        self._newest = Catalogue()
+        self.held = Catalogue()

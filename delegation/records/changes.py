@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select
 
 from delegation.errors import ConflictError
 from delegation.judge.facts import Subject
@@ -164,11 +164,3 @@ def change_of(row: Row[Any]) -> Revocation:
         row.act,
         row.effective_at,
     )
-
-
-# What holds at once is in the set of the revoked; what begins later or may end is looked at apart.
-AT_ONCE: Final = and_(REVOCATIONS.c.act == "revoke", REVOCATIONS.c.effective_at <= REVOCATIONS.c.at)
-PASSING: Final = or_(
-    REVOCATIONS.c.act.in_(("suspend", "resume")),
-    and_(REVOCATIONS.c.act == "revoke", REVOCATIONS.c.effective_at > REVOCATIONS.c.at),
-)

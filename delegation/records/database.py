@@ -1,4 +1,4 @@
-"""The database behind the store: snapshots, transactions that write, errors kept inside.
+"""The database behind the store: snapshots, and transactions that write.
 
 Two engines, one text of statements; what differs stands in `sqlite` and `postgres`. A transaction that
 could not begin is begun again within its caller's time; one whose COMMIT was cut off is looked up by
@@ -9,26 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, get_ident
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, RootTransaction, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from delegation import cancellation
 from delegation.errors import (
     ConfigurationError,
+    ConflictError,
     QuestionStoppedError,
     StoreUnavailableError,
     UnknownOutcomeError,
 )
 from delegation.records import postgres, sqlite
+from delegation.records.database_errors import refusal_of, translated
 from delegation.records.marker import is_committed, new_name
+from delegation.records.remembered import ASKED
 from delegation.records.turn import Queue, Turn
 from delegation.tracker.retry import Deadline
 
@@ -36,6 +39,10 @@ _LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
 
 QUESTION_CONNECTIONS: Final = 10  # of the fifteen that a process has at most
 _LOOK_SECONDS: Final = 0.2
+# A context may be copied into another thread, whose questions need a connection of their own.
+_SNAPSHOT: Final[ContextVar[tuple[Database, int, Connection] | None]] = ContextVar(
+    "delegation_snapshot", default=None
+)
 
 
 class Database:
@@ -68,24 +75,60 @@ class Database:
         is_file = self.is_sqlite and not self.is_memory and not parsed.query
         self._queue = Queue(Path(str(parsed.database))) if is_file else None
         self._seats = BoundedSemaphore(QUESTION_CONNECTIONS)
-        event.listen(self.engine, "before_cursor_execute", _look)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a snapshot.
+        """Open a snapshot, or go on reading from the one of `snapshot`.
 
         Raises:
             StoreUnavailableError: The database does not answer.
         """
-        with ExitStack() as held:
+        held = self._open_snapshot()
+        if held is not None:
+            with translated():
+                yield held
+            return
+        with ExitStack() as stack:
             deadline = Deadline()
-            self._take_seat(held, deadline)
+            self._take_seat(stack, deadline)
             # In memory there is one connection for everybody, so readers take turns with writers.
-            self._take_turn(held, deadline, taken=self.is_memory)
-            connection = held.enter_context(self._connected(deadline))
+            self._take_turn(stack, deadline, taken=self.is_memory)
+            connection = stack.enter_context(self._connected(deadline))
             chosen = connection if self.is_sqlite else postgres.to_read(connection)
+            if cancellation.present() is not None:
+                event.listen(chosen, "before_cursor_execute", _look)
             with translated(), self._cut_when_unwanted(chosen), chosen.begin():
                 yield chosen
+
+    def _open_snapshot(self) -> Connection | None:
+        held = _SNAPSHOT.get()
+        return None if held is None or held[:2] != (self, get_ident()) else held[2]
+
+    def refuse_inside_snapshot(self) -> None:
+        """Refuse what writes while this thread reads from one snapshot, which would not show it.
+
+        Raises:
+            ConflictError: It does.
+        """
+        if self._open_snapshot() is not None:
+            raise ConflictError(
+                "Nothing is written inside a snapshot.", remedy="End its `with` block first."
+            )
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have this thread read from one snapshot while the block runs; what writes is refused.
+
+        Raises:
+            StoreUnavailableError: The database does not answer.
+        """
+        with self.reading() as connection:
+            connection.execution_options(**{ASKED: {}})
+            token = _SNAPSHOT.set((self, get_ident(), connection))
+            try:
+                yield
+            finally:
+                _SNAPSHOT.reset(token)
 
     @contextmanager
     def writing(
@@ -101,7 +144,9 @@ class Database:
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
             UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
+            ConflictError: This thread reads from a `snapshot`.
         """
+        self.refuse_inside_snapshot()
         deadline = Deadline()
         # A poll is repeated anyway: a marker for each would be all that it writes.
         is_marked = is_marked and alone is not None and not self.is_sqlite
@@ -211,7 +256,7 @@ class Database:
 
     def _take_turn(self, held: ExitStack, deadline: Deadline, *, taken: bool) -> None:
         if taken:
-            if not self._turn.acquire(deadline.left):
+            if not self._turn.acquire(deadline):
                 raise _busy()
             held.callback(self._turn.release)
 
@@ -223,7 +268,7 @@ class Database:
         """
         if self._queue is None:
             return connection.begin()
-        with self._queue.place(deadline.left) as is_first:
+        with self._queue.place(deadline) as is_first:
             if not is_first:
                 raise _busy()
             return connection.begin()
@@ -343,51 +388,3 @@ def upsert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "sqlite":
         return sqlite_dialect.insert(table)
     return postgresql.insert(table)
-
-
-def described(error: BaseException) -> str:
-    """Return what may be logged of a database's error: kinds and codes, never its own sentences.
-
-    They quote the row that was refused, arguments of calls among it.
-    """
-    driver = getattr(error, "orig", None)
-    state = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
-    parts = [type(error).__name__, type(driver).__name__ if driver else "", str(state or "")]
-    return " ".join(part for part in parts if part)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever the database raises before COMMIT into a refusal that says nothing of it."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cancellation.look()  # it may have failed because nobody wants its answer
-        raise refusal_of(is_undone=is_undone(error)) from error
-
-
-def refusal_of(*, is_undone: bool) -> StoreUnavailableError:
-    """Return the refusal for a database's error, of which nothing is told: it quotes rows.
-
-    Args:
-        is_undone: Whether the same may be done again at once.
-    """
-    return StoreUnavailableError(
-        "The store could not be read or written; nothing was changed.",
-        remedy="Try again; if it persists, run `delegation doctor` and look at the disk.",
-        is_undone=is_undone,
-    )
-
-
-def is_undone(error: BaseException) -> bool:
-    """Return whether an error before COMMIT passes by itself; nothing is left of what was begun.
-
-    A database that refuses a row, is full or takes no connection does not pass by itself.
-    """
-    if isinstance(error, NoConnectionError):  # all connections of this process are taken
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    slow = type(error.orig).__name__ == "ConnectionTimeout"
-    is_known = sqlite.is_undone(error.orig) or postgres.is_undone(error.orig)
-    return slow or is_known or error.connection_invalidated

@@ -90,7 +90,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "tool": decision.tool,
         "audience": "",
         "purpose": "",
-        "allowed": decision.allowed,
+        "allowed": denial is None,
         "step": denial.step if denial else None,
         "code": denial.code if denial else None,
         "message": denial.message if denial else "",

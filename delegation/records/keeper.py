@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import Final
 
 from delegation.errors import DelegationError
-from delegation.records.database import described
+from delegation.records.database_errors import described
 
 _JOIN: Final = 10.0  # seconds for what was begun
 _LOG: Final = logging.getLogger("delegation.records")

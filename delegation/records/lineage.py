@@ -107,7 +107,7 @@ class SqlLineage:
         limits = self._shelves.limits
         return [
             entry
-            for part in _parts(rows)
+            for part in _parts([row.id for row in rows])
             for entry in task_entries(self._connection, part, at=at, defaults=limits, past=past)
         ]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, func, select, text
+from sqlalchemy import Connection, Integer, Row, bindparam, cast, func, select, text, union_all
 
 from delegation.authority.agent_name import claim_of
 from delegation.authority.alias import RESERVED_PREFIX
@@ -18,9 +18,10 @@ from delegation.cancellation import look
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry
 from delegation.records.database import upsert
+from delegation.records.families import TEXTS, among, branch
 from delegation.records.leaves import link_leaf, log_links
 from delegation.records.numbers import read_numbers, take_number
-from delegation.records.renewals import lines_of, marks_of, note_renewals
+from delegation.records.renewals import marks_of, note_renewals
 from delegation.records.standing import (
     NOBODY,
     Registered,
@@ -36,6 +37,7 @@ from delegation.records.tables import (
     DECISIONS,
     EVIDENCE,
     LINKS,
+    RENEWALS,
     TASKS,
 )
 from delegation.tokens.evidence import LinkEvidence
@@ -48,33 +50,24 @@ _KNOWN: Final = (
     .outerjoin(EVIDENCE, EVIDENCE.c.link == LINKS.c.id)
     .where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
 )
-_COUNTS: Final = (
-    select(DECISIONS.c.link, DECISIONS.c.allowed, func.count().label("n"))
-    .where(
-        DECISIONS.c.link.in_(bindparam("links", expanding=True)),
-        DECISIONS.c.at <= bindparam("last"),
-        ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
-    )
-    .group_by(DECISIONS.c.link, DECISIONS.c.allowed)
-)
-_FORMATS: Final = (
-    select(EVIDENCE.c.link, EVIDENCE.c.format)
-    .where(EVIDENCE.c.link.in_(bindparam("links", expanding=True)))
-    .order_by(EVIDENCE.c.format)
-)
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 _EVER: Final = 2**62  # another replica's clock may be ahead of ours
 
 _NESTED: Final = 16  # tasks below one another, more than child tasks nest
 # Bounded by depth, so that a corrupted parent cycle cannot loop.
-_UP: Final = text(
-    f"""WITH RECURSIVE up(id, parent, n) AS (
+_UP: Final = (
+    text(
+        f"""WITH RECURSIVE up(id, parent, n) AS (
         SELECT id, parent, 0 FROM link WHERE id IN :ids
         UNION
         SELECT l.id, l.parent, up.n + 1 FROM link l JOIN up ON l.id = up.parent
         WHERE up.n < {MAX_LINKS}
-    ) SELECT DISTINCT id FROM up"""  # noqa: S608  # a constant bound, no input
-).bindparams(bindparam("ids", expanding=True))
+    ) SELECT {", ".join(f"link.{column.name}" for column in LINKS.columns)}
+    FROM link WHERE link.id IN (SELECT id FROM up)"""  # noqa: S608  # constants, no input
+    )
+    .bindparams(bindparam("ids", expanding=True))
+    .columns(*LINKS.columns)
+)
 # Each once, by its nearest seed: of two seeds one may hang below the other.
 _DOWN: Final = text(
     f"""WITH RECURSIVE down(root, id, sequence, n) AS (
@@ -88,14 +81,49 @@ _DOWN: Final = text(
 ).bindparams(bindparam("ids", expanding=True))
 
 
-_AGENTS: Final = (
-    select(AGENT_KEYS.c.key, AGENT_KEYS.c.agent, AGENTS.c.owner, AGENTS.c.recertify_by)
-    .join(AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
-    .where(
-        AGENT_KEYS.c.key.in_(bindparam("keys", expanding=True)),
-        AGENT_KEYS.c.at <= bindparam("last"),
+class _TaskRow(NamedTuple):
+    """What a task adds to the standing of its links; the columns of its branch in their order."""
+
+    id: str
+    owner: str
+    state: str
+    under: str | None
+    deadline: int
+    closed_at: int | None
+    idle: int | None
+    opened_at: int
+    last_call_at: int | None
+    inferred: int
+
+
+_BESIDE: Final = union_all(
+    branch(
+        "task", *(TASKS.c[name] for name in _TaskRow._fields[:4]),
+        integers=(
+            *(TASKS.c[name] for name in _TaskRow._fields[4:-1]), cast(TASKS.c.inferred, Integer),
+        ),
+    ).where(TASKS.c.id.in_(among("tasks"))),
+    branch(
+        "agent", AGENTS.c.name, AGENTS.c.owner,
+        integers=(AGENTS.c.recertify_by,), key=AGENT_KEYS.c.key,
     )
-)
+    .join_from(AGENT_KEYS, AGENTS, AGENTS.c.name == AGENT_KEYS.c.agent)
+    .where(AGENT_KEYS.c.key.in_(among("keys")), AGENT_KEYS.c.at <= bindparam("last")),
+    branch("line", RENEWALS.c.link, RENEWALS.c.line).where(RENEWALS.c.link.in_(among("links"))),
+    branch("format", EVIDENCE.c.link, EVIDENCE.c.format).where(
+        EVIDENCE.c.link.in_(among("links"))
+    ),
+    branch(
+        "count", DECISIONS.c.link,
+        integers=(cast(DECISIONS.c.allowed, Integer), func.count()),
+    )
+    .where(
+        DECISIONS.c.link.in_(among("links")),
+        DECISIONS.c.at <= bindparam("last"),
+        ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
+    )
+    .group_by(DECISIONS.c.link, DECISIONS.c.allowed),
+)  # fmt: skip
 
 
 @lru_cache(maxsize=16_384)
@@ -198,22 +226,15 @@ def _evidence_row(key: tuple[str, str], evidence: LinkEvidence) -> dict[str, Any
     }
 
 
-def rows(connection: Connection, ids: Iterable[str]) -> list[LinkData]:
-    """Return the rows of these links, parents before children, openers before child tasks."""
-    wanted = list(dict.fromkeys(ids))
-    found: list[LinkData] = []
-    for start in range(0, len(wanted), _CHUNK):
-        part = wanted[start : start + _CHUNK]
-        found += connection.execute(select(LINKS).where(LINKS.c.id.in_(part))).all()
-    return sorted(found, key=lambda row: row.sequence)  # none is recorded before what it hangs on
-
-
 def with_ancestors(connection: Connection, ids: Sequence[str]) -> list[LinkData]:
-    """Return the rows of these links and all links above them, parents before children."""
-    up: list[str] = []
-    for start in range(0, len(ids), _CHUNK):
-        up += connection.execute(_UP, {"ids": list(ids[start : start + _CHUNK])}).scalars()
-    return rows(connection, up)
+    """Return the rows of these links and all above them, parents before children.
+
+    Openers come before child tasks.
+    """
+    found: dict[str, LinkData] = {}
+    for part in _parts(dict.fromkeys(ids)):
+        found.update((row.id, row) for row in connection.execute(_UP, {"ids": part}))
+    return sorted(found.values(), key=lambda row: row.sequence)  # none before what it hangs on
 
 
 def below(
@@ -306,29 +327,36 @@ class _Context(Standings):
     def __init__(
         self, connection: Connection, found: Sequence[LinkData], at: int, *, until: int | None
     ) -> None:
-        last = _EVER if until is None else until
         agents: dict[bytes, Registered] = {}
-        for keys in _parts({row.holder_key for row in found}):
-            for row in connection.execute(_AGENTS, {"keys": keys, "last": last}):
-                agents[row.key] = Registered(row.agent, row.owner, row.recertify_by)
-        ids = {row.task for row in found}
-        tasks = {
-            row.id: row
-            for row in connection.execute(select(TASKS).where(TASKS.c.id.in_(sorted(ids))))
-        }
-        lines = lines_of(connection, (row.id for row in found))
+        tasks: dict[str, _TaskRow] = {}
+        lines: dict[str, str] = {}
+        self.counts: dict[tuple[str, bool], int] = {}
+        self.formats: dict[str, list[str]] = {}
+        for part in _parts(found):
+            asked = {
+                "links": [row.id for row in part],
+                "keys": list({row.holder_key for row in part}),
+                "tasks": list({row.task for row in part}),
+                "last": _EVER if until is None else until,
+            }
+            for family, *row in connection.execute(_BESIDE, asked):
+                integers = row[TEXTS:-1]
+                match family:
+                    case "task":
+                        tasks[row[0]] = _TaskRow(*row[:4], *integers[:6])
+                    case "agent":
+                        agents[row[-1]] = Registered(row[0], row[1], integers[0])
+                    case "line":
+                        lines[row[0]] = row[1]
+                    case "format":
+                        self.formats.setdefault(row[0], []).append(row[1])
+                    case _:
+                        self.counts[row[0], bool(integers[0])] = integers[1]
         ended = ended_of(connection, subjects_of(found, agents, tasks, lines), at)
         held = {row.id for row in found}
         elsewhere = [task for task in tasks.values() if task.under not in held]
         openers = opener_states(connection, elsewhere, at=at)
         super().__init__(agents, tasks, ended, at, openers, lines)
-        self.counts: dict[tuple[str, bool], int] = {}
-        self.formats: dict[str, list[str]] = {}
-        for links in _parts(row.id for row in found):
-            for row in connection.execute(_COUNTS, {"links": links, "last": last}):
-                self.counts[row.link, bool(row.allowed)] = row.n
-            for link, seen in connection.execute(_FORMATS, {"links": links}):
-                self.formats.setdefault(link, []).append(seen)
 
     def entry(self, row: LinkData, state: State, parent: LinkEntry | None) -> LinkEntry:
         """Return the row's entry."""
@@ -357,7 +385,7 @@ class _Context(Standings):
             decisions=Counts(
                 self.counts.get((row.id, True), 0), self.counts.get((row.id, False), 0)
             ),
-            formats=tuple(self.formats.get(row.id, ())),
+            formats=tuple(sorted(self.formats.get(row.id, ()))),
         )
 
 

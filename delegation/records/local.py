@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, insert, select
+from sqlalchemy import Connection, and_, bindparam, exists, insert, select
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId
@@ -15,10 +15,7 @@ from delegation.judge.limits import Limits
 from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called
 from delegation.lineage.local import LocalEntry
-from delegation.records.facts import read_agents
-from delegation.records.flow_tables import FLOW_HISTORIES
-from delegation.records.growth import Growth
-from delegation.records.numbers import read_numbers
+from delegation.records.known import Known, read_tasks, task_chain
 from delegation.records.standing import ended_of
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -29,12 +26,8 @@ from delegation.records.tables import (
     LOCAL_DECISIONS,
     TASKS,
 )
-from delegation.records.tasks import read_tasks, task_chain
 
 _ROOT: Final = select(LINKS.c.task).where(LINKS.c.id == bindparam("root"), LINKS.c.depth == 0)
-_KEPT: Final = select(FLOW_HISTORIES.c.root).where(
-    FLOW_HISTORIES.c.root.in_(bindparam("roots", expanding=True))
-)
 _LEDGER: Final = select(
     exists().where(
         COUNTERS.c.scope == "task", COUNTERS.c.id.in_(bindparam("tasks", expanding=True))
@@ -47,26 +40,22 @@ def root_standing(
 ) -> RootStanding | None:
     """Return what step 10 asks about a root and holders below it; None if it is unknown.
 
-    Reads the number of the newest change first: where a later statement sees more than that change,
-    the answer is only stricter than its number says.
+    The number of the newest change is read with what it counts: where a later statement sees more than
+    that change, the answer is only stricter than its number says.
     """
-    epoch = read_numbers(connection)["epoch"]
     task = connection.execute(_ROOT, {"root": root}).scalar_one_or_none()
     if task is None:
         return None
-    known = read_tasks(connection, [task], defaults)
-    # No breaker is asked about here, so the instant does not matter.
-    tasks = task_chain(known, task, Growth(), 0)
-    by_key, by_name = read_agents(
-        connection, (holder.key for holder in holders), (holder.name for holder in holders)
-    )
+    known = Known(defaults)
+    known.read(connection, [task], holders=((holder.key, holder.name) for holder in holders))
+    tasks = task_chain(known.tasks, task, None, 0)  # no breaker is asked about
     ledger = connection.execute(_LEDGER, {"tasks": [found.id for found in tasks] or [task]})
     needs = ["ledger"] if ledger.scalar_one() else []
     needs += _unseen(tasks, defaults)
-    roots = list({row.root for row in known.values()})
-    if connection.execute(_KEPT, {"roots": roots}).first() is not None:
+    if any(row.keeps_history for row in known.tasks.values()):
         needs.append("flow")
-    return RootStanding(root, tasks, by_key, by_name, tuple(needs), epoch)
+    epoch = known.numbers["epoch"]
+    return RootStanding(root, tasks, known.by_key, known.by_name, tuple(needs), epoch)
 
 
 def _unseen(tasks: Sequence[TaskFact], defaults: Limits) -> list[str]:
@@ -101,7 +90,7 @@ def facts_at(
     """
     task = connection.execute(_ROOT, {"root": chain.root.id}).scalar_one_or_none()
     known = {} if task is None else read_tasks(connection, [task], defaults)
-    tasks = () if task is None else task_chain(known, task, Growth(), at)
+    tasks = () if task is None else task_chain(known, task, None, at)
     ends = select(TASKS.c.id, TASKS.c.closed_at).where(TASKS.c.id.in_([t.id for t in tasks]))
     closed = {row.id: row.closed_at for row in connection.execute(ends)}
     by_key, by_name = _agents_at(connection, chain, at)
@@ -177,13 +166,6 @@ def add_local(connection: Connection, entry: LocalEntry, *, holder: bytes, jti: 
     connection.execute(insert(LOCAL_DECISIONS), row)
 
 
-def local_of(connection: Connection, decision: str) -> LocalEntry | None:
-    """Return where a decision was really made, None for the service itself."""
-    query = select(LOCAL_DECISIONS).where(LOCAL_DECISIONS.c.decision == decision)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _entry(row)
-
-
 def local_decisions(
     connection: Connection, *, conflicts: bool, after: int, limit: int
 ) -> list[tuple[int, LocalEntry]]:
@@ -197,10 +179,11 @@ def local_decisions(
     )
     if conflicts:
         query = query.where(LOCAL_DECISIONS.c.conflict_step.is_not(None))
-    return [(row.sequence, _entry(row)) for row in connection.execute(query)]
+    return [(row.sequence, entry_of(row)) for row in connection.execute(query)]
 
 
-def _entry(row: Row[Any]) -> LocalEntry:
+def entry_of(row: Any) -> LocalEntry:
+    """Return a row as where a decision was really made."""
     return LocalEntry(
         DecisionId(row.decision),
         row.by,

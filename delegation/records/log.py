@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from delegation.errors import NotFoundError
 from delegation.records.log_tables import ENTRIES, NODES, PENDING, STATE
+from delegation.records.remembered import remembered
 from delegation.transparency.checkpoint import Checkpoint, read_checkpoint
 from delegation.transparency.evidence import LogProof
 from delegation.transparency.leaf import Kind
@@ -26,8 +27,10 @@ from delegation.transparency.merkle import (
 from delegation.transparency.tile import ENTRIES as BUNDLE
 from delegation.transparency.tile import Tile, nodes_in, width_at, write_entries
 
-_STATE: Final = select(STATE)
-_LOCKED: Final = _STATE.with_for_update()
+_WAITING: Final = select(func.count()).select_from(PENDING).scalar_subquery()
+_STATE: Final = select(STATE, _WAITING.label("waiting"))
+_LOCKED: Final = select(STATE).with_for_update()
+_PENDING: Final = select(func.count()).select_from(PENDING)
 _HASHES: Final = (
     select(ENTRIES.c.hash)
     .where(ENTRIES.c.place >= bindparam("first"), ENTRIES.c.place < bindparam("end"))
@@ -47,8 +50,10 @@ _UPPER: Final = (
     )
     .order_by(NODES.c.place)
 )
-_PLACE: Final = select(ENTRIES.c.place, ENTRIES.c.entry).where(
-    ENTRIES.c.kind == bindparam("of_kind"), ENTRIES.c.record == bindparam("of_record")
+_PLACE: Final = _STATE.add_columns(ENTRIES.c.place, ENTRIES.c.entry).outerjoin_from(
+    STATE,
+    ENTRIES,
+    (ENTRIES.c.kind == bindparam("of_kind")) & (ENTRIES.c.record == bindparam("of_record")),
 )
 
 
@@ -82,8 +87,18 @@ def read_state(connection: Connection, *, locks: bool = False) -> LogState:
         connection: A snapshot, or a transaction that writes.
         locks: Whether nobody else may sequence or sign until this transaction ends.
     """
-    row = connection.execute(_LOCKED if locks else _STATE).one()
-    waiting = connection.execute(select(func.count()).select_from(PENDING)).scalar_one()
+    if locks:
+        row = connection.execute(_LOCKED).one()
+        return _state_of(row, connection.execute(_PENDING).scalar_one())
+    return remembered(connection, "log", lambda: _read_state(connection))
+
+
+def _read_state(connection: Connection) -> LogState:
+    row = connection.execute(_STATE).one()
+    return _state_of(row, row.waiting)
+
+
+def _state_of(row: Row[Any], waiting: int) -> LogState:
     return LogState(
         row.generation,
         row.size,
@@ -116,10 +131,7 @@ class SqlLog:
         Raises:
             NotFoundError: There is none yet.
         """
-        text = self._connection.execute(select(STATE.c.head)).scalar_one()
-        if text is None:
-            raise NotFoundError("checkpoint", "of the log")
-        return read_checkpoint(text)
+        return _head(self._connection.execute(select(STATE.c.head)).scalar_one())
 
     def tile(self, tile: Tile, *, size: int) -> bytes:
         """Return a tile's bytes in a log of this size.
@@ -177,10 +189,10 @@ class SqlLog:
         Raises:
             NotFoundError: It does not, or no checkpoint covers it yet.
         """
-        head = self.head()
-        asked = {"of_kind": kind, "of_record": record}
-        row = self._connection.execute(_PLACE, asked).one_or_none()
-        if row is None or row.place >= head.size:
+        row = self._connection.execute(_PLACE, {"of_kind": kind, "of_record": record}).one()
+        remembered(self._connection, "log", lambda: _state_of(row, row.waiting))
+        head = _head(row.head)
+        if row.place is None or row.place >= head.size:
             raise NotFoundError("log entry of", record)
         path = inclusion_proof(row.place, head.size, self.nodes(head.size))
         return LogProof(row.place, bytes(row.entry), tuple(path), head.text)
@@ -193,3 +205,9 @@ class SqlLog:
             for row in self._connection.execute(part.order_by(ENTRIES.c.place)):
                 if row.place < size:
                     yield row.place, bytes(row.hash), bytes(row.entry)
+
+
+def _head(text: str | None) -> Checkpoint:
+    if text is None:
+        raise NotFoundError("checkpoint", "of the log")
+    return read_checkpoint(text)

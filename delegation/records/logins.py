@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from delegation.records.people_tables import API_KEYS, LOGINS
 from delegation.tracker.work import Login, LoginKind
@@ -31,12 +33,11 @@ def take_login(connection: Connection, digest: bytes, kind: LoginKind, *, at: in
     return name
 
 
-def key_of(connection: Connection, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
-    """Return the name of the API key of a ticket or session that is not over."""
+def key_of(connection: Connection, digest: bytes, kind: LoginKind, *, at: int) -> Row[Any] | None:
+    """Return the row of the API key of a ticket or session that is not over."""
     query = (
-        select(API_KEYS.c.name)
+        select(API_KEYS)
         .join(LOGINS, LOGINS.c.api_key == API_KEYS.c.name)
         .where(LOGINS.c.digest == digest, LOGINS.c.kind == kind, LOGINS.c.expires_at > at)
     )
-    name: str | None = connection.execute(query).scalar_one_or_none()
-    return name
+    return connection.execute(query).one_or_none()

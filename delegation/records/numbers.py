@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from delegation.records.remembered import remembered
 from delegation.records.tables import NUMBERS
 
 Name: TypeAlias = Literal["epoch", "catalogue", "link", "decision", "nonces_before", "approval"]
@@ -31,7 +32,11 @@ _RAISE: Final = (
 
 def read_numbers(connection: Connection) -> Mapping[str, int]:
     """Return all numbers as this transaction sees them."""
-    return {row.name: row.n for row in connection.execute(_READ)}
+
+    def ask() -> Mapping[str, int]:
+        return {row.name: row.n for row in connection.execute(_READ)}
+
+    return remembered(connection, "numbers", ask)
 
 
 def take_number(connection: Connection, name: Name, count: int = 1) -> int:

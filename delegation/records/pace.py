@@ -9,7 +9,6 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from delegation.judge.pace import PaceKey
 from delegation.records.database import upsert
-from delegation.records.existing import Existing
 from delegation.records.flow_tables import PACES
 
 _READ: Final = (
@@ -26,42 +25,36 @@ _WRITE: Final = (
 
 
 def read_turns(
-    connection: Connection, keys: Sequence[PaceKey], *, existing: Existing | None
+    connection: Connection, keys: Sequence[PaceKey], *, settles: bool
 ) -> dict[tuple[str, str], int]:
-    """Return the next turns of these paces, locked if calls are settled on them.
+    """Return the next turns of these paces, made and locked if calls are settled on them.
+
+    Those that are not there are made before any is locked: two batches of which one holds an old row
+    and makes a new one, while the other made the new one and wants the old, would wait in a circle.
 
     Args:
         connection: A snapshot, or a transaction that writes.
         keys: The paces.
-        existing: Rows known to be there, where calls are settled; None where they are only planned.
+        settles: Whether calls are settled, and not only planned.
     """
     if not keys:
         return {}
     ids = list({key.id for key in keys})
-    if existing is None:
-        return _turns(connection, _READ, ids)
-    wanted = set[tuple[str, str]](keys)
-    made = existing.unknown(wanted)
-    _make(connection, made)
-    found = _turns(connection, _LOCKED, ids)
-    gone = sorted(wanted - found.keys())
-    if gone:  # of a database that was restored since
-        _make(connection, gone)
-        found = _turns(connection, _LOCKED, ids)
-    existing.found(wanted - {*made, *gone})
-    return found
+    found = _turns(connection, _READ, ids)
+    if not settles:
+        return found
+    made = sorted({*keys} - found.keys())
+    if made:
+        connection.execute(
+            upsert(connection, PACES).on_conflict_do_nothing(),
+            [{"scope": scope, "id": name, "turn": 0} for scope, name in made],
+        )
+    # On SQLite nobody else writes meanwhile, and a pace without a row has no turn yet.
+    return found if connection.dialect.name == "sqlite" else _turns(connection, _LOCKED, ids)
 
 
 def _turns(connection: Connection, statement: Any, ids: list[str]) -> dict[tuple[str, str], int]:
     return {(r.scope, r.id): r.turn for r in connection.execute(statement, {"ids": ids})}
-
-
-def _make(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
-    if keys:
-        connection.execute(
-            upsert(connection, PACES).on_conflict_do_nothing(),
-            [{"scope": scope, "id": name, "turn": 0} for scope, name in keys],
-        )
 
 
 def write_turns(connection: Connection, turns: Mapping[tuple[str, str], int]) -> None:

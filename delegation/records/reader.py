@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
@@ -38,14 +37,14 @@ from delegation.records import (
 )
 from delegation.records.approval_rows import ApprovalRows
 from delegation.records.approvals import ApprovalBook
+from delegation.records.decision_detail import decision_detail
 from delegation.records.exporting import SqlExports, fitting
-from delegation.records.facts import counters, read_facts
+from delegation.records.facts import read_facts, read_paces
 from delegation.records.lineage import SqlLineage
 from delegation.records.numbers import read_numbers
 from delegation.records.people_tables import API_KEYS
 from delegation.records.preview import preview
 from delegation.records.questions import SqlQuestions
-from delegation.records.reservation import reservations_of
 from delegation.records.shelves import Shelves
 from delegation.records.tables import (
     AGENT_KEYS,
@@ -53,7 +52,6 @@ from delegation.records.tables import (
     ANNOUNCED,
     DECISIONS,
     LINKS,
-    OUTCOMES,
     REVOCATIONS,
     TASKS,
     UNPROVEN,
@@ -65,7 +63,6 @@ from delegation.tracker.work import (
     ApiKey,
     DecisionDetail,
     LoginKind,
-    OutcomeReport,
 )
 
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
@@ -90,34 +87,25 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def facts(self, query: Query) -> Facts:
         """Return what settling a call would know now; nothing is locked."""
-        epoch = read_numbers(self._connection)["epoch"]
-        found = read_facts(
-            self._connection,
-            [query],
-            epoch=epoch,
-            shelf=self._shelves.revoked,
-            paused=self._shelves.paused,
-            openers=self._shelves.openers,
-            limits=self._shelves.limits,
-            settles=False,
-        )
+        found = read_facts(self._connection, [query], self._shelves, settles=False)
         found.open_histories(self._connection, [query], settles=False)
-        counters(self._connection, [query], found)
-        asked = [] if query.approval is None else [(query, found.line(query))]
-        roots = {task: row.root for task, row in found.tasks.items()}
-        found.approvals = ApprovalBook.read(self._connection, asked, roots)
+        read_paces(self._connection, [query], found)
+        if query.approval is not None:
+            roots = {task: row.root for task, row in found.known.tasks.items()}
+            asked = [(query, found.line(query))]
+            found.approvals = ApprovalBook.read(self._connection, asked, roots)
         return found.of(query, is_nonce_used=False)
 
     def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
         """Return a task, or None."""
-        row = self._connection.execute(select(TASKS).where(TASKS.c.id == task)).one_or_none()
-        return None if row is None else self._task(row, at)
+        found = task_entries(self._connection, [task], at=at, defaults=self._shelves.limits)
+        return found[0] if found else None
 
     def tasks(
         self, wanted: TaskFilter, *, after: str | None, limit: int, at: int
     ) -> Sequence[TaskEntry]:
         """Return tasks, newest first, after the one with this id."""
-        query = select(TASKS).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(limit)
+        query = select(TASKS.c.id).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(limit)
         if wanted.owner is not None:
             query = query.where(TASKS.c.owner == wanted.owner)
         if wanted.is_open is not None:
@@ -131,12 +119,8 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
                 (TASKS.c.opened_at < mark.opened_at)
                 | ((TASKS.c.opened_at == mark.opened_at) & (TASKS.c.id > mark.id))
             )
-        rows = self._connection.execute(query).all()
-        return task_entries(self._connection, rows, at=at, defaults=self._shelves.limits)
-
-    def _task(self, row: Row[Any], at: int) -> TaskEntry:
-        (entry,) = task_entries(self._connection, [row], at=at, defaults=self._shelves.limits)
-        return entry
+        names = self._connection.execute(query).scalars().all()
+        return task_entries(self._connection, names, at=at, defaults=self._shelves.limits)
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
@@ -229,22 +213,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def decision(self, decision: DecisionId) -> DecisionDetail | None:
         """Return one decision, or None."""
-        query = select(DECISIONS).where(DECISIONS.c.id == decision)
-        row = self._connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        told = self._connection.execute(
-            select(OUTCOMES).where(OUTCOMES.c.decision == decision)
-        ).one_or_none()
-        outcome = None
-        if told is not None:
-            outcome = OutcomeReport(decision, told.state, told.detail, told.by, told.at)
-        return replace(
-            decisions.detail_of(row),
-            outcome=outcome,
-            local=local.local_of(self._connection, decision),
-            reservations=reservations_of(self._connection, decision),
-        )
+        return decision_detail(self._connection, decision)
 
     def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
         """Return changes of what stands with an epoch above `after`, oldest first."""
@@ -338,10 +307,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
         """Return the API key of a ticket or session that is not over, or None."""
-        name = logins.key_of(self._connection, digest, kind, at=at)
-        row = self._connection.execute(
-            select(API_KEYS).where(API_KEYS.c.name == name)
-        ).one_or_none()
+        row = logins.key_of(self._connection, digest, kind, at=at)
         return None if row is None else _api_key(row)
 
     def announced(self, link: LinkId, digest: bytes) -> str | None:

@@ -69,12 +69,8 @@ def keep_reservations(connection: Connection, made: Sequence[Reservation]) -> No
     connection.execute(insert(RESERVATIONS), rows)
 
 
-def reservations_of(connection: Connection, decision: DecisionId) -> tuple[Reservation, ...]:
-    """Return what was reserved for a call, by unit."""
-    return tuple(_read(row) for row in connection.execute(_OF, {"of": decision}))
-
-
-def _read(row: Any) -> Reservation:
+def read_row(row: Any) -> Reservation:
+    """Return a row as a reservation."""
     counters = canonical.parse(row.counters)
     keys = [CounterKey(*key) for key in counters] if isinstance(counters, list) else []  # type: ignore[misc]  # written above
     return Reservation(
@@ -106,7 +102,7 @@ def settle_reservations(
         ConflictError: Another cost was told before, or it is too late.
     """
     # Locked before it is judged: two tellers take turns, and the second sees what the first told.
-    held = tuple(map(_read, connection.execute(_OF.with_for_update(), {"of": decision})))
+    held = tuple(map(read_row, connection.execute(_OF.with_for_update(), {"of": decision})))
     changed = settle_cost(held, cost, by=by, at=at)
     for one in changed:
         told = {"of": decision, "in_unit": one.unit, "told": one.settled, "teller": by}

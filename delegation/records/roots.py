@@ -12,9 +12,9 @@ from delegation.authority.refusal import Refusal
 from delegation.judge.limits import UNLIMITED, Limits
 from delegation.judge.line import Line
 from delegation.records.growth import Bound, Growth, Newcomer, bounds_of
+from delegation.records.known import TaskRowFact, read_tasks, task_chain
 from delegation.records.links import RecordedLink
 from delegation.records.shelves import Shelves
-from delegation.records.tasks import TaskRowFact, read_tasks, task_chain
 
 _PLANNED: Final = LinkId("")  # the root of a task that is not opened yet; no link's id
 
@@ -66,7 +66,7 @@ def _bounds(
 ) -> tuple[dict[str, TaskRowFact], tuple[Bound, ...]]:
     """Return a task's row and those above, and the bounds of links in it."""
     rows = read_tasks(connection, [task], shelves.limits)
-    tasks = task_chain(rows, task, Growth(), 0)  # no breaker is asked about
+    tasks = task_chain(rows, task, None, 0)  # no breaker is asked about
     unders = [under for one in tasks if (under := rows[one.id].under) is not None]
     held = shelves.openers.read(connection, unders)
     above = [held[under] for under in unders if under in held]

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.catalogue import CatalogueShelf
-from delegation.records.existing import Existing
-from delegation.records.facts import RevokedShelf
 from delegation.records.openers import OpenerShelf
-from delegation.records.paused import PausedShelf
+from delegation.records.revoked import RevokedShelf
 from delegation.records.stems import StemShelf
 from delegation.tracker.work import KEPT_DENIALS
 
@@ -20,10 +18,8 @@ class Shelves:
 
     Args:
         catalogue: The newest catalogue that was parsed.
-        revoked: All revocations up to an epoch.
-        paused: All suspensions and later ends up to an epoch.
+        revoked: All revocations and suspensions up to an epoch.
         openers: Chains on which child tasks stand.
-        existing: Counters and paces that are there.
         stems: What of links never changes, for maps.
         limits: The service's own limits of every task.
         kept_denials: Denials of one holder a minute whose arguments and proof are kept.
@@ -33,9 +29,7 @@ class Shelves:
 
     catalogue: CatalogueShelf = field(default_factory=CatalogueShelf)
     revoked: RevokedShelf = field(default_factory=RevokedShelf)
-    paused: PausedShelf = field(default_factory=PausedShelf)
     openers: OpenerShelf = field(default_factory=OpenerShelf)
-    existing: Existing = field(default_factory=Existing)
     stems: StemShelf = field(default_factory=StemShelf)
     limits: Limits = DEFAULTS
     kept_denials: int = KEPT_DENIALS

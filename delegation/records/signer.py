@@ -43,19 +43,14 @@ def signs_for(connection: Connection, ring: KeyRing) -> bool | None:
     )
 
 
-def note_ring(connection: Connection, ring: KeyRing, *, anew: bool) -> None:
+def note_ring(connection: Connection, ring: KeyRing) -> None:
     """Keep whose keys sign for a store that has no root yet; the first that is noted holds.
 
     Args:
         connection: A transaction that writes.
         ring: The ring.
-        anew: Whether the one that was noted is lost, and nothing was done with it.
     """
-    noted = upsert(connection, NUMBERS)
-    if anew:
-        noted = noted.on_conflict_do_update(index_elements=["name"], set_={"n": _mark(ring)})
-    else:
-        noted = noted.on_conflict_do_nothing()
+    noted = upsert(connection, NUMBERS).on_conflict_do_nothing()
     connection.execute(noted, {"name": _NAME, "n": _mark(ring)})
 
 

@@ -31,9 +31,9 @@ _STEPS: Final = 20_000  # of SQLite's machine, between two looks at whether some
 _LOOK_SECONDS: Final = 0.002
 _IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _BUSY: Final = f"busy_timeout={int(BUSY_SECONDS * 1000)}"
+_MODE: Final = "journal_mode"
 _UNDONE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _PRAGMAS: Final = (
-    "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     _BUSY,
@@ -101,12 +101,14 @@ def _before_connect(_dialect: object, _record: object, names: Any, options: Any)
         keep_private(str(names[0]))
 
 
-def _on_connect(connection: Any, _record: object) -> None:  # the driver's own type
+def _on_connect(connection: Any, record: Any) -> None:  # the driver's and the pool's own types
     connection.isolation_level = None  # the driver must not begin transactions behind our back
     cursor = connection.cursor()
+    (mode,) = cursor.execute("PRAGMA journal_mode=WAL").fetchone()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    record.info[_MODE], record.info[_BUSY] = mode, True
     connection.set_progress_handler(_is_unwanted, _STEPS)
 
 
@@ -126,14 +128,24 @@ def _is_unwanted() -> bool:
 def _on_begin(connection: Connection) -> None:
     begin = connection.get_execution_options().get("begin", "BEGIN")
     if begin != _IMMEDIATE:
+        _wait(connection, waits=True)
         connection.exec_driver_sql(begin)
         return
-    driver: Any = connection.connection.driver_connection
-    driver.execute("PRAGMA busy_timeout=0")
+    _wait(connection, waits=False)
     try:
         _take_write_lock(connection)
     finally:
-        driver.execute(f"PRAGMA {_BUSY}")
+        # In a WAL nobody is in the way of who has the write lock: its COMMIT waits for no reader.
+        if connection.info.get(_MODE) not in {"wal", "memory"}:
+            _wait(connection, waits=True)
+
+
+def _wait(connection: Connection, *, waits: bool) -> None:
+    """Let SQLite itself wait for another's lock, or not; a connection is told only what is new to it."""
+    if connection.info.get(_BUSY) is not waits:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA {_BUSY if waits else 'busy_timeout=0'}")
+        connection.info[_BUSY] = waits
 
 
 def _take_write_lock(connection: Connection) -> None:

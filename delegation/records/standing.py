@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -41,8 +42,12 @@ _PATH: Final = text(_PATH_SQL).columns(
     TASKS.c.opened_at, TASKS.c.last_call_at, RENEWALS.c.line,
 )  # fmt: skip
 _ACTS: Final = "r.act IN ('revoke', 'suspend', 'resume') AND r.effective_at <= :at ORDER BY r.epoch"
-_CHUNK: Final = 400  # ids in one statement: SQLite's oldest limit is 999 parameters
-# On PostgreSQL all subjects travel as one value: hundreds of parameters cost more than the answer.
+# All subjects travel as one value: hundreds of parameters cost more than the answer.
+_ENDED_SQLITE: Final = (
+    "SELECT r.kind, r.id, r.act FROM json_each(:subjects) AS j CROSS JOIN revocation AS r"  # noqa: S608  # constants
+    " ON r.kind = json_extract(j.value, '$[0]') AND r.id = json_extract(j.value, '$[1]')"
+    f" WHERE {_ACTS}"
+)
 _ENDED_POSTGRES: Final = (
     text(
         f"""SELECT r.kind, r.id, r.act FROM unnest(:kinds, :ids) AS j(kind, id)
@@ -254,24 +259,6 @@ def _way_up(connection: Connection, link: str) -> list[Any]:
     return list(connection.execute(_PATH, {"id": link}))
 
 
-def _ended_on_sqlite(
-    connection: Connection, subjects: set[tuple[str, str]], at: int
-) -> Iterator[Any]:
-    by_kind: dict[str, list[str]] = {}
-    for kind, name in subjects:
-        by_kind.setdefault(kind, []).append(name)
-    for kind, names in by_kind.items():
-        for start in range(0, len(names), _CHUNK):
-            part = names[start : start + _CHUNK]
-            statement = (
-                "SELECT r.kind, r.id, r.act FROM revocation AS r WHERE r.kind = ?"  # noqa: S608
-                f" AND r.id IN ({', '.join('?' * len(part))})"  # marks alone, no input
-                " AND r.act IN ('revoke', 'suspend', 'resume') AND r.effective_at <= ?"
-                " ORDER BY r.epoch"
-            )
-            yield from _by_driver(connection, statement, (kind, *part, at))
-
-
 def _by_driver(connection: Connection, statement: str, asked: Any) -> list[Any]:
     """Run a statement by SQLite's driver itself: a way up costs less than what is around it."""
     cursor = connection.connection.cursor()
@@ -319,10 +306,11 @@ def ended_of(
 ) -> dict[tuple[str, str], str]:
     """Return those of the subjects that were revoked or suspended then, with which of the two."""
     found: Iterable[Any]
+    wanted = sorted(subjects)
     if connection.dialect.name == "sqlite":
-        found = _ended_on_sqlite(connection, subjects, at)
+        asked = {"subjects": json.dumps(wanted), "at": at}
+        found = _by_driver(connection, _ENDED_SQLITE, asked)
     else:
-        wanted = sorted(subjects)
         kinds, ids = [kind for kind, _ in wanted], [name for _, name in wanted]
         found = connection.execute(_ENDED_POSTGRES, {"kinds": kinds, "ids": ids, "at": at})
     return _folded(found)

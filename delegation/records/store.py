@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -97,22 +97,21 @@ class SqlStore:
         return self._kept.restore(at=at, draw=draw)
 
     @tried_again
-    def accepts(self, ring: KeyRing, *, anew: bool = False) -> bool:
+    def accepts(self, ring: KeyRing) -> bool:
         """Return whether a ring signs for this store; the first that is asked about does from then on.
 
         Args:
             ring: The ring.
-            anew: Whether it was made just now for a store that was never used.
 
         Raises:
             StoreUnavailableError: The database does not answer.
         """
         with self._database.reading() as connection:
             known = signs_for(connection, ring)
-        if known or (known is False and not anew):
+        if known is not None:
             return known
         with self._database.writing() as connection:
-            note_ring(connection, ring, anew=anew)
+            note_ring(connection, ring)
             return bool(signs_for(connection, ring))
 
     @property
@@ -130,6 +129,10 @@ class SqlStore:
         """Open a snapshot to read from."""
         with self._database.reading() as connection:
             yield SqlReader(connection, self._shelves)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have this thread's questions answered from one snapshot; see `tracker.log.LoggedStore`."""
+        return self._database.snapshot()
 
     @contextmanager
     def write(self, *, alone: bool | None = False) -> Iterator[SqlWork]:
@@ -154,6 +157,7 @@ class SqlStore:
 
     def decide(self, draft: AnyDraft) -> Future[Decision]:
         """Queue a call; see `tracker.work.Store.decide`."""
+        self._database.refuse_inside_snapshot()
         pending = self.writer.submit(draft)
         if self._kept is not None:
             pending.add_done_callback(self._keep_used)

@@ -160,8 +160,7 @@ def _tasks(
 ) -> dict[TaskId, TaskEntry]:
     found: dict[TaskId, TaskEntry] = {}
     for part in _chunks(wanted):
-        rows = connection.execute(select(TASKS).where(TASKS.c.id.in_(part))).all()
-        entries = task_entries(connection, rows, at=at, defaults=shelves.limits, past=past)
+        entries = task_entries(connection, part, at=at, defaults=shelves.limits, past=past)
         found |= {entry.id: entry for entry in entries}
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, select
 
@@ -13,17 +13,11 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.records.growth import Growth, limits_of
+from delegation.records.growth import limits_of
+from delegation.records.known import TaskRowFact, read_tasks, task_chain, task_fact
 from delegation.records.tables import COUNTERS, DECISIONS, TASKS
-from delegation.records.tasks import TaskRowFact, read_tasks, task_chain
 
-_SPENT: Final = (
-    select(COUNTERS.c.id, COUNTERS.c.unit, COUNTERS.c.used)
-    .where(COUNTERS.c.scope == "task", COUNTERS.c.id.in_(bindparam("tasks", expanding=True)))
-    .order_by(COUNTERS.c.id, COUNTERS.c.unit)
-)
-_CALLED: Final = select(TASKS.c.id).where(
-    TASKS.c.id.in_(bindparam("tasks", expanding=True)),
+_CALLED: Final = (
     select(DECISIONS.c.id)
     .where(
         DECISIONS.c.task == TASKS.c.id,
@@ -31,63 +25,66 @@ _CALLED: Final = select(TASKS.c.id).where(
         DECISIONS.c.at <= bindparam("last"),
         ~DECISIONS.c.tool.startswith(RESERVED_PREFIX),
     )
-    .exists(),
+    .exists()
+)
+_ROWS: Final = (
+    select(TASKS, _CALLED.label("called"), COUNTERS.c.unit, COUNTERS.c.used)
+    .outerjoin(COUNTERS, (COUNTERS.c.scope == "task") & (COUNTERS.c.id == TASKS.c.id))
+    .where(TASKS.c.id.in_(bindparam("tasks", expanding=True)))
+    .order_by(COUNTERS.c.unit)
 )
 _EVER: Final = 2**62  # another replica's clock may be ahead of ours
 
 
 def task_entries(
     connection: Connection,
-    rows: Sequence[Row[Any]],
+    tasks: Sequence[str],
     *,
     at: int,
     defaults: Limits,
     past: bool = False,
 ) -> list[TaskEntry]:
-    """Return rows of tasks as entries.
+    """Return those of these tasks that are recorded as entries, in this order.
 
     Args:
         connection: A snapshot.
-        rows: Whole rows.
+        tasks: Their ids.
         at: The instant for which states are computed, Unix seconds.
         defaults: The service's own limits.
         past: Whether it is a past one: what was closed or called later was not yet. What is spent
             is always as it is now: counters keep no history.
     """
-    if not rows:
+    if not tasks:
         return []
-    names = [row.id for row in rows]
-    facts = read_tasks(connection, names, defaults)
-    closed = {r.id: r for r in connection.execute(_closings(facts))}
-    spent: dict[str, list[tuple[str, int]]] = {}
-    for one in connection.execute(_SPENT, {"tasks": names}):
-        spent.setdefault(one.id, []).append((one.unit, one.used))
-    asked = {"tasks": names, "last": at if past else _EVER}
-    called = set(connection.execute(_CALLED, asked).scalars())
     until = at if past else _EVER
+    rows: dict[str, Row[Any]] = {}
+    spent: dict[str, list[tuple[str, int]]] = {}
+    for row in connection.execute(_ROWS, {"tasks": list(tasks), "last": until}):
+        rows[row.id] = row
+        if row.unit is not None:
+            spent.setdefault(row.id, []).append((row.unit, row.used))
+    facts = {name: task_fact(dict(row._mapping), defaults) for name, row in rows.items()}  # noqa: SLF001  # SQLAlchemy's public name for it
+    below = [name for name, fact in facts.items() if fact.parent is not None]
+    if below:
+        facts |= read_tasks(connection, below, defaults)
     return [
         _entry(
-            row,
-            _ended(facts, row.id, closed, at, until) or ("active" if row.id in called else "open"),
-            tuple(spent.get(row.id, ())),
+            rows[name],
+            _ended(facts, name, at, until) or ("active" if rows[name].called else "open"),
+            tuple(spent.get(name, ())),
             defaults,
         )
-        for row in rows
+        for name in tasks
+        if name in rows
     ]
 
 
-def _closings(facts: dict[str, TaskRowFact]) -> Any:
-    return select(TASKS.c.id, TASKS.c.state, TASKS.c.closed_at).where(TASKS.c.id.in_(list(facts)))
-
-
-def _ended(
-    facts: dict[str, TaskRowFact], task: str, closed: dict[str, Row[Any]], at: int, until: int
-) -> TaskState | None:
+def _ended(facts: dict[str, TaskRowFact], task: str, at: int, until: int) -> TaskState | None:
     """Return how a task, or one above it, ended; None while it goes on."""
-    for one in task_chain(facts, task, Growth(), at):
-        row = closed[one.id]
-        if not one.is_open and (row.closed_at is None or row.closed_at <= until):
-            return cast("TaskState", row.state)
+    for one in task_chain(facts, task, None, at):
+        fact = facts[one.id]
+        if not one.is_open and (fact.closed_at is None or fact.closed_at <= until):
+            return fact.state
         if at >= one.deadline:
             return "expired"
         # Whoever called later was not idle then: what is idle once is so for ever.

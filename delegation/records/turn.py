@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Event, Lock, get_ident
 from typing import Final
 
-from delegation.tracker.retry import about
+from delegation.tracker.retry import Deadline, about
 
 try:
     import fcntl
@@ -40,12 +40,8 @@ class Turn:
         self._holder = 0
         self._depth = 0
 
-    def acquire(self, seconds: float) -> bool:
-        """Wait for the turn; return False if it did not come in time.
-
-        Args:
-            seconds: At most.
-        """
+    def acquire(self, deadline: Deadline) -> bool:
+        """Wait for the turn; return False if it did not come in time."""
         me = get_ident()
         with self._lock:
             if self._holder in {0, me}:
@@ -53,7 +49,7 @@ class Turn:
                 return True
             mine = Event()
             self._waiting.append(mine)
-        if not mine.wait(seconds):
+        if not mine.wait(deadline.left):
             with self._lock:
                 if not mine.is_set():
                     self._waiting.remove(mine)
@@ -87,13 +83,13 @@ class Queue:
         self._held: int | None = None
 
     @contextmanager
-    def place(self, seconds: float) -> Iterator[bool]:
+    def place(self, deadline: Deadline) -> Iterator[bool]:
         """Be the one process that asks for the write lock, while the block runs.
 
         Called by one thread at a time.
 
         Args:
-            seconds: To wait at most.
+            deadline: Until when it waits.
 
         Yields:
             Whether it got there in time; True, too, where there can be no queue.
@@ -101,8 +97,7 @@ class Queue:
         if fcntl is None or not self._is_open():
             yield True
             return
-        ends = time.monotonic() + seconds
-        while not (got := self._got()) and time.monotonic() < ends:
+        while not (got := self._got()) and time.monotonic() < deadline.ends:
             time.sleep(about(_LOOK_SECONDS))
         try:
             yield got

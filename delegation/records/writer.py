@@ -25,7 +25,8 @@ from delegation.judge.decision import Decision
 from delegation.records import postgres
 from delegation.records.batch import Counts, Outcome, id_of, read_back, settle_batch
 from delegation.records.claims import close_off, forget_old
-from delegation.records.database import Database, described, is_undone
+from delegation.records.database import Database
+from delegation.records.database_errors import described, is_undone
 from delegation.records.marker import mark
 from delegation.records.shelves import Shelves
 from delegation.tracker.draft import AnyDraft, Draft
@@ -244,7 +245,7 @@ class DecisionWriter:
         lost, ends, in_doubt = 0, time.monotonic() + DEADLINE, False
         while True:
             try:
-                return self._attempt(batch, drafts, counts, deadline)
+                return self._attempt(batch, drafts, counts, deadline, in_doubt)
             except (_DoubtfulError, _LostError, SQLAlchemyError) as error:
                 # Once a COMMIT was in doubt, no later failure makes it certain that nothing is there.
                 in_doubt = in_doubt or isinstance(error, _DoubtfulError)
@@ -262,7 +263,12 @@ class DecisionWriter:
                 self.stats.retries += 1
 
     def _attempt(
-        self, batch: str, drafts: Sequence[AnyDraft], counts: Counts, deadline: Deadline
+        self,
+        batch: str,
+        drafts: Sequence[AnyDraft],
+        counts: Counts,
+        deadline: Deadline,
+        in_doubt: bool,  # noqa: FBT001  # of an earlier attempt's COMMIT
     ) -> Sequence[Outcome]:
         database = self._database
         with ExitStack() as held:
@@ -275,14 +281,13 @@ class DecisionWriter:
             transaction = database.begin(chosen, deadline)
             self._busy_since = time.monotonic()
             try:
-                at = max((_at(draft) for draft in drafts), default=0)
-                if drafts and mark(chosen, batch, at):
-                    self.stats.reused_markers += 1
-                    outcomes: Sequence[Outcome] = read_back(chosen, drafts)
-                else:
+                outcomes = self._earlier(chosen, batch, drafts, in_doubt=in_doubt)
+                if outcomes is None:
                     database.take_gate(chosen, alone=False)
                     self._busy_since = time.monotonic()
                     outcomes = settle_batch(chosen, drafts, self._shelves, counts)
+                else:
+                    self.stats.reused_markers += 1
             except BaseException:
                 transaction.rollback()
                 self._shelves.catalogue.forget()
@@ -297,6 +302,20 @@ class DecisionWriter:
                 # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
                 raise _DoubtfulError
             return outcomes
+
+    def _earlier(
+        self, connection: Connection, batch: str, drafts: Sequence[AnyDraft], *, in_doubt: bool
+    ) -> Sequence[Outcome] | None:
+        """Return what an earlier attempt decided that was committed after all, None if none was.
+
+        Of SQLite's one writer no earlier attempt still runs, and what it committed is there: its
+        decisions say so. Elsewhere one may run on, and its marker is waited for.
+        """
+        if self._database.is_sqlite:
+            return read_back(connection, drafts) if in_doubt and drafts else None
+        if not drafts or not mark(connection, batch, max(map(_at, drafts))):
+            return None
+        return read_back(connection, drafts) or [UnknownOutcomeError()] * len(drafts)
 
 
 class _telling_lost_connections:  # noqa: N801  # reads as what it does

@@ -147,7 +147,7 @@ class Token:
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
         if catalogue is not None:
-            pinned, held = self.chain.origin.catalogue, leaf.grant.budget
+            pinned, held = self.chain.origin.catalogue, leaf.grant
             if pinned > catalogue.revision:
                 raise UnfitError(
                     "catalogue_unknown",
@@ -155,7 +155,7 @@ class Token:
                     "The catalogue is older than the revision that the root pins.",
                     remedy="Ask the service for its catalogue again.",
                 )
-            raise_unfit(refuse_unfit_grant(complete, catalogue, pinned, beside=held))
+            raise_unfit(refuse_unfit_grant(complete, catalogue, pinned, above=held))
         payload = child_payload(
             leaf.id,
             holder_key=to.key,

@@ -6,6 +6,8 @@ the leaf's key, over the digest of the whole text: knowing a name is worth nothi
 
 from __future__ import annotations
 
+from typing import Final
+
 from delegation.authority.chain import LINK_ID
 from delegation.authority.ids import LinkId
 from delegation.canonical import unb64u
@@ -13,6 +15,8 @@ from delegation.errors import MalformedError
 from delegation.identity.proof import PROOF_TYP
 from delegation.statement import read_statement
 from delegation.tracker.work import Store
+
+TOKEN: Final = "dct."  # how every token's text begins, and no leaf's id
 
 
 def is_name(token: str) -> bool:

@@ -61,7 +61,7 @@ def issue(  # what a root link states
         # was redefined since would come back.
         catalogue = work.catalogue()
         revision = catalogue.revision if entry.pinned is None else entry.pinned
-        raise_unfit(refuse_unfit_grant(complete, catalogue, revision, beside=entry.ceiling.budget))
+        raise_unfit(refuse_unfit_grant(complete, catalogue, revision, above=entry.ceiling))
         origin = Origin(ring.issuer, task, entry.under, revision)
         token = issue_token(ring, origin, to=to, grant=complete, token_format=token_format)
         work.record_root(token.chain, token.evidence, at=at)

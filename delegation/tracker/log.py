@@ -143,6 +143,12 @@ class LoggedStore(Protocol):
             memory: File in which the key remembers what it signed, None for nowhere.
         """
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have this thread's questions, the log's too, answered from one snapshot while a block runs.
+
+        What writes inside is refused (ConflictError).
+        """
+
     def erase(self, *, before: int, most: int) -> int:
         """Erase what may be erased; see `tracker.retention.ErasingStore`."""
 

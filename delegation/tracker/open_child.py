@@ -142,8 +142,8 @@ def open_child(
     # Alone: how many tasks there are must not change while it is counted.
     with desk.store.write(alone=True) as work:
         if isinstance(ceiling, Grant):
-            pinned, held = chain.origin.catalogue, chain.leaf.grant.budget
-            unfit = refuse_unfit_grant(ceiling, work.catalogue(), pinned, beside=held)
+            pinned, held = chain.origin.catalogue, chain.leaf.grant
+            unfit = refuse_unfit_grant(ceiling, work.catalogue(), pinned, above=held)
             ceiling = ceiling if unfit is None else unfit
         opened = work.tasks_below_root(chain.origin.task, at=at)
         crowded = work.refuse_child(chain, opening.limits, at=at)

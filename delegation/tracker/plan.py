@@ -72,10 +72,10 @@ def plan(desk: Desk, token: str, *, access: Access | None, narrower: Grant | Non
             complete = narrower.filled_from(chain.leaf.grant)
             refusal = refuse_wider(complete, chain.leaf.grant)
             if refusal is None:
-                held, pinned = chain.leaf.grant.budget, chain.origin.catalogue
+                held, pinned = chain.leaf.grant, chain.origin.catalogue
                 with desk.store.read() as reader:
                     known = reader.catalogue()
-                refusal = refuse_unfit_grant(complete, known, pinned, beside=held)
+                refusal = refuse_unfit_grant(complete, known, pinned, above=held)
         except WiderThanParentError as error:
             refusal = Refusal(error.reason, str(error), error.field, remedy=error.remedy)
         if refusal is not None:

@@ -72,7 +72,7 @@ def renew(  # what a renewal states
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
         pinned = _pinned(earlier)
-        raise_unfit(refuse_unfit_grant(grant, work.catalogue(), pinned, beside=grant.budget))
+        raise_unfit(refuse_unfit_grant(grant, work.catalogue(), pinned, above=grant))
         # Pinned anew, a tool that was redefined since, or whose system was ended, would come back.
         origin = Origin(ring.issuer, entry.task, task.under, pinned)
         holder = PublicKey(earlier.holder_name, earlier.holder_key)

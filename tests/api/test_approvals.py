@@ -142,7 +142,7 @@ def test_a_long_poll_ends_with_the_answer(service: Service) -> None:
         time.sleep(0.02)
     assert service.app.state.waiting.now == 1
     granted(world, request, approver(world, "cy", "finance"))
-    waiter.join(timeout=30)
+    waiter.join(timeout=90)
     assert got[0]["state"] == "granted"
     assert service.app.state.waiting.now == 0
 
@@ -216,7 +216,7 @@ def test_a_webhook_is_told_ids_signed_by_the_service() -> None:
         assert world.check(token, "a", pay(world)).allowed
         told = []
         for _ in range(3):
-            path, body, headers = came.get(timeout=20)
+            path, body, headers = came.get(timeout=90)
             assert (path, headers["Content-Type"]) == ("/hook", "application/jose")
             told.append(check_event(body, world.tracker.public_ring(), at=NOW))
         app.state.webhooks.close()

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from a2wsgi import WSGIMiddleware
+from cases import every
 from fastapi import FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
 from werkzeug.wrappers import Request as Wsgi
@@ -172,7 +173,7 @@ def named(data: bytes) -> dict[str, Any]:
     return {"f": {"size": len(data), "media_type": "application/octet-stream", "digest": f"sha256:{hashlib.sha256(data).hexdigest()}"}}  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@every(
     ("headers", "body", "status", "code"),
     [
         (RAW, [b"abc", b"", b"def"], 200, ""), (RAW, [b"abc", b"deg"], 401, "proof_other_access"), (RAW, [b"abcdef" * 1000], 413, "body_too_large"), (RAW, [b"x" * 4000, b"x" * 97], 413, "body_too_large"),

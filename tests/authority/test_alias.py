@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", GOOD)
+@every("text", GOOD)
 def test_names_of_documents_and_frameworks_are_aliases(text: str) -> None:
     """What shows itself is one, and stands in a tool's JSON and in a call."""
     tool = Tool("a.b", effect="read", aliases=[text])
@@ -37,7 +38,7 @@ def test_names_of_documents_and_frameworks_are_aliases(text: str) -> None:
     assert Access.from_json(Access(text, {}, "x").to_json()).tool == text
 
 
-@pytest.mark.parametrize("text", BAD)
+@every("text", BAD)
 def test_what_hides_resembles_or_reserves_is_none(text) -> None:
     """Controls, what is not seen, look-alikes, wildcards, and the reserved prefix in any spelling."""
     with pytest.raises(MalformedError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,7 +121,7 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "value", "expected"), GOOD)
+@every(("kind", "value", "expected"), GOOD)
 def test_a_value_has_one_canonical_form(kind, value, expected):
     """The canonical form is reached, and is its own canonical form."""
     made = parse_type(kind)
@@ -128,9 +129,7 @@ def test_a_value_has_one_canonical_form(kind, value, expected):
     assert same(made.canonicalise(expected), expected)
 
 
-@pytest.mark.parametrize(
-    ("kind", "value", "code"), BAD, ids=[f"{n}-{b[2]}" for n, b in enumerate(BAD)]
-)
+@every(("kind", "value", "code"), BAD, ids=[f"{n}-{b[2]}" for n, b in enumerate(BAD)])
 def test_a_value_without_canonical_form_is_refused(kind, value, code):
     """Each oddity is refused by its own code, and the message never repeats the value."""
     with pytest.raises(NoCanonicalFormError) as caught:
@@ -171,7 +170,7 @@ def test_no_odd_spelling_of_an_address_is_a_host(number, form):
         parse_type(OPEN).canonicalise(form.format(number, a=a, b=b, c=c, d=d))
 
 
-@pytest.mark.parametrize(
+@every(
     "body",
     ["regex", {"type": "text", "max": -1}, {"type": "text", "nope": 1}, {"type": "list"}, {"type": "enum", "values": []}, {"type": "enum"}, None, 5,
      {"type": "object", "fields": {}}, {"type": "url", "schemes": ["ftp"]}, {"type": "host", "unsafe_special_addresses": 1}, {"type": "integer", "min": 5, "max": 1},
@@ -185,7 +184,7 @@ def test_an_unknown_type_or_option_is_refused(body):
         parse_type(body)
 
 
-@pytest.mark.parametrize("kind", [g[0] for g in GOOD])
+@every("kind", [g[0] for g in GOOD])
 def test_types_are_read_back(kind):
     """A type's JSON states the same type."""
     made = parse_type(kind)

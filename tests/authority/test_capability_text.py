@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def test_every_kind_of_constraint_can_be_written() -> None:
     assert set(KINDS) - others <= written
 
 
-@pytest.mark.parametrize(
+@every(
     "odd",
     [
         "", "(", "a.b(", "a.b()x", "a.b(1)", "a.b(x=1)", "a.b(**{})", "a.b(x=one_of(*'ab'))",
@@ -135,3 +136,17 @@ def test_what_is_none_is_refused_by_name(odd: str) -> None:
     """One error, never another, and never a call of something that was named."""
     with pytest.raises(MalformedError):
         read_capability(odd)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("length", "text(max=...)"), ("range", "between"), ("one_off", "one_of"), ("any", "anything")],
+)
+def test_a_constraint_of_another_name_is_told_its_own(word: str, meant: str) -> None:
+    """JSON has other names for some, and people misspell the rest."""
+    with pytest.raises(MalformedError) as caught:
+        read_capability(f"mail.send(to={word}(5))")
+    assert f"Did you mean {meant}" in caught.value.remedy
+    with pytest.raises(MalformedError) as caught:
+        read_capability("mail.send(to=zzzzz(5))")
+    assert "docs/caveats.md" in caught.value.remedy

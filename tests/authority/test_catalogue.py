@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,7 +102,7 @@ BAD_TOOLS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", BAD_TOOLS)
+@every("body", BAD_TOOLS)
 def test_a_definition_off_its_form_is_refused(body) -> None:
     """Unknown fields, odd names, placeholders and costs without arguments define nothing."""
     with pytest.raises(MalformedError):
@@ -189,9 +190,7 @@ def test_a_pattern_within_another_matches_nothing_more(child: str, parent: str, 
     assert tool_pattern(child).is_within(tool_pattern(child))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a.", ".a", "a*", "a.**.b", "A", "a b", "a/..", "a" * 300, "**.a"]
-)
+@every("text", ["", "a.", ".a", "a*", "a.**.b", "A", "a b", "a/..", "a" * 300, "**.a"])
 def test_an_odd_pattern_is_refused(text: str) -> None:
     """Patterns are whole segments."""
     with pytest.raises(MalformedError):

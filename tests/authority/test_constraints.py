@@ -6,6 +6,7 @@ from itertools import product
 from types import SimpleNamespace
 
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -218,7 +219,7 @@ PERMITTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("child", "parent"), PERMITTED)
+@every(("child", "parent"), PERMITTED)
 def test_the_matrix_of_the_aat_draft_is_accepted(child, parent):
     """Every pair that the draft permits narrows here too."""
     assert child.is_within(parent)
@@ -239,13 +240,13 @@ def test_every_kind_has_a_sample():
     assert set(SAMPLES) == set(KINDS)
 
 
-@pytest.mark.parametrize(("child", "parent"), list(product(SAMPLES, SAMPLES)))
+@every(("child", "parent"), list(product(SAMPLES, SAMPLES)))
 def test_all_pairs_of_kinds_are_sound(child, parent):
     """Whatever is accepted across kinds admits nothing more: unlisted pairs are refused."""
     assert counterexample(SAMPLES[child], SAMPLES[parent]) is None
 
 
-@pytest.mark.parametrize(
+@every(
     "body",
     [
         {}, {"any": False}, {"exact": 1, "any": True}, {"regex": "a*"}, {"one_of": []}, {"one_of": [2, 1]}, {"one_of": [1, 1]},
@@ -297,7 +298,7 @@ FITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SAMPLES)
+@every("kind", SAMPLES)
 def test_each_kind_fits_its_own_types_only(kind):
     """A kind constrains only arguments whose canonical form it understands."""
     assert {name for name, json in TYPES.items() if SAMPLES[kind].fits(parse_type(json))} == FITS[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +32,7 @@ def mcp(**tool: Any) -> Imported:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     ("annotations", "effect"),
     [(None, "write"), ({}, "write"), ({"readOnlyHint": True}, "read"), ({"readOnlyHint": False}, "write"), ({"destructiveHint": True}, "delete"),
      ({"readOnlyHint": True, "destructiveHint": True}, "delete"), ({"readOnlyHint": "yes"}, "write"), (5, "write")],
@@ -84,7 +85,7 @@ FORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("document", "form"), FORMS, ids=range(len(FORMS)))
+@every(("document", "form"), FORMS, ids=range(len(FORMS)))
 def test_a_form_is_recognised_by_what_is_in_it(document: Any, form: str | None) -> None:
     """Our own list is none of them."""
     assert form_of(document) == form

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cases import every
 
 from delegation.authority.arguments import parse_type
 from delegation.authority.documents.imported import Report, UnmappableError
@@ -80,7 +81,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("schema", "wanted"), SCHEMAS, ids=range(len(SCHEMAS)))
+@every(("schema", "wanted"), SCHEMAS, ids=range(len(SCHEMAS)))
 def test_a_schema_is_a_type(schema: Any, wanted: Any) -> None:
     """Each keyword bounds the type, or is noted; the figure is how many notes there are."""
     assert kind(schema) == wanted
@@ -94,7 +95,7 @@ NEVER = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("schema", NEVER, ids=range(len(NEVER)))
+@every("schema", NEVER, ids=range(len(NEVER)))
 def test_a_schema_that_admits_nothing_or_leads_elsewhere_is_no_type(schema: Any) -> None:
     """It is refused with a reason, never taken for anything."""
     with pytest.raises(UnmappableError):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from cases import every
 
 from delegation.authority.documents.reading import MAX_DOCUMENT, MAX_NESTING, read_document
 from delegation.errors import MalformedError
@@ -24,7 +25,7 @@ READ: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "value"), READ, ids=range(len(READ)))
+@every(("text", "value"), READ, ids=range(len(READ)))
 def test_a_text_is_read_exactly(text: str, value: Any) -> None:
     """Numbers by their digits; of YAML the core of 1.2."""
     assert read_document(text) == value
@@ -37,7 +38,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+@every("text", REFUSED, ids=range(len(REFUSED)))
 def test_a_text_that_readers_differ_on_or_that_explodes_is_refused(text: str) -> None:
     """Members of one name twice, tags, aliases without end, numbers that are none."""
     with pytest.raises(MalformedError):

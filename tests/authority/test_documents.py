@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cases import every
 
 from delegation.authority.arguments import NoCanonicalFormError, parse_type
 from delegation.authority.documents.forms import tools_from
@@ -50,7 +51,7 @@ PLACES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("operation", "wanted"), PLACES, ids=range(len(PLACES)))
+@every(("operation", "wanted"), PLACES, ids=range(len(PLACES)))
 def test_the_place_of_a_value_bounds_it(operation: Any, wanted: Any) -> None:
     """One segment of a path, one line of a query or header, no delimiter in an item."""
     path = "/x/{q}" if operation["parameters"][0]["in"] == "path" else "/x"
@@ -88,7 +89,7 @@ AB = {"type": "object", "properties": {"a": STRING, "b": {"type": "integer"}}, "
 FILE_FIELDS = ["digest", "media_type", "name?", "size"]
 
 
-@pytest.mark.parametrize(
+@every(
     ("operation", "wanted"),
     [
         (body(AB), {"a": "text", "b?": "integer"}), (body(AB, "application/vnd.api+json; charset=utf-8"), {"a": "text", "b?": "integer"}),

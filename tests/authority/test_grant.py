@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from cases import every
 from hypothesis import given, settings
 from tiny import FIELDS, RULE, full, grants
 
@@ -41,8 +42,8 @@ ODD = [None, False, True, 0, -1, 1.0, 2**53, "", "x", "\x00", "é", [], [None], 
        {"calls": True}, {"Calls": 1}, {"calls": None}, [{}], [{"tool": "a"}], [{"any": True}]]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("value", ODD, ids=repr)
+@every("name", NAMES)
+@every("value", ODD, ids=repr)
 def test_an_odd_value_is_read_as_itself_or_refused(name: str, value: object) -> None:
     """No value of another type stands for the empty one: `false` for a purpose would restrict none."""
     body = {**full().to_json(), name: value}
@@ -94,7 +95,7 @@ SPELLINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", SPELLINGS.values(), ids=SPELLINGS)
+@every("change", SPELLINGS.values(), ids=SPELLINGS)
 def test_another_spelling_is_refused(change: dict[str, object]) -> None:
     """Two payloads never mean one grant."""
     with pytest.raises(MalformedError):

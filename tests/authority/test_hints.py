@@ -25,6 +25,7 @@ from uuid import UUID
 
 import pytest
 from annotated_types import Gt, Interval, Len, MultipleOf
+from cases import every
 from fastapi import Body, Cookie, Header, Query
 from fastapi import Path as PathPart
 from hypothesis import given, settings
@@ -210,7 +211,7 @@ TAKEN: list[tuple[Any, Any, Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("hint", "form", "sent", "given"), TAKEN)
+@every(("hint", "form", "sent", "given"), TAKEN)
 def test_a_function_is_handed_what_its_hint_says(hint, form, sent, given) -> None:
     """The hint has a type, the type a canonical value, and the function gets that as its own type."""
     made = type_json("x", hint)
@@ -296,7 +297,7 @@ def test_arguments_of_another_tool_are_not_handed(arguments) -> None:
         handed(send, arguments)
 
 
-@pytest.mark.parametrize("hint", [
+@every("hint", [
     Annotated[str, Query(pattern="(a|b)*c+(?=d)")], Annotated[bytes, Field(max_length=4)], Annotated[datetime, Field(gt=NOON)], type, Literal[b"x"],
     Odd, list[Odd], Odd | None, Odd | int, dict[str, Odd], Until, Tree, Deep, Annotated[timedelta, Field(ge=timedelta(0))], Annotated[Colour, Field(max_length=3)], Annotated[list[int], Field(ge=0)], PastDate,
     Annotated[str, Field(max_length=3)] | date, tuple[Annotated[int, Field(ge=0)], float], dict[Annotated[int, Field(ge=0)], int], dict[float, int], dict[bool, int], dict[Level, int], Annotated[int | str, Field(gt=0)], Annotated[Order, Field(min_length=1)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from cases import every
 
 from delegation.authority.documents import gathering, references
 from delegation.authority.documents.imported import Report
@@ -82,8 +83,8 @@ def test_what_is_said_twice_is_taken_once(key):
     assert len(found.tools) == 1
 
 
-@pytest.mark.parametrize("number", ["1e9999999", "-1e9999999", "1e-9999999", "0." + "1" * 500])
-@pytest.mark.parametrize("keyword", ["maxLength", "minimum", "multipleOf", "const"])
+@every("number", ["1e9999999", "-1e9999999", "1e-9999999", "0." + "1" * 500])
+@every("keyword", ["maxLength", "minimum", "multipleOf", "const"])
 def test_a_number_of_millions_of_digits_is_refused_before_anybody_counts_with_it(number, keyword):
     """JSON writes it in ten characters; as an integer it fills the memory."""
     with pytest.raises(MalformedError, match="finite numbers of usual length"):
@@ -113,9 +114,9 @@ def test_references_to_more_values_than_anybody_writes_are_refused(monkeypatch):
         read({"A": {"anyOf": [*({"$ref": one} for one in pointers), deep], **deep}})
 
 
-@pytest.mark.parametrize("inner", ["anyOf", "oneOf"])
-@pytest.mark.parametrize("outer", ["anyOf", "oneOf", "allOf"])
-@pytest.mark.parametrize(
+@every("inner", ["anyOf", "oneOf"])
+@every("outer", ["anyOf", "oneOf", "allOf"])
+@every(
     ("beside", "made"),
     [
         ({"type": "integer"}, {"type": "integer", "max": 1}),

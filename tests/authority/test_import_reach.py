@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from cases import every
 from differential.schema_samples import is_open, value
 
 from delegation.authority.arguments import NoCanonicalFormError
@@ -167,7 +168,7 @@ def named_at(one: Imported, document: Any, where: str, schema: Any) -> bool:
     return any(note.startswith(place) for note, _ in one.notes for place in places)
 
 
-@pytest.mark.parametrize("name", list(OPERATIONS))
+@every("name", list(OPERATIONS))
 def test_a_document_and_its_tools_refuse_the_same_or_it_is_named(name: str) -> None:
     """Members of bodies and of MCP's inputs against a validator; `DELEGATION_LONG=1` takes more of them."""
     document, one, rng = json.loads((DATA / name).read_text()), found(name), random.Random(name)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
+from cases import every
 
 from delegation import Tool, between, exact, glob, one_of, text
 from delegation.authority.amounts import amounts_of
@@ -60,7 +61,7 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "value", "expected"), GOOD)
+@every(("kind", "value", "expected"), GOOD)
 def test_a_value_of_each_kind_has_one_canonical_form(kind, value, expected):
     """The canonical form is reached, with its types, and is its own."""
     made = parse_type(kind)
@@ -68,7 +69,7 @@ def test_a_value_of_each_kind_has_one_canonical_form(kind, value, expected):
     assert same(made.canonicalise(expected), expected)
 
 
-@pytest.mark.parametrize(("kind", "value", "code"), BAD, ids=[f"{n}-{b[2]}" for n, b in enumerate(BAD)])  # fmt: skip
+@every(("kind", "value", "code"), BAD, ids=[f"{n}-{b[2]}" for n, b in enumerate(BAD)])  # fmt: skip
 def test_a_value_of_no_kind_is_refused_by_its_code(kind, value, code):
     """Each by its own code; the message never repeats the value."""
     with pytest.raises(NoCanonicalFormError) as caught:
@@ -78,7 +79,7 @@ def test_a_value_of_no_kind_is_refused_by_its_code(kind, value, code):
         assert value not in str(caught.value) + caught.value.remedy
 
 
-@pytest.mark.parametrize(
+@every(
     "body",
     [{"type": "money"}, {"type": "money", "currency": "usd"}, {"type": "money", "currency": "XXX"}, {"type": "money", "currency": "XAU"}, {"type": "money", "currency": ["USD"]}, {"type": "money", "currency": "USD", "places": 10},
      {"type": "enum", "values": [1, 1.0]}, {"type": "enum", "values": [None]}, {"type": "enum", "values": [[1]]}, {"type": "enum", "values": [2**53 + 1]}, {"type": "enum", "values": [float("nan")]}, {"type": "enum", "values": "ab"},
@@ -103,14 +104,14 @@ FROZEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", FROZEN)
+@every("body", FROZEN)
 def test_a_definition_of_before_is_written_as_before(body):
     """No option that was added shows in a definition that does not use it."""
     assert parse_type(body).to_json() == body
 
 
-@pytest.mark.parametrize("name", ["a", "a?", "a!", "a??", "a!?", "?", "!", "files[0]", "\u8cc7\u6599 ", "a b"])  # fmt: skip
-@pytest.mark.parametrize("required", [True, False])
+@every("name", ["a", "a?", "a!", "a??", "a!?", "?", "!", "files[0]", "\u8cc7\u6599 ", "a b"])  # fmt: skip
+@every("required", [True, False])
 def test_any_name_is_a_field_required_or_not(name, required):
     """A key says name and presence in one way, also where the name itself ends in a mark."""
     key = member_key(name, required)
@@ -191,7 +192,7 @@ def test_a_cost_may_be_an_amount_of_money():
     assert tool.cost_of({"total": 1250}) == {"usd_cents": 1250}
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "kind", "value"),
     [("5", "integer", 5), ("05", "integer", "05"), ("+5", "integer", "+5"), ("5", "text", "5"), ("1.5", "number", 1.5), ("1e2", "number", 100), ("1.50", "number", 1.5), ("-0", "number", 0), ("0x5", "number", "0x5"),
      ("9007199254740993", "number", WideNumber("9007199254740993")), ("0.1000000000000000055", "number", WideNumber("0.1000000000000000055")), ("5.0", "integer", 5), ("NaN", "number", "NaN"), ("\uff15", "integer", "\uff15"), ("true", "boolean", True), ("True", "boolean", "True"), ("1", "boolean", "1")],
@@ -203,7 +204,7 @@ def test_a_text_of_a_url_states_a_value_of_its_kind_or_stays_text(text, kind, va
     assert found == value
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "kind", "value"),
     [("1.5", "number", 1.5), ("1.50", "number", "1.50"), ("1e2", "number", "1e2"), ("100", "number", 100), ("1250", USD, 1250), ("true", "boolean", True), ("1", LEVELS, 1), ("2.5", LEVELS, 2.5), ("true", LEVELS, True), ("low", LEVELS, "low"),
      ("1.0", LEVELS, "1.0"), ("7", {"type": "integer", "nullable": True}, 7), ("2026-11-30T07:00:00Z", "datetime", "2026-11-30T07:00:00Z"), ("7", "line", "7"), ("1", {"type": "enum", "values": ["1", 1]}, "1")],
@@ -213,8 +214,8 @@ def test_a_text_that_is_handed_on_states_a_value_in_one_spelling_only(text, kind
     assert same(stated_as(text, parse_type(kind)), value)
 
 
-@pytest.mark.parametrize("currency", ["USD", "JPY", "KWD", "CLF"])
-@pytest.mark.parametrize("places", [None, 0, 2, 3, 6, 9])
+@every("currency", ["USD", "JPY", "KWD", "CLF"])
+@every("places", [None, 0, 2, 3, 6, 9])
 def test_money_is_charged_in_a_unit_of_its_currency_and_places(currency, places):
     """Of all units and factors, those are taken that charge the very amount that is shown."""
     body = {"type": "money", "currency": currency, "places": places}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cases import every
 
 from delegation import Grant, between, may, one_of, text
 from delegation.authority.approval import ApprovalRule
@@ -60,7 +61,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("parent", "child", "code"), CASES.values(), ids=CASES)
+@every(("parent", "child", "code"), CASES.values(), ids=CASES)
 def test_a_child_keeps_what_binds_its_parent(parent: dict, child: dict, code: str | None) -> None:
     """Rules are kept or made stricter; nothing is clipped."""
     below = {"left": 2, **child}

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
+from cases import every
 from hypothesis import given
 
 from delegation import (
@@ -62,7 +63,7 @@ def test_a_kind_that_a_version_lacks_is_refused_by_name(kind):
         parse_constraint({"regex": "a*"}, version=2)
 
 
-@pytest.mark.parametrize("made", LATER_FORMS)
+@every("made", LATER_FORMS)
 def test_a_form_that_a_version_lacks_is_refused(made):
     """A kind of version 1 in a form of version 2 is refused in version 1, at whatever depth."""
     assert made.version == 2
@@ -247,7 +248,7 @@ TYPES = {name: SimpleNamespace(name=name) for name in ("date", "datetime", "path
 TYPES["argv"] = Argv(TextType())
 
 
-@pytest.mark.parametrize(("made", "name"), FITTING, ids=str)
+@every(("made", "name"), FITTING, ids=str)
 def test_a_kind_fits_the_types_whose_canonical_form_it_knows(made, name) -> None:
     """By the type's name: a date is no instant, a relative path no absolute one, a host no text."""
     fitting = {other for other, of in TYPES.items() if made.fits(of)}
@@ -272,7 +273,7 @@ GENERALISED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "values", "held", "expected"), GENERALISED)
+@every(("name", "values", "held", "expected"), GENERALISED)
 def test_recorded_values_are_generalised(name, values, held, expected) -> None:
     """What comes out admits all that was recorded, lies within what is held, and says the kind."""
     found = generalise(values, TYPES[name], held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
+from cases import every
 from world import DESK, ONE_PAY, OWNER, PAY, READ, SEND, World, verdict
 
 from delegation import Access, Grant, HolderKey, Token, Tool, anything, email, exact, may, path
@@ -335,8 +335,8 @@ CHAINS: dict[str, tuple[Case, tuple[int, str] | None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("format", ["biscuit", "macaroon"])
-@pytest.mark.parametrize(("case", "expected"), CHAINS.values(), ids=CHAINS)
+@every("format", ["biscuit", "macaroon"])
+@every(("case", "expected"), CHAINS.values(), ids=CHAINS)
 def test_first_break_is_named(case: Case, expected: tuple[int, str] | None, format: str) -> None:
     """A call is denied at the first step it breaks, in either format, and recorded so."""
     world = World()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import warm
 from typer.testing import CliRunner
 from world import NOW, World
 
@@ -164,11 +165,10 @@ def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None
     import os
     import signal
     import subprocess
-    import sys
     import time
     import urllib.request
 
-    run = [sys.executable, "-m", "delegation.cli"]
+    run = [*warm.python(), "-m", "delegation.cli"]
     subprocess.run([*run, "demo"], cwd=tmp_path, check=True, capture_output=True, timeout=120)
     ready, log = tmp_path / "ready.json", tmp_path / "log"
     with log.open("w") as out:
@@ -191,9 +191,9 @@ def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None
             json.loads(ready.read_text())["url"] + "/v1/tasks",
             headers={"Authorization": f"Bearer {secret}"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:
             titles = sorted(t["title"] for t in json.load(answer)["tasks"])
             assert titles == ["Refund for ticket 4711", "Refund for ticket 4712"]
     finally:
         served.send_signal(signal.SIGTERM)
-        served.wait(20)
+        served.wait(90)

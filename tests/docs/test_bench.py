@@ -9,9 +9,13 @@ from bench import page
 from bench.row import Row, is_met
 from bench.run import FAMILIES, Mode, measured
 
+IN_SHORT = {"durable", "in_process"}
 
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=[] if f in IN_SHORT else pytest.mark.thorough) for f in FAMILIES],
+)
 def test_each_family_measures_something(family: str, tmp_path: Path) -> None:
     """The smallest form runs; that it has rows of its form is asserted, never a time."""
     rows = measured(Mode.TINY, (family,), tmp_path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 from cli_tree import commands
 
 ROOT = Path(__file__).parents[2]
@@ -19,11 +19,7 @@ PAGES = [p for p in sorted((ROOT / "docs").rglob("*.md")) if "```sh run\n" in p.
 def test_every_marked_shell_block_runs(page: Path, tmp_path: Path) -> None:
     """Each command of a page works as it stands there, in that order."""
     blocks = re.findall(r"^```sh run\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name, words in (("delegation", "-m delegation.cli"), ("python", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        (programs / name).chmod(0o755)
+    programs = warm.programs(tmp_path / "bin")
     folder = tmp_path / "work"
     folder.mkdir()
     script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "".join(

@@ -100,7 +100,7 @@ def visit(chromium: Any, site: Site, session: Any) -> Iterator[Any]:
     @contextmanager
     def opened(**options: Any) -> Iterator[Visit]:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(90_000)
         context.add_cookies(session)
         try:
             one = Visit(context.new_page(), site.url)
@@ -140,7 +140,7 @@ def enter(chromium: Any, desk: Desk) -> Callable[..., Any]:
     @contextmanager
     def opened(role: str = "reviewer", **options: Any) -> Iterator[Visit]:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(90_000)
         try:
             if role not in desk.cookies:
                 first = chromium.new_context()

@@ -53,6 +53,7 @@ def waiting(primary: Server) -> list[int]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_deposed_primary_extends_no_lease(
     pair: tuple[Server, Server], tmp_path: Path, monkeypatch
 ) -> None:

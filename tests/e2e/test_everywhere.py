@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from browsing import Desk, main, shape, tab_to
 
+FEW = 6  # shapes that are looked at in a short run
+few_or_all = pytest.mark.parametrize("most", [FEW, pytest.param(999, marks=pytest.mark.thorough)])
 
-def crawled(one: Any) -> dict[str, str]:
-    """Visit one page of each shape that is linked from the home page; yield it open."""
+
+def crawled(one: Any, most: int) -> Iterator[tuple[str, Any]]:
+    """Visit one page of each shape that is linked from the home page, so many; yield it open."""
     shapes: dict[str, str] = {}
     waiting = ["/", "/path?from=mailer&to=mail.send", "/path?from=mailer&to=files.read"]
     while waiting:
@@ -21,22 +25,26 @@ def crawled(one: Any) -> dict[str, str]:
         shapes[shape(path)] = path
         page = one.goto(path, ready=False)
         yield path, page
+        if len(shapes) == most:
+            return
         hrefs = page.eval_on_selector_all("a[href^='/']", "all => all.map(a => a.getAttribute('href'))")  # fmt: skip
         waiting += [href.partition("#")[0] for href in hrefs]
     assert {"/", "/log", "/endings", "/endings/*", "/path", "/links/*/revoke", "/approvals/*", "/compare", "/agents/*/blast"} <= shapes.keys()  # fmt: skip
 
 
-def test_no_page_scrolls_sideways_at_320_pixels(desk: Desk, enter: Any) -> None:
+@few_or_all
+def test_no_page_scrolls_sideways_at_320_pixels(desk: Desk, enter: Any, most: int) -> None:
     """At 400 % zoom every page is one column; wide tables scroll by themselves."""
     with enter("operator", viewport={"width": 320, "height": 640}) as one:
-        for path, page in crawled(one):
+        for path, page in crawled(one, most):
             assert page.evaluate("() => document.documentElement.scrollWidth") <= 320, path
 
 
-def test_every_page_is_whole_without_script(desk: Desk, enter: Any) -> None:
+@few_or_all
+def test_every_page_is_whole_without_script(desk: Desk, enter: Any, most: int) -> None:
     """A heading, no control that needs script, and every question answered by links and forms."""
     with enter("operator", java_script_enabled=False) as one:
-        for path, page in crawled(one):
+        for path, page in crawled(one, most):
             assert page.locator("h1").count() == 1, path
             assert page.locator(".needs-script:visible").count() == 0, path
             assert len(main(page)) > 20, path

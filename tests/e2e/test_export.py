@@ -20,7 +20,7 @@ def test_a_view_becomes_a_file_whose_digest_was_shown(visit, site, script: bool)
         page.click("text=Export…")
         page.check('input[value="ocsf"]')
         page.click("text=Make it with progress…")
-        page.wait_for_selector("text=SHA-256", timeout=60_000)
+        page.wait_for_selector("text=SHA-256", timeout=90_000)
         with page.expect_download() as got:
             page.click("text=Download")
         data = Path(got.value.path()).read_bytes()
@@ -59,7 +59,7 @@ def test_the_pages_have_no_axe_violation(visit, site, scheme: str) -> None:
             assert Axe().run(page).response["violations"] == []
             shot(page, f"{number}-{scheme}")
         page.click("text=Make it with progress…")
-        page.wait_for_selector("text=SHA-256", timeout=60_000)
+        page.wait_for_selector("text=SHA-256", timeout=90_000)
         assert Axe().run(page).response["violations"] == []
         shot(page, f"2-{scheme}")
         page.click("text=Forget it")

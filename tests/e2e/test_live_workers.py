@@ -103,6 +103,7 @@ def test_a_revocation_at_one_worker_is_told_to_readers_at_all_others(cut: Cut) -
         one.close()
 
 
+@pytest.mark.thorough
 def test_a_browser_at_one_worker_sees_what_another_revokes(cut: Cut, chromium: Any) -> None:
     """The map strikes the link in place, without being loaded again."""
     boss, world = cut.place.root(), cut.place.world

@@ -43,7 +43,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 def proof_of(client: Client, decision: str):
     """Return a decision's proof, once a checkpoint covers it."""
-    for _ in range(600):
+    for _ in range(1800):
         try:
             return client.decision_proof(decision)
         except NotFoundError:
@@ -90,7 +90,7 @@ def test_a_service_signs_by_itself_and_its_log_is_verified_from_outside(
                 kept = tmp_path / "kept"
                 kept.write_bytes((tmp_path / "log" / "checkpoint").read_bytes())
                 process.send_signal(signal.SIGKILL)
-                process.wait(30)
+                process.wait(90)
                 process, url = start(tmp_path)
         since = ["log", "verify", url, "--key", key.text, "--since", str(kept)]
         assert RUN.invoke(app, since).exit_code == 0
@@ -99,7 +99,7 @@ def test_a_service_signs_by_itself_and_its_log_is_verified_from_outside(
         assert RUN.invoke(app, since).exit_code == 1
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 @pytest.mark.parametrize("days", ["1", "189", "-1", "x"])

@@ -91,6 +91,7 @@ def caught(engine: Engine, number: signal.Signals) -> int:
     raise AssertionError("nobody sequences")
 
 
+@pytest.mark.thorough
 def test_whoever_sequences_may_die_or_stand_still(place: Place) -> None:
     """Another takes over, checkpoints go on, all that was ever signed is one log, and it verifies offline."""
     engine = create_engine(place.url.replace("postgresql:", "postgresql+psycopg:"))

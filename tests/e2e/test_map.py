@@ -251,12 +251,22 @@ def test_forced_colours_leave_marks_and_words(site, visit) -> None:
         assert page.eval_on_selector("#outcome-denied", colour.format("outlineStyle")) == "solid"
 
 
+ALL, ANY = 999, 4
+
+
 @pytest.mark.parametrize(
-    ("scheme", "rules"),
-    [("light", None), ("dark", {"runOnly": ["color-contrast"]})],  # a theme changes colours only
-    ids=["light", "dark"],
+    ("scheme", "rules", "most"),
+    [
+        pytest.param("light", None, ANY, id="light-few"),
+        pytest.param("light", None, ALL, id="light", marks=pytest.mark.thorough),
+        # A theme changes colours only.
+        pytest.param("dark", {"runOnly": ["color-contrast"]}, ANY, id="dark-few"),
+        pytest.param(
+            "dark", {"runOnly": ["color-contrast"]}, ALL, id="dark", marks=pytest.mark.thorough
+        ),
+    ],
 )
-def test_axe_finds_nothing_on_any_page(site, visit, scheme, rules) -> None:
+def test_axe_finds_nothing_on_any_page(site, visit, scheme, rules, most) -> None:
     """Every kind of page that is linked: no violation of any of axe's rules, of contrast in both themes."""
     from axe_playwright_python.sync_playwright import Axe
 
@@ -264,7 +274,7 @@ def test_axe_finds_nothing_on_any_page(site, visit, scheme, rules) -> None:
     shapes: dict[str, str] = {}
     waiting = ["/", "/map", site.map(f"?focus={site.link('mailer')}")]
     with visit(color_scheme=scheme, bypass_csp=True, reduced_motion="reduce") as one:
-        while waiting:
+        while waiting and len(shapes) < most:
             path = waiting.pop()
             if shape(path) in shapes or path.startswith("/static/"):
                 continue
@@ -276,14 +286,9 @@ def test_axe_finds_nothing_on_any_page(site, visit, scheme, rules) -> None:
                 "a[href^='/']", "all => all.map(a => a.getAttribute('href'))"
             )
             waiting += [link.partition("#")[0] for link in links]
-    assert {
-        "/",
-        "/map",
-        "/tasks/*/map",
-        "/tasks/*/timeline",
-        "/links/*",
-        "/decisions/*",
-    } <= shapes.keys()
+    assert len(shapes) == most or {
+        "/", "/map", "/tasks/*/map", "/tasks/*/timeline", "/links/*", "/decisions/*",
+    } <= shapes.keys()  # fmt: skip
 
 
 def test_hostile_names_run_nothing_in_a_browser(site, visit) -> None:
@@ -365,5 +370,5 @@ def test_a_page_stops_following_when_the_session_ends(site, visit, chromium) -> 
     other.goto(site.url)
     other.click("details.menu summary")
     other.click("form[action='/logout'] button")
-    page.wait_for_selector("#pulse:has-text('session ended')", timeout=20_000)
+    page.wait_for_selector("#pulse:has-text('session ended')", timeout=90_000)
     context.close()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import warm
 from outside import BOUND, SEED, Outside
 from postgres import Server
 from proxies import free_port, running
@@ -49,7 +49,7 @@ class Place:
         for number in range(2):
             port = free_port()
             command = [
-                sys.executable,
+                *warm.python(),
                 "-m",
                 "delegation.cli",
                 "serve",
@@ -86,7 +86,7 @@ class Place:
 
     def client(self, number: int) -> Client:
         """Return an operator's client of one of the servers."""
-        return Client(self.urls[number], api_key=self.operator, timeout=30)
+        return Client(self.urls[number], api_key=self.operator, timeout=90)
 
 
 @pytest.fixture(scope="module")

@@ -43,12 +43,9 @@ def test_zooming_and_highlighting_draw_again(site, visit) -> None:
         picture = "() => document.querySelector('#overview canvas').toDataURL()"
         first = page.evaluate(picture)
         page.select_option("#highlight", "denied")
-        page.wait_for_timeout(100)
-        second = page.evaluate(picture)
-        assert second != first
+        page.wait_for_function(f"first => ({picture})() !== first", arg=first)
         page.select_option("#highlight", "")
-        page.wait_for_timeout(100)
-        assert page.evaluate(picture) == first
+        page.wait_for_function(f"first => ({picture})() === first", arg=first)
         page.locator("#overview").focus()
         assert page.evaluate("() => document.activeElement.id") == "overview"
 

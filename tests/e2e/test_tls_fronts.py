@@ -100,7 +100,10 @@ def served(tmp_path_factory) -> Iterator[tuple[World, dict]]:
         yield world, told
 
 
-@pytest.fixture(scope="module", params=FRONTS)
+@pytest.fixture(
+    scope="module",
+    params=[FRONTS[0], *(pytest.param(f, marks=pytest.mark.thorough) for f in FRONTS[1:])],
+)
 def place(request, tmp_path_factory, served) -> Iterator[Place]:
     """Run one of the proxies before it."""
     world, told = served
@@ -138,7 +141,7 @@ def test_reviewers_work_behind_it(place: Place) -> None:
 def visit(place: Place, browser: Any, base: str, *, works: bool) -> None:
     """Log in and out, and between that work with the pages; the cookie is TLS's own."""
     context = browser.new_context(ignore_https_errors=True)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(90_000)
     page = context.new_page()
     bad: list[str] = []
     page.on("pageerror", lambda e: bad.append(str(e)))

@@ -252,7 +252,7 @@ def test_drawings_state_what_they_are_and_keep_their_shape(
     assert flow.count("%%") == 6
     assert "{" not in flow.replace('{"', "")
     dot = text(part.decode() for part in drawn(lineages, said("dot", name)))
-    done = subprocess.run([needs_dot, "-Tjson"], input=dot.encode(), capture_output=True, check=True, timeout=20)  # fmt: skip
+    done = subprocess.run([needs_dot, "-Tjson"], input=dot.encode(), capture_output=True, check=True, timeout=90)  # fmt: skip
     graph = json.loads(done.stdout)
     assert len(graph["objects"]) == number + len(lineages)
     assert len(graph["edges"]) == number

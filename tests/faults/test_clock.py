@@ -163,12 +163,12 @@ def test_a_replica_whose_clock_is_behind_wins_no_nonce_that_is_being_forgotten(
     def held(connection, nonces):
         if threading.current_thread() is slow._store.writer._thread:
             reached.set()
-            go_on.wait(30)
+            go_on.wait(90)
         return real(connection, nonces)
 
     monkeypatch.setattr(batch, "claim_nonces", held)
     pending = slow.begin_check(token, used, access)
-    assert reached.wait(30)
+    assert reached.wait(90)
     later: Access = world.access(path="/b")
     fresh = world.key("a").prove(token, later, at=world.at + NONCE_SECONDS + 2)
     assert ahead.check(token, fresh, later), "it settles beside the other"
@@ -176,7 +176,7 @@ def test_a_replica_whose_clock_is_behind_wins_no_nonce_that_is_being_forgotten(
     waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     assert until(lambda: scalar(world, waits) or not scalar(world, f"{known} AND at = {world.at}"))
     go_on.set()
-    assert verdict(pending.result(30)) == (14, "replayed")
+    assert verdict(pending.result(90)) == (14, "replayed")
     for one in (slow, ahead, world.tracker):
         one.close()
     audit(world.url)

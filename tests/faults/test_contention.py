@@ -31,7 +31,13 @@ def at_once(ports: list[int], api_key: str, one: Call) -> list[Answer]:
     return found
 
 
-@pytest.mark.parametrize("hosts", [1, 2], ids=["two workers", "two services"])
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        pytest.param(1, id="two workers", marks=pytest.mark.thorough),
+        pytest.param(2, id="two services"),
+    ],
+)
 def test_processes_share_one_budget_and_allow_each_proof_once(hosts, on_postgres: Place) -> None:
     """Exactly the budget is allowed, each nonce once, one decision a key; no deadlock."""
     services = [on_postgres.serving(2 if hosts == 1 else 1) for _ in range(hosts)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from audit import audit
 from load import Load, call, repeated
 from postgres import Server
@@ -44,6 +45,7 @@ def test_a_database_that_goes_and_comes_back_loses_nothing(
     assert "Traceback" not in service.log.read_text()
 
 
+@pytest.mark.thorough
 def test_a_database_that_freezes_keeps_no_caller_waiting(
     on_postgres: Place, server: Server
 ) -> None:

@@ -63,6 +63,7 @@ def fill_up_and_free(
     assert "Traceback" not in service.log.read_text()
 
 
+@pytest.mark.thorough
 def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     """A real file system without a free byte (ENOSPC), under load."""
     with (

@@ -28,7 +28,9 @@ def workers_of(service: Serving) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize(("engine", "workers"), [("sqlite", 1), ("postgres", 2)])
+@pytest.mark.parametrize(
+    ("engine", "workers"), [("sqlite", 1), pytest.param("postgres", 2, marks=pytest.mark.thorough)]
+)
 def test_a_service_that_is_ended_answers_what_it_accepted(engine, workers, request) -> None:
     """Every call is answered or never decided; nothing that was decided goes unanswered; exit code 0."""
     place: Place = request.getfixturevalue(f"on_{engine}")

@@ -10,7 +10,8 @@ from audit import audit
 from load import Answer, Call, Caller, Load, call
 from under_fault import Place
 
-KILLS = {"sqlite": 10, "postgres": 3}
+TWICE = 2
+OFTEN = {"sqlite": 10, "postgres": 3}
 EACH = (25, 25, 25)  # what the leaves of a round may call; together more than their root
 ROOT = 60
 
@@ -50,11 +51,16 @@ def repeat(port: int, api_key: str, before: list[Answer]) -> list[Answer]:
     return found
 
 
-@pytest.mark.parametrize("engine", KILLS)
-def test_a_service_killed_under_load_loses_nothing_that_it_answered(engine: str, request) -> None:
+@pytest.mark.parametrize(
+    ("engine", "kills"),
+    [("sqlite", TWICE), *(pytest.param(*one, marks=pytest.mark.thorough) for one in OFTEN.items())],
+)
+def test_a_service_killed_under_load_loses_nothing_that_it_answered(
+    engine: str, kills: int, request
+) -> None:
     """Killed again and again on one store: answers are stored, charges exact, keys answered once."""
     place: Place = request.getfixturevalue(f"on_{engine}")
-    chance, kills = random.Random(engine), KILLS[engine]
+    chance = random.Random(engine)
     # Less than all rounds together: the ledger ends in the last one.
     place.task = place.world.open(budget={"calls": ROOT * kills - 20})
     service = place.serving()

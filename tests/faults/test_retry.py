@@ -277,11 +277,11 @@ def test_who_writes_all_the_time_keeps_nobody_out(on_sqlite: Place) -> None:
 def test_a_queue_that_cannot_be_made_is_done_without(tmp_path) -> None:
     """Fairness is all that is lost: SQLite's own lock still holds."""
     queue = Queue(tmp_path / "no" / "s.db")
-    with queue.place(0.1) as is_first:
+    with queue.place(Deadline(0.1)) as is_first:
         assert is_first
     (tmp_path / "s.db").touch()
     (tmp_path / f"s.db{SUFFIX}").mkdir()
-    with Queue(tmp_path / "s.db").place(0.1) as is_first:
+    with Queue(tmp_path / "s.db").place(Deadline(0.1)) as is_first:
         assert is_first
 
 
@@ -289,24 +289,24 @@ def test_a_process_that_died_holds_no_place(tmp_path) -> None:
     """Its place ends with its descriptor; whoever waits in vain is told so."""
     (tmp_path / "s.db").touch()
     first, second = Queue(tmp_path / "s.db"), Queue(tmp_path / "s.db")
-    with first.place(1) as is_first, second.place(0.05) as is_second:
+    with first.place(Deadline(1)) as is_first, second.place(Deadline(0.05)) as is_second:
         assert (is_first, is_second) == (True, False)
-    held = first.place(1)
+    held = first.place(Deadline(1))
     assert held.__enter__()
     first.close()
-    with second.place(1) as is_second:
+    with second.place(Deadline(1)) as is_second:
         assert is_second
 
 
 def test_threads_have_their_turn_in_the_order_in_which_they_came() -> None:
     """First come, first served; who gives up leaves the queue; the holder may take it again."""
     turn, order = Turn(), []
-    assert turn.acquire(1)
-    assert turn.acquire(1)
+    assert turn.acquire(Deadline(1))
+    assert turn.acquire(Deadline(1))
     turn.release()
 
     def take(number: int, seconds: float) -> None:
-        if turn.acquire(seconds):
+        if turn.acquire(Deadline(seconds)):
             order.append(number)
             turn.release()
 

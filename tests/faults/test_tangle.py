@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import warm
 from audit import audit
 from flow_world import CAPABILITIES, PII, FlowWorld
 from logs import audited
@@ -89,7 +90,7 @@ def run(world: FlowWorld, folder: Path) -> list[dict]:
     processes = []
     for number in range(PROCESSES):
         process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)],
+            [*warm.python(), str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -116,6 +117,7 @@ def run(world: FlowWorld, folder: Path) -> list[dict]:
     return said
 
 
+@pytest.mark.thorough
 def test_everything_at_once_waits_in_no_circle_and_breaks_no_law(
     tangle: FlowWorld, tmp_path: Path
 ) -> None:

@@ -111,7 +111,7 @@ def test_dot_draws_what_is_there(plain: Lineage, name: str, needs_dot: str) -> N
     """Graphviz reads exactly our nodes and edges, and no attribute of a name's making."""
     source = dot_source(named(plain, name))
     done = subprocess.run(
-        [needs_dot, "-Tjson"], input=source.encode(), capture_output=True, check=True, timeout=20
+        [needs_dot, "-Tjson"], input=source.encode(), capture_output=True, check=True, timeout=90
     )
     body = json.loads(done.stdout)
     names = [node["name"] for node in body["objects"]]

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cases import every
 from world import ISSUER, NOW
 
 from delegation import HolderKey, KeyRing, canonical, ed25519
@@ -153,7 +154,7 @@ def test_a_public_ring_has_no_secret_and_comes_back_equal() -> None:
     assert all(public.holds(k.public) == ring.is_ring_key(k.public) for k in ring.keys)
 
 
-@pytest.mark.parametrize(
+@every(
     "change",
     [{"role": "macaroon"}, {"role": "x"}, {"kid": 2**32}, {"state": "on"}, {"key": "AA"}, {"key": 1}, {"more": 1},
      {"key": canonical.b64u(b"\x01" + bytes(31))}, {"key": canonical.b64u(bytes(32))}],
@@ -192,7 +193,7 @@ def test_a_key_outside_the_prime_subgroup_is_no_valid_point() -> None:
         PublicRing.from_json(body)
 
 
-@pytest.mark.parametrize("name", ["", "é" * 81, "a" * 2049, "a\nb", "a\x00", "\ud800", 7, None])
+@every("name", ["", "é" * 81, "a" * 2049, "a\nb", "a\x00", "\ud800", 7, None])
 def test_a_holder_needs_a_name_of_plain_text(name) -> None:
     """Control characters, surrogates and other types name nobody."""
     with pytest.raises(MalformedError):

@@ -229,8 +229,11 @@ def test_a_handler_gets_the_canonical_value_as_its_own_type(guarded, method, pat
     """UUID, Enum, datetime, model, null, defaults: as the bare application reads the canonical request."""
     world, client, bare = guarded
     answer = client.request(method, path, params=query, json=sent)
-    assert answer.status_code == 200, answer.text
-    assert answer.json() == bare.request(method, path, params=query, json=canonical).json()
+    wanted = bare.request(method, path, params=query, json=canonical)
+    assert (answer.status_code, answer.json()) == (wanted.status_code, wanted.json())
+    # FastAPI 0.139, our oldest, itself answers 422 to null for a needed member that may be null.
+    is_null = canonical is not None and canonical.get("note", "") is None and "id" not in canonical
+    assert wanted.status_code == 200 or (is_null and wanted.status_code == 422), answer.text
     decision = world.decision(answer)
     assert decision.tool.startswith("shop.")
     assert canonical is None or {k: decision.arguments[k] for k in canonical} == canonical

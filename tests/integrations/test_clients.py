@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -163,6 +163,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
             routes = discover(url, audience=DESK)
             yield SimpleNamespace(
                 url=url, told=told, tracker=tracker, signer=lambda: Signer(token, key, routes),
+                stranger=away, token=token, key=key, routes=routes,
                 auth=lambda **said: Auth(token, key, routes, **said),
             )  # fmt: skip
 
@@ -275,14 +276,56 @@ def test_the_handshake_of_a_socket_is_signed(desk: SimpleNamespace) -> None:
 
 
 def test_only_one_origin_is_signed_for(desk: SimpleNamespace) -> None:
-    """The service's own, or the first one that is asked: what else is asked gets nothing."""
-    signer = desk.signer()
+    """The one whose routes were read, whatever is asked first: what else is asked gets nothing."""
+    signer, others = desk.signer(), ["https://evil.example/away", f"{desk.url}/away".replace("http:", "https:")]  # fmt: skip
+    assert [signer.headers("GET", other) for other in others] == [{}, {}]
     assert signer.headers("GET", f"{desk.url}/away")
-    for other in ("https://evil.example/away", desk.url.replace("http:", "https:") + "/away"):
-        assert signer.headers("GET", other) == {}
+    assert [signer.headers("GET", other) for other in others] == [{}, {}]
     based = desk.auth(base=f"{DESK}/below")
     assert based.headers("GET", f"{DESK}/below/away")
     assert based.headers("GET", f"{DESK}/away") == {}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_whoever_is_asked_first_is_not_believed_to_be_the_service(
+    desk: SimpleNamespace, name: str
+) -> None:
+    """Routes declared by hand say no place: the audience's is meant, or one that is stated."""
+    desk.told.clear()
+    away = desk.auth(base=desk.url).stating(purpose="desk")
+    assert CLIENTS[name].ask(away, "GET", f"{desk.stranger}/away").body == "hello"
+    (told,) = desk.told
+    assert not any("dct." in value for value in told.values())
+    by_hand = Auth(desk.token, desk.key, replace(desk.routes, base=""))
+    for auth in (by_hand, by_hand.stating(purpose="desk")):
+        with pytest.raises(MalformedError, match=f"nobody said that it is not {DESK}") as refused:
+            CLIENTS[name].ask(auth, "GET", f"{desk.stranger}/away")
+        assert f"base='{desk.stranger}'" in refused.value.remedy
+    assert len(desk.told) == 1, "nothing more was sent"
+    assert by_hand.headers("GET", f"{DESK}/away")
+    assert by_hand.headers("GET", f"{desk.stranger}/away") == {}
+
+
+@pytest.mark.parametrize("base", ["mail", "desk.example", "ftp://desk.example", "https://", "https://desk.example:x", "https://desk.example:99999", "//desk.example"])  # fmt: skip
+def test_a_service_listens_somewhere(desk: SimpleNamespace, base: str) -> None:
+    """An audience that is no URL, or a base that is none, is found before anything is signed."""
+    routes = replace(desk.routes, base="")
+    with pytest.raises(MalformedError):
+        Auth(desk.token, desk.key, routes, base=base)
+    if base == "mail":
+        with pytest.raises(MalformedError, match="where the service listens"):
+            Auth(desk.token, desk.key, replace(routes, audience=base))
+        assert Auth(desk.token, desk.key, replace(routes, audience=base), base=DESK)
+
+
+def test_no_password_of_a_url_is_told(desk: SimpleNamespace) -> None:
+    """A message names scheme, host and port."""
+    auth = Auth(desk.token, desk.key, replace(desk.routes, base=""))
+    with pytest.raises(MalformedError) as refused:
+        auth.headers("GET", "https://ana:pass123@evil.example/away")
+    assert "pass123" not in f"{refused.value}{refused.value.remedy}"
+    with pytest.raises(MalformedError, match="port"):
+        auth.headers("GET", "https://desk.example:x/away")
 
 
 @pytest.mark.parametrize("url", ["https://evil.example\\@desk.example/away", "https://desk.example\n/away", " https://desk.example/away", "https://de\tsk.example/away"])  # fmt: skip

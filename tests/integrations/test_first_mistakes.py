@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
+from cases import every
 from fastapi import FastAPI, Form
 from starlette.testclient import TestClient
 
@@ -64,7 +65,7 @@ ONE_TEXT: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", ONE_TEXT)
+@every("name", ONE_TEXT)
 def test_one_text_is_no_list(name: str) -> None:
     """Its letters would be taken for names."""
     with pytest.raises(MalformedError) as caught:
@@ -160,7 +161,7 @@ SPELLINGS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("audience", SPELLINGS)
+@every("audience", SPELLINGS)
 def test_the_plain_spelling_is_one_that_a_guard_takes(audience: str) -> None:
     """What a remedy offers is not refused where it is followed."""
     check_audience(plainly(audience), ())
@@ -189,3 +190,38 @@ def test_a_grant_in_another_spelling_is_told_the_plain_one(granted: str) -> None
         else:
             assert answer.json()["code"] == "audience_not_granted"
             assert answer.json()["remedy"].endswith(f"a grant that spells the audience {DESK}.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("post", "/orders", '"POST"'),
+        ("POST", "/orders/<number>", "braces"),
+        ("POST", "orders", "slash"),
+        ("GET", "/orders/{number:uid}", "str, path, int"),
+        ("GET", "/orders/:number", "GET /orders/{number}"),
+        ("GET", "/orders/{id}", "GET /orders/{number}"),
+        ("POTS", "/orders", "POST /orders"),
+    ],
+)
+def test_a_route_that_is_none_leads_to_the_one_that_is_meant(
+    method: str, path: str, said: str
+) -> None:
+    """Before anything is told of the routes that are not declared yet."""
+    app = FastAPI()
+    app.get("/orders/{number}")(lambda number: number)
+    app.post("/orders")(lambda: 1)
+    guard = Guard(Tracker.open(), audience=DESK)
+    with pytest.raises((MalformedError, ConfigurationError)) as caught:
+        guard.route(method, path, "desk.orders")
+        guard.protect(app)
+    assert said in caught.value.remedy
+
+
+def test_what_nobody_may_reach_is_named_by_its_method_too() -> None:
+    """In small letters it would be refused nowhere, and told as undeclared."""
+    guard = Guard(Tracker.open(), audience=DESK)
+    with pytest.raises(MalformedError, match="capital letters"):
+        guard.refuse("post", "/orders")
+    for method in ("ANY", "TRACE"):  # what no route is declared for can be refused all the same
+        guard.refuse(method, "/orders/{path:path}")

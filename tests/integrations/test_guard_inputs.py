@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 
 import pytest
+from cases import every
 from fastapi import (
     APIRouter,
     BackgroundTasks,
@@ -135,8 +136,8 @@ def by_application(app: FastAPI, reader) -> None:
     def a() -> None: ...
 
 
-@pytest.mark.parametrize("way", [by_route, by_argument, by_router, by_inclusion, by_application])
-@pytest.mark.parametrize(("reader", "named"), READERS, ids=[named for _, named in READERS])
+@every("way", [by_route, by_argument, by_router, by_inclusion, by_application])
+@every(("reader", "named"), READERS, ids=[named for _, named in READERS])
 def test_what_a_dependency_reads_is_found_wherever_it_hangs(way, reader, named) -> None:
     """Security schemes, classes, generators, nested: on the handler, its router, the application."""
     guard = Guard(object(), audience=DESK)

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
@@ -63,6 +64,30 @@ def test_what_raw_handlers_read_is_drafted_from_requests() -> None:
         sent("GET", "/raw/c"),
     ):
         assert one.to(http).status_code == 403, one
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "other"),
+    [("text/plain", b"abc", b"abd"), ("image/png", b"\x89PNG", None), ("", b'{"n":5}', b'{"n":6}')],
+)
+def test_a_raw_body_is_drafted_as_what_it_is(media: str, body: bytes, other: bytes | None) -> None:
+    """A text is one, bytes are a file, and JSON is read without a media type, as the guard reads it."""
+    said: dict[str, Any] = {"headers": {"Content-Type": media}} if media else {}
+    draft = observed(raw_bytes(), [sent("POST", "/raw", content=body, **said)])
+    http = pasted(raw_bytes(), draft)
+    answer = sent("POST", "/raw", content=body, **said).to(http).content
+    assert answer.replace(b" ", b"") == body  # JSON is written anew
+    if other is not None:
+        assert sent("POST", "/raw", content=other, **said).to(http).status_code == 403
+
+
+def raw_bytes() -> Starlette:
+    """Return an application that answers with the body that it gets."""
+
+    async def echo(request: Request) -> Response:
+        return Response(await request.body())
+
+    return Starlette(routes=[Route("/raw", echo, methods=["POST"])])
 
 
 def test_a_route_that_comes_with_the_start_spoils_no_draft() -> None:

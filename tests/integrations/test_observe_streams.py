@@ -61,9 +61,8 @@ def test_a_stream_passes_message_by_message(size: int) -> None:
 
     async def played() -> Guard:
         guard, wire = Guard(None, audience=DESK, mode="observe"), Wire()
-        scope = scope_of(
-            "http", "/echo", method="POST", headers=[(b"transfer-encoding", b"chunked")]
-        )
+        headers = [(b"transfer-encoding", b"chunked"), (b"content-type", b"image/png")]
+        scope = scope_of("http", "/echo", method="POST", headers=headers)
         served = asyncio.create_task(guard.protect(piecemeal)(scope, wire.heard.get, wire.said.put))
         assert (await wire.next_said())["type"] == "http.response.start"
         for n in range(4):

@@ -74,6 +74,7 @@ OF_THE_PROCESS = frozenset(
         "rhythm",
         "session_key",
         "sign_event",
+        "snapshot",
         "update_log",
         "waiting",
         "waiting_approvals",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cases import every
 from fastapi import FastAPI
 from mistaken import DROP, LIST, MISTAKES, REFUND, TOOLS
 
@@ -28,7 +29,7 @@ def guarded(declared: list[Any]) -> tuple[Guard, FastAPI]:
     return guard, app
 
 
-@pytest.mark.parametrize(("declared", "said"), MISTAKES)
+@every(("declared", "said"), MISTAKES)
 def test_a_route_and_a_tool_that_disagree_do_not_start(declared, said) -> None:
     """Each would be a denial of every call, or a record that does not say what was called."""
     guard, app = guarded(declared)

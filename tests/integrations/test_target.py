@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from urllib.parse import parse_qsl, unquote
 
-import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from delegation.authority.refusal import Refusal
 from delegation.integrations.target import Target, read_target
 
 
-@pytest.mark.parametrize(
+@every(
     ("raw", "segments", "query"),
     [
         ("/", ("",), {}), ("/a", ("a",), {}), ("/a/", ("a", ""), {}), ("/a@b.c/x:y", ("a@b.c", "x:y"), {}), ("/a%40b", ("a@b",), {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cases import every
 from tiny import NOW, chain_of, full
 
 from delegation import (
@@ -92,7 +93,7 @@ TIGHTEST = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", TIGHTEST)
+@every("case", TIGHTEST)
 def test_the_tightest_limit_is_named_with_the_link_that_set_it(case):
     """Whatever the limits above it are, and wherever below it was kept."""
     changed, call, depth, allowed = TIGHTEST[case]
@@ -249,3 +250,19 @@ def test_every_kind_of_constraint_is_said_in_words():
     assert len(set(said.values())) == len(said)
     money = parse_type({"type": "money", "currency": "USD"})
     assert asked(between(0, 5000), money) == "from 0.00 USD to 50.00 USD"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        exact("{who} owes {0}"),
+        one_of("{who}", "\0who"),
+        all_of(links("acme.example"), glob("{who}/*")),
+    ],
+)
+def test_a_remedy_shows_a_granted_value_as_it_is(held: Constraint) -> None:
+    """Braces of a value are no place for the name of whoever may grant more."""
+    found = denied({"capabilities": [ROOT.narrow(body=held)]}, body="other")
+    assert "{who}" in found.remedy
+    assert found.allowed_in_words in found.remedy
+    assert "\0" not in found.remedy

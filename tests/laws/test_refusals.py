@@ -11,6 +11,7 @@ from pathlib import Path
 
 import argument_values as av
 import pytest
+from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -148,7 +149,7 @@ def test_every_refusal_of_a_value_is_tried():
     assert set(CASES) == codes()
 
 
-@pytest.mark.parametrize("code", CASES)
+@every("code", CASES)
 def test_a_refusal_names_its_place_and_what_would_be_accepted(code):
     """Alone, in an object and in a list: the path leads to the part, and the remedy is followed."""
     kind, value = CASES[code]
@@ -181,7 +182,7 @@ def test_no_refusal_breaks_the_law(case):
         check(kind, value, refusal)
 
 
-@pytest.mark.parametrize("name", sorted(TYPES))
+@every("name", sorted(TYPES))
 def test_what_a_type_wants_is_accepted_by_it(name):
     """Each type says what it wants, and every value that it offers there is one of its own."""
     options = {"enum": {"values": ["a", 1, True]}, "list": {"of": "email"}, "map": {"of": "email"}, "either": {"of": ["integer", "email"]}, "money": {"currency": "USD"}, "object": {"fields": {"a": "text"}}}  # fmt: skip

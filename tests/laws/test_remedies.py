@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world import NOW, World
@@ -30,6 +31,7 @@ from delegation import (
     one_of,
     path,
     subset,
+    testing,
     text,
 )
 from delegation.authority.arguments import NoCanonicalFormError
@@ -330,3 +332,28 @@ def test_following_remedies_leads_on(data):
             assert re.search(r"\b([Aa]sk|[Rr]egister|delegated|opened)\b", denial.remedy), denial
             return
     raise AssertionError(seen)
+
+
+@pytest.mark.parametrize(
+    ("amount", "budget", "leads_on"),
+    [(between(10, 50), 5, False), (between(1, 50), 5, True), (one_of(20, 40), 30, True), (exact(20), 19, False),
+     (any_of(exact(40), between(6, 9)), 7, True), (any_of(exact(40), between(8, 9)), 7, False)],
+)  # fmt: skip
+def test_a_budget_and_a_bound_that_exclude_each_other_lead_to_a_person(amount, budget, leads_on):
+    """Who is told to make a cheaper call must be able to: else one limit names the other for ever."""
+    world = testing.World()
+    world.tracker.add_tool(TOOLS[0])
+    can = may("pay.refund", resources=["orders:acme/*"], amount=amount, to=ANY, order=ANY)
+    token = world.chain(
+        "h0", "h1", can=can, last=Grant(budget={"usd_cents": budget}),
+        effects=["write"], max_sensitivity=2, budget={"usd_cents": 900, "calls": 9},
+    )  # fmt: skip
+    sent = next(
+        v for v in (*amount.probes(), 40) if type(v) is int and amount.admits(v) and v > budget
+    )
+    arguments = {"amount": sent, "to": ["ana@acme.example"], "order": "o1"}
+    denial = world.check(token, "h1", "pay.refund", arguments).denial
+    assert (denial.code, denial.allowed) == ("budget_spent", budget)
+    assert denial.remedy.startswith(
+        f"Make a call that costs at most {budget} usd_cents, or ask " if leads_on else 'Ask "h0"'
+    )

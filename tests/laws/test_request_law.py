@@ -10,7 +10,7 @@ import os
 from typing import Any
 from urllib.parse import unquote
 
-import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
@@ -113,8 +113,8 @@ def test_what_is_written_reads_as_what_was_meant(data: st.DataObject) -> None:
     check_written(route, arguments)
 
 
-@pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("place", ["path", "query", "header", "cookie", "body"])
+@every("body", BODIES)
+@every("place", ["path", "query", "header", "cookie", "body"])
 def test_every_edge_is_read_as_meant_or_not_written(place: str, body: str) -> None:
     """Chance alone would find the one text that a place does not carry after months."""
     of, media = BODIES[body] if place == "body" else ("", "")

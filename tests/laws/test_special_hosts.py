@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,7 +121,7 @@ WIDER = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("child", "parent", "witness"), WIDER)
+@every(("child", "parent", "witness"), WIDER)
 def test_naming_what_the_parent_only_covers_is_widening(child, parent, witness):
     """The child is refused, and shown what it would reach."""
     assert not child.is_within(parent)
@@ -136,7 +137,7 @@ WITHIN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("child", "parent"), WITHIN)
+@every(("child", "parent"), WITHIN)
 def test_what_is_named_above_may_be_named_below(child, parent):
     """Narrowing stays possible wherever nothing new is reached."""
     assert child.is_within(parent)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cases import every
 from trees import NOW, TOOLS, Tree, grant, task
 
 from delegation import Tool
@@ -84,7 +85,7 @@ def test_orphaned_is_who_nobody_vouches_for() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "other", "alike"),
     [
         ("planner", "pIanner", True), ("mailer", "maiIer", True), ("modern", "modem", True), ("pаypal", "paypal", True), ("bot-1", "bot-l", True),
@@ -108,7 +109,7 @@ def test_a_registered_agent_is_no_look_alike_of_itself() -> None:
     assert rules(tree.survey()) == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "said"),
     [
         ("pаypal", True),

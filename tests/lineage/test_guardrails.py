@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import CATALOGUE as TINY
@@ -116,7 +117,7 @@ HOLDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "fields"), BROKEN.values(), ids=BROKEN)
+@every(("rule", "fields"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_guardrail_names_the_link_and_a_narrower_grant(rule: str, fields) -> None:
     """The proposal is no wider and keeps the rule; its code is the grant."""
     link = entry("root", None, **fields)
@@ -134,7 +135,7 @@ def test_a_broken_guardrail_names_the_link_and_a_narrower_grant(rule: str, field
     assert names["grant"] == narrower
 
 
-@pytest.mark.parametrize(("rule", "fields"), HOLDS.values(), ids=HOLDS)
+@every(("rule", "fields"), HOLDS.values(), ids=HOLDS)
 def test_a_guardrail_that_holds_blames_nobody(rule: str, fields) -> None:
     """What cannot be reached, or is guarded, is no violation."""
     verdict = asserted(rule, entry("root", None, **fields))
@@ -336,7 +337,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "place"), WRONG.values(), ids=WRONG)
+@every(("text", "place"), WRONG.values(), ids=WRONG)
 def test_what_is_not_understood_is_refused_with_its_place(text: str, place: str) -> None:
     """A key that was skipped would be a rule that nobody checks."""
     with pytest.raises(MalformedError) as caught:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "recorded", "expected"), CASES.values(), ids=CASES)
+@every(("line", "recorded", "expected"), CASES.values(), ids=CASES)
 def test_an_execution_is_held_against_its_decision(line, recorded, expected) -> None:
     """Each way not to fit has its name."""
     assert kinds(line, recorded=recorded) == expected
@@ -141,7 +142,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
+@every("data", WRONG.values(), ids=WRONG)
 def test_a_line_of_another_form_is_refused_with_its_number(data: bytes) -> None:
     """And without what stands in it."""
     with pytest.raises(UnreadableLineError, match="line 17"):

@@ -244,7 +244,7 @@ def test_unused_is_what_was_granted_less_what_was_used(held, used, denied) -> No
         assert (
             eval(
                 found.code.split("\n", 0)[-1] if "\n" not in found.code else _last(found.code),
-                dict(vars(delegation)),
+                {name: getattr(delegation, name) for name in delegation.__all__},
             )
             == found.narrower
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import ACCESSES, CATALOGUE, chain_of, full, grants, judged
@@ -63,7 +63,7 @@ OUT_OF_REACH = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("grant", OUT_OF_REACH.values(), ids=OUT_OF_REACH)
+@every("grant", OUT_OF_REACH.values(), ids=OUT_OF_REACH)
 def test_what_is_proven_out_of_reach_is_not_reached(grant: Grant) -> None:
     """Guardrails would otherwise blame links for calls that no judge admits."""
     assert "pay.refund" not in {one.tool.name for one in reach(grant, CATALOGUE, None)}
@@ -117,7 +117,7 @@ TEMPLATES = [
 ]
 
 
-@pytest.mark.parametrize(("template", "pattern", "expected"), TEMPLATES)
+@every(("template", "pattern", "expected"), TEMPLATES)
 def test_a_template_meets_a_pattern_segment_by_segment(template, pattern, expected) -> None:
     """A placeholder is part of one segment, and every other letter is itself."""
     assert may_name(template, resource_pattern(pattern)) is expected
@@ -144,13 +144,15 @@ def test_every_kind_has_its_spelling() -> None:
     assert TYPES
 
 
-@pytest.mark.parametrize("body", SPELLED, ids=str)
+@every("body", SPELLED, ids=str)
 def test_a_spelled_constraint_evaluates_to_itself(body) -> None:
     """What is pasted is what was shown, and no letter of it is outside ASCII."""
     constraint = parse_constraint(body)
     code = python_constraint(constraint)
     assert code.isascii()
-    assert eval(code, vars(delegation).copy()) == constraint
+    assert (
+        eval(code, {name: getattr(delegation, name) for name in delegation.__all__}) == constraint
+    )
 
 
 @given(grant=grants)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import ACCESSES, CATALOGUE, NOW, chain_of, full, grants, judged
@@ -212,7 +212,7 @@ GENERALISED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("of", "held", "values", "expected"), GENERALISED, ids=str)
+@every(("of", "held", "values", "expected"), GENERALISED, ids=str)
 def test_values_are_generalised_by_their_kind(of, held, values, expected) -> None:
     """As narrow as the values allow, within what is held, and no narrower than a pattern of use."""
     constraint = parse_constraint(held)

@@ -25,7 +25,7 @@ def filled(world: World, entries: int) -> None:
             for _ in range(min(400, entries - start))
         ]
         for one in pending:
-            one.result(30)
+            one.result(90)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,15 @@ def test_every_page_that_is_linked_is_there_under_a_strict_policy(
         assert not re.search(r"dct\.[bm]1\.[A-Za-z0-9_-]", answer.text)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[] if n in {0, 2, 6} else pytest.mark.thorough
+        )  # markup, template, order
+        for n, name in enumerate(HOSTILE)
+    ],
+)
 def test_a_hostile_name_is_text_on_every_page(world: World, browser: Browser, name: str) -> None:
     """Names, titles, arguments and causes that agents write are shown, never obeyed."""
     world.task = world.tracker.open_task(

@@ -1,6 +1,13 @@
-"""The store's facts hold on both engines: every test here that takes a world runs twice."""
+"""The store's facts hold on both engines: every test here that takes a world runs twice.
+
+Both run one text of statements. In `make test` a file about what is recorded has one test on PostgreSQL,
+and a file about what an engine does (locks, isolation, types, bytes) has them all; `make thorough` plays
+the rest.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from postgres import Server
@@ -10,6 +17,24 @@ from delegation.records import migrate
 from delegation.records.database import Database
 
 ENGINES = ("sqlite", "postgres")
+ABOUT_ENGINES = {
+    "announced", "backup", "flow_processes", "growth_processes", "line_processes", "lock_order", "log_crash", "lost_ring",
+    "migrations", "moments", "path", "reservations", "rings_of_stores", "standing", "store", "unwanted", "values_as_sent",
+    "writer", "writer_faults",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what a file records on PostgreSQL to `make thorough`, but for its first test."""
+    seen: set[str] = set()
+    for item in items:
+        name, spec = item.path.stem.removeprefix("test_"), getattr(item, "callspec", None)
+        if item.path.parent != Path(__file__).parent or name in ABOUT_ENGINES or spec is None:
+            continue
+        if spec.params.get("engine") == "postgres":
+            if name in seen:
+                item.add_marker(pytest.mark.thorough)
+            seen.add(name)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,11 @@ from delegation.authority.flow import AfterNever, AtMost
 TASKS = 24
 
 
+one_engine = pytest.mark.parametrize(
+    "engine", ["postgres", pytest.param("sqlite", marks=pytest.mark.thorough)], indirect=True
+)
+
+
 @pytest.fixture
 def flow(url) -> FlowWorld:
     """Return a world with a history."""
@@ -19,6 +24,7 @@ def flow(url) -> FlowWorld:
     world.tracker.close()
 
 
+@one_engine
 def test_a_read_here_and_a_send_there_never_chain(flow: FlowWorld, url, tmp_path) -> None:
     """In each of many tasks one process reads personal data while the other sends, under the rule or not."""
     reads, sends = [], []
@@ -43,6 +49,7 @@ def test_a_read_here_and_a_send_there_never_chain(flow: FlowWorld, url, tmp_path
             assert verdicts[entry.id] == ([11, "flow_forbidden"] if entry.task in read_in else None)
 
 
+@one_engine
 def test_counts_are_exact_between_processes(flow: FlowWorld, url, tmp_path) -> None:
     """Two processes with forty writes for five places: five are made; after one, none follows itself."""
     flow.task = flow.flow_task(flow=[AtMost({"writes": 5})])

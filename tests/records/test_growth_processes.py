@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from processes import announce, run
 from world import NOW, OWNER, World
 from writing import scalar
@@ -9,7 +10,12 @@ from writing import scalar
 from delegation import Grant
 from delegation.judge.limits import Limits
 
+one_engine = pytest.mark.parametrize(
+    "engine", ["postgres", pytest.param("sqlite", marks=pytest.mark.thorough)], indirect=True
+)
 
+
+@one_engine
 def test_growth_pace_and_breakers_are_exact_between_processes(filed: World, url, tmp_path) -> None:
     """Of forty new links in two processes seven are recorded, of forty calls at once nine are allowed."""
     ceiling = filed.task.ceiling.narrow(expires_at=NOW + 900, budget={})

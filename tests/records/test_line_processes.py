@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from below import open_below
 from consent import rule
 from processes import announce, run
@@ -12,7 +13,12 @@ from delegation import Grant
 from delegation.judge.approval import MAX_OPEN_PER_TASK
 from delegation.judge.limits import Limits
 
+one_engine = pytest.mark.parametrize(
+    "engine", ["postgres", pytest.param("sqlite", marks=pytest.mark.thorough)], indirect=True
+)
 
+
+@one_engine
 def test_child_tasks_share_their_roots_limits_between_processes(
     filed: World, url: str, tmp_path
 ) -> None:
@@ -45,6 +51,7 @@ def test_child_tasks_share_their_roots_limits_between_processes(
     assert scalar(filed, f"SELECT count(*) FROM pace WHERE id LIKE '{pace}/%'") == 1
 
 
+@one_engine
 def test_people_are_asked_no_more_often_by_processes_in_child_tasks(
     filed: World, url: str, tmp_path
 ) -> None:

@@ -9,12 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from logs import audited, busy, publisher, reopened, with_files
 from world import World
 
 from delegation.records import log_files, publish
 from delegation.transparency.checkpoint import Checkpoint
 from delegation.transparency.merkle import verify_consistency
+
+one_engine = pytest.mark.parametrize(
+    "engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.thorough)], indirect=True
+)
 
 
 class Died(BaseException):
@@ -52,6 +57,7 @@ class Dies:
         return step
 
 
+@one_engine
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_dying_between_any_two_steps_loses_and_forks_nothing(
     filed: World, url: str, tmp_path: Path, monkeypatch, after: bool
@@ -125,6 +131,7 @@ for _ in range(3):
 """
 
 
+@one_engine
 def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_path: Path) -> None:
     """A process kills itself at its n-th commit or rename; another goes on: all acknowledged is there."""
     ring_file = tmp_path / "ring.json"
@@ -142,7 +149,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_
     kills = 0
     for step in (1, 2, 3, 4, 5, 7, 9, 11, 13, 16, 1000):
         done = subprocess.run(
-            [sys.executable, "-c", code, str(step)],
+            [*warm.python(), "-c", code, str(step)],
             capture_output=True,
             text=True,
             timeout=120,

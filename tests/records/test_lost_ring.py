@@ -11,6 +11,7 @@ from world import NOW, READ, World
 from delegation import Grant, Tool
 from delegation.embedded import Tracker
 from delegation.errors import ClockError, KeyFileError
+from delegation.records.store import open_store
 
 READS = Tool("files.read", effect="read", arguments={"path": "path"})
 
@@ -50,10 +51,22 @@ def test_a_store_that_was_used_gets_no_new_ring(tmp_path: Path, used: str) -> No
 
 def test_an_empty_store_gets_a_ring(tmp_path: Path) -> None:
     """The first start makes both, and so does a start after one that came no further."""
-    opened(tmp_path).close()
-    (tmp_path / "s.ring.json").unlink()
+    open_store(f"sqlite:///{tmp_path / 's'}.db").close()
     opened(tmp_path).close()
     assert (tmp_path / "s.ring.json").exists()
+
+
+def test_an_empty_store_that_had_a_ring_gets_no_other(tmp_path: Path) -> None:
+    """Whoever holds the first may have it open, and be about to issue; a new store is begun at once."""
+    opened(tmp_path).close()
+    ring = tmp_path / "s.ring.json"
+    ring.unlink()
+    with pytest.raises(KeyFileError) as caught:
+        opened(tmp_path)
+    assert not ring.exists()
+    assert "begin with a new store" in caught.value.remedy
+    (tmp_path / "s.db").unlink()
+    opened(tmp_path).close()
 
 
 def test_a_memory_that_is_left_over_is_named(tmp_path: Path) -> None:

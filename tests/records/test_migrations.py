@@ -141,7 +141,10 @@ def test_a_used_store_keeps_every_row_when_it_is_upgraded(filed: World) -> None:
 
     def kept() -> dict[str, list]:
         with database.reading() as connection:
-            return {t.name: sorted(map(str, connection.execute(t.select()))) for t in tables}
+            rows = {t.name: sorted(map(str, connection.execute(t.select()))) for t in tables}
+        # A transaction's own mark goes with one that comes after it.
+        rows["batch"] = [row for row in rows["batch"] if "'txn_" not in row]
+        return rows
 
     before = kept()
     assert all(

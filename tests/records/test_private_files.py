@@ -73,7 +73,8 @@ def test_a_link_to_a_store_narrows_the_store(tmp_path: Path) -> None:
     Tracker.open(f"sqlite:///{file}").close()
     file.chmod(0o644)
     (tmp_path / "here.db").symlink_to(file)
-    Tracker.open(f"sqlite:///{tmp_path / 'here.db'}").close()
+    ring = tmp_path / "there.ring.json"
+    Tracker.open(f"sqlite:///{tmp_path / 'here.db'}", ring_file=ring).close()
     assert set(modes(tmp_path).values()) == {"0o600"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from serving import serving
@@ -130,3 +131,36 @@ def test_a_store_in_memory_gets_keys_of_its_own() -> None:
     """All of it is gone with the process, and so may they be."""
     with Tracker.open() as one, Tracker.open() as two:
         assert one.public_ring() != two.public_ring()
+
+
+def test_while_a_store_is_open_no_other_ring_is_made_for_it(tmp_path: Path) -> None:
+    """Two first openings that name two files: both would issue, and one of them for nothing."""
+    url, first, other = f"sqlite:///{tmp_path / 's.db'}", tmp_path / "a.json", tmp_path / "b.json"
+    with Tracker.open(url, ring_file=first) as tracker:
+        with pytest.raises(KeyFileError, match="another ring serves the store"):
+            Tracker.open(url, ring_file=other)
+        assert not other.exists(), "nothing is left of it"
+        tracker.add_tool(READS)
+    issued(tmp_path, ring_file=first)
+    with pytest.raises(KeyFileError):
+        Tracker.open(url, ring_file=other)
+    assert not other.exists()
+
+
+def test_first_openings_at_the_same_time_share_one_ring(tmp_path: Path, monkeypatch) -> None:
+    """Whoever comes second reads the file that the first has made in between, once it is filled."""
+    url, file = f"sqlite:///{tmp_path / 's.db'}", tmp_path / "r.json"
+    Tracker.open(url, ring_file=file).close()
+    made = file.read_bytes()
+    file.unlink()
+    save = KeyRing.save
+
+    def later(ring: KeyRing, where: Path) -> None:
+        where.touch(0o600)  # another process, that is not done yet
+        Timer(0.1, lambda: where.write_bytes(made)).start()
+        save(ring, where)
+
+    monkeypatch.setattr(KeyRing, "save", later)
+    with Tracker.open(url, ring_file=file) as tracker:
+        assert tracker.public_ring() == KeyRing.load(file).public_ring()
+    assert file.read_bytes() == made

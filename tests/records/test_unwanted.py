@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from world import World
 
 from delegation import cancellation
@@ -23,7 +24,7 @@ ENDLESS = (
     "SELECT count(*) FROM n"
 )
 SLEEP = "SELECT pg_sleep(4)"
-SOON = 20  # seconds: far less than the statement, far more than it takes
+SOON = 60  # seconds: far less than the statement, far more than it takes
 
 
 @pytest.fixture
@@ -53,12 +54,15 @@ def test_a_running_statement_ends_with_whoever_waits(database: Database) -> None
     begun = time.monotonic()
     with (
         cancellation.of(wanted),
-        pytest.raises(QuestionStoppedError),
+        pytest.raises(QuestionStoppedError) as stopped,
         database.reading() as connection,
     ):
         connection.execute(text(asked(database)))
     timer.join()
-    assert time.monotonic() - begun < (SOON if database.is_sqlite else 3.5)
+    assert isinstance(
+        stopped.value.__context__, DBAPIError
+    )  # it was cut, and did not come to its end
+    assert not database.is_sqlite or time.monotonic() - begun < SOON
     with (
         cancellation.of(wanted),
         pytest.raises(QuestionStoppedError),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+
+import warm
 
 
 def test_the_demo_ends_well(tmp_path: Path) -> None:
     """Exit 0, counts told, SVG written, and the store opens again."""
-    run = [sys.executable, "-m", "delegation.cli", "demo"]
+    run = [*warm.python(), "-m", "delegation.cli", "demo"]
     done = subprocess.run(
         run, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )

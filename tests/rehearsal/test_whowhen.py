@@ -6,11 +6,11 @@ import itertools
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,7 +133,7 @@ def test_a_grant_is_inferred_from_the_other_runs_only() -> None:
 def rehearse(folder: Path, store: Path) -> list[dict]:
     """Run the command over a real server and return its report."""
     command = [
-        sys.executable,
+        *warm.python(),
         "-m",
         "delegation.cli",
         "rehearse",
@@ -187,7 +187,7 @@ def test_synthetic_runs_are_rehearsed_over_http(tmp_path: Path) -> None:
     assert b"SECRET" not in store.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_all_recorded_runs_are_rehearsed(tmp_path: Path, data_dir: Callable[[str], Path]) -> None:
     """Recorded delegations equal the hand-offs in the files; drawn edges equal the stored parents."""
     folder = data_dir("whowhen")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.py"))
 
@@ -15,7 +15,7 @@ SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.py"))
 def test_a_sample_runs(sample: Path, tmp_path: Path) -> None:
     """It ends with exit code 0 and says something."""
     done = subprocess.run(
-        [sys.executable, str(sample)],
+        [*warm.python(), str(sample)],
         cwd=tmp_path,
         capture_output=True,
         text=True,

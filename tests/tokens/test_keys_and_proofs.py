@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from cases import every
 from forge import outcome, rebuilt, text_of, wire
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,8 +32,8 @@ FORMATS = ["biscuit", "macaroon"]
 SMALL_ORDER = [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, *sorted(ed25519._SMALL_ORDER_Y)]
 
 
-@pytest.mark.parametrize("y", SMALL_ORDER)
-@pytest.mark.parametrize("sign", [0, 1])
+@every("y", SMALL_ORDER)
+@every("sign", [0, 1])
 def test_a_key_of_small_order_holds_nothing(y: int, sign: int) -> None:
     """Small-order and non-canonical points are refused by table and by the library alike."""
     key = (y | sign << 255).to_bytes(32, "little")

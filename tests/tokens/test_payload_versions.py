@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from below import open_below
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import DESK, NOW, OWNER, World, verdict
@@ -129,7 +130,7 @@ NEEDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", NEEDS)
+@every("what", NEEDS)
 def test_what_needs_version_2_is_written_in_it_and_refused_in_version_1(what: str) -> None:
     """The writer takes the lowest version that can say it; the reader refuses it in a lower one."""
     made = json.loads(root_payload(ORIGIN, grant=NEEDS[what], **ROOT))

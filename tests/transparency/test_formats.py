@@ -6,6 +6,7 @@ import base64
 import contextlib
 
 import pytest
+from cases import every
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -63,7 +64,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+@every("text", BAD.values(), ids=BAD)
 def test_a_checkpoint_has_one_spelling(text: str) -> None:
     """Whatever differs from the one text of a head is refused, though others might read it."""
     with pytest.raises(MalformedError):
@@ -146,7 +147,7 @@ def test_tiles_have_the_paths_of_the_specification() -> None:
         assert parse_path(path) == tile
 
 
-@pytest.mark.parametrize(
+@every(
     "path",
     ["", "tile/0/0", "tile/00/000", "tile/0/x000/000", "tile/0/000.p/0", "tile/0/000.p/256",
      "tile/0/000.p/012", "tile/9/000", "tile/0/../../checkpoint", "tile/entries/000/", "tile/-1/000",

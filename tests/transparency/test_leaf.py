@@ -6,6 +6,7 @@ import contextlib
 import json
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from logs import busy
@@ -140,7 +141,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("body", BAD.values(), ids=BAD)
+@every("body", BAD.values(), ids=BAD)
 def test_another_form_is_no_leaf(body) -> None:
     """Unknown versions and members are refused, not skipped."""
     with pytest.raises(MalformedError):

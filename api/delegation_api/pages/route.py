@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from functools import wraps
+from inspect import iscoroutinefunction, signature
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +23,13 @@ _LOG = logging.getLogger("delegation.pages")
 
 
 class PageRoute(APIRoute):
-    """A route whose failures people read."""
+    """A route whose failures people read. What is only looked at is read from one snapshot."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Make a route of a page's function."""
+        if options.get("methods") in (["GET"], {"GET"}) and not iscoroutinefunction(endpoint):
+            endpoint = _in_one_snapshot(endpoint)
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its failures rendered."""
@@ -44,6 +52,17 @@ class PageRoute(APIRoute):
                 return refusal(request, 422, "The page's address is not well formed.", "")
 
         return handle
+
+
+def _in_one_snapshot(endpoint: Callable[..., Response]) -> Callable[..., Response]:
+    """Let a page's function show one instant; it asks in the one thread that it runs in."""
+
+    @wraps(endpoint)
+    def shown(*, request: Request, **given: Any) -> Response:
+        with request.app.state.tracker.snapshot():
+            return endpoint(request=request, **given)
+
+    return shown if "request" in signature(endpoint).parameters else endpoint
 
 
 def refusal(request: Request, status: int, message: str, remedy: str) -> Response:

@@ -22,7 +22,8 @@ router = APIRouter(tags=["registry"])
 def _add_tool(asked: Asked) -> dict[str, Any]:
     tracker, tool = asked.tracker, asked.given["tool"]
     revision = tracker.add_tool(tool)
-    ended = ended_of(tracker.catalogue(), tool, tracker.ended_tools())
+    with tracker.snapshot():
+        ended = ended_of(tracker.catalogue(), tool, tracker.ended_tools())
     return {"revision": revision, "ended": answer_json(list(ended))}
 
 

@@ -6,6 +6,7 @@ All are compared by their exact value. Of a double, that is what its canonical s
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -39,19 +40,18 @@ def json_number(value: object, wanted: str = "a number") -> int | float:
     if type(value) is int or type(value) is float:
         read = read_number(number_text(value))
     if isinstance(read, WideNumber):
-        raise refuse_wide()
+        raise refuse_wide(read)
     if isinstance(read, bool) or not isinstance(read, int | float):
         raise refuse_type(cast("Json", value), wanted)
     return read
 
 
-def refuse_wide() -> NoCanonicalFormError:
+def refuse_wide(number: WideNumber) -> NoCanonicalFormError:
     """Return the error for a number that has other digits, or another size, than any double."""
-    return NoCanonicalFormError(
-        "number_not_exact",
-        "it is a number that readers of JSON round: it has more digits, or another size, than a double",
-        remedy=_EXACT,
-    )
+    beyond = "it is larger than all numbers that JSON and a double hold, or infinite, or NaN"
+    digits = "readers of JSON round it: it has more digits, or is nearer to zero, than a double"
+    is_finite = math.isfinite(float(number.text))
+    return NoCanonicalFormError("number_not_exact", digits if is_finite else beyond, remedy=_EXACT)
 
 
 @dataclass(frozen=True, slots=True)

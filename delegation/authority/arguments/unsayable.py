@@ -34,7 +34,7 @@ def refuse_unsayable(value: Json) -> None:
             if isinstance(one, str):
                 _refuse_text(one)
             elif isinstance(one, WideNumber):
-                raise refuse_wide()
+                raise refuse_wide(one)
             elif isinstance(one, dict | list):
                 waiting += _parts(one, depth, place)
         except NoCanonicalFormError as error:

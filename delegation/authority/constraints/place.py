@@ -176,7 +176,12 @@ class Glob(Constraint):
                 or "**" in segments[:-1]
                 or any(s in {"", ".", ".."} for s in inner)
             ):
-                raise MalformedError("glob", wanted="plain segments, * alone or ** at the end")
+                raise MalformedError(
+                    "glob",
+                    wanted="plain segments, * alone or ** at the end",
+                    remedy="Let a wildcard stand for a whole segment, as in reports/*: no constraint "
+                    "compares how a text begins. Name the texts, one_of(...), or bound them, text(max=...).",
+                )
             split.append(segments)
         object.__setattr__(self, "_segments", tuple(split))
 
