@@ -32,34 +32,13 @@ from delegation.lineage.extent import Counted, Extent
 from delegation.messages import answers  # noqa: F401  # the forms of what is answered
 from delegation.messages.form import FORMS, Form, extended, form_of, many
 from delegation.operations.call import Answer, Call
-from delegation.operations.parameters import Sent, Told, kind_of
+from delegation.operations.parameters import Parameter, Told, kind_of
 from delegation.tokens.token import Token
 from delegation.tracker.work import Role
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Read = Callable[[Answer], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One argument of an operation.
-
-    Args:
-        name: What Python calls it.
-        wire: What a request calls it.
-        told: What is said of it.
-        sent: How it stands in a request.
-        default: What is meant where it is left out; `inspect.Parameter.empty` where it never is.
-        is_rest: Whether it stands for all others by their names.
-    """
-
-    name: str
-    wire: str
-    told: Told
-    sent: Sent
-    default: Any
-    is_rest: bool = False
 
 
 class Sync(ABC):
