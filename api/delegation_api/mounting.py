@@ -17,7 +17,8 @@ from pydantic import BaseModel, Field, create_model
 from delegation.embedded import Tracker
 from delegation.embedded.acting import Acting
 from delegation.messages import requests
-from delegation.operations.operation import Operation, Parameter
+from delegation.operations.operation import Operation
+from delegation.operations.parameters import Parameter
 from delegation.tracker.work import ApiKey
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import RoleGate, TrackerDep

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
+from types import MethodType
 from typing import (
     Annotated,
     Any,
@@ -31,34 +32,13 @@ from delegation.lineage.extent import Counted, Extent
 from delegation.messages import answers  # noqa: F401  # the forms of what is answered
 from delegation.messages.form import FORMS, Form, extended, form_of, many
 from delegation.operations.call import Answer, Call
-from delegation.operations.parameters import Sent, Told, kind_of
+from delegation.operations.parameters import Parameter, Told, kind_of
 from delegation.tokens.token import Token
 from delegation.tracker.work import Role
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Read = Callable[[Answer], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One argument of an operation.
-
-    Args:
-        name: What Python calls it.
-        wire: What a request calls it.
-        told: What is said of it.
-        sent: How it stands in a request.
-        default: What is meant where it is left out; `inspect.Parameter.empty` where it never is.
-        is_rest: Whether it stands for all others by their names.
-    """
-
-    name: str
-    wire: str
-    told: Told
-    sent: Sent
-    default: Any
-    is_rest: bool = False
 
 
 class Sync(ABC):
@@ -151,8 +131,28 @@ class Operation(Generic[P, T]):
         """Return the method of whoever performs operations; the operation itself of a class."""
         if door is None:
             return self
-        method: Any = update_wrapper(_method(self, door), self.declared)
-        method.__signature__ = self.signature
+        return MethodType(self._awaited if isinstance(door, Async) else self._called, door)
+
+    @cached_property
+    def _called(self) -> Callable[..., Any]:
+        def method(door: Sync, /, *args: Any, **named: Any) -> Any:
+            return door._perform(self, *args, **named)  # noqa: SLF001  # what a door is for
+
+        return self._shown(method)
+
+    @cached_property
+    def _awaited(self) -> Callable[..., Any]:
+        async def method(door: Async, /, *args: Any, **named: Any) -> Any:
+            return await door._perform(self, *args, **named)  # noqa: SLF001
+
+        return self._shown(method)
+
+    def _shown(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method with the name, the sentence and the signature that were declared."""
+        shown: Any = update_wrapper(method, self.declared)
+        door = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        own = self.signature
+        shown.__signature__ = own.replace(parameters=[door, *own.parameters.values()])
         return method
 
     def __repr__(self) -> str:
@@ -363,18 +363,6 @@ def _spelled(query: Mapping[str, Any]) -> dict[str, str]:
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in query.items()
     }
-
-
-def _method(operation: Operation[Any, Any], door: Sync | Async) -> Any:
-    """Return an operation as a method of whoever performs it."""
-    perform: Any = door._perform  # noqa: SLF001  # what a door is for
-    if isinstance(door, Async):
-
-        async def asked(*args: Any, **named: Any) -> Any:
-            return await perform(operation, *args, **named)
-
-        return asked
-    return lambda *args, **named: perform(operation, *args, **named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,27 @@ class Sent:
     take: Callable[[Any, str], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of an operation.
+
+    Args:
+        name: What Python calls it.
+        wire: What a request calls it.
+        told: What is said of it.
+        sent: How it stands in a request.
+        default: What is meant where it is left out; `inspect.Parameter.empty` where it never is.
+        is_rest: Whether it stands for all others by their names.
+    """
+
+    name: str
+    wire: str
+    told: Told
+    sent: Sent
+    default: Any
+    is_rest: bool = False
+
+
 def partial(grant: Grant) -> dict[str, Json]:
     """Return a grant's JSON without its unset fields, for the service to fill in."""
     return {name: value for name, value in grant.to_json().items() if name not in grant.unset}

@@ -73,8 +73,8 @@ OF_THE_PROCESS = frozenset(
         "revocations_of",
         "rhythm",
         "session_key",
-        "snapshot",
         "sign_event",
+        "snapshot",
         "update_log",
         "waiting",
         "waiting_approvals",
@@ -163,6 +163,7 @@ def test_a_method_of_a_client_shows_what_was_declared() -> None:
         )
         assert inspect.signature(method) == Tasks.close_task.signature
         assert "TaskEntry" in str(inspect.signature(method))
+        assert inspect.ismethod(method)
     assert inspect.iscoroutinefunction(there)
     assert not inspect.iscoroutinefunction(here)
 

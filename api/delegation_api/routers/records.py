@@ -16,11 +16,9 @@ router = APIRouter(tags=["records"])
 def _link(asked: Asked) -> dict[str, Any]:
     link, tracker = asked.given["link"], asked.tracker
     with tracker.snapshot():
-        return {
-            **answer_json(tracker.renewal(link)),
-            **answer_json(tracker.link(**asked.given)),
-            "ended_before": answer_json(list(tracker.ended_before(link))),
-        }
+        told, before = tracker.renewal(link), list(tracker.ended_before(link))
+        entry = tracker.link(**asked.given)
+    return {**answer_json(told), **answer_json(entry), "ended_before": answer_json(before)}
 
 
 mount_all(router, Records, link=_link)
