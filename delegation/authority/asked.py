@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from delegation.authority import constraints
 from delegation.authority.arguments import (
     ArgumentType,
     ListType,
@@ -19,33 +20,7 @@ from delegation.authority.arguments.either import kinds_of
 from delegation.authority.arguments.free import KINDS
 from delegation.authority.arguments.member import place_of
 from delegation.authority.arguments.nullable import inner
-from delegation.authority.constraints import (
-    AddressIn,
-    AllOf,
-    AnyOf,
-    Anything,
-    Argv,
-    Constraint,
-    Contains,
-    Count,
-    During,
-    Each,
-    EmailAt,
-    Exact,
-    Glob,
-    HostNamed,
-    Length,
-    Links,
-    Members,
-    Missing,
-    NotBelow,
-    NotOneOf,
-    OneOf,
-    PathUnder,
-    Range,
-    Subset,
-    UrlUnder,
-)
+from delegation.authority.constraints import Constraint
 from delegation.authority.constraints.constraint import ABSENT
 from delegation.authority.constraints.literal import shown as literal
 from delegation.authority.constraints.text_links import foreign_link
@@ -65,74 +40,74 @@ def asked(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
         of: The argument's type where it is known: amounts of money are said with their currency.
     """
     match constraint:
-        case Anything():
+        case constraints.Anything():
             return "anything that the tool takes"
-        case Missing():
+        case constraints.Missing():
             return "left out"
-        case Exact():
+        case constraints.Exact():
             return f"exactly {_said(constraint.value, of)}"
-        case OneOf():
+        case constraints.OneOf():
             return f"one of {_values(constraint.values, of)}"
-        case NotOneOf():
+        case constraints.NotOneOf():
             return f"anything but {_values(constraint.values, of)}"
-        case Range():
+        case constraints.Range():
             if constraint.min is not None and constraint.max is not None:
                 return f"from {_said(constraint.min, of)} to {_said(constraint.max, of)}"
             ends = {"at least": constraint.min, "above": constraint.above,
                     "at most": constraint.max, "below": constraint.below}  # fmt: skip
             return " and ".join(f"{w} {_said(b, of)}" for w, b in ends.items() if b is not None)
-        case Length():
+        case constraints.Length():
             return f"{_span(constraint.min, constraint.max)}{_unit(of, constraint.max)} long"
-        case Count():
+        case constraints.Count():
             most = counted(constraint.max, "item")
             return f"a list of {_span(constraint.min, constraint.max, said=most)}"
-        case During():
+        case constraints.During():
             ends_of = {"from": constraint.start, "before": constraint.end}
             said = " and ".join(f"{word} {end}" for word, end in ends_of.items() if end)
             return f"a {'day' if constraint.is_of_days else 'moment'} {said}"
-        case Argv():
+        case constraints.Argv():
             heads = "; ".join(f"word {n} {asked(one)}" for n, one in enumerate(constraint.head, 1))
             rest = "no more" if constraint.rest is None else f"each {asked(constraint.rest)}"
             return f"a command line: {heads}; then {rest}" if heads else f"words, {rest}"
-        case Links():
+        case constraints.Links():
             hosts = _entries(constraint.hosts)
             return (
                 f"text with no links but to {hosts}" if constraint.hosts else "text without links"
             )
-        case NotBelow():
+        case constraints.NotBelow():
             return f"a path that is not under {_entries(constraint.under)}"
-        case Contains():
+        case constraints.Contains():
             return f"a list that holds {_values(constraint.values, of)}"
-        case Subset():
+        case constraints.Subset():
             return f"a list of none but {_values(constraint.values, of)}"
-        case Each():
+        case constraints.Each():
             return f"a list, each item {asked(constraint.item, _item(of))}"
-        case Members():
+        case constraints.Members():
             of = None if of is None else inner(of)
             known = of.members if isinstance(of, ObjectType) else {}
             parts = [f"{n} {asked(part, known.get(n))}" for n, part in constraint.parts[:_MOST]]
             more = len(constraint.parts) - len(parts)
             return f"an object with {'; '.join([*parts, f'{more} more'] if more else parts)}"
-        case AllOf() | AnyOf():
-            between = " and " if isinstance(constraint, AllOf) else " or "
+        case constraints.AllOf() | constraints.AnyOf():
+            between = " and " if isinstance(constraint, constraints.AllOf) else " or "
             parts = [asked(part, of) for part in constraint.parts[:_MOST]]
             more = len(constraint.parts) - len(parts)
             return between.join([*parts, f"{more} more"] if more else parts)
-        case PathUnder():
+        case constraints.PathUnder():
             return f"a path under {_entries(constraint.under)}"
-        case UrlUnder():
+        case constraints.UrlUnder():
             query = "" if constraint.query else ", without a query"
             return f"a URL under {_entries(constraint.under)}{query}"
-        case HostNamed():
+        case constraints.HostNamed():
             return f"the host {_entries(constraint.names)}"
-        case AddressIn():
+        case constraints.AddressIn():
             return f"an address in {_entries(constraint.networks)}"
-        case EmailAt():
+        case constraints.EmailAt():
             whole = [one for one in constraint.domains if "@" in one]
             at = [one for one in constraint.domains if "@" not in one]
             said_at = f"an e-mail address at {_entries(at)}" if at else ""
             return " or ".join(filter(None, (_entries(whole) if whole else "", said_at)))
-        case Glob():
+        case constraints.Glob():
             return f"text like {_entries(constraint.patterns)}"
     return f"what {shown(constraint.to_json())} admits"
 
@@ -169,30 +144,30 @@ def refused_part(
     of = _reader(of, value)
     whole = RefusedPart("", value, constraint, of)
     match constraint:
-        case AllOf():
+        case constraints.AllOf():
             for part in constraint.parts:
                 if not part.admits(value):
                     return refused_part(part, value, of)
-        case AnyOf():
+        case constraints.AnyOf():
             stated = of_value(constraint)
             return whole if stated is constraint else refused_part(stated, value, of)
-        case Each() if isinstance(value, list):
+        case constraints.Each() if isinstance(value, list):
             return _item_refused(value, [constraint.item] * len(value), _item(of)) or whole
-        case Members() if isinstance(value, dict):
+        case constraints.Members() if isinstance(value, dict):
             for name, part in constraint.parts:
                 if not part.admits(value.get(name, ABSENT)):
                     if name not in value:
                         return RefusedPart(place_of(name), None, part, _member(of, name))
                     found = refused_part(part, value[name], _member(of, name))
                     return found._replace(place=f"{place_of(name)}{found.place}")
-        case Subset() if isinstance(value, list):
-            each = OneOf(constraint.values)
+        case constraints.Subset() if isinstance(value, list):
+            each = constraints.OneOf(constraint.values)
             return _item_refused(value, [each] * len(value), _item(of)) or whole
-        case Argv() if isinstance(value, list) and len(value) >= len(constraint.head):
+        case constraints.Argv() if isinstance(value, list) and len(value) >= len(constraint.head):
             rest = [constraint.rest] * (len(value) - len(constraint.head))
-            by = [*constraint.head, *(one or Missing() for one in rest)]
+            by = [*constraint.head, *(one or constraints.Missing() for one in rest)]
             return _item_refused(value, by, TextType()) or whole
-        case Links() if isinstance(value, str):
+        case constraints.Links() if isinstance(value, str):
             found_link = foreign_link(value, constraint)
             if found_link:
                 return whole._replace(value=_cut(shown_text(found_link), LINK))
@@ -201,9 +176,11 @@ def refused_part(
 
 def of_value(constraint: Constraint) -> Constraint:
     """Return what a constraint asks of a value that is there: of a bound or absence that bound."""
-    if not isinstance(constraint, AnyOf):
+    if not isinstance(constraint, constraints.AnyOf):
         return constraint
-    stated = [one for one in constraint.parts if not isinstance(one, Missing)] or constraint.parts
+    stated = [
+        one for one in constraint.parts if not isinstance(one, constraints.Missing)
+    ] or constraint.parts
     return of_value(stated[0]) if len(stated) == 1 else constraint
 
 

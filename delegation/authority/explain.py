@@ -9,36 +9,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from delegation import canonical
+from delegation.authority import constraints
 from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.capability import Capability
-from delegation.authority.constraints import (
-    AddressIn,
-    AllOf,
-    AnyOf,
-    Anything,
-    Argv,
-    Constraint,
-    Contains,
-    Count,
-    During,
-    Each,
-    EmailAt,
-    Exact,
-    Glob,
-    HostNamed,
-    Length,
-    Links,
-    Members,
-    Missing,
-    NotBelow,
-    NotOneOf,
-    OneOf,
-    PathUnder,
-    Range,
-    Subset,
-    UrlUnder,
-)
+from delegation.authority.constraints import Constraint
 from delegation.authority.constraints.literal import shown
 from delegation.authority.fields import PLAIN_NAME
 from delegation.authority.flow import words as flow_words
@@ -125,17 +100,17 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
         of: The argument's type where it is known: amounts of money are said with their currency.
     """
     match constraint:
-        case Anything():
+        case constraints.Anything():
             return "anything"
-        case Missing():
+        case constraints.Missing():
             return "absent"
-        case Exact():
+        case constraints.Exact():
             return _said(constraint.value, of)
-        case OneOf():
+        case constraints.OneOf():
             return _joined(constraint.values, " or ", "one of ", of=of)
-        case NotOneOf():
+        case constraints.NotOneOf():
             return _joined(constraint.values, ", ", "not ", always=True, of=of)
-        case Range():
+        case constraints.Range():
             ends = (
                 ("> ", constraint.above, constraint.min),
                 ("< ", constraint.below, constraint.max),
@@ -143,49 +118,49 @@ def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one
             return " … ".join(
                 _bound(sign, open_, closed, of) for sign, open_, closed in ends
             ).strip()
-        case Length():
+        case constraints.Length():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} long"
-        case Count():
+        case constraints.Count():
             least = f"{constraint.min} to " if constraint.min else "at most "
             return f"{least}{constraint.max} of them"
-        case During():
+        case constraints.During():
             return "during " + " … ".join(one or "" for one in (constraint.start, constraint.end))
-        case Argv():
+        case constraints.Argv():
             parts = [f"({words(part)})" for part in constraint.head]
             rest = "no more" if constraint.rest is None else f"each ({words(constraint.rest)})"
             return "command " + " ".join([*parts, "then", rest])
-        case Members():
+        case constraints.Members():
             types = _fields(of)
             parts = [f"{_words([n])} is ({words(p, types.get(n))})" for n, p in constraint.parts]
             return "where " + " and ".join(parts)
-        case Links():
+        case constraints.Links():
             return f"no links but to {_words(constraint.hosts)}" if constraint.hosts else "no links"
-        case NotBelow():
+        case constraints.NotBelow():
             return "not under " + _words(constraint.under)
-        case Contains():
+        case constraints.Contains():
             return _joined(constraint.values, ", ", "with ", always=True)
-        case Subset():
+        case constraints.Subset():
             return _joined(constraint.values, ", ", "of ", always=True)
-        case Each():
+        case constraints.Each():
             return "each " + words(constraint.item, _item(of))
-        case AllOf() | AnyOf():
-            is_all = isinstance(constraint, AllOf)
+        case constraints.AllOf() | constraints.AnyOf():
+            is_all = isinstance(constraint, constraints.AllOf)
             parts = [f"({words(part, of)})" for part in constraint.parts]
             if len(parts) == 1:
                 return ("all of " if is_all else "any of ") + parts[0]
             return (" and " if is_all else " or ").join(parts)
-        case PathUnder() | UrlUnder():
-            query = isinstance(constraint, UrlUnder) and constraint.query
+        case constraints.PathUnder() | constraints.UrlUnder():
+            query = isinstance(constraint, constraints.UrlUnder) and constraint.query
             return "under " + _words(constraint.under) + (" with any query" if query else "")
-        case HostNamed():
+        case constraints.HostNamed():
             return "host " + _words(constraint.names)
-        case AddressIn():
+        case constraints.AddressIn():
             return "in " + _words(constraint.networks)
-        case EmailAt():
+        case constraints.EmailAt():
             said = _words(d if "@" in d else f"@{d}" for d in constraint.domains)
             return f"mail {said}" if said.startswith('"') else said
-        case Glob():
+        case constraints.Glob():
             return "like " + _words(constraint.patterns)
     return "constraint " + _json(constraint.to_json())
 
