@@ -7,7 +7,7 @@ No message carries a secret, token bytes or an unverified value.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from delegation.distribution import installing
 
@@ -31,6 +31,9 @@ class CallerDataError(DelegationError):
     code: ClassVar[str] = "caller_data"
 
 
+_DONE: Final = {"made": "Make", "stated": "State", "given": "Give"}  # what is to be done to a field
+
+
 class MalformedError(CallerDataError):
     """A value has another form than the one documented.
 
@@ -43,7 +46,11 @@ class MalformedError(CallerDataError):
         inner = field
         for article in ("The ", "A ", "An "):
             inner = "the " + field[len(article) :] if field.startswith(article) else inner
-        super().__init__(f"{field} must be {wanted}.", remedy=remedy or f"Make {inner} {wanted}.")
+        first, _, rest = wanted.partition(" ")
+        way = (_DONE[first], inner, rest) if first in _DONE else ("Make", inner, wanted)
+        super().__init__(
+            f"{field} must be {wanted}.", remedy=remedy or f"{' '.join(filter(None, way))}."
+        )
         self.field = field
         self.wanted = wanted
 

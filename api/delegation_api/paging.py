@@ -47,11 +47,7 @@ async def refuse_odd_request(request: Request) -> None:
     sent = Counter(name for name, _ in request.query_params.multi_items())
     if sent.keys() - known or any(count > 1 for count in sent.values()):
         wanted = ", ".join(sorted(known)) or "none"
-        raise MalformedError(
-            "The query",
-            wanted=f"made of these parameters, each once: {wanted}",
-            remedy="Leave every other parameter out, and state none twice.",
-        )
+        raise MalformedError("The query", wanted=f"made of these parameters, each once: {wanted}")
     for name, value in request.query_params.items():
         if _UNTOLD.search(value):
             raise MalformedError(name, wanted="text without NUL and without half a surrogate pair")
