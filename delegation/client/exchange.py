@@ -25,6 +25,7 @@ TIMEOUT: Final = (
 )
 ATTEMPTS: Final = 3
 _ANSWER_BYTES: Final = 64 * 1024 * 1024
+_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _PASSING: Final = frozenset({0, 502, 503, 504})  # 0: no answer came
 
 
@@ -80,7 +81,7 @@ def refuse_problem(answer: httpx2.Response) -> None:
         return
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or deeper than is read
         body = {}
     raise refused(answer.status_code, body if isinstance(body, dict) else {})
 
@@ -94,7 +95,7 @@ def read_answer(answer: httpx2.Response, operation: Operation[Any, T]) -> T:
     try:
         # An answer that is no object fails like one with other members.
         found: T = operation.result_of(answer)
-    except (ValueError, KeyError, TypeError, AttributeError, MalformedError) as error:
+    except (*_UNREADABLE, MalformedError) as error:
         message = "Something else came back than the service writes."
         raise ServiceError(answer.status_code, "answer_malformed", message) from error
     return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from delegation.errors import UnauthenticatedError
+from delegation.errors import MalformedError, UnauthenticatedError
 from delegation.operations.backend import Backend
 from delegation.operations.operation import Operation
 from delegation.tracker.work import ApiKey
@@ -31,7 +31,14 @@ class Acting(Backend):
         self._tracker, self._by, self._client = tracker, by, client
 
     def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
-        """Return what a client of a service would be given."""
+        """Return what a client of a service would be given, of the arguments that a client has.
+
+        Raises:
+            TypeError: They are not those of the operation: who acts is said by `acting_as` alone.
+        """
+        operation.signature.bind(*args, **named)
+        if "by" in named:  # taken for a filter, of which any name would do
+            raise MalformedError("The filter by", wanted="left out; no view has it")
         result: T = self.result_of(operation, *args, **named)
         if operation.written is None or operation.result is None:
             return result

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from threading import get_ident
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from delegation.authority.access import Access
 from delegation.authority.grant import Grant
@@ -54,7 +54,7 @@ from delegation.tracker.work import (
     WriterStats,
 )
 
-_INSTANT: Final[ContextVar[tuple[object, int, int] | None]] = ContextVar("instant", default=None)
+_INSTANT: Final[ContextVar[list[Any] | None]] = ContextVar("instant", default=None)
 
 
 class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports, LogReview):
@@ -87,7 +87,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
 
         def now() -> int:
             held = _INSTANT.get()
-            return told() if held is None or held[:2] != (self, get_ident()) else held[2]
+            return held[2] if held and held[:2] == [self, get_ident()] else told()
 
         super().__init__(check.Desk(store, ring, PrefixCache(), _new_id), now)
         self.bound = bound
@@ -182,10 +182,11 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             StoreUnavailableError: The store does not answer.
         """
         with self._store.snapshot():
-            token = _INSTANT.set((self, get_ident(), self._clock()))
+            token = _INSTANT.set(held := [self, get_ident(), self._clock()])
             try:
                 yield
             finally:
+                held.clear()  # a coroutine that was begun inside may go on with a copy of the context
                 _INSTANT.reset(token)
 
     def health(self) -> None:

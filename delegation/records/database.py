@@ -39,10 +39,9 @@ _LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
 
 QUESTION_CONNECTIONS: Final = 10  # of the fifteen that a process has at most
 _LOOK_SECONDS: Final = 0.2
-# A context may be copied into another thread, whose questions need a connection of their own.
-_SNAPSHOT: Final[ContextVar[tuple[Database, int, Connection] | None]] = ContextVar(
-    "delegation_snapshot", default=None
-)
+# A context may be copied into another thread, whose questions need a connection of their own, or into a
+# coroutine that goes on after the block: so the database and the thread of who holds it, emptied at its end.
+_SNAPSHOT: Final[ContextVar[list[Any] | None]] = ContextVar("delegation_snapshot", default=None)
 
 
 class Database:
@@ -102,7 +101,7 @@ class Database:
 
     def _open_snapshot(self) -> Connection | None:
         held = _SNAPSHOT.get()
-        return None if held is None or held[:2] != (self, get_ident()) else held[2]
+        return held[2] if held and held[:2] == [self, get_ident()] else None
 
     def refuse_inside_snapshot(self) -> None:
         """Refuse what writes while this thread reads from one snapshot, which would not show it.
@@ -124,10 +123,11 @@ class Database:
         """
         with self.reading() as connection:
             connection.execution_options(**{ASKED: {}})
-            token = _SNAPSHOT.set((self, get_ident(), connection))
+            token = _SNAPSHOT.set(held := [self, get_ident(), connection])
             try:
                 yield
             finally:
+                held.clear()
                 _SNAPSHOT.reset(token)
 
     @contextmanager

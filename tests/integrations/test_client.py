@@ -156,6 +156,18 @@ def test_a_service_that_stays_away_is_no_allowance(service: Service) -> None:
     assert caught.value.problem == "answer_malformed"
 
 
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("operation", ["agents", "catalogue", "public_ring", "findings"])
+def test_an_answer_deeper_than_is_read_is_an_error_of_ours(status: int, operation: str) -> None:
+    """Whoever answers may not be the service: neither a result nor a refusal of it ends in Python's error."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    answer = httpx2.MockTransport(lambda _: httpx2.Response(status, content=deep))
+    asked = Client("https://x.example", transport=answer)
+    with pytest.raises(ServiceError) as caught:
+        getattr(asked, operation)()
+    assert caught.value.problem == ("answer_malformed" if status == 200 else "http_error")
+
+
 def test_a_reused_key_is_an_error_of_its_own(service: Service) -> None:
     """A caller that names two requests alike is told so."""
     world = service.world

@@ -15,7 +15,7 @@ from serving import serving
 from delegation import Access, Grant, HolderKey, Tool, anything, email, exact, may
 from delegation.client import AsyncClient, Client
 from delegation.embedded import Tracker
-from delegation.errors import DelegationError, UnauthenticatedError
+from delegation.errors import DelegationError, MalformedError, UnauthenticatedError
 from delegation.identity.keyring import KeyRing
 from delegation.operations.backend import Operations
 from delegation.operations.following import Following
@@ -177,6 +177,23 @@ def test_nobody_acts_without_a_name_or_answers_without_a_key() -> None:
         with pytest.raises(UnauthenticatedError, match="API key"):
             tracker.acting_as("ana").grant_approval("apr_" + "A" * 22, reason="fine")
         assert tracker.acting_as("ana").revoke("task", task.id).by == "ana"
+
+
+def test_who_acts_cannot_say_to_be_another() -> None:
+    """What only a tracker is told (by, client, audiences) is refused as by a client, not passed over."""
+    with Tracker.open("sqlite://") as tracker:
+        for name, operation in DECLARED.items():
+            needed = operation.signature.parameters.values()
+            needed = [p for p in needed if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+            given = {p.name: "x" for p in needed if p.kind is p.KEYWORD_ONLY}
+            takes_filters = any(p.is_rest for p in operation.parameters.values())
+            places = ["decisions", "csv"] if takes_filters else ["x"] * (len(needed) - len(given))
+            kind, why = (
+                (MalformedError, "filter|selection") if takes_filters else (TypeError, "unexpected")
+            )
+            for said in ASKERS - operation.parameters.keys():
+                with pytest.raises(kind, match=why):
+                    getattr(tracker.acting_as("ana"), name)(*places, **given, **{said: "eve"})
 
 
 def test_a_misspelt_keyword_is_refused_before_anything_is_sent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,3 +49,20 @@ def test_inside_a_snapshot_nothing_is_written(world: World) -> None:
                 write()
     assert world.check(token, "aide")
     assert [d.allowed for d in ask.decisions()] == [True]
+
+
+def test_what_was_begun_inside_and_goes_on_after_it_sees_the_present(filed: World) -> None:
+    """A coroutine keeps the context in which it was begun; the snapshot in it is over with its block."""
+    token, ask = filed.chain("boss", "aide"), filed.tracker
+
+    async def later() -> tuple[object, ...]:
+        return ask.now(), ask.task(filed.task.id).id, filed.check(token, "aide").allowed
+
+    async def page() -> tuple[object, ...]:
+        with ask.snapshot():
+            begun = asyncio.create_task(later())
+            ask.numbers()
+        filed.at += 100
+        return await begun
+
+    assert asyncio.run(page()) == (filed.at, filed.task.id, True)
