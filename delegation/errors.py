@@ -83,9 +83,10 @@ class NotFoundError(CallerDataError):
     code: ClassVar[str] = "not_found"
 
     def __init__(self, kind: str, name: str, *, remedy: str = "") -> None:
+        one = f"an {kind}" if kind[:1] in "aeiou" else f"a {kind}"
         super().__init__(
             f"There is no {kind} {name!r}.",
-            remedy=remedy or f"Name a {kind} that is recorded in this store or service.",
+            remedy=remedy or f"Name {one} that is recorded in this store or service.",
         )
         self.kind = kind
         self.name = name
