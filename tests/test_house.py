@@ -113,6 +113,12 @@ def test_only_one_room_reads_the_clock_or_draws_chance() -> None:
         ), file
 
 
+def test_the_driver_is_used_in_one_place() -> None:
+    """A driver's own errors are no SQLAlchemy's: only where they are said as such is it used by hand."""
+    users = {file.name for file in SOURCES if re.search(r"\.cursor\(", file.read_text())}
+    assert users == {"sqlite.py"}
+
+
 def test_statuses_are_decided_in_one_place() -> None:
     """No router knows an HTTP status but the success it declares."""
     for file in (ROOT / "api" / "delegation_api" / "routers").glob("*.py"):

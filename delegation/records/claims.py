@@ -16,6 +16,7 @@ from sqlalchemy.types import Text
 from delegation.identity.proof import NONCE_SECONDS
 from delegation.records.kept_denials import forget_turns
 from delegation.records.numbers import raise_number, read_numbers
+from delegation.records.sqlite import cursor_of
 from delegation.records.tables import ANNOUNCED, BATCHES, NONCES, REQUESTS
 
 REQUEST_SECONDS: Final = 24 * 3600  # how long a lost answer may be asked for again
@@ -62,14 +63,11 @@ def claim_nonces(
     ordered = sorted(nonces)  # one order for all processes, so that none waits in a circle
     if connection.dialect.name == "sqlite":
         won = set()
-        cursor = connection.connection.cursor()
-        try:
+        with cursor_of(connection) as cursor:
             for holder, jti, at in ordered:
                 cursor.execute(_NONCE_SQLITE, (holder, jti, at))
                 if cursor.rowcount == 1:
                     won.add((holder, jti))
-        finally:
-            cursor.close()
         return won
     holders, jtis, ats = (list(column) for column in zip(*ordered, strict=True))
     found = connection.execute(_NONCE_POSTGRES, {"holders": holders, "jtis": jtis, "ats": ats})
@@ -87,11 +85,8 @@ def claim_requests(
     """
     ordered = sorted(requests)
     if connection.dialect.name == "sqlite":
-        cursor = connection.connection.cursor()
-        try:
+        with cursor_of(connection) as cursor:
             cursor.executemany(_REQUEST_SQLITE, ordered)
-        finally:
-            cursor.close()
     else:
         names = ("callers", "keys", "digests", "decisions", "ats")
         columns: dict[str, Any] = {

@@ -18,6 +18,7 @@ from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import b64u
 from delegation.records.decisions import new_salt
+from delegation.records.sqlite import cursor_of
 from delegation.records.tables import DECISIONS, EVIDENCE, LINKS
 from delegation.tokens.evidence import LinkEvidence
 from delegation.transparency.leaf import DecisionLeaf, Kind, Leaf, LinkLeaf, erasable_digest
@@ -71,11 +72,8 @@ def _wait(connection: Connection, kind: Kind, leaves: Sequence[tuple[str, bytes]
     # Every decision passes here, so by the driver's own way, as `claims` does.
     rows = [(kind, record, leaf_hash(entry), entry) for record, entry in leaves]
     if connection.dialect.name == "sqlite":
-        cursor = connection.connection.cursor()
-        try:
+        with cursor_of(connection) as cursor:
             cursor.executemany(_WAIT_SQLITE, rows)
-        finally:
-            cursor.close()
         return
     columns = zip(*rows, strict=True)
     names = ("kinds", "records", "hashes", "entries")

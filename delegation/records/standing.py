@@ -20,6 +20,7 @@ from delegation.canonical import b64u
 from delegation.judge.facts import EVERYTHING
 from delegation.lineage.entry import LinkPath, Standing
 from delegation.records.numbers import read_numbers
+from delegation.records.sqlite import cursor_of
 from delegation.records.tables import AGENT_KEYS, AGENTS, LINKS, RENEWALS, REVOCATIONS, TASKS
 
 # One link's way up, without payloads; what stands beside each link comes with it.
@@ -255,17 +256,9 @@ class _Climb:
 
 def _way_up(connection: Connection, link: str) -> list[Any]:
     if connection.dialect.name == "sqlite":
-        return list(map(Above._make, _by_driver(connection, _PATH_SQL, {"id": link})))
+        with cursor_of(connection) as cursor:
+            return list(map(Above._make, cursor.execute(_PATH_SQL, {"id": link})))
     return list(connection.execute(_PATH, {"id": link}))
-
-
-def _by_driver(connection: Connection, statement: str, asked: Any) -> list[Any]:
-    """Run a statement by SQLite's driver itself: a way up costs less than what is around it."""
-    cursor = connection.connection.cursor()
-    try:
-        return list(cursor.execute(statement, asked).fetchall())
-    finally:
-        cursor.close()
 
 
 def subjects_of(
@@ -305,15 +298,13 @@ def ended_of(
     connection: Connection, subjects: set[tuple[str, str]], at: int
 ) -> dict[tuple[str, str], str]:
     """Return those of the subjects that were revoked or suspended then, with which of the two."""
-    found: Iterable[Any]
     wanted = sorted(subjects)
     if connection.dialect.name == "sqlite":
         asked = {"subjects": json.dumps(wanted), "at": at}
-        found = _by_driver(connection, _ENDED_SQLITE, asked)
-    else:
-        kinds, ids = [kind for kind, _ in wanted], [name for _, name in wanted]
-        found = connection.execute(_ENDED_POSTGRES, {"kinds": kinds, "ids": ids, "at": at})
-    return _folded(found)
+        with cursor_of(connection) as cursor:
+            return _folded(cursor.execute(_ENDED_SQLITE, asked))
+    kinds, ids = [kind for kind, _ in wanted], [name for _, name in wanted]
+    return _folded(connection.execute(_ENDED_POSTGRES, {"kinds": kinds, "ids": ids, "at": at}))
 
 
 def _folded(found: Iterable[Any]) -> dict[tuple[str, str], str]:

@@ -14,9 +14,15 @@ from world import World
 
 from delegation import cancellation
 from delegation.cancellation import Cancellation
-from delegation.errors import QuestionsBusyError, QuestionStoppedError, QuestionTooLongError
+from delegation.errors import (
+    QuestionsBusyError,
+    QuestionStoppedError,
+    QuestionTooLongError,
+    StoreUnavailableError,
+)
 from delegation.graph import engine
 from delegation.records.database import QUESTION_CONNECTIONS, Database
+from delegation.records.sqlite import cursor_of
 
 # Some minutes of either engine's time, unless it is stopped.
 ENDLESS = (
@@ -70,6 +76,25 @@ def test_a_running_statement_ends_with_whoever_waits(database: Database) -> None
     for _ in range(3):
         with database.reading() as connection:
             assert connection.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_the_drivers_own_cursor_ends_as_any_other() -> None:
+    """SQLite's driver raises its own errors there; whoever waits for SQLAlchemy's must meet those."""
+    database, wanted = Database("sqlite://"), Cancellation(60)
+    timer = after(0.3, lambda: wanted.end("client"))
+    with (
+        cancellation.of(wanted),
+        pytest.raises(QuestionStoppedError) as stopped,
+        database.reading() as connection,
+        cursor_of(connection) as cursor,
+    ):
+        cursor.execute(ENDLESS)
+    timer.join()
+    assert isinstance(stopped.value.__context__, DBAPIError)
+    refused = pytest.raises(StoreUnavailableError)
+    with refused, database.reading() as connection, cursor_of(connection) as cursor:
+        cursor.execute("SELECT n FROM nowhere")
+    database.close()
 
 
 def test_what_writes_is_finished(database: Database) -> None:
