@@ -1,7 +1,7 @@
 """Authority for multi-agent systems: tokens that only narrow, verified whole on every call.
 
 The face of the library. What stands in `__all__` is promised; all else may change. Nothing here
-needs a server or a database: `delegation.embedded.Tracker` adds the store, `delegation.client` HTTP.
+needs a server or a database: `delegation.tracker.Tracker` adds the store, `delegation.client` HTTP.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ class UnauthenticatedError(AuthorityError):
 
 
 class ForbiddenError(AuthorityError):
-    """The caller is known, and its role does not allow this deed."""
+    """The caller is known, and its role does not allow this command."""
 
     code: ClassVar[str] = "forbidden"
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from delegation.embedded import Tracker
     from delegation.testing import Clock, ClockedKey, World
+    from delegation.tracker import Tracker
 
 
 @pytest.fixture

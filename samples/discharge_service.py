@@ -19,9 +19,9 @@ from nacl.public import PrivateKey
 
 from delegation import Access, Grant, HolderKey, Token, Tool, may, path
 from delegation.canonical import b64u, unb64u
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError
 from delegation.tokens.third_party import condition_of, discharge_caveat, third_party_caveat
+from delegation.tracker import Tracker
 
 # The authority: it knows who is on duty, and nothing of tasks, grants and tokens.
 secret = PrivateKey.generate()

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from delegation import Access, Grant, HolderKey, Tool, email, may, text
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 AUDIENCE = "https://mail.acme.example"
 tracker = Tracker.open("sqlite://")

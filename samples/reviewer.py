@@ -6,7 +6,7 @@ Needs the extra `store`. Run it: python samples/reviewer.py
 from __future__ import annotations
 
 from delegation import Access, Grant, HolderKey, Tool, may, path
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 tracker = Tracker.open("sqlite://")
 tracker.add_tool(Tool("files.read", effect="read", arguments={"path": "path"}))

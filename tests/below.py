@@ -5,8 +5,8 @@ from __future__ import annotations
 from world import World
 
 from delegation import Grant, Token
+from delegation.commands.open_child import Opening, opening_request
 from delegation.lineage.entry import TaskEntry
-from delegation.tracker.open_child import Opening, opening_request
 
 
 def open_below(

@@ -7,8 +7,8 @@ from world import World
 from delegation import Access, Token
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.pattern import tool_pattern
+from delegation.commands.work import ApiKey
 from delegation.lineage.approval import ApprovalEntry
-from delegation.tracker.work import ApiKey
 
 NEEDED = (13, "approval_needed")
 

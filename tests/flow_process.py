@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 from delegation import Access, HolderKey
-from delegation.embedded import Tracker
 from delegation.errors import StoreUnavailableError
+from delegation.tracker import Tracker
 
 CLOSED: list[str] = []
 

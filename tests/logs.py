@@ -7,8 +7,8 @@ from pathlib import Path
 from world import World
 
 from delegation.cli.log import AskedSource, FolderSource
-from delegation.records.log_files import Kept, LogFolder
-from delegation.records.publish import Publisher
+from delegation.records.log.files import Kept, LogFolder
+from delegation.records.log.publish import Publisher
 from delegation.transparency.audit import Audit, audit
 
 
@@ -27,7 +27,7 @@ def with_files(world: World, folder: Path) -> World:
 
 def reopened(world: World, url: str, folder: Path | None = None) -> World:
     """Return another process's world on the same store, with the same keys."""
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
 
     again = object.__new__(World)
     again.url, again.path, again.at, again.keys = url, None, world.at, world.keys

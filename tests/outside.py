@@ -20,7 +20,7 @@ from delegation.client import AsyncClient
 from delegation.integrations.boottime import boottime
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
-from delegation.judge.outside import LocalDecision
+from delegation.judge.in_process import InProcessDecision
 
 _ROOT = Path(__file__).parents[1]
 BOUND = 1.0
@@ -85,7 +85,9 @@ async def run(told: dict) -> None:
             # As a guard does: the clock is read, and the answer acted on at that very instant or not.
             now = boottime()
             is_acted = (
-                isinstance(decision, LocalDecision) and bool(decision) and decision.is_fresh(now)
+                isinstance(decision, InProcessDecision)
+                and bool(decision)
+                and decision.is_fresh(now)
             )
             code = None if decision.denial is None else decision.denial.code
             said = {"acted": now if is_acted else None, "code": code, "id": decision.id}

@@ -13,7 +13,7 @@ import warm
 from world import NOW, World
 
 from delegation import Access, Token
-from delegation.tracker.announce import announcement
+from delegation.commands.announce import announcement
 
 PROGRAM = Path(__file__).with_name("flow_process.py")
 Plan = list[tuple[Token, str, Access]]

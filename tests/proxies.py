@@ -22,8 +22,8 @@ import warm
 from world import PAY, READ, SEND, TOOLS
 
 from delegation import Access, Grant, HolderKey, Token
-from delegation.embedded import Tracker
 from delegation.integrations.request_headers import OVERRIDES, STATED_BY_PROXIES, TUNNELS
+from delegation.tracker import Tracker
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs/deploy"

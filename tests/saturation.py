@@ -14,7 +14,7 @@ from under_fault import Place
 from writing import scalar
 
 from delegation import HolderKey, Token
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 CALLERS = 6
 _CHARGED = "SELECT coalesce(sum(used), 0) FROM counter WHERE scope = 'task' AND unit = 'calls'"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from delegation.records.publish import _SEQUENCER
+from delegation.records.log.publish import _SEQUENCER
 
 _HOLDER = text(
     "SELECT a.client_port FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.util import LRUCache
 
-from delegation.records import fresh
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.records.schema import fresh
 
 _MADE: dict[str, list[tuple[str, Any]]] = {}  # dialect -> what makes a blank store
 _ENGINES: dict[str, Engine] = {}  # dialect -> the first engine, whose dialect has met its server

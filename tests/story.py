@@ -12,10 +12,10 @@ from world import DESK, NOW, OWNER, World
 
 from delegation import Access, Grant, HolderKey, Token, Tool, anything, may
 from delegation.canonical import b64u
-from delegation.tracker.announce import announcement
-from delegation.tracker.approve import approval_question
-from delegation.tracker.open_child import Opening, opening_request
-from delegation.tracker.revoke import revocation_request
+from delegation.commands.announce import announcement
+from delegation.commands.approve import approval_question
+from delegation.commands.open_child import Opening, opening_request
+from delegation.commands.revoke import revocation_request
 
 GUARDRAILS = """version = 1
 [[guardrail]]

@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from delegation import Access, Grant, HolderKey, Token
-from delegation.embedded import Tracker
+from delegation.commands.open_child import Opening, opening_request
+from delegation.commands.revoke import revocation_request
 from delegation.errors import ConflictError, DelegationError, StoreUnavailableError
 from delegation.judge.decision import Decision
-from delegation.tracker.open_child import Opening, opening_request
-from delegation.tracker.revoke import revocation_request
+from delegation.tracker import Tracker
 
 DEEDS = (
     ("calls", 12), ("consented", 4), ("grown", 3), ("child", 2), ("cut", 1), ("ended", 1),

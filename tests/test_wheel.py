@@ -27,7 +27,7 @@ from importlib.metadata import version
 assert NAME == "delegation-chain" and version(NAME) == delegation.__version__
 assert list(strangers()) == []
 try:
-    import delegation.embedded
+    import delegation.tracker
 except MissingExtraError as error:
     assert error.extra == "store"
 else:
@@ -40,8 +40,8 @@ def judge(names: list[str]) -> None:
     """Hold a wheel's files to what has to be in it, and nothing beside our two packages."""
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"delegation", "delegation_api"}
-    for needed in ("delegation/py.typed", "delegation_api/py.typed", "delegation/records/migrations/env.py",
-                   "delegation/records/migrations/script.py.mako", "delegation/records/migrations/versions/0001_first_tables.py"):  # fmt: skip
+    for needed in ("delegation/py.typed", "delegation_api/py.typed", "delegation/records/schema/migrations/env.py",
+                   "delegation/records/schema/migrations/script.py.mako", "delegation/records/schema/migrations/versions/0001_first_tables.py"):  # fmt: skip
         assert needed in names
 
 

@@ -10,10 +10,10 @@ from typing import assert_type
 
 from delegation import Grant, HolderKey, Token
 from delegation.client import AsyncClient, Client
-from delegation.embedded import Tracker
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.operations.backend import Backend
+from delegation.tracker import Tracker
 
 
 def of_a_client(client: Client, key: HolderKey) -> None:

@@ -21,9 +21,9 @@ from delegation import (
     text,
 )
 from delegation.authority.grant import Grant as _Grant
-from delegation.embedded import Tracker
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import TaskEntry
+from delegation.tracker import Tracker
 
 NOW = 1_800_000_000
 DESK = "https://desk.acme.example"

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from world import World
 
 from delegation import Access
-from delegation.records import writer
+from delegation.records.settling import writer
 
 
 def scalar(world: World, statement: str) -> int:

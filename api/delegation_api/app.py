@@ -7,8 +7,8 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 
 from delegation import __version__
-from delegation.embedded import Tracker
 from delegation.errors import ConfigurationError
+from delegation.tracker import Tracker
 from delegation_api import openapi, problems
 from delegation_api.approval_waiting import Waiting
 from delegation_api.asking import Asking

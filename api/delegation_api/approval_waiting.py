@@ -12,9 +12,9 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from delegation.authority.ids import LinkId
-from delegation.embedded import Tracker
-from delegation.embedded.approvals import MAX_WAIT, POLL_SECONDS
 from delegation.lineage.approval import ApprovalEntry, ApprovalState
+from delegation.tracker import Tracker
+from delegation.tracker.approvals import MAX_WAIT, POLL_SECONDS
 from delegation_api.ending import is_ending
 
 MAX_WAITING: Final = 256  # of one process; the next one is answered at once and asks again

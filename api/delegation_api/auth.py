@@ -11,10 +11,10 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from delegation.embedded import Tracker
+from delegation.commands.retry import SECONDS
+from delegation.commands.work import ApiKey, Role
 from delegation.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from delegation.tracker.retry import SECONDS
-from delegation.tracker.work import ApiKey, Role
+from delegation.tracker import Tracker
 from delegation_api.asking import vital
 from delegation_api.turns import recognise
 

@@ -12,9 +12,9 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError
 from delegation.operations.roles import SERVICES
+from delegation.tracker import Tracker
 from delegation_api.auth import KeyCache, authorized
 from delegation_api.checking import answer, read_call
 from delegation_api.limits import GoneError, UnfitBodyError, parse_body, read_body

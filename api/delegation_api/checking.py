@@ -18,13 +18,13 @@ from starlette.concurrency import run_in_threadpool
 from delegation.authority.access import Access
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.embedded import Tracker
+from delegation.commands.announced import TOKEN, is_name
+from delegation.commands.plan import Plan
+from delegation.commands.work import ApiKey
 from delegation.errors import ForbiddenError, MalformedError
 from delegation.judge.decision import Decision, Outcome, steps_json
 from delegation.messages.answers import answer_json
-from delegation.tracker.announced import TOKEN, is_name
-from delegation.tracker.plan import Plan
-from delegation.tracker.work import ApiKey
+from delegation.tracker import Tracker
 from delegation_api.asking import vital
 
 _KEY: Final = re.compile(r"[!-~]{1,128}")

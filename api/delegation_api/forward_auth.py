@@ -19,7 +19,7 @@ from delegation import canonical, sent_json
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
-from delegation.embedded import Tracker
+from delegation.commands.work import ApiKey
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.request_headers import refusal_of
@@ -27,7 +27,7 @@ from delegation.integrations.target import read_target
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.problem import denial_members
 from delegation.statement import read_statement
-from delegation.tracker.work import ApiKey
+from delegation.tracker import Tracker
 from delegation_api.checking import committed, meant_token
 from delegation_api.problems import problem
 from delegation_api.route_table import METHOD, Mount, Route, tool_of

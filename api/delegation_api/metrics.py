@@ -18,8 +18,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from delegation.embedded import Tracker
 from delegation.errors import StoreUnavailableError
+from delegation.tracker import Tracker
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"  # where several workers add up their counts

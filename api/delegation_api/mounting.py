@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from pydantic import BaseModel, Field, create_model
 
-from delegation.embedded import Tracker
-from delegation.embedded.acting import Acting
+from delegation.commands.work import ApiKey
 from delegation.messages import requests
 from delegation.operations.operation import Operation
 from delegation.operations.parameters import Parameter
-from delegation.tracker.work import ApiKey
+from delegation.tracker import Tracker
+from delegation.tracker.acting import Acting
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import RoleGate, TrackerDep
 from delegation_api.openapi import described

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from delegation.commands.work import Role
 from delegation.errors import (
     DelegationError,
     ForbiddenError,
@@ -16,7 +17,6 @@ from delegation.errors import (
 )
 from delegation.messages.form import COMPONENTS, named
 from delegation.operations.operation import Operation
-from delegation.tracker.work import Role
 from delegation_api.problems import status_of_kind
 
 _KEY: Final = "apiKey"

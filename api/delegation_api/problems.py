@@ -30,7 +30,7 @@ from delegation.errors import (
     UnverifiedError,
 )
 from delegation.judge.problem import MEDIA_TYPE, problem_body
-from delegation.records.database_errors import described
+from delegation.records.engine.errors import described
 
 _LOG: Final = logging.getLogger("delegation.api")
 

@@ -12,8 +12,8 @@ from threading import Thread
 
 from starlette.types import Message, Receive, Scope, Send
 
-from delegation.embedded import Tracker, store_url
 from delegation.judge.limits import DEFAULTS
+from delegation.tracker import Tracker, store_url
 from delegation_api import logs
 from delegation_api.app import create_service
 from delegation_api.client_address import Trusted

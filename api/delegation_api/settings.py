@@ -11,11 +11,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from delegation.commands.retention import MIN_DAYS
+from delegation.commands.work import KEPT_DENIALS
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.judge.lease import BOUND, MAX_BOUND
 from delegation.judge.limits import DEFAULTS
-from delegation.tracker.retention import MIN_DAYS
-from delegation.tracker.work import KEPT_DENIALS
 from delegation_api.client_address import Trusted
 
 

@@ -13,10 +13,10 @@ from typing import Final, Self, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from delegation.embedded import Tracker
+from delegation.commands.follow import LOOKS
 from delegation.judge.lease import WAIT_SHARE
 from delegation.lineage.feed import Feed, Revocation
-from delegation.tracker.follow import LOOKS
+from delegation.tracker import Tracker
 from delegation_api.ending import is_ending
 
 T = TypeVar("T")

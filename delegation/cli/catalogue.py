@@ -15,7 +15,7 @@ from delegation.cli.console import JsonOption, fail, note, print_json, print_tab
 from delegation.cli.importing import Shown, compared, read_import, shown_json
 from delegation.cli.source import StoreOption, UrlOption, has_store, opened
 from delegation.errors import NotFoundError
-from delegation.lineage.ending import ended_of
+from delegation.lineage.revocation_effect import ended_of
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -10,8 +10,8 @@ from delegation import canonical
 from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, print_json, print_table, read_text, say
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
+from delegation.commands.open_child import Opening
 from delegation.errors import MalformedError
-from delegation.tracker.open_child import Opening
 
 app = typer.Typer(no_args_is_help=True)
 

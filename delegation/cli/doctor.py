@@ -18,9 +18,9 @@ from delegation.cli.checkup.service import judge_transport, look_at_service
 from delegation.cli.checkup.store import look_at_store
 from delegation.cli.console import FAILED, JsonOption, print_json, say
 from delegation.cli.source import StoreOption, UrlOption, default_store, ring_of, service_url
-from delegation.embedded.location import store_file
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing
+from delegation.tracker.location import store_file
 
 
 def doctor(

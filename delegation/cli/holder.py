@@ -11,12 +11,12 @@ import typer
 from delegation import canonical
 from delegation.cli.console import USAGE, fail, read_text
 from delegation.cli.source import default_store, opened, service_url
-from delegation.embedded.location import store_file
 from delegation.errors import MalformedError, NotHolderError, UnverifiedError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.keys import HolderKey
 from delegation.identity.principal import PREFIX, PublicKey
 from delegation.tokens.token import Token
+from delegation.tracker.location import store_file
 
 TokenArgument = Annotated[str, typer.Argument(help="File with a token's text, or -.")]
 ToOption = Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from delegation.cli.console import JsonOption, fail, print_json, say
 from delegation.cli.source import StoreOption, default_store, ring_of
-from delegation.embedded.location import shown, store_file, store_url
+from delegation.tracker.location import shown, store_file, store_url
 
 
 def init(
@@ -28,7 +28,7 @@ def init(
             fail(f"There is a store at {file} already.", remedy, code="conflict")
         if not file.parent.is_dir():
             fail(f"There is no folder {file.parent}.", "Make it, or name another --store.")
-    from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+    from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
 
     ring = ring_of(place)
     with Tracker.open(store_url(place), ring_file=ring, issuer=issuer) as tracker:

@@ -13,9 +13,9 @@ from delegation import canonical
 from delegation.cli.console import USAGE, JsonOption, fail, print_json, print_table, print_text, say
 from delegation.cli.holder import key_in
 from delegation.cli.source import StoreOption, UrlOption, default_store, opened, ring_of
+from delegation.commands.work import Role
 from delegation.identity.keyring import KeyRing, RingRole
 from delegation.identity.keys import HolderKey
-from delegation.tracker.work import Role
 
 app = typer.Typer(no_args_is_help=True)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")

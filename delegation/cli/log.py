@@ -12,17 +12,17 @@ import typer
 
 from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say
 from delegation.cli.source import StoreOption, UrlOption, opened_store, service_url
+from delegation.commands.log import LogStatus
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import PublicRing
-from delegation.records.log_files import LogFolder
-from delegation.tracker.log import LogStatus
+from delegation.records.log.files import LogFolder
 from delegation.transparency.audit import Audit, Finding, Source, audit
 from delegation.transparency.checkpoint import MAX_TEXT, LogKey
 from delegation.transparency.tile import Tile
 
 if TYPE_CHECKING:
     from delegation.client import Client
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
 
 app = typer.Typer(no_args_is_help=True)
 _URL: Final = re.compile("https?://")

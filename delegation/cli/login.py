@@ -8,7 +8,7 @@ import typer
 
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.source import StoreOption, opened_store
-from delegation.tracker.logins import TICKET_SECONDS
+from delegation.commands.logins import TICKET_SECONDS
 
 
 def login_link(

@@ -21,8 +21,8 @@ from delegation.cli.holder import (
     read_token,
 )
 from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.commands.announce import announcement
 from delegation.errors import MalformedError
-from delegation.tracker.announce import announcement
 
 _ARG: Final = "NAME=TEXT, or NAME:=JSON"
 

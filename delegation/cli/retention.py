@@ -10,8 +10,8 @@ import typer
 
 from delegation.cli.console import JsonOption, fail, note, print_json, say
 from delegation.cli.source import StoreOption, opened_store
+from delegation.commands.retention import DAY, MIN_DAYS
 from delegation.errors import LogStoppedError
-from delegation.tracker.retention import DAY, MIN_DAYS
 
 
 def erase(

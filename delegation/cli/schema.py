@@ -9,9 +9,9 @@ import typer
 from delegation.cli.console import JsonOption, print_json, say
 from delegation.cli.retention import erase
 from delegation.cli.source import StoreOption, default_store, existing
-from delegation.embedded import store_url
-from delegation.records import migrate
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.records.schema import migrate
+from delegation.tracker import store_url
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -17,13 +17,13 @@ import typer
 
 from delegation.cli.console import USAGE, JsonOption, fail, say
 from delegation.cli.source import StoreOption, default_store, ring_of
+from delegation.commands.work import Role
 from delegation.distribution import strangers
-from delegation.embedded.location import shown, store_file, store_url
 from delegation.errors import MissingExtraError
-from delegation.tracker.work import Role
+from delegation.tracker.location import shown, store_file, store_url
 
 if TYPE_CHECKING:
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
     from delegation_api.settings import Settings
 
 _LEAVE_SECONDS: Final = 2.0
@@ -86,7 +86,7 @@ def serve(
                 "issuer": settings.issuer or url,
             }
         )
-        from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+        from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
 
         with Tracker.open(
             store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer

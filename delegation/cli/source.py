@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 import typer
 
 from delegation.cli.console import USAGE, fail
-from delegation.embedded.location import ring_file, store_file, store_url
 from delegation.errors import UnauthenticatedError
+from delegation.tracker.location import ring_file, store_file, store_url
 
 if TYPE_CHECKING:
     from delegation.client import Client
-    from delegation.embedded import Tracker
     from delegation.operations.backend import Backend
+    from delegation.tracker import Tracker
 
 DEMO_STORE: Final = Path("demo/delegation.db")
 PLAIN_STORE: Final = Path("delegation.db")
@@ -185,7 +185,7 @@ def opened_store(store: str | None, *, log_dir: Path | None = None) -> Iterator[
             "Put the ring back, or set DELEGATION_RING.",
             code="key_file",
         )
-    from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+    from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
 
     with Tracker.open(
         store_url(place),
@@ -217,7 +217,7 @@ def completed_tasks(incomplete: str) -> list[str]:
         file = store_file(default_store())
         if os.environ.get("DELEGATION_URL", "") or file is None or not file.exists():
             return []
-        from delegation.embedded import Tracker  # noqa: PLC0415  # slow to start
+        from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
 
         with Tracker.open(store_url(file), ring_file=ring_of(str(file))) as tracker:
             return [task.id for task in tracker.tasks(limit=50) if task.id.startswith(incomplete)]

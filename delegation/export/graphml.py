@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from delegation.canonical import b64u
 from delegation.export.manifest import Manifest
 from delegation.graph.model import children_of, narrowed
-from delegation.lineage.cutting import Cutting
+from delegation.lineage.analysis.cutting import Cutting
 from delegation.lineage.entry import LinkEntry, TaskEntry
 from delegation.shown import shown_text
 

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json, b64u
 from delegation.export.manifest import Manifest
-from delegation.lineage.cutting import Cutting
+from delegation.lineage.analysis.cutting import Cutting
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 

@@ -8,17 +8,17 @@ from typing import Any, Final, TypeAlias
 
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.canonical import b64u
+from delegation.commands.work import Agent
 from delegation.identity.principal import PREFIX, fingerprint
+from delegation.lineage.analysis.findings import Dismissal
+from delegation.lineage.analysis.handover import Handover
+from delegation.lineage.analysis.owners import Owner
+from delegation.lineage.analysis.risk import Risk
+from delegation.lineage.analysis.timeline import Event
 from delegation.lineage.approval import ApprovalEntry
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.finding import Finding
-from delegation.lineage.findings import Dismissal
-from delegation.lineage.handover import Handover
-from delegation.lineage.owners import Owner
-from delegation.lineage.risk import Risk
-from delegation.lineage.timeline import Event
-from delegation.tracker.work import Agent
 
 Cell: TypeAlias = str | int | bool | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from delegation.commands.export_data import ExportData
 from delegation.export.drawings import drawn
 from delegation.export.graphml import graphml
 from delegation.export.manifest import Manifest
@@ -13,10 +14,9 @@ from delegation.export.rows import csv_rows, json_rows, listed
 from delegation.export.table import TABLES
 from delegation.graph.model import graph_json
 from delegation.lineage.selection import DRAWN, Selection
-from delegation.tracker.gathered import Gathered
 
 
-def manifest_of(found: Gathered, wanted: Selection, checkpoint: str) -> Manifest:
+def manifest_of(found: ExportData, wanted: Selection, checkpoint: str) -> Manifest:
     """Return what an export states of itself.
 
     Args:
@@ -35,7 +35,7 @@ def manifest_of(found: Gathered, wanted: Selection, checkpoint: str) -> Manifest
     )
 
 
-def written(found: Gathered, manifest: Manifest, issuer: str) -> Iterator[bytes]:
+def written(found: ExportData, manifest: Manifest, issuer: str) -> Iterator[bytes]:
     """Yield the bytes of an export.
 
     Args:
@@ -54,7 +54,7 @@ def written(found: Gathered, manifest: Manifest, issuer: str) -> Iterator[bytes]
     yield from (part.encode() for part in _texts(found, manifest, issuer))
 
 
-def _texts(found: Gathered, manifest: Manifest, issuer: str) -> Iterator[str]:
+def _texts(found: ExportData, manifest: Manifest, issuer: str) -> Iterator[str]:
     wanted = manifest.selection
     entries = found.entries
     match wanted.form:

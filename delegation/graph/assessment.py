@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.graph.names import folded
+from delegation.lineage.analysis.spelling import python_grant
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails import Assessment, Violation
-from delegation.lineage.spelling import python_grant
 from delegation.shown import shown_text
 
 Told: TypeAlias = Assessment | Mapping[str, Any]

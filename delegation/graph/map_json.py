@@ -8,7 +8,7 @@ from typing import Final
 from delegation.canonical import Json
 from delegation.graph.map_places import placed
 from delegation.graph.names import clean, folded
-from delegation.lineage.focus import Bundle, Focus, Node
+from delegation.lineage.analysis.focus import Bundle, Focus, Node
 from delegation.lineage.outline import LinkOutline
 
 _NAME: Final = 24  # characters; 300 nodes stay within 100 kB whatever letters they are

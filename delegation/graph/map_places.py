@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from delegation.graph.layout import tidy
-from delegation.lineage.focus import Focus, Node
+from delegation.lineage.analysis.focus import Focus, Node
 
 WIDTH: Final = 212  # of a link and a bundle
 OWNER_WIDTH: Final = 208

@@ -25,7 +25,7 @@ from delegation.graph.map_places import (
 from delegation.graph.map_words import bundle_lines, calls_of, claim_of, name_of, sentence
 from delegation.graph.model import STANDING_WORDS
 from delegation.graph.names import clean, cut
-from delegation.lineage.focus import Focus, Node
+from delegation.lineage.analysis.focus import Focus, Node
 from delegation.lineage.outline import LinkOutline
 
 _NAME: Final = 20  # columns that fit beside the icon

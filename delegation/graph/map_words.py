@@ -7,7 +7,7 @@ from typing import Final
 from delegation.authority.explain import instant
 from delegation.graph.model import STANDING_WORDS
 from delegation.graph.names import clean, folded
-from delegation.lineage.focus import Bundle, Node
+from delegation.lineage.analysis.focus import Bundle, Node
 from delegation.lineage.outline import LinkOutline
 
 _NAME: Final = 40  # characters of a name; the link's own page has the whole

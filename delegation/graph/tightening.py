@@ -11,7 +11,7 @@ from delegation.authority.explain import differences, instant
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.lineage.spelling import python_grant
+from delegation.lineage.analysis.spelling import python_grant
 from delegation.lineage.tightening import Proposal, Tightening
 from delegation.shown import shown_text
 

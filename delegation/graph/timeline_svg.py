@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from delegation.lineage.timeline import LANES, Event, Lane
+from delegation.lineage.analysis.timeline import LANES, Event, Lane
 
 _LEFT: Final = 96
 _TOP: Final = 18

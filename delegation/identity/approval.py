@@ -104,7 +104,7 @@ def arguments_digest(arguments: Mapping[str, Json]) -> str:
 def sign_approval(ring: KeyRing, approval: Approval) -> str:
     """Return the statement, signed with the ring's active `approval` key.
 
-    Not checked here: that anybody consented; the deed that calls this has counted them.
+    Not checked here: that anybody consented; the command that calls this has counted them.
 
     Raises:
         KeyRingError: The ring has no active approval key, so approvals are off.

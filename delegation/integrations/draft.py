@@ -41,7 +41,7 @@ from delegation.integrations.dispatch import Place
 from delegation.integrations.route import Route
 from delegation.integrations.routes import Routes, in_order, undecided
 from delegation.integrations.seen import IN_BODIES, SeenInput, SeenRoute, Sight
-from delegation.lineage.spelling import python_grant
+from delegation.lineage.analysis.spelling import python_grant
 from delegation.lineage.tightening.generalise import REPEATED, generalise
 
 MAX_GRANT: Final = 12 * 1024  # bytes of one grant; a link has room for 16 KiB with all else

@@ -18,8 +18,8 @@ from delegation.errors import NotFoundError, ServiceError
 from delegation.identity.keyring import PublicRing
 from delegation.integrations.boottime import boottime
 from delegation.judge.facts import Facts, Subject
+from delegation.judge.in_process import Holder, RootStanding, facts_outside
 from delegation.judge.lease import MAX_BOUND, POLL_SHARE, TIMEOUT_SHARE, Lease
-from delegation.judge.outside import Holder, RootStanding, facts_outside
 from delegation.lineage.feed import Feed, Revocation
 from delegation.operations.following import Registration
 

@@ -46,7 +46,7 @@ from delegation.integrations.socket_standing import until_ended
 from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end_of, run_socket
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
-from delegation.judge.outside import LocalDecision
+from delegation.judge.in_process import InProcessDecision
 from delegation.judge.problem import MEDIA_TYPE, denial_members, problem_body
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
@@ -300,7 +300,7 @@ class Guarded:
             waits = decision.approval or ""
             members = denial_members(decision)
             raise Refused(status, denial.code, denial.message, decision.id, waits, members)
-        is_late = isinstance(decision, LocalDecision) and not decision.is_fresh(boottime())
+        is_late = isinstance(decision, InProcessDecision) and not decision.is_fresh(boottime())
         if is_late or self._clock() >= decision.valid_until:
             raise Refused(503, "answer_expired", "The decision came too late.", decision.id)
         return decision

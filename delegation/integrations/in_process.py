@@ -23,11 +23,17 @@ from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.client import AsyncClient
+from delegation.commands.announced import is_name
 from delegation.errors import ConfigurationError, DelegationError, MalformedError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.proof import Proof, check_proof
 from delegation.integrations.boottime import boottime
-from delegation.integrations.local import Call, Elsewhere, LocalDesk, not_settled
+from delegation.integrations.in_process_settling import (
+    Call,
+    Elsewhere,
+    InProcessSettler,
+    not_settled,
+)
 from delegation.integrations.spool import Spool
 from delegation.judge.capability import judge_capability, named
 from delegation.judge.decision import Decision, Denial, trail
@@ -35,7 +41,6 @@ from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.verifier import VerifiedToken, read_public
-from delegation.tracker.announced import is_name
 
 REFRESH: Final = 30.0  # seconds after which keys and catalogue are asked for again
 Fallback: TypeAlias = Literal["service", "refuse"]
@@ -104,7 +109,9 @@ class InProcessVerifier:
             raise ConfigurationError("A verifier falls back to the service, or has a spool.")
         self._fallback = fallback
         self.local = (
-            None if spool is None else LocalDesk(client, spool, clock=clock, boot_clock=boot_clock)
+            None
+            if spool is None
+            else InProcessSettler(client, spool, clock=clock, boot_clock=boot_clock)
         )
         self.screened: Counter[str] = Counter()
         self._client = client
@@ -157,7 +164,7 @@ class InProcessVerifier:
 
         A denial at steps 1 to 6 is given here and only counted (`screened`): its decision has no
         id. With a spool, calls that need nothing but standing are settled here, as a
-        `LocalDecision`. Every other call is settled and recorded by the service, denials included,
+        `InProcessDecision`. Every other call is settled and recorded by the service, denials included,
         or denied here where the service is not to be asked.
 
         Args:
@@ -187,7 +194,7 @@ class InProcessVerifier:
         return await self._client.check(token, proof, wanted, at_least_epoch=at_least_epoch)
 
     async def _locally(
-        self, local: LocalDesk, judged: Judgement, access: Access, at_least_epoch: int
+        self, local: InProcessSettler, judged: Judgement, access: Access, at_least_epoch: int
     ) -> Decision | None:
         """Return what is decided here; None leaves it to the service."""
         found: Decision | Denial | Elsewhere | None = judged.denial

@@ -132,7 +132,7 @@ class Facts:
         above: For a child task the opener's chain, then the one under which that task was opened,
             nearest first.
         refused: Links of the chain that may not be recorded, because a limit of growth is reached.
-        turns: Next turns by pace, see `judge.pace`.
+        turns: Next turns by pace, see `judge.rate`.
         renewed: For a link that renews another, the first link of that line; it names their counters.
     """
 

@@ -20,9 +20,9 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.errors import WiderThanParentError
 from delegation.judge.capability import STEP as UNFIT_STEP
+from delegation.judge.creation_limits import deny_growth
 from delegation.judge.decision import Decision, Denial, Step, trail
 from delegation.judge.facts import Facts, TaskFact
-from delegation.judge.growth import deny_growth
 from delegation.judge.limit import who_granted
 from delegation.judge.line import Line, limit_above
 from delegation.judge.settle import RECORD_STEP, Settlement

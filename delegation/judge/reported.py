@@ -12,12 +12,12 @@ from typing import Final
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
+from delegation.judge.creation_limits import deny_growth
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import trace_of
-from delegation.judge.growth import deny_growth
+from delegation.judge.in_process import why_not_outside
 from delegation.judge.line import Line
-from delegation.judge.outside import why_not_outside
 from delegation.judge.settle import RECORD_STEP, Judged, Settlement
 from delegation.judge.standing import STEP, Called, deny_without_standing
 

@@ -3,7 +3,7 @@
 A state machine of three states. `reserved`: the most that the holder agreed to is charged, on every
 counter of the chain. `settled`: the service that was allowed told the cost; what was too much went
 back. `expired`: nobody told in time, and the whole stays charged. Since a reservation is charged in
-full from its first moment, no order of events overspends, and expiring needs no deed.
+full from its first moment, no order of events overspends, and expiring needs no command.
 """
 
 from __future__ import annotations

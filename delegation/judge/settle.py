@@ -17,14 +17,14 @@ from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
 from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance
+from delegation.judge.creation_limits import deny_growth
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import deny_against_flow, trace_of
-from delegation.judge.growth import deny_growth
 from delegation.judge.handing import deny_own_call
 from delegation.judge.history import Trace
 from delegation.judge.line import Line
-from delegation.judge.pace import paces_of, take_turns
+from delegation.judge.rate import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
 

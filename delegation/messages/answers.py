@@ -9,6 +9,9 @@ from typing import Any, Final, TypeVar, cast
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json, b64u
+from delegation.commands.inspect import Inspection
+from delegation.commands.plan import Plan
+from delegation.commands.work import Agent, DecisionDetail, OutcomeReport
 from delegation.errors import MalformedError
 from delegation.graph.view import LineageView
 from delegation.hidden import Hidden, hidden_in
@@ -16,16 +19,16 @@ from delegation.judge.decision import STEPS, Decision, Denial, Step
 from delegation.judge.facts import TaskFact
 from delegation.judge.lease import Barrier, ReplicaEntry
 from delegation.judge.limits import UNLIMITED
+from delegation.lineage.analysis.risk import FORMULA, Risk
 from delegation.lineage.approval import ApprovalEntry, ApprovalStatus
-from delegation.lineage.ending import Ending
 from delegation.lineage.entry import Lineage, TaskEntry
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.freeze import Freeze
-from delegation.lineage.local import LocalEntry
+from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.preview import Preview
 from delegation.lineage.renewal import Renewal
-from delegation.lineage.risk import FORMULA, Risk
+from delegation.lineage.revocation_effect import RevocationEffect
 from delegation.lineage.usage import LastUse
 from delegation.messages.form import (
     FORMS,
@@ -48,9 +51,6 @@ from delegation.messages.values import (
     WHOLE,
     never,
 )
-from delegation.tracker.inspect import Inspection
-from delegation.tracker.plan import Plan
-from delegation.tracker.work import Agent, DecisionDetail, OutcomeReport
 
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ SHAPES[Decision] = Shape(
     finish=_consistent,
 )
 SHAPES[OutcomeReport] = Shape(unsaid={"decision": DecisionId(""), "cost": None})
-SHAPES[LocalEntry] = Shape(unsaid={"decision": DecisionId("")})
+SHAPES[InProcessEntry] = Shape(unsaid={"decision": DecisionId("")})
 SHAPES[Barrier] = Shape(
     added={"how": (TEXT, lambda held: "confirmed" if held.is_confirmed else "waited")}
 )
@@ -156,7 +156,7 @@ SHAPES[Revocation] = Shape(
     names={"barrier": "everywhere"}, inlined=["subject"], lacking=["barrier"]
 )
 SHAPES[Preview] = SHAPES[LastUse] = Shape(inlined=["subject"])
-SHAPES[Freeze] = SHAPES[Ending] = Shape(inlined=["change"])
+SHAPES[Freeze] = SHAPES[RevocationEffect] = Shape(inlined=["change"])
 SHAPES[Feed] = Shape(
     names={"changes": "revocations"},
     added={
@@ -215,17 +215,17 @@ FORMS[Plan] = Form(
         ),
     ),
 )
-FORMS[tuple[int, LocalEntry]] = Form(
+FORMS[tuple[int, InProcessEntry]] = Form(
     lambda pair: {
         "sequence": pair[0],
         "decision": pair[1].decision,
-        **form_of(LocalEntry).write(pair[1]),
+        **form_of(InProcessEntry).write(pair[1]),
     },
     lambda body: (
         WHOLE.read(body["sequence"]),
-        replace(form_of(LocalEntry).read(body), decision=DecisionId(body["decision"])),
+        replace(form_of(InProcessEntry).read(body), decision=DecisionId(body["decision"])),
     ),
-    extended(form_of(LocalEntry).schema, {"sequence": WHOLE.schema, "decision": TEXT.schema}),
+    extended(form_of(InProcessEntry).schema, {"sequence": WHOLE.schema, "decision": TEXT.schema}),
 )
 FORMS[ApprovalEntry | ApprovalStatus] = Form(
     answer_json,

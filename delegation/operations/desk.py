@@ -9,6 +9,9 @@ from delegation.authority.access import Access
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json
+from delegation.commands.inspect import Inspection
+from delegation.commands.plan import Plan
+from delegation.commands.work import OutcomeState
 from delegation.errors import (
     ConflictError,
     ForbiddenError,
@@ -21,9 +24,6 @@ from delegation.operations.operation import post
 from delegation.operations.parameters import Told
 from delegation.operations.roles import PUBLIC, READERS, SERVICES
 from delegation.tokens.token import Token
-from delegation.tracker.inspect import Inspection
-from delegation.tracker.plan import Plan
-from delegation.tracker.work import OutcomeState
 
 
 def _planned(given: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:

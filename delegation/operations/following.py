@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from delegation.authority.ids import TaskId
+from delegation.commands.report import ReportResult
 from delegation.errors import ForbiddenError, MalformedError, NotFoundError, RenderError
 from delegation.identity.keyring import PublicRing
 from delegation.judge.lease import MAX_BOUND
@@ -17,7 +18,6 @@ from delegation.operations.listing import MAX_NUMBER, After, At, Limit
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import Told
 from delegation.operations.roles import EVERYONE, PUBLIC, READERS, SERVICES
-from delegation.tracker.report import ReportResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from typing import (
 )
 from urllib.parse import quote
 
+from delegation.commands.work import Role
 from delegation.errors import DelegationError, NotFoundError
 from delegation.identity.keyring import PublicRing
 from delegation.lineage.extent import Counted, Extent
@@ -34,7 +35,6 @@ from delegation.messages.form import FORMS, Form, extended, form_of, many
 from delegation.operations.call import Answer, Call
 from delegation.operations.parameters import Parameter, Told, kind_of
 from delegation.tokens.token import Token
-from delegation.tracker.work import Role
 
 P = ParamSpec("P")
 T = TypeVar("T")

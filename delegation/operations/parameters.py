@@ -13,12 +13,12 @@ from delegation.authority.access import Access
 from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
 from delegation.canonical import Json, b64u
+from delegation.commands.open_child import Opening
 from delegation.identity.principal import PublicKey, public_key
+from delegation.judge.in_process import Holder
 from delegation.judge.limits import Limits
-from delegation.judge.outside import Holder
 from delegation.lineage.entry import TaskEntry
 from delegation.tokens.token import Token
-from delegation.tracker.open_child import Opening
 
 
 class Told:

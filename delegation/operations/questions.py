@@ -8,19 +8,19 @@ from typing import Annotated
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.errors import NotFoundError
 from delegation.judge.facts import SubjectKind
-from delegation.lineage.ability import HolderAbility, LinkAbility
-from delegation.lineage.blast import Blast
-from delegation.lineage.compare import Comparison
+from delegation.lineage.analysis.ability import HolderAbility, LinkAbility
+from delegation.lineage.analysis.blast import Blast
+from delegation.lineage.analysis.compare import Comparison
+from delegation.lineage.analysis.findings import Dismissal, Findings
+from delegation.lineage.analysis.handover import Handover
+from delegation.lineage.analysis.owners import Owner
+from delegation.lineage.analysis.pathway import Ways
+from delegation.lineage.analysis.risk import Risk
+from delegation.lineage.analysis.steps import Account
+from delegation.lineage.analysis.survival import Survival
+from delegation.lineage.analysis.unused import Unused
 from delegation.lineage.extent import Counted
-from delegation.lineage.findings import Dismissal, Findings
-from delegation.lineage.handover import Handover
-from delegation.lineage.owners import Owner
-from delegation.lineage.pathway import Ways
-from delegation.lineage.risk import Risk
 from delegation.lineage.search import MAX_TEXT, Hit
-from delegation.lineage.steps import Account
-from delegation.lineage.survival import Survival
-from delegation.lineage.unused import Unused
 from delegation.operations.listing import MAX_NUMBER, At, Name
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import Told

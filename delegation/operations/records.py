@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.commands.work import DecisionDetail
 from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 from delegation.lineage.feed import Revocation
@@ -12,7 +13,6 @@ from delegation.lineage.renewal import Renewal
 from delegation.operations.listing import After, At, Instant, Limit
 from delegation.operations.operation import get
 from delegation.operations.roles import READERS
-from delegation.tracker.work import DecisionDetail
 
 MORE_OF_A_LINK = {
     "renews": str | None,

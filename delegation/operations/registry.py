@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
+from delegation.commands.work import Agent, ApiKey, Role
 from delegation.errors import ConflictError, NotFoundError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
@@ -17,7 +18,6 @@ from delegation.operations.operation import delete, get, post
 from delegation.operations.parameters import Told
 from delegation.operations.roles import EVERYONE, OPERATOR, PUBLIC, READERS
 from delegation.tokens.token import Token
-from delegation.tracker.work import Agent, ApiKey, Role
 
 Before = tuple[Revocation, ...]
 KEY = "ed25519:<base64url>"

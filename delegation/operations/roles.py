@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from delegation.tracker.work import Role
+from delegation.commands.work import Role
 
 PUBLIC: Final[tuple[Role, ...]] = ()
 OPERATOR: Final[tuple[Role, ...]] = ("operator",)

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from delegation.authority.ids import LinkId
 from delegation.errors import ConflictError, ForbiddenError, NotFoundError, UnverifiedError
 from delegation.judge.facts import SubjectKind
+from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import ReplicaEntry
-from delegation.judge.outside import Holder, RootStanding
-from delegation.lineage.ending import Ending
 from delegation.lineage.feed import Revocation
 from delegation.lineage.freeze import Freeze
-from delegation.lineage.local import LocalEntry
+from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.preview import Preview
+from delegation.lineage.revocation_effect import RevocationEffect
 from delegation.lineage.usage import LastUse
 from delegation.operations.listing import After, Limit
 from delegation.operations.operation import delete, get, post
@@ -133,7 +133,7 @@ class Standing:
         """List changes of what stands with an epoch above `after`, oldest first."""
 
     @get("/v1/revocations/{epoch}", READERS)
-    def ending(self, epoch: int) -> Ending:
+    def ending(self, epoch: int) -> RevocationEffect:
         """Return what came of one change: the last call it left, what it refused, who has applied it."""
 
     @get("/v1/replicas", READERS, member="replicas")
@@ -147,7 +147,7 @@ class Standing:
     @get("/v1/local-decisions", READERS, member="decisions")
     def local_decisions(
         self, *, conflicts: bool = False, after: After = 0, limit: Limit = 100
-    ) -> Sequence[tuple[int, LocalEntry]]:
+    ) -> Sequence[tuple[int, InProcessEntry]]:
         """List decisions made outside the store, or those that the service would have denied."""
 
     @post("/v1/standing", SERVICES, is_repeatable=True, refuses=(NotFoundError,))

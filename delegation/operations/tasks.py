@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
+from delegation.commands.open_child import Opening
 from delegation.errors import ConflictError, NotFoundError, UnverifiedError
 from delegation.graph.view import LineageView
 from delegation.judge.limits import Limits
@@ -16,7 +17,6 @@ from delegation.operations.operation import get, post
 from delegation.operations.parameters import Told
 from delegation.operations.roles import OPERATOR, PUBLIC, READERS
 from delegation.tokens.token import Token
-from delegation.tracker.open_child import Opening
 
 Ended = Literal["completed", "failed", "aborted"]
 

@@ -1,1 +1,1 @@
-"""The store: SQLModel tables, migrations, and the unit of work that the tracker's deeds ask for."""
+"""The store: SQLModel tables, migrations, and the unit of work that the tracker's commands ask for."""

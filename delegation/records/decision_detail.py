@@ -9,11 +9,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, bindparam, select
 
 from delegation.authority.ids import DecisionId
-from delegation.records import local, reservation
-from delegation.records.decisions import detail_of
-from delegation.records.remembered import remembered
-from delegation.records.tables import DECISIONS, LOCAL_DECISIONS, OUTCOMES, RESERVATIONS
-from delegation.tracker.work import DecisionDetail, OutcomeReport
+from delegation.commands.work import DecisionDetail, OutcomeReport
+from delegation.records.engine.remembered import remembered
+from delegation.records.lineage.decisions import detail_of
+from delegation.records.settling import in_process as local
+from delegation.records.settling import reservation
+from delegation.records.tables.records import DECISIONS, LOCAL_DECISIONS, OUTCOMES, RESERVATIONS
 
 _BESIDE: Final = (OUTCOMES, LOCAL_DECISIONS, RESERVATIONS)  # each has a column `decision`
 _FIRST: Final = (

@@ -11,42 +11,42 @@ from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.commands.work import (
+    Agent,
+    ApiKey,
+    DecisionDetail,
+    LoginKind,
+)
 from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import ReplicaEntry
-from delegation.judge.outside import Holder, RootStanding
 from delegation.judge.standing import Called, own_subject
 from delegation.lineage.entry import DecisionEntry, LinkEntry, LinkPath, TaskEntry
 from delegation.lineage.feed import Feed, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.lineage.local import LocalEntry
+from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.mediation import Recorded
 from delegation.lineage.preview import Preview
 from delegation.lineage.renewal import Renewal
 from delegation.lineage.usage import LastUse
-from delegation.records import (
-    changes,
-    decisions,
-    ended_before,
-    links,
-    local,
-    logins,
-    mediation,
-    renewals,
-    replicas,
-    standing,
-)
-from delegation.records.approval_rows import ApprovalRows
-from delegation.records.approvals import ApprovalBook
 from delegation.records.decision_detail import decision_detail
-from delegation.records.exporting import SqlExports, fitting
-from delegation.records.facts import read_facts, read_paces
-from delegation.records.lineage import SqlLineage
-from delegation.records.numbers import read_numbers
-from delegation.records.people_tables import API_KEYS
-from delegation.records.preview import preview
-from delegation.records.questions import SqlQuestions
-from delegation.records.shelves import Shelves
-from delegation.records.tables import (
+from delegation.records.engine.numbers import read_numbers
+from delegation.records.exports.exporting import SqlExports, fitting
+from delegation.records.lineage import decisions, ended_before, links, mediation, renewals, standing
+from delegation.records.lineage.caches import Caches
+from delegation.records.lineage.lineage import SqlLineage
+from delegation.records.lineage.preview import preview
+from delegation.records.lineage.questions import SqlQuestions
+from delegation.records.lineage.task_entries import task_entries
+from delegation.records.lineage.usage import last_use
+from delegation.records.people import logins, replicas
+from delegation.records.people.approvals import ApprovalRows
+from delegation.records.revocation import changes
+from delegation.records.settling import in_process as local
+from delegation.records.settling.approvals import ApprovalBook
+from delegation.records.settling.facts import read_facts, read_paces
+from delegation.records.tables.people import API_KEYS
+from delegation.records.tables.records import (
     AGENT_KEYS,
     AGENTS,
     ANNOUNCED,
@@ -56,38 +56,30 @@ from delegation.records.tables import (
     TASKS,
     UNPROVEN,
 )
-from delegation.records.task_entries import task_entries
-from delegation.records.usage import last_use
-from delegation.tracker.work import (
-    Agent,
-    ApiKey,
-    DecisionDetail,
-    LoginKind,
-)
 
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
 class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
-    """See `tracker.work.Reader`, whose sentences hold here.
+    """See `commands.work.Reader`, whose sentences hold here.
 
     Args:
         connection: An open snapshot or transaction.
-        shelves: What this process keeps between transactions.
+        caches: What this process keeps between transactions.
     """
 
-    def __init__(self, connection: Connection, shelves: Shelves) -> None:
+    def __init__(self, connection: Connection, caches: Caches) -> None:
         """Read through this connection; the caller ends it."""
         super().__init__(connection)
-        self._shelves = shelves
+        self._caches = caches
 
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
-        return self._shelves.catalogue.newest(self._connection)
+        return self._caches.catalogue.newest(self._connection)
 
     def facts(self, query: Query) -> Facts:
         """Return what settling a call would know now; nothing is locked."""
-        found = read_facts(self._connection, [query], self._shelves, settles=False)
+        found = read_facts(self._connection, [query], self._caches, settles=False)
         found.open_histories(self._connection, [query], settles=False)
         read_paces(self._connection, [query], found)
         if query.approval is not None:
@@ -98,7 +90,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
         """Return a task, or None."""
-        found = task_entries(self._connection, [task], at=at, defaults=self._shelves.limits)
+        found = task_entries(self._connection, [task], at=at, defaults=self._caches.limits)
         return found[0] if found else None
 
     def tasks(
@@ -120,7 +112,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
                 | ((TASKS.c.opened_at == mark.opened_at) & (TASKS.c.id > mark.id))
             )
         names = self._connection.execute(query).scalars().all()
-        return task_entries(self._connection, names, at=at, defaults=self._shelves.limits)
+        return task_entries(self._connection, names, at=at, defaults=self._caches.limits)
 
     def agents(self) -> Sequence[Agent]:
         """Return all registered agents by name."""
@@ -225,11 +217,11 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
-        return local.root_standing(self._connection, root, holders, self._shelves.limits)
+        return local.root_standing(self._connection, root, holders, self._caches.limits)
 
     def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
         """Return what step 10 asks about a call, as it was known at an earlier instant."""
-        limits = self._shelves.limits
+        limits = self._caches.limits
         return local.facts_at(self._connection, chain, called, at=at, defaults=limits)
 
     def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
@@ -238,7 +230,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     def local_decisions(
         self, *, conflicts: bool, after: int, limit: int
-    ) -> Sequence[tuple[int, LocalEntry]]:
+    ) -> Sequence[tuple[int, InProcessEntry]]:
         """Return decisions made outside the store, with their sequence, in commit order."""
         return local.local_decisions(
             self._connection, conflicts=conflicts, after=after, limit=limit

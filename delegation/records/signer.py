@@ -8,10 +8,10 @@ from sqlalchemy import Connection, select
 
 from delegation import canonical
 from delegation.identity.keyring import KeyRing
-from delegation.records.database import upsert
-from delegation.records.links import with_ancestors
-from delegation.records.numbers import read_numbers
-from delegation.records.tables import EVIDENCE, LINKS, NUMBERS
+from delegation.records.engine.database import upsert
+from delegation.records.engine.numbers import read_numbers
+from delegation.records.lineage.links import with_ancestors
+from delegation.records.tables.records import EVIDENCE, LINKS, NUMBERS
 from delegation.tokens.evidence import LinkEvidence, check_evidence
 
 _NAME: Final = "ring"

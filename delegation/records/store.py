@@ -10,28 +10,28 @@ from pathlib import Path
 from typing import Final
 
 from delegation.authority.catalogue import Catalogue
+from delegation.commands.draft import AnyDraft
+from delegation.commands.retry import tried_again, within
+from delegation.commands.work import KEPT_DENIALS, WriterStats
 from delegation.errors import ClockError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.limits import DEFAULTS, Limits
-from delegation.records.bell import Bell
-from delegation.records.database import Database
-from delegation.records.erasing import erase_before
-from delegation.records.keeper import Keeper
-from delegation.records.kept_endings import KeptEndings, Mark
-from delegation.records.log_desk import SqlLogDesk
-from delegation.records.migrate import prepare
-from delegation.records.numbers import read_numbers
+from delegation.records.background import Background
+from delegation.records.engine.database import Database
+from delegation.records.engine.numbers import read_numbers
+from delegation.records.lineage.caches import Caches
+from delegation.records.log.desk import SqlLogDesk
+from delegation.records.log.erasing import erase_before
 from delegation.records.reader import SqlReader
-from delegation.records.shelves import Shelves
+from delegation.records.revocation.kept import KeptRevocations, Mark
+from delegation.records.revocation.notifier import Notifier
+from delegation.records.schema.migrate import prepare
+from delegation.records.settling.unproven import UnprovenGate
+from delegation.records.settling.writer import DecisionWriter
 from delegation.records.signer import note_ring, signs_for
-from delegation.records.unproven import UnprovenGate
 from delegation.records.work import SqlWork
-from delegation.records.writer import DecisionWriter
-from delegation.tracker.draft import AnyDraft
-from delegation.tracker.retry import tried_again, within
-from delegation.tracker.work import KEPT_DENIALS, WriterStats
 
 _OPENING_SECONDS: Final = 5.0  # a server that ends its connections takes others
 
@@ -64,19 +64,19 @@ def open_store(
 
 
 class SqlStore:
-    """See `tracker.work.Store`."""
+    """See `commands.work.Store`."""
 
     def __init__(
         self, database: Database, limits: Limits = DEFAULTS, kept_denials: int = KEPT_DENIALS
     ) -> None:
         """Use a database whose schema is at this program's revision."""
         self._database = database
-        self._shelves = Shelves(limits=limits, kept_denials=kept_denials)
+        self._caches = Caches(limits=limits, kept_denials=kept_denials)
         self._gate = UnprovenGate()
-        self._bell = Bell(database)
-        self.writer = DecisionWriter(database, self._shelves)
-        self._keepers: list[Keeper] = []
-        self._kept: KeptEndings | None = None
+        self._bell = Notifier(database)
+        self.writer = DecisionWriter(database, self._caches)
+        self._keepers: list[Background] = []
+        self._kept: KeptRevocations | None = None
 
     def keep_endings(self, file: Path, *, at: int, draw: Callable[[], int]) -> int:
         """Keep what is ended in a file from now on, and tell the database what it has forgotten.
@@ -93,7 +93,7 @@ class SqlStore:
             ConfigurationError: The file cannot be read.
             StoreUnavailableError: The database does not answer.
         """
-        self._kept = KeptEndings(self._database, file)
+        self._kept = KeptRevocations(self._database, file)
         return self._kept.restore(at=at, draw=draw)
 
     @tried_again
@@ -128,10 +128,10 @@ class SqlStore:
     def read(self) -> Iterator[SqlReader]:
         """Open a snapshot to read from."""
         with self._database.reading() as connection:
-            yield SqlReader(connection, self._shelves)
+            yield SqlReader(connection, self._caches)
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Have this thread's questions answered from one snapshot; see `tracker.log.LoggedStore`."""
+        """Have this thread's questions answered from one snapshot; see `commands.log.LoggedStore`."""
         return self._database.snapshot()
 
     @contextmanager
@@ -139,10 +139,10 @@ class SqlStore:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
         try:
             with self._database.writing(alone=alone) as connection:
-                work = SqlWork(connection, self._shelves)
+                work = SqlWork(connection, self._caches)
                 yield work
         except BaseException:
-            self._shelves.catalogue.forget()
+            self._caches.catalogue.forget()
             raise
         if self._kept is not None:
             self._kept.mark(work.marks)
@@ -153,10 +153,10 @@ class SqlStore:
 
     def catalogue_hint(self) -> Catalogue:
         """Return the newest catalogue that this process parsed."""
-        return self._shelves.catalogue.held
+        return self._caches.catalogue.held
 
     def decide(self, draft: AnyDraft) -> Future[Decision]:
-        """Queue a call; see `tracker.work.Store.decide`."""
+        """Queue a call; see `commands.work.Store.decide`."""
         self._database.refuse_inside_snapshot()
         pending = self.writer.submit(draft)
         if self._kept is not None:
@@ -172,7 +172,7 @@ class SqlStore:
             self._kept.mark([Mark("used", decision.approval, decision.at)])
 
     def count_unproven(self, decision: Decision, *, client: str) -> bool:
-        """Count a denial above its client's rate; see `tracker.work.Store.count_unproven`."""
+        """Count a denial above its client's rate; see `commands.work.Store.count_unproven`."""
         denial = decision.denial
         if denial is None or self._gate.admits(client, denial, decision.at):
             return False
@@ -181,7 +181,7 @@ class SqlStore:
 
     def writer_stats(self) -> tuple[int, WriterStats]:
         """Return how many drafts wait, and what the writer did so far."""
-        return self.writer.depth, replace(self.writer.stats, shortened=self._shelves.shortened)
+        return self.writer.depth, replace(self.writer.stats, shortened=self._caches.shortened)
 
     def log_desk(
         self,
@@ -190,23 +190,23 @@ class SqlStore:
         folder: Path | None,
         memory: Path | None,
     ) -> SqlLogDesk:
-        """Return the store's log; see `tracker.log.LoggingStore.log_desk`."""
+        """Return the store's log; see `commands.log.LoggingStore.log_desk`."""
         return SqlLogDesk(self._database, ring, folder=folder, memory=memory)
 
     def keep(
         self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
     ) -> None:
-        """Do a chore in a thread; see `tracker.work.Store.keep`."""
-        self._keepers.append(Keeper(name, seconds, chore, at_end=at_end))
+        """Do a chore in a thread; see `commands.work.Store.keep`."""
+        self._keepers.append(Background(name, seconds, chore, at_end=at_end))
 
     @tried_again
     def erase(self, *, before: int, most: int) -> int:
-        """Erase what may be erased; see `tracker.retention.ErasingStore.erase`."""
+        """Erase what may be erased; see `commands.retention.ErasingStore.erase`."""
         with self._database.writing() as connection:
             return erase_before(connection, before, most)
 
     def ping(self, at: int) -> None:
-        """See `tracker.work.Store`."""
+        """See `commands.work.Store`."""
         with self._database.reading() as connection:
             if not nonces_are_known(at, read_numbers(connection)["nonces_before"]):
                 raise ClockError

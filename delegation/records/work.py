@@ -1,4 +1,4 @@
-"""One transaction that writes: what the deeds record, committed together or not at all."""
+"""One transaction that writes: what the commands record, committed together or not at all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.authority.systems import tools_of
 from delegation.canonical import Json
+from delegation.commands.draft import Draft
+from delegation.commands.new_task import NewTask
+from delegation.commands.work import (
+    Agent,
+    ApiKey,
+    Login,
+    LoginKind,
+    OutcomeReport,
+)
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
@@ -24,28 +33,32 @@ from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.limits import Limits
 from delegation.judge.standing import own_subject
+from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
-from delegation.lineage.findings import Dismissal
-from delegation.lineage.local import LocalEntry
-from delegation.records import changes, line_changes, local, logins, questions, replicas
-from delegation.records.approval_rows import ApprovalActs
-from delegation.records.batch import settle_batch
-from delegation.records.database import upsert
-from delegation.records.ended_people import spellings
-from delegation.records.export_jobs import ExportJobActs
-from delegation.records.flow import keep_history
-from delegation.records.flow_tables import RESOURCE_LABELS
-from delegation.records.kept_endings import Mark
-from delegation.records.links import RecordedLink, record_links
-from delegation.records.numbers import take_number
-from delegation.records.people_tables import API_KEYS
+from delegation.lineage.in_process import InProcessEntry
+from delegation.records.engine.database import upsert
+from delegation.records.engine.numbers import take_number
+from delegation.records.exports.jobs import ExportJobActs
+from delegation.records.lineage import line_changes, questions
+from delegation.records.lineage.caches import Caches
+from delegation.records.lineage.links import RecordedLink, record_links
+from delegation.records.lineage.renewals import note_renewal
+from delegation.records.lineage.tasks import count_going_on
+from delegation.records.people import logins, replicas
+from delegation.records.people.approvals import ApprovalActs
 from delegation.records.reader import SqlReader
-from delegation.records.renewals import note_renewal
-from delegation.records.reservation import settle_reservations
-from delegation.records.roots import admit_root, refuse_child
-from delegation.records.shelves import Shelves
-from delegation.records.tables import (
+from delegation.records.revocation import changes
+from delegation.records.revocation.kept import Mark
+from delegation.records.revocation.revoked_people import spellings
+from delegation.records.settling import in_process as local
+from delegation.records.settling.batch import settle_batch
+from delegation.records.settling.flow import keep_history
+from delegation.records.settling.reservation import settle_reservations
+from delegation.records.settling.roots import admit_root, refuse_child
+from delegation.records.tables.flow import RESOURCE_LABELS
+from delegation.records.tables.people import API_KEYS
+from delegation.records.tables.records import (
     AGENT_KEYS,
     AGENTS,
     ANNOUNCED,
@@ -55,17 +68,7 @@ from delegation.records.tables import (
     TASKS,
     TOOLS,
 )
-from delegation.records.tasks import count_going_on
 from delegation.tokens.evidence import LinkEvidence
-from delegation.tracker.draft import Draft
-from delegation.tracker.new_task import NewTask
-from delegation.tracker.work import (
-    Agent,
-    ApiKey,
-    Login,
-    LoginKind,
-    OutcomeReport,
-)
 
 _COUNTS: Final = (
     "links", "link_minute", "minute_links", "denial_minute", "denials", "broken_until",
@@ -74,16 +77,16 @@ MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
 class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
-    """See `tracker.work.Work`, whose sentences hold here.
+    """See `commands.work.Work`, whose sentences hold here.
 
     Args:
         connection: An open transaction that writes.
-        shelves: What this process keeps between transactions.
+        caches: What this process keeps between transactions.
     """
 
-    def __init__(self, connection: Connection, shelves: Shelves) -> None:
+    def __init__(self, connection: Connection, caches: Caches) -> None:
         """Write through this connection; the caller commits."""
-        super().__init__(connection, shelves)
+        super().__init__(connection, caches)
         self.marks: list[Mark] = []
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -191,7 +194,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def tasks_below_root(self, task: TaskId, *, at: int) -> int:
         """Return how many tasks under this task's root are not over; see `tasks.count_going_on`."""
-        return count_going_on(self._connection, task, self._shelves.limits, at=at)
+        return count_going_on(self._connection, task, self._caches.limits, at=at)
 
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
         """Close an open task; return False if it was closed before or is unknown."""
@@ -223,7 +226,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         """Record a root as it is issued, with its evidence."""
         task = chain.origin.task
         root = RecordedLink(task, 0, at, chain.root, evidence[0], self._root_of(task))
-        growth = admit_root(self._connection, self._shelves, root)
+        growth = admit_root(self._connection, self._caches, root)
         if growth.refused:
             raise ConflictError("The task may have no more links.")
         record_links(self._connection, [root])
@@ -231,11 +234,11 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     def refuse_child(self, chain: Chain, limits: Limits | None, *, at: int) -> Refusal | None:
         """Return why the root of a child task may not hang on this chain's leaf, or None."""
-        return refuse_child(self._connection, self._shelves, chain, limits, at=at)
+        return refuse_child(self._connection, self._caches, chain, limits, at=at)
 
     def decide(self, draft: Draft) -> Decision:
         """Settle and write one call inside this transaction: a batch of one."""
-        (outcome,) = settle_batch(self._connection, [draft], self._shelves, {})
+        (outcome,) = settle_batch(self._connection, [draft], self._caches, {})
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -352,7 +355,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         """Record that a recorded link was made in place of another."""
         note_renewal(self._connection, link, renews, at=at)
 
-    def add_local(self, entry: LocalEntry, *, holder: bytes, jti: bytes) -> None:
+    def add_local(self, entry: InProcessEntry, *, holder: bytes, jti: bytes) -> None:
         """Record where a decision of this transaction was really made."""
         local.add_local(self._connection, entry, holder=holder, jti=jti)
 

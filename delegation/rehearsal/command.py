@@ -14,13 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from delegation.embedded.location import memory_file
 from delegation.graph.names import clean
 from delegation.rehearsal.desk import Desk
 from delegation.rehearsal.open_ticket import leave_open
 from delegation.rehearsal.process import served
 from delegation.rehearsal.runs import Outcome, rehearse
 from delegation.rehearsal.whowhen import read_folder
+from delegation.tracker.location import memory_file
 
 ISSUER: Final = "http://127.0.0.1:8470"  # where `make serve` listens: its tokens stay its own
 STORE: Final = Path("delegation.db")

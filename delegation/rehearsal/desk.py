@@ -20,14 +20,14 @@ from delegation.authority.constraints import all_of, between, each, email, exact
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.client import Client
+from delegation.commands.announce import announcement
+from delegation.commands.revoke import revocation_request
 from delegation.errors import WiderThanParentError
 from delegation.graph.names import clean
 from delegation.identity.keys import HolderKey
 from delegation.judge.decision import Decision
 from delegation.rehearsal import forgery
 from delegation.tokens.token import Token
-from delegation.tracker.announce import announcement
-from delegation.tracker.revoke import revocation_request
 
 OWNER: Final = "ana@acme.example"
 DESK: Final = "https://desk.acme.example"

@@ -12,11 +12,11 @@ from delegation.authority.approval import ApprovalRule
 from delegation.authority.grant import Grant
 from delegation.authority.pattern import tool_pattern
 from delegation.client import Client
+from delegation.commands.announce import announcement
 from delegation.identity.keys import HolderKey
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import TaskEntry
 from delegation.rehearsal.desk import DESK, MAIL, OWNER, READ, REFUND, call
-from delegation.tracker.announce import announcement
 
 APPROVERS: Final = ("finance", "cy@acme.example")  # a role, and a person
 LASTS: Final = 30 * 3600  # seconds: longer than a day is a finding

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import ServiceError
+from delegation.tracker import Tracker
 
 START_SECONDS: Final = 60  # a cold start on a busy machine; a healthy one takes two
 _STOP_SECONDS: Final = 10

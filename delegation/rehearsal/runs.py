@@ -10,11 +10,11 @@ from delegation.authority.access import Access
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
 from delegation.client import Client
+from delegation.commands.announce import announcement
 from delegation.identity.keys import HolderKey
 from delegation.rehearsal.inference import AUDIENCE, TOOLS, calls_per_hand_off, capabilities, pooled
 from delegation.rehearsal.transcript import Action, HandOff, Transcript
 from delegation.tokens.token import Token
-from delegation.tracker.announce import announcement
 
 OWNER = "whowhen-import"
 LASTS = 3600  # seconds; the records have no clock of their own

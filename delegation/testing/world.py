@@ -13,12 +13,12 @@ from delegation.authority.capability import Capability
 from delegation.authority.catalogue import Tool
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.embedded import Tracker
 from delegation.errors import NotFoundError
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import TaskEntry
 from delegation.testing.clock import Clock, ClockedKey
 from delegation.tokens.token import Token
+from delegation.tracker import Tracker
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

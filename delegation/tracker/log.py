@@ -1,165 +1,136 @@
-"""The log, as the deeds and faces ask for it. `delegation.records` answers."""
+"""The tamper-evident log, asked of the store: checkpoints, proofs, tiles, and keeping it up to date."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Final
 
-from delegation.identity.keyring import KeyRing
+from delegation.authority.fields import integer
+from delegation.authority.ids import DecisionId, LinkId
+from delegation.commands.log import LogDesk, LogStatus
+from delegation.commands.retention import DAY, MIN_DAYS, erase
+from delegation.commands.work import Store
 from delegation.transparency.audit import Finding
-from delegation.transparency.checkpoint import Checkpoint, LogKey
+from delegation.transparency.checkpoint import Checkpoint
 from delegation.transparency.evidence import LogProof
-from delegation.transparency.leaf import Kind
-from delegation.transparency.tile import Tile
+from delegation.transparency.tile import parse_path
+
+LOG_SECONDS: Final = 0.5  # between two looks: a checkpoint is less than a second behind
+ERASE_SECONDS: Final = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class LogStatus:
-    """How far the log is.
+class LogReview:
+    """The log's questions and commands. A service keeps it up to date; without one, `update_log` does.
 
-    Args:
-        origin: Its name.
-        size: Entries that have a place.
-        signed: Entries under the newest checkpoint.
-        signed_at: When it was signed, Unix seconds; 0 before the first.
-        waiting: Records that have no place yet.
-        stopped: Why nothing is signed any more; empty while all is well.
-        keys: Its public keys; empty if the ring has none, so that nothing is signed.
+    What is answered is under the newest checkpoint: up to a second of records may not be yet.
     """
 
-    origin: str
-    size: int
-    signed: int
-    signed_at: int
-    waiting: int
-    stopped: str
-    keys: tuple[LogKey, ...]
+    _log: LogDesk
+    _store: Store
+    _clock: Callable[[], int]
 
+    def update_log(self) -> LogStatus:
+        """Give what was recorded its place, sign, write tiles; return how far the log is.
 
-class LogReader(Protocol):
-    """Questions to the log, answered from one snapshot."""
+        Raises:
+            LogStoppedError: What was signed before is not the beginning of what there is now.
+        """
+        self._log.update(at=self._clock())
+        return self._log.status()
 
-    def head(self) -> Checkpoint:
+    def keep_log(self, *, retain_days: int = 0) -> None:
+        """Keep the log up to date in a thread of this process until `close`.
+
+        Args:
+            retain_days: Erase arguments, salts and proofs of decisions that are older, once an hour;
+                at least 190, or 0 to keep them for ever.
+
+        Raises:
+            MalformedError: `retain_days` is something between.
+        """
+        log, store, clock = self._log, self._store, self._clock
+        store.keep("log", LOG_SECONDS, lambda: log.update_if_due(at=clock()), at_end=True)
+        if retain_days:
+            integer("retain_days", retain_days, MIN_DAYS)
+
+            def erase_old() -> None:
+                at = clock()
+                erase(store, before=at - retain_days * DAY, at=at)
+
+            store.keep("retention", ERASE_SECONDS, erase_old)
+
+    def log_status(self) -> LogStatus:
+        """Return how far the log is, and with which keys it is signed."""
+        return self._log.status()
+
+    def log_checkpoint(self) -> Checkpoint:
         """Return the newest signed checkpoint.
 
         Raises:
             NotFoundError: There is none yet.
         """
+        with self._log.reading() as log:
+            return log.head()
 
-    def tile(self, tile: Tile, *, size: int) -> bytes:
-        """Return a tile's bytes in a log of this size.
+    def log_tile(self, path: str) -> bytes:
+        """Return a tile's bytes by its path (C2SP tlog-tiles), as far as it is signed.
 
         Raises:
+            MalformedError: The path names no tile.
             NotFoundError: The log is not that far.
         """
+        tile = parse_path(path)
+        with self._log.reading() as log:
+            return log.tile(tile, size=log.head().size)
 
-    def inclusion(self, index: int, *, size: int) -> Sequence[bytes]:
+    def log_inclusion(self, index: int, size: int) -> Sequence[bytes]:
         """Return the path of an entry in the tree of this size.
 
         Raises:
             NotFoundError: There is no such entry under the newest checkpoint.
         """
+        with self._log.reading() as log:
+            return log.inclusion(index, size=size)
 
-    def consistency(self, old: int, new: int) -> Sequence[bytes]:
-        """Return what shows that one tree begins another.
+    def log_consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return what shows that the log of `old` entries is the beginning of that of `new`.
 
         Raises:
             NotFoundError: There is no such pair of trees under the newest checkpoint.
         """
+        with self._log.reading() as log:
+            return log.consistency(old, new)
 
-    def proof(self, kind: Kind, record: str) -> LogProof:
-        """Return the proof that a record stands in the log.
-
-        Raises:
-            NotFoundError: It does not, or no checkpoint covers it yet.
-        """
-
-
-class LogDesk(Protocol):
-    """The log of a store, with the key that signs it."""
-
-    def reading(self) -> AbstractContextManager[LogReader]:
-        """Open a snapshot to read from."""
-
-    def status(self) -> LogStatus:
-        """Return how far the log is."""
-
-    def look(self, *, at: int) -> str:
-        """Compare the database with all that was signed, before a call is decided.
-
-        A database that was restored from an older backup lost nonces, too: no call is decided until
-        every proof that may have been used is stale.
-
-        Args:
-            at: Now, Unix seconds.
-
-        Returns:
-            Why the log stopped; empty if it did not.
-        """
-
-    def update(self, *, at: int) -> bool:
-        """Give places to what waits and sign; return False if another process is at it.
-
-        Args:
-            at: Now, Unix seconds.
+    def decision_proof(self, decision: DecisionId | str) -> LogProof:
+        """Return the proof that a decision stands in the log; `LogProof.verify` believes it.
 
         Raises:
-            LogStoppedError: What was signed before is not the beginning of what there is now.
+            NotFoundError: There is no such decision, or no checkpoint covers it yet.
         """
+        with self._log.reading() as log:
+            return log.proof("decision", decision)
 
-    def update_if_due(self, *, at: int) -> None:
-        """Do the same if something waits; asking costs one short read."""
+    def link_proof(self, link: LinkId | str) -> LogProof:
+        """Return the proof that a link stands in the log.
 
-    def rebuild(self, *, at: int) -> int:
-        """Write all tiles again from the database; return how many.
-
-        Args:
-            at: Now, Unix seconds.
+        Raises:
+            NotFoundError: There is no such link, or no checkpoint covers it yet.
         """
+        with self._log.reading() as log:
+            return log.proof("link", link)
 
-    def restart(self) -> str:
-        """Begin a new log under a new name with all that is recorded; return its name."""
+    def compare_log(self) -> Sequence[Finding]:
+        """Compare every record with its leaf; return what differs."""
+        return self._log.compare(at=self._clock())
 
-    def compare(self, *, at: int) -> Sequence[Finding]:
-        """Compare every record with its leaf; return what differs.
+    def rebuild_log(self) -> int:
+        """Write all tiles again from the database; return how many."""
+        return self._log.rebuild(at=self._clock())
 
-        Args:
-            at: Now, Unix seconds: records that were erased before their time are found, too.
-        """
+    def restart_log(self) -> str:
+        """Begin a new log, under a new name, with all that is recorded; return its name."""
+        return self._log.restart()
 
-
-class LoggedStore(Protocol):
-    """A store with a log, from which old arguments are erased, and which does chores by itself."""
-
-    def log_desk(self, ring: KeyRing, *, folder: Path | None, memory: Path | None) -> LogDesk:
-        """Return the store's log, to be signed with this ring's `log` key.
-
-        Args:
-            ring: The service's keys.
-            folder: Where tiles are written, None for nowhere.
-            memory: File in which the key remembers what it signed, None for nowhere.
-        """
-
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Have this thread's questions, the log's too, answered from one snapshot while a block runs.
-
-        What writes inside is refused (ConflictError).
-        """
-
-    def erase(self, *, before: int, most: int) -> int:
-        """Erase what may be erased; see `tracker.retention.ErasingStore`."""
-
-    def keep(
-        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
-    ) -> None:
-        """Do a chore again and again in a thread of this process, until `close`.
-
-        Args:
-            name: Of the chore, in logs.
-            seconds: Between two times.
-            chore: What is done; a failure is logged and tried again.
-            at_end: Whether it is done once more at `close`.
-        """
+    def erase(self, *, before: int) -> int:
+        """Erase arguments, salts and proofs of old decisions; see `commands.retention.erase`."""
+        return erase(self._store, before=before, at=self._clock())

@@ -14,11 +14,11 @@ from consent import approver, asked, granted, pay, paying, rule
 from service import Service
 from world import DESK, NOW, World
 
+from delegation.commands.approve import approval_question
 from delegation.errors import ConfigurationError, MalformedError, UnverifiedError
 from delegation.identity.approval_event import ApprovalEvent, check_event, sign_event
 from delegation.identity.keyring import KeyRing
 from delegation.statement import sign_statement
-from delegation.tracker.approve import approval_question
 from delegation_api.app import create_app
 from delegation_api.approval_waiting import MAX_WAITING
 from delegation_api.settings import Settings

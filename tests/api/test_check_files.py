@@ -16,7 +16,7 @@ from world import World
 import delegation
 import delegation_api
 from delegation.judge.decision import Decision
-from delegation.records.writer import DecisionWriter
+from delegation.records.settling.writer import DecisionWriter
 from delegation_api.app import create_app
 from delegation_api.check_front import CheckFront
 from delegation_api.settings import Settings
@@ -143,7 +143,7 @@ def test_the_same_over_http(world: World, entered: Callable[[], Any]) -> None:
                 files.clear()
                 answer = await post(body)
             assert json.loads(answer)["allowed"]
-            if not any(file.endswith("tracker/api_keys.py") for file in files):
+            if not any(file.endswith("commands/api_keys.py") for file in files):
                 break
         return set(files)
 

@@ -15,6 +15,7 @@ from wire import handler
 from world import World
 
 from delegation.client import AsyncClient, Client
+from delegation.commands.export_jobs import MOST_OF_ONE
 from delegation.errors import (
     ConflictError,
     ExportsBusyError,
@@ -25,7 +26,6 @@ from delegation.errors import (
 )
 from delegation.export.forms import FORMS
 from delegation.lineage.selection import VIEWS
-from delegation.tracker.export_jobs import MOST_OF_ONE
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_refusals_have_their_codes(service: Service, monkeypatch) -> None:
                 found.export(view, form, **given)
         with pytest.raises(NotFoundError):
             found.export("lineage", "svg", task="tsk_none")
-        monkeypatch.setattr("delegation.embedded.exports.AT_ONCE", _small())
+        monkeypatch.setattr("delegation.tracker.exports.AT_ONCE", _small())
         with pytest.raises(ExportTooLargeError) as caught:
             found.export("links", "csv")
         assert caught.value.problem == "export_too_large"
@@ -119,7 +119,7 @@ def test_refusals_have_their_codes(service: Service, monkeypatch) -> None:
 
 
 def _small():
-    from delegation.tracker.gathered import Bounds
+    from delegation.commands.export_data import Bounds
 
     return Bounds(rows=1, links=1)
 

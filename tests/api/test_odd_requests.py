@@ -12,8 +12,8 @@ from postgres import Server
 from service import Service
 from world import World
 
-from delegation.records import migrate
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.records.schema import migrate
 from delegation_api.paging import MAX_IN_PATH, _declared
 
 NUL, HALF = "a\x00b", "%ED%A0%80"  # half a surrogate pair, as bytes that are no UTF-8

@@ -66,7 +66,7 @@ def test_the_whole_path_over_http(format: str) -> None:
         )
         assert isinstance(child, Token)
         assert child.format == format
-        from delegation.tracker.announce import announcement
+        from delegation.commands.announce import announcement
 
         entry = client.announce(
             child, helper.prove(child, announcement(root.chain.origin.issuer), at=NOW)

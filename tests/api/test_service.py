@@ -360,7 +360,7 @@ def test_an_unknown_name_in_a_path_is_a_404(service: Service, path: str) -> None
 def test_a_locked_database_is_a_503_with_nothing_written(tmp_path, monkeypatch) -> None:
     """Refused, with Retry-After, and half a decision nowhere."""
     monkeypatch.setattr(
-        "delegation.records.sqlite._PRAGMAS",
+        "delegation.records.engine.sqlite._PRAGMAS",
         ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=50"),
     )
     service = Service(World(path=tmp_path / "s.db"))

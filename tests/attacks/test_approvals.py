@@ -9,6 +9,7 @@ from consent import NEEDED, approver, asked, granted, pay, paying, rule
 from world import DESK, NOW, World, verdict
 
 from delegation import Access, Grant, HolderKey, email, exact, may
+from delegation.commands.approve import MAX_ACTS_PER_MINUTE, approval_question
 from delegation.errors import (
     ApproverRefusedError,
     ClockError,
@@ -20,7 +21,6 @@ from delegation.errors import (
 )
 from delegation.judge.approval import MAX_OPEN_PER_LINK, MAX_OPEN_PER_TASK
 from delegation.tokens import macaroon
-from delegation.tracker.approve import MAX_ACTS_PER_MINUTE, approval_question
 
 
 def refused_because(world: World, request: str, by) -> str:

@@ -43,7 +43,7 @@ def place(honest, tmp_path: Path):
     shutil.copytree(folder / "log", tmp_path / "log")
     copy = object.__new__(World)
     copy.at = world.at
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
 
     ring = world.tracker._desk.ring
     copy.tracker = Tracker.open(f"sqlite:///{tmp_path / 's.db'}", ring=ring, clock=lambda: copy.at)

@@ -40,7 +40,7 @@ from delegation import (
 from delegation.authority.capability_text import read_capability
 from delegation.authority.constraints import KINDS
 from delegation.errors import MalformedError
-from delegation.lineage.spelling import python_capability
+from delegation.lineage.analysis.spelling import python_capability
 
 PLAIN = (
     anything(), absent(), between(1, 5), between(0, "0.5"), between(above="1e-20", below=1), text(max=9),

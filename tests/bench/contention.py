@@ -15,7 +15,7 @@ from bench.processes import Served, service
 from bench.row import Row, bounded, rounded
 from bench.scene import ACCESS, CEILING, DESK, ISSUER, LASTS, TOOLS, Held
 from delegation import Grant, HolderKey
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 APART = "siblings with a ledger each"
 SHARED = "siblings with one ledger"

@@ -8,8 +8,8 @@ from collections import deque
 
 from bench.row import Row, rounded
 from bench.scene import ACCESS, ISSUER, Held, chain, open_scene
-from delegation.embedded import Tracker
 from delegation.identity.keyring import KeyRing
+from delegation.tracker import Tracker
 
 _PORTION = 1000
 WHAT = "check in process, decision durable"

@@ -18,8 +18,8 @@ from bench.scene import ISSUER
 from delegation import canonical
 from delegation.authority.chain import Origin, child_payload, root_payload
 from delegation.authority.ids import LinkId, TaskId
-from delegation.embedded import Tracker
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.tracker import Tracker
 
 A_TASK = 1000  # links
 _DEEPEST = 15

@@ -15,7 +15,7 @@ from bench import load
 from bench.processes import Served, floor, service
 from bench.row import Row, is_met, rounded
 from bench.scene import ACCESS, DESK, ISSUER, Held, chain, open_scene
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 FLOOR = "empty FastAPI + Pydantic endpoint"
 WHAT = "POST /v1/check, decision durable"

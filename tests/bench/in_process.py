@@ -13,11 +13,11 @@ from biscuit_auth import Algorithm, Biscuit, PublicKey
 from bench.measure import medians
 from bench.row import Row, is_met, rounded
 from bench.scene import ACCESS, ISSUER, Held, chain, now, open_scene
-from delegation.embedded import Tracker
+from delegation.commands.check import Prepared, prepare
 from delegation.tokens import biscuit
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.verifier import verify_token
-from delegation.tracker.check import Prepared, prepare
+from delegation.tracker import Tracker
 
 FORMATS = ("biscuit", "macaroon")
 WARM = {1: "<= 2.0", 2: "<= 2.0", 4: "<= 2.0", 16: "<= 2.5"}

@@ -11,9 +11,9 @@ from bench import forest
 from bench.measure import medians
 from bench.row import Row, is_met, rounded
 from bench.scene import ISSUER, now, open_scene
-from delegation.embedded import Tracker
 from delegation.identity.keyring import KeyRing
 from delegation.lineage.filter import LinkFilter
+from delegation.tracker import Tracker
 
 REACH_US = {"SQLite": "<= 200", "PostgreSQL": "<= 1000"}
 PATH = "ancestors and effective status"

@@ -14,8 +14,8 @@ from pathlib import Path
 from bench.durable import _turn
 from bench.row import Row, bounded, rounded
 from bench.scene import ACCESS, ISSUER, Held, chain, open_scene
-from delegation.embedded import Tracker
-from delegation.records import batch
+from delegation.records.settling import batch
+from delegation.tracker import Tracker
 
 PLACED = "leaves given their places, written as tiles and signed"
 BEHIND = "from a decision's answer to the checkpoint over it"

@@ -11,7 +11,7 @@ from bench.http_checks import Ready
 from bench.processes import service
 from bench.row import Row, is_met, rounded
 from bench.scene import DESK, ISSUER, chain, now, open_scene
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 REACH = "<= 200"
 

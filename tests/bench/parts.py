@@ -14,12 +14,12 @@ from bench.row import Row, rounded
 from bench.scene import ACCESS, ISSUER, chain, now, open_scene
 from delegation.authority.access import Access
 from delegation.authority.ids import DecisionId
-from delegation.embedded import Tracker
+from delegation.commands.check import Prepared, draft_of, judge, prepare
+from delegation.commands.retry import Deadline
 from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.tokens.verifier import Verified, verify, verify_token
-from delegation.tracker.check import Prepared, draft_of, judge, prepare
-from delegation.tracker.retry import Deadline
+from delegation.tracker import Tracker
 from delegation_api.check_front import PATH
 from delegation_api.checking import committed, encode_decision, read_call
 from delegation_api.limits import parse_body

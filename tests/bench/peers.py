@@ -12,7 +12,7 @@ from bench.in_process import _warm_check
 from bench.measure import medians
 from bench.row import Row, is_met, rounded
 from bench.scene import ACCESS, ISSUER, chain, open_scene
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 VERSION = "0.3.3"
 REACH = {4: "<= 1.0", 16: "<= 0.5"}

@@ -21,15 +21,15 @@ from bench.measure import medians
 from bench.row import Row, bounded, rounded
 from bench.scene import ACCESS, ISSUER, chain, now, open_scene
 from delegation.authority.ids import TaskId
-from delegation.embedded import Tracker
 from delegation.graph.engine import render
 from delegation.graph.layout import Place, tidy
 from delegation.graph.map_json import map_json
 from delegation.identity.keyring import KeyRing
+from delegation.lineage.analysis.focus import Wanted, focus
 from delegation.lineage.entry import Lineage
-from delegation.lineage.focus import Wanted, focus
-from delegation.records.stems import StemShelf
-from delegation.records.tables import DECISIONS
+from delegation.records.lineage.link_cache import LinkCache
+from delegation.records.tables.records import DECISIONS
+from delegation.tracker import Tracker
 from delegation_api.pages.assets import assets
 
 _DENIED = 400  # calls in a large task: more than a map shows
@@ -80,7 +80,7 @@ def _looked(tracker: Tracker, engine: str, task: TaskId, links: int, rounds: int
     store = tracker._store
 
     def first() -> None:
-        store._shelves.stems = StemShelf()
+        store._caches.stems = LinkCache()
         tracker.outline(task)
 
     def served() -> bytes:

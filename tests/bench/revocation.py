@@ -21,12 +21,12 @@ from bench.row import Row, bounded, rounded
 from bench.scene import ACCESS, CEILING, DESK, ISSUER, LASTS, TOOLS, Held
 from delegation import Grant, HolderKey
 from delegation.client import AsyncClient
-from delegation.embedded import Tracker
 from delegation.errors import ServiceError
 from delegation.integrations.boottime import boottime
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
 from delegation.judge.lease import BOUND
+from delegation.tracker import Tracker
 
 VERIFIER = "last allowance of an in-process verifier"
 REPLICA = "last allowance of a service that reads in its transaction"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from delegation import Access, Grant, HolderKey, Token, Tool, anything, email, may, text
 from delegation.authority.chain import Origin
-from delegation.embedded import Tracker
 from delegation.lineage.entry import TaskEntry
 from delegation.tokens.issuer import issue_token
+from delegation.tracker import Tracker
 
 DESK = "https://desk.acme.example"
 ISSUER = "https://authority.acme.example"

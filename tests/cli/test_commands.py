@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from world import NOW, World
 
 from delegation.cli.main import app
-from delegation.records.migrate import head
+from delegation.records.schema.migrate import head
 
 RUN = CliRunner()
 

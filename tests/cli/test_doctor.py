@@ -22,11 +22,11 @@ from delegation.cli.checkup.ring import judge_file, judge_keys
 from delegation.cli.checkup.service import is_loopback, judge_transport
 from delegation.cli.checkup.store import judge_clock, judge_durability, judge_space
 from delegation.cli.main import app
-from delegation.embedded import Tracker
 from delegation.errors import ClockError, StoreUnavailableError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD, NONCE_SECONDS
-from delegation.records.numbers import raise_number
+from delegation.records.engine.numbers import raise_number
+from delegation.tracker import Tracker
 from delegation_api.settings import Settings
 
 RUN = CliRunner()

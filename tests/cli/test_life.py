@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from delegation import Access, HolderKey, PublicKey, Token, canonical
 from delegation.cli.main import app
-from delegation.embedded import Tracker
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.proof import make_proof
+from delegation.tracker import Tracker
 
 RUN = CliRunner()
 DESK = "https://desk.example"

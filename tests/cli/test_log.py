@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from world import World
 
 from delegation.cli.main import app
-from delegation.tracker.retention import DAY
+from delegation.commands.retention import DAY
 
 RUN = CliRunner()
 

@@ -15,8 +15,8 @@ from world import World
 from delegation import Grant, HolderKey, Token
 from delegation.cli.answered import as_written
 from delegation.cli.main import app
+from delegation.commands.open_child import Opening, opening_request
 from delegation.errors import ServiceError
-from delegation.tracker.open_child import Opening, opening_request
 
 RUN = CliRunner()
 

@@ -27,7 +27,7 @@ from delegation import (
 from delegation.authority.arguments import SpecialHostError, parse_type
 from delegation.authority.arguments import special_hosts as special
 from delegation.authority.arguments.top_level_domains import DELEGATED
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 HOST, URL = parse_type("host"), parse_type("url")
 

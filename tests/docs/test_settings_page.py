@@ -21,8 +21,8 @@ from world import NOW, World, verdict
 
 from delegation.cli.main import app
 from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import KeyFileError
+from delegation.tracker import Tracker
 from delegation_api.settings import Settings
 
 RUN = CliRunner()

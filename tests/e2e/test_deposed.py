@@ -20,9 +20,9 @@ from world import READ, TOOLS
 
 from delegation import Access, Grant, HolderKey
 from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError
 from delegation.integrations.boottime import boottime
+from delegation.tracker import Tracker
 
 AUDIENCE = "https://tools.acme.example"
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from delegation import Access, Grant, HolderKey, Tool, anything, may
 from delegation.cli.main import app
 from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import NotFoundError
+from delegation.tracker import Tracker
 
 RUN = CliRunner()
 

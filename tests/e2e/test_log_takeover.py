@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from under_fault import Place, placed, until
 
 from delegation.cli.main import app
-from delegation.records.log_files import Kept
+from delegation.records.log.files import Kept
 from delegation.transparency.checkpoint import Checkpoint
 from delegation.transparency.merkle import verify_consistency
 

@@ -21,10 +21,10 @@ from world import READ, TOOLS
 
 from delegation import Grant, HolderKey
 from delegation.client import AsyncClient, Client
-from delegation.embedded import Tracker
 from delegation.integrations.boottime import boottime
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
+from delegation.tracker import Tracker
 
 AUDIENCE = "https://tools.acme.example"
 

@@ -12,8 +12,8 @@ import pytest
 from proxies import AUDIENCE, ISSUER, PROXIES, Place, in_front, placed
 
 from delegation import Access, Grant, HolderKey, canonical
-from delegation.embedded import Tracker
 from delegation.identity.receipt import check_receipt
+from delegation.tracker import Tracker
 
 RESOLVED = {"/files/x/../a", "/files//a", "/files/%61"}
 

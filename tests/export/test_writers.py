@@ -17,6 +17,9 @@ from prov.model import ProvDocument
 from reading import read_text
 from world import World
 
+from delegation.commands.export import gather
+from delegation.commands.export_data import Bounds
+from delegation.commands.questions import Moment
 from delegation.export.drawings import drawn
 from delegation.export.graphml import graphml
 from delegation.export.manifest import Manifest
@@ -25,12 +28,9 @@ from delegation.export.prov import prov_json
 from delegation.export.rows import csv_rows, json_rows, listed
 from delegation.export.table import TABLES
 from delegation.graph.model import graph_json
+from delegation.lineage.analysis.cutting import Cutting
 from delegation.lineage.called import Called
-from delegation.lineage.cutting import Cutting
 from delegation.lineage.selection import VIEWS, Selection
-from delegation.tracker.export import gather
-from delegation.tracker.gathered import Bounds
-from delegation.tracker.questions import Moment
 
 HOSTILE = [
     "<b>hi</b>", "<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "a\\", "\\N \\G", "a:b", "x -> y", "</graphml>", "</metadata>",

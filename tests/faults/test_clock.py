@@ -14,13 +14,13 @@ from world import NOW, OWNER, READ, World, verdict
 from writing import scalar
 
 from delegation import Access, Grant
-from delegation.embedded import Tracker
 from delegation.errors import ClockError, StoreUnavailableError
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
 from delegation.judge.settle import VALID_SECONDS
-from delegation.records import batch
-from delegation.records.claims import NONCE_SECONDS
-from delegation.records.writer import FORGET_EVERY
+from delegation.records.settling import batch
+from delegation.records.settling.claims import NONCE_SECONDS
+from delegation.records.settling.writer import FORGET_EVERY
+from delegation.tracker import Tracker
 
 EDGES = (1, FORGET_EVERY, MAX_AGE, MAX_AGE + MAX_AHEAD, NONCE_SECONDS, 1000)
 JUMPS = st.builds(

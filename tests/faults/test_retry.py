@@ -17,13 +17,14 @@ from writing import scalar
 
 from delegation import Grant, HolderKey, Tool
 from delegation.canonical import b64u
-from delegation.embedded import Tracker
+from delegation.commands import retry
+from delegation.commands.retry import Deadline, tried_again, within
 from delegation.errors import StoreUnavailableError, UnknownOutcomeError
-from delegation.records import sqlite, writer
-from delegation.records.database import Database
-from delegation.records.turn import SUFFIX, Queue, Turn
-from delegation.tracker import retry
-from delegation.tracker.retry import Deadline, tried_again, within
+from delegation.records.engine import sqlite
+from delegation.records.engine.database import Database
+from delegation.records.engine.turn import SUFFIX, Queue, Turn
+from delegation.records.settling import writer
+from delegation.tracker import Tracker
 
 MANY = 400  # statements, more than any command has
 

@@ -11,8 +11,8 @@ import pytest
 from under_fault import WAIT, Place, until
 
 from delegation.errors import StoreUnavailableError
-from delegation.records.database import Database
-from delegation.records.publish import _SEQUENCER
+from delegation.records.engine.database import Database
+from delegation.records.log.publish import _SEQUENCER
 
 
 class Stalled:

@@ -14,8 +14,8 @@ from delegation.graph.layout import tidy
 from delegation.graph.map_json import map_json
 from delegation.graph.map_places import placed
 from delegation.graph.map_svg import MARKS, map_svg
+from delegation.lineage.analysis.focus import MAX_NODES, Focus, Wanted, focus
 from delegation.lineage.entry import TaskEntry
-from delegation.lineage.focus import MAX_NODES, Focus, Wanted, focus
 from delegation.lineage.outline import STRENGTH, LinkOutline, TaskOutline
 
 TASK = TaskEntry("tsk_1", "T", "ana", "open", 0, 9, False, Grant(), None, ())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegation.graph.overview import DENIED, ROW, STANDINGS, TASK, WAITING, WRITES, overview
-from delegation.lineage.depths import by_depth
+from delegation.lineage.analysis.depths import by_depth
 from delegation.lineage.outline import TaskOutline
 
 

@@ -17,11 +17,11 @@ from delegation import Access, Tool
 from delegation.authority.redefinition import redefinitions
 from delegation.authority.tool_list import read_tools
 from delegation.client import AsyncClient
+from delegation.commands.reconcile import reconcile
 from delegation.errors import ConflictError
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.facts import Subject
 from delegation.lineage.mediation import write_line
-from delegation.tracker.reconcile import reconcile
 
 httpx2 = pytest.importorskip("httpx2")
 ALIAS = "readFile"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shop import Shop
 
-from delegation.tracker.announce import announcement
+from delegation.commands.announce import announcement
 
 
 def test_an_announced_leaf_is_enough_in_the_header() -> None:

@@ -11,6 +11,7 @@ from world import DESK, NOW, OWNER, World
 
 from delegation import Grant, HolderKey, Tool, anything, may
 from delegation.client import AsyncClient, Client
+from delegation.commands.open_child import Opening, opening_request
 from delegation.errors import (
     ConflictError,
     ForbiddenError,
@@ -25,7 +26,6 @@ from delegation.errors import (
     WiderThanParentError,
 )
 from delegation.judge.limits import Limits
-from delegation.tracker.open_child import Opening, opening_request
 
 httpx2 = pytest.importorskip("httpx2")
 
@@ -226,9 +226,9 @@ def test_a_request_is_waited_for_and_answered_over_http(service: Service) -> Non
     """Both clients: the agent without a key, the approver with one, a service with less to see."""
     from consent import asked, pay, paying
 
+    from delegation.commands.approve import approval_question
     from delegation.errors import ApproverRefusedError
     from delegation.lineage.approval import ApprovalEntry, ApprovalStatus
-    from delegation.tracker.approve import approval_question
 
     world = service.world
     token = paying(world)

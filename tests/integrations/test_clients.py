@@ -21,11 +21,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from delegation import Grant, HolderKey, anything, between, may, one_of
-from delegation.embedded import Tracker
 from delegation.errors import MalformedError, NotFoundError
 from delegation.integrations import Guard
 from delegation.integrations.signing import Auth, Signer, discover, spelled
 from delegation.judge.decision import Decision
+from delegation.tracker import Tracker
 
 OTHERS: dict[str, Any] = {
     "/away": {}, "/photos": {"photo": anything(), "name": one_of("Ana B")}, "/talk": {"room": one_of("a b")},

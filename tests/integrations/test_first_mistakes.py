@@ -12,12 +12,12 @@ from starlette.testclient import TestClient
 
 from delegation import Grant, HolderKey, Tool, anything, may
 from delegation.authority.audience import plainly
-from delegation.embedded import Tracker
 from delegation.errors import ConfigurationError, MalformedError, NotFoundError
 from delegation.integrations import Guard
 from delegation.integrations.signing import Auth, Signer
 from delegation.integrations.starting_checks import check_audience
 from delegation.tokens.token import Token
+from delegation.tracker import Tracker
 
 DESK = "https://desk.example"
 KEY = HolderKey.generate("agent")

@@ -12,11 +12,11 @@ from shop import Shop, application
 from world import DESK, World
 
 from delegation import Access, Tool
+from delegation.commands.announce import announcement
 from delegation.errors import ConfigurationError, MalformedError, StoreUnavailableError
 from delegation.integrations import Route, Routes
 from delegation.integrations.routes import declared_route
 from delegation.integrations.signing import Auth
-from delegation.tracker.announce import announcement
 
 
 def raw(shop: Shop, method: str, path: str, headers: dict[str, str]):

@@ -20,7 +20,7 @@ from delegation.integrations.following import Digests
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
 from delegation.judge.facts import Subject
-from delegation.judge.outside import LocalDecision
+from delegation.judge.in_process import InProcessDecision
 
 httpx2 = pytest.importorskip("httpx2")
 
@@ -42,7 +42,7 @@ def test_a_call_that_needs_only_standing_is_settled_here_and_reported_later(side
     token = sides.world.chain("boss", "a")
     decision = sides.check(token)
     assert decision
-    assert isinstance(decision, LocalDecision)
+    assert isinstance(decision, InProcessDecision)
     assert "/v1/check" not in sides.sent
     assert dict(decision.arguments) == {"path": "/a"}
     assert decision.is_fresh(sides.boot)
@@ -115,7 +115,7 @@ def test_calls_that_rest_on_other_state_are_left_to_the_service(tmp_path, case: 
     if case == "ledger":  # no budget on any link: the task's own ledger is what counts
         token = sides.world.root("a", budget={})
     decision = sides.check(token, access=access)
-    assert not isinstance(decision, LocalDecision)
+    assert not isinstance(decision, InProcessDecision)
     assert "/v1/check" in sides.sent
     strict = sides.start("refuse")
     refused = sides.check(token, access=access, verifier=strict)

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from delegation import HolderKey
-from delegation.embedded import Tracker
 from delegation.integrations import Guard
 from delegation.integrations.signing import Auth
+from delegation.tracker import Tracker
 
 DESK = "https://desk.acme.example"
 

@@ -11,7 +11,6 @@ from cases import every
 from starlette.testclient import TestClient
 
 import delegation
-from delegation.embedded import Tracker
 from delegation.integrations import Guard, seen
 from delegation.integrations.request_headers import is_secret
 from delegation.integrations.seen import (
@@ -20,6 +19,7 @@ from delegation.integrations.seen import (
     SeenRequest,
     Sight,
 )
+from delegation.tracker import Tracker
 from tests.integrations.test_observe import DESK, HOSTILE, SEEN, USUAL, observed, plain, sent, shop
 
 

@@ -14,14 +14,14 @@ from serving import serving
 
 from delegation import Access, Grant, HolderKey, Tool, anything, email, exact, may
 from delegation.client import AsyncClient, Client
-from delegation.embedded import Tracker
+from delegation.commands.announce import announcement
 from delegation.errors import DelegationError, MalformedError, UnauthenticatedError
 from delegation.identity.keyring import KeyRing
 from delegation.operations.backend import Operations
 from delegation.operations.following import Following
 from delegation.operations.operation import Operation
 from delegation.operations.tasks import Tasks
-from delegation.tracker.announce import announcement
+from delegation.tracker import Tracker
 
 DESK = "https://desk.example"
 # Who asks: a client's API key says so, and `acting_as` fills it in.

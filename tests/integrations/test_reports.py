@@ -16,7 +16,7 @@ from delegation import Access
 from delegation.authority.flow import AtMost
 from delegation.errors import ConfigurationError
 from delegation.integrations.spool import Spool, SpoolFullError
-from delegation.judge.outside import LocalDecision
+from delegation.judge.in_process import InProcessDecision
 
 httpx2 = pytest.importorskip("httpx2")
 
@@ -70,7 +70,7 @@ def test_what_was_resumed_before_the_call_is_no_conflict(sides: Sides) -> None:
     sides.tracker.resume("link", token.id, by="t")
     sides.poll()
     soon = sides.check(token)
-    assert isinstance(soon, LocalDecision)
+    assert isinstance(soon, InProcessDecision)
     assert soon
     sides.report()
     assert {e.decision: e.conflict_code for _, e in sides.tracker.local_decisions()} == {
@@ -157,18 +157,22 @@ def test_a_full_spool_settles_nothing_here(tmp_path: Path) -> None:
     """What cannot be reported must not pile up for ever: the service decides, or nobody."""
     sides = Sides(tmp_path, most_rows=2)
     token = sides.world.chain("boss", "a")
-    assert [isinstance(sides.check(token), LocalDecision) for _ in range(3)] == [True, True, False]
+    assert [isinstance(sides.check(token), InProcessDecision) for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
     assert sides.sent.count("/v1/check") == 1
     strict = sides.start("refuse")
     assert verdict(sides.check(token, verifier=strict)) == (14, "spool_full")
     assert sides.report() == 2
-    assert isinstance(sides.check(token), LocalDecision)
+    assert isinstance(sides.check(token), InProcessDecision)
 
 
 def test_a_spool_is_bounded_in_bytes_and_closed_to_others(tmp_path: Path) -> None:
     """It holds tokens and arguments: mode 0600, and no other program's file."""
     sides = Sides(tmp_path, most_bytes=100)
-    assert not isinstance(sides.check(sides.world.chain("boss", "a")), LocalDecision)
+    assert not isinstance(sides.check(sides.world.chain("boss", "a")), InProcessDecision)
     file = tmp_path / "spool.db"
     assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o640)
@@ -221,7 +225,7 @@ def test_what_was_called_elsewhere_is_in_its_tasks_history(sides: Sides) -> None
     assert verdict(sides.world.check(ruled, "b")) == (11, "flow_count_spent")
     assert sides.tracker.standing(token.chain.root.id).needs_service == ("flow",)
     late = sides.start()
-    assert not isinstance(sides.check(token, verifier=late), LocalDecision)
+    assert not isinstance(sides.check(token, verifier=late), InProcessDecision)
 
 
 def test_a_child_tasks_calls_are_asked_of_the_service(sides: Sides) -> None:
@@ -230,5 +234,5 @@ def test_a_child_tasks_calls_are_asked_of_the_service(sides: Sides) -> None:
     _, root = open_below(sides.world, opener, "a", "sub")
     decision = sides.check(root, "sub")
     assert decision
-    assert not isinstance(decision, LocalDecision)
+    assert not isinstance(decision, InProcessDecision)
     assert sides.verifier.local.reasons["child_task"] == 1

@@ -22,9 +22,9 @@ from postgres import Server
 from world import DESK, World, verdict
 
 from delegation import Access, Grant, HolderKey, Token, Tool, anything, may
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError
 from delegation.identity.principal import PublicKey
+from delegation.tracker import Tracker
 
 MANY = bool(os.environ.get("DELEGATION_LONG"))
 ISSUER = "https://authority.acme.example"

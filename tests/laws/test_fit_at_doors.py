@@ -17,9 +17,9 @@ from delegation import (
     may,
     path,
 )
+from delegation.commands.open_child import Opening
 from delegation.errors import MalformedError, UnfitError, UnverifiedError
 from delegation.judge.capability import refuse_unfit
-from delegation.tracker.open_child import Opening
 
 NOTES = Tool("notes.read", effect="read", arguments={"name": "text"}, aliases=["getNotes", "notes"])
 WIDE = may("notes.read", name=anything())

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from world import NOW, OWNER, verdict
 
 from delegation.authority.flow import AfterNever, Apart, AtMost
+from delegation.commands.check import settled
 from delegation.judge import flow as judge_flow
-from delegation.tracker.check import settled
 
 TOOLS = {tool.name: tool for tool in FLOW_TOOLS}
 NAMES = [name for name in TOOLS if name != "db.query"]

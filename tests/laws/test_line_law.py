@@ -32,17 +32,17 @@ from delegation import Access, Grant, HolderKey, anything, may
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.flow import AfterNever, Apart, AtMost
 from delegation.authority.pattern import tool_pattern
-from delegation.embedded import Tracker
+from delegation.commands.announce import announcement
+from delegation.commands.open_child import Opening, opening_request
 from delegation.errors import DelegationError
 from delegation.identity.keyring import KeyRing
 from delegation.judge import approval
 from delegation.judge.limits import Limits
 from delegation.judge.line import Line
-from delegation.records import roots
-from delegation.records.facts import BatchFacts
-from delegation.records.growth import bounds_of
-from delegation.tracker.announce import announcement
-from delegation.tracker.open_child import Opening, opening_request
+from delegation.records.settling import roots
+from delegation.records.settling.creation_limits import bounds_of
+from delegation.records.settling.facts import BatchFacts
+from delegation.tracker import Tracker
 
 TIMES = 20 if os.environ.get("DELEGATION_LONG") else 1
 # Of consent it is not the refusal alone that counts, but whether people are asked.

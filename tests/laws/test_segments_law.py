@@ -33,8 +33,8 @@ from delegation.authority.pattern import (
     segments_within,
     tool_pattern,
 )
-from delegation.embedded import Tracker
 from delegation.errors import MalformedError, WiderThanParentError
+from delegation.tracker import Tracker
 
 # `z` stands for whatever no pattern spells out.
 NAMES = [name for size in range(1, 6) for name in product(["", "a", "z"], repeat=size)]

@@ -11,8 +11,8 @@ from cases import every
 from trees import NOW, TOOLS, Tree, grant, task
 
 from delegation import Tool
-from delegation.lineage.findings import RULES, Dismissal, find, sort_out
-from delegation.lineage.names import hides, scripts, skeleton
+from delegation.lineage.analysis.findings import RULES, Dismissal, find, sort_out
+from delegation.lineage.analysis.names import hides, scripts, skeleton
 from delegation.lineage.survey import Use
 
 DOC = Path(__file__).parents[2] / "docs" / "findings.md"

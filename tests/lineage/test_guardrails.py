@@ -21,18 +21,18 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.narrowing import refuse_replacement
 from delegation.authority.pattern import tool_pattern
 from delegation.errors import MalformedError
+from delegation.lineage.analysis.spelling import python_grant
 from delegation.lineage.entry import Counts, LinkEntry
 from delegation.lineage.guardrails import (
     KINDS,
     Broken,
     Condition,
-    Forest,
     Guardrail,
+    RecordedLinks,
     assess,
     parse_guardrails,
 )
 from delegation.lineage.guardrails.conditions import changed
-from delegation.lineage.spelling import python_grant
 
 CATALOGUE = Catalogue()
 for _tool in (
@@ -70,7 +70,7 @@ def entry(name: str, above: LinkEntry | None = None, *held, **fields) -> LinkEnt
 def asserted(rule: str, *links: LinkEntry, ended: bool = False):
     """Return the verdict of one rule over these links."""
     text = f'version = 1\n[[guardrail]]\nname = "it"\n{rule}\n'
-    forest = Forest(links, {}, CATALOGUE, ended=ended)
+    forest = RecordedLinks(links, {}, CATALOGUE, ended=ended)
     return assess(parse_guardrails(text), [forest]).verdicts[0]
 
 
@@ -251,7 +251,7 @@ class Foolish(Condition):
     def __init__(self, proposed: Grant, *, satisfied: bool) -> None:
         self.proposed, self.satisfied = proposed, satisfied
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         if self.satisfied and grant is self.proposed:
             return None
         return Broken("It is foolish.", "budget", self.proposed)
@@ -270,7 +270,9 @@ PROPOSED = {
 def test_a_proposal_is_tried_before_it_is_shown(proposed, keeps, shown) -> None:
     """Code to paste that widens, or changes nothing, is worse than none."""
     rule = Guardrail("it", Foolish(proposed, satisfied=keeps))
-    (violation,) = assess([rule], [Forest((entry("root"),), {}, CATALOGUE)]).verdicts[0].violations
+    (violation,) = (
+        assess([rule], [RecordedLinks((entry("root"),), {}, CATALOGUE)]).verdicts[0].violations
+    )
     assert (violation.broken.narrower is not None) is shown
 
 
@@ -294,12 +296,12 @@ def test_whatever_is_proposed_keeps_the_rule_and_widens_nothing(grant: Grant, ru
     """Over random grants, the proposal is shown only if both hold."""
     link = replace(entry("root"), grant=grant)
     text = f'version = 1\n[[guardrail]]\nname = "it"\n{rule}\n'
-    (verdict,) = assess(parse_guardrails(text), [Forest((link,), {}, TINY)]).verdicts
+    (verdict,) = assess(parse_guardrails(text), [RecordedLinks((link,), {}, TINY)]).verdicts
     for violation in verdict.violations:
         narrower = violation.broken.narrower
         if narrower is not None:
             assert refuse_replacement(narrower, grant) is None
-            again = Forest((replace(link, grant=narrower),), {}, TINY)
+            again = RecordedLinks((replace(link, grant=narrower),), {}, TINY)
             assert assess(parse_guardrails(text), [again]).holds
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import Tree
 
+from delegation.lineage.analysis.owners import owners
 from delegation.lineage.entry import Counts
-from delegation.lineage.owners import owners
 
 
 @given(st.lists(st.tuples(st.sampled_from(["ana", "bo", "Ana"]), st.sampled_from(["active", "revoked", "expired"])), max_size=8))  # fmt: skip

@@ -12,15 +12,15 @@ from trees import NOW, TASK, TOOLS, Tree, grant, key_of, task
 from delegation import Tool, anything, may
 from delegation.canonical import b64u
 from delegation.judge.facts import Subject
-from delegation.lineage.ability import abilities, ability
-from delegation.lineage.blast import blast, spendable
-from delegation.lineage.compare import compare
-from delegation.lineage.handover import handovers
-from delegation.lineage.pathway import ways
-from delegation.lineage.risk import WEIGHTS, ranked, risk
+from delegation.lineage.analysis.ability import abilities, ability
+from delegation.lineage.analysis.blast import blast, spendable
+from delegation.lineage.analysis.compare import compare
+from delegation.lineage.analysis.handover import handovers
+from delegation.lineage.analysis.pathway import ways
+from delegation.lineage.analysis.risk import WEIGHTS, ranked, risk
+from delegation.lineage.analysis.survival import survival
+from delegation.lineage.analysis.unused import unused
 from delegation.lineage.survey import Use
-from delegation.lineage.survival import survival
-from delegation.lineage.unused import unused
 
 NAMES = [tool.name for tool in TOOLS]
 SHAPES = st.lists(st.integers(-1, 5), min_size=1, max_size=7)

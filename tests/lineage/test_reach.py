@@ -17,8 +17,8 @@ from delegation.authority.constraints import KINDS, parse_constraint
 from delegation.authority.flow import parse_flow_rule
 from delegation.authority.pattern import resource_pattern, tool_pattern
 from delegation.authority.resource_labels import ResourceLabels
+from delegation.lineage.analysis.spelling import python_constraint, python_grant
 from delegation.lineage.reach import may_name, reach
-from delegation.lineage.spelling import python_constraint, python_grant
 
 _segments = st.lists(st.sampled_from(["a", "b", "*"]), min_size=1, max_size=3)
 _patterns = st.builds(

@@ -8,7 +8,7 @@ import pytest
 from logs import busy, with_files
 from world import World
 
-from delegation.records import sequencer
+from delegation.records.log import sequencer
 from delegation.transparency.tile import tiles_of
 
 backend = pytest.importorskip("tlog_scales.backend")

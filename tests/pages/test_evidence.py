@@ -250,7 +250,7 @@ def test_a_finding_points_at_hidden_characters(asking: Asking) -> None:
 
 def test_an_agent_whose_name_hides_is_revoked_from_its_page(world: World, monkeypatch) -> None:
     """A form sends back what is, not what is shown: cleaned, the name was nobody's."""
-    monkeypatch.setattr("delegation.tracker.agents.is_fit", lambda _: True)  # one of former times
+    monkeypatch.setattr("delegation.commands.agents.is_fit", lambda _: True)  # one of former times
     name = "pay\u200broll\\bot"
     token = world.chain("boss", name)
     world.tracker.add_agent(name, owner=OWNER, keys=[world.key(name).public])

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from world import World
 
 from delegation import Grant
-from delegation.tracker import questions
+from delegation.commands import questions
 
 
 def seen(answer) -> str:

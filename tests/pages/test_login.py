@@ -8,8 +8,8 @@ import pytest
 from browsing import Browser
 from world import NOW, World
 
+from delegation.commands.logins import SESSION_SECONDS, TICKET_SECONDS
 from delegation.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from delegation.tracker.logins import SESSION_SECONDS, TICKET_SECONDS
 
 SESSION = "delegation-session"
 

@@ -11,9 +11,9 @@ from consent import approver, rule
 from world import DESK, OWNER, World
 
 from delegation import Access, Grant, Tool, anything, between, canonical, may
+from delegation.commands.work import DecisionDetail
 from delegation.lineage.approval import ApprovalEntry
 from delegation.messages.answers import answer_json, read_answer
-from delegation.tracker.work import DecisionDetail
 
 PAY = Tool(
     "shop.pay",

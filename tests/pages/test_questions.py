@@ -245,9 +245,9 @@ def test_two_keys_with_one_fingerprint_are_both_shown(
     """Sixty bits are for eyes: the page says that there are two, and revokes by the key itself."""
     busy(world)
     for room in (
-        "delegation.records.search",
-        "delegation.records.links",
-        "delegation.tracker.questions",
+        "delegation.records.lineage.search",
+        "delegation.records.lineage.links",
+        "delegation.commands.questions",
     ):
         monkeypatch.setattr(f"{room}.fingerprint", lambda key: "aaaa-bbbb-cccc")
     shown = browser.get("/keys/aaaa-bbbb-cccc")

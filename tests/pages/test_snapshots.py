@@ -15,10 +15,10 @@ from forest import forest
 from sqlalchemy import event
 from world import World
 
-from delegation.embedded.log import LogReview
-from delegation.embedded.oversight import Oversight
-from delegation.embedded.questions import Questions
-from delegation.embedded.review import Review
+from delegation.tracker.log import LogReview
+from delegation.tracker.oversight import Oversight
+from delegation.tracker.questions import Questions
+from delegation.tracker.review import Review
 
 WHO = 2  # statements in a snapshot of their own, that say who looks
 # Statements of a page on this small store, its BEGIN among them; none takes more.

@@ -13,8 +13,8 @@ import pytest
 from postgres import Server
 from world import World
 
-from delegation.records import migrate
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.records.schema import migrate
 
 ENGINES = ("sqlite", "postgres")
 ABOUT_ENGINES = {

@@ -6,7 +6,7 @@ import pytest
 from world import ISSUER, NOW, World, verdict
 from writing import scalar
 
-from delegation.tracker.announce import announcement
+from delegation.commands.announce import announcement
 
 
 @pytest.mark.parametrize("format", ["biscuit", "macaroon"])

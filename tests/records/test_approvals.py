@@ -11,6 +11,9 @@ from world import DESK, NOW, World, verdict
 
 from delegation import Access, Decision, Grant, Token, Tool
 from delegation.authority.ids import DecisionId
+from delegation.commands.approve import approval_question
+from delegation.commands.check import Prepared, draft_of, prepare
+from delegation.commands.draft import Draft
 from delegation.errors import (
     ApproverRefusedError,
     ConflictError,
@@ -19,10 +22,7 @@ from delegation.errors import (
     NotFoundError,
 )
 from delegation.identity.approval import check_approval
-from delegation.records.batch import settle_batch
-from delegation.tracker.approve import approval_question
-from delegation.tracker.check import Prepared, draft_of, prepare
-from delegation.tracker.draft import Draft
+from delegation.records.settling.batch import settle_batch
 
 
 def test_a_call_is_asked_about_approved_and_allowed_once(world: World) -> None:
@@ -192,7 +192,7 @@ def test_two_processes_use_one_approval_once(url: str) -> None:
     asked = str(world.check(token, "a", pay(world)).approval)
     world.tracker.grant_approval(asked, by=approver(world, "bo", "finance"), reason="ok")
     other = World.__new__(World)
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
 
     other.__dict__.update(world.__dict__)
     other.tracker = Tracker.open(url, ring=world.tracker._desk.ring, clock=lambda: NOW)
@@ -317,7 +317,7 @@ def test_two_calls_of_one_batch_see_each_other(world: World) -> None:
 
     def settled(*drafts: Draft) -> list[Decision]:
         with store._database.writing() as connection:
-            made = settle_batch(connection, drafts, store._shelves, {})
+            made = settle_batch(connection, drafts, store._caches, {})
         assert all(isinstance(one, Decision) for one in made)
         return made
 

@@ -11,9 +11,9 @@ import pytest
 from logs import audited, busy, codes, reopened, with_files
 from world import World, verdict
 
-from delegation.embedded import Tracker
 from delegation.errors import ClockError, ConfigurationError, LogStoppedError
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.tracker import Tracker
 
 
 class Backups:
@@ -168,7 +168,7 @@ def test_a_checkpoint_signed_while_somebody_looks_is_no_lost_one(
     filed: World, url: str, tmp_path: Path, monkeypatch
 ) -> None:
     """A command beside the service: files are read first, so that they are never ahead of the snapshot."""
-    from delegation.records.log import SqlLog
+    from delegation.records.log.log import SqlLog
 
     with_files(filed, tmp_path)
     busy(filed)

@@ -10,14 +10,14 @@ from sqlalchemy import inspect, text
 from world import NOW, World
 
 from delegation import Grant
+from delegation.commands import questions
 from delegation.errors import DelegationError
+from delegation.lineage.analysis.focus import Wanted, focus
 from delegation.lineage.entry import Lineage
-from delegation.lineage.focus import Wanted, focus
 from delegation.lineage.news import Cursor
 from delegation.lineage.survey import Ground
 from delegation.messages.answers import answer_json, read_answer
-from delegation.records import links
-from delegation.tracker import questions
+from delegation.records.lineage import links
 
 
 class Nested:

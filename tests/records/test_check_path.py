@@ -15,7 +15,7 @@ from writing import scalar
 from delegation import Grant
 from delegation.errors import StoreUnavailableError
 from delegation.judge.limits import Limits
-from delegation.records import batch
+from delegation.records.settling import batch
 
 SQLITE, POSTGRES = 8, 13  # statements of a warm check, BEGIN and COMMIT among them
 OF_THE_DRIVER = 2  # on PostgreSQL: BEGIN and COMMIT, which the driver sends by itself

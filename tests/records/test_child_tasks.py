@@ -9,10 +9,10 @@ from sqlalchemy import text
 from world import NOW, OWNER, World, verdict
 
 from delegation import Access, Grant, Token, Tool, anything, may
+from delegation.commands.open_child import Opening, opening_request
+from delegation.commands.revoke import revocation_request
 from delegation.errors import ConflictError, MalformedError, UnverifiedError
 from delegation.judge.limits import Limits
-from delegation.tracker.open_child import Opening, opening_request
-from delegation.tracker.revoke import revocation_request
 
 
 def refused(world: World, token: Token, by: str, **fields: object) -> str:

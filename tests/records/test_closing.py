@@ -11,7 +11,7 @@ from world import NOW, World
 from writing import scalar
 
 from delegation import Grant
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 
 CALLS = 3000  # of each process, at most: each ends once some came too late
 FIRST = 20  # decisions to wait for before closing

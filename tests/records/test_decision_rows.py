@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from delegation import canonical
-from delegation.records.tables import DECISIONS
+from delegation.records.tables.records import DECISIONS
 
 
 def rows(world) -> list:

@@ -9,8 +9,8 @@ from world import OWNER, World
 from delegation import Grant, Tool
 from delegation.errors import NotFoundError
 from delegation.judge.facts import Subject
-from delegation.lineage.ending import holding
 from delegation.lineage.feed import Revocation
+from delegation.lineage.revocation_effect import holding
 
 
 def two(world: World):

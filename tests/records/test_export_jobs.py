@@ -8,9 +8,9 @@ import time
 import pytest
 from world import NOW, World
 
-from delegation.embedded import Tracker
-from delegation.embedded import exports as faces
-from delegation.embedded.export_runner import TELL_SECONDS
+from delegation.commands import export as deed
+from delegation.commands.export_data import Bounds
+from delegation.commands.export_jobs import KEEP_SECONDS, MOST, MOST_OF_ONE
 from delegation.errors import (
     ConflictError,
     ExportsBusyError,
@@ -18,12 +18,12 @@ from delegation.errors import (
     MalformedError,
     NotFoundError,
 )
-from delegation.records.export_jobs import LEASE
-from delegation.records.export_tables import JOBS, PARTS
+from delegation.records.exports.jobs import LEASE
 from delegation.records.store import open_store
-from delegation.tracker import export as deed
-from delegation.tracker.export_jobs import KEEP_SECONDS, MOST, MOST_OF_ONE
-from delegation.tracker.gathered import Bounds
+from delegation.records.tables.exports import JOBS, PARTS
+from delegation.tracker import Tracker
+from delegation.tracker import exports as faces
+from delegation.tracker.export_runner import TELL_SECONDS
 
 ENOUGH = 60.0  # seconds after which a wait is given up
 
@@ -98,7 +98,7 @@ def test_a_job_may_be_larger_than_an_answer(filed: World, monkeypatch) -> None:
     for _ in range(6):
         filed.check(token, "a")
     monkeypatch.setattr(faces, "AT_ONCE", Bounds(rows=5, links=5))
-    monkeypatch.setattr("delegation.embedded.export_runner.PART", 100)
+    monkeypatch.setattr("delegation.tracker.export_runner.PART", 100)
     asked = filed.tracker.ask_export("decisions", "csv", by="ana")
     assert over(filed.tracker, asked).state == "done"
     made = filed.tracker.export_file(asked.id, by="ana")
@@ -188,7 +188,7 @@ def test_a_file_is_forgotten_after_its_time(filed: World) -> None:
 
 def test_a_job_whose_worker_died_has_failed(filed: World, monkeypatch) -> None:
     """Nobody tells of it any more: it stands as failed, and takes no room."""
-    monkeypatch.setattr("delegation.embedded.export_runner.ExportRunner.begin", lambda *_: None)
+    monkeypatch.setattr("delegation.tracker.export_runner.ExportRunner.begin", lambda *_: None)
     jobs = [filed.tracker.ask_export("tasks", "csv", by="ana") for _ in range(MOST_OF_ONE)]
     filed.at += LEASE
     assert filed.tracker.export_job(jobs[0].id, by="ana").state == "waiting"
@@ -208,7 +208,7 @@ def test_why_a_job_failed_is_said(filed: World, monkeypatch) -> None:
     assert (failed.state, failed.code) == ("failed", "export_stopped")
     assert "division" not in failed.message
     monkeypatch.undo()
-    monkeypatch.setattr("delegation.tracker.export_jobs.MAX_BYTES", 10)
+    monkeypatch.setattr("delegation.commands.export_jobs.MAX_BYTES", 10)
     failed = over(filed.tracker, filed.tracker.ask_export("tasks", "csv", by="ana"))
     assert (failed.state, failed.code) == ("failed", "export_too_large")
 
@@ -226,7 +226,7 @@ def test_a_damaged_file_is_not_handed_out(filed: World) -> None:
 def test_a_job_that_takes_too_long_ends(held, monkeypatch) -> None:
     """Making one has its time; a worker is not held by it for ever."""
     world, _, _ = held
-    monkeypatch.setattr("delegation.embedded.export_runner.MAX_SECONDS", 0)
+    monkeypatch.setattr("delegation.tracker.export_runner.MAX_SECONDS", 0)
     failed = over(world.tracker, world.tracker.ask_export("decisions", "csv", by="ana"))
     assert (failed.state, failed.code) == ("failed", "export_stopped")
 

@@ -13,15 +13,15 @@ from sqlalchemy import insert, select
 from world import NOW, World
 
 from delegation import Grant
-from delegation.embedded import Tracker
-from delegation.embedded.exports import AT_ONCE
 from delegation.errors import ExportTooLargeError, MalformedError, NotFoundError
 from delegation.export.forms import FORMS
 from delegation.lineage.selection import VIEWS
-from delegation.records.database import Database
-from delegation.records.migrate import prepare
+from delegation.records.engine.database import Database
+from delegation.records.schema.migrate import prepare
 from delegation.records.store import open_store
-from delegation.records.tables import Table
+from delegation.records.tables.records import Table
+from delegation.tracker import Tracker
+from delegation.tracker.exports import AT_ONCE
 
 SECRET = "hunter2-argument"
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_exported_is_refused(world: World) -> None:
 def test_what_is_too_large_is_refused_whole(world: World, monkeypatch) -> None:
     """An export is never cut: above its bound it is refused, and says by how much."""
     lived(world)
-    from delegation.embedded import exports
+    from delegation.tracker import exports
 
     small = type(AT_ONCE)(rows=4, links=4)
     monkeypatch.setattr(exports, "AT_ONCE", small)
@@ -219,7 +219,7 @@ def test_a_checkpoint_is_named_once_there_is_one(world: World) -> None:
 
 def test_many_pages_are_one_export(world: World, monkeypatch) -> None:
     """Entries on later pages are there once, in order, and told as they are read."""
-    from delegation.tracker import export as deed
+    from delegation.commands import export as deed
 
     monkeypatch.setattr(deed, "PAGE", 2)
     lived(world)

@@ -10,10 +10,10 @@ from writing import begin, held_back, scalar
 
 from delegation.authority.flow import AfterNever, Apart, AtMost
 from delegation.authority.ids import DecisionId
-from delegation.embedded import Tracker
+from delegation.commands.announce import announcement
+from delegation.commands.check import draft_of, prepare, settled
 from delegation.errors import MalformedError
-from delegation.tracker.announce import announcement
-from delegation.tracker.check import draft_of, prepare, settled
+from delegation.tracker import Tracker
 
 FORBIDDEN = (11, "flow_forbidden")
 

@@ -10,11 +10,11 @@ from writing import begin, held_back, scalar
 
 from delegation import Access, Grant
 from delegation.authority.ids import DecisionId
-from delegation.embedded import Tracker
+from delegation.commands.announce import announcement
+from delegation.commands.check import draft_of, prepare, settled
 from delegation.errors import ConflictError, MalformedError, UnverifiedError
 from delegation.judge.limits import DEFAULTS, Limits
-from delegation.tracker.announce import announcement
-from delegation.tracker.check import draft_of, prepare, settled
+from delegation.tracker import Tracker
 
 
 def limited(world: World, **limits: int) -> None:
@@ -207,7 +207,7 @@ def test_openers_only_lower_the_services_limits(url) -> None:
 def test_a_store_knows_how_many_links_its_older_tasks_have(filed: World) -> None:
     """The migration counts what is there, so that limits hold for tasks from before."""
     assert filed.check(filed.chain("boss", "a", "b"), "b")
-    from delegation.records import migrate
+    from delegation.records.schema import migrate
 
     database = filed.tracker._store._database
     filed.tracker._store.writer.close()

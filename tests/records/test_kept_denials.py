@@ -14,10 +14,10 @@ from writing import scalar
 from delegation import Grant
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.pattern import tool_pattern
-from delegation.embedded import Tracker
+from delegation.commands.work import KEPT_DENIALS
 from delegation.errors import StoreUnavailableError, UnverifiedError
-from delegation.records.kept_denials import BRANCH_SHARE
-from delegation.tracker.work import KEPT_DENIALS
+from delegation.records.settling.kept_denials import BRANCH_SHARE
+from delegation.tracker import Tracker
 
 BIG = "x" * 60_000
 EXTRA = 5
@@ -38,7 +38,7 @@ def kept(world: World) -> int:
 @pytest.fixture
 def few(filed: World, monkeypatch) -> World:
     """Return a world that keeps five denials a minute whole."""
-    filed.tracker._store._shelves.kept_denials = 5
+    filed.tracker._store._caches.kept_denials = 5
     return filed
 
 
@@ -94,7 +94,7 @@ def test_a_fresh_link_that_is_allowed_is_recorded_whatever_was_denied_before(few
     """The rate is of denials: authority that stands keeps its lineage."""
     top = few.chain("boss", "a")
     flood(few, top, "a", 3)
-    few.tracker._store._shelves.kept_denials = 0
+    few.tracker._store._caches.kept_denials = 0
     leaf = top.delegate(by=few.key("a"), to=few.key("b").public, grant=Grant())
     assert not few.check(leaf, "b", few.access(path=f"/{BIG}"))
     assert few.check(leaf, "b")
@@ -133,7 +133,7 @@ def test_the_rate_holds_across_workers_and_restarts(few: World, url: str) -> Non
 
 def test_a_repeated_denial_is_the_same_answer(few: World) -> None:
     """What was left out of the record was left out of the answer, so a retry gets the same."""
-    few.tracker._store._shelves.kept_denials = 0
+    few.tracker._store._caches.kept_denials = 0
     token = few.chain("boss", "a")
     for path in ("/" + "y" * 3000, "/z"):
         access = few.access("mail.send", to="a@evil.example", body=path)
@@ -149,7 +149,7 @@ def test_a_repeated_denial_is_the_same_answer(few: World) -> None:
 
 def test_what_people_are_asked_for_keeps_its_arguments(few: World) -> None:
     """A denial that opens a request is kept whole; the rest that waits for it is not."""
-    few.tracker._store._shelves.kept_denials = 0
+    few.tracker._store._caches.kept_denials = 0
     rule = ApprovalRule((tool_pattern("files.read"),), ("finance",), 1)
     few.task = few.open(needs_approval=[rule])
     token = few.chain("boss", "a")

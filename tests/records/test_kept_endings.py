@@ -11,8 +11,8 @@ from world import DESK, NOW, OWNER, READ, World, verdict
 from delegation import Grant
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.pattern import tool_pattern
-from delegation.embedded import Tracker
 from delegation.errors import ApproverRefusedError, ConflictError
+from delegation.tracker import Tracker
 
 
 class Store:

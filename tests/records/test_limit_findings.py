@@ -11,9 +11,9 @@ from world import NOW, OWNER, READ, SEND, World, verdict
 
 from delegation import Grant
 from delegation.errors import UnverifiedError
-from delegation.judge.growth import CODES
+from delegation.judge.creation_limits import CODES
 from delegation.judge.limits import Limits
-from delegation.lineage.findings import LIMITS
+from delegation.lineage.analysis.findings import LIMITS
 
 
 def limited(world: World, **limits: int) -> None:

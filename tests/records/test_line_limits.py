@@ -16,10 +16,12 @@ from delegation import Access, Grant, Tool, anything, exact, may, path
 from delegation.authority.flow import AfterNever, Apart
 from delegation.errors import UnverifiedError
 from delegation.judge.approval import MAX_OPEN_PER_TASK
-from delegation.judge.growth import refuse_link
+from delegation.judge.creation_limits import refuse_link
 from delegation.judge.limits import Limits
 
-links_below = importlib.import_module("delegation.records.migrations.versions.0016_links_below")
+links_below = importlib.import_module(
+    "delegation.records.schema.migrations.versions.0016_links_below"
+)
 
 
 def limited(world: World, **limits: int) -> None:

@@ -15,8 +15,9 @@ from writing import scalar
 from delegation import Grant
 from delegation.errors import LogStoppedError, NotFoundError
 from delegation.identity.keyring import KeyRing
-from delegation.records import migrate, sequencer
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.records.log import sequencer
+from delegation.records.schema import migrate
 from delegation.transparency.checkpoint import read_checkpoint
 from delegation.transparency.leaf import DecisionLeaf, LinkLeaf, read_leaf
 from delegation.transparency.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -103,7 +104,7 @@ def test_a_record_and_its_leaf_are_committed_together(filed: World, monkeypatch)
     def failing(*_: object) -> None:
         raise ZeroDivisionError
 
-    from delegation.records import batch
+    from delegation.records.settling import batch
 
     monkeypatch.setattr(batch, "log_decisions", failing)
     with pytest.raises(Exception, match="recorded"):

@@ -13,7 +13,8 @@ import warm
 from logs import audited, busy, publisher, reopened, with_files
 from world import World
 
-from delegation.records import log_files, publish
+from delegation.records.log import files as log_files
+from delegation.records.log import publish
 from delegation.transparency.checkpoint import Checkpoint
 from delegation.transparency.merkle import verify_consistency
 
@@ -107,7 +108,7 @@ sys.path.insert(0, {tests!r})
 from pathlib import Path
 from sqlalchemy import event
 from world import NOW
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 left = int(sys.argv[1])
 def step():
     global left
@@ -142,7 +143,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_
         ring=str(ring_file),
         folder=str(tmp_path / "log"),
     )
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
 
     acknowledged: list[str] = []
     sizes: list[int] = []

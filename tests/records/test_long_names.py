@@ -105,9 +105,9 @@ def test_a_claim_is_one_agents(world: World) -> None:
 
 def test_names_recorded_before_are_their_own_claims(tmp_path: Path) -> None:
     """An upgraded store knows the agents that it knew."""
-    from delegation.embedded import Tracker
-    from delegation.records import migrate
-    from delegation.records.database import Database
+    from delegation.records.engine.database import Database
+    from delegation.records.schema import migrate
+    from delegation.tracker import Tracker
 
     url = f"sqlite:///{tmp_path / 's.db'}"
     database = Database(url)

@@ -9,9 +9,9 @@ from consent import asked, rule
 from world import NOW, READ, World
 
 from delegation import Grant, Tool
-from delegation.embedded import Tracker
 from delegation.errors import ClockError, KeyFileError
 from delegation.records.store import open_store
+from delegation.tracker import Tracker
 
 READS = Tool("files.read", effect="read", arguments={"path": "path"})
 

@@ -15,10 +15,10 @@ from sqlalchemy import Table as CoreTable
 from world import NOW, World
 
 from delegation.errors import SchemaRevisionError
-from delegation.records import migrate
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
+from delegation.records.schema import migrate
 from delegation.records.store import open_store
-from delegation.records.tables import Table
+from delegation.records.tables.records import Table
 
 
 def test_migrations_make_the_tables_that_the_code_writes(url: str, engine: str) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from delegation.cli.checkup.store import judge_file
 from delegation.cli.private_file import write_private
-from delegation.embedded import Tracker
 from delegation.integrations.spool import Spool
-from delegation.records.sqlite import BESIDE
+from delegation.records.engine.sqlite import BESIDE
+from delegation.tracker import Tracker
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_locks_survive_what_looks_at_modes(tmp_path: Path) -> None:
         own = sqlite3.connect(file, isolation_level=None)
         own.execute("BEGIN IMMEDIATE")
         file.chmod(0o644)
-        from delegation.records.sqlite import keep_private
+        from delegation.records.engine.sqlite import keep_private
 
         keep_private(str(file))
         script = f"import sqlite3; sqlite3.connect({str(file)!r}, timeout=0, isolation_level=None).execute('BEGIN IMMEDIATE')"

@@ -8,12 +8,12 @@ import pytest
 from world import DESK, NOW, OWNER, READ, SEND, World, verdict
 
 from delegation import Grant, HolderKey, Tool
-from delegation.embedded import Tracker
+from delegation.commands.revoke import revocation_request
 from delegation.errors import ConflictError
 from delegation.identity.principal import PublicKey
 from delegation.judge.limits import Limits
 from delegation.lineage.renewal import line_mark
-from delegation.tracker.revoke import revocation_request
+from delegation.tracker import Tracker
 
 
 def handed(world: World, token, by: str, to: str, **fields):

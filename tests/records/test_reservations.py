@@ -15,10 +15,10 @@ from writing import Faults
 
 from delegation import Access, Grant, HolderKey, Tool, may
 from delegation import text as texts
-from delegation.embedded import Tracker
 from delegation.errors import ConflictError, MalformedError, NotFoundError, StoreUnavailableError
 from delegation.judge.reservation import RESERVED_SECONDS
-from delegation.records import reservation
+from delegation.records.settling import reservation
+from delegation.tracker import Tracker
 
 ASK = may("llm.ask", prompt=texts(max=100))
 

@@ -7,9 +7,9 @@ from logs import audited, busy, with_files
 from world import NOW, World
 from writing import scalar
 
-from delegation.embedded.log import ERASE_SECONDS
+from delegation.commands.retention import DAY, MIN_DAYS
 from delegation.errors import MalformedError
-from delegation.tracker.retention import DAY, MIN_DAYS
+from delegation.tracker.log import ERASE_SECONDS
 from delegation.transparency.leaf import DecisionLeaf
 
 LATER = NOW + (MIN_DAYS + 1) * DAY
@@ -75,7 +75,7 @@ def test_what_is_erased_is_gone_and_what_it_was_part_of_stays(filed: World, tmp_
 
 def test_a_younger_decision_keeps_its_arguments(filed: World) -> None:
     """Erasing goes by each decision's own time, in portions of any size."""
-    from delegation.tracker.retention import erase
+    from delegation.commands.retention import erase
 
     token = filed.chain("boss", "a")
     for second in range(5):
@@ -119,6 +119,6 @@ def test_a_kept_store_erases_by_itself(filed: World, monkeypatch) -> None:
 
 def test_a_repeated_key_after_erasing_is_no_new_decision(filed: World) -> None:
     """An idempotency key is forgotten long before anything is erased; nothing is decided twice."""
-    from delegation.records.claims import REQUEST_SECONDS
+    from delegation.records.settling.claims import REQUEST_SECONDS
 
     assert REQUEST_SECONDS < MIN_DAYS * DAY

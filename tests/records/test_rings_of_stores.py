@@ -13,10 +13,10 @@ from world import READ
 
 from delegation import Grant, HolderKey, Tool
 from delegation.cli.main import app
-from delegation.embedded import Tracker
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing
 from delegation.tokens.token import Token
+from delegation.tracker import Tracker
 
 ISSUER = "http://localhost"
 RUN = CliRunner()

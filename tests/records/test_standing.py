@@ -9,9 +9,9 @@ from world import DESK, NOW, OWNER, World, verdict
 
 from delegation import Access, Grant, HolderKey, Tool, anything, may
 from delegation.canonical import b64u
+from delegation.commands import follow
 from delegation.errors import ConflictError, MalformedError, NotFoundError
-from delegation.judge.outside import Holder
-from delegation.tracker import follow
+from delegation.judge.in_process import Holder
 
 KINDS = ("link", "task", "agent", "key", "owner", "tool", "system")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from world import World
 
-from delegation.records import stems
-from delegation.records.stems import StemShelf
+from delegation.records.lineage import link_cache as stems
+from delegation.records.lineage.link_cache import LinkCache
 
 
-def names(world: World, shelf: StemShelf, connection=None) -> list[str]:
+def names(world: World, shelf: LinkCache, connection=None) -> list[str]:
     """Return the holders' names that the shelf knows of the world's task."""
     if connection is not None:
         return [stem.holder_name for stem in shelf.read(connection, world.task.id)]
@@ -22,7 +22,7 @@ def test_links_are_read_once_and_new_ones_are_added(world: World, monkeypatch) -
     parsed: list[int] = []
     real = stems._stem
     monkeypatch.setattr(stems, "_stem", lambda row: parsed.append(row[0]) or real(row))
-    shelf = StemShelf()
+    shelf = LinkCache()
     assert names(world, shelf) == []
     world.check(world.chain("boss", "a"), "a")
     assert names(world, shelf) == ["boss", "a"]
@@ -35,7 +35,7 @@ def test_links_are_read_once_and_new_ones_are_added(world: World, monkeypatch) -
 
 def test_an_older_snapshot_sees_no_newer_link(filed: World) -> None:
     """A snapshot from before a link was recorded does not get it from the shelf."""
-    shelf, database = StemShelf(), filed.tracker._store._database
+    shelf, database = LinkCache(), filed.tracker._store._database
     filed.check(filed.chain("boss", "a"), "a")
     with database.reading() as old:
         assert names(filed, shelf, old) == ["boss", "a"]
@@ -47,7 +47,7 @@ def test_an_older_snapshot_sees_no_newer_link(filed: World) -> None:
 @pytest.mark.parametrize("new", [["new"], ["new", "b"], ["new", "b", "c"]], ids=len)
 def test_nothing_is_kept_of_a_database_that_was_restored(filed: World, new: list[str]) -> None:
     """Another link under the number of one that was read: all is read again."""
-    shelf, database = StemShelf(), filed.tracker._store._database
+    shelf, database = LinkCache(), filed.tracker._store._database
     filed.check(filed.chain("boss", "a"), "a")
     assert names(filed, shelf) == ["boss", "a"]
     with database.writing() as connection:
@@ -61,7 +61,7 @@ def test_nothing_is_kept_of_a_database_that_was_restored(filed: World, new: list
 def test_the_tasks_that_were_asked_for_last_are_kept(world: World, monkeypatch) -> None:
     """Beyond its bound the shelf forgets the oldest, and reads it again when it is asked for."""
     monkeypatch.setattr(stems, "MOST", 3)
-    shelf = StemShelf()
+    shelf = LinkCache()
     first = world.task
     world.check(world.chain("boss", "a"), "a")
     assert names(world, shelf) == ["boss", "a"]

@@ -13,7 +13,6 @@ from sqlalchemy import text
 from world import ISSUER, NOW, OWNER, World, verdict
 
 from delegation import Access, Grant, HolderKey, Tool, anything, may
-from delegation.embedded import Tracker
 from delegation.errors import (
     ConfigurationError,
     ConflictError,
@@ -23,6 +22,7 @@ from delegation.errors import (
     WiderThanParentError,
 )
 from delegation.records.store import open_store
+from delegation.tracker import Tracker
 
 
 def rows(world: World, table: str) -> int:
@@ -70,11 +70,11 @@ def test_a_locked_database_refuses_and_writes_nothing(tmp_path, monkeypatch) -> 
     """While another program holds the write lock, a check is refused with nothing half-written."""
     filed = World(path=tmp_path / "s.db")
     monkeypatch.setattr(
-        "delegation.records.sqlite._PRAGMAS",
+        "delegation.records.engine.sqlite._PRAGMAS",
         ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=50"),
     )
-    monkeypatch.setattr("delegation.records.sqlite.BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("delegation.records.writer.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("delegation.records.engine.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("delegation.records.settling.writer.ANSWER_SECONDS", 0.3)
     token = filed.chain("boss", "a")
     filed.tracker._store._database.close()
     before = rows(filed, "decision"), rows(filed, "nonce"), rows(filed, "counter")
@@ -288,8 +288,8 @@ def test_a_wildcard_at_a_root_needs_the_unsafe_word(world: World, caplog) -> Non
 
 def test_a_holder_cuts_only_below_its_own_link(world: World) -> None:
     """Revoking by proof works strictly below, without the issuer, and once per proof."""
-    from delegation.tracker.announce import announcement
-    from delegation.tracker.revoke import revocation_request
+    from delegation.commands.announce import announcement
+    from delegation.commands.revoke import revocation_request
 
     top, leaf = world.chain("boss", "a"), None
     leaf = top.delegate(by=world.key("a"), to=world.key("b").public, grant=Grant())

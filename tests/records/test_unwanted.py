@@ -21,8 +21,8 @@ from delegation.errors import (
     StoreUnavailableError,
 )
 from delegation.graph import engine
-from delegation.records.database import QUESTION_CONNECTIONS, Database
-from delegation.records.sqlite import cursor_of
+from delegation.records.engine.database import QUESTION_CONNECTIONS, Database
+from delegation.records.engine.sqlite import cursor_of
 
 # Some minutes of either engine's time, unless it is stopped.
 ENDLESS = (

@@ -10,13 +10,13 @@ from world import NOW, World, verdict
 from writing import begin, held_back, scalar
 
 from delegation import Grant, Tool
+from delegation.commands.check import settled
 from delegation.errors import (
     IdempotencyError,
     MalformedError,
     StoreUnavailableError,
 )
-from delegation.records import writer
-from delegation.tracker.check import settled
+from delegation.records.settling import writer
 
 
 def test_what_waits_is_settled_in_one_transaction(filed: World, monkeypatch) -> None:
@@ -184,7 +184,7 @@ def test_closing_writes_what_waits_and_refuses_what_comes(filed: World, monkeypa
 def test_two_stores_on_one_database_never_overspend(server) -> None:
     """Two processes' worth of writers share one PostgreSQL: exact budgets, no deadlock."""
     first = World(url=server.new_database("t1"))
-    from delegation.embedded import Tracker
+    from delegation.tracker import Tracker
 
     url = str(first.tracker._store._database.engine.url).replace("+psycopg", "")
     second = Tracker.open(url, ring=first.tracker._desk.ring, clock=lambda: NOW)

@@ -14,7 +14,7 @@ from delegation.errors import (
     StoreUnavailableError,
     UnknownOutcomeError,
 )
-from delegation.records import batch
+from delegation.records.settling import batch
 
 
 def test_one_row_that_the_database_refuses_fails_alone(filed: World, monkeypatch) -> None:
@@ -149,7 +149,7 @@ def test_a_plan_on_an_older_snapshot_does_not_undo_what_is_known_to_be_revoked(
     token = filed.chain("boss", "a")
     filed.tracker.revoke("link", token.id, by="t")
     assert verdict(filed.check(token, "a")) == (10, "link_revoked")
-    shelf = filed.tracker._store._shelves.revoked
+    shelf = filed.tracker._store._caches.revoked
     with filed.tracker._store._database.reading() as connection:
         assert shelf.upto(connection, 0, settles=False).revoked
         assert shelf._epoch == 1

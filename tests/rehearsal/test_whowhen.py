@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation.authority.arguments.text import MAX_TEXT, TextType
-from delegation.embedded import Tracker
 from delegation.errors import MalformedError
 from delegation.graph import edges
 from delegation.rehearsal.inference import TOOLS, calls_per_hand_off, capabilities
 from delegation.rehearsal.transcript import inert
 from delegation.rehearsal.whowhen import read_file, read_folder, read_record
+from delegation.tracker import Tracker
 
 RUN = {
     "question": "SECRET QUESTION", "ground_truth": "SECRET ANSWER", "mistake_agent": "WebSurfer", "mistake_step": "3", "history": [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from delegation.records.database import Database
+from delegation.records.engine.database import Database
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import signal
 import time
 from contextlib import suppress
 
-from delegation.embedded import Tracker
 from delegation.identity.keyring import KeyRing
+from delegation.tracker import Tracker
 from soak.audit import audit
 from soak.cluster import Cluster
 from soak.load import Callers, prepare

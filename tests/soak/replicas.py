@@ -12,7 +12,7 @@ from pathlib import Path
 from postgres import Server
 
 from delegation.client import Client
-from delegation.embedded import Tracker
+from delegation.tracker import Tracker
 from soak.audit import audit
 from soak.load import Callers, prepare
 from soak.programs import find, free_ports, programs, until

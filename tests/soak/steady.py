@@ -15,8 +15,8 @@ from world import DESK
 
 from delegation import Access, Grant, HolderKey
 from delegation.client import Client
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError
+from delegation.tracker import Tracker
 from soak.audit import audit
 from soak.load import Callers, Work, prepare
 from soak.programs import children, programs, until

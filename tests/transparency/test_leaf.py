@@ -16,7 +16,7 @@ from delegation import canonical
 from delegation.authority.chain import parse_payload
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.errors import MalformedError
-from delegation.records.log import SqlLog
+from delegation.records.log.log import SqlLog
 from delegation.tokens.evidence import LinkEvidence
 from delegation.transparency.leaf import DecisionLeaf, LinkLeaf, erasable_digest, read_leaf
 from delegation.transparency.merkle import leaf_hash
@@ -195,7 +195,8 @@ def test_no_leaf_holds_arguments(world: World) -> None:
 
 def test_the_quick_entry_of_a_row_is_the_leafs(world: World, monkeypatch) -> None:
     """What the writer makes for every decision is what the leaf of the same columns is."""
-    from delegation.records import batch, leaves
+    from delegation.records.log import leaves
+    from delegation.records.settling import batch
 
     seen = []
     real = batch.log_decisions

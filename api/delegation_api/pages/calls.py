@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation.hidden import hidden_in
-from delegation.lineage.hidden_text import hidden_in_link
+from delegation.lineage.analysis.hidden_text import hidden_in_link
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
 from delegation_api.pages.log import inclusion_of

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, StreamingResponse
 
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError, MalformedError
 from delegation.export.forms import FORMS
 from delegation.lineage.export_job import ExportJob
 from delegation.lineage.selection import MAX_TEXT, VIEWS, Selection
+from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending

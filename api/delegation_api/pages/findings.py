@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
+from delegation.lineage.analysis.risk import FORMULA
 from delegation.lineage.finding import SEVERITIES
-from delegation.lineage.risk import FORMULA
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.forms import form_of
 from delegation_api.pages.live import followed

@@ -7,8 +7,8 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
+from delegation.lineage.analysis.risk import FORMULA
 from delegation.lineage.finding import SEVERITIES
-from delegation.lineage.risk import FORMULA
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
 from delegation_api.pages.route import PageRoute

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from delegation.lineage.hidden_text import hidden_in_link
+from delegation.lineage.analysis.hidden_text import hidden_in_link
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.live import followed

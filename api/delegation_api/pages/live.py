@@ -16,9 +16,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from delegation.embedded import Tracker
 from delegation.errors import DelegationError
 from delegation.lineage.news import Cursor, News
+from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending
 from delegation_api.pages.route import PageRoute, refusal

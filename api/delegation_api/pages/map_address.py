@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 
 from delegation.errors import MalformedError
+from delegation.lineage.analysis.focus import Outcome, Wanted
 from delegation.lineage.entry import Standing
-from delegation.lineage.focus import Outcome, Wanted
 
 MAX_OPENED: Final = 24
 _STANDINGS: Final = frozenset(get_args(Standing))

@@ -11,14 +11,14 @@ from markupsafe import Markup
 from starlette.routing import Match
 
 from delegation.authority.ids import LinkId
-from delegation.embedded import Tracker
+from delegation.commands.work import DecisionDetail
 from delegation.errors import NotFoundError
 from delegation.graph.map_svg import map_svg
 from delegation.graph.map_words import claim_of, name_of
+from delegation.lineage.analysis.focus import Focus, focus
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.focus import Focus, focus
 from delegation.lineage.outline import LinkOutline, TaskOutline
-from delegation.tracker.work import DecisionDetail
+from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.map_address import MapAddress, StoreAddress, WantedDep

@@ -10,12 +10,12 @@ from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 
 from delegation import canonical
-from delegation.embedded import Tracker
 from delegation.errors import NotFoundError
 from delegation.graph.overview import overview
-from delegation.lineage.depths import by_depth
+from delegation.lineage.analysis.depths import by_depth
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.outline import TaskOutline
+from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.route import PageRoute

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation.errors import NotFoundError
+from delegation.lineage.analysis.owners import Owner
 from delegation.lineage.entry import LinkEntry, TaskEntry
-from delegation.lineage.owners import Owner
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.route import PageRoute

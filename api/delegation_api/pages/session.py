@@ -12,10 +12,10 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from delegation.embedded import Tracker
+from delegation.commands.logins import SESSION_SECONDS
+from delegation.commands.work import ApiKey, Role
 from delegation.errors import ForbiddenError, UnauthenticatedError
-from delegation.tracker.logins import SESSION_SECONDS
-from delegation.tracker.work import ApiKey, Role
+from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.forms import form_of
 from delegation_api.turns import recognise

@@ -7,13 +7,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from delegation.embedded import Tracker
 from delegation.graph.map_words import claim_of, name_of
 from delegation.graph.names import clean
 from delegation.graph.timeline_svg import timeline_svg
+from delegation.lineage.analysis.timeline import Ending, Event, ending_of, subjects_of, timeline
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
-from delegation.lineage.timeline import Ending, Event, ending_of, subjects_of, timeline
+from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.instant import AtDep
 from delegation_api.pages.live import followed

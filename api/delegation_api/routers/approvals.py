@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from delegation.commands.work import ApiKey
 from delegation.lineage.approval import ApprovalEntry
 from delegation.messages.answers import answer_json
 from delegation.operations.approvals import Approvals
-from delegation.tracker.work import ApiKey
 from delegation_api.approval_waiting import Waiting
 from delegation_api.mounting import Asked, mount_all
 from delegation_api.paging import following

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from delegation import canonical
 from delegation.errors import NotFoundError
 from delegation.graph.map_json import map_json
-from delegation.lineage.focus import focus
+from delegation.lineage.analysis.focus import focus
 from delegation.operations.roles import READERS
 from delegation_api.auth import TrackerDep, needs
 from delegation_api.openapi import JSON_OBJECT, published

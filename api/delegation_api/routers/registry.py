@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from delegation.authority.grant import Grant
-from delegation.embedded import Tracker
 from delegation.identity.principal import PublicKey
-from delegation.lineage.ending import ended_of
+from delegation.lineage.revocation_effect import ended_of
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import IssueBody
 from delegation.operations.registry import Registry
 from delegation.tokens.token import Token
+from delegation.tracker import Tracker
 from delegation_api.mounting import Asked, mount_all
 
 router = APIRouter(tags=["registry"])

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
 from delegation.canonical import unb64u
-from delegation.embedded import Tracker
+from delegation.commands.report import Report
 from delegation.judge.facts import EVERYTHING
-from delegation.judge.outside import Holder
+from delegation.judge.in_process import Holder
 from delegation.lineage.feed import Feed, Revocation
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import ReportsBody, StandingBody
 from delegation.operations.following import Following
 from delegation.operations.standing import Standing
-from delegation.tracker.report import Report
+from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
 from delegation_api.exact_route import ExactRoute
 from delegation_api.mounting import Asked, mount, mount_all

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from delegation.commands.work import ApiKey
 from delegation.errors import NotFoundError
-from delegation.tracker.work import ApiKey
 from delegation_api.auth import PROXIES, PROXY_KEY, TrackerDep, needs
 from delegation_api.forward_auth import FORWARD, NGINX, answer_proxy
 from delegation_api.openapi import published

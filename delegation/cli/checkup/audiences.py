@@ -7,8 +7,8 @@ from typing import Final
 
 from delegation.authority.audience import respelled
 from delegation.cli.checkup.finding import Finding, ok, warn
+from delegation.commands.work import ApiKey
 from delegation.lineage.entry import TaskEntry
-from delegation.tracker.work import ApiKey
 
 MOST: Final = 1000  # open tasks that are looked at, the newest
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.distribution import installing
-from delegation.embedded.location import store_file
+from delegation.tracker.location import store_file
 
 if TYPE_CHECKING:
     from delegation_api.settings import Settings

@@ -16,22 +16,22 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import instant
 from delegation.cli.checkup.audiences import MOST, judge_audiences
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
-from delegation.embedded import store_url
-from delegation.embedded.location import ring_file, shown, store_file
+from delegation.commands.work import ApiKey
 from delegation.errors import DelegationError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD, nonces_are_known
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.filter import DecisionFilter, TaskFilter
-from delegation.records import migrate
-from delegation.records.database import Database
-from delegation.records.log import read_state
-from delegation.records.numbers import read_numbers
+from delegation.records.engine.database import Database
+from delegation.records.engine.numbers import read_numbers
+from delegation.records.engine.sqlite import BESIDE
+from delegation.records.lineage.caches import Caches
+from delegation.records.log.log import read_state
 from delegation.records.reader import SqlReader
-from delegation.records.shelves import Shelves
+from delegation.records.schema import migrate
 from delegation.records.signer import signs_for
-from delegation.records.sqlite import BESIDE
-from delegation.tracker.work import ApiKey
+from delegation.tracker import store_url
+from delegation.tracker.location import ring_file, shown, store_file
 
 LOW: Final = 1024**3  # bytes that are left
 FULL: Final = 128 * 1024**2
@@ -118,7 +118,7 @@ def look_at_store(
 
 def _look(database: Database, ring: KeyRing | None, at: int) -> Looked:
     with database.reading() as connection:
-        reader = SqlReader(connection, Shelves())
+        reader = SqlReader(connection, Caches())
         numbers = read_numbers(connection)
         before = max(0, numbers["decision"] - 1)
         last = reader.decisions(DecisionFilter(), after=before, limit=1)

@@ -14,17 +14,17 @@ from delegation.lineage.guardrails.assessment import (
 )
 from delegation.lineage.guardrails.conditions import Broken, Condition
 from delegation.lineage.guardrails.fitting import refuse_unfit_rules
-from delegation.lineage.guardrails.forest import Forest
 from delegation.lineage.guardrails.grammar import KINDS, parse_guardrails
 from delegation.lineage.guardrails.offline import forests_of
+from delegation.lineage.guardrails.recorded_links import RecordedLinks
 
 __all__ = [
     "KINDS",
     "Assessment",
     "Broken",
     "Condition",
-    "Forest",
     "Guardrail",
+    "RecordedLinks",
     "Verdict",
     "Violation",
     "assess",

@@ -11,7 +11,7 @@ from delegation.authority.narrowing import refuse_replacement
 from delegation.cancellation import look
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails.conditions import Broken, Condition
-from delegation.lineage.guardrails.forest import Forest
+from delegation.lineage.guardrails.recorded_links import RecordedLinks
 
 MOST_SHOWN: Final = 20  # violations of one rule that are kept, shortest chains first
 
@@ -134,7 +134,7 @@ class _Count:
         del self.violations[MOST_SHOWN:]
 
 
-def assess(guardrails: Sequence[Guardrail], forests: Iterable[Forest]) -> Assessment:
+def assess(guardrails: Sequence[Guardrail], forests: Iterable[RecordedLinks]) -> Assessment:
     """Return what becomes of each guardrail over all links.
 
     Not checked here: that the links are verified; recorded ones and tokens that were read are.
@@ -157,7 +157,7 @@ def assess(guardrails: Sequence[Guardrail], forests: Iterable[Forest]) -> Assess
     return Assessment(tuple(verdicts), links)
 
 
-def _look(guardrail: Guardrail, forest: Forest, count: _Count) -> None:
+def _look(guardrail: Guardrail, forest: RecordedLinks, count: _Count) -> None:
     condition = guardrail.condition
     blamed: set[str] = set()
     for link in forest.links:
@@ -183,7 +183,7 @@ def _look(guardrail: Guardrail, forest: Forest, count: _Count) -> None:
 
 
 def _tried(
-    condition: Condition, link: LinkEntry, narrower: Grant | None, forest: Forest
+    condition: Condition, link: LinkEntry, narrower: Grant | None, forest: RecordedLinks
 ) -> Grant | None:
     """Return the proposal if it keeps the rule and is no wider; nothing else is ever shown."""
     if narrower is None or refuse_replacement(narrower, link.grant) is not None:

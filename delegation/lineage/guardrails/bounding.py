@@ -9,7 +9,7 @@ from typing import ClassVar
 from delegation.authority.grant import Grant
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails.conditions import Broken, Condition, changed
-from delegation.lineage.guardrails.forest import Forest
+from delegation.lineage.guardrails.recorded_links import RecordedLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class AudienceWithin(Condition):
     kind: ClassVar[str] = "audience_within"
     audience: tuple[str, ...]
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return the first service that may act on it and is not named."""
         more = [name for name in grant.audience if name not in self.audience]
         if not more:
@@ -43,7 +43,7 @@ class BudgetAtMost(Condition):
     kind: ClassVar[str] = "budget_at_most"
     most: Mapping[str, int]
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return the first unit that nothing bounds tightly enough."""
         reached = forest.reach(link, grant)
         spent = {"calls"} | {unit for one in reached for unit in one.tool.cost}
@@ -71,7 +71,7 @@ class LastsAtMost(Condition):
     kind: ClassVar[str] = "lasts_at_most"
     seconds: int
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return how long it lasts."""
         begins = max(grant.not_before, forest.begins(link))
         if grant.expires_at - begins <= self.seconds:
@@ -94,7 +94,7 @@ class MaxLinks(Condition):
     kind: ClassVar[str] = "max_links"
     most: int
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return how long the chain is or may become."""
         may_have = link.depth + 1 + grant.delegations_left
         if may_have <= self.most:
@@ -119,7 +119,7 @@ class MaxChildren(Condition):
     passes_down: ClassVar[bool] = False
     most: int
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return how often it was handed on; a grant cannot bound that, only revoking helps."""
         made = forest.children(link)
         if made <= self.most:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from delegation.authority.grant import FIELDS, Grant
 from delegation.errors import MalformedError
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.guardrails.forest import Forest
+from delegation.lineage.guardrails.recorded_links import RecordedLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Condition(ABC):
     """Whether a link below one that breaks it breaks it for the same reason."""
 
     @abstractmethod
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return how the link would break this if it held the grant, or None.
 
         Args:

@@ -10,13 +10,13 @@ from delegation.authority.explain import differences
 from delegation.authority.ids import LinkId, TaskId
 from delegation.identity.principal import fingerprint
 from delegation.lineage.entry import Counts, LinkEntry, Standing
-from delegation.lineage.guardrails.forest import Forest
+from delegation.lineage.guardrails.recorded_links import RecordedLinks
 from delegation.tokens.token import Token
 
 
 def forests_of(
     tokens: Iterable[Token], catalogue: Catalogue, *, at: int, ended: bool = False
-) -> Iterator[Forest]:
+) -> Iterator[RecordedLinks]:
     """Return a forest for each task of these tokens.
 
     Names are claims here: no registry is asked. A child task is a forest by itself, since a token
@@ -38,7 +38,7 @@ def forests_of(
             above = links.setdefault(link.id, _entry(token, link, depth, above, at))
     for links in tasks.values():
         ordered = sorted(links.values(), key=lambda entry: entry.depth)
-        yield Forest(ordered, pinned, catalogue, ended=ended)
+        yield RecordedLinks(ordered, pinned, catalogue, ended=ended)
 
 
 def _entry(token: Token, link: Link, depth: int, above: LinkEntry | None, at: int) -> LinkEntry:

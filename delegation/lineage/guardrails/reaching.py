@@ -14,7 +14,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.pattern import SegmentPattern
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.guardrails.conditions import Broken, Condition, changed
-from delegation.lineage.guardrails.forest import Forest
+from delegation.lineage.guardrails.recorded_links import RecordedLinks
 from delegation.lineage.reach import Reach
 
 
@@ -58,7 +58,7 @@ class NeverReach(Condition):
             and (not self.resources or any(map(reached.touches, self.resources)))
         )
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return the first tool that is reached and may not be."""
         reached = forest.reach(link, grant)
         met = [one for one in reached if self.meets(one)]
@@ -112,7 +112,7 @@ class NeverAfter(Condition):
     kind: ClassVar[str] = "never_after"
     rule: AfterNever
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return that the link can make the second call, with the link that can make the first."""
         if any(mine.implies(self.rule) for mine in grant.flow):
             return None
@@ -151,7 +151,7 @@ class ArgumentsWithin(Condition):
     tools: tuple[SegmentPattern, ...]
     arguments: Mapping[str, Constraint] = field(default_factory=dict)
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return the first argument that may be given and is not within."""
         for reached in forest.reach(link, grant):
             if not _any_matches(self.tools, reached.tool.name):
@@ -201,7 +201,7 @@ class NeedsApproval(Condition):
     kind: ClassVar[str] = "needs_approval"
     rule: ApprovalRule
 
-    def broken_by(self, link: LinkEntry, grant: Grant, forest: Forest) -> Broken | None:
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
         """Return the first tool that is reached without consent."""
         for reached in forest.reach(link, grant):
             name = reached.tool.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delegation.lineage.mediation.findings import (
+from delegation.lineage.mediation.deviations import (
     BYPASSES,
     Finding,
     FindingKind,

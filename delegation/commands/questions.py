@@ -1,0 +1,297 @@
+"""Reviewers' questions: one snapshot is read, then a pure function of `lineage` answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from delegation.authority.fields import matching_text
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.systems import tools_of
+from delegation.canonical import b64u, unb64u
+from delegation.commands.retry import tried_again
+from delegation.commands.revoke import BY, REASON
+from delegation.commands.work import DecisionDetail, Reader, Store
+from delegation.errors import MalformedError, NotFoundError
+from delegation.identity.principal import fingerprint
+from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
+from delegation.judge.standing import own_subject
+from delegation.lineage.analysis.ability import HolderAbility, ability
+from delegation.lineage.analysis.findings import Dismissal, Findings, sort_out
+from delegation.lineage.analysis.risk import Risk, ranked
+from delegation.lineage.analysis.steps import Account, step_values
+from delegation.lineage.analysis.survival import Survival, survival
+from delegation.lineage.entry import DecisionEntry, LinkEntry
+from delegation.lineage.filter import TaskFilter
+from delegation.lineage.finding import Finding
+from delegation.lineage.revocation_effect import holding as holding_of
+from delegation.lineage.survey import Ground, Registered, Survey
+
+MOST_LINKS: Final = 5000  # links that one question looks at; what is left out is said
+MOST_CAUSES: Final = 16  # claimed causes that are followed upwards
+_FEW: Final = 100
+_FINGERPRINT: Final = re.compile(r"[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant to look at.
+
+    Args:
+        at: Unix seconds.
+        past: Whether it is a past one: what was recorded later is left out.
+    """
+
+    at: int
+    past: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one holder holds, and the ground on which it is judged."""
+
+    survey: Survey
+    agent: Registered | None
+    keys: tuple[bytes, ...]
+    links: tuple[LinkEntry, ...]
+
+
+def no_nul(kind: str, text: str) -> str:
+    """Return an id that every database takes.
+
+    Raises:
+        NotFoundError: It has a NUL, which no recorded id has and PostgreSQL would not even read.
+    """
+    if "\x00" in text:
+        raise NotFoundError(kind, "with a NUL")
+    return text
+
+
+def survey_of(reader: Reader, ground: Ground, when: Moment) -> Survey:
+    """Return the survey of a ground."""
+    return reader.survey(ground, at=when.at, past=when.past, most=MOST_LINKS)
+
+
+def holding(reader: Reader, holder: str, when: Moment) -> Holding:
+    """Return the links of an agent, a key, or a single link.
+
+    Args:
+        reader: A snapshot.
+        holder: A registered agent's name, a link's id, a key (`ed25519:` and base64url, or that
+            alone), or a key's whole fingerprint. A registered name comes first.
+        when: The instant.
+
+    Raises:
+        NotFoundError: There is none, or there was none then.
+    """
+    no_nul("holder", holder)
+    agents = survey_of(reader, Ground(), when).known.agents
+    agent = next((one for one in agents if one.name == holder), None)
+    if agent is not None:
+        survey = survey_of(reader, Ground(keys=agent.keys), when)
+        own = [link for link in survey.links if link.registered and link.holder_name == agent.name]
+        return Holding(survey, agent, agent.keys, tuple(own))
+    if holder.startswith("lnk_"):
+        survey = survey_of(reader, Ground(link=holder), when)
+        link = survey.by_id.get(LinkId(holder))
+        if link is None:
+            raise NotFoundError("link", holder)
+        return Holding(survey, None, (survey.known.keys[link.id],), (link,))
+    keys = _keys(reader, holder)
+    survey = survey_of(reader, Ground(keys=keys), when)
+    held = tuple(link for link in survey.links if survey.known.keys[link.id] in keys)
+    owned = [one for one in agents if set(keys) <= set(one.keys)]
+    return Holding(survey, owned[0] if owned else None, keys, held)
+
+
+def _keys(reader: Reader, text: str) -> tuple[bytes, ...]:
+    if _FINGERPRINT.fullmatch(text):
+        # Sixty bits are for eyes: whoever makes two keys with one fingerprint is shown with both.
+        found = tuple(reader.keys_of(text, most=_FEW))
+        if found:
+            return found
+    else:
+        try:
+            key = unb64u(text.removeprefix("ed25519:"), what="key")
+        except MalformedError:
+            key = b""
+        if len(key) == 32:  # noqa: PLR2004  # an Ed25519 key
+            return (key,)
+    raise NotFoundError("holder", text[:64])
+
+
+def could_do(reader: Reader, holder: str, when: Moment) -> HolderAbility:
+    """Return what a holder could do at an instant, link by link.
+
+    Raises:
+        NotFoundError: There is no such holder, or there was none then.
+    """
+    held = holding(reader, holder, when)
+    agent = held.agent
+    return HolderAbility(
+        "key" if agent is None or agent.name != holder else "agent",
+        "" if agent is None else agent.name,
+        "" if agent is None else agent.owner,
+        tuple(b64u(key) for key in held.keys),
+        tuple(fingerprint(key) for key in held.keys),
+        0 if agent is None else agent.registered_at,
+        tuple(ability(held.survey, link) for link in held.links),
+        when.at,
+        held.survey.is_complete,
+        held.survey.extent,
+    )
+
+
+def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
+    """Return what revoking a subject would come to now; nothing is changed.
+
+    Raises:
+        MalformedError: The kind is another one, or the key is no key.
+        NotFoundError: There is no such link, task, agent, owner, tool or system; a key need not have
+            been seen.
+    """
+    no_nul(subject.kind, subject.id)
+    ground = Ground(is_open=True)
+    match subject.kind:
+        case "link":
+            if reader.link(LinkId(subject.id), at=when.at) is None:
+                raise NotFoundError("link", subject.id)
+            ground = Ground(link=subject.id, whole=True)
+        case "task":
+            if reader.task(TaskId(subject.id), at=when.at) is None:
+                raise NotFoundError("task", subject.id)
+            ground = Ground(task=subject.id)
+        case "agent":
+            agents = survey_of(reader, Ground(), when).known.agents
+            agent = next((one for one in agents if one.name == subject.id), None)
+            if agent is None:
+                raise NotFoundError("agent", subject.id)
+            ground = Ground(keys=agent.keys, whole=True)
+        case "key":
+            ground = Ground(keys=(unb64u(subject.id, what="id"),), whole=True)
+        case "owner":
+            ground = _of_owner(reader, subject.id, when)
+        case "tool" | "system":
+            subject = own_subject(reader.catalogue(), subject)
+            if not tools_of(reader.catalogue(), *subject):
+                raise NotFoundError(subject.kind, subject.id)
+        case "everything" if subject == EVERYTHING:
+            pass
+        case _:
+            raise MalformedError("kind", wanted=f"one of {', '.join(get_args(SubjectKind))}")
+    ending = holding_of(reader.changes(subject), at=when.at)
+    return survival(survey_of(reader, ground, when), subject, ending)
+
+
+def _of_owner(reader: Reader, owner: str, when: Moment) -> Ground:
+    agents = survey_of(reader, Ground(), when).known.agents
+    keys = tuple(key for one in agents if one.owner == owner for key in one.keys)
+    is_known = any(one.owner == owner for one in agents) or reader.tasks(
+        TaskFilter(owner), after=None, limit=1, at=when.at
+    )
+    if not is_known:
+        raise NotFoundError("owner", owner)
+    return Ground(keys=keys, owner=owner, whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What to look at first: findings, and the riskiest link with its ancestors, root first."""
+
+    findings: Findings
+    top: Risk | None
+    path: tuple[LinkEntry, ...]
+
+
+def exposure(reader: Reader, when: Moment) -> Exposure:
+    """Return what to look at first in all open tasks, from one survey."""
+    survey = survey_of(reader, Ground(is_open=True), when)
+    top = next(iter(ranked(survey)), None)
+    path = () if top is None else survey.chain(top.link.id)
+    return Exposure(sort_out(survey, reader.dismissals()), top, path)
+
+
+def findings(reader: Reader, when: Moment) -> Findings:
+    """Return what the rules find in all open tasks, with the dismissed apart."""
+    return sort_out(survey_of(reader, Ground(is_open=True), when), reader.dismissals())
+
+
+@tried_again
+def dismiss(store: Store, finding: str, *, by: str, reason: str, at: int) -> Dismissal:
+    """Record that a finding was looked at and stands; other facts make another finding.
+
+    Args:
+        store: Where it is recorded.
+        finding: The finding's id; it must hold now.
+        by: Who dismisses it.
+        reason: Why, 1 to 500 characters.
+        at: Unix seconds.
+
+    Raises:
+        MalformedError: The reason is empty or too long.
+        NotFoundError: There is no such finding now.
+    """
+    matching_text("by", by, BY, "1 to 128 characters without control characters")
+    matching_text("reason", reason, REASON, "at most 500 characters without control characters")
+    if not reason.strip():
+        raise MalformedError("reason", wanted="1 to 500 characters: somebody will read it")
+    with store.write() as work:
+        found = findings(work, Moment(at))
+        known: Iterable[Finding] = (*found.open, *(one for one, _ in found.dismissed))
+        one = next((one for one in known if one.id == finding), None)
+        if one is None:
+            raise NotFoundError("finding", finding[:64])
+        return work.dismiss(Dismissal(one.id, one.rule, one.subject, by, reason, at))
+
+
+def account(reader: Reader, detail: DecisionDetail, when: Moment) -> Account:
+    """Return a decision's steps with their values, and what its holders claim about causes."""
+    made = detail.decision
+    chain = tuple(reader.ancestors(made.links[-1], at=when.at)) if made.links else ()
+    before, note = _causes(reader, made.claimed_cause)
+    steps = step_values(
+        made,
+        detail.access,
+        chain,
+        reader.catalogue(),
+        epoch=detail.epoch,
+        revision=detail.catalogue,
+    )
+    after = tuple(reader.caused(made.id, made.task, limit=_FEW))
+    return Account(steps, chain, before, after, note)
+
+
+def _causes(reader: Reader, cause: str | None) -> tuple[tuple[DecisionEntry, ...], str]:
+    found: dict[str, DecisionEntry] = {}
+    while cause is not None:
+        if cause in found:
+            return tuple(found.values()), "The claims run in a circle."
+        if len(found) >= MOST_CAUSES:
+            return tuple(found.values()), f"More than {MOST_CAUSES} causes are claimed."
+        if "\x00" in cause or (detail := reader.decision(DecisionId(cause))) is None:
+            return tuple(found.values()), "A claimed cause is not recorded here."
+        found[cause] = entry_of(detail)
+        cause = detail.decision.claimed_cause
+    return tuple(found.values()), ""
+
+
+def entry_of(detail: DecisionDetail) -> DecisionEntry:
+    """Return a decision as listings show it."""
+    made = detail.decision
+    denial = made.denial
+    return DecisionEntry(
+        detail.sequence,
+        made.id,
+        made.at,
+        made.task,
+        made.links[-1] if made.links else None,
+        made.tool,
+        made.allowed,
+        None if denial is None else denial.step,
+        None if denial is None else denial.code,
+        "" if denial is None else denial.message,
+        None if denial is None else denial.link,
+        made.claimed_cause,
+    )

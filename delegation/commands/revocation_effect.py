@@ -1,0 +1,52 @@
+"""Looking at what came of a revocation, a suspension or a freeze: nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from delegation.commands.freeze import frozen
+from delegation.commands.work import Store
+from delegation.errors import NotFoundError
+from delegation.identity.keyring import KeyRing
+from delegation.judge.facts import EVERYTHING
+from delegation.judge.lease import barrier
+from delegation.lineage.feed import Revocation
+from delegation.lineage.revocation_effect import RevocationEffect, holding
+
+MOST: Final = 200  # suspensions that are listed at once
+_MAX_EPOCH: Final = 2**53
+
+
+def ending(store: Store, ring: KeyRing, epoch: int, *, at: int) -> RevocationEffect:
+    """Return what came of a change of what stands, as far as is known now.
+
+    Args:
+        store: Where it is recorded.
+        ring: Signs the receipt of a freeze.
+        epoch: The change's number.
+        at: Unix seconds.
+
+    Raises:
+        NotFoundError: No subject was revoked, suspended or resumed under that number.
+    """
+    with store.read() as reader:
+        found = reader.change_at(epoch) if 0 < epoch <= _MAX_EPOCH else None
+        if found is None:
+            raise NotFoundError("change", str(epoch))
+        change = replace(found, barrier=barrier(reader.replicas(), epoch))
+        last, refused, is_complete = reader.effect(change.subject, epoch=epoch)
+        held = holding(reader.changes(change.subject), at=at)
+        newest = reader.numbers()["epoch"]
+    receipt = None
+    if change.subject == EVERYTHING and change.act == "suspend":
+        receipt = frozen(store, ring, change).receipt
+    holds = held is not None and held.epoch == epoch
+    return RevocationEffect(change, last, refused, holds, is_complete, newest, receipt)
+
+
+def suspensions(store: Store, *, at: int) -> Sequence[Revocation]:
+    """Return the suspensions that hold, newest first, at most `MOST`."""
+    with store.read() as reader:
+        return reader.suspensions(at=at, limit=MOST)

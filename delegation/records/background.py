@@ -1,0 +1,64 @@
+"""Chores of a service's process: keeping the log up to date, erasing what is old. A thread for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Final
+
+from delegation.errors import DelegationError
+from delegation.records.engine.errors import described
+
+_JOIN: Final = 10.0  # seconds for what was begun
+_LOG: Final = logging.getLogger("delegation.records")
+
+
+class Background:
+    """Does one chore again and again until it is closed; a failure is logged once and tried again.
+
+    It polls, because other processes write too: a command beside the service, another worker.
+
+    Args:
+        name: Of the chore, in logs.
+        seconds: Between two times.
+        chore: What is done.
+        at_end: Whether it is done once more when it is closed.
+    """
+
+    def __init__(
+        self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool
+    ) -> None:
+        """Begin."""
+        self._name = name
+        self._seconds = seconds
+        self._chore = chore
+        self._at_end = at_end
+        self._closing = Event()
+        self._said = ""
+        self._thread = Thread(target=self._run, name=f"delegation-{name}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it."""
+        self._closing.set()
+        self._thread.join(_JOIN)
+
+    def _run(self) -> None:
+        self._do()
+        while not self._closing.wait(self._seconds):
+            self._do()
+        if self._at_end:
+            self._do()
+
+    def _do(self) -> None:
+        try:
+            self._chore()
+            said = ""
+        except DelegationError as error:
+            said = f"{error.code}: {error}"
+        except Exception as error:  # noqa: BLE001  # the loop must go on
+            said = f"unexpected: {described(error)}"
+        if said and said != self._said:
+            _LOG.error("%s failed and is tried again: %s", self._name, said)
+        self._said = said

@@ -1,0 +1,62 @@
+"""Numbers and chains for exports, over SQL; see `commands.export_work`, whose sentences hold here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, func, select
+
+from delegation.authority.agent_name import claim_of
+from delegation.authority.ids import LinkId
+from delegation.lineage.entry import LinkEntry
+from delegation.lineage.filter import DecisionFilter, LinkFilter
+from delegation.records.exports.jobs import ExportJobRows
+from delegation.records.lineage import decisions, links
+from delegation.records.tables.records import DECISIONS, LINKS, TASKS
+
+_Query = TypeVar("_Query", bound=Select[Any])
+
+
+class SqlExports(ExportJobRows):
+    """Part of `SqlReader`, which has the connection."""
+
+    _connection: Connection
+
+    def count_tasks(self) -> int:
+        """Return how many tasks there are."""
+        return self._number(select(func.count()).select_from(TASKS))
+
+    def count_links(self, wanted: LinkFilter, *, at: int, past: bool = False) -> int:
+        """Return how many links a listing would have in all."""
+        query = fitting(select(func.count()).select_from(LINKS), wanted)
+        return self._number(query.where(LINKS.c.at <= at) if past else query)
+
+    def count_decisions(self, wanted: DecisionFilter) -> int:
+        """Return how many decisions a listing would have in all."""
+        query = decisions.fitting(select(func.count()).select_from(DECISIONS), wanted)
+        return self._number(query)
+
+    def chains(
+        self, leaves: Sequence[LinkId], *, at: int, past: bool = False
+    ) -> Mapping[LinkId, LinkEntry]:
+        """Return these links and all above them, by id; those that are recorded."""
+        found = links.with_ancestors(self._connection, leaves)
+        return links.entries(self._connection, found, at=at, past=past)
+
+    def _number(self, query: Select[Any]) -> int:
+        number: int = self._connection.execute(query).scalar_one()
+        return number
+
+
+def fitting(query: _Query, wanted: LinkFilter) -> _Query:
+    """Return a query for links, filtered."""
+    for column, value in (
+        (LINKS.c.task, wanted.task),
+        (LINKS.c.parent, wanted.parent),
+        (LINKS.c.holder_name, None if wanted.holder is None else claim_of(wanted.holder)),
+        (LINKS.c.holder_key, wanted.key),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return query

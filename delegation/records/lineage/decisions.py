@@ -1,0 +1,280 @@
+"""Decisions as rows and back. What is denied is stored as durably as what is allowed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Row, Select, select, text
+
+from delegation import canonical, sent_json
+from delegation.authority.access import Access
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json
+from delegation.commands.work import DecisionDetail, Evidence
+from delegation.judge.decision import Decision, Denial, Outcome, Step
+from delegation.judge.settle import Settlement
+from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.filter import DecisionFilter
+from delegation.records.settling import flow
+from delegation.records.tables.records import DECISIONS
+
+_LETTERS: Final[dict[Outcome, str]] = {
+    "passed": "p",
+    "failed": "f",
+    "not_reached": "n",
+    "not_configured": "c",
+}
+_OUTCOMES: Final = {letter: outcome for outcome, letter in _LETTERS.items()}
+_COLUMNS: Final = tuple(column.name for column in DECISIONS.columns)
+_NAMES: Final = ", ".join(_COLUMNS)
+_INSERT_SQLITE: Final = f"INSERT INTO decision ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # constants
+_INSERT_POSTGRES: Final = text(
+    f"INSERT INTO decision ({_NAMES})"  # noqa: S608  # constants
+    f" SELECT {_NAMES} FROM json_populate_recordset(NULL::decision, CAST(:rows AS json))"
+)
+_SALT_BYTES: Final = 16
+_MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value of a call that nobody proved
+
+
+# What a decision's row holds where arguments, salt and proof were erased; digests and leaf stay.
+ERASED: Final[dict[str, str | None]] = {
+    "arguments_salt": None,
+    "access": None,
+    "arguments": None,
+    "proof": None,
+    "detail": "[null,null]",
+    "resources": "[]",
+}
+
+
+def new_salt() -> bytes:
+    """Return the salt of one record's digests."""
+    return secrets.token_bytes(_SALT_BYTES)
+
+
+def _text(value: Json) -> str:
+    return sent_json.text_of(value)
+
+
+@lru_cache(maxsize=4096)
+def _ids_text(links: tuple[str, ...]) -> str:
+    return _text([*links])
+
+
+def _short(value: Json) -> Json:
+    return value if len(sent_json.encode(value)) <= _MAX_DETAIL else None
+
+
+def _detail(denial: Denial | None, cut: Callable[[Json], Json] = lambda value: value) -> str:
+    if denial is None:
+        return "[]"
+    words = [denial.allowed_in_words] if denial.allowed_in_words else []  # older rows have none
+    return _text([cut(denial.offered), cut(denial.allowed), *words])
+
+
+def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> dict[str, Any]:
+    """Return the columns of a decision, without what only a proven call has."""
+    denial = decision.denial
+    return {
+        "id": decision.id,
+        "at": decision.at,
+        "task": decision.task,
+        "link": decision.links[-1] if decision.links else None,
+        "links": _ids_text(decision.links),
+        "holder": decision.holder,
+        "tool": decision.tool,
+        "audience": "",
+        "purpose": "",
+        "allowed": denial is None,
+        "step": denial.step if denial else None,
+        "code": denial.code if denial else None,
+        "message": denial.message if denial else "",
+        "denied_link": denial.link if denial else None,
+        "denied_depth": denial.depth if denial else None,
+        "caveat": denial.caveat if denial else "",
+        "detail": _detail(denial, _short),
+        "remedy": denial.remedy if denial else "",
+        "cost": _text(dict(decision.cost)),
+        "reserved": " ".join(decision.reserved),
+        "resources": "[]",
+        "valid_until": decision.valid_until,
+        "steps": "".join(_LETTERS[step.outcome] for step in decision.steps),
+        "claimed_cause": decision.claimed_cause,
+        "trace": None,
+        "epoch": epoch,
+        "catalogue": catalogue,
+        "arguments_digest": b"",
+        "arguments_salt": new_salt(),
+        "access": None,
+        "arguments": None,
+        "proof": None,
+        "client": client,
+        "approval": decision.approval,
+    }
+
+
+def proven_row(
+    settlement: Settlement, access: Access, proof: str, *, catalogue: int, client: str
+) -> dict[str, Any]:
+    """Return all columns of a proven decision.
+
+    Arguments are stored beside a salted digest of theirs: they can be erased and the digest stays,
+    from which low-entropy arguments cannot be guessed once the salt is erased too.
+    """
+    decision = settlement.decision
+    row = row_of(decision, epoch=settlement.epoch, catalogue=catalogue, client=client)
+    salt = row["arguments_salt"]
+    sent = _text(dict(access.arguments))
+    return {
+        **row,
+        "audience": access.audience,
+        "purpose": access.purpose,
+        "resources": _text([*settlement.resources]),
+        "detail": _detail(decision.denial),  # whole: it is the evidence of the denial
+        "trace": None if settlement.trace is None else flow.text_of(settlement.trace),
+        "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent.encode()),
+        "access": access.encoded.decode(),
+        "arguments": _text(dict(decision.arguments)),
+        "proof": proof,
+    }
+
+
+def insert_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of decisions by one statement, with as little work on each as the engine allows.
+
+    Args:
+        connection: A transaction that writes.
+        rows: Of `row_of` or `proven_row`, with their sequence.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(
+            _INSERT_SQLITE, [tuple(map(r.__getitem__, _COLUMNS)) for r in rows]
+        )
+        return
+    # One value for the whole batch: a value for each column of each row costs more than the rows.
+    sent = [
+        {
+            name: f"\\x{value.hex()}" if isinstance(value, bytes) else value
+            for name, value in r.items()
+        }
+        for r in rows
+    ]
+    connection.execute(_INSERT_POSTGRES, {"rows": json.dumps(sent)})
+
+
+def spent(rows: Iterable[Row[Any]], units: AbstractSet[str]) -> tuple[tuple[str, int], ...]:
+    """Return what these decisions charged in each of the units, sorted by unit."""
+    used = dict.fromkeys(sorted(units), 0)
+    for row in rows:
+        for unit, amount in _object(row.cost).items():
+            if unit in used:
+                used[unit] += cast("int", amount)
+    return tuple(used.items())
+
+
+def entry_of(row: Row[Any]) -> DecisionEntry:
+    """Return a row as an entry of the lineage."""
+    return DecisionEntry(
+        sequence=row.sequence,
+        id=DecisionId(row.id),
+        at=row.at,
+        task=row.task,
+        link=row.link,
+        tool=row.tool,
+        allowed=bool(row.allowed),
+        step=row.step,
+        code=row.code,
+        message=row.message,
+        denied_link=row.denied_link,
+        claimed_cause=row.claimed_cause,
+    )
+
+
+def detail_of(row: Row[Any]) -> DecisionDetail:
+    """Return a row with everything that was kept of the decision."""
+    denial = None
+    if row.step is not None:
+        offered, allowed, *words = cast("list[Json]", sent_json.parse(row.detail))
+        denial = Denial(
+            row.step,
+            row.code,
+            row.message,
+            row.denied_link,
+            row.denied_depth,
+            row.caveat,
+            offered,
+            allowed,
+            row.remedy,
+            *cast("list[str]", words),
+        )
+    decision = Decision(
+        id=DecisionId(row.id),
+        at=row.at,
+        denial=denial,
+        tool=row.tool,
+        task=None if row.task is None else TaskId(row.task),
+        links=tuple(LinkId(str(link)) for link in _list(row.links)),
+        holder=row.holder,
+        arguments=_object(row.arguments),
+        cost=cast("dict[str, int]", _object(row.cost)),
+        reserved=tuple(row.reserved.split()),
+        valid_until=row.valid_until,
+        steps=tuple(Step(n, _OUTCOMES[letter]) for n, letter in enumerate(row.steps, start=1)),
+        claimed_cause=row.claimed_cause,
+        sequence=row.sequence,
+        approval=row.approval,
+    )
+    access = None if row.access is None else _object(row.access)
+    return DecisionDetail(
+        decision, row.sequence, access, row.epoch, row.catalogue, evidence=_evidence_of(row)
+    )
+
+
+def _evidence_of(row: Row[Any]) -> Evidence:
+    """Return what a row says of its own arguments and proof; its leaf's digest is over the same."""
+    if row.access is not None:
+        return "kept"
+    if not row.holder:
+        return "unproven"
+    return "erased" if row.arguments_salt is None else "over_rate"
+
+
+def _list(text: str) -> list[Json]:
+    return cast("list[Json]", sent_json.parse(text))
+
+
+def _object(text: str | None) -> dict[str, Json]:
+    return cast("dict[str, Json]", sent_json.portable(sent_json.parse(text))) if text else {}
+
+
+def filtered(
+    wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
+) -> Select[Any]:
+    """Return the query for a listing of decisions; backwards with `newest`."""
+    query = fitting(select(DECISIONS).where(DECISIONS.c.sequence > after), wanted)
+    order = DECISIONS.c.sequence.desc() if newest else DECISIONS.c.sequence
+    return query.order_by(order).limit(limit)
+
+
+def fitting(query: Select[Any], wanted: DecisionFilter) -> Select[Any]:
+    """Return a query for decisions, filtered."""
+    for column, value in (
+        (DECISIONS.c.task, wanted.task),
+        (DECISIONS.c.link, wanted.link),
+        (DECISIONS.c.tool, wanted.tool),
+        (DECISIONS.c.code, wanted.code),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.allowed is not None:
+        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
+    if wanted.since is not None:
+        query = query.where(DECISIONS.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(DECISIONS.c.at < wanted.until)
+    return query

@@ -1,0 +1,104 @@
+"""The reviewers' questions over SQL; see `commands.question_work`, whose sentences hold here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from delegation.authority.ids import DecisionId, TaskId
+from delegation.judge.facts import Subject
+from delegation.lineage.analysis.findings import Dismissal
+from delegation.lineage.entry import DecisionEntry
+from delegation.lineage.feed import Revocation
+from delegation.lineage.rhythm import Rhythm
+from delegation.lineage.search import Hit
+from delegation.lineage.survey import Ground, Survey
+from delegation.records.engine.database import upsert
+from delegation.records.lineage import decisions, news
+from delegation.records.lineage import revocation_effects as endings
+from delegation.records.lineage.caches import Caches
+from delegation.records.lineage.search import keys_of, search
+from delegation.records.lineage.survey import survey
+from delegation.records.tables.people import DISMISSALS
+from delegation.records.tables.records import DECISIONS
+
+
+class SqlQuestions:
+    """Part of `SqlReader`, which has the connection."""
+
+    _connection: Connection
+    _caches: Caches
+
+    def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
+        """Return links with what is known beside them, the newest `most` if there are more."""
+        return survey(self._connection, self._caches, ground, at=at, most=most, past=past)
+
+    def keys_of(self, fingerprint: str, *, most: int) -> Sequence[bytes]:
+        """Return recorded or registered keys whose fingerprint begins so."""
+        return keys_of(self._connection, fingerprint, most=most)
+
+    def caused(
+        self, decision: DecisionId, task: TaskId | None, *, limit: int
+    ) -> Sequence[DecisionEntry]:
+        """Return decisions of a task whose holders name this one as their cause: their claim."""
+        if task is None:
+            return ()
+        query = select(DECISIONS).where(
+            DECISIONS.c.task == task, DECISIONS.c.claimed_cause == decision
+        )
+        found = self._connection.execute(query.order_by(DECISIONS.c.sequence).limit(limit))
+        return [decisions.entry_of(row) for row in found]
+
+    def dismissals(self) -> Sequence[Dismissal]:
+        """Return all dismissals, newest first."""
+        query = select(DISMISSALS).order_by(DISMISSALS.c.at.desc(), DISMISSALS.c.finding)
+        return [
+            Dismissal(row.finding, row.rule, row.subject, row.by, row.reason, row.at)
+            for row in self._connection.execute(query)
+        ]
+
+    def search(self, text: str, *, limit: int) -> Sequence[Hit]:
+        """Return what a text names, the exact ones first."""
+        return search(self._connection, text, limit=limit)
+
+    def change_at(self, epoch: int) -> Revocation | None:
+        """Return the revocation, suspension or resumption with this number, or None."""
+        return endings.change_at(self._connection, epoch)
+
+    def effect(self, subject: Subject, *, epoch: int) -> tuple[DecisionEntry | None, int, bool]:
+        """Return what a change came to under its subject."""
+        catalogue = self._caches.catalogue.newest(self._connection)
+        return endings.effect(self._connection, subject, catalogue, epoch=epoch)
+
+    def answers(self) -> int:
+        """Return how many answers were ever given to requests for approval."""
+        return news.answers(self._connection)
+
+    def waiting(self, *, at: int) -> int:
+        """Return how many requests for approval wait now."""
+        return news.waiting(self._connection, at=at)
+
+    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
+        """Return how the newest decisions, of a task or of the store, came over time."""
+        return news.rhythm(self._connection, task, now=now)
+
+    def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
+        """Return the suspensions that hold, newest first."""
+        return endings.suspensions(self._connection, at=at, limit=limit)
+
+
+def dismiss(connection: Connection, dismissal: Dismissal) -> Dismissal:
+    """Record a dismissal, or return the one that is there already."""
+    row = {
+        "finding": dismissal.finding,
+        "rule": dismissal.rule,
+        "subject": dismissal.subject,
+        "by": dismissal.by,
+        "reason": dismissal.reason,
+        "at": dismissal.at,
+    }
+    connection.execute(upsert(connection, DISMISSALS).on_conflict_do_nothing(), [row])
+    query = select(DISMISSALS).where(DISMISSALS.c.finding == dismissal.finding)
+    kept = connection.execute(query).one()
+    return Dismissal(kept.finding, kept.rule, kept.subject, kept.by, kept.reason, kept.at)

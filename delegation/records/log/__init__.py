@@ -1,0 +1,1 @@
+"""The tamper-evident log as rows: leaves, places, tiles and signatures."""

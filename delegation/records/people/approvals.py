@@ -1,0 +1,231 @@
+"""Requests for approval as rows: read for people, and answered by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from delegation import canonical, sent_json
+from delegation.authority.approval import ApprovalRule
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.canonical import Json
+from delegation.commands.approval_work import ApprovalFilter, NewAct
+from delegation.errors import ConflictError
+from delegation.identity.approval import Binding
+from delegation.identity.person import folded
+from delegation.judge.approval_request import Act, RequestState
+from delegation.lineage.approval import ApprovalAct, ApprovalEntry, ApprovalState
+from delegation.lineage.entry import LinkEntry
+from delegation.lineage.feed import Revocation
+from delegation.records.lineage import links
+from delegation.records.lineage.standing import path
+from delegation.records.people.refused_before import refused_before
+from delegation.records.revocation.kept import Mark
+from delegation.records.revocation.revoked_people import ended_people
+from delegation.records.settling.approvals import living_acts, lock
+from delegation.records.tables.approvals import ACTS, APPROVALS
+from delegation.records.tables.people import API_KEYS
+from delegation.records.tables.records import TASKS
+
+_MOST_TASKS = 16  # child tasks nest no deeper than chains
+
+
+class ApprovalRows:
+    """See `commands.approval_work.ApprovalReader`, whose sentences hold here.
+
+    Args:
+        connection: An open snapshot or transaction.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Read through this connection; the caller ends it."""
+        self._connection = connection
+
+    def approval(self, request: str, *, at: int) -> ApprovalEntry | None:
+        """Return a request with its link, grant and acts, or None."""
+        query = select(APPROVALS).where(APPROVALS.c.id == request)
+        found = self._approvals(self._connection.execute(query).all(), at)
+        return found[0] if found else None
+
+    def approvals(
+        self, wanted: ApprovalFilter, *, after: int, limit: int, at: int
+    ) -> Sequence[ApprovalEntry]:
+        """Return requests in the order they were opened, above this sequence."""
+        query = select(APPROVALS).where(APPROVALS.c.sequence > after)
+        if wanted.task is not None:
+            query = query.where(APPROVALS.c.task == wanted.task)
+        if wanted.link is not None:
+            query = query.where(APPROVALS.c.link == wanted.link)
+        if wanted.audiences is not None:
+            query = query.where(APPROVALS.c.audience.in_(list(wanted.audiences)))
+        waits = APPROVALS.c.state.in_(("pending", "granted"))
+        if wanted.state == "expired":
+            query = query.where(waits, APPROVALS.c.expires_at <= at)
+        elif wanted.state is not None:
+            query = query.where(APPROVALS.c.state == wanted.state)
+            query = query.where(~waits | (APPROVALS.c.expires_at > at))
+        query = query.order_by(APPROVALS.c.sequence).limit(limit)
+        return self._approvals(self._connection.execute(query).all(), at)
+
+    def _approvals(self, rows: Sequence[Row[Any]], at: int) -> list[ApprovalEntry]:
+        held = links.with_ancestors(self._connection, list({row.link for row in rows}))
+        entries = links.entries(self._connection, held, at=at)
+        said: dict[str, list[ApprovalAct]] = {}
+        if rows:
+            acts = (
+                select(ACTS, API_KEYS.c.is_revoked)
+                .join(API_KEYS, API_KEYS.c.name == ACTS.c.key)
+                .where(ACTS.c.approval.in_([row.id for row in rows]))
+                .order_by(ACTS.c.at, ACTS.c.person, ACTS.c.verdict)
+            )
+            for act in self._connection.execute(acts):
+                said.setdefault(act.approval, []).append(_act(act))
+        before = refused_before(self._connection, rows)
+        return [
+            replace(
+                _entry(row, entries.get(LinkId(row.link)), tuple(said.get(row.id, ())), at),
+                refused_before=before.get(row.id, ()),
+            )
+            for row in rows
+        ]
+
+    def waiting_approvals(self, *, at: int) -> int:
+        """Return how many requests wait for people."""
+        waiting = APPROVALS.c.state == "pending", APPROVALS.c.expires_at > at
+        return int(self._connection.execute(select(func.count()).where(*waiting)).scalar_one())
+
+    def approval_states(self, requests: Sequence[str], *, at: int) -> Mapping[str, ApprovalState]:
+        """Return how these requests stand, those that are known."""
+        query = select(APPROVALS.c.id, APPROVALS.c.state, APPROVALS.c.expires_at)
+        found = self._connection.execute(query.where(APPROVALS.c.id.in_(list(requests))))
+        return {row.id: _state(row.state, row.expires_at, at) for row in found}
+
+    def approval_holders(self, request: ApprovalEntry, *, at: int) -> frozenset[str]:
+        """Return the folded names of all who own or operate something on the request's chain."""
+        way = path(self._connection, request.binding.link, at=at)
+        # Of a child task also the chain of whoever opened it: its opener is no stranger to it.
+        held = () if way is None else (*way.above, *way.links)
+        rows = links.with_ancestors(self._connection, held)
+        names: set[str] = set()
+        for entry in links.entries(self._connection, rows, at=at).values():
+            names.add(entry.owner)
+            names.add(entry.holder_name)  # empty unless it is registered
+        task: str | None = request.task
+        for _ in range(_MOST_TASKS):
+            if task is None:
+                break
+            row = self._connection.execute(
+                select(TASKS.c.owner, TASKS.c.parent).where(TASKS.c.id == task)
+            ).one()
+            names.add(row.owner)
+            task = row.parent
+        return frozenset(folded(name) for name in names if name)
+
+
+class ApprovalActs(ApprovalRows):
+    """See `commands.approval_work.ApprovalWork`, whose sentences hold here."""
+
+    marks: list[Mark]  # what is kept beside the ring after COMMIT
+
+    def lock_approval(self, request: str, *, person: str) -> None:
+        """Let nobody else open, answer or use approvals of its root task, nor act as this person."""
+        query = select(TASKS.c.root).join(APPROVALS, APPROVALS.c.task == TASKS.c.id)
+        root = self._connection.execute(query.where(APPROVALS.c.id == request)).scalar_one_or_none()
+        lock(self._connection, [f"person {folded(person)}", *([root] if root else [])])
+
+    def ended_person(self, person: str, *, at: int) -> Revocation | None:
+        """Return the change that ended a person as an owner, whatever the spelling, or None."""
+        return ended_people(self._connection, at=at).get(folded(person))
+
+    def acts_since(self, person: str, *, at: int) -> int:
+        """Return how often a person acted at this second or later."""
+        query = select(func.count()).where(ACTS.c.person == folded(person), ACTS.c.at >= at)
+        return int(self._connection.execute(query).scalar_one())
+
+    def record_act(self, act: NewAct) -> Sequence[Act]:
+        """Record what a person says, and return all that people said with keys that still live."""
+        row = {
+            "approval": act.request,
+            "person": folded(act.person),
+            "verdict": act.verdict,
+            "shown_as": act.person,
+            "key": act.key,
+            "roles": "\n".join(act.roles),
+            "reason": act.reason,
+            "at": act.at,
+        }
+        said = select(ACTS.c.at).where(
+            ACTS.c.approval == act.request,
+            ACTS.c.person == row["person"],
+            ACTS.c.verdict == act.verdict,
+        )
+        if self._connection.execute(said).first() is not None:
+            raise ConflictError("This person said so before; a quorum counts people.")
+        try:
+            self._connection.execute(insert(ACTS), row)
+        except IntegrityError as error:
+            raise ConflictError("This person said so before; a quorum counts people.") from error
+        return living_acts(self._connection, [act.request], at=act.at).get(act.request, ())
+
+    def end_request(
+        self, request: str, state: RequestState, *, statement: str, expires_at: int | None, at: int
+    ) -> None:
+        """Write what was made of a pending request."""
+        values: dict[str, Any] = {"state": state, "statement": statement, "ended_at": at}
+        if expires_at is not None:
+            values["expires_at"] = expires_at
+        done = self._connection.execute(
+            update(APPROVALS)
+            .where(APPROVALS.c.id == request, APPROVALS.c.state == "pending")
+            .values(**values)
+        )
+        if done.rowcount != 1:
+            raise ConflictError("The request was answered before.")
+        if state == "refused":
+            self.marks.append(Mark("refused", request, at))
+
+
+def _act(row: Row[Any]) -> ApprovalAct:
+    roles = tuple(row.roles.split("\n")) if row.roles else ()
+    return ApprovalAct(
+        row.shown_as, roles, row.key, row.verdict, row.reason, row.at, not row.is_revoked
+    )
+
+
+def _state(kept: RequestState, expires_at: int, at: int) -> ApprovalState:
+    return "expired" if kept in {"pending", "granted"} and at >= expires_at else kept
+
+
+def _entry(
+    row: Row[Any], link: LinkEntry | None, acts: tuple[ApprovalAct, ...], at: int
+) -> ApprovalEntry:
+    bound = cast("dict[str, Any]", canonical.parse(row.bound))
+    rules = cast("list[Json]", canonical.parse(row.rules))
+    resources = cast("list[str]", canonical.parse(row.resources))
+    return ApprovalEntry(
+        id=row.id,
+        sequence=row.sequence,
+        state=_state(row.state, row.expires_at, at),
+        binding=Binding(**{**bound, "link": LinkId(row.link)}),
+        rules=tuple(map(ApprovalRule.from_json, rules)),
+        task=TaskId(row.task),
+        link=link,
+        arguments=None
+        if row.arguments is None
+        else cast("dict[str, Json]", sent_json.parse(row.arguments)),
+        purpose=row.purpose,
+        claimed_cause=row.cause,
+        cost=cast("dict[str, int]", canonical.parse(row.cost)),
+        resources=tuple(resources),
+        opened_by=DecisionId(row.opened_by),
+        opened_at=row.at,
+        expires_at=row.expires_at,
+        acts=acts,
+        statement=row.statement,
+        ended_at=row.ended_at,
+        used_by=None if row.used_by is None else DecisionId(row.used_by),
+    )

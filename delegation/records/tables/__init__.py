@@ -1,0 +1,1 @@
+"""Tables as SQLModel declares them, by concern."""

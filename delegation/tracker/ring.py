@@ -1,0 +1,126 @@
+"""The ring of a store: read from its file, or made with the store's first start and never after."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from delegation.errors import KeyFileError
+from delegation.identity.keyring import KeyRing
+from delegation.lineage.filter import TaskFilter
+from delegation.records.store import SqlStore
+from delegation.tracker.location import memory_file, ring_file, shown, store_file
+
+_WRITING_SECONDS: Final = 5.0  # another process that makes the file fills it at once
+_LOOK_SECONDS: Final = 0.02
+
+
+def file_beside(store: SqlStore, url: str) -> Path | None:
+    """Return where the ring of a store is that names none: beside its file; None for one in memory.
+
+    Args:
+        store: The store.
+        url: Its place.
+
+    Raises:
+        KeyFileError: It is a server's database, beside which no file is.
+    """
+    if store.is_memory:
+        return None
+    file = store_file(url.partition("?")[0])
+    if file is None or file.name.startswith("file:"):
+        raise KeyFileError(
+            f"The store {shown(url)} outlives this process, and no key ring is named.",
+            remedy="Name its file with ring_file, or give the ring.",
+        )
+    return ring_file(file)
+
+
+def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
+    """Return the ring in a file; one that is made new if the store was never used.
+
+    With new keys beside a store that was used, nothing that was issued would verify, and the log
+    would begin to fork: whoever lost the ring must hear of it.
+
+    Args:
+        store: The store that it serves.
+        file: Where the ring is kept, mode 0600.
+        issuer: For a new one: the URL under which it issues.
+        url: The store's place, to name it.
+
+    Raises:
+        KeyFileError: The file is readable by others or holds no ring; it holds another store's; or
+            there is none, and the store has links, decisions, tasks or API keys, or is served with
+            another ring.
+    """
+    if file.exists():
+        return _kept(store, file, url=url)
+    with store.read() as reader:
+        numbers = reader.numbers()
+        is_used = bool(
+            numbers["link"]
+            or numbers["decision"]
+            or reader.api_keys()
+            or reader.tasks(TaskFilter(), after=None, limit=1, at=0)
+        )
+    if is_used:
+        raise KeyFileError(
+            f"There is no key ring at {file}, but the store {shown(url)} was used with one.",
+            remedy="Put the ring back from its backup, or name where it is.",
+        )
+    ring = KeyRing.generate(issuer)
+    try:
+        ring.save(file)
+    except KeyFileError:
+        if not file.exists():
+            raise
+        return _kept(store, file, url=url)  # of another opening, just now
+    if not store.accepts(ring):
+        # Whoever opened the store first may be issuing already: two rings would fork what is kept.
+        file.unlink()
+        raise KeyFileError(
+            f"There is no key ring at {file}, but another ring serves the store {shown(url)} already.",
+            remedy="Name that ring; if it is lost, begin with a new store: nothing was issued in this one.",
+        )
+    return ring
+
+
+def _kept(store: SqlStore, file: Path, *, url: str) -> KeyRing:
+    """Return the ring in a file, whoever made it, if it signs for the store."""
+    until = time.monotonic() + _WRITING_SECONDS
+    while file.stat().st_size == 0 and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+    ring = KeyRing.load(file)
+    refuse_other(store, ring, url=url, file=file)
+    return ring
+
+
+def refuse_other(store: SqlStore, ring: KeyRing, *, url: str, file: Path | None = None) -> None:
+    """Refuse a ring that does not sign for a store: what was issued would not verify under it.
+
+    Args:
+        store: The store.
+        ring: The ring that is to serve it.
+        url: The store's place, to name it.
+        file: Where the ring is, to name it.
+
+    Raises:
+        KeyFileError: Another ring signed the store's newest root, or served it before any.
+    """
+    if store.accepts(ring):
+        return
+    held = "The key ring" if file is None else f"The key ring at {file}"
+    beside = None if store_file(url) is None else ring_file(url)
+    likely = f"; it is likely at {beside}" if beside and beside.exists() and beside != file else ""
+    raise KeyFileError(
+        f"{held} does not sign for the store {shown(url)}: another one does, or a newer copy of it.",
+        remedy=f"Name the ring that the store was used with{likely}.",
+    )
+
+
+def memory_of(given: Path | str | None, ring_file: Path | str | None) -> Path | None:
+    """Return where the log's key remembers what it signed, None for nowhere."""
+    if given is not None:
+        return Path(given)
+    return None if ring_file is None else memory_file(ring_file)
