@@ -88,7 +88,7 @@ def _unsaid(file: Path) -> Iterator[str]:
 def test_only_one_room_reads_the_clock_or_draws_chance() -> None:
     """Below the composition root, time and chance come in by the door; keys and tokens draw their own."""
     allowed = {
-        "tracker.py",  # delegation/embedded
+        "tracker.py",  # delegation/tracker
         "callers.py",  # likewise
         "observing.py",  # names of requests
         "keys.py",
@@ -128,8 +128,8 @@ def test_statuses_are_decided_in_one_place() -> None:
 RULE_ROOMS = [
     *sorted((ROOT / "delegation" / "judge").glob("*.py")),
     *(
-        ROOT / "delegation" / "records" / f"{name}.py"
-        for name in ("approvals", "facts", "flow", "growth", "pace", "roots")
+        ROOT / "delegation" / "records" / "settling" / f"{name}.py"
+        for name in ("approvals", "facts", "flow", "creation_limits", "rate", "roots")
     ),
 ]
 # What stands in a token's bytes alone, and what has been taken from a line; everything else that walks

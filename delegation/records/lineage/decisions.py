@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -17,10 +16,11 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.commands.work import DecisionDetail, Evidence
 from delegation.judge.decision import Decision, Denial, Outcome, Step
+from delegation.judge.history import Trace
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.filter import DecisionFilter
-from delegation.records.settling import flow
+from delegation.records.log.leaves import new_salt
 from delegation.records.tables.records import DECISIONS
 
 _LETTERS: Final[dict[Outcome, str]] = {
@@ -37,24 +37,7 @@ _INSERT_POSTGRES: Final = text(
     f"INSERT INTO decision ({_NAMES})"  # noqa: S608  # constants
     f" SELECT {_NAMES} FROM json_populate_recordset(NULL::decision, CAST(:rows AS json))"
 )
-_SALT_BYTES: Final = 16
 _MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value of a call that nobody proved
-
-
-# What a decision's row holds where arguments, salt and proof were erased; digests and leaf stay.
-ERASED: Final[dict[str, str | None]] = {
-    "arguments_salt": None,
-    "access": None,
-    "arguments": None,
-    "proof": None,
-    "detail": "[null,null]",
-    "resources": "[]",
-}
-
-
-def new_salt() -> bytes:
-    """Return the salt of one record's digests."""
-    return secrets.token_bytes(_SALT_BYTES)
 
 
 def _text(value: Json) -> str:
@@ -136,12 +119,23 @@ def proven_row(
         "purpose": access.purpose,
         "resources": _text([*settlement.resources]),
         "detail": _detail(decision.denial),  # whole: it is the evidence of the denial
-        "trace": None if settlement.trace is None else flow.text_of(settlement.trace),
+        "trace": None if settlement.trace is None else _trace_text(settlement.trace),
         "arguments_digest": canonical.digest(b"dct-arguments-v1" + salt, sent.encode()),
         "access": access.encoded.decode(),
         "arguments": _text(dict(decision.arguments)),
         "proof": proof,
     }
+
+
+@lru_cache(maxsize=4096)
+def _trace_text(trace: Trace) -> str:
+    """Return a trace as a decision's row keeps it."""
+    body: dict[str, Json] = {
+        "agent": trace.actor.agent,
+        "owner": trace.actor.owner,
+        "marks": [*trace.marks],
+    }
+    return canonical.encode(body).decode()
 
 
 def insert_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Select, select, union_all
 
+from delegation import canonical
 from delegation.authority.ids import TaskId
 from delegation.judge.creation_limits import BREAK_SECONDS, WINDOW
 from delegation.judge.facts import AgentFact, CounterKey, TaskFact
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskState
 from delegation.records.engine.families import TEXTS, among, branch
-from delegation.records.settling.creation_limits import CreationLimits, limits_of
 from delegation.records.tables.flow import FLOW_HISTORIES
 from delegation.records.tables.records import (
     AGENT_KEYS,
@@ -76,6 +77,16 @@ _KNOWN: Final = union_all(
     # A link and what renews it have one counter, the first one's.
     _counters("link", select(RENEWALS.c.line).where(RENEWALS.c.link.in_(among("links")))),
 )  # fmt: skip
+
+
+class Added(Protocol):
+    """What a batch adds to tasks before it is written."""
+
+    def called(self, task: str) -> int:
+        """Return when its newest call was, Unix seconds; 0 for none."""
+
+    def denied(self, task: str) -> int:
+        """Return how many calls were denied that count for the breaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +200,12 @@ def _task(texts: Sequence[Any], integers: Sequence[Any], defaults: Limits) -> Ta
     return task_fact(columns, defaults, keeps_history=kept is not None)
 
 
+@lru_cache(maxsize=1024)
+def limits_of(text: str | None, defaults: Limits) -> Limits:
+    """Return a task's limits: its own where they are tighter than the service's."""
+    return defaults if text is None else Limits.from_json(canonical.parse(text)).within(defaults)
+
+
 def task_fact(
     row: Mapping[str, Any], defaults: Limits, *, keeps_history: bool = False
 ) -> TaskRowFact:
@@ -221,7 +238,7 @@ def read_tasks(
 
 
 def task_chain(
-    tasks: Mapping[str, TaskRowFact], task: str, growth: CreationLimits | None, at: int
+    tasks: Mapping[str, TaskRowFact], task: str, growth: Added | None, at: int
 ) -> tuple[TaskFact, ...]:
     """Return a task and those above it, nearest first; empty where one is unknown or too far up.
 

@@ -13,8 +13,13 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.records.lineage.known_rows import TaskRowFact, read_tasks, task_chain, task_fact
-from delegation.records.settling.creation_limits import limits_of
+from delegation.records.lineage.known_rows import (
+    TaskRowFact,
+    limits_of,
+    read_tasks,
+    task_chain,
+    task_fact,
+)
 from delegation.records.tables.records import COUNTERS, DECISIONS, TASKS
 
 _CALLED: Final = (

@@ -6,9 +6,18 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from delegation.records.lineage.decisions import ERASED
 from delegation.records.tables.log import ENTRIES
 from delegation.records.tables.records import DECISIONS
+
+# What a decision's row holds where arguments, salt and proof were erased; digests and leaf stay.
+ERASED: Final[dict[str, str | None]] = {
+    "arguments_salt": None,
+    "access": None,
+    "arguments": None,
+    "proof": None,
+    "detail": "[null,null]",
+    "resources": "[]",
+}
 
 # Only what has its place in the log: a leaf that is still to be made needs the salt.
 _DUE: Final = (

@@ -6,6 +6,7 @@ is found out like one that is changed after.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Final, cast
@@ -18,12 +19,12 @@ from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import b64u
 from delegation.records.engine.sqlite import cursor_of
-from delegation.records.lineage.decisions import new_salt
 from delegation.records.tables.records import DECISIONS, EVIDENCE, LINKS
 from delegation.tokens.evidence import LinkEvidence
 from delegation.transparency.leaf import DecisionLeaf, Kind, Leaf, LinkLeaf, erasable_digest
 from delegation.transparency.merkle import leaf_hash
 
+_SALT_BYTES: Final = 16
 _WAIT_SQLITE: Final = "INSERT INTO log_pending (kind, record, hash, entry) VALUES (?, ?, ?, ?)"
 _WAIT_POSTGRES: Final = text(
     "INSERT INTO log_pending (kind, record, hash, entry)"
@@ -56,6 +57,11 @@ _SALT: Final = (
     .where(DECISIONS.c.sequence == bindparam("of"))
     .values(arguments_salt=bindparam("salt"))
 )
+
+
+def new_salt() -> bytes:
+    """Return the salt of one record's digests."""
+    return secrets.token_bytes(_SALT_BYTES)
 
 
 def log_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from delegation.cancellation import look
 from delegation.commands.retention import MIN_SECONDS
 from delegation.errors import MalformedError
-from delegation.records.lineage.decisions import ERASED
+from delegation.records.log.erasing import ERASED
 from delegation.records.log.leaves import decision_leaf
 from delegation.records.log.log import SqlLog, read_state
 from delegation.records.tables.log import ENTRIES, NODES, PENDING, STATE

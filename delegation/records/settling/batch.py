@@ -29,6 +29,7 @@ from delegation.records.lineage import decisions
 from delegation.records.lineage.caches import Caches
 from delegation.records.lineage.links import RecordedLink, record_links
 from delegation.records.lineage.renewals import lines_of
+from delegation.records.log.erasing import ERASED
 from delegation.records.log.leaves import log_decisions
 from delegation.records.settling.approvals import ApprovalBook
 from delegation.records.settling.claims import claim_nonces, claim_requests
@@ -43,7 +44,7 @@ Outcome: TypeAlias = Decision | Exception
 Counts: TypeAlias = Mapping[tuple[int, str], int]  # (minute, code): how many
 
 _PASSED: Final = frozenset({"expired", "task_expired"})  # a link may be shown after its time
-NO_DETAIL: Final = decisions.ERASED["detail"]
+NO_DETAIL: Final = ERASED["detail"]
 _FIRST: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 

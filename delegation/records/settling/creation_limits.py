@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
 
-from delegation import canonical
 from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
 from delegation.authority.refusal import Refusal
@@ -76,12 +74,6 @@ _WRITE: Final = (
         ),
     )
 )
-
-
-@lru_cache(maxsize=1024)
-def limits_of(text: str | None, defaults: Limits) -> Limits:
-    """Return a task's limits: its own where they are tighter than the service's."""
-    return defaults if text is None else Limits.from_json(canonical.parse(text)).within(defaults)
 
 
 class Bound(NamedTuple):

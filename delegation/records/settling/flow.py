@@ -11,7 +11,6 @@ reads. So whatever was settled before it is committed and seen, in this process 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final, cast
 from zlib import crc32
 
@@ -21,7 +20,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, INTEGER
 from delegation import canonical
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId, TaskId
-from delegation.canonical import Json
 from delegation.judge.flow import is_ruled
 from delegation.judge.history import Actor, History, Seen, Trace
 from delegation.judge.line import Line
@@ -167,17 +165,6 @@ def keep_history(connection: Connection, roots: Iterable[str]) -> None:
     connection.execute(
         upsert(connection, FLOW_HISTORIES).on_conflict_do_nothing(), [{"root": r} for r in roots]
     )
-
-
-@lru_cache(maxsize=4096)
-def text_of(trace: Trace) -> str:
-    """Return a trace as a decision's row keeps it."""
-    body: dict[str, Json] = {
-        "agent": trace.actor.agent,
-        "owner": trace.actor.owner,
-        "marks": [*trace.marks],
-    }
-    return canonical.encode(body).decode()
 
 
 def _lock(connection: Connection, roots: set[str], ruled: set[str]) -> None:
