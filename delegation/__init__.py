@@ -1,7 +1,7 @@
 """Authority for multi-agent systems: tokens that only narrow, verified whole on every call.
 
-The face of the library. What stands in `__all__` is promised; all else may change. Nothing here
-needs a server or a database: `delegation.tracker.Tracker` adds the store, `delegation.client` HTTP.
+The face of the library. What stands in `__all__` is promised, and so are `Tracker`, `Client` and
+`AsyncClient`, which need the extras `store` and `client`; all else may change.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ if TYPE_CHECKING:
         url,
     )
     from delegation.authority.grant import Grant
+    from delegation.client import AsyncClient as AsyncClient
+    from delegation.client import Client as Client
     from delegation.identity.keyring import KeyRing, PublicRing
     from delegation.identity.keys import HolderKey
     from delegation.identity.principal import PublicKey
     from delegation.judge.decision import Decision, Denial
     from delegation.tokens.token import Token
+    from delegation.tracker import Tracker as Tracker
 
 __version__ = VERSION
 
@@ -100,11 +103,13 @@ _WHERE: Final = {
         "exact glob host links members not_below not_one_of one_of path subset text url"
     ),
     "authority.grant": "Grant",
+    "client": "AsyncClient Client",
     "identity.keyring": "KeyRing PublicRing",
     "identity.keys": "HolderKey",
     "identity.principal": "PublicKey",
     "judge.decision": "Decision Denial",
     "tokens.token": "Token",
+    "tracker": "Tracker",
 }
 _HOME: Final = {name: room for room, names in _WHERE.items() for name in names.split()}
 
@@ -121,4 +126,4 @@ if not TYPE_CHECKING:  # checkers know the names, and no other
 
 def __dir__() -> list[str]:
     """Name the face beside what is imported."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_HOME})

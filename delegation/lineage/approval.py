@@ -13,8 +13,7 @@ from delegation.canonical import Json
 from delegation.hidden import Hidden, hidden_in
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import Verdict
-from delegation.lineage.analysis.hidden_text import hidden_in_link
-from delegation.lineage.entry import LinkEntry
+from delegation.lineage.entry import LinkEntry, hidden_in_link
 
 ApprovalState: TypeAlias = Literal["pending", "granted", "refused", "used", "expired"]
 OVER: frozenset[ApprovalState] = frozenset({"refused", "used", "expired"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -9,6 +10,7 @@ from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.explain import Change
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.hidden import Hidden, hidden_in
 from delegation.judge.limits import UNLIMITED, Limits
 
 Standing: TypeAlias = Literal["active", "revoked", "expired", "task_closed", "suspended"]
@@ -186,3 +188,13 @@ class Lineage:
     def calls(self) -> tuple[DecisionEntry, ...]:
         """The decisions about calls of tools, without requests to the service itself."""
         return tuple(d for d in self.decisions if not d.tool.startswith(RESERVED_PREFIX))
+
+
+def hidden_in_link(link: LinkEntry) -> Iterator[Hidden]:
+    """Yield what cannot be seen in the texts of a link: its names, its grant, and what that was."""
+    yield from hidden_in(link.claimed_name, "the holder's name")
+    if link.holder_name != link.claimed_name:
+        yield from hidden_in(link.holder_name, "the holder's name")
+    yield from hidden_in(link.owner, "the owner")
+    yield from hidden_in(link.grant.to_json(), "the grant")
+    yield from hidden_in([change.before for change in link.changes], "the grant above")

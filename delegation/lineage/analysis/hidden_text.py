@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from delegation.authority.ids import LinkId
-from delegation.hidden import Hidden, hidden_in
-from delegation.lineage.entry import LinkEntry
+from delegation.hidden import hidden_in
+from delegation.lineage.entry import LinkEntry, hidden_in_link
 from delegation.lineage.finding import Finding, finding, of_link
 from delegation.lineage.survey import Hiding, Survey, called
-
-
-def hidden_in_link(link: LinkEntry) -> Iterator[Hidden]:
-    """Yield what cannot be seen in the texts of a link: its names, its grant, and what that was."""
-    yield from hidden_in(link.claimed_name, "the holder's name")
-    if link.holder_name != link.claimed_name:
-        yield from hidden_in(link.holder_name, "the holder's name")
-    yield from hidden_in(link.owner, "the owner")
-    yield from hidden_in(link.grant.to_json(), "the grant")
-    yield from hidden_in([change.before for change in link.changes], "the grant above")
 
 
 def hidden_text(survey: Survey) -> Iterator[Finding]:
