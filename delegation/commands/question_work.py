@@ -22,8 +22,8 @@ class QuestionReader(ExportReader, Protocol):
     def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
         """Return links with what is known beside them, the newest `most` if there are more."""
 
-    def keys_of(self, fingerprint: str, *, most: int) -> Sequence[bytes]:
-        """Return recorded or registered keys whose fingerprint begins so; eyes may not tell them apart."""
+    def keys_of(self, prefix: str, *, most: int) -> Sequence[bytes]:
+        """Return recorded or registered keys whose fingerprint begins with it: eyes may confuse them."""
 
     def caused(
         self, decision: DecisionId, task: TaskId | None, *, limit: int

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.commands.work import (
     Agent,
     ApiKey,
@@ -19,21 +19,19 @@ from delegation.commands.work import (
 )
 from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.in_process import Holder, RootStanding
-from delegation.judge.lease import ReplicaEntry
 from delegation.judge.standing import Called, own_subject
-from delegation.lineage.entry import DecisionEntry, LinkEntry, LinkPath, TaskEntry
-from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.lineage.in_process import InProcessEntry
-from delegation.lineage.mediation import Recorded
 from delegation.lineage.preview import Preview
-from delegation.lineage.renewal import Renewal
-from delegation.lineage.usage import LastUse
 from delegation.records.decision_detail import decision_detail
+from delegation.records.engine.methods import of_connection
 from delegation.records.engine.numbers import read_numbers
 from delegation.records.exports.exporting import SqlExports, fitting
-from delegation.records.lineage import decisions, ended_before, links, mediation, renewals, standing
+from delegation.records.lineage import decisions, links, mediation, renewals, standing
 from delegation.records.lineage.caches import Caches
+from delegation.records.lineage.ended_before import ended_before as _ended_before
+from delegation.records.lineage.ended_before import ended_tools as _ended_tools
 from delegation.records.lineage.lineage import SqlLineage
 from delegation.records.lineage.preview import preview
 from delegation.records.lineage.questions import SqlQuestions
@@ -131,9 +129,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         found = links.with_ancestors(self._connection, [link])
         return links.entries(self._connection, found, at=at, past=past).get(link)
 
-    def path(self, link: LinkId, *, at: int) -> LinkPath | None:
-        """Return a link's ancestors' ids and its standing, or None."""
-        return standing.path(self._connection, link, at=at)
+    path = of_connection(standing.path)
 
     def link_payload(self, link: LinkId) -> bytes | None:
         """Return the signed payload of a link, or None."""
@@ -173,9 +169,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         found = links.below(self._connection, [link], limit, until=until)
         return self._entries(found, at=at, past=past)
 
-    def numbers(self) -> Mapping[str, int]:
-        """Return how many links, decisions and revocations were ever recorded, and the like."""
-        return read_numbers(self._connection)
+    numbers = of_connection(read_numbers)
 
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
@@ -191,29 +185,15 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         found = self._connection.execute(decisions.filtered(wanted, after, limit))
         return [decisions.detail_of(row) for row in found]
 
-    def recorded(self, wanted: Sequence[DecisionId]) -> Mapping[DecisionId, Recorded]:
-        """Return those of these decisions that are recorded, as executions are held against them."""
-        return mediation.recorded(self._connection, wanted)
+    recorded = of_connection(mediation.recorded)
 
-    def recorded_for(
-        self, audiences: Sequence[str], *, since: int, until: int, after: int, limit: int
-    ) -> tuple[Sequence[Recorded], int]:
-        """Return calls allowed to these services in [since, until), and the last one's sequence."""
-        return mediation.recorded_for(
-            self._connection, audiences, since=since, until=until, after=after, limit=limit
-        )
+    recorded_for = of_connection(mediation.recorded_for)
 
-    def decision(self, decision: DecisionId) -> DecisionDetail | None:
-        """Return one decision, or None."""
-        return decision_detail(self._connection, decision)
+    decision = of_connection(decision_detail)
 
-    def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
-        """Return changes of what stands with an epoch above `after`, oldest first."""
-        return changes.feed(self._connection, after=after, limit=limit, history=history)
+    feed = of_connection(changes.feed)
 
-    def changes(self, subject: Subject) -> Sequence[Revocation]:
-        """Return what was ever recorded of one subject, oldest first."""
-        return changes.of(self._connection, subject)
+    changes = of_connection(changes.of)
 
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
@@ -224,17 +204,9 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         limits = self._caches.limits
         return local.facts_at(self._connection, chain, called, at=at, defaults=limits)
 
-    def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:
-        """Return whether a proof was used in any recorded decision, however long ago."""
-        return local.was_used(self._connection, holder, jti, leaf, proof)
+    was_used = of_connection(local.was_used)
 
-    def local_decisions(
-        self, *, conflicts: bool, after: int, limit: int
-    ) -> Sequence[tuple[int, InProcessEntry]]:
-        """Return decisions made outside the store, with their sequence, in commit order."""
-        return local.local_decisions(
-            self._connection, conflicts=conflicts, after=after, limit=limit
-        )
+    local_decisions = of_connection(local.local_decisions)
 
     def preview(self, subject: Subject, *, at: int) -> Preview:
         """Return what would end with a subject now, and what would go on."""
@@ -252,29 +224,21 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         row = self._connection.execute(query).one_or_none()
         return None if row is None else decisions.entry_of(row)
 
-    def last_use(self, subject: Subject) -> LastUse:
-        """Return the newest call that a link, agent or key made."""
-        return last_use(self._connection, subject)
+    last_use = of_connection(last_use)
 
-    def renewal(self, link: LinkId) -> Renewal:
-        """Return which link a link was made in place of, and which in its own."""
-        return renewals.renewal_of(self._connection, link)
+    renewal = of_connection(renewals.renewal_of)
 
     def ended_before(self, link: LinkId) -> Sequence[Revocation]:
         """Return what was ended of all that a link touches when it was recorded, oldest first."""
-        return ended_before.ended_before(self._connection, link, self.catalogue())
+        return _ended_before(self._connection, link, self.catalogue())
 
-    def ended_tools(self) -> Sequence[Revocation]:
-        """Return of each tool and system that is ended, or will be, the change that ends it."""
-        return ended_before.ended_tools(self._connection)
+    ended_tools = of_connection(_ended_tools)
 
     def line(self, link: LinkId) -> Sequence[LinkId]:
         """Return the other links of a link's line of renewals."""
         return [LinkId(name) for name in renewals.line(self._connection, link)]
 
-    def replicas(self) -> Sequence[ReplicaEntry]:
-        """Return all registered verifiers outside the store, by name."""
-        return replicas.all_of(self._connection)
+    replicas = of_connection(replicas.all_of)
 
     def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
         """Return what was revoked, suspended or resumed of these ids, oldest first."""

@@ -22,22 +22,18 @@ from delegation.commands.new_task import NewTask
 from delegation.commands.work import (
     Agent,
     ApiKey,
-    Login,
-    LoginKind,
     OutcomeReport,
 )
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
 from delegation.judge.facts import EVERYTHING, Subject
-from delegation.judge.lease import ReplicaEntry
 from delegation.judge.limits import Limits
 from delegation.judge.standing import own_subject
-from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
-from delegation.lineage.in_process import InProcessEntry
 from delegation.records.engine.database import upsert
+from delegation.records.engine.methods import of_connection
 from delegation.records.engine.numbers import take_number
 from delegation.records.exports.jobs import ExportJobActs
 from delegation.records.lineage import line_changes, questions
@@ -243,17 +239,11 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
             raise outcome
         return outcome
 
-    def dismiss(self, dismissal: Dismissal) -> Dismissal:
-        """Record a dismissal, or return the one that is there already."""
-        return questions.dismiss(self._connection, dismissal)
+    dismiss = of_connection(questions.dismiss)
 
-    def add_login(self, login: Login, *, at: int) -> None:
-        """Record a ticket or a session, and forget those that are over."""
-        logins.add_login(self._connection, login, at=at)
+    add_login = of_connection(logins.add_login)
 
-    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
-        """End a ticket or session and return its API key's name; None for all but one who tries."""
-        return logins.take_login(self._connection, digest, kind, at=at)
+    take_login = of_connection(logins.take_login)
 
     def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
         """Keep a token's text under its leaf; at most 4 texts a leaf."""
@@ -351,25 +341,15 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
             raise NotFoundError("agent with that key", agent)
         self.add_agent(Agent(agent, owner, (new,), at))
 
-    def record_renewal(self, link: LinkId, *, renews: LinkId, at: int) -> None:
-        """Record that a recorded link was made in place of another."""
-        note_renewal(self._connection, link, renews, at=at)
+    record_renewal = of_connection(note_renewal)
 
-    def add_local(self, entry: InProcessEntry, *, holder: bytes, jti: bytes) -> None:
-        """Record where a decision of this transaction was really made."""
-        local.add_local(self._connection, entry, holder=holder, jti=jti)
+    add_local = of_connection(local.add_local)
 
-    def add_replica(self, replica: ReplicaEntry) -> None:
-        """Register a verifier outside the store."""
-        replicas.add(self._connection, replica)
+    add_replica = of_connection(replicas.add)
 
-    def touch_replica(self, name: str, *, by: str, applied: int, at: int) -> bool:
-        """Note that a verifier polls and what it has applied; False if it is not registered."""
-        return replicas.touch(self._connection, name, by=by, applied=applied, at=at)
+    touch_replica = of_connection(replicas.touch)
 
-    def remove_replica(self, name: str, *, by: str) -> bool:
-        """Forget a verifier; False if it was not registered."""
-        return replicas.remove(self._connection, name, by=by)
+    remove_replica = of_connection(replicas.remove)
 
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
         """Record an API key."""

@@ -10,11 +10,9 @@ from delegation.authority.ids import DecisionId, TaskId
 from delegation.judge.facts import Subject
 from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.entry import DecisionEntry
-from delegation.lineage.feed import Revocation
-from delegation.lineage.rhythm import Rhythm
-from delegation.lineage.search import Hit
 from delegation.lineage.survey import Ground, Survey
 from delegation.records.engine.database import upsert
+from delegation.records.engine.methods import of_connection
 from delegation.records.lineage import decisions, news
 from delegation.records.lineage import revocation_effects as endings
 from delegation.records.lineage.caches import Caches
@@ -34,9 +32,7 @@ class SqlQuestions:
         """Return links with what is known beside them, the newest `most` if there are more."""
         return survey(self._connection, self._caches, ground, at=at, most=most, past=past)
 
-    def keys_of(self, fingerprint: str, *, most: int) -> Sequence[bytes]:
-        """Return recorded or registered keys whose fingerprint begins so."""
-        return keys_of(self._connection, fingerprint, most=most)
+    keys_of = of_connection(keys_of)
 
     def caused(
         self, decision: DecisionId, task: TaskId | None, *, limit: int
@@ -58,34 +54,22 @@ class SqlQuestions:
             for row in self._connection.execute(query)
         ]
 
-    def search(self, text: str, *, limit: int) -> Sequence[Hit]:
-        """Return what a text names, the exact ones first."""
-        return search(self._connection, text, limit=limit)
+    search = of_connection(search)
 
-    def change_at(self, epoch: int) -> Revocation | None:
-        """Return the revocation, suspension or resumption with this number, or None."""
-        return endings.change_at(self._connection, epoch)
+    change_at = of_connection(endings.change_at)
 
     def effect(self, subject: Subject, *, epoch: int) -> tuple[DecisionEntry | None, int, bool]:
         """Return what a change came to under its subject."""
         catalogue = self._caches.catalogue.newest(self._connection)
         return endings.effect(self._connection, subject, catalogue, epoch=epoch)
 
-    def answers(self) -> int:
-        """Return how many answers were ever given to requests for approval."""
-        return news.answers(self._connection)
+    answers = of_connection(news.answers)
 
-    def waiting(self, *, at: int) -> int:
-        """Return how many requests for approval wait now."""
-        return news.waiting(self._connection, at=at)
+    waiting = of_connection(news.waiting)
 
-    def rhythm(self, task: TaskId | None, *, now: int) -> Rhythm:
-        """Return how the newest decisions, of a task or of the store, came over time."""
-        return news.rhythm(self._connection, task, now=now)
+    rhythm = of_connection(news.rhythm)
 
-    def suspensions(self, *, at: int, limit: int) -> Sequence[Revocation]:
-        """Return the suspensions that hold, newest first."""
-        return endings.suspensions(self._connection, at=at, limit=limit)
+    suspensions = of_connection(endings.suspensions)
 
 
 def dismiss(connection: Connection, dismissal: Dismissal) -> Dismissal:

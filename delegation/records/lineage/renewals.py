@@ -88,7 +88,7 @@ def note_renewals(
     connection.execute(upsert(connection, RENEWALS).on_conflict_do_nothing(), rows)
 
 
-def note_renewal(connection: Connection, link: str, renews: str, *, at: int) -> None:
+def note_renewal(connection: Connection, link: str, *, renews: str, at: int) -> None:
     """Record that a root was made in place of another: what hangs below both is of one line."""
     row = {"link": link, "renews": renews, "at": at}
     row["line"] = lines_of(connection, [renews]).get(renews, renews)

@@ -133,7 +133,7 @@ def cause_of(connection: Connection, change: Revocation) -> str:
     return str(connection.execute(query).scalar_one())
 
 
-def feed(connection: Connection, *, after: int, limit: int, history: bool) -> Feed:
+def feed(connection: Connection, *, after: int, limit: int, history: bool = False) -> Feed:
     """Return what changed after an epoch, oldest first, complete up to the feed's own epoch.
 
     Args:

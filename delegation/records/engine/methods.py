@@ -1,0 +1,24 @@
+"""Methods made of functions: what a snapshot or a transaction is asked, answered by one concern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_connection(
+    function: Callable[Concatenate[Connection, P], R],
+) -> Callable[Concatenate[Any, P], R]:
+    """Make a method of a function: its first argument is the connection that the object holds."""
+
+    @wraps(function)
+    def method(self: Any, /, *args: P.args, **named: P.kwargs) -> R:  # whatever holds one
+        return function(self._connection, *args, **named)
+
+    return method
