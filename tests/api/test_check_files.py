@@ -26,12 +26,13 @@ EMBEDDED = 47
 OVER_HTTP = 54
 # What has nothing to do for such a call is not even asked.
 ONLY_WITH_A_RULE = {
-    "judge": ("above", "approval", "growth", "handing", "pace", "reservation"),
-    "records": (
-        "approvals", "catalogue", "flow", "growth", "kept_denials", "links", "marker", "openers",
-        "pace", "reservation",
+    "judge": ("above", "approval", "creation_limits", "handing", "rate", "reservation"),
+    "records/engine": ("marker",),
+    "records/lineage": ("catalogue", "links", "opener_cache"),
+    "records/settling": (
+        "approvals", "creation_limits", "flow", "kept_denials", "rate", "reservation",
     ),
-    "tracker": ("announced", "retry"),
+    "commands": ("announced", "retry"),
     "": ("cancellation",),
 }  # fmt: skip
 _ROOTS = tuple(str(Path(str(one.__file__)).parent) for one in (delegation, delegation_api))
