@@ -118,8 +118,7 @@ def look() -> None:
         QuestionTooLongError: It took too long.
         QuestionsBusyError: It takes long, and as many others do as may.
     """
-    present = _PRESENT.get()
-    if present is not None:
+    if (present := _PRESENT.get()) is not None:
         present.look()
 
 

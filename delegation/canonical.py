@@ -58,8 +58,7 @@ def text_of(value: Json) -> str:
 
 
 def _refuse_uncanonical(value: object, what: str, depth: int) -> None:
-    kind = type(value)
-    if kind is str:
+    if (kind := type(value)) is str:
         text: str = value  # type: ignore[assignment]  # `kind` has narrowed it; mypy cannot see
         if not text.isascii():
             refuse_odd_text(text, what)
@@ -199,8 +198,7 @@ def same(left: Json, right: Json) -> bool:
 
     Both are made of JSON's own types, as parsed or about to be encoded.
     """
-    kind = type(left)
-    if kind is not type(right):
+    if (kind := type(left)) is not type(right):
         return False
     if kind is not dict and kind is not list:
         return left == right
@@ -210,8 +208,7 @@ def same(left: Json, right: Json) -> bool:
 
 def b64u(data: bytes) -> str:
     """Return base64url without padding (RFC 4648 section 5)."""
-    text = binascii.b2a_base64(data, newline=False).rstrip(b"=")
-    return text.translate(_TO_URL).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
 def unb64u(text: str, *, what: str = "the text") -> bytes:

@@ -62,8 +62,7 @@ def is_unseen(character: str) -> bool:
 def hidden_in(value: Any, where: str = "") -> Iterator[Hidden]:
     """Yield what is hidden in each text of a JSON value, names of members included."""
     if isinstance(value, str):
-        found = hidden_characters(value)
-        if found:
+        if found := hidden_characters(value):
             yield _told(found, where)
     elif isinstance(value, dict):
         for name, member in value.items():

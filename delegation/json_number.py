@@ -52,8 +52,7 @@ def read_number(text: str) -> int | float | WideNumber:
     if match is None:  # a reader of JSON hands on nothing else
         raise ValueError(text[:40])
     sign, whole, fraction, exponent = match.groups()
-    digits = (whole + (fraction or "")).lstrip("0")
-    if not digits:
+    if not (digits := (whole + (fraction or "")).lstrip("0")):
         return 0
     if len(exponent or "") > _MOST_EXPONENT:
         return WideNumber(text.lower())  # as it was written: to count with such powers takes long
@@ -80,8 +79,7 @@ def number_text(value: float) -> str:
         return "0" if value == 0 else text.removesuffix(".0")
     mantissa, _, exponent = text.removeprefix("-").partition("e")
     whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).rstrip("0")
-    return ("-" if value < 0 else "") + _laid_out(digits, 1 + int(exponent))
+    return ("-" if value < 0 else "") + _laid_out((whole + fraction).rstrip("0"), 1 + int(exponent))
 
 
 def is_spelled(text: str) -> bool:
@@ -116,8 +114,7 @@ def _wide_integer(value: int) -> str:
 
 def _laid_out(digits: str, point: int) -> str:
     """Return digits with their point: `point` of them stand before it."""
-    count = len(digits)
-    if count <= point <= _MOST_PLAIN:
+    if (count := len(digits)) <= point <= _MOST_PLAIN:
         return digits + "0" * (point - count)
     if 0 < point <= _MOST_PLAIN:
         return f"{digits[:point]}.{digits[point:]}"

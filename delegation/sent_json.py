@@ -84,8 +84,7 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
 
     No floats, no integers beyond 53 bits, no surrogates, ASCII member names, bounded depth.
     """
-    kind = type(value)
-    if kind is str:
+    if (kind := type(value)) is str:
         return bool(value.isascii()) or SURROGATE.search(value) is None
     if kind is int:
         return bool(-MAX_INTEGER <= value <= MAX_INTEGER)
@@ -114,8 +113,7 @@ def _spelled(value: Any, what: str) -> Iterator[str]:
             within.popitem()
             yield before
             continue
-        kind = type(one)
-        if kind is dict or kind is list:
+        if (kind := type(one)) is dict or kind is list:
             if id(one) in within:
                 raise MalformedError(what, wanted="a JSON value, which holds itself nowhere")
             within[id(one)] = None
@@ -142,8 +140,7 @@ def _pairs(value: dict[Any, Any], what: str) -> list[tuple[str, Any]]:
 
 
 def _scalar(value: Any, what: str) -> str:
-    kind = type(value)
-    if kind is str:
+    if (kind := type(value)) is str:
         return _quoted(_joined(value))
     if kind is bool or value is None:
         return "null" if value is None else str(value).lower()
@@ -191,8 +188,7 @@ def _parse_deep(text: str) -> Any:
     at, stack, value = 0, [], None
     is_value = False  # whether `value` was just read and waits for its place
     while True:
-        match = _TOKEN.match(text, at)
-        if match is None:
+        if (match := _TOKEN.match(text, at)) is None:
             raise ValueError
         sign, quote, word, number = match.groups()
         at = match.end()
@@ -278,8 +274,7 @@ def portable(value: Any, *, halves: bool = False, depth: int = MAX_DEPTH) -> Any
     """
     if is_plain(value):
         return value
-    kind = type(value)
-    if kind is str:
+    if (kind := type(value)) is str:
         whole = _joined(value)
         return whole if halves else SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", whole)
     if (kind is dict or kind is list) and depth == 0:

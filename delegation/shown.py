@@ -148,12 +148,9 @@ def _json(value: Any, newline: str, write: Callable[[str], Iterable[Piece]]) -> 
         yield Piece("syntax", newline + ends[1])
     else:
         yield Piece(
-            "syntax", "{}" if value == {} else "[]" if value in ([], ()) else _scalar(value)
+            "syntax",
+            "{}" if value == {} else "[]" if value in ([], ()) else canonical.text_of(value),
         )
-
-
-def _scalar(value: Any) -> str:
-    return canonical.text_of(value)
 
 
 def _string(text: str, *, quoted: bool, ltr: bool, tight: bool) -> Iterator[Piece]:

@@ -77,5 +77,4 @@ def read_statement(typ: str, text: str) -> tuple[dict[str, Json], bytes, bytes]:
     if not isinstance(payload, dict):
         raise MalformedError("The statement's payload", wanted="an object")
     signature = canonical.unb64u(parts[2], what="The statement's signature")
-    message = (parts[0] + "." + parts[1]).encode("ascii")
-    return payload, message, signature
+    return payload, (parts[0] + "." + parts[1]).encode("ascii"), signature

@@ -20,7 +20,7 @@ from typing import IO, Final
 from urllib.parse import urlsplit
 
 from delegation.errors import ConfigurationError
-from delegation.identity.approval_event import ApprovalEvent
+from delegation.identity.approval import ApprovalEvent
 
 CAPACITY: Final = 1024  # events that may wait
 PAUSES: Final = (0.0, 1.0, 5.0)  # seconds before each attempt; then it is given up

@@ -93,11 +93,8 @@ class Names:
         """Return the own name of the tool that a name meant at a revision; empty for none."""
         if self._own.get(name, at + 1) <= at:
             return name
-        found = ""
-        for revision, holder in self._aliases.get(name, ()):
-            if revision <= at:
-                found = holder
-        return found
+        events = reversed(self._aliases.get(name, ()))
+        return next((holder for revision, holder in events if revision <= at), "")
 
     def own_name(self, name: str, pinned: int) -> str:
         """Return the own name of the tool that a call means; the name as it is, if it is no alias.

@@ -21,8 +21,7 @@ def amounts_of(
         at: The catalogue's revision when it was judged.
         arguments: In canonical form; None once they were erased.
     """
-    defined = catalogue.tool(tool, at)
-    if defined is None or not arguments:
+    if (defined := catalogue.tool(tool, at)) is None or not arguments:
         return {}
     return {
         place: said
@@ -33,8 +32,7 @@ def amounts_of(
 
 
 def _amounts(place: str, value: Json, of: ArgumentType) -> Iterator[tuple[str, str]]:
-    of = inner(of)
-    if isinstance(of, MoneyType):
+    if isinstance(of := inner(of), MoneyType):
         if type(value) is int:
             yield place, of.shown(value)
     elif isinstance(of, ListType):

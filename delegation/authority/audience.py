@@ -26,8 +26,7 @@ def respelled(entry: str, held: Iterable[str]) -> str:
 
 def plainly(audience: str) -> str:
     """Return an audience in the spelling that a guard demands of its own; unchanged if it is no URL."""
-    found = _URL.fullmatch(audience)
-    if found is None or not found[2]:
+    if (found := _URL.fullmatch(audience)) is None or not found[2]:
         return audience
     scheme, host = found[1].lower(), found[2].lower()
     name, colon, port = host.removesuffix(_DEFAULT.get(scheme, "")).rpartition(":")
@@ -37,8 +36,7 @@ def plainly(audience: str) -> str:
 
 
 def _bare(entry: str) -> str:
-    found = _URL.fullmatch(entry.lower())
-    if found is None:
+    if (found := _URL.fullmatch(entry.lower())) is None:
         return entry.lower().rstrip("/")
     scheme, host, rest = found.groups()
     return f"{scheme}://{host.removesuffix(_DEFAULT.get(scheme, '')).rstrip('.')}{rest.rstrip('/')}"

@@ -178,8 +178,7 @@ class Capability:
                     "Name resources within the parent's.",
                 )
         for name, constraint in child.arguments.items():
-            held = self.arguments.get(name)
-            if held is None:
+            if (held := self.arguments.get(name)) is None:
                 return Refusal(
                     "argument_added",
                     f'The argument "{name}" is not held, so it may not be given.',
@@ -247,8 +246,7 @@ class Capability:
             {**self.arguments, **(arguments or {}), **constraints},
             self.delegate_only if delegate_only is None else delegate_only,
         )
-        refusal = self.refuses_child(child)
-        if refusal is not None:
+        if (refusal := self.refuses_child(child)) is not None:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
@@ -279,8 +277,7 @@ class Capability:
             text = canonical.text_of(value)
         except (RecursionError, TypeError, ValueError) as error:
             raise MalformedError("A capability", wanted="JSON, nested a few deep") from error
-        known = _KNOWN.get((version, text))
-        if known is None:
+        if (known := _KNOWN.get((version, text))) is None:
             known = cls._read(value, version)
             if len(text) <= _KNOWN_CHARACTERS:
                 if len(_KNOWN) >= _MOST_KNOWN:

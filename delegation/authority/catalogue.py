@@ -31,12 +31,12 @@ from delegation.authority.fields import (
     listed,
     matching_text,
 )
+from delegation.authority.flow import LABEL, MAX_LABELS, matches
 from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY, Effect
 from delegation.authority.pattern import TOOL_NAME
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import MAX_RESOURCE_LABELS, ResourceLabels, labels_of
 from delegation.authority.resource_template import filled, placeholders, refuse_ambiguous
-from delegation.authority.term import LABEL, MAX_LABELS, matches
 from delegation.canonical import Json
 from delegation.errors import ConflictError, MalformedError
 
@@ -145,8 +145,7 @@ class Tool:
         """
         canonical: dict[str, Json] = {}
         for name, value in arguments.items():
-            argument = self.arguments.get(name)
-            if argument is None:
+            if (argument := self.arguments.get(name)) is None:
                 return self._unknown(name)
             if value is None and not argument.is_nullable:
                 continue  # null is absence where it is no value
@@ -326,11 +325,8 @@ class Catalogue:
             name: Exact tool name.
             at: A revision; None for the newest.
         """
-        found = None
-        for revision, tool in self.history.get(name, ()):
-            if at is None or revision <= at:
-                found = tool
-        return found
+        entries = reversed(self.history.get(name, ()))
+        return next((tool for n, tool in entries if at is None or n <= at), None)
 
     @property
     def names(self) -> Names:
@@ -370,11 +366,9 @@ class Catalogue:
         if tool.name.startswith(RESERVED_PREFIX):
             raise ConflictError(f"Tool names that begin with {RESERVED_PREFIX} are reserved.")
         for name in (tool.name, *tool.aliases):
-            other = self.names.meant(name, self.revision)
-            if other not in {"", tool.name}:
+            if (other := self.names.meant(name, self.revision)) not in {"", tool.name}:
                 raise ConflictError(f"{name} is a name of the tool {other} already.")
-        known = self.tool(tool.name)
-        if known == tool:
+        if (known := self.tool(tool.name)) == tool:
             return self
         revision = self.revision + 1
         entries = (*self.history.get(tool.name, ()), (revision, tool))
@@ -390,8 +384,7 @@ class Catalogue:
             ConflictError: There are as many patterns as a call is held against.
         """
         text = entry.pattern.text
-        before = self.resources.get(text, ())
-        if before and before[-1][1] == entry:
+        if (before := self.resources.get(text, ())) and before[-1][1] == entry:
             return self
         if not before and len(self.resources) >= MAX_RESOURCE_LABELS:
             raise ConflictError(f"At most {MAX_RESOURCE_LABELS} resource patterns have labels.")

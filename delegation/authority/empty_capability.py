@@ -54,8 +54,7 @@ def refuse_empty(
     """
     found = []
     for tool in tools:
-        why = _why(capability, tool, effects)
-        if why is None:
+        if (why := _why(capability, tool, effects)) is None:
             return None
         found.append(why)
     first = found[0]

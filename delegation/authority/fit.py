@@ -125,8 +125,7 @@ def refuse_unfit_grant(
             return refusal
     for index, rule in enumerate(grant.needs_approval):
         place = f"needs_approval[{index}].tools"
-        refusal = refuse_unknown_tools(rule.tools, place, catalogue, at)
-        if refusal is not None:
+        if (refusal := refuse_unknown_tools(rule.tools, place, catalogue, at)) is not None:
             return refusal
     return _refuse_budget(grant, catalogue, at, {} if above is None else above.budget)
 
@@ -195,8 +194,7 @@ def _refuse_capability(
     *,
     is_held: bool,
 ) -> Refusal | None:
-    tools = matching(capability.tool, catalogue, at)
-    if not tools:
+    if not (tools := matching(capability.tool, catalogue, at)):
         return refuse_unknown_tools([capability.tool], f"{place}.tool", catalogue, at)
     refusal = refuse_unfit_arguments(capability.arguments, tools, place)
     if refusal is not None or is_held:
@@ -206,8 +204,7 @@ def _refuse_capability(
 
 def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int | None) -> Refusal:
     text_ = pattern.text
-    meant = catalogue.names.meant(text_, catalogue.revision if at is None else at)
-    if meant:
+    if meant := catalogue.names.meant(text_, catalogue.revision if at is None else at):
         return Refusal(
             "tool_unknown",
             f"{text_} is an alias of the tool {meant}, and grants speak of a tool by its own name.",
@@ -219,14 +216,15 @@ def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int 
     known = [name for name in sorted(catalogue.history) if catalogue.tool(name, at) is not None]
     near = _near(text_, known)
     what = f"no tool {text_}" if pattern.is_literal else f"no tool that {text_} stands for"
-    other = "Register the tool first, or name one that `delegation catalogue list` shows."
     return Refusal(
         "tool_unknown",
         f"The catalogue has {what}{_question(near)}.",
         place,
         text_,
         [*near],
-        _instead(near, (), other),
+        _instead(
+            near, (), "Register the tool first, or name one that `delegation catalogue list` shows."
+        ),
     )
 
 
@@ -289,7 +287,7 @@ def _why(constraint: Constraint, of: ArgumentType) -> str:
         return _of_literals(constraint.values, of)
     if isinstance(constraint, Exact):
         return _of_literals((constraint.value,), of)
-    return f"{constraint.kind} is no bound of {_article(of.name)}"
+    return f"{constraint.kind} is no bound of {'an' if of.name[0] in 'aeiou' else 'a'} {of.name}"
 
 
 def _of_literals(values: Iterable[Json], of: ArgumentType) -> str:
@@ -311,8 +309,7 @@ def fitting(of: ArgumentType, levels: int = MAX_DEPTH) -> Iterator[str]:
         of: The type.
         levels: How deep they may be nested.
     """
-    whole = inner(of)
-    if isinstance(whole, EnumType):
+    if isinstance(whole := inner(of), EnumType):
         yield f"one_of({', '.join(ascii(value) for value in whole.values[:_LISTED])})"
     elif isinstance(whole, BooleanType):
         yield "exact(True)"
@@ -386,7 +383,3 @@ def _listed(texts: Iterable[str]) -> str:
     found = [*texts]
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     return ", ".join(found[:_LISTED]) + more
-
-
-def _article(name: str) -> str:
-    return ("an " if name[0] in "aeiou" else "a ") + name

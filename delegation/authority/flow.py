@@ -2,6 +2,10 @@
 
 The rules travel in grants and only accumulate. They are judged at step 11 on the history of the
 whole root task, whichever agents of it made the calls. Source: docs/caveats.md, "Flow rules".
+
+They speak of terms: a label (`pii`), or one of `effect:write`, `system:crm`, `domain:finance` and
+`tool:crm.**`, the last by pattern. What calls leave in their task's history are marks: terms without
+pattern, what one call was.
 """
 
 from __future__ import annotations
@@ -9,14 +13,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from typing import Final, Literal, TypeAlias, get_args
 
 from delegation.authority.fields import closed_object, list_of, matching_text, units
-from delegation.authority.term import all_covered, matches, terms
+from delegation.authority.pattern import MAX_PATTERN, SegmentPattern, tool_pattern
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
+LABEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+MAX_LABELS: Final = 32
+_TERM: Final = re.compile(
+    r"[a-z][a-z0-9_-]{0,63}"
+    r"|effect:(read|write|delete|admin|actuate)"
+    r"|(system|domain):[a-z0-9._-]{1,64}"
+    rf"|tool:[a-z0-9_.*-]{{1,{MAX_PATTERN}}}"
+)
+_TOOL: Final = "tool:"
 By: TypeAlias = Literal["agent", "owner"]
 Counted: TypeAlias = Literal[
     "calls", "reads", "writes", "deletes", "admins", "actuations", "changes",
@@ -25,6 +39,57 @@ Counted: TypeAlias = Literal[
 COUNTED: Final[tuple[Counted, ...]] = get_args(Counted)
 MAX_SETS: Final = 8
 _BY: Final = re.compile("|".join(get_args(By)))
+
+
+def terms(what: str, value: object) -> tuple[str, ...]:
+    """Return terms sorted and without repetition, at least one.
+
+    Raises:
+        MalformedError: One has another form, or there are none, or more than `MAX_LABELS`.
+    """
+    items = list_of(what, list(value) if isinstance(value, tuple) else value, MAX_LABELS)
+    found = {
+        matching_text(what, item, _TERM, "a label, or a term such as effect:write")
+        for item in items
+    }
+    for term in found:
+        if term.startswith(_TOOL):
+            _pattern(term)
+    if not found:
+        raise MalformedError(what, wanted="at least one label or term")
+    return tuple(sorted(found))
+
+
+def version_of(term: str) -> int:
+    """Return the lowest payload version that has such a term."""
+    return _pattern(term).version if term.startswith(_TOOL) else 1
+
+
+def is_label(term: str) -> bool:
+    """Return whether the term is a label, not a kind with a value."""
+    return ":" not in term
+
+
+def matches(term: str, mark: str) -> bool:
+    """Return whether a call with this mark is one that the term speaks of."""
+    is_pattern = "*" in term and mark.startswith(_TOOL)
+    return term == mark or (is_pattern and _pattern(term).matches(mark.removeprefix(_TOOL)))
+
+
+def covers(term: str, other: str) -> bool:
+    """Return whether whatever the other term speaks of, this one speaks of too."""
+    is_pattern = "*" in term and other.startswith(_TOOL)
+    return term == other or (is_pattern and _pattern(other).is_within(_pattern(term)))
+
+
+def all_covered(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
+    """Return whether each term of the second is covered by one of the first."""
+    return all(any(covers(mine, other) for mine in wider) for other in narrower)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(term: str) -> SegmentPattern:
+    return tool_pattern(term.removeprefix(_TOOL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +118,7 @@ class AfterNever:
 
     def terms(self) -> Iterator[str]:
         """Return every term that the rule speaks of."""
-        yield from self.after
-        yield from self.never
+        yield from (*self.after, *self.never)
 
     def to_json(self) -> dict[str, Json]:
         """Return the rule's JSON."""

@@ -19,9 +19,8 @@ from delegation.authority.fields import (
     matching_text,
     units,
 )
-from delegation.authority.flow import FlowRule, parse_flow_rule
+from delegation.authority.flow import FlowRule, parse_flow_rule, version_of
 from delegation.authority.narrowing import refuse_wider
-from delegation.authority.term import version_of
 from delegation.canonical import Json, same
 from delegation.errors import MalformedError, WiderThanParentError
 
@@ -242,8 +241,7 @@ class Grant:
             MalformedError: A field has another form.
         """
         child = Grant(capabilities, **fields).filled_from(self)  # type: ignore[arg-type]  # by name
-        refusal = refuse_wider(child, self)
-        if refusal is not None:
+        if (refusal := refuse_wider(child, self)) is not None:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )
@@ -318,16 +316,18 @@ def _or(value: Item | None, default: Item) -> Item:
 
 
 def _audience(entries: Iterable[str]) -> tuple[str, ...]:
-    wanted = "1 to 300 printable ASCII characters"
-    return tuple(sorted({matching_text("audience", e, AUDIENCE, wanted) for e in entries}))
+    return tuple(
+        sorted(
+            {
+                matching_text("audience", e, AUDIENCE, "1 to 300 printable ASCII characters")
+                for e in entries
+            }
+        )
+    )
 
 
 def _texts(body: Mapping[str, Json], name: str, most: int) -> list[str] | None:
-    if body.get(name) is None:
-        return None
-    return [
-        matching_text(name, item, r"[!-~]+", "texts") for item in list_of(name, body[name], most)
-    ]
+    return _each(body, name, most, lambda item: matching_text(name, item, r"[!-~]+", "texts"))
 
 
 def _each(

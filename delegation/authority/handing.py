@@ -59,8 +59,9 @@ def handed(function: Callable[..., object], arguments: Mapping[str, Json]) -> di
         try:
             made[name] = _made(parameters[name][0], value)
         except (TypeError, ValueError, ArithmeticError, KeyError) as error:
-            wanted = "a value that the function's annotation takes"
-            raise MalformedError(f"The argument {name}", wanted=wanted) from error
+            raise MalformedError(
+                f"The argument {name}", wanted="a value that the function's annotation takes"
+            ) from error
     return made
 
 
@@ -72,7 +73,13 @@ def _made(hint: object, value: Json) -> Any:
     if is_nullable:
         return _made(rest, value)
     origin, parts = get_origin(bare), get_args(bare)
-    if is_pydantic(bare) or origin in {Union, types.UnionType} or _is_generic_model(origin):
+    if (
+        is_pydantic(bare)
+        or origin in {Union, types.UnionType}
+        or (
+            origin is not None and is_pydantic(origin)  # a generic model
+        )
+    ):
         return _of_pydantic(bare, value)
     if origin is Literal:
         return next((p for p in parts if isinstance(p, Enum) and p.value == value), value)
@@ -84,8 +91,7 @@ def _made(hint: object, value: Json) -> Any:
         return _collected(kind, items)
     if isinstance(value, dict) and len(parts) == 2:  # noqa: PLR2004  # a mapping of names to values
         return {_key(parts[0], key): _made(parts[1], item) for key, item in value.items()}
-    fields = fields_of(bare)
-    if fields is not None:
+    if (fields := fields_of(bare)) is not None:
         given = {k: _made(fields[k][0], v) for k, v in cast("dict[str, Json]", value).items()}
         return cast("Any", bare)(**given)
     return _plain(bare, value)
@@ -127,18 +133,13 @@ def _collected(kind: object, items: list[Any]) -> Any:
     return cast("Any", DEQUE)(items) if kind is DEQUE else items
 
 
-def _is_generic_model(origin: object) -> bool:
-    return origin is not None and is_pydantic(origin)
-
-
 def _of_pydantic(hint: object, value: Json) -> Any:
     found = adapter(hint)
     return value if found is None else found.validate_json(sent_json.encode(value))
 
 
 def _duration(text: str) -> timedelta:
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    if (found := _DURATION.fullmatch(text)) is None:
         raise ValueError(text)
     sign, *parts = found.groups()
     weeks, days, hours, minutes, seconds = (float(part or 0) for part in parts)

@@ -24,11 +24,16 @@ from uuid import UUID
 from delegation.authority.arguments import TYPES, parse_type
 from delegation.authority.arguments.either import kinds_of
 from delegation.authority.documents.imported import Report, UnmappableError, shown
-from delegation.authority.documents.lost import bounds_inside
-from delegation.authority.documents.references import References
+from delegation.authority.documents.references import References, bounds_inside
 from delegation.authority.documents.schema import type_of_schema
-from delegation.authority.hint_bounds import bounded, bounds_of, keywords, lengths, refuse_lost
-from delegation.authority.hint_unions import union_of
+from delegation.authority.hint_types import (
+    bounded,
+    bounds_of,
+    keywords,
+    lengths,
+    refuse_lost,
+    union_of,
+)
 from delegation.authority.pydantic_schema import is_pydantic, schema_of
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -214,8 +219,7 @@ class _Reading:
             return self._of_schema({"type": "string", "format": _BY_FORMAT[cast("Any", hint)]})
         if isinstance(hint, type) and issubclass(hint, Enum):
             return self._enum([member.value for member in hint])
-        fields = fields_of(hint)
-        if fields is not None:
+        if (fields := fields_of(hint)) is not None:
             read = {
                 key + ("" if required else "?"): self.of(part, {}, depth - 1)
                 for key, (part, required) in fields.items()
@@ -226,8 +230,9 @@ class _Reading:
     def _enum(self, values: list[Any]) -> Json:
         plain = [value for value in values if value is not None]
         if not plain or not all(type(value) in {str, int, float, bool} for value in plain):
-            wanted = "choices that are texts, numbers or booleans"
-            raise MalformedError(f"The parameter {self.name}", wanted=wanted)
+            raise MalformedError(
+                f"The parameter {self.name}", wanted="choices that are texts, numbers or booleans"
+            )
         body: dict[str, Json] = {
             "type": "enum",
             "values": [*{(type(v), v): v for v in plain}.values()],
@@ -279,18 +284,20 @@ class _Reading:
         if names == _FREE:
             return "text"
         if names != "integer":
-            wanted = "a mapping by texts or integers: JSON has names of no other kind"
-            raise MalformedError(f"The parameter {self.name}", wanted=wanted)
+            raise MalformedError(
+                f"The parameter {self.name}",
+                wanted="a mapping by texts or integers: JSON has names of no other kind",
+            )
         return _INTEGER_NAMES
 
     def _refuse_bounds(self, hints: Iterable[object], where: str) -> None:
         """Refuse hints that state bounds, where no type keeps them."""
         for hint in hints:
             if states_bounds(hint):
-                wanted = (
-                    f"a hint whose bounds argument types keep, without those {where}; {_REMEDY}"
+                raise MalformedError(
+                    f"The parameter {self.name}",
+                    wanted=f"a hint whose bounds argument types keep, without those {where}; {_REMEDY}",
                 )
-                raise MalformedError(f"The parameter {self.name}", wanted=wanted)
 
     def _of_schema(self, schema: dict[str, Any]) -> Json:
         report = Report()

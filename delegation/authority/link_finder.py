@@ -123,8 +123,7 @@ _MEMORY: Final = _Memory()
 
 
 def _hosts_in(text: str) -> frozenset[str] | None:
-    readings = readings_of(text)
-    if readings is None:
+    if (readings := readings_of(text)) is None:
         return None
     found: set[str] = set()
     names: set[str] = set()
@@ -201,8 +200,7 @@ class _Reading:
 
     def _path_end(self, start: int, place: int) -> int | None:
         """Return where the path of a URL ends that starts at a place, or None without one."""
-        path = _PATH.match(self._text, place)
-        if path is None:
+        if (path := _PATH.match(self._text, place)) is None:
             return None
         if self._underscore >= start:
             return path.end()
@@ -214,8 +212,7 @@ class _Reading:
 
         Those of attributes do, and of quoted targets; that prose goes on in another line is no such case.
         """
-        after = _BREAKS.match(self._text, end)
-        if after is None:
+        if (after := _BREAKS.match(self._text, end)) is None:
             return False
         if _ALNUM.match(self._text, after.end()) is None:
             return _GOES_ON.match(self._text, after.end()) is not None
@@ -240,8 +237,7 @@ class _Reading:
             others = {ord(c): " " for c in set(self._text) if _is_other(c, kinds)}
             for token in _NAME.finditer(self._text.translate(others)):
                 place = max(token.start(), self._path_over(token.start()))
-                bare = token[0][place - token.start() :].strip(".-_")
-                if bare in self._names:
+                if (bare := token[0][place - token.start() :].strip(".-_")) in self._names:
                     continue
                 if bare.lower() == "localhost" and not self._is_host("localhost"):
                     return False

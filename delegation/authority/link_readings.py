@@ -48,8 +48,7 @@ def readings_of(text: str) -> tuple[str, ...] | None:
     """
     found = dict.fromkeys([text])
     for place, first in enumerate(_DECODERS):
-        seen = first(text)
-        if seen == text:
+        if (seen := first(text)) == text:
             continue
         found[seen] = None
         idle = 0

@@ -30,8 +30,7 @@ def refuse_wider(child: Grant, parent: Grant) -> Refusal | None:
     Not checked here: who signed, how deep the chain is, what is already spent.
     """
     for rule in _RULES:
-        refusal = rule(child, parent)
-        if refusal is not None:
+        if (refusal := rule(child, parent)) is not None:
             return refusal
     return None
 
@@ -46,8 +45,7 @@ def refuse_replacement(grant: Grant, held: Grant) -> Refusal | None:
         refusal = None if rule is _depth else rule(grant, held)
         if refusal is not None:
             return refusal
-    freed = refuse_freed(grant, held)
-    if freed is not None:
+    if (freed := refuse_freed(grant, held)) is not None:
         return freed
     if grant.delegations_left > held.delegations_left:
         return Refusal(
@@ -215,8 +213,7 @@ def _window(child: Grant, parent: Grant) -> Refusal | None:
 def _budget(child: Grant, parent: Grant) -> Refusal | None:
     # A unit that the child leaves out stays bounded: calls are charged to every link above too.
     for unit, most in child.budget.items():
-        held = parent.budget.get(unit)
-        if held is not None and most > held:
+        if (held := parent.budget.get(unit)) is not None and most > held:
             return Refusal(
                 "budget_widened",
                 f"The child's budget of {unit} is above the parent's.",
@@ -260,8 +257,7 @@ def _capabilities(child: Grant, parent: Grant) -> Refusal | None:
     for index, capability in enumerate(child.capabilities):
         refusals = []
         for held in parent.capabilities:
-            refusal = held.refuses_child(capability)
-            if refusal is None:
+            if (refusal := held.refuses_child(capability)) is None:
                 break
             refusals.append((held, refusal))
         else:

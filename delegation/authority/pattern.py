@@ -49,8 +49,7 @@ class SegmentPattern:
         if len(self.text) > MAX_PATTERN:
             raise MalformedError("A pattern", wanted=f"at most {MAX_PATTERN} characters")
         for index, segment in enumerate(segments):
-            last = index == len(segments) - 1
-            if segment == "*" or (segment == "**" and last):
+            if segment == "*" or (segment == "**" and index == len(segments) - 1):
                 continue
             if allowed.fullmatch(segment) is None or segment in {".", ".."}:
                 raise MalformedError("A pattern", wanted=wanted)

@@ -110,8 +110,7 @@ def _refused(name: str, constraint: Constraint, tool: Tool, value: Json, allowed
 
 def _has_value(constraint: Constraint, of: ArgumentType) -> bool:
     """Return whether the type reads one of the values that are admitted, where they can be listed."""
-    values = constraint.finite()
-    if values is None:
+    if (values := constraint.finite()) is None:
         return True
     for value in values:
         try:

@@ -6,7 +6,7 @@ import functools
 import sys
 from typing import Any, Final
 
-from delegation.authority.documents.decimals import Digits, pattern_of
+from delegation.authority.documents.numbers import Digits, pattern_of
 
 _EDGES: Final = {
     "ge": "formatMinimum", "gt": "formatExclusiveMinimum",

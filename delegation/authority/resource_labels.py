@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from delegation.authority.fields import closed_object, list_of, matching_text
+from delegation.authority.flow import LABEL, MAX_LABELS
 from delegation.authority.pattern import SegmentPattern, resource_pattern
-from delegation.authority.term import LABEL, MAX_LABELS
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 

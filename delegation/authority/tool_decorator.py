@@ -66,7 +66,10 @@ def tool(
         made = Tool(
             name or function.__name__,
             effect=effect,
-            arguments=_arguments(function),
+            arguments={
+                key: Argument(parse_type(type_json(key, hint)), is_required)
+                for key, (hint, is_required) in parameters_of(function).items()
+            },
             system=system,
             domain=domain,
             labels=labels,
@@ -80,10 +83,3 @@ def tool(
         return carrier
 
     return define
-
-
-def _arguments(function: Callable[..., object]) -> dict[str, Argument]:
-    return {
-        name: Argument(parse_type(type_json(name, hint)), is_required)
-        for name, (hint, is_required) in parameters_of(function).items()
-    }

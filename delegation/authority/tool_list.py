@@ -77,8 +77,7 @@ def _toml(text: str) -> Any:
 
 def _listed(body: Any) -> tuple[Tool, ...]:
     if isinstance(body, dict):
-        odd = sorted(str(key) for key in body.keys() - {"tools", "revision"})
-        if odd or "tools" not in body:
+        if body.keys() - {"tools", "revision"} or "tools" not in body:
             raise MalformedError(
                 "The document", wanted="one of `tools`, as the catalogue is listed, or a list"
             )
@@ -98,8 +97,7 @@ def _listed(body: Any) -> tuple[Tool, ...]:
 def _tool(entry: Any, place: str) -> Tool:
     if not isinstance(entry, dict):
         raise MalformedError(place, wanted="a table of a tool's fields")
-    name = entry.get("name")
-    if isinstance(name, str) and TOOL_NAME.fullmatch(name):
+    if isinstance(name := entry.get("name"), str) and TOOL_NAME.fullmatch(name):
         place = f"{place} ({name})"
         if name.startswith(RESERVED_PREFIX):
             raise MalformedError(place, wanted=f"a name that does not begin with {RESERVED_PREFIX}")

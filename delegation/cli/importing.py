@@ -12,7 +12,7 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.documents.forms import DocumentForm
 from delegation.authority.documents.imported import Imported
 from delegation.authority.documents.reading import MAX_DOCUMENT
-from delegation.authority.redefinition import Redefinition, redefinitions
+from delegation.authority.reimport import Redefinition, redefinitions
 from delegation.authority.tool_list import FORMS, read_tools
 from delegation.canonical import Json
 from delegation.cli.console import USAGE, fail, note, read_text, say, told_ending

@@ -28,9 +28,8 @@ from delegation.errors import (
 from delegation.identity.approval import APPROVAL_ID, Approval, sign_approval
 from delegation.identity.person import folded
 from delegation.identity.proof import MAX_AGE
-from delegation.judge.approval import APPROVAL_SECONDS, is_reached
+from delegation.judge.approval import APPROVAL_SECONDS, is_reached, refuse_approver
 from delegation.judge.approval_request import Verdict
-from delegation.judge.approver import refuse_approver
 from delegation.lineage.approval import ApprovalEntry
 from delegation.tokens.failed import Failed
 from delegation.tokens.verifier import verify

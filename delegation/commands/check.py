@@ -29,8 +29,7 @@ from delegation.judge.approval import needed_consent
 from delegation.judge.capability import judge_capability, named
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts, Query
-from delegation.judge.repeat import settle_repeat
-from delegation.judge.settle import Judged, Settlement, settle
+from delegation.judge.settle import Judged, Settlement, settle, settle_repeat
 from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
 from delegation.tokens.links import Cache

@@ -25,7 +25,7 @@ from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import Limits
-from delegation.judge.opening import complete_below, settle_opening
+from delegation.judge.reserved import complete_below, settle_opening
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import TaskEntry
 from delegation.tokens.issuer import issue_token

@@ -21,13 +21,16 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.keyring import KeyRing, PublicRing
 from delegation.identity.person import folded
-from delegation.statement import open_statement, read_statement, sign_statement
 
 TYP: Final = "dct-approval+jws"
 APPROVAL_ID: Final = r"apr_[A-Za-z0-9_-]{22}"
 MAX_SIGNED_APPROVERS: Final = 64
 _BOUND: Final = ("issuer", "link", "tool", "arguments", "audience", "max_cost", "revisions")
 _FIELDS: Final = frozenset({"v", "kid", "id", "approvers", "expires_at", *_BOUND})
+EVENT_TYP: Final = "dct-approval-event+jws"
+MAX_EVENT_AGE: Final = 300  # seconds for which an event is news
+_OF_AN_EVENT: Final = frozenset({"v", "kid", "issuer", "id", "state", "at"})
+_STATES: Final = "pending|granted|refused|used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +115,12 @@ def sign_approval(ring: KeyRing, approval: Approval) -> str:
     """
     if not 0 < len(approval.approvers) <= MAX_SIGNED_APPROVERS:
         raise MalformedError("approvers", wanted=f"1 to {MAX_SIGNED_APPROVERS} persons")
-    key = ring.active("approval")
-    payload: dict[str, Json] = {
-        "v": 1,
-        "kid": key.kid,
+    said: dict[str, Json] = {
         "id": approval.id,
         "approvers": list(approval.approvers),
         "expires_at": approval.expires_at,
-        **approval.binding.to_json(),
     }
-    return sign_statement(TYP, payload, key.seed)
+    return ring.signed("approval", TYP, {**said, **approval.binding.to_json()})
 
 
 def check_approval(
@@ -142,14 +141,7 @@ def check_approval(
         MalformedError: The text is no approval.
         UnverifiedError: Unknown key, wrong signature, another issuer, expired, or other arguments.
     """
-    said, _, _ = read_statement(TYP, text)
-    kid = said.get("kid")
-    key = ring.key("approval", kid) if type(kid) is int else None
-    if key is None or (key.state == "retired" and 0 < key.not_after <= at):
-        raise UnverifiedError(
-            "approval_key", "The approval's key is not known or no longer believed."
-        )
-    approval = _read(open_statement(TYP, text, key.key))
+    approval = _read(ring.opened("approval", TYP, text, what="approval", at=at))
     if approval.binding.issuer != ring.issuer:
         raise UnverifiedError("approval_issuer", "The approval is another issuer's.")
     if at >= approval.expires_at:
@@ -186,3 +178,55 @@ def _read(payload: Mapping[str, Json]) -> Approval:
         tuple(approvers),
         integer("expires_at", payload["expires_at"], 0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalEvent:
+    """Something that happened to a request.
+
+    Args:
+        id: The request.
+        state: `pending`, `granted`, `refused` or `used`.
+        at: Unix seconds.
+    """
+
+    id: str
+    state: str
+    at: int
+
+
+def sign_event(ring: KeyRing, event: ApprovalEvent) -> str:
+    """Return the body that a webhook is sent, signed with the ring's active `service` key.
+
+    Raises:
+        KeyRingError: The ring has no active service key.
+    """
+    return ring.signed("service", EVENT_TYP, {"id": event.id, "state": event.state, "at": event.at})
+
+
+def check_event(text: str, ring: PublicRing, *, at: int) -> ApprovalEvent:
+    """Return what a webhook was told. A hint to ask the service, never evidence of consent.
+
+    Args:
+        text: The request's whole body.
+        ring: The issuer's public keys.
+        at: Unix seconds.
+
+    Raises:
+        MalformedError: The text is no event.
+        UnverifiedError: Unknown key, wrong signature, another issuer, or more than five minutes old.
+    """
+    payload = ring.opened("service", EVENT_TYP, text, what="event", at=at)
+    if payload.keys() != _OF_AN_EVENT:
+        raise MalformedError("An event", wanted="exactly the fields of version 1")
+    integer("v", payload["v"], 1, 1)
+    event = ApprovalEvent(
+        matching_text("id", payload["id"], APPROVAL_ID, "an approval's id"),
+        matching_text("state", payload["state"], _STATES, "a state"),
+        integer("at", payload["at"], 0),
+    )
+    if payload["issuer"] != ring.issuer:
+        raise UnverifiedError("event_issuer", "The event is another issuer's.")
+    if not at - MAX_EVENT_AGE <= event.at <= at + MAX_EVENT_AGE:
+        raise UnverifiedError("event_stale", "The event is no news.")
+    return event

@@ -8,7 +8,7 @@ from typing import Final
 from delegation.canonical import Json
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.keyring import KeyRing, PublicRing
-from delegation.statement import open_statement, read_statement, sign_statement
+from delegation.statement import open_statement, read_statement
 
 TYP: Final = "dct-freeze+jws"
 _FIELDS: Final = frozenset(
@@ -40,11 +40,7 @@ def sign_freeze(  # what a receipt states
     Raises:
         KeyRingError: The ring has no active service key.
     """
-    key = ring.active("service")
-    payload: dict[str, Json] = {
-        "v": 1,
-        "kid": key.kid,
-        "issuer": ring.issuer,
+    said: dict[str, Json] = {
         "epoch": epoch,
         "at": at,
         "by": by,
@@ -52,7 +48,7 @@ def sign_freeze(  # what a receipt states
         "confirmed": list(confirmed),
         "silent": list(silent),
     }
-    return sign_statement(TYP, payload, key.seed)
+    return ring.signed("service", TYP, said)
 
 
 def check_freeze(text: str, ring: PublicRing) -> dict[str, Json]:

@@ -11,14 +11,15 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, cast, get_args
 
 from delegation import canonical, ed25519
 from delegation.authority.chain import ISSUER
 from delegation.authority.fields import closed_object, integer, list_of, matching_text
 from delegation.canonical import Json
-from delegation.errors import KeyFileError, KeyRingError, MalformedError
+from delegation.errors import KeyFileError, KeyRingError, MalformedError, UnverifiedError
 from delegation.identity.keys import read_secret_file, write_secret_file
+from delegation.statement import open_statement, read_statement, sign_statement
 
 RingRole: TypeAlias = Literal["issuer", "statement", "macaroon", "approval", "service", "log"]
 KeyState: TypeAlias = Literal["active", "retired", "revoked"]
@@ -111,6 +112,21 @@ class PublicRing:
                 return None if at is not None and 0 < key.not_after <= at else key
         return None
 
+    def opened(self, role: RingRole, typ: str, text: str, *, what: str, at: int) -> dict[str, Json]:
+        """Return what a statement states, verified by the key of this role that it names.
+
+        Raises:
+            MalformedError: The text is no statement of this `typ`.
+            UnverifiedError: The key is unknown or no longer believed, or the signature is wrong.
+        """
+        kid = read_statement(typ, text)[0].get("kid")
+        key = self.key(role, kid) if type(kid) is int else None
+        if key is None or (key.state == "retired" and 0 < key.not_after <= at):
+            raise UnverifiedError(
+                f"{what}_key", f"The {what}'s key is not known or no longer believed."
+            )
+        return open_statement(typ, text, key.key)
+
     def holds(self, public: bytes) -> bool:
         """Return whether these 32 bytes are one of the ring's public keys."""
         return any(key.key == public for key in self.keys)
@@ -146,15 +162,7 @@ class PublicRing:
             public = canonical.unb64u(text, what="key") if isinstance(text, str) else b""
             if not ed25519.is_usable_encoding(public) or not ed25519.is_valid_point(public):
                 raise MalformedError("key", wanted="a valid Ed25519 public key")
-            keys.append(
-                PublicRingKey(
-                    matching_text("role", fields["role"], _ROLE, "a role"),  # type: ignore[arg-type]  # the pattern lists the literals
-                    integer("kid", fields["kid"], 0, MAX_KID),
-                    matching_text("state", fields["state"], _STATE, "a state"),  # type: ignore[arg-type]
-                    integer("not_after", fields["not_after"], 0),
-                    public,
-                )
-            )
+            keys.append(PublicRingKey(*_named(fields), public))
         # One key, one role: else a signature would count for what it was not made for.
         if len({key.key for key in keys}) < len(keys):
             raise MalformedError("keys", wanted="each key once")
@@ -229,6 +237,16 @@ class KeyRing:
         if not found:
             raise KeyRingError(f"The ring has no active {role} key.")
         return max(found, key=lambda key: key.kid)
+
+    def signed(self, role: RingRole, typ: str, members: Mapping[str, Json]) -> str:
+        """Return a statement of these members, signed with the newest active key of a role.
+
+        Raises:
+            KeyRingError: There is none, so the statement is off.
+        """
+        key = self.active(role)
+        head: dict[str, Json] = {"v": 1, "kid": key.kid, "issuer": self._issuer}
+        return sign_statement(typ, {**head, **members}, key.seed)
 
     def key(self, role: RingRole, kid: int, *, at: int | None) -> RingKey | None:
         """Return the key of this role and id if what it signed is believed at this time."""
@@ -357,10 +375,15 @@ class KeyRing:
 
 def _ring_key(value: Json) -> RingKey:
     fields = closed_object("A ring key", value, _KEY_FIELDS)
-    return RingKey(
-        matching_text("role", fields["role"], _ROLE, "a role"),  # type: ignore[arg-type]  # the pattern lists the literals
+    seed = canonical.unb64u(matching_text("seed", fields["seed"], r"[!-~]+", "base64url"))
+    return RingKey(*_named(fields), seed)
+
+
+def _named(fields: Mapping[str, Json]) -> tuple[RingRole, int, KeyState, int]:
+    """Return what both halves of a key state: role, id, state and end."""
+    return (
+        cast("RingRole", matching_text("role", fields["role"], _ROLE, "a role")),
         integer("kid", fields["kid"], 0, MAX_KID),
-        matching_text("state", fields["state"], _STATE, "a state"),  # type: ignore[arg-type]
+        cast("KeyState", matching_text("state", fields["state"], _STATE, "a state")),
         integer("not_after", fields["not_after"], 0),
-        canonical.unb64u(matching_text("seed", fields["seed"], r"[!-~]+", "base64url")),
     )

@@ -124,8 +124,7 @@ class HolderKey:
             at: Unix seconds; the system's clock if left out.
         """
         now = int(time.time()) if at is None else at
-        issuer = token.chain.origin.issuer
-        return make_proof(self._seed, token.text, access, issuer=issuer, at=now)
+        return make_proof(self._seed, token.text, access, issuer=token.chain.origin.issuer, at=now)
 
     def secret_seed(self) -> bytes:
         """Return the 32-byte secret, for libraries that sign with it themselves. Never log it."""

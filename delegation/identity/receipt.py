@@ -15,7 +15,6 @@ from delegation import canonical, sent_json
 from delegation.canonical import Json
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.keyring import KeyRing, PublicRing
-from delegation.statement import open_statement, read_statement, sign_statement
 
 TYP: Final = "dct-receipt+jws"
 _FIELDS: Final = frozenset(
@@ -68,18 +67,14 @@ def sign_receipt(
     Raises:
         KeyRingError: The ring has no active service key.
     """
-    key = ring.active("service")
-    payload: dict[str, Json] = {
-        "v": 1,
-        "kid": key.kid,
-        "issuer": ring.issuer,
+    said: dict[str, Json] = {
         "decision": decision,
         "tool": tool,
         "audience": audience,
         "arguments": arguments_digest(arguments),
         "expires_at": expires_at,
     }
-    return sign_statement(TYP, payload, key.seed)
+    return ring.signed("service", TYP, said)
 
 
 def check_receipt(
@@ -115,14 +110,7 @@ def check_receipt_digest(text: str, ring: PublicRing, *, digest: str, at: int) -
         MalformedError: The text is no receipt.
         UnverifiedError: As for `check_receipt`.
     """
-    said, _, _ = read_statement(TYP, text)
-    kid = said.get("kid")
-    key = ring.key("service", kid) if type(kid) is int else None
-    if key is None or (key.state == "retired" and 0 < key.not_after <= at):
-        raise UnverifiedError(
-            "receipt_key", "The receipt's key is not known or no longer believed."
-        )
-    payload = open_statement(TYP, text, key.key)
+    payload = ring.opened("service", TYP, text, what="receipt", at=at)
     if payload.keys() != _FIELDS or payload["v"] != 1:
         raise MalformedError("A receipt", wanted="exactly the fields of version 1")
     until = payload["expires_at"]

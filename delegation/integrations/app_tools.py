@@ -91,22 +91,17 @@ def _with_rest(tool: Tool, rests: dict[str, set[str]]) -> Tool:
     if not names & tool.arguments.keys():
         return tool
     body = tool.to_json()
-    kinds = {
-        key: "relative_path" if key in names else kind for key, kind in _arguments(body).items()
-    }
-    return Tool.from_json({**body, "arguments": kinds})
-
-
-def _arguments(body: dict[str, Json]) -> dict[str, Json]:
-    return cast("dict[str, Json]", body["arguments"])
+    kinds = cast("dict[str, Json]", body["arguments"])
+    return Tool.from_json(
+        {**body, "arguments": {k: "relative_path" if k in names else v for k, v in kinds.items()}}
+    )
 
 
 def _left_out(listed: list[Any], paths: dict[str, Any], own: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the routes that the document does not have, with the reason."""
     for route in listed:
         path = str(getattr(route, "path_format", None) or getattr(route, "path", None) or "?")
-        methods = getattr(route, "methods", None)
-        if not methods:
+        if not (methods := getattr(route, "methods", None)):
             is_socket = "websocket" in type(_bare(route)).__name__.lower()
             yield (
                 f"{'SOCKET' if is_socket else 'MOUNT'} {path}",
@@ -119,7 +114,7 @@ def _left_out(listed: list[Any], paths: dict[str, Any], own: set[str]) -> Iterat
             if (
                 not said
                 and not (path in own and not is_described)
-                and not _implied(method, methods)
+                and not (method == "HEAD" and "GET" in methods)  # Starlette answers it beside
             ):
                 yield f"{method} {path}", _HIDDEN if is_described else _FOREIGN
 
@@ -127,8 +122,3 @@ def _left_out(listed: list[Any], paths: dict[str, Any], own: set[str]) -> Iterat
 def _bare(route: Any) -> Any:
     """Return a route without the context of the router that includes it."""
     return getattr(route, "original_route", route)
-
-
-def _implied(method: str, methods: set[str]) -> bool:
-    """Return whether Starlette answers a method by itself, beside GET."""
-    return method == "HEAD" and "GET" in methods

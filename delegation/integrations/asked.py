@@ -1,9 +1,9 @@
-"""A request whose route is known, and its body as it arrives."""
+"""A request as it comes: its route, its headers and credentials, and its body as it arrives."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,8 +48,7 @@ class Asked:
         method = method_of(scope)
         try:
             target = target_of(path.raw)
-            found = routes.match(method, target)
-            if found is None:
+            if (found := routes.match(method, target)) is None:
                 raise Refused(404, "route_undeclared", "No tool is declared for this route.")
             if not found[0].is_open:
                 target = target_of(path.raw, scope["query_string"].decode("latin-1"))
@@ -98,8 +97,9 @@ class Uploads:
                 data, more = message.get("body", b""), message.get("more_body", False)
                 size += len(data)
                 if size > reader.limit:
-                    said = f"This body has at most {reader.limit} bytes."
-                    raise Refused(413, "body_too_large", said)
+                    raise Refused(
+                        413, "body_too_large", f"This body has at most {reader.limit} bytes."
+                    )
                 if data:
                     reader.feed(data)
                     waiting.reschedule(began + BODY_SECONDS + size / _LEAST_SPEED)
@@ -142,3 +142,32 @@ def credentials_of(headers: tuple[tuple[str, str], ...], carrier: str) -> tuple[
             f"Send one token and one proof: {carrier.title()}: Delegation <token> <proof>.",
         )
     return token, (*proofs, *behind)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """A request, as it was before an application saw it.
+
+    Args:
+        method: HTTP method, or `WEBSOCKET`.
+        headers: As sent, names in lower case.
+        scope: A copy of the connection's.
+    """
+
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    scope: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, scope: MutableMapping[str, Any]) -> SeenRequest:
+        """Return the request of a connection; applications write into the scope itself."""
+        headers = tuple((name.lower(), value) for name, value in headers_of(scope))
+        return cls(method_of(scope), headers, dict(scope))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body was announced."""
+        return any(
+            name == "transfer-encoding" or (name == "content-length" and value.strip() != "0")
+            for name, value in self.headers
+        )

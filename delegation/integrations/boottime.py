@@ -14,8 +14,7 @@ def boottime() -> float:
         ConfigurationError: The system has no such clock. One that stops in suspend would make a
             resumed laptop or virtual machine believe that what it knows is fresh.
     """
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    if clock is None:
+    if (clock := getattr(time, "CLOCK_BOOTTIME", None)) is None:
         raise ConfigurationError(
             "Settling calls locally needs CLOCK_BOOTTIME, which only Linux has.",
             remedy="Let the service settle calls: leave the spool out.",

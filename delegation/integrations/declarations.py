@@ -108,8 +108,7 @@ class Declarations:
 
     def ordered(self) -> Routes:
         """Return all routes, in the order of the application once that is known."""
-        routes = tuple(in_order(self.routes, self.order))
-        return Routes(self.audience, routes, self.token_header)
+        return Routes(self.audience, tuple(in_order(self.routes, self.order)), self.token_header)
 
     def _passing(self, names: Iterable[str], *, is_open: bool = False) -> frozenset[str]:
         """Return names in lower case, as servers hand them on.

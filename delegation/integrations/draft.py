@@ -36,7 +36,7 @@ from delegation.authority.documents.inputs import TEXT_PLACES, Input
 from delegation.authority.grant import MAX_CAPABILITIES, Grant
 from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.integrations.declaration_text import python_route, python_tool
+from delegation.integrations.declared import python_route, python_tool
 from delegation.integrations.dispatch import Place
 from delegation.integrations.route import Route
 from delegation.integrations.routes import Routes, in_order, undecided
@@ -161,8 +161,7 @@ def _drafted(sight: Sight, left_out: Counter[tuple[str, str, str]]) -> dict[Plac
 def _inferred(seen: SeenRoute, taken: Container[str]) -> tuple[Tool, Route]:
     """Return the tool and route that a route seems to be, of which only requests are known."""
     name, effect = _tool_name(seen, taken), _EFFECTS.get(seen.method, "write")
-    empty = Tool(name, effect=effect), Route(seen.method, seen.path, name)
-    return _with_seen(*empty, seen)
+    return _with_seen(Tool(name, effect=effect), Route(seen.method, seen.path, name), seen)
 
 
 def _with_seen(tool: Tool, route: Route, seen: SeenRoute) -> tuple[Tool, Route]:

@@ -222,8 +222,7 @@ class Follower:
         Raises:
             ServiceError: The service did not answer, or knows no such root.
         """
-        known = self._roots.get(chain.leaf.id)
-        if known is not None:
+        if (known := self._roots.get(chain.leaf.id)) is not None:
             self._roots.move_to_end(chain.leaf.id)
             return known
         holders = [Holder(link.holder_key, link.claim) for link in chain.links]

@@ -21,12 +21,13 @@ from delegation.integrations.request_body import (
     MAX_BODY,
     MULTIPART,
     URLENCODED,
+    FileStore,
+    StoredFile,
     WrittenBody,
     argument_media,
     sent_file,
 )
 from delegation.integrations.request_inputs import stated_by, texts_of, undeclared
-from delegation.integrations.stored import FileStore, StoredFile
 
 _SPELLED: Final = rb"(?:[A-Za-z0-9*._~+!'()\[\]:,@/$-]|%[0-9A-Fa-f]{2})"
 _PAIR: Final = re.compile(rb"(%b{1,600})=?(%b*)" % (_SPELLED, _SPELLED))
@@ -165,8 +166,7 @@ def pairs_of(data: bytes) -> Iterator[tuple[str, str]]:
         MalformedError: Two parsers might read it as two things.
     """
     for part in data.split(b"&") if data else ():
-        found = _PAIR.fullmatch(part)
-        if found is None:
+        if (found := _PAIR.fullmatch(part)) is None:
             raise MalformedError("The form", wanted="plain name=value pairs")
         yield _decoded(found[1]), _decoded(found[2])
 

@@ -9,16 +9,10 @@ from typing import Any, Self
 from delegation.authority.catalogue import Tool
 from delegation.authority.fields import listed
 from delegation.errors import ConfigurationError
-from delegation.integrations.catalogue_check import (
-    add_missing_there,
-    compare,
-    is_far,
-    refuse_blocking,
-)
+from delegation.integrations.application_routes import inner_application
 from delegation.integrations.cors import ORIGIN, cors_of
-from delegation.integrations.declaration_text import python_declarations
 from delegation.integrations.declarations import Declarations
-from delegation.integrations.declared import Declared, declared_of
+from delegation.integrations.declared import Declared, declared_of, python_declarations
 from delegation.integrations.guarded import Guarded, InProcess, OverHttp
 from delegation.integrations.handler_inputs import AUTHORIZATION
 from delegation.integrations.multipart import form_parser
@@ -33,12 +27,15 @@ from delegation.integrations.starting_checks import (
 )
 from delegation.integrations.tool_checks import (
     add_missing,
+    add_missing_there,
     check_tools,
+    compare,
+    is_far,
     known_catalogue,
+    refuse_blocking,
     warn_of_spellings,
 )
 from delegation.integrations.tool_log import ToolLog
-from delegation.integrations.wrapped import inner_application
 
 
 class Guard:
@@ -147,8 +144,7 @@ class Guard:
                 among them.
             MalformedError: The prefix is none, or there are too many routes.
         """
-        inner = inner_application(app)
-        if inner is None:
+        if (inner := inner_application(app)) is None:
             raise ConfigurationError(
                 "The application lists no routes, so that none can be declared from it.",
                 remedy="Declare each with guard.route(...), as docs/integrations/guard.md shows.",

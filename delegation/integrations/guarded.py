@@ -26,7 +26,6 @@ from delegation.errors import (
 from delegation.identity.proof import PROOF_TYP
 from delegation.integrations.asked import Asked, Uploads, credentials_of, headers_of, method_of
 from delegation.integrations.boottime import boottime
-from delegation.integrations.catalogue_check import compare, is_far, start
 from delegation.integrations.cors import asks_by_origin, bare, is_preflight
 from delegation.integrations.dispatch import PLACE, hold_to_place, root_of, route_taken
 from delegation.integrations.judged_request import (
@@ -42,8 +41,15 @@ from delegation.integrations.observe import Observer
 from delegation.integrations.request_headers import has_overriding_parameter, refusal_of
 from delegation.integrations.route import Route
 from delegation.integrations.routes import WELL_KNOWN, Routes
-from delegation.integrations.socket_standing import until_ended
-from delegation.integrations.sockets import PROTOCOLS, Handshake, as_answer, end_of, run_socket
+from delegation.integrations.sockets import (
+    PROTOCOLS,
+    Handshake,
+    as_answer,
+    end_of,
+    run_socket,
+    until_ended,
+)
+from delegation.integrations.tool_checks import compare, is_far, start
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.in_process import InProcessDecision
@@ -273,8 +279,7 @@ class Guarded:
     def _refuse_other_readings(self, scope: Scope) -> None:
         """Refuse what some reader inside takes for another request, on open routes as well."""
         names = [name.decode("latin-1") for name, _ in scope["headers"]]
-        refusal = refusal_of(names)
-        if refusal is not None:
+        if (refusal := refusal_of(names)) is not None:
             raise Refused(400, refusal.code, refusal.message)
         if has_overriding_parameter(scope["query_string"].decode("latin-1")):
             raise Refused(400, "method_override", "The request asks to be read as another one.")
@@ -323,8 +328,7 @@ class Guarded:
         )
 
     async def _ask(self, token: str, proof: str, access: Access) -> Decision:
-        begin = getattr(self._desk, "begin_check", None)
-        if begin is not None:
+        if (begin := getattr(self._desk, "begin_check", None)) is not None:
             pending: Future[Decision] = begin(token, proof, access, client=self._routes.audience)
             return await asyncio.wrap_future(pending)
         asked: Decision = await self._desk.check(token, proof, access)  # type: ignore[union-attr]  # enforcing has a desk

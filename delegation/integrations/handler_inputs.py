@@ -68,8 +68,7 @@ def handler_inputs(route: Any) -> Iterator[HandlerInput]:
 def _names(parameters: Iterable[Any]) -> Iterator[tuple[str, bool]]:
     for parameter in parameters:
         info = parameter.field_info
-        fields = getattr(info.annotation, "model_fields", None)
-        if fields is None:
+        if (fields := getattr(info.annotation, "model_fields", None)) is None:
             yield str(parameter.alias), _is_needed(parameter)
             continue
         for name, inner in fields.items():

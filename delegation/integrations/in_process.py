@@ -179,8 +179,12 @@ class InProcessVerifier:
         try:
             wanted = access if isinstance(access, Access) else Access.from_json(access)
         except MalformedError as error:
-            refusal = Refusal("access_malformed", str(error), "access", remedy=error.remedy)
-            return self._screen(Denial.at(1, refusal), "")
+            return self._screen(
+                Denial.at(
+                    1, Refusal("access_malformed", str(error), "access", remedy=error.remedy)
+                ),
+                "",
+            )
         if is_name(token) and self._fallback == "service":
             # The service keeps the text that is meant.
             return await self._client.check(token, proof, wanted, at_least_epoch=at_least_epoch)
@@ -273,8 +277,7 @@ class InProcessVerifier:
             now = self._monotonic()
             known = self._known
             # Asked at most once a second however many foreign tokens come.
-            oldest = 1.0 if fresh else self._refresh
-            if known is None or now - known[0] >= oldest:
+            if known is None or now - known[0] >= (1.0 if fresh else self._refresh):
                 ring = await self._client.fresh_ring()
                 known = self._known = (now, ring, await self._client.catalogue())
             return known[1], known[2]

@@ -26,11 +26,12 @@ from delegation.errors import ClockError, DelegationError, ServiceError
 from delegation.identity.proof import Proof
 from delegation.integrations.boottime import boottime
 from delegation.integrations.following import Follower
-from delegation.integrations.spool import Entry, Spool, SpoolError, SpoolFullError
+from delegation.integrations.spool import Entry, Spool, SpoolError
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.in_process import InProcessDecision, why_not_outside
 from delegation.judge.line import Line
+from delegation.judge.settle import RECORD_STEP, replayed
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
 from delegation.tokens.verifier import VerifiedToken
 
@@ -108,8 +109,7 @@ class InProcessSettler:
             at_least_epoch: The newest change of what stands that the caller has seen.
         """
         self.follow()
-        found = await self._settle(call, at_least_epoch)
-        if isinstance(found, Elsewhere):
+        if isinstance(found := await self._settle(call, at_least_epoch), Elsewhere):
             self.reasons[found.reason] += 1
         return found
 
@@ -121,8 +121,7 @@ class InProcessSettler:
             clearance is None
         ):  # unreachable: only what was not denied is settled; refused all the same
             raise AssertionError
-        reason = why_not_outside(call.token.format, chain, clearance, ())
-        if reason is not None:
+        if (reason := why_not_outside(call.token.format, chain, clearance, ())) is not None:
             return Elsewhere(reason)
         try:
             await follower.ensure(at_least_epoch)
@@ -144,11 +143,9 @@ class InProcessSettler:
         at = int(self._clock())
         facts = follower.facts(standing)
         called = Called(call.tool, clearance.systems)
-        denial = deny_behind(at_least_epoch, facts)
-        if denial is not None:
+        if (denial := deny_behind(at_least_epoch, facts)) is not None:
             return Elsewhere("behind")
-        denial = deny_without_standing(Line(chain), called, facts, at)
-        if denial is not None:
+        if (denial := deny_without_standing(Line(chain), called, facts, at)) is not None:
             return denial
         remaining = lease.fresh_until - self._boot_clock()
         decision = InProcessDecision(
@@ -180,14 +177,10 @@ class InProcessSettler:
                 jti=call.proof.jti,
                 at=at,
             )
-        except SpoolFullError:
-            return Elsewhere("spool_full")
-        except ClockError:
-            return Elsewhere("clock_behind")
-        except SpoolError:
-            return Elsewhere("spool_unavailable")
+        except (SpoolError, ClockError) as error:
+            return Elsewhere(error.code)  # full, unavailable, or behind its clock
         if not is_first:
-            return _replayed()
+            return Denial.at(RECORD_STEP, replayed("call"))
         # The disk may have taken longer than the lease lasts.
         if not lease.is_fresh(self._boot_clock()):
             late = _stale()
@@ -319,28 +312,16 @@ class InProcessSettler:
         except DelegationError as error:
             _LOG.info("left without a word: %s", error.code)
 
-    def spooled(self) -> tuple[int, int]:
-        """Return how many decisions wait to be reported, and their bytes."""
-        return self._spool.depth()
-
-
-def _replayed() -> Denial:
-    refusal = Refusal(
-        "replayed",
-        "This proof was used before.",
-        "proof.jti",
-        remedy="Sign a new proof for each call.",
-    )
-    return Denial.at(14, refusal)
-
 
 def _stale() -> Denial:
-    refusal = Refusal(
-        "stale",
-        "What is known of revocations is too old to allow anything.",
-        remedy="Prove and send the call again.",
+    return Denial.at(
+        10,
+        Refusal(
+            "stale",
+            "What is known of revocations is too old to allow anything.",
+            remedy="Prove and send the call again.",
+        ),
     )
-    return Denial.at(10, refusal)
 
 
 def not_settled(elsewhere: Elsewhere) -> Denial:
@@ -357,8 +338,7 @@ def not_settled(elsewhere: Elsewhere) -> Denial:
         "spool_unavailable": "spool_unavailable",
         "clock_behind": "clock_behind",
     }
-    code = reasons.get(elsewhere.reason)
-    if code == "stale":
+    if (code := reasons.get(elsewhere.reason)) == "stale":
         return _stale()
     if code is not None:
         refusal = Refusal(

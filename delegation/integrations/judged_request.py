@@ -77,8 +77,7 @@ class RootedPath:
         root = own_root or str(scope.get("root_path", "")).rstrip("/")
         if _PLAIN_ROOT.fullmatch(root) is None or (root and raw == root):
             raise Refused(404, "route_undeclared", "No tool is declared for this route.")
-        is_below = bool(root) and raw.startswith(root + "/")
-        return cls(root, raw[len(root) :] if is_below else raw)
+        return cls(root, raw[len(root) :] if root and raw.startswith(root + "/") else raw)
 
     def scope(self, scope: Scope, path: str) -> Scope:
         """Return a request for an escaped path below the root, its root and path of one reading."""
@@ -102,8 +101,11 @@ def refuse_outer_placeholders(scope: Scope) -> None:
         shown = (
             ", ".join(shown_text(str(name))[:_MOST_SHOWN] for name in named[:3]) or "without name"
         )
-        detail = f"The guard is mounted below a placeholder ({shown}) that no argument states."
-        raise Refused(404, "placeholder_outside", detail)
+        raise Refused(
+            404,
+            "placeholder_outside",
+            f"The guard is mounted below a placeholder ({shown}) that no argument states.",
+        )
 
 
 def opened(scope: Scope, place: RootedPath, passed: frozenset[str]) -> Scope:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from delegation.errors import MalformedError, MissingExtraError
-from delegation.integrations.stored import FileStore, StoredFile
+from delegation.integrations.request_body import FileStore, StoredFile
 
 _DISPOSITION: Final = re.compile(
     r'form-data; ?name="([^"\\%\x00-\x1f\x7f]{1,200})"(?:; ?filename="([^"\\%\x00-\x1f\x7f]{1,255})")?'
@@ -180,8 +180,7 @@ class MultipartReader:
         if part is None:
             raise _odd("parts with headers")
         if part.media:
-            file = self._store.end()
-            self._parts.append(Part(part.name, "", file, part.file_name, part.media))
+            self._parts.append(Part(part.name, "", self._store.end(), part.file_name, part.media))
             return
         try:
             text = self._text.decode()

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from delegation.integrations.asked import SeenRequest
 from delegation.integrations.draft import written
 from delegation.integrations.seen import Sight
-from delegation.integrations.seen_request import SeenRequest
 
 MAX_BODY: Final = 64 * 1024  # bytes of a body that are looked at; of a longer one nothing is
 _LOG: Final = logging.getLogger("delegation.guard")

@@ -6,10 +6,12 @@ something else, in another charset, or encoded, is refused.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
 from typing import Any, Final, Protocol
 
 from delegation import sent_json
@@ -17,8 +19,9 @@ from delegation.authority.documents.inputs import Input
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.integrations.request_inputs import Headers, undeclared
-from delegation.integrations.stored import FileStore, StoredFile
 
+IN_MEMORY: Final = 1024 * 1024  # bytes of all files of one request that never touch a disk
+_CHUNK: Final = 256 * 1024
 MAX_BODY: Final = 64 * 1024  # bytes of JSON, text and fields; an access is no larger
 MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,150}")
 MEDIA_RANGE: Final = re.compile(r"\*/\*|[a-z0-9!#$&^_.+-]{1,100}/(?:\*|[a-z0-9!#$&^_.+-]{1,150})")
@@ -26,6 +29,84 @@ JSON_MEDIA: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json")
 URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 _PARAMETER: Final = re.compile(r'([A-Za-z]+)=(?:"([^"\\]{0,100})"|([^\s";,\\]{1,100}))')
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a request.
+
+    Args:
+        store: Where its bytes are.
+        begin: From which byte on.
+        size: How many.
+        digest: `sha256:` and 64 hexadecimal digits.
+    """
+
+    store: FileStore
+    begin: int
+    size: int
+    digest: str
+
+    def stated(self, media: str, name: str | None = None) -> dict[str, Json]:
+        """Return the argument that stands for this file.
+
+        Args:
+            media: Its media type.
+            name: Its name, None if it has none.
+        """
+        named: dict[str, Json] = {} if name is None else {"name": name}
+        return {**named, "size": self.size, "media_type": media, "digest": self.digest}
+
+    def is_meant_by(self, argument: Mapping[str, Any]) -> bool:
+        """Return whether an argument that was judged stands for these bytes."""
+        return (argument.get("size"), argument.get("digest")) == (self.size, self.digest)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+        yield from self.store.chunks(self.begin, self.size)
+
+
+class FileStore:
+    """All files of one request, one behind the other."""
+
+    def __init__(self) -> None:
+        """Begin without files."""
+        self._file: SpooledTemporaryFile[bytes] | None = None
+        self._end = 0
+        self._begin = 0
+        self._hash = hashlib.sha256()
+
+    def begin(self) -> None:
+        """Begin a file."""
+        self._begin, self._hash = self._end, hashlib.sha256()
+
+    def add(self, data: bytes) -> None:
+        """Add bytes to the file that was begun."""
+        if self._file is None:
+            self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # see `close`
+        self._file.seek(self._end)
+        self._file.write(data)
+        self._hash.update(data)
+        self._end += len(data)
+
+    def end(self) -> StoredFile:
+        """Return the file that was begun."""
+        return StoredFile(
+            self, self._begin, self._end - self._begin, f"sha256:{self._hash.hexdigest()}"
+        )
+
+    def chunks(self, begin: int, size: int) -> Iterator[bytes]:
+        """Yield some of the bytes."""
+        while size and self._file is not None:
+            self._file.seek(begin)
+            data = self._file.read(min(size, _CHUNK))
+            begin, size = begin + len(data), size - len(data)
+            yield data
+
+    def close(self) -> None:
+        """Forget all files."""
+        if self._file is not None:
+            self._file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +172,7 @@ def sent_media(headers: Headers) -> tuple[str, dict[str, str]]:
     media, *rest = (part.strip(" ") for part in said[0].split(";"))
     media, parameters = media.lower(), {}
     for part in rest:
-        found = _PARAMETER.fullmatch(part)
-        if found is None or found[1].lower() in parameters:
+        if (found := _PARAMETER.fullmatch(part)) is None or found[1].lower() in parameters:
             raise MalformedError("Content-Type", wanted="a media type with plain parameters")
         parameters[found[1].lower()] = found[2] or found[3] or ""
     charset = parameters.pop("charset", "utf-8")
@@ -107,7 +187,25 @@ def agrees(media: str, declared: str) -> bool:
     return declared in {"*/*", media} or (rest == "*" and media.startswith(kind + "/"))
 
 
-class JsonBody:
+class _HeldBody:
+    """A body that is kept in memory until it is whole."""
+
+    limit = MAX_BODY
+
+    def __init__(self) -> None:
+        """Read nothing yet."""
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._data += data
+
+    def close(self) -> None:
+        """Forget what was read."""
+        self._data.clear()
+
+
+class JsonBody(_HeldBody):
     """A body of JSON, whose members are arguments or which is one argument as a whole.
 
     Args:
@@ -118,14 +216,9 @@ class JsonBody:
 
     def __init__(self, inputs: Sequence[Input], media: str) -> None:
         """Read nothing yet."""
-        self.limit = MAX_BODY
+        super().__init__()
         self._inputs = inputs
         self._media = media
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._data += data
 
     def finish(self) -> dict[str, Json]:
         """Return the arguments that the body states."""
@@ -154,16 +247,12 @@ class JsonBody:
             raise MalformedError("The body", wanted="JSON that reads the same again")
         return WrittenBody(self._media, len(data), [data])
 
-    def close(self) -> None:
-        """Forget what was read."""
-        self._data.clear()
-
     @property
     def _whole(self) -> Input | None:
         return next((one for one in self._inputs if one.place == "body"), None)
 
 
-class NoBody:
+class NoBody(_HeldBody):
     """A body that was not sent, since its media type was not.
 
     Args:
@@ -172,7 +261,7 @@ class NoBody:
 
     def __init__(self, declared: str) -> None:
         """Read nothing yet."""
-        self.limit = MAX_BODY
+        super().__init__()
         self._declared = declared
 
     def feed(self, data: bytes) -> None:
@@ -188,11 +277,8 @@ class NoBody:
         """Return no body."""
         return None
 
-    def close(self) -> None:
-        """Forget nothing."""
 
-
-class TextBody:
+class TextBody(_HeldBody):
     """A body of text, which is one argument.
 
     Args:
@@ -202,14 +288,9 @@ class TextBody:
 
     def __init__(self, one: Input, media: str) -> None:
         """Read nothing yet."""
-        self.limit = MAX_BODY
+        super().__init__()
         self._one = one
         self._media = media
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._data += data
 
     def finish(self) -> dict[str, Json]:
         """Return the text, none if the body is empty."""
@@ -220,17 +301,12 @@ class TextBody:
 
     def written(self, arguments: Mapping[str, Json]) -> WrittenBody | None:
         """Return the text as it was judged."""
-        text = arguments.get(self._one.argument)
-        if text is None:
+        if (text := arguments.get(self._one.argument)) is None:
             return None
         if not isinstance(text, str) or not text:
             raise MalformedError("The body", wanted="text: an empty body states nothing")
         data = text.encode()
         return WrittenBody(f"{self._media}; charset=utf-8", len(data), [data])
-
-    def close(self) -> None:
-        """Forget what was read."""
-        self._data.clear()
 
 
 class FileBody:
@@ -261,8 +337,7 @@ class FileBody:
 
     def written(self, arguments: Mapping[str, Json]) -> WrittenBody | None:
         """Return the bytes as they were sent."""
-        argument = arguments.get(self._one.argument)
-        if argument is None:
+        if (argument := arguments.get(self._one.argument)) is None:
             return None
         found, media = sent_file(argument, [self._store.end()]), argument_media(argument)
         return WrittenBody(media, found.size, found.chunks())

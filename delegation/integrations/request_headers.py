@@ -154,8 +154,7 @@ def folded(name: str) -> str:
 
 def is_override(name: str) -> bool:
     """Return whether some reader takes this header for another method, path or host."""
-    plain = folded(name)
-    if plain in STATED_BY_PROXIES:
+    if (plain := folded(name)) in STATED_BY_PROXIES:
         return False
     return plain in OVERRIDES or not _OVERRIDING_WORDS.isdisjoint(plain.split("-"))
 
@@ -200,8 +199,7 @@ def is_reserved(name: str) -> bool:
 
     Guards do not ask this: what no list knows does not reach an application behind one.
     """
-    plain = folded(name)
-    if plain in STATED_BY_PROXIES or _HONEST.fullmatch(plain):
+    if (plain := folded(name)) in STATED_BY_PROXIES or _HONEST.fullmatch(plain):
         return False
     words = plain.split("-")
     is_of_target = words[0] in {"x", "http"} and not _TARGET_WORDS.isdisjoint(words)

@@ -192,8 +192,7 @@ class Route:
             MalformedError: The body is said to be of another media type than declared.
         """
         media, parameters = sent_media(headers)
-        inputs = self.of_place("member", "field", "file", "body")
-        if not inputs:
+        if not (inputs := self.of_place("member", "field", "file", "body")):
             return JsonBody((), "")
         if not media and not _is_json(self.media):
             return NoBody(self.media)

@@ -78,8 +78,7 @@ class Template:
             MalformedError: The path fills them in two ways.
         """
         path = "/" + "/".join(segments)
-        found = self._greedy.fullmatch(path)
-        if found is None:
+        if (found := self._greedy.fullmatch(path)) is None:
             return None
         other = self._sparing.fullmatch(path)
         if other is None or other.groupdict() != found.groupdict():
@@ -149,8 +148,7 @@ def template_of(text: str) -> Template:
         raise MalformedError(
             "path", wanted=f"a path with at most {_MOST_PATHS} {{name:path}} in it"
         )
-    unknown = sorted(set(kinds) - _FILLS.keys())
-    if unknown:
+    if set(kinds) - _FILLS.keys():
         raise MalformedError("A placeholder's converter", wanted=f"one of {', '.join(_FILLS)}")
     if len(set(names)) != len(names):
         raise MalformedError("path", wanted="each placeholder once")

@@ -71,11 +71,9 @@ class Routes:
             MalformedError: The path fills its template in two ways.
         """
         for asked in (method, "GET") if method == "HEAD" else (method,):
-            for route in self.routes:
-                if route.method == asked:
-                    found = route.template.matched(target.segments)
-                    if found is not None:
-                        return route, found
+            for route in (one for one in self.routes if one.method == asked):
+                if (found := route.template.matched(target.segments)) is not None:
+                    return route, found
         return None
 
     def arguments(
@@ -102,8 +100,7 @@ class Routes:
         if isinstance(target, str):
             path, _, query = target.partition("?")
             target = target_of(path, query)
-        found = self.match(method, target)
-        if found is None:
+        if (found := self.match(method, target)) is None:
             raise NotFoundError(
                 "declared route", f"{method} {target.path[:65]}", remedy=self._near(target)
             )
@@ -246,8 +243,7 @@ def declared_route(
         for name, argument in _named(names, place)
     )
     bare = Route(method, path, tool, inputs, media)
-    known = {one.argument for one in bare.inputs}
-    if (said.keys() | lists) - known:
+    if (said.keys() | lists) - {one.argument for one in bare.inputs}:
         raise MalformedError("kinds", wanted="names of arguments")
     spoken = [
         Input(one.argument, "path", one.name, said[one.argument])

@@ -15,22 +15,26 @@ from delegation.authority.fields import ARGUMENT_NAME, ARGUMENT_WANTED, matching
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.errors import ConfigurationError, MalformedError, MissingExtraError
+from delegation.integrations.application_routes import inner_application
+from delegation.integrations.asked import SeenRequest
 from delegation.integrations.declared import Declared, declared_of
-from delegation.integrations.dispatch import Place, root_of, route_taken
+from delegation.integrations.dispatch import Place, root_of, route_taken, served_routes
 from delegation.integrations.forms import BOUNDARY, pairs_of
 from delegation.integrations.handler_inputs import reads_raw
 from delegation.integrations.judged_request import Refused, RootedPath
 from delegation.integrations.multipart import MultipartReader
-from delegation.integrations.request_body import JSON_MEDIA, MULTIPART, URLENCODED, sent_media
+from delegation.integrations.request_body import (
+    JSON_MEDIA,
+    MULTIPART,
+    URLENCODED,
+    FileStore,
+    sent_media,
+)
 from delegation.integrations.request_headers import is_overriding_parameter, is_secret
 from delegation.integrations.route import SOCKET, Route
 from delegation.integrations.route_template import template_of
-from delegation.integrations.seen_request import SeenRequest
-from delegation.integrations.served_routes import served_routes
 from delegation.integrations.starting_checks import is_documentation
-from delegation.integrations.stored import FileStore
 from delegation.integrations.target import RequestTarget, target_of
-from delegation.integrations.wrapped import inner_application
 
 PREFIX: Final = "app"  # first segment of tools' names, as `Guard.from_app` has it
 MAX_ROUTES: Final = 1000
@@ -49,6 +53,7 @@ _LITERAL: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _WORD: Final = re.compile(r"[a-z0-9]+")
 IN_BODIES: Final[tuple[InputPlace, ...]] = ("member", "field", "file", "body")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", SOCKET})
+_Pair: TypeAlias = tuple[InputPlace, str, Json]
 
 
 @dataclass(slots=True)
@@ -312,7 +317,6 @@ def _guessed(segments: tuple[str, ...]) -> str:
 
 
 Found: TypeAlias = dict[str, tuple[SeenInput, Json]]
-_Pair: TypeAlias = tuple[InputPlace, str, Json]
 
 
 def _stated(
@@ -323,8 +327,7 @@ def _stated(
     Raises:
         MalformedError: It has another form, or the tool would refuse it.
     """
-    filled = route.template.matched(target.segments)
-    stated = route.head(target, filled or {}, request.headers)
+    stated = route.head(target, route.template.matched(target.segments) or {}, request.headers)
     if body is not None and request.method != SOCKET:
         reader = route.body_reader(request.headers)
         try:
@@ -334,8 +337,7 @@ def _stated(
         finally:
             reader.close()
     special: dict[str, str] = {}  # what was answered is granted by its very name, inside or not
-    canonical = tool.canonicalise(stated, special)
-    if isinstance(canonical, Refusal) and body is None:
+    if isinstance(canonical := tool.canonicalise(stated, special), Refusal) and body is None:
         given = {name for name in stated if name in tool.arguments}
         canonical = {name: tool.arguments[name].read(name, stated[name], special) for name in given}
     if isinstance(canonical, Refusal):
@@ -361,8 +363,7 @@ def _see_inputs(found: Found, seen: SeenRoute, pairs: Iterable[_Pair]) -> None:
         matching_text("An input's name", argument, ARGUMENT_NAME, ARGUMENT_WANTED)
         if is_overriding_parameter(name):
             raise MalformedError("An input", wanted="a name that no framework takes for a method")
-        before = found.get(argument)
-        if before is None:
+        if (before := found.get(argument)) is None:
             found[argument] = (SeenInput(place, name), value)
         elif place in {"query", "field"}:
             items = before[1] if isinstance(before[1], list) else [before[1]]

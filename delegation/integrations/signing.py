@@ -126,8 +126,7 @@ class Signer:
         if _TWO_READINGS.search(url):
             raise MalformedError("The URL", wanted="without spaces, controls and backslashes")
         asked = urlsplit(url)
-        path = self._below_base(asked)
-        if path is None:
+        if (path := self._below_base(asked)) is None:
             return {}
         asks = SOCKET if asked.scheme in _OF_SOCKETS else method.upper()
         route, arguments = self._routes.arguments(
@@ -184,8 +183,7 @@ class Auth(Signer):
         return self._of_requests(request) if hasattr(request, "hooks") else self._of_httpx(request)
 
     def _of_httpx(self, request: Any) -> Any:
-        url = spelled(str(request.url))
-        if url != str(request.url):
+        if (url := spelled(str(request.url))) != str(request.url):
             request.url = type(request.url)(url)
         try:
             body = request.read()  # keeps what it reads, and sends that

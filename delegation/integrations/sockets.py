@@ -6,13 +6,18 @@ What is said on a socket afterwards, no proof covers: the tool that a socket is 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from delegation import canonical
+from delegation.authority.access import Access
 from delegation.authority.fields import integer
-from delegation.errors import MalformedError
+from delegation.errors import DelegationError, MalformedError
+from delegation.judge.standing import STEP
 from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
 from delegation.tokens.text import read_text
 
@@ -25,6 +30,9 @@ PROTOCOLS: Final = "sec-websocket-protocol"
 MARK: Final = "delegation"
 _TOKEN, _PROOF = "delegation.token.", "delegation.proof."  # beginnings of names
 _VIOLATED: Final = 1008  # the code for an end that the policy asks for
+EVERY: Final = 5.0  # seconds between two questions
+UNKNOWN: Final = 30.0  # seconds after which what nobody answers counts as ended
+_LOG: Final = logging.getLogger("delegation.guard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +163,43 @@ async def run_socket(
         await app(scope, receiving, sending)
     finally:
         watch.cancel()
+
+
+async def until_ended(desk: Any, token: str, access: Access) -> None:
+    """Return once the authority by which a socket was opened has ended, or was not known for long.
+
+    Ended is what would be denied now up to step 10: by its window, by the catalogue, because the chain,
+    its task, a holder, owner, tool or system no longer stands, or all is frozen. What comes later
+    (budgets, pace, approvals) was settled with the handshake and is not asked again.
+
+    Args:
+        desk: Who decided; one that cannot plan is never asked.
+        token: The token that opened it.
+        access: The handshake's call.
+    """
+    if not callable(getattr(desk, "plan", None)):
+        await asyncio.Event().wait()
+    known = time.monotonic()
+    while True:
+        await asyncio.sleep(EVERY)
+        asked = time.monotonic()
+        try:
+            step = await _denied_at(desk, token, access)
+        except DelegationError as error:
+            if time.monotonic() - known >= UNKNOWN:
+                _LOG.warning("a socket ends: whether it may go on is not known (%s)", error.code)
+                return
+            continue
+        if step is not None and step <= STEP:
+            return
+        known = asked
+
+
+async def _denied_at(desk: Any, token: str, access: Access) -> int | None:
+    """Return the step at which the call would be denied now, None if at none."""
+    if inspect.iscoroutinefunction(desk.plan):
+        answer = await desk.plan(token, access=access)
+        denial = answer["outcome"]["denial"]
+        return None if denial is None else int(denial["step"])
+    found = (await asyncio.to_thread(desk.plan, token, access=access)).outcome.denial
+    return None if found is None else int(found.step)

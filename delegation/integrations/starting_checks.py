@@ -14,14 +14,24 @@ from urllib.parse import urlsplit
 from delegation.authority.audience import plainly
 from delegation.errors import ConfigurationError
 from delegation.integrations.application_routes import ANY, ApplicationRoute
-from delegation.integrations.declaration_text import python_declarations
 from delegation.integrations.declarations import Declarations
-from delegation.integrations.declared import UNREACHED, declared_of, is_passed, is_stated
-from delegation.integrations.dispatch import Place, root_of, route_taken
+from delegation.integrations.declared import (
+    UNREACHED,
+    declared_of,
+    is_passed,
+    is_stated,
+    python_declarations,
+)
+from delegation.integrations.dispatch import (
+    Place,
+    ServedRoutes,
+    root_of,
+    route_taken,
+    served_routes,
+)
 from delegation.integrations.handler_inputs import handler_inputs
 from delegation.integrations.route import SOCKET
 from delegation.integrations.routes import undecided
-from delegation.integrations.served_routes import ServedRoutes, served_routes
 
 _DOCUMENTS: Final = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
 _MOST_NAMED: Final = 20
@@ -47,8 +57,7 @@ def check_application(said: Declarations, app: Any) -> None:
     _refuse_shadowed(said, app)
     said.order = [way.place for way in served.ways]
     for way in served.ways:
-        route = said.places.get(way.place)
-        if route is not None and route.is_open:
+        if (route := said.places.get(way.place)) is not None and route.is_open:
             read = (one for one in handler_inputs(way.listing) if one.place in {"header", "cookie"})
             said.show(way.place, ("cookie" if one.place == "cookie" else one.name for one in read))
 
@@ -94,8 +103,7 @@ def check_unlisted(said: Declarations) -> None:
     Raises:
         ConfigurationError: There are some.
     """
-    pair = undecided(said.routes)
-    if pair is not None:
+    if (pair := undecided(said.routes)) is not None:
         raise ConfigurationError(
             f"{pair[0].method} {pair[0].path} and {pair[1].path} may take one request, and "
             "the application lists no routes that say which of them serves it.",
@@ -214,8 +222,7 @@ def _refuse_shadowed(said: Declarations, app: Any) -> None:
 def _refuse_unmapped(said: Declarations, served: ServedRoutes) -> None:
     unmapped: list[str] = []
     for way in served.ways:
-        route = said.places.get(way.place)
-        if route is None or route.is_open:
+        if (route := said.places.get(way.place)) is None or route.is_open:
             continue
         passed, hidden = said.passed(way.place), said.hidden(way.place)
         for one in handler_inputs(way.listing):

@@ -106,8 +106,7 @@ def read_target(raw: str) -> Target | Refusal:
             return _odd("has an empty segment")
         if _PATH.fullmatch(segment) is None:
             return _odd("has a character or an escape of another form")
-        decoded = _decoded(segment, refused=b"/\\;%")
-        if decoded is None:
+        if (decoded := _decoded(segment, refused=b"/\\;%")) is None:
             return _odd("has an escape that some readers decode otherwise")
         if decoded in {".", ".."}:
             return _odd("has a dot segment")
@@ -125,8 +124,7 @@ def _read_query(rest: str) -> dict[str, str] | Refusal:
         name, equals, spelled = part.partition("=")
         if not equals or _NAME.fullmatch(name) is None or _VALUE.fullmatch(spelled) is None:
             return _odd_query("has a parameter of another form than name=value")
-        value = _decoded(spelled, refused=b"%")
-        if value is None:
+        if (value := _decoded(spelled, refused=b"%")) is None:
             return _odd_query("has an escape that some readers decode otherwise")
         if name in found:
             return _odd_query("names a parameter twice")

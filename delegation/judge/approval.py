@@ -6,7 +6,7 @@ never grants: a call that any other step denies stays denied, approved or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
@@ -114,23 +114,31 @@ def judge_approval(
     if known is not None and known.state == "refused":
         refused = known.id
     if refused is not None:
-        refusal = Refusal(
-            "approval_refused",
-            "Somebody who was asked refused this call, to this link or to one above it.",
-            remedy="Do not ask again; do something else, or ask for another link.",
+        return _denied(
+            needed,
+            line,
+            refused,
+            Refusal(
+                "approval_refused",
+                "Somebody who was asked refused this call, to this link or to one above it.",
+                remedy="Do not ask again; do something else, or ask for another link.",
+            ),
         )
-        return _denied(needed, line, refused, refusal)
     if known is not None and known.state == "granted":
         holders = holders_of(line, facts)
         if _counts(known, needed, holders, at):
             return Ruling(None, known.id, uses=True)
     if not signs(needed.keys):
-        off = Refusal(
-            "approvals_off",
-            "The call needs approval, and this service has no key to sign one.",
-            remedy="Add a key with `delegation keys rotate approval`, and start the service again.",
+        return _denied(
+            needed,
+            line,
+            None,
+            Refusal(
+                "approvals_off",
+                "The call needs approval, and this service has no key to sign one.",
+                remedy="Add a key with `delegation keys rotate approval`, and start the service again.",
+            ),
         )
-        return _denied(needed, line, None, off)
     wanted = Refusal(
         "approval_needed",
         "The call needs the consent of people, who were asked.",
@@ -141,12 +149,16 @@ def judge_approval(
     if facts.approval.open_of_link >= MAX_OPEN_PER_LINK or (
         facts.approval.open_of_task >= MAX_OPEN_PER_TASK
     ):
-        full = Refusal(
-            "approval_requests_full",
-            "Too many requests of this link, or under this root task, wait for people.",
-            remedy="Wait until some are answered, and ask for less.",
+        return _denied(
+            needed,
+            line,
+            None,
+            Refusal(
+                "approval_requests_full",
+                "Too many requests of this link, or under this root task, wait for people.",
+                remedy="Wait until some are answered, and ask for less.",
+            ),
         )
-        return _denied(needed, line, None, full)
     ends = (task.deadline for task in facts.tasks)
     request = NewRequest(
         id="apr_" + decision.removeprefix("dec_"),
@@ -238,3 +250,38 @@ def _denied(needed: Needed, line: Line, request: str | None, refusal: Refusal) -
                 )
                 return Ruling(line.denied(STEP, placed, place), request)
     raise AssertionError  # the leaf has such a rule, else nothing would be needed
+
+
+def refuse_approver(
+    person: str,
+    roles: Collection[str],
+    *,
+    rules: Sequence[ApprovalRule],
+    holders: AbstractSet[str],
+) -> Refusal | None:
+    """Return why a person may not answer a request, or None.
+
+    Names are compared as they are written where they open something, and however they are spelled where they
+    shut something: `Ana@acme.example` is no stranger to what `ana@acme.example` owns.
+
+    Args:
+        person: Who wants to answer.
+        roles: The roles that the person's key has.
+        rules: The rules of the request.
+        holders: Folded names of those who own or operate something on the chain.
+    """
+    if folded(person) in holders:
+        return Refusal(
+            "approver_on_chain",
+            "The approver owns or operates an agent, a key or the task on this chain.",
+            "needs_approval",
+            remedy="Let somebody answer who holds nothing on the chain.",
+        )
+    if not any(rule.names(person, roles) for rule in rules):
+        return Refusal(
+            "approver_not_named",
+            "No approval rule of the grant names this person, or a role that the key has.",
+            "needs_approval",
+            remedy="Let one of the approvers answer whom the request lists.",
+        )
+    return None

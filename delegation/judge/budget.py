@@ -14,8 +14,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.judge.decision import Denial
 from delegation.judge.facts import CounterKey, Facts
-from delegation.judge.limit import OPENER, who_granted_at
-from delegation.judge.line import Line, Place
+from delegation.judge.line import OPENER, Line, Place, who_granted_at
 
 STEP = 12
 CALLS = "calls"
@@ -77,12 +76,10 @@ def _counters(
 ) -> Iterator[tuple[Charge, Place | TaskId]]:
     """Yield each counter of a unit, without a charge yet, and the link or task whose it is."""
     for task in tasks:
-        key = CounterKey("task", task, unit)
-        if key in facts.limits:
+        if (key := CounterKey("task", task, unit)) in facts.limits:
             yield Charge(key, 0, facts.limits[key]), task
     for place in line.places:
-        most = place.link.grant.budget.get(unit)
-        if most is not None:
+        if (most := place.link.grant.budget.get(unit)) is not None:
             first = facts.renewed.get(place.link.id, place.link.id)
             yield Charge(CounterKey("link", first, unit), 0, most), place
 

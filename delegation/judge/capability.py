@@ -24,8 +24,7 @@ from delegation.authority.systems import systems_of
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
 from delegation.judge.flow import unknown_terms
-from delegation.judge.limit import OPENER, set_at, who_granted
-from delegation.judge.line import Line
+from delegation.judge.line import OPENER, Line, set_at, who_granted
 
 STEP = 8
 
@@ -87,8 +86,7 @@ def judge_capability(
         reading: What other chains of the same call were judged by.
     """
     reading = reading or Reading()
-    result = _judge(chain, access, catalogue, reading)
-    if isinstance(result, Clearance):
+    if isinstance(result := _judge(chain, access, catalogue, reading), Clearance):
         # Every link's constraints must go with the types, not only the leaf's: one that does not
         # was never the restriction that its delegator meant, whatever a child made of it.
         return _unfit_link(chain, access, catalogue) or _with_handed(
@@ -100,16 +98,14 @@ def judge_capability(
 def _judge(
     chain: Chain, access: Access, catalogue: Catalogue, reading: Reading
 ) -> Clearance | Denial:
-    definitions = _definitions(chain, access, catalogue)
-    if isinstance(definitions, Refusal):
+    if isinstance(definitions := _definitions(chain, access, catalogue), Refusal):
         return Denial.at(STEP, definitions, link=chain.root.id, depth=0)
     then, now = definitions
     # What no value of the call can help is named first, and where it was narrowed away first.
     denial = _not_held(chain, then, now) or _other_purpose(chain, access)
     if denial is not None:
         return denial
-    called = _call(chain, access, now, reading)
-    if isinstance(called, Denial):
+    if isinstance(called := _call(chain, access, now, reading), Denial):
         return called
     pinned = chain.origin.catalogue
     # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
@@ -148,8 +144,7 @@ def _definitions(chain: Chain, access: Access, catalogue: Catalogue) -> tuple[To
             "Name the tool by its own name, or ask for a new root.",
         )
     if then is None or now is None:
-        unknown = tool_unknown(access.tool, chain.leaf.grant.capabilities)
-        return asking(unknown, OPENER)
+        return asking(tool_unknown(access.tool, chain.leaf.grant.capabilities), OPENER)
     return refuse_redefined(then, now) or (then, now)
 
 
@@ -193,8 +188,7 @@ def _not_held(chain: Chain, then: Tool, now: Tool) -> Denial | None:
     if _lacking(chain.leaf.grant, held, then, now) is None:  # then no link above lacks it (step 5)
         return None
     for depth, link in enumerate(chain.links):
-        refusal = _lacking(link.grant, held, then, now)
-        if refusal is not None:
+        if (refusal := _lacking(link.grant, held, then, now)) is not None:
             return _denied(chain, depth, refusal)
     return None
 
@@ -212,8 +206,7 @@ def _lacking(grant: Grant, held: Sequence[Capability], then: Tool, now: Tool) ->
                 f"Ask {WHO} for a grant with the effect {tool.effect}.",
                 " or ".join(grant.effects) or "no effect",
             )
-    sensitivity = max(then.sensitivity, now.sensitivity)
-    if sensitivity > grant.max_sensitivity:
+    if (sensitivity := max(then.sensitivity, now.sensitivity)) > grant.max_sensitivity:
         return Refusal(
             "sensitivity_not_granted",
             f"The tool's sensitivity is {sensitivity}, and the grant reaches {grant.max_sensitivity}.",
@@ -232,16 +225,19 @@ def _other_purpose(chain: Chain, access: Access) -> Denial | None:
     granted = chain.leaf.grant.purpose
     if access.purpose == granted or purpose_is_within(access.purpose, granted):
         return None
-    refusal = Refusal(
-        "purpose_not_granted",
-        f"The call's purpose must be {granted}, or below it.",
-        "purpose",
-        access.purpose,
-        granted,
-        f"State the purpose {granted} if it is the call's, or ask {WHO} for another grant.",
-        f"{granted}, or below it",
+    return _denied(
+        chain,
+        set_at(chain, lambda grant: grant.purpose == granted),
+        Refusal(
+            "purpose_not_granted",
+            f"The call's purpose must be {granted}, or below it.",
+            "purpose",
+            access.purpose,
+            granted,
+            f"State the purpose {granted} if it is the call's, or ask {WHO} for another grant.",
+            f"{granted}, or below it",
+        ),
     )
-    return _denied(chain, set_at(chain, lambda grant: grant.purpose == granted), refusal)
 
 
 def _denied(chain: Chain, depth: int, refusal: Refusal) -> Denial:
@@ -254,14 +250,11 @@ def _call(chain: Chain, access: Access, tool: Tool, reading: Reading) -> Clearan
     arguments, special = reading.of(tool, access)
     if isinstance(arguments, Refusal):
         return Denial.at(STEP, arguments)
-    resources = tool.resources_of(arguments)
-    if isinstance(resources, Refusal):
+    if isinstance(resources := tool.resources_of(arguments), Refusal):
         return Denial.at(STEP, resources)
-    denial = _admitting(chain, tool, arguments, resources, special)
-    if denial is not None:
+    if (denial := _admitting(chain, tool, arguments, resources, special)) is not None:
         return denial
-    cost = tool.cost_of(arguments)
-    if isinstance(cost, Refusal):
+    if isinstance(cost := tool.cost_of(arguments), Refusal):
         return Denial.at(STEP, cost)
     for unit, amount in cost.items():
         most = access.max_cost.get(unit, 0)  # a unit that the holder did not name is not agreed to
@@ -293,14 +286,14 @@ def _call(chain: Chain, access: Access, tool: Tool, reading: Reading) -> Clearan
 
 
 def _unfit_link(chain: Chain, access: Access, catalogue: Catalogue) -> Denial | None:
-    tool = catalogue.tool(access.tool)
+    if (tool := catalogue.tool(access.tool)) is None:
+        return None
     for depth, link in enumerate(chain.links):
         for index, capability in enumerate(link.grant.capabilities):
-            if tool is not None and capability.tool.matches(tool.name):
-                refusal = refuse_unfit(capability, tool)
-                if refusal is not None:
-                    placed = replace(refusal, field=f"capabilities[{index}].{refusal.field}")
-                    return Denial.at(STEP, placed, link=link.id, depth=depth)
+            refusal = refuse_unfit(capability, tool) if capability.tool.matches(tool.name) else None
+            if refusal is not None:
+                placed = replace(refusal, field=f"capabilities[{index}].{refusal.field}")
+                return Denial.at(STEP, placed, link=link.id, depth=depth)
     return None
 
 
@@ -384,8 +377,11 @@ def _admitting(
         )
 
     depth = set_at(chain, lambda grant: place(grant) is not None)
-    placed = f"capabilities[{place(chain.links[depth].grant)}].{refusal.field}"
-    return _denied(chain, depth, replace(refusal, field=placed))
+    return _denied(
+        chain,
+        depth,
+        replace(refusal, field=f"capabilities[{place(chain.links[depth].grant)}].{refusal.field}"),
+    )
 
 
 def _weight(found: list[Prohibition], tool: Tool) -> tuple[bool, int]:

@@ -58,8 +58,7 @@ def _refusal(code: str, what: str, present: int, most: int) -> Refusal:
 def deny_growth(line: Line, facts: Facts, at: int) -> Denial | None:
     """Return the denial of a call whose links may not be recorded, or whose task is stopped."""
     for place in line.places if facts.refused else ():
-        refusal = facts.refused.get(place.link.id)
-        if refusal is not None:
+        if (refusal := facts.refused.get(place.link.id)) is not None:
             return Denial.at(STEP, refusal, link=place.link.id, depth=place.depth)
     for task in facts.tasks:
         if at < task.broken_until:

@@ -12,17 +12,52 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import NO_APPROVALS, ApprovalFacts
-from delegation.judge.history import History
 from delegation.judge.limits import UNLIMITED, Limits
 
 SubjectKind: TypeAlias = Literal[
     "link", "task", "agent", "key", "owner", "tool", "system", "everything"
 ]
 CounterScope: TypeAlias = Literal["task", "link"]
+
+
+class Actor(NamedTuple):
+    """Who made a call, as far as anybody answers for it.
+
+    Args:
+        agent: The registered agent that is nearest on the line of authority, the holder itself first; empty
+            where none is registered.
+        owner: That agent's owner, else the task's.
+    """
+
+    agent: str
+    owner: str
+
+
+class Seen(NamedTuple):
+    """How often one actor did one thing, and the decision that first allowed it."""
+
+    times: int
+    first: DecisionId
+
+
+History: TypeAlias = Mapping[str, Mapping[Actor, Seen]]  # by mark, see `authority.term`
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What an allowed call leaves in its task's history.
+
+    Args:
+        marks: What it was: its tool, effect, system, domain and labels.
+        actor: Who made it.
+    """
+
+    marks: tuple[str, ...]
+    actor: Actor
 
 
 # Keys of sets and dicts that every call asks several times: tuples, whose hashes C computes.

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.flow import AfterNever, Apart, AtMost, FlowRule
+from delegation.authority.flow import AfterNever, Apart, AtMost, FlowRule, is_label, matches
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
-from delegation.authority.term import is_label, matches
 from delegation.canonical import Json
 from delegation.identity.person import folded
 from delegation.judge.decision import Denial
-from delegation.judge.facts import Facts
-from delegation.judge.history import Actor, History, Trace
-from delegation.judge.limit import OPENER
-from delegation.judge.line import Line
+from delegation.judge.facts import Actor, Facts, History, Trace
+from delegation.judge.line import OPENER, Line
 
 STEP = 11
 _EFFECTS: Final = {
@@ -52,8 +49,7 @@ def trace_of(line: Line, marks: tuple[str, ...], facts: Facts) -> Trace:
     half of its authority to a second key of its own, or open a child task to it, and count as two.
     """
     for link in reversed(tuple(line.links)):
-        agent = facts.agents_by_key.get(link.holder_key)
-        if agent is not None:
+        if (agent := facts.agents_by_key.get(link.holder_key)) is not None:
             return Trace(marks, Actor(agent.name, agent.owner))
     return Trace(marks, Actor("", facts.tasks[0].owner))
 
@@ -82,8 +78,7 @@ def deny_against_flow(
 def _refusal(
     rule: FlowRule, place: str, trace: Trace, history: History | None, unknown: frozenset[str]
 ) -> Refusal | None:
-    strange = sorted(unknown.intersection(rule.terms()))
-    if strange:
+    if strange := sorted(unknown.intersection(rule.terms())):
         return Refusal(
             "flow_term_unknown",
             "A flow rule names what the catalogue never had, so that it could never hold.",
@@ -139,8 +134,7 @@ def _forbidden(rule: AfterNever, place: str, never: str, seen: dict[str, Json]) 
 
 def _count(rule: AtMost, place: str, marks: tuple[str, ...], history: History) -> Refusal | None:
     for name, most in rule.counts.items():
-        counted = _counted(name, marks, history)
-        if counted > most:
+        if (counted := _counted(name, marks, history)) > most:
             return Refusal(
                 "flow_count_spent",
                 f"The task would count more {name} than a rule of its chain admits.",
@@ -154,8 +148,7 @@ def _count(rule: AtMost, place: str, marks: tuple[str, ...], history: History) -
 
 def _counted(name: str, marks: tuple[str, ...], history: History) -> int:
     """Return how many there are with this call; 0 for a name that the call is none of."""
-    different = _DIFFERENT.get(name)
-    if different is not None:
+    if (different := _DIFFERENT.get(name)) is not None:
         return len({mark for mark in (*history, *marks) if mark.startswith(different)})
     if name == "calls":
         return 1 + _made(history, (mark for mark in history if mark.startswith("tool:")))
@@ -170,11 +163,9 @@ def _made(history: History, marks: Iterable[str]) -> int:
 
 
 def _apart(rule: Apart, place: str, trace: Trace, history: History) -> Refusal | None:
-    places = rule.places(trace.marks)
-    if not places:
+    if not (places := rule.places(trace.marks)):
         return None
-    who = _name(rule, trace.actor)
-    if not who:
+    if not (who := _name(rule, trace.actor)):
         return _nobody(rule, place, None)
     if len(places) > 1:
         return _together(rule, place, {"before": None, "decision": None})

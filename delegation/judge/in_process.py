@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from delegation.authority.chain import Chain
+from delegation.authority.flow import is_label
 from delegation.authority.ids import LinkId
-from delegation.authority.term import is_label
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision
 from delegation.judge.facts import AgentFact, Facts, Subject, TaskFact

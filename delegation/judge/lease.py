@@ -10,7 +10,7 @@ The clock must not stop while the machine sleeps (CLOCK_BOOTTIME), or a resumed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,14 +82,13 @@ class Barrier:
         return not self.silent
 
 
-def barrier(replicas: Iterable[ReplicaEntry], epoch: int) -> Barrier:
+def barrier(replicas: Sequence[ReplicaEntry], epoch: int) -> Barrier:
     """Return which registered replicas have applied a change.
 
     However old a row is, it counts: a poll that began before the change may be in flight from a
     replica whose row is old, and would give it a lease that nobody sees. Only time ends that one.
     """
-    confirmed: list[str] = []
-    silent: list[str] = []
-    for replica in replicas:
-        (confirmed if replica.epoch >= epoch else silent).append(replica.name)
-    return Barrier(tuple(confirmed), tuple(silent))
+    return Barrier(
+        tuple(one.name for one in replicas if one.epoch >= epoch),
+        tuple(one.name for one in replicas if one.epoch < epoch),
+    )

@@ -47,8 +47,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            value = getattr(self, entry.name)
-            if value is not None:
+            if (value := getattr(self, entry.name)) is not None:
                 integer(f"limits.{entry.name}", value, 1, MAX_LIMIT)
 
     @property

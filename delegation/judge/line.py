@@ -6,16 +6,19 @@ however many. So no rule of steps 10 to 13 is given a chain: it is given a line 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from delegation.authority.arguments.member import shown_name
 from delegation.authority.chain import MAX_LINKS, Chain, Link
+from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
 
 MAX_LINE: Final = MAX_LINKS  # a line is no longer than one chain may be: a task is no way around
+OPENER: Final = "whoever opened the task"
 
 
 class Place(NamedTuple):
@@ -86,14 +89,15 @@ class Line:
         """Return the denial by a link on it: its depth where the caller holds it, else its task."""
         if place.task == self.task:
             return Denial.at(step, refusal, link=place.link.id, depth=place.depth)
-        words = f"set on link {place.link.id} of task {place.task}, above this task."
-        return Denial.at(step, _with(refusal, words), link=place.link.id)
+        return Denial.at(
+            step,
+            _with(refusal, f"set on link {place.link.id} of task {place.task}, above this task."),
+            link=place.link.id,
+        )
 
     def limited(self, refusal: Refusal, task: TaskId) -> Refusal:
         """Return a refusal by a limit of a task on it, which it names where it is one above."""
-        if task == self.task:
-            return refusal
-        return limit_above(refusal, task)
+        return refusal if task == self.task else limit_above(refusal, task)
 
 
 def above_task(denial: Denial, task: TaskId) -> Denial:
@@ -117,3 +121,38 @@ def heights(chains: Sequence[Chain]) -> tuple[int, ...]:
 
 def _with(refusal: Refusal, words: str) -> Refusal:
     return replace(refusal, message=f"{refusal.message} That is {words}")
+
+
+def set_at(chain: Chain, has_limit: Callable[[Grant], bool]) -> int:
+    """Return the depth of the link that set a limit which the leaf has: those below it kept it.
+
+    Args:
+        chain: The chain.
+        has_limit: Returns whether a grant has the same limit.
+    """
+    depth = chain.depth
+    while depth and has_limit(chain.links[depth - 1].grant):
+        depth -= 1
+    return depth
+
+
+def who_granted(chain: Chain, depth: int) -> str:
+    """Return who may grant more than a link does: its delegator, by the name that a chain claims.
+
+    Args:
+        chain: The chain.
+        depth: The link's place in it; a root was granted for whoever opened the task.
+    """
+    if depth == 0:
+        return OPENER
+    name = chain.links[depth - 1].holder_name
+    return (
+        f"{shown_name(name)}, who delegated link {depth},"
+        if name
+        else f"the holder of link {depth - 1}"
+    )
+
+
+def who_granted_at(line: Line, place: Place) -> str:
+    """Return who may grant more than a link on a line does; of a task above, whoever opened it."""
+    return who_granted(line.chain, place.depth) if place.task == line.task else OPENER

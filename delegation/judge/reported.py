@@ -105,8 +105,7 @@ def settle_reported(
 def _denial(code: str | None) -> Denial | None:
     if code is None:
         return None
-    refusal = Refusal(code, "A verifier outside the store denied the call.")
-    return Denial.at(STEP, refusal)
+    return Denial.at(STEP, Refusal(code, "A verifier outside the store denied the call."))
 
 
 def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Denial | None:
@@ -114,16 +113,18 @@ def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Deni
     if isinstance(judged.outcome, Denial):
         return judged.outcome
     if reported.was_used or now.is_nonce_used:
-        used = Refusal("replayed", "The proof was used in another decision, too.", "proof.jti")
-        return Denial.at(RECORD_STEP, used)
+        return Denial.at(
+            RECORD_STEP,
+            Refusal("replayed", "The proof was used in another decision, too.", "proof.jti"),
+        )
     reason = why_not_outside(
         reported.token_format, judged.chain, judged.outcome, reported.needs_service
     )
     if reason is not None:
-        alone = Refusal(
-            "not_settled_here", "Only the service could settle such a call.", "", reason
+        return Denial.at(
+            STEP,
+            Refusal("not_settled_here", "Only the service could settle such a call.", "", reason),
         )
-        return Denial.at(STEP, alone)
     called = Called(judged.tool, judged.outcome.systems)
     denials = [
         deny_without_standing(Line(judged.chain, known.above), called, known, reported.at)

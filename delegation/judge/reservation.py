@@ -105,8 +105,9 @@ def settle_cost(
     for reservation in reservations:
         told = cost[reservation.unit]
         if type(told) is not int or not 0 <= told <= reservation.amount:
-            place = f"cost.{reservation.unit}"
-            raise MalformedError(place, wanted=f"an integer from 0 to {reservation.amount}")
+            raise MalformedError(
+                f"cost.{reservation.unit}", wanted=f"an integer from 0 to {reservation.amount}"
+            )
         match reservation.state(at):
             case "settled":
                 if told != reservation.settled:

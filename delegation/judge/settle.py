@@ -1,35 +1,71 @@
-"""Steps 10 to 14 in order, as one pure function of facts read inside the writing transaction."""
+"""Settle calls: steps 10 to 14 in order, as pure functions of facts read inside the writing transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
-from delegation.authority.ids import DecisionId
+from delegation.authority.ids import DecisionId, LinkId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
-from delegation.judge.above import clear_above
 from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
 from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
-from delegation.judge.capability import Clearance
+from delegation.judge.capability import Clearance, Reading, judge_capability
 from delegation.judge.creation_limits import deny_growth
 from delegation.judge.decision import Decision, Denial, trail
-from delegation.judge.facts import Facts
+from delegation.judge.facts import Facts, Trace
 from delegation.judge.flow import deny_against_flow, trace_of
 from delegation.judge.handing import deny_own_call
-from delegation.judge.history import Trace
-from delegation.judge.line import Line
+from delegation.judge.line import Line, above_task
 from delegation.judge.rate import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve
 from delegation.judge.standing import Called, deny_behind, deny_without_standing
+from delegation.judge.window import deny_outside_window
 
 RECORD_STEP = 14
 VALID_SECONDS = 5  # how long an answer may travel and wait before it is acted on
+
+
+class Above(NamedTuple):
+    """What the chains above say of a call.
+
+    Args:
+        unknown: Terms of their flow rules that the catalogue does not know.
+        handed: Their links that admit it by nothing but what their holders may only hand on.
+    """
+
+    unknown: frozenset[str] = frozenset()
+    handed: frozenset[LinkId] = frozenset()
+
+
+def clear_above(line: Line, access: Access, catalogue: Catalogue, at: int) -> Above | Denial:
+    """Return what the chains above say of a call that they admit, or why one refuses it.
+
+    Steps 7 and 8 once more: what a child task's opener may not do, it may not. Its ceiling lies within
+    the opener's grant, so this denies little: what only shows on the opener's own links, such as a
+    constraint that does not go with its argument's type.
+
+    Args:
+        line: The line of the call, whole.
+        access: The call, as the proof covers it.
+        catalogue: The definitions that it was judged by.
+        at: The service's clock, Unix seconds.
+    """
+    above, reading = Above(), Reading()
+    for chain in reversed(line.above):
+        found = deny_outside_window(chain, access, at) or judge_capability(
+            chain, access, catalogue, reading
+        )
+        if isinstance(found, Denial):
+            return above_task(found, chain.origin.task)
+        above = Above(above.unknown | found.unknown, above.handed | found.handed)
+    return above
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +143,8 @@ def settle(
         return deny(judged, facts, clearance, decision, at)
     cost = {CALLS: 1, **clearance.cost}
     if facts.is_nonce_used:
-        replayed = Refusal(
-            "replayed",
-            "This proof was used before.",
-            "proof.jti",
-            remedy="Sign a new proof for each call.",
-        )
-        return deny(judged, facts, Denial.at(RECORD_STEP, replayed), decision, at, passed_to=9)
+        used = Denial.at(RECORD_STEP, replayed("call"))
+        return deny(judged, facts, used, decision, at, passed_to=9)
     line = Line(judged.chain, facts.above)
     called = Called(judged.tool, clearance.systems)
     denial = deny_behind(at_least_epoch, facts) or deny_without_standing(line, called, facts, at)
@@ -123,8 +154,7 @@ def settle(
         return deny(judged, facts, denial, decision, at)
     handed, unknown = clearance.handed, clearance.unknown
     if line.above:
-        above = clear_above(line, judged.access, judged.catalogue, at)
-        if isinstance(above, Denial):
+        if isinstance(above := clear_above(line, judged.access, judged.catalogue, at), Denial):
             return deny(judged, facts, above, decision, at)
         handed, unknown = handed | above.handed, unknown | above.unknown
     trace = trace_of(line, clearance.marks, facts)
@@ -133,8 +163,7 @@ def settle(
     if denial is not None:
         return deny(judged, facts, denial, decision, at)
     tool = judged.catalogue.tool(judged.access.tool)
-    charges = charge(line, cost, facts, (tool, clearance.arguments))
-    if isinstance(charges, Denial):
+    if isinstance(charges := charge(line, cost, facts, (tool, clearance.arguments)), Denial):
         return deny(judged, facts, charges, decision, at)
     turns: Mapping[tuple[str, str], int] = {}
     if any(task.limits.is_paced for task in facts.tasks):
@@ -181,6 +210,16 @@ def settle(
     )
 
 
+def replayed(what: str) -> Refusal:
+    """Return the refusal of a call or request whose proof was used before."""
+    return Refusal(
+        "replayed",
+        "This proof was used before.",
+        "proof.jti",
+        remedy=f"Sign a new proof for each {what}.",
+    )
+
+
 def deny(  # what a record needs
     judged: Judged,
     facts: Facts,
@@ -205,3 +244,39 @@ def deny(  # what a record needs
         approval=ruling.request,
     )
     return Settlement(denied, (), (), facts.epoch, ruling=ruling)
+
+
+def settle_repeat(
+    judged: Judged, first: Decision, facts: Facts, *, decision: DecisionId, at: int
+) -> Settlement | None:
+    """Return what denies a repeated request now, or None when the first answer still holds.
+
+    Nothing is charged and no nonce is spent again. A denial is repeated as it was: what changed
+    since needs a new request with a new proof.
+
+    Args:
+        judged: The repeated call.
+        first: What was answered under the same idempotency key.
+        facts: What the store knows now.
+        decision: Id for the record of a new denial.
+        at: The service's clock, Unix seconds.
+    """
+    if not first.allowed:
+        return None
+    cleared = judged.outcome
+    systems = () if isinstance(cleared, Denial) else cleared.systems
+    line = Line(judged.chain, facts.above)
+    denial = deny_without_standing(line, Called(judged.tool, systems), facts, at)
+    if denial is None and at >= first.valid_until:
+        refusal = Refusal(
+            "answer_expired",
+            "The first answer under this idempotency key may no longer be acted on.",
+            "idempotency_key",
+            at,
+            first.valid_until,
+            "Prove and check the call again under a new key.",
+        )
+        denial = Denial.at(RECORD_STEP, refusal)
+    if denial is None and isinstance(cleared, Denial):
+        denial = cleared  # a tool was redefined since: what would be denied now is not repeated
+    return None if denial is None else deny(judged, facts, denial, decision, at, passed_to=9)

@@ -19,8 +19,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
 from delegation.judge.facts import EVERYTHING, Facts, Subject, SubjectKind, TaskFact
-from delegation.judge.limit import OPENER, who_granted_at
-from delegation.judge.line import Line
+from delegation.judge.line import OPENER, Line, who_granted_at
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
 
@@ -129,8 +128,7 @@ def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> 
         at: The service's clock, Unix seconds.
     """
     chain = line.chain
-    frozen = _refuse_frozen(facts)
-    if frozen is not None:
+    if (frozen := _refuse_frozen(facts)) is not None:
         return Denial.at(STEP, frozen)
     if not facts.is_root_recorded:
         return _root_denial(
@@ -149,13 +147,11 @@ def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> 
         refusal = refusal or _refuse_ended("owner", task.owner, facts, at)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
-        refusal = _over(task, at)
-        if refusal is not None:
+        if (refusal := _over(task, at)) is not None:
             over = line.limited(refusal, task.id)
             return Denial.at(STEP, over, link=chain.root.id, depth=0)
     for place in line.places:
-        refusal = _of_link(place.link, facts, at)
-        if refusal is not None:
+        if (refusal := _of_link(place.link, facts, at)) is not None:
             return line.denied(STEP, refusal, place)
     refusal = _refuse_ended("tool", called.tool, facts, at)
     for system in called.systems:
@@ -174,14 +170,11 @@ def deny_under_ended(line: Line, facts: Facts, at: int) -> Denial | None:
         facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
-    denial = deny_without_standing(line, Called(""), facts, at)
-    if denial is not None:
+    if (denial := deny_without_standing(line, Called(""), facts, at)) is not None:
         return denial
     for place in line.places:
-        refusal = refuse_expired(place.link.grant, at)
-        if refusal is not None:
-            asked = asking(refusal, who_granted_at(line, place))
-            return line.denied(WINDOW_STEP, asked, place)
+        if (refusal := refuse_expired(place.link.grant, at)) is not None:
+            return line.denied(WINDOW_STEP, asking(refusal, who_granted_at(line, place)), place)
     return None
 
 
@@ -194,20 +187,26 @@ def deny_behind(at_least_epoch: int, facts: Facts) -> Denial | None:
     """
     if facts.epoch >= at_least_epoch:
         return None
-    refusal = Refusal(
-        "epoch_behind",
-        "The caller has seen a later change of what stands than is known here.",
-        "at_least_epoch",
-        at_least_epoch,
-        facts.epoch,
-        "Try again; if it persists, find out whether the database was restored.",
+    return Denial.at(
+        STEP,
+        Refusal(
+            "epoch_behind",
+            "The caller has seen a later change of what stands than is known here.",
+            "at_least_epoch",
+            at_least_epoch,
+            facts.epoch,
+            "Try again; if it persists, find out whether the database was restored.",
+        ),
     )
-    return Denial.at(STEP, refusal)
 
 
 def _root_denial(chain: Chain, code: str, message: str, remedy: str) -> Denial:
-    refusal = Refusal(code, message, "task", chain.origin.task, None, remedy)
-    return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
+    return Denial.at(
+        STEP,
+        Refusal(code, message, "task", chain.origin.task, None, remedy),
+        link=chain.root.id,
+        depth=0,
+    )
 
 
 def _over(task: TaskFact, at: int) -> Refusal | None:

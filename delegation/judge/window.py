@@ -13,7 +13,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.prohibition import WHO, asking
 from delegation.authority.refusal import Refusal
 from delegation.judge.decision import Denial
-from delegation.judge.limit import set_at, who_granted
+from delegation.judge.line import set_at, who_granted
 
 STEP = 7
 _SERVICES: Final = 8  # audiences that a sentence names
@@ -49,14 +49,14 @@ def deny_outside_window(chain: Chain, access: Access, at: int) -> Denial | None:
 def _denied(chain: Chain, depth: int, refusal: Refusal | None) -> Denial | None:
     if refusal is None:
         return None
-    asked = asking(refusal, who_granted(chain, depth))
-    return Denial.at(STEP, asked, link=chain.links[depth].id, depth=depth)
+    return Denial.at(
+        STEP, asking(refusal, who_granted(chain, depth)), link=chain.links[depth].id, depth=depth
+    )
 
 
 def _other_audience(grant: Grant, audience: str) -> Refusal:
     services = cut(" or ".join(grant.audience[:_SERVICES]), _WORDS) or "no service"
-    meant = respelled(audience, grant.audience)
-    if meant:
+    if meant := respelled(audience, grant.audience):
         return Refusal(
             "audience_not_granted",
             "The grant spells this service otherwise, and audiences are compared as text.",
@@ -107,8 +107,7 @@ def refuse_expired(grant: Grant, at: int) -> Refusal | None:
 
 def refuse_outside_time(grant: Grant, at: int) -> Refusal | None:
     """Return why a grant does not hold at this second, or None."""
-    expired = refuse_expired(grant, at)
-    if expired is not None:
+    if (expired := refuse_expired(grant, at)) is not None:
         return expired
     if at < grant.not_before:
         return Refusal(

@@ -41,8 +41,7 @@ def mint(payload: bytes, *, kid: int, seed: bytes) -> bytes:
         builder.set_root_key_id(kid)
         return bytes(builder.build(PrivateKey.from_bytes(seed, _ED25519)).to_bytes())
 
-    data = _guarded(build)
-    if data is None:
+    if (data := _guarded(build)) is None:
         raise MalformedError("The token", wanted="one that the biscuit library can build")
     token = biscuit_wire.read(data)
     block = biscuit_wire.block_of(payload, third_party=False)

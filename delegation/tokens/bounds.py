@@ -7,34 +7,17 @@ from typing import Final
 from delegation import ed25519
 from delegation.authority.chain import LINK_TAG, MAX_LINKS, MAX_PAYLOAD_BYTES
 
+# A token's text: 16 links of some 2 kB each and room; a flood of larger ones costs nothing.
 MAX_TEXT_BYTES: Final = 64 * 1024
-"""A token's text: 16 links of some 2 kB each and room; a flood of larger ones costs nothing."""
-
+# Discharges behind a macaroon: more than any chain of outside authorities needs.
 MAX_DISCHARGES: Final = 8
-"""Discharges behind a macaroon: more than any chain of outside authorities needs."""
-
+# Caveats of a macaroon; the library's parser is quadratic in them.
 MAX_CAVEATS: Final = MAX_LINKS + MAX_DISCHARGES
-"""Caveats of a macaroon; the library's parser is quadratic in them."""
-
+# A signature in base64url without padding.
 SIGNATURE_CHARACTERS: Final = -(-ed25519.SIGNATURE_BYTES * 8 // 6)
-"""A signature in base64url without padding."""
-
+# A macaroon's caveat that holds the longest payload: tag, signature, payload, and two dots.
 MAX_CAVEAT_BYTES: Final = len(LINK_TAG) + 1 + SIGNATURE_CHARACTERS + 1 + MAX_PAYLOAD_BYTES
-"""A macaroon's caveat that holds the longest payload: tag, signature, payload, and two dots."""
-
+# What a biscuit's template adds to the longest payload: tags, version, three-byte lengths.
 BLOCK_OVERHEAD: Final = 27
-"""What a biscuit's template adds to the longest payload: tags, version, three-byte lengths."""
-
+# A biscuit's block that holds the longest payload.
 MAX_BLOCK_BYTES: Final = BLOCK_OVERHEAD + MAX_PAYLOAD_BYTES
-"""A biscuit's block that holds the longest payload."""
-
-__all__ = [
-    "MAX_BLOCK_BYTES",
-    "MAX_CAVEATS",
-    "MAX_CAVEAT_BYTES",
-    "MAX_DISCHARGES",
-    "MAX_LINKS",
-    "MAX_PAYLOAD_BYTES",
-    "MAX_TEXT_BYTES",
-    "SIGNATURE_CHARACTERS",
-]

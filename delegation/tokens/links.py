@@ -89,8 +89,7 @@ def longest_prefix(cache: Cache, keys: Sequence[bytes]) -> Prefix:
     above must not leave before it.
     """
     for depth in range(len(keys) - 1, -1, -1):
-        found = cache.get(keys[depth])
-        if isinstance(found, Prefix):
+        if isinstance(found := cache.get(keys[depth]), Prefix):
             for key in reversed(keys[:depth]):
                 cache.get(key)
             return found
@@ -117,8 +116,7 @@ def extend(
     passed: list[Prefix] = []
     for depth in range(len(prefix.links), len(entries)):
         above = found.links[-1] if depth else None
-        link = _authentic(entries[depth], above, depth, issuing)
-        if isinstance(link, Failed):
+        if isinstance(link := _authentic(entries[depth], above, depth, issuing), Failed):
             break
         if above is not None and wider is None:
             refusal = refuse_earlier(link.version, above.version)
@@ -169,6 +167,14 @@ def _authentic(entry: Entry, above: Link | None, depth: int, issuing: Issuing) -
 
 def own_key(link: Link, depth: int) -> Failed:
     """Return the failure of a link whose holder is the service itself."""
-    message = "A holder's key is one of the service's own."
-    refusal = Refusal("holder_is_ring_key", message, "holder.key", remedy="Use another key.")
-    return Failed(4, refusal, link.id, depth)
+    return Failed(
+        4,
+        Refusal(
+            "holder_is_ring_key",
+            "A holder's key is one of the service's own.",
+            "holder.key",
+            remedy="Use another key.",
+        ),
+        link.id,
+        depth,
+    )

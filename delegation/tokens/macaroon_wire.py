@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from delegation.authority.chain import MAX_LINKS
 from delegation.errors import MalformedError
-from delegation.tokens.bounds import MAX_CAVEAT_BYTES, MAX_CAVEATS, MAX_LINKS
+from delegation.tokens.bounds import MAX_CAVEAT_BYTES, MAX_CAVEATS
 
 _VERSION: Final = 2
 _END, _LOCATION, _IDENTIFIER, _VID, _SIGNATURE = 0, 1, 2, 4, 6
@@ -86,8 +87,7 @@ class _Cursor:
         fields: dict[int, bytes] = {}
         last = 0
         while True:
-            kind = self.byte()
-            if kind == _END:
+            if (kind := self.byte()) == _END:
                 return fields
             if kind <= last or kind not in allowed:
                 raise _malformed()

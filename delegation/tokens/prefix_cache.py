@@ -39,8 +39,7 @@ class _Segment(Generic[Value]):
         return gone
 
     def pop(self, key: bytes) -> tuple[Value, int] | None:
-        entry = self.entries.pop(key, None)
-        if entry is not None:
+        if (entry := self.entries.pop(key, None)) is not None:
             self.size -= entry[1]
         return entry
 
@@ -61,12 +60,10 @@ class PrefixCache(Generic[Value]):
     def get(self, key: bytes) -> Value | None:
         """Return the entry's value; using it a second time ends its probation."""
         with self._lock:
-            entry = self._protected.entries.get(key)
-            if entry is not None:
+            if (entry := self._protected.entries.get(key)) is not None:
                 self._protected.entries.move_to_end(key)
                 return entry[0]
-            promoted = self._probation.pop(key)
-            if promoted is None:
+            if (promoted := self._probation.pop(key)) is None:
                 return None
             for old, value, size in self._protected.put(key, *promoted):
                 self._probation.put(old, value, size)

@@ -65,8 +65,7 @@ class Token:
         Raises:
             UnverifiedError: A step from 1 to 5 fails; `reason` is its code.
         """
-        found = read_public(text, issuer, PrefixCache())
-        if isinstance(found, Failed):
+        if isinstance(found := read_public(text, issuer, PrefixCache()), Failed):
             refusal = found.refusal
             raise UnverifiedError(refusal.code, refusal.message, remedy=refusal.remedy)
         return cls.of(text, found, issuer)
@@ -141,8 +140,7 @@ class Token:
         if self.depth >= MAX_LINKS:
             raise MalformedError("The token", wanted=f"a chain of at most {MAX_LINKS} links")
         complete = grant.filled_from(leaf.grant)
-        refusal = refuse_wider(complete, leaf.grant)
-        if refusal is not None:
+        if (refusal := refuse_wider(complete, leaf.grant)) is not None:
             raise WiderThanParentError(
                 refusal.code, refusal.field, refusal.message, remedy=refusal.remedy
             )

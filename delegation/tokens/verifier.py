@@ -106,8 +106,7 @@ def verify(
         at: Unix seconds.
         cache: Prefixes that verified before.
     """
-    token = verify_token(text, ring, cache, at=at)
-    if isinstance(token, Failed):
+    if isinstance(token := verify_token(text, ring, cache, at=at), Failed):
         return token
     leaf = token.chain.leaf
     checked = check_proof(
@@ -145,8 +144,7 @@ def verify_token(
     except (MalformedError, UnicodeError) as error:
         return _shape(error)
     read = _biscuit if parts.format == "biscuit" else _macaroon
-    found = read(text, parts, ring, cache, at)
-    if isinstance(found, Failed):
+    if isinstance(found := read(text, parts, ring, cache, at), Failed):
         return found
     # Charged for its whole chain: it keeps the links alive after their own entries have gone.
     cache.put(whole, found, len(text) + 512 + Prefix(found.token.chain.links).size)
@@ -206,8 +204,7 @@ def _biscuit(
         wire = biscuit_wire.read(parts.body)
     except MalformedError as error:
         return _shape(error)
-    key = ring.key(biscuit.ROLE, wire.kid, at=at)
-    if key is None:
+    if (key := ring.key(biscuit.ROLE, wire.kid, at=at)) is None:
         return _unknown_key()
     issuing = Issuing(key.public, ring.issuer, ring.is_ring_key)
     found = read_biscuit(parts.body, wire, issuing, cache)

@@ -17,8 +17,7 @@ from delegation.commands.announced import announced_text
 from delegation.commands.approval_work import ApprovalFilter
 from delegation.commands.check import CheckContext
 from delegation.commands.work import ApiKey
-from delegation.identity.approval import is_id
-from delegation.identity.approval_event import ApprovalEvent, sign_event
+from delegation.identity.approval import ApprovalEvent, is_id, sign_event
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
@@ -186,7 +185,7 @@ class Approvals(Review):
         self._listeners.append(listener)
 
     def sign_event(self, event: ApprovalEvent) -> str:
-        """Return the signed body of an event; see `identity.approval_event.sign_event`."""
+        """Return the signed body of an event; see `identity.approval.sign_event`."""
         return sign_event(self._desk.ring, event)
 
     def _decided(self, pending: Future[Decision]) -> None:

@@ -16,7 +16,7 @@ from world import DESK, NOW, World
 
 from delegation.commands.approve import approval_question
 from delegation.errors import ConfigurationError, MalformedError, UnverifiedError
-from delegation.identity.approval_event import ApprovalEvent, check_event, sign_event
+from delegation.identity.approval import ApprovalEvent, check_event, sign_event
 from delegation.identity.keyring import KeyRing
 from delegation.statement import sign_statement
 from delegation_api.app import create_app

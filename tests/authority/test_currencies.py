@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iso4217 import Currency
 
-from delegation.authority.arguments.currencies import MINOR_UNITS
+from delegation.authority.arguments.money import MINOR_UNITS
 
 
 def test_the_table_is_the_maintenance_agencys() -> None:

@@ -12,7 +12,7 @@ from world import World, verdict
 
 from delegation import Access, Grant, Tool, anything, may
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.redefinition import redefinitions
+from delegation.authority.reimport import redefinitions
 from delegation.authority.tool_list import read_tools
 from delegation.cli.main import app
 from delegation.errors import MalformedError

@@ -14,7 +14,7 @@ from wire import handler
 from world import DESK, World
 
 from delegation import Access, Tool
-from delegation.authority.redefinition import redefinitions
+from delegation.authority.reimport import redefinitions
 from delegation.authority.tool_list import read_tools
 from delegation.client import AsyncClient
 from delegation.commands.reconcile import reconcile

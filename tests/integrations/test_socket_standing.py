@@ -16,7 +16,7 @@ from world import DESK, World
 
 from delegation.client import AsyncClient
 from delegation.errors import StoreUnavailableError
-from delegation.integrations import Guard, socket_standing
+from delegation.integrations import Guard, sockets
 from delegation.integrations.in_process import InProcessVerifier
 
 httpx2 = pytest.importorskip("httpx2")
@@ -80,7 +80,7 @@ def ends(talk: Talk, end: Callable[[Talk], Any]) -> int:
 @pytest.fixture(autouse=True)
 def often(monkeypatch) -> None:
     """Ask again soon."""
-    monkeypatch.setattr(socket_standing, "EVERY", 0.1)
+    monkeypatch.setattr(sockets, "EVERY", 0.1)
 
 
 @pytest.mark.parametrize("what", ENDS)
@@ -99,7 +99,7 @@ def test_a_service_elsewhere_is_asked_as_well(by: str) -> None:
 
 def test_what_nobody_knows_ends_a_socket_after_a_while(monkeypatch) -> None:
     """An answer that fails once is asked for again; no answer for long is none."""
-    monkeypatch.setattr(socket_standing, "UNKNOWN", 1.0)
+    monkeypatch.setattr(sockets, "UNKNOWN", 1.0)
     talk = Talk()
     plan, fails = talk.desk.plan, [True]
 

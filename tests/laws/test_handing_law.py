@@ -19,7 +19,7 @@ from world import DESK, NOW, OWNER, World, verdict
 from delegation import Access, Grant, HolderKey, Token, Tool, between, may
 from delegation.errors import DelegationError
 from delegation.judge import handing, settle
-from delegation.judge.above import Above
+from delegation.judge.settle import Above
 
 TIMES = 100 if os.environ.get("DELEGATION_LONG") else 1
 AGENTS = {"a1": "a", "a2": "a", "b1": "b", "b2": "b", "u": "", "w": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Protocol
 
 from delegation.canonical import Json
@@ -92,6 +93,21 @@ class ArgumentType(Protocol):
         """Return the type's JSON: its name, or an object of `type` and options."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlainType:
+    """What types of plain values have in common: their options are their fields."""
+
+    name: ClassVar[str]
+
+    def to_json(self) -> Json:
+        """Return the type's JSON: its name, with the options that are not as they are by default."""
+        said: dict[str, Json] = {}
+        for one in fields(self):
+            if (value := getattr(self, one.name)) != one.default:
+                said[one.name] = value.to_json() if hasattr(value, "to_json") else value
+        return {"type": self.name, **said} if said else self.name
+
+
 def read_part(of: ArgumentType, value: Json, place: str) -> Json:
     """Return the canonical form of a part of a value.
 
@@ -125,5 +141,6 @@ def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:
         str: "text", bool: "a boolean", int: "an integer", float: "a number",
         list: "a list", dict: "an object",
     }  # fmt: skip
-    got = kind.get(type(value), "another type")
-    return NoCanonicalFormError("wrong_type", f"it is {got}, not {wanted}")
+    return NoCanonicalFormError(
+        "wrong_type", f"it is {kind.get(type(value), 'another type')}, not {wanted}"
+    )

@@ -85,8 +85,7 @@ class ListType:
     def _refuse_repeats(self, items: list[Json]) -> None:
         seen: dict[str, int] = {}
         for number, item in enumerate(items):
-            first = seen.setdefault(sent_json.text_of(item), number)
-            if first != number:
+            if (first := seen.setdefault(sent_json.text_of(item), number)) != number:
                 raise NoCanonicalFormError(
                     "list_repeats",
                     f"it is the same item as [{first}]",

@@ -6,7 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.arguments.character import character_found
 from delegation.authority.arguments.host import address_of, canonical_host
 from delegation.canonical import Json
@@ -22,7 +26,7 @@ _SEVERAL: Final = re.compile(r"[,;<>\s()\"\[\]\\:]")
 
 
 @dataclass(frozen=True, slots=True)
-class EmailType:
+class EmailType(PlainType):
     """One mailbox such as `ana@acme.example`."""
 
     name: ClassVar[str] = "email"
@@ -37,10 +41,6 @@ class EmailType:
         if type(value) is not str:
             raise refuse_type(value, "an e-mail address")
         return canonical_email(value)
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name
 
 
 def canonical_email(value: str) -> str:

@@ -69,8 +69,7 @@ class JsonType:
         if self.kinds and kind not in self.kinds:
             raise NoCanonicalFormError("wrong_type", f"it is of the kind {kind}")
         made, _ = _read(value, self.depth, self.count)
-        size = len(sent_json.encode(made))
-        if size > self.bytes:
+        if (size := len(sent_json.encode(made))) > self.bytes:
             raise NoCanonicalFormError(
                 "json_size",
                 f"it has {size} bytes of JSON",

@@ -18,12 +18,12 @@ import idna
 
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
+    PlainType,
     SpecialHostError,
     refuse_type,
 )
 from delegation.authority.arguments.character import character_found, first_refused
-from delegation.authority.arguments.special_hosts import is_special, is_special_name
-from delegation.authority.arguments.spelled_addresses import Address
+from delegation.authority.arguments.special_hosts import Address, is_special, is_special_name
 from delegation.canonical import Json, refuse_odd_text
 from delegation.errors import MalformedError
 from delegation.ignorable import odd_ignorable
@@ -37,7 +37,7 @@ _NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)  # inet_aton rea
 
 
 @dataclass(frozen=True, slots=True)
-class HostType:
+class HostType(PlainType):
     """A DNS name of at least two labels, or a public address.
 
     Args:
@@ -62,12 +62,6 @@ class HostType:
         if type(value) is not str:
             raise refuse_type(value, "a host name or address")
         return canonical_host(value, special=self.unsafe_special_addresses)
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        if not self.unsafe_special_addresses:
-            return self.name
-        return {"type": self.name, "unsafe_special_addresses": True}
 
 
 def canonical_host(text: str, *, special: bool) -> str:

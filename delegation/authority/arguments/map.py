@@ -70,10 +70,12 @@ class MapType:
         try:
             canonical = self.names.canonicalise(name)
         except NoCanonicalFormError as error:
-            why = f"its name will not do: {error}"
-            remedy = f"Name it {wanted}."
             raise NoCanonicalFormError(
-                error.code, why, remedy=remedy, place=place, part=name
+                error.code,
+                f"its name will not do: {error}",
+                remedy=f"Name it {wanted}.",
+                place=place,
+                part=name,
             ) from error
         if canonical != name:
             raise NoCanonicalFormError(

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import ClassVar, Final
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.fields import integer
 from delegation.canonical import Json
 
@@ -24,7 +28,7 @@ _DATETIME: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class DateTimeType:
+class DateTimeType(PlainType):
     """A moment such as `2026-11-30T07:00:00Z`, of the years 1 to 9999.
 
     Args:
@@ -47,8 +51,7 @@ class DateTimeType:
         """Return the moment in UTC, with `T` and `Z`, its fraction without zeros at the end."""
         if type(value) is not str:
             raise refuse_type(value, "a date and time")
-        match = _DATETIME.fullmatch(value)
-        if match is None:
+        if (match := _DATETIME.fullmatch(value)) is None:
             raise NoCanonicalFormError(
                 "datetime_form",
                 "it is no date and time of RFC 3339",
@@ -75,13 +78,9 @@ class DateTimeType:
             ) from error
         return f"{moment.isoformat()}{'.' if digits else ''}{digits}Z"
 
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name if self == DateTimeType() else {"type": self.name, "places": self.places}
-
 
 @dataclass(frozen=True, slots=True)
-class DateType:
+class DateType(PlainType):
     """A day such as `2026-11-30`, of the years 1 to 9999."""
 
     name: ClassVar[str] = "date"
@@ -95,8 +94,7 @@ class DateType:
         """Return the day as it is, if there is such a day."""
         if type(value) is not str:
             raise refuse_type(value, "a date")
-        match = _DATE.fullmatch(value)
-        if match is None:
+        if (match := _DATE.fullmatch(value)) is None:
             raise NoCanonicalFormError(
                 "date_form", "it is no date of RFC 3339", remedy=f"Send {self.wanted}."
             )
@@ -109,10 +107,6 @@ class DateType:
                 remedy=f"Send {self.wanted} that the calendar has.",
             ) from error
         return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name
 
 
 def _shifted(moment: datetime, sign: str, hours: int, minutes: int) -> datetime:

@@ -13,7 +13,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, Final, cast
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.fields import integer
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -264,8 +268,7 @@ def _no_multiple(of: str) -> NoCanonicalFormError:
 
 def canonical_decimal(text: str) -> str | None:
     """Return a decimal number's canonical text, or None if it is none."""
-    match = DECIMAL.fullmatch(text)
-    if match is None:
+    if (match := DECIMAL.fullmatch(text)) is None:
         return None
     sign, whole, fraction = match.groups()
     whole, fraction = whole.lstrip("0") or "0", (fraction or "").rstrip("0")
@@ -277,13 +280,11 @@ def as_number(value: Json) -> Decimal | None:
     """Return the number that a canonical number or decimal states, exactly; None for others."""
     if type(value) is int or type(value) is float:
         return exact_value(value)
-    if type(value) is str and canonical_decimal(value) == value:
-        return Decimal(value)
-    return None
+    return Decimal(value) if type(value) is str and canonical_decimal(value) == value else None
 
 
 @dataclass(frozen=True, slots=True)
-class BooleanType:
+class BooleanType(PlainType):
     """True or false; `1`, `"true"` and null are neither."""
 
     name: ClassVar[str] = "boolean"
@@ -298,7 +299,3 @@ class BooleanType:
         if type(value) is not bool:
             raise refuse_type(value, "a boolean")
         return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name

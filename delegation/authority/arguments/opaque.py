@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from delegation import canonical
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.arguments.character import character_found
 from delegation.authority.fields import integer
 from delegation.canonical import Json
@@ -20,7 +24,7 @@ _OPAQUE: Final = re.compile(r"[A-Za-z0-9._~:@+-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class OpaqueType:
+class OpaqueType(PlainType):
     """An identifier of ASCII letters, digits and `._~:@+-`: nothing that a path or query reads.
 
     Args:
@@ -51,13 +55,9 @@ class OpaqueType:
             )
         return value
 
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name if self == OpaqueType() else {"type": self.name, "max": self.max}
-
 
 @dataclass(frozen=True, slots=True)
-class BytesType:
+class BytesType(PlainType):
     """Bytes as unpadded base64url that re-encodes to itself.
 
     Args:
@@ -86,7 +86,3 @@ class BytesType:
         if len(data) > self.max:
             raise NoCanonicalFormError("bytes_too_long", f"it has {len(data)} bytes")
         return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name if self == BytesType() else {"type": self.name, "max": self.max}

@@ -17,7 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Final
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.arguments.character import (
     character_at,
     character_found,
@@ -46,7 +50,7 @@ _DEVICE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class PathType:
+class PathType(PlainType):
     """An absolute path such as `/reports/2026/q3.csv`; `/` alone is the top."""
 
     name: ClassVar[str] = "path"
@@ -62,10 +66,6 @@ class PathType:
             raise refuse_type(value, "a path")
         refuse_odd_path(value)
         return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name
 
 
 def refuse_odd_path(value: str, before: int = 0) -> None:
@@ -96,8 +96,7 @@ def refuse_odd_path(value: str, before: int = 0) -> None:
                 _refuse_odd_reading(seen, before, value.count("/"))
         except NoCanonicalFormError as error:
             raise _foreign(value, before) from error
-    device = _names_device(value)
-    if device is not None:
+    if (device := _names_device(value)) is not None:
         raise NoCanonicalFormError(
             "path_device",
             f"its segment {device} names a device on Windows",
@@ -113,8 +112,7 @@ def refuse_odd_ignorable(value: str, before: int = 0) -> None:
     Raises:
         NoCanonicalFormError: It has one.
     """
-    index = odd_ignorable(value)
-    if index is not None:
+    if (index := odd_ignorable(value)) is not None:
         raise NoCanonicalFormError(
             "ignorable_character",
             f"it holds {character_at(value, index, before)}, which is shown as nothing",
@@ -175,8 +173,7 @@ def _refuse_odd_reading(seen: str, before: int, slashes: int | None = None) -> N
 
 def _names_device(value: str) -> int | None:
     """Return which segment, counted from 1, names a device; None if none does."""
-    found = _DEVICE.search(value)
-    if found is None and not value.isascii():
+    if (found := _DEVICE.search(value)) is None and not value.isascii():
         normal = unicodedata.normalize("NFKC", value)
         found = _fitted_device().search(value) or _fitted_device().search(normal)
     return None if found is None else 1 + found.string.count("/", 0, found.start())

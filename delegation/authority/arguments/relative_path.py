@@ -11,7 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.arguments.character import character_at
 from delegation.authority.arguments.path import refuse_odd_path
 from delegation.canonical import Json
@@ -24,7 +28,7 @@ _TILDE_MARK: Final = "\u0303"  # a mark that pages fit to a tilde; `lookalikes` 
 
 
 @dataclass(frozen=True, slots=True)
-class RelativePathType:
+class RelativePathType(PlainType):
     """A path such as `reports/2026/q3.csv` below a base; the base itself has no relative path."""
 
     name: ClassVar[str] = "relative_path"
@@ -40,10 +44,6 @@ class RelativePathType:
             raise refuse_type(value, "a relative path")
         refuse_odd_relative_path(value)
         return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return self.name
 
 
 def refuse_odd_relative_path(value: str) -> None:

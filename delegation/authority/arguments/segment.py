@@ -13,9 +13,8 @@ from typing import ClassVar, Final
 from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
 from delegation.authority.arguments.character import first_refused, holding
 from delegation.authority.arguments.path import refuse_odd_ignorable
-from delegation.authority.arguments.shape import Shape, refuse_misshapen, shape_option
-from delegation.authority.arguments.text import bounded_words, refuse_unplain
-from delegation.authority.fields import integer
+from delegation.authority.arguments.shape import refuse_misshapen
+from delegation.authority.arguments.text import BoundedText, bounded_words, refuse_unplain
 from delegation.canonical import Json
 from delegation.lookalikes import readings
 
@@ -25,7 +24,7 @@ _FOREIGN: Final = re.compile(r"[/\\?#%;\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentType:
+class SegmentType(BoundedText):
     """Text that stands in one segment of a URL's path.
 
     Args:
@@ -35,19 +34,15 @@ class SegmentType:
     """
 
     name: ClassVar[str] = "segment"
+    least: ClassVar[int] = 1
+    most: ClassVar[int] = MAX_SEGMENT
     max: int = MAX_SEGMENT
     min: int = 1
-    shape: Shape | None = None
-
-    def __post_init__(self) -> None:
-        integer("segment max", self.max, 1, MAX_SEGMENT)
-        integer("segment min", self.min, 1, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     @property
     def wanted(self) -> str:
         """What it admits, in words."""
-        return bounded_words("text for one segment of a path", self, MAX_SEGMENT)
+        return bounded_words("text for one segment of a path", self)
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is, if it is one segment to every reader."""

@@ -104,8 +104,9 @@ def shape_option(value: object, longest: int) -> Shape | None:
     """
     shape = value if value is None or isinstance(value, Shape) else Shape.parse(value)
     if shape is not None and not shape.is_quick(longest):
-        wanted = f"few parts or a small max: parts times max are at most {MAX_WORK}"
-        raise MalformedError("A shape", wanted=wanted)
+        raise MalformedError(
+            "A shape", wanted=f"few parts or a small max: parts times max are at most {MAX_WORK}"
+        )
     return shape
 
 

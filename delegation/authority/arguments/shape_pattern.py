@@ -151,8 +151,7 @@ class _Reader:
 
     def ranges(self) -> Ranges:
         """Read one character, dot, escape or bracketed class."""
-        character = self.taken()
-        if character == "[":
+        if (character := self.taken()) == "[":
             return self.bracketed()
         if character == ".":
             return _NO_LINE_END
@@ -164,16 +163,14 @@ class _Reader:
 
     def escape(self, *, in_class: bool = False) -> Ranges:
         """Read what stands behind a backslash."""
-        found = _POINT.match(self.pattern, self.at)
-        if found is not None:
+        if (found := _POINT.match(self.pattern, self.at)) is not None:
             self.at = found.end()
             self.is_unicode |= found[3] is not None
             point = int(found[1] or found[2] or found[3], 16)
             if point > LAST or 0xD800 <= point <= 0xDFFF:  # noqa: PLR2004  # halves of a pair
                 _give_up()
             return ((point, point),)
-        character = self.taken()
-        if character in _CLASSES:
+        if (character := self.taken()) in _CLASSES:
             return _CLASSES[character]
         if character in _CONTROLS:
             return ((_CONTROLS[character],) * 2,)
@@ -208,11 +205,8 @@ class _Reader:
 
     def atom(self) -> Ranges:
         """Read one member of a class."""
-        character = self.taken()
-        if character == "\\":
-            if self.takes("b"):
-                return ((8, 8),)
-            return self.escape(in_class=True)
+        if (character := self.taken()) == "\\":
+            return ((8, 8),) if self.takes("b") else self.escape(in_class=True)
         return ((ord(character), ord(character)),)
 
 

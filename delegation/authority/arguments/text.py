@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from delegation.assigned import UNASSIGNED
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import (
+    NoCanonicalFormError,
+    PlainType,
+    refuse_type,
+)
 from delegation.authority.arguments.character import (
     character_at,
     character_found,
@@ -44,15 +48,26 @@ _ODD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_DIRECTIONS}]")
 _ODD_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_DIRECTIONS}]")
 
 
-class _Bounded(Protocol):
-    """A type whose texts have bounds."""
+@dataclass(frozen=True, slots=True)
+class BoundedText(PlainType):
+    """What types of text are bounded by.
 
-    @property
-    def max(self) -> int: ...
-    @property
-    def min(self) -> int: ...
-    @property
-    def shape(self) -> Shape | None: ...
+    Args:
+        max: Most characters (code points).
+        min: Fewest characters.
+        shape: The shape of the whole text.
+    """
+
+    least: ClassVar[int] = 0  # characters that each has
+    most: ClassVar[int] = MAX_TEXT  # and that none has more of
+    max: int = MAX_TEXT
+    min: int = 0
+    shape: Shape | None = None
+
+    def __post_init__(self) -> None:
+        integer(f"{self.name} max", self.max, self.least, self.most)
+        integer(f"{self.name} min", self.min, self.least, self.max)
+        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
 
 def _refuse_length(value: str, least: int, most: int) -> None:
@@ -70,18 +85,18 @@ def _refuse_length(value: str, least: int, most: int) -> None:
         )
 
 
-def bounded_words(what: str, of: _Bounded, most: int) -> str:
+def bounded_words(what: str, of: BoundedText) -> str:
     """Return what a text is, with its bounds where they say something."""
     said = (
         f"{what} of {of.min} to {counted(of.max, 'character')}"
-        if of.min or of.max != most
+        if of.min or of.max != of.most
         else what
     )
     return said if of.shape is None else f"{said} that is {shape_words(of.shape)}"
 
 
 @dataclass(frozen=True, slots=True)
-class TextType:
+class TextType(BoundedText):
     """Text of `min` to `max` characters, in lines.
 
     Args:
@@ -91,19 +106,11 @@ class TextType:
     """
 
     name: ClassVar[str] = "text"
-    max: int = MAX_TEXT
-    min: int = 0
-    shape: Shape | None = None
-
-    def __post_init__(self) -> None:
-        integer(f"{self.name} max", self.max, 0, MAX_TEXT)
-        integer(f"{self.name} min", self.min, 0, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     @property
     def wanted(self) -> str:
         """What it admits, in words."""
-        return bounded_words("text", self, MAX_TEXT)
+        return bounded_words("text", self)
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, to the last code point."""
@@ -112,8 +119,7 @@ class TextType:
         _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
         if not value.isprintable():
-            found = _CONTROL.search(value)
-            if found is not None:
+            if (found := _CONTROL.search(value)) is not None:
                 raise NoCanonicalFormError(
                     "text_control_character",
                     f"it holds {character_found(value, found)}",
@@ -122,13 +128,9 @@ class TextType:
             refuse_surrogates(value)
         return value
 
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return _with_bounds(self, MAX_TEXT, 0)
-
 
 @dataclass(frozen=True, slots=True)
-class LineType:
+class LineType(BoundedText):
     """One line of text, for subjects, headers and names.
 
     Args:
@@ -138,19 +140,11 @@ class LineType:
     """
 
     name: ClassVar[str] = "line"
-    max: int = MAX_TEXT
-    min: int = 0
-    shape: Shape | None = None
-
-    def __post_init__(self) -> None:
-        integer(f"{self.name} max", self.max, 0, MAX_TEXT)
-        integer(f"{self.name} min", self.min, 0, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     @property
     def wanted(self) -> str:
         """What it admits, in words."""
-        return bounded_words("one line of text", self, MAX_TEXT)
+        return bounded_words("one line of text", self)
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, if every reader sees one line."""
@@ -170,13 +164,9 @@ class LineType:
             )
         return value
 
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return _with_bounds(self, MAX_TEXT, 0)
-
 
 @dataclass(frozen=True, slots=True)
-class IdentifierType:
+class IdentifierType(BoundedText):
     """An identifier: an ASCII letter or digit, then letters, digits and `._~:@+-`.
 
     Args:
@@ -186,14 +176,10 @@ class IdentifierType:
     """
 
     name: ClassVar[str] = "identifier"
+    least: ClassVar[int] = 1
+    most: ClassVar[int] = MAX_IDENTIFIER
     max: int = MAX_IDENTIFIER
     min: int = 1
-    shape: Shape | None = None
-
-    def __post_init__(self) -> None:
-        integer("identifier max", self.max, 1, MAX_IDENTIFIER)
-        integer("identifier min", self.min, 1, self.max)
-        object.__setattr__(self, "shape", shape_option(self.shape, self.max))
 
     @property
     def wanted(self) -> str:
@@ -201,7 +187,6 @@ class IdentifierType:
         return bounded_words(
             "an identifier: a letter or digit, then letters, digits and . _ ~ : @ + -",
             self,
-            MAX_IDENTIFIER,
         )
 
     def canonicalise(self, value: Json) -> Json:
@@ -215,21 +200,6 @@ class IdentifierType:
             held = f": it holds {character_found(value, odd)}" if odd else ""
             raise NoCanonicalFormError("identifier_form", f"it is no identifier{held}")
         return value
-
-    def to_json(self) -> Json:
-        """Return the type's JSON."""
-        return _with_bounds(self, MAX_IDENTIFIER, 1)
-
-
-def _with_bounds(of: TextType | LineType | IdentifierType, most: int, least: int) -> Json:
-    body: dict[str, Json] = {"type": of.name}
-    if of.max != most:
-        body["max"] = of.max
-    if of.min != least:
-        body["min"] = of.min
-    if of.shape is not None:
-        body["shape"] = of.shape.to_json()
-    return body if len(body) > 1 else of.name
 
 
 def refuse_surrogates(text: str) -> None:
@@ -266,8 +236,7 @@ def refuse_unplain(value: Json, most: int, before: int = 0) -> None:
     _refuse_length(value, 0, most)
     if value.isascii() and value.isprintable():
         return
-    found = UNASSIGNED.search(value)
-    if found is not None:
+    if (found := UNASSIGNED.search(value)) is not None:
         raise NoCanonicalFormError(
             "text_not_normal",
             f"it holds {character_found(value, found, before)}, which Unicode 14.0 does not assign",
@@ -282,8 +251,7 @@ def refuse_unplain(value: Json, most: int, before: int = 0) -> None:
             f"it is not in NFC, Unicode normal form C: see {character_at(value, index, before)}",
             remedy="Send it in NFC: normalise the whole text to Unicode normal form C.",
         )
-    found = _ODD.search(value)
-    if found is not None:
+    if (found := _ODD.search(value)) is not None:
         raise NoCanonicalFormError(
             "text_control_character",
             f"it holds {character_found(value, found, before)}",

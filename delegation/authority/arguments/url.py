@@ -129,11 +129,9 @@ def parse_url(text: str, *, special: bool) -> UrlParts:
             f"it has a fragment: {character_at(text, text.index('#'))}",
             remedy="Leave the number sign out, and all that follows it.",
         )
-    match = _SHAPE.fullmatch(text)
-    if match is None:
+    if (match := _SHAPE.fullmatch(text)) is None:
         raise NoCanonicalFormError("url_form", "it is no absolute URL")
-    scheme = match["scheme"].lower()
-    if scheme not in _PORTS:
+    if (scheme := match["scheme"].lower()) not in _PORTS:
         raise NoCanonicalFormError("url_scheme", "its scheme is neither https nor http")
     host, port = _authority(match["authority"], scheme, special=special)
     path = _escaped(match["path"] or "/", _PATH, match.start("path"))
@@ -201,8 +199,7 @@ def _escaped(text: str, form: re.Pattern[str], start: int) -> str:
         )
 
     def spell(match: re.Match[str]) -> str:
-        byte = int(match[1], 16)
-        if byte in _REFUSED_ESCAPES:
+        if (byte := int(match[1], 16)) in _REFUSED_ESCAPES:
             raise NoCanonicalFormError(
                 "url_escape",
                 f"it escapes {named(chr(byte))}, at character {start + match.start() + 1}",

@@ -70,8 +70,7 @@ def stated_as(text: str, of: ArgumentType) -> Json:
     For whoever hands on the text as it was sent: `1.50` and `1e2` state no number here, since what
     reads them behind may not read one.
     """
-    of = inner(of)
-    if isinstance(of, EitherType):
+    if isinstance(of := inner(of), EitherType):
         values = [] if _is_admitted(text, of) else [stated_as(text, one) for one in of.of]
         return next((value for value in values if not isinstance(value, str)), text)
     if isinstance(of, EnumType):

@@ -47,8 +47,7 @@ def enum_type(
         return None
     admitted: list[Json] = []
     for value in values:
-        made = _admitted(value, base)
-        if made is None:
+        if (made := _admitted(value, base)) is None:
             report.note(place, f"its value {str(value)[:80]!r} is refused where it goes")
         elif not any(type(made) is type(one) and made == one for one in admitted):
             admitted.append(made)
@@ -65,8 +64,7 @@ def kind_of(value: Any) -> str:
     """Return a value's type, as `facts.ALL_TYPES` has it."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return "integer" if value == value // 1 else "fraction"
-    kinds = {bool: "boolean", str: "string", list: "array", dict: "object"}
-    return kinds.get(type(value), "null")
+    return {bool: "boolean", str: "string", list: "array", dict: "object"}.get(type(value), "null")
 
 
 def fits(value: Any, facts: Facts) -> bool | None:

@@ -5,7 +5,7 @@ Whatever several parts say of one keyword is said at once here; what cannot be s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -56,6 +56,7 @@ _PYDANTIC: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "min_length
 UNSAID |= dict.fromkeys(_ENDS, "no type has ends in time; a grant's range may")
 UNSAID |= dict.fromkeys(_PYDANTIC, "it is no keyword of JSON Schema, and said of several types")
 _One = TypeVar("_One")
+_KINDS: Final[Mapping[type, str]] = {list: "list", dict: "object", str: "text"}
 _MOST_COMPARED: Final = 2048**2  # values of enums, each with each
 BOUNDS: Final = frozenset(
     {*_STRICTER, "multipleOf", "pattern", "format", "enum", "const", "required"}
@@ -137,21 +138,13 @@ class Facts:
             both = self.apart.keys() & other.apart.keys()
             self.apart = {kind: together(self.apart[kind], other.apart[kind]) for kind in both}
             self.types = frozenset[str]() if not both else self.types
-        self.is_closed |= other.is_closed
-        self.is_read_only |= other.is_read_only
         self.circles |= other.circles
-        self.multiples = [*dict.fromkeys(self.multiples + other.multiples)]
-        self.patterns = [*dict.fromkeys(self.patterns + other.patterns)]
-        self.formats = [*dict.fromkeys(self.formats + other.formats)]
-        self.encodings = [*dict.fromkeys(self.encodings + other.encodings)]
-        self.media = [*dict.fromkeys(self.media + other.media)]
-        self.others = _joined(self.others, other.others)
-        self.items = _joined(self.items, other.items)
-        self.prefixes = _joined(self.prefixes, other.prefixes)
-        self.names = _joined(self.names, other.names)
-        self.is_patterned |= other.is_patterned
-        self.unions = _joined(self.unions, other.unions)
-        self.unsaid = [*dict.fromkeys(self.unsaid + other.unsaid)]
+        for name in ("is_closed", "is_read_only", "is_patterned"):
+            setattr(self, name, getattr(self, name) or getattr(other, name))
+        for name in ("multiples", "patterns", "formats", "encodings", "media", "unsaid"):
+            setattr(self, name, [*dict.fromkeys(getattr(self, name) + getattr(other, name))])
+        for name in ("others", "items", "prefixes", "names", "unions"):
+            setattr(self, name, _joined(getattr(self, name), getattr(other, name)))
 
     @property
     def most_parts(self) -> int:
@@ -168,9 +161,7 @@ class Facts:
     @property
     def kinds(self) -> frozenset[str]:
         """The types but null that it may have; those that its keywords speak of, where none is stated."""
-        if self.types is not None:
-            return self.types - {"null"}
-        return self.spoken_of
+        return self.types - {"null"} if self.types is not None else self.spoken_of
 
     @property
     def spoken_of(self) -> frozenset[str]:
@@ -182,16 +173,12 @@ class Facts:
             found.add("array")
         if self.patterns or self.formats or self.encodings:
             found.add("string")
-        for key in self.bounds:
-            if key.endswith("Length"):
-                found.add("string")
-            elif key.endswith("Items"):
-                found.add("array")
-            elif key.endswith("Properties"):
-                found.add("object")
-            else:
-                found |= {"integer", "fraction"}
-        return frozenset(found | ({"integer", "fraction"} if self.multiples else set()))
+        ends = {"Length": "string", "Items": "array", "Properties": "object"}
+        kinds = {
+            next((of for end, of in ends.items() if key.endswith(end)), "") for key in self.bounds
+        }
+        is_number = "" in kinds or bool(self.multiples)
+        return frozenset(found | kinds - {""} | ({"integer", "fraction"} if is_number else set()))
 
 
 def _joined(known: list[_One], more: list[_One]) -> list[_One]:
@@ -212,8 +199,7 @@ def together(*several: Facts) -> Facts:
 
 def is_plain(facts: Facts) -> bool:
     """Return whether nothing is said of a value but its types."""
-    bare = Facts(types=facts.types, circles=facts.circles, is_read_only=facts.is_read_only)
-    return facts == bare
+    return facts == Facts(types=facts.types, circles=facts.circles, is_read_only=facts.is_read_only)
 
 
 def own_facts(schema: dict[str, Any], place: str) -> Facts:
@@ -234,7 +220,7 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
     if key == "type":
         facts.types = _types(value, schema)
     elif key == "enum":
-        facts.enum = _met(facts.enum, _list(value, key))
+        facts.enum = _met(facts.enum, _of_kind(list, value, key))
     elif key == "const":
         facts.enum = _met(facts.enum, [value])
     elif key in _STRICTER:
@@ -244,20 +230,22 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
         if facts.multiples[0] <= 0:
             raise UnmappableError("multipleOf is not above zero")
     elif key == "pattern":
-        facts.patterns = [(_text(value, key), place)]
+        facts.patterns = [(_of_kind(str, value, key), place)]
     elif key == "format":
-        facts.formats = [(_text(value, key), place)]
+        facts.formats = [(_of_kind(str, value, key), place)]
     elif key == "contentEncoding":
-        facts.encodings = [_text(value, key)]
+        facts.encodings = [_of_kind(str, value, key)]
     elif key == "contentMediaType":
-        facts.media = [_text(value, key)]
+        facts.media = [_of_kind(str, value, key)]
     elif key == "properties":
         facts.fields = {
-            name: [(part, f"{place}.{name}")] for name, part in _object(value, key).items()
+            name: [(part, f"{place}.{name}")] for name, part in _of_kind(dict, value, key).items()
         }
     elif key == "required":
         if not isinstance(value, bool):  # of a Swagger parameter, or a draft of old
-            facts.required = dict.fromkeys(_text(one, key) for one in _list(value, key))
+            facts.required = dict.fromkeys(
+                _of_kind(str, one, key) for one in _of_kind(list, value, key)
+            )
     elif key in {"additionalProperties", "unevaluatedProperties"}:
         if value is False:
             facts.is_closed = True
@@ -268,16 +256,16 @@ def _read(facts: Facts, schema: dict[str, Any], key: str, value: Any, place: str
             facts.names = [(value, f"{place}.propertyNames")]
     elif key == "patternProperties":
         facts.is_patterned = True
-        facts.others += [(part, f"{place}.*") for part in _object(value, key).values()]
+        facts.others += [(part, f"{place}.*") for part in _of_kind(dict, value, key).values()]
     elif key == "items" and not isinstance(value, list):
         if "prefixItems" not in schema:  # else it speaks of what follows those
             facts.items = [*facts.items, (value, f"{place}[]")]
     elif key in {"prefixItems", "items"}:
-        parts = [(part, f"{place}[{n}]") for n, part in enumerate(_list(value, key))]
+        parts = [(part, f"{place}[{n}]") for n, part in enumerate(_of_kind(list, value, key))]
         rest = schema.get("items" if key == "prefixItems" else "additionalItems", True)
         facts.prefixes = [*facts.prefixes, (parts, (rest, f"{place}[]"))]
     elif key in {"oneOf", "anyOf"}:
-        branches = [(part, f"{place}({n})") for n, part in enumerate(_list(value, key), 1)]
+        branches = [(part, f"{place}({n})") for n, part in enumerate(_of_kind(list, value, key), 1)]
         facts.unions = [*facts.unions, (key, branches)]
     elif key == "readOnly":
         facts.is_read_only = value is True
@@ -300,8 +288,7 @@ def _read_bound(facts: Facts, schema: dict[str, Any], key: str, value: Any) -> N
         if value is True:
             facts.bounds[key] = True
     elif key in _COUNTS:
-        number = _number(value, key)
-        if number < 0 or number != int(number):
+        if (number := _number(value, key)) < 0 or number != int(number):
             raise UnmappableError(f"{key} is no count")
         facts.bounds[key] = int(number)
     else:
@@ -325,21 +312,9 @@ def _met(known: list[Any] | None, values: list[Any]) -> list[Any]:
     return [a for a in known if any(equal(a, b) for b in values)]
 
 
-def _list(value: Any, key: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise UnmappableError(f"{key} is no list")
-    return value
-
-
-def _object(value: Any, key: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UnmappableError(f"{key} is no object")
-    return value
-
-
-def _text(value: Any, key: str) -> str:
-    if type(value) is not str:
-        raise UnmappableError(f"{key} is no text")
+def _of_kind(kind: type[_One], value: Any, key: str) -> _One:
+    if not isinstance(value, kind):
+        raise UnmappableError(f"{key} is no {_KINDS[kind]}")
     return value
 
 

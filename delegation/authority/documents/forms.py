@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from delegation.authority.documents.imported import Imported
-from delegation.authority.documents.openapi import OpenApi
+from delegation.authority.documents.openapi import OpenApi, Swagger
 from delegation.authority.documents.reading import refuse_deep
-from delegation.authority.documents.swagger import Swagger
 from delegation.authority.documents.tool_schemas import listed, tool_of_schema, tools_of_list
 from delegation.errors import MalformedError
 

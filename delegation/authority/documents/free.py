@@ -9,11 +9,11 @@ from typing import Final, cast
 from delegation.authority.arguments.free import JsonType
 from delegation.authority.documents.facts import Facts, equal
 from delegation.authority.documents.gathering import NUMBERS, Gatherer
-from delegation.authority.documents.hull import one_of_them
 from delegation.authority.documents.imported import UnmappableError
+from delegation.authority.documents.inputs import Place
 from delegation.authority.documents.parted import KINDS as PARTS
-from delegation.authority.documents.place import Place
 from delegation.authority.documents.texts import text_type
+from delegation.authority.documents.unions import one_of_them
 from delegation.canonical import Json
 
 _KINDS: Final = {
@@ -82,8 +82,7 @@ class Freeing(Gatherer):
         for prefix, rest in facts.prefixes:
             several = [*prefix, rest] if high > len(prefix) and rest[0] is not False else prefix
             if several:
-                parts = one_of_them([[part] for part in several])
-                items = [*items, *parts]
+                items = [*items, *one_of_them([[part] for part in several])]
             if any(not equal(part[0], several[0][0]) for part in several):
                 self.report.leave(place, "prefixItems", "all items of a list have one type")
                 self.lose_parts(several, "all items of a list have one type")

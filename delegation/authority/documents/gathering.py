@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from delegation.authority.documents.facts import BOUNDS, UNSAID, Facts, Part, own_facts
 from delegation.authority.documents.imported import Report, UnmappableError
-from delegation.authority.documents.lost import bounds_inside
 from delegation.authority.documents.numbers import NeverError
 from delegation.authority.documents.parted import of_one_kind
-from delegation.authority.documents.references import References, spelled
+from delegation.authority.documents.references import References, bounds_inside, spelled
 from delegation.authority.documents.unions import Union, settled
 
 _MAX_CHAIN: Final = 64  # schemas that one is made of, one in the other
@@ -99,8 +98,7 @@ class Gatherer:
         if "$ref" in schema:
             facts.meet(self._referred(schema["$ref"], inside, chain))
             if self.is_old:
-                beside = sorted(schema.keys() & BOUNDS)
-                if beside:
+                if beside := sorted(schema.keys() & BOUNDS):
                     said = ", ".join(beside)
                     self.report.note(place, f"beside a reference nothing counts: {said}")
                 return facts
@@ -117,13 +115,11 @@ class Gatherer:
     def _referred(self, reference: Any, inside: frozenset[int], chain: tuple[str, ...]) -> Facts:
         target = self.references.target(reference)
         reference = spelled(reference)
-        circle = self.references.circle(reference)
-        if circle in inside:
+        if (circle := self.references.circle(reference)) in inside:
             raise CircleError
         if reference in chain:
             raise UnmappableError("a schema is made of itself")
-        known = self._facts.get(reference)
-        if known is None:
+        if (known := self._facts.get(reference)) is None:
             known = self.facts(target, reference, inside, (*chain, reference))
             known.circles |= {circle} if circle else set()
             self._facts[reference] = known

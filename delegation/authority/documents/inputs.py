@@ -1,8 +1,8 @@
-"""Inputs of a request, and the arguments that state them."""
+"""Inputs of a request: where a value goes, what it may not hold there, and the argument that states it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 InputPlace: TypeAlias = Literal[
@@ -10,6 +10,9 @@ InputPlace: TypeAlias = Literal[
 ]
 # Where everything is text, of which the argument's type says what it states.
 TEXT_PLACES: Final = frozenset({"path", "query", "header", "cookie", "field"})
+Kind: TypeAlias = Literal["path", "query", "header", "cookie", "body"]
+OF_COOKIES: Final = ' ",;\\'  # RFC 6265 section 4.1.1: what no cookie value holds
+OF_RAW_QUERIES: Final = "#&+%"  # where reserved characters are sent as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,29 @@ class Input:
     name: str
     kind: str = "text"
     many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a request.
+
+    Args:
+        kind: The part of the request. A text in a path fills one segment, in a query, header or
+            cookie it is one line; whoever builds the request percent-encodes it.
+        avoid: Characters that would end a value there.
+        between: Characters that stand between the items of a list, which none of them may hold.
+        files: Whether a binary value is a file, which the call names by its digest.
+    """
+
+    kind: Kind
+    avoid: str = ""
+    between: str = ""
+    files: bool = False
+
+    @property
+    def inner(self) -> Place:
+        """The place of an item or member of a value that stands here."""
+        return replace(self, avoid=self.avoid + self.between, between="") if self.between else self
+
+
+BODY: Final = Place("body")

@@ -1,4 +1,4 @@
-"""Reads OpenAPI 3: each operation of every path, with what its path item shares."""
+"""Reads OpenAPI 3 and Swagger 2: each operation of every path, with what its path item shares."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from delegation.authority.documents.imported import Imported, Report, UnmappableError, shown
-from delegation.authority.documents.inputs import InputPlace
+from delegation.authority.documents.inputs import (
+    BODY,
+    OF_COOKIES,
+    OF_RAW_QUERIES,
+    InputPlace,
+    Kind,
+    Place,
+)
 from delegation.authority.documents.naming import Draft, imported, refuse_odd_prefix
-from delegation.authority.documents.place import BODY, OF_COOKIES, OF_RAW_QUERIES, Kind, Place
 from delegation.authority.documents.references import References
 from delegation.authority.documents.requests import (
     EFFECTS,
+    FORM,
     Content,
     Parameter,
     Request,
@@ -27,6 +34,8 @@ _BETWEEN: Final = {
     "simple": ",", "label": ".,", "matrix": ";,", "spaceDelimited": " ", "pipeDelimited": "|",
     "deepObject": "",
 }  # fmt: skip
+_BY_FORMAT: Final = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|", "multi": ""}
+_NO_SCHEMA: Final = frozenset({"name", "in", "description", "required", "collectionFormat"})
 
 
 class OpenApi:
@@ -159,8 +168,7 @@ class OpenApi:
             self.report.note(where, "the specification ignores a parameter of this name")
             return None
         is_required = kind == "path" or entry.get("required") is True
-        content = entry.get("content")
-        if isinstance(content, dict) and content:
+        if isinstance(content := entry.get("content"), dict) and content:
             media, one = next(iter(content.items()))
             schema = one.get("schema", True) if isinstance(one, dict) else True
             is_json = media.partition(";")[0].strip().lower().endswith("json")
@@ -174,8 +182,7 @@ class OpenApi:
         self, key: str, operation: Mapping[str, Any], parameters: list[dict[str, Any]]
     ) -> tuple[tuple[Content, ...], bool]:
         """Return the forms of the body, and whether it is needed."""
-        entry = operation.get("requestBody")
-        if entry is None:
+        if (entry := operation.get("requestBody")) is None:
             return (), False
         body, _ = self.references.resolved(entry)
         content = body.get("content", {})
@@ -212,3 +219,66 @@ def _place(kind: str, entry: Mapping[str, Any]) -> Place:
         between += "="
     avoid = {"cookie": OF_COOKIES, "query": OF_RAW_QUERIES * (entry.get("allowReserved") is True)}
     return Place(cast("Kind", kind), avoid.get(kind, ""), between)
+
+
+class Swagger(OpenApi):
+    """A Swagger 2 document."""
+
+    methods = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+
+    @property
+    def is_old(self) -> bool:
+        """Whether what stands beside a reference is ignored: always."""
+        return True
+
+    def parameter(self, key: str, entry: Mapping[str, Any]) -> Parameter | None:
+        """Return one parameter; those of bodies and forms are none."""
+        name, kind = entry["name"], entry["in"]
+        if kind in {"body", "formData"}:
+            return None
+        if kind not in {"path", "query", "header"}:
+            raise UnmappableError(f"the parameter {name} is in {kind}, which is not read")
+        between = _BY_FORMAT.get(entry.get("collectionFormat", "csv"), ",")
+        return Parameter(
+            name,
+            cast("InputPlace", kind),
+            Place(cast("Kind", kind), between=between),
+            (_schema(entry), f"{key} {kind}.{name}"),
+            kind == "path" or entry.get("required") is True,
+        )
+
+    def contents(
+        self, key: str, operation: Mapping[str, Any], parameters: list[dict[str, Any]]
+    ) -> tuple[tuple[Content, ...], bool]:
+        """Return the body or the form, and whether it is needed."""
+        bodies = [one for one in parameters if one["in"] == "body"]
+        fields = [one for one in parameters if one["in"] == "formData"]
+        consumes = operation.get("consumes", self.document.get("consumes", []))
+        media = [
+            str(one).partition(";")[0].strip().lower()
+            for one in (consumes if isinstance(consumes, list) else [])
+        ]
+        if (bodies and fields) or len(bodies) > 1:
+            raise UnmappableError("it has more than one body")
+        if bodies:
+            part = (bodies[0].get("schema", True), f"{key} body")
+            found = [Content(one, part) for one in media or ["application/json"]]
+            return tuple(found), bodies[0].get("required") is True
+        if not fields:
+            return (), False
+        schema = {
+            "type": "object",
+            "properties": {one["name"]: _schema(one) for one in fields},
+            "required": [one["name"] for one in fields if one.get("required") is True],
+        }
+        has_file = any(one.get("type") == "file" for one in fields)
+        form = "multipart/form-data" if has_file or media == ["multipart/form-data"] else FORM
+        between = {
+            one["name"]: _BY_FORMAT.get(one.get("collectionFormat", "csv"), ",") for one in fields
+        }
+        return (Content(form, (schema, f"{key} body"), between),), bool(schema["required"])
+
+
+def _schema(entry: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {key: value for key, value in entry.items() if key not in _NO_SCHEMA}
+    return {"type": "string", "format": "binary"} if schema.get("type") == "file" else schema

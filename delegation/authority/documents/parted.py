@@ -77,8 +77,7 @@ def _of_kind(facts: Facts, kind: str) -> Facts | None:
         one.formats = [
             entry for entry in facts.formats if (entry[0] in NUMBER_FORMATS) == (kind == "number")
         ]
-        where = [place for _, place in one.formats]
-        if "format" in one.said and not where:
+        if "format" in one.said and not one.formats:
             del one.said["format"]
     if kind == "string":
         one.patterns, one.encodings, one.media = facts.patterns, facts.encodings, facts.media

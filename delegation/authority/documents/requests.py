@@ -9,10 +9,9 @@ from typing import Final
 
 from delegation.authority.documents.facts import Part
 from delegation.authority.documents.imported import Report, UnmappableError
-from delegation.authority.documents.inputs import Input, InputPlace
+from delegation.authority.documents.inputs import BODY, Input, InputPlace, Place
 from delegation.authority.documents.naming import Draft, argument_name
 from delegation.authority.documents.numbers import NeverError
-from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.schema import FILE, Made, Schemas
 
 EFFECTS: Final = {
@@ -168,8 +167,7 @@ def _add_body(
         if other is not chosen:
             more = [n for n in _member_names(other, schemas) if n not in names]
             said = f", and so are its members {', '.join(more)}" if more else ""
-            what = f"the body is {chosen.media}; as {other.media} it is left out{said}"
-            report.note(where, what)
+            report.note(where, f"the body is {chosen.media}; as {other.media} it is left out{said}")
     return "application/json" if _JSON.fullmatch(chosen.media) else chosen.media
 
 
@@ -238,6 +236,4 @@ def _place_of_member(content: Content, made: Made) -> InputPlace:
 def _file_or_text(content: Content, schemas: Schemas) -> Made:
     if not content.media.startswith("text/"):
         return Made(FILE, 2, 5)
-    if content.part[0] is True:
-        return Made("text")
-    return schemas.value([content.part])
+    return Made("text") if content.part[0] is True else schemas.value([content.part])

@@ -21,15 +21,14 @@ from delegation.authority.arguments.composite import (
 )
 from delegation.authority.arguments.either import either
 from delegation.authority.arguments.free import JsonType
-from delegation.authority.documents.decimals import decimal_type
 from delegation.authority.documents.enums import enum_type
 from delegation.authority.documents.facts import Facts, Part, is_plain
 from delegation.authority.documents.free import FREE_KINDS, Freeing, free_of
 from delegation.authority.documents.gathering import NUMBERS, CircleError
 from delegation.authority.documents.imported import Report, UnmappableError
-from delegation.authority.documents.numbers import NeverError, number_type
+from delegation.authority.documents.inputs import BODY, Place
+from delegation.authority.documents.numbers import NeverError, decimal_type, number_type
 from delegation.authority.documents.parted import KINDS, parted
-from delegation.authority.documents.place import BODY, Place
 from delegation.authority.documents.references import References, spelled
 from delegation.authority.documents.texts import text_type
 from delegation.canonical import Json
@@ -133,8 +132,7 @@ class Schemas(Freeing):
         if type(reference) is not str or self.references.circle(reference) in inside:
             return self._value(parts, at, inside)
         reference = spelled(reference)
-        known = self._made.get((reference, at))
-        if known is None:
+        if (known := self._made.get((reference, at))) is None:
             try:
                 known = self._value(parts, at, inside)
             except (NeverError, UnmappableError) as error:

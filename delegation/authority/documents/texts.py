@@ -12,8 +12,8 @@ from delegation.authority.arguments.shape_parts import Choice, Literal, Part
 from delegation.authority.arguments.text import MAX_TEXT
 from delegation.authority.documents.facts import Facts
 from delegation.authority.documents.imported import Report
+from delegation.authority.documents.inputs import Place
 from delegation.authority.documents.numbers import NeverError
-from delegation.authority.documents.place import Place
 from delegation.canonical import Json
 
 _HEX: Final = "[0-9a-fA-F]"
@@ -108,8 +108,7 @@ def _text(at: Place, low: int, high: int, shape: Shape | None) -> Json:
 def _shape(facts: Facts, report: Report) -> Shape | None:
     found: Shape | None = None
     for pattern, where in facts.patterns:
-        shape = shape_of(pattern)
-        if shape is None:
+        if (shape := shape_of(pattern)) is None:
             report.lose([where], "pattern", f"{pattern} is no plain shape")
         elif found is not None and found != shape:
             report.lose([where], "pattern", f"there is another one; {pattern}")

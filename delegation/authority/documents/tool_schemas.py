@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from delegation.authority.documents.imported import Imported, Report, UnmappableError, shown
+from delegation.authority.documents.inputs import BODY
 from delegation.authority.documents.naming import Draft, argument_name, imported, refuse_odd_prefix
 from delegation.authority.documents.numbers import NeverError
-from delegation.authority.documents.place import BODY
 from delegation.authority.documents.references import References
 from delegation.authority.documents.schema import Made, Schemas
 from delegation.canonical import Json
@@ -42,8 +42,7 @@ def tools_of_list(document: Any, *, prefix: str, system: str) -> Imported:
         MalformedError: It is no such list, or too long.
     """
     refuse_odd_prefix(prefix)
-    tools = listed(document)
-    if tools is None or len(tools) > MAX_TOOLS:
+    if (tools := listed(document)) is None or len(tools) > MAX_TOOLS:
         raise MalformedError(
             "The document", wanted=f"a tools/list answer of 1 to {MAX_TOOLS} tools"
         )

@@ -13,10 +13,9 @@ from typing import Any, Final
 from delegation.authority.approval import APPROVER, ApprovalRule
 from delegation.authority.constraints import parse_constraint
 from delegation.authority.fields import AUDIENCE, matching_text, units
-from delegation.authority.flow import AfterNever
+from delegation.authority.flow import LABEL, AfterNever
 from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY
 from delegation.authority.pattern import resource_pattern, tool_pattern
-from delegation.authority.term import LABEL
 from delegation.errors import MalformedError
 from delegation.lineage.guardrails.assessment import Guardrail
 from delegation.lineage.guardrails.bounding import (

@@ -16,7 +16,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.commands.work import DecisionDetail, Evidence
 from delegation.judge.decision import Decision, Denial, Outcome, Step
-from delegation.judge.history import Trace
+from delegation.judge.facts import Trace
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.filter import DecisionFilter

@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, INTEGER
 from delegation import canonical
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId, TaskId
+from delegation.judge.facts import Actor, History, Seen, Trace
 from delegation.judge.flow import is_ruled
-from delegation.judge.history import Actor, History, Seen, Trace
 from delegation.judge.line import Line
 from delegation.records.engine.database import upsert
 from delegation.records.tables.flow import FLOW_HISTORIES, FLOW_SEEN
