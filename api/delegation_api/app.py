@@ -10,9 +10,8 @@ from delegation import __version__
 from delegation.errors import ConfigurationError
 from delegation.tracker import Tracker
 from delegation_api import openapi, problems
-from delegation_api.approval_waiting import Waiting
 from delegation_api.asking import Asking
-from delegation_api.auth import KeyCache
+from delegation_api.auth import KeyCache, refuse_odd_request
 from delegation_api.check_front import CheckFront
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
@@ -22,24 +21,19 @@ from delegation_api.pages import (
     assets,
     calls,
     endings,
-    findings,
     home,
     live,
     login,
     maps,
     overview,
-    owners,
     revoke,
-    theme,
     timeline,
 )
 from delegation_api.pages import approvals as page_approvals
 from delegation_api.pages import exports as page_exports
-from delegation_api.pages import links as page_links
 from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
-from delegation_api.paging import refuse_odd_request
 from delegation_api.route_table import load_routes
 from delegation_api.routers import (
     approvals,
@@ -58,6 +52,7 @@ from delegation_api.routers import (
 from delegation_api.routers import maps as task_maps
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
+from delegation_api.waiting import Waiting
 from delegation_api.webhooks import Webhooks
 
 
@@ -109,29 +104,22 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         oversight,
         questions,
         exports,
-    ):
-        app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
-    for part in (
         assets,
         login,
         home,
         page_tasks,
-        page_links,
         calls,
         maps,
         overview,
-        owners,
         timeline,
         live,
         page_approvals,
         agents,
         page_questions,
-        findings,
         revoke,
         page_exports,
         endings,
         page_log,
-        theme,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_odd_request)])
     app.include_router(verify.router)  # Caddy adds the asked request's query to its own question

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from delegation.authority.access import Access
 from delegation.authority.grant import Grant
 from delegation.canonical import Json
-from delegation.commands.announced import TOKEN, is_name
+from delegation.commands.announce import TOKEN, is_name
 from delegation.commands.plan import Plan
 from delegation.commands.work import ApiKey
 from delegation.errors import ForbiddenError, MalformedError
@@ -95,7 +94,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
             "The API key is bound to other audiences.", remedy="Ask about your own audience."
         )
     if call.dry_run:
-        return _encode(answer_json(await run_in_threadpool(_plan, call, tracker)))
+        return _ENCODER.encode(answer_json(await run_in_threadpool(_plan, call, tracker))).encode()
     if call.access is None or call.grant is not None:
         raise MalformedError("A check", wanted="an access and no grant; only a dry run may differ")
     token = await meant_token(call.token, call.proof, tracker)
@@ -140,10 +139,6 @@ def _steps_text(outcomes: tuple[Outcome, ...]) -> str:
 
 # Made once: `json.dumps` makes a new encoder at each call.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-def _encode(value: Mapping[str, Json]) -> bytes:
-    return _ENCODER.encode(value).encode()
 
 
 class _Waking:

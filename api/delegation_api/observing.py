@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from contextlib import nullcontext
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,7 +56,7 @@ class Observing:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", name)]
             await send(message)
 
-        with self._span(scope) as span:
+        with nullcontext() if self._tracing is None else self._tracing.span(scope) as span:
             try:
                 await self._app(scope, receive, answered)
             finally:
@@ -76,9 +76,6 @@ class Observing:
                         milliseconds=round(taken * 1000, 2),
                         request=name.decode(),
                     )
-
-    def _span(self, scope: Scope) -> AbstractContextManager[Any]:
-        return nullcontext() if self._tracing is None else self._tracing.span(scope)
 
 
 def _route(scope: Scope) -> str:

@@ -2,46 +2,35 @@
 
 Beside the deciding path: events wait in a bounded queue for one thread a URL. What is lost (queue full,
 receiver gone, process dead) is found by polling; the record is the truth. A URL never comes from a
-token, no redirect is followed, no proxy of the environment is used.
+token. The transport follows no redirect, reads no proxy of the environment and logs no address; whose
+address a name has is believed to nobody but the certificate, on each connection.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import logging
 import queue
+import ssl
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
-from email.message import Message
-from typing import IO, Final
-from urllib.parse import urlsplit
+from typing import Final
+
+import httpx2
+import tenacity
 
 from delegation.errors import ConfigurationError
 from delegation.identity.approval import ApprovalEvent
 
 CAPACITY: Final = 1024  # events that may wait
-PAUSES: Final = (0.0, 1.0, 5.0)  # seconds before each attempt; then it is given up
-SECONDS: Final = 5.0  # for one attempt
+PAUSES: Final = (1.0, 5.0)  # seconds before each further attempt; then it is given up
+SECONDS: Final = 5.0  # for each step of one attempt
 MAX_URLS: Final = 8
 _LOG: Final = logging.getLogger("delegation.webhooks")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Whoever answers at the configured URL does not choose another one."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message,
-        newurl: str,
-    ) -> None:
-        """Return no request, so that the answer counts as a failure."""
+class _PassingError(Exception):
+    """A receiver that did not take an event may take it later."""
 
 
 class Webhook:
@@ -50,22 +39,32 @@ class Webhook:
     Args:
         url: Where events go.
         sign: Returns the body of an event.
-        pauses: Seconds before each attempt.
+        pauses: Seconds before each further attempt.
     """
 
     def __init__(
-        self, url: str, sign: Callable[[ApprovalEvent], str], pauses: Sequence[float]
+        self, url: httpx2.URL, sign: Callable[[ApprovalEvent], str], pauses: Sequence[float]
     ) -> None:
         """Read the URL; the thread begins with the first event."""
         self.url = url
         self.delivered = self.failed = self.dropped = 0
         self._sign = sign
-        self._pauses = pauses
         self._queue: queue.Queue[ApprovalEvent | None] = queue.Queue(CAPACITY)
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_PassingError),
+            stop=tenacity.stop_after_attempt(len(pauses) + 1),
+            wait=tenacity.wait_chain(*map(tenacity.wait_fixed, pauses)),
+            sleep=tenacity.sleep_using_event(self._ended),
+            reraise=True,
+        )
         # Nothing of the environment: a proxy there would read events and answer for receivers.
-        self._http = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+        self._http = httpx2.HTTPTransport(
+            ssl.create_default_context(),
+            trust_env=False,
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        )
 
     def tell(self, event: ApprovalEvent) -> None:
         """Queue an event and return at once; a full queue drops it."""
@@ -88,6 +87,7 @@ class Webhook:
             with contextlib.suppress(queue.Full):  # the thread looks at `_ended` after each event
                 self._queue.put_nowait(None)
             self._thread.join(timeout=SECONDS + 1)
+        self._http.close()
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -102,25 +102,35 @@ class Webhook:
 
     def _deliver(self, event: ApprovalEvent) -> None:
         body = self._sign(event).encode("ascii")
-        for pause in self._pauses:
-            if self._ended.wait(pause):
+        try:
+            if self._attempts(self._is_taken, body):
+                self.delivered += 1
                 return
-            request = urllib.request.Request(  # noqa: S310  # the scheme was checked
-                self.url, body, {"Content-Type": "application/jose"}, method="POST"
-            )
-            try:
-                with self._http.open(request, timeout=SECONDS):
-                    self.delivered += 1
-                    return
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code < 500 and error.code != 429:  # noqa: PLR2004  # it will not change its mind
-                    break
-            except (OSError, ValueError, http.client.HTTPException):
-                continue
+        except _PassingError:
+            if self._ended.is_set():
+                return
         self.failed += 1
         # The host only: a path may hold the receiver's secret.
-        _LOG.warning("a webhook at %s did not take an event", urlsplit(self.url).hostname)
+        _LOG.warning("a webhook at %s did not take an event", self.url.host)
+
+    def _is_taken(self, body: bytes) -> bool:
+        """Send an event once and return whether it was taken; what is answered beside is not read."""
+        if self._ended.is_set():
+            raise _PassingError
+        request = httpx2.Request(
+            "POST",
+            self.url,
+            headers={"Content-Type": "application/jose"},
+            content=body,
+            extensions={"timeout": httpx2.Timeout(SECONDS).as_dict()},
+        )
+        try:
+            with contextlib.closing(self._http.handle_request(request)) as answer:
+                if answer.is_server_error or answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+                    raise _PassingError
+                return answer.is_success
+        except httpx2.HTTPError as error:
+            raise _PassingError from error
 
 
 class Webhooks:
@@ -129,7 +139,7 @@ class Webhooks:
     Args:
         urls: `https://` URLs, or `http://` ones of this host; separated by white space.
         sign: Returns the body of an event.
-        pauses: Seconds before each attempt.
+        pauses: Seconds before each further attempt.
 
     Raises:
         ConfigurationError: A URL has another form, or there are more than 8.
@@ -157,11 +167,12 @@ class Webhooks:
             hook.close()
 
 
-def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    is_local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    if (parts.scheme == "https" or (parts.scheme == "http" and is_local)) and parts.hostname:
-        return url
+def _checked(text: str) -> httpx2.URL:
+    with contextlib.suppress(httpx2.InvalidURL):
+        url = httpx2.URL(text)
+        is_local = url.host in {"127.0.0.1", "::1", "localhost"}
+        if url.host and (url.scheme == "https" or (url.scheme == "http" and is_local)):
+            return url
     raise ConfigurationError(
         "A webhook is no https URL.", remedy="Name https:// URLs; http:// only of this host."
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from delegation.authority.explain import instant
-from delegation.cli.console import JsonOption, print_json, print_table, say
+from delegation.cli.console import JsonOption, print_json, say, tell, tell_rows
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.graph.names import folded
 from delegation.identity.principal import PublicKey, fingerprint
@@ -23,9 +23,6 @@ def list_agents(
     """List registered agents with their owners and the fingerprints of their keys."""
     with opened(store, url) as place:
         found = place.agents()
-    if as_json:
-        print_json(found)
-        return
     rows = [
         (
             folded(agent.name),
@@ -35,7 +32,7 @@ def list_agents(
         )
         for agent in found
     ]
-    print_table("Agents", ("name", "owner", "keys", "recertify by"), rows)
+    tell_rows(found, "Agents", ("name", "owner", "keys", "recertify by"), rows, as_json=as_json)
 
 
 @app.command("add")
@@ -58,10 +55,7 @@ def add(
     keys = [PublicKey.from_text(name, text) for text in key or ()]
     with opened(store, url) as place:
         made = place.add_agent(name, owner=owner, keys=keys, recertify_by=recertify_by)
-    if as_json:
-        print_json(made)
-    else:
-        say(f"agent {made.name} of {made.owner}")
+    tell(made, f"agent {made.name} of {made.owner}", as_json=as_json)
 
 
 @app.command("rotate")

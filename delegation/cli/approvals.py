@@ -16,10 +16,11 @@ from delegation.cli.console import (
     JsonOption,
     fail,
     print_json,
-    print_table,
     read_text,
     say,
     say_value,
+    tell,
+    tell_rows,
 )
 from delegation.cli.source import StoreOption, UrlOption, opened, opened_as_person
 from delegation.errors import MalformedError, UnverifiedError
@@ -55,15 +56,14 @@ def list_requests(
         )
     with opened(store, url) as place:
         found = place.approvals(state=cast("ApprovalState | None", state), after=after, limit=limit)
-    if as_json:
-        print_json(found)
-        return
     rows = [
         (s.id, s.state, s.tool, instant(s.expires_at), _look(one))
         for one in found
         for s in [_status(one)]
     ]
-    print_table("Requests", ("request", "state", "tool", "until", "look at"), rows)
+    tell_rows(
+        found, "Requests", ("request", "state", "tool", "until", "look at"), rows, as_json=as_json
+    )
 
 
 @app.command("show")
@@ -164,10 +164,7 @@ def _answer(
     with opened_as_person(store, url) as place:
         act = place.grant_approval if verdict == "grant" else place.refuse_approval
         entry = act(request, reason=reason)
-    if as_json:
-        print_json(entry)
-    else:
-        say(f"{entry.id} is {entry.state}.")
+    tell(entry, f"{entry.id} is {entry.state}.", as_json=as_json)
 
 
 def _status(found: ApprovalEntry | ApprovalStatus) -> ApprovalStatus:

@@ -94,7 +94,9 @@ WRITTEN: Final = {
         "quickstart:quickstart",
         "Print a shell script of the whole life of a token, to be read and run: quickstart | sh.",
     ),
-    "init": Written("init:init", "Make a store and its key ring, to work on without a service."),
+    "init": Written(
+        "quickstart:init", "Make a store and its key ring, to work on without a service."
+    ),
     "serve": Written(
         "server:serve",
         "Serve the store. The first start makes the store, its ring, and the first API keys.",
@@ -112,11 +114,11 @@ WRITTEN: Final = {
         "Hand a token on, narrower, and print the longer token. With --ring no service is asked.",
     ),
     "prove": Written(
-        "proving:prove",
+        "handing:prove",
         "Prove one call, and print the proof. It serves once, within a minute. With --ring: offline.",
     ),
     "announce": Written(
-        "proving:announce",
+        "handing:announce",
         "Show a token before it is used, so that reviewers see it, and print its link's id.",
     ),
     "tasks": Written("review:tasks", "List tasks, newest first."),
@@ -130,11 +132,11 @@ WRITTEN: Final = {
         "Export a view as a file; with --out its manifest and SHA-256 are written beside it.",
     ),
     "inspect": Written(
-        "tokens:inspect",
+        "handing:inspect",
         "Show what a token holds and how its links stand. Exit code 3 when it does not verify.",
     ),
     "check": Written(
-        "tokens:check",
+        "handing:check",
         "Decide one call, record and print the decision. Exit code 3 when it is denied.",
     ),
     "explain": Written(
@@ -153,14 +155,14 @@ WRITTEN: Final = {
     ),
     "unfreeze": Written("standing:unfreeze", "End a freeze."),
     "renew": Written(
-        "links:renew",
+        "standing:renew",
         "Issue a root in place of an earlier one and print its token. What does not stand is refused.",
     ),
     "last-use": Written(
-        "links:last_use", "Say when a link, an agent or a key made its newest call."
+        "standing:last_use", "Say when a link, an agent or a key made its newest call."
     ),
     "login-link": Written(
-        "login:login_link",
+        "keys:login_link",
         "Make a link that logs a person into the pages once, with that key's role.",
     ),
     "assert": Written(
@@ -168,21 +170,21 @@ WRITTEN: Final = {
         "Check that no chain breaks a guardrail. Exit code 3 when one does, with the link to narrow.",
     ),
     "reconcile": Written(
-        "reconcile:reconcile",
+        "guardrails:reconcile",
         "Find executions without a decision, decisions without execution, and other arguments.",
     ),
     "tighten": Written(
-        "tighten:tighten",
+        "guardrails:tighten",
         "Propose a narrower grant from recorded use. Nothing is changed. Exit code 3: none to propose.",
     ),
-    "version": Written("version:version", "Print the version."),
+    "version": Written("quickstart:version", "Print the version."),
     "demo": Written(
         "rehearse:demo",
         "Run the support desk against a real server: honest agents, and a hijacked one.",
     ),
     "task": Written("task:app", "A task: opened with a ceiling, closed."),
     "agents": Written("agents:app", "Registered agents: listed, added, their keys."),
-    "child-tasks": Written("child_tasks:app", "Tasks that agents open under links."),
+    "child-tasks": Written("task:child_app", "Tasks that agents open under links."),
     "approvals": Written("approvals:app", "Calls that wait for people's consent."),
     "catalogue": Written("catalogue:app", "Tools: what agents may be allowed to call."),
     "keys": Written("keys:app", "Agents' keys, API keys and the key ring."),

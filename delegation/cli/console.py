@@ -104,6 +104,29 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True, default=_answer) + "\n")
 
 
+def tell(value: object, line: str, *, as_json: bool) -> None:
+    """Print a result: as JSON for programs, else as one line for people."""
+    if as_json:
+        print_json(value)
+    else:
+        say(line)
+
+
+def tell_rows(
+    value: object,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print a result: as JSON for programs, else as a table for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_table(title, columns, rows)
+
+
 def _answer(value: object) -> object:
     from delegation.messages.answers import answer_json  # noqa: PLC0415  # slow to start
 

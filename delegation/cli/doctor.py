@@ -9,11 +9,14 @@ from pathlib import Path
 
 import typer
 
-from delegation.cli.checkup.environment import judge_workers, settings_of
+from delegation.cli.checkup.environment import (
+    judge_workers,
+    look_at_libraries,
+    look_at_routes,
+    settings_of,
+)
 from delegation.cli.checkup.finding import Finding, warn
-from delegation.cli.checkup.libraries import look_at_libraries
 from delegation.cli.checkup.ring import look_at_ring
-from delegation.cli.checkup.routes import look_at_routes
 from delegation.cli.checkup.service import judge_transport, look_at_service
 from delegation.cli.checkup.store import look_at_store
 from delegation.cli.console import FAILED, JsonOption, print_json, say

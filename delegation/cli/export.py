@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from delegation.canonical import Json
-from delegation.cli.console import USAGE, JsonOption, fail, note, print_json, say
-from delegation.cli.private_file import write_private
+from delegation.cli.console import USAGE, JsonOption, fail, note, print_json, tell
+from delegation.cli.holder import write_private
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import DelegationError, MalformedError
 from delegation.export.forms import FORMS
@@ -69,10 +69,11 @@ def export(
             typer.echo(made.data, nl=False)  # cleaned by its writer
         return
     beside = _written(out, made, said)
-    if as_json:
-        print_json({**said, "file": str(out), "manifest": str(beside)})
-    else:
-        say(f"{out} ({len(made.data)} bytes, sha256 {made.digest.hex()})")
+    tell(
+        {**said, "file": str(out), "manifest": str(beside)},
+        f"{out} ({len(made.data)} bytes, sha256 {made.digest.hex()})",
+        as_json=as_json,
+    )
 
 
 def _waited(place: Backend, asked: Selection, *, quiet: bool) -> Exported:

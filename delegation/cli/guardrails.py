@@ -1,16 +1,17 @@
-"""`delegation assert`: guardrails as tests, on a store, at a service, or on token files."""
+"""Oversight: guardrails asserted, executions held against the record, narrower grants proposed."""
 
 from __future__ import annotations
 
+import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue, Tool
-from delegation.cli.answered import as_answered
 from delegation.cli.console import (
     DENIED,
     USAGE,
@@ -20,9 +21,18 @@ from delegation.cli.console import (
     print_text,
     read_text,
 )
-from delegation.cli.source import StoreOption, UrlOption, opened
+from delegation.cli.source import (
+    StoreOption,
+    UrlOption,
+    as_answered,
+    default_store,
+    opened,
+    opened_store,
+)
 from delegation.errors import MalformedError
-from delegation.graph import assessment_json, assessment_text, junit
+from delegation.graph import assessment_json, assessment_text, junit, tightening_text
+from delegation.graph.reconciliation import reconciliation_json, reconciliation_text
+from delegation.graph.tightening import GrantForm
 from delegation.identity.keyring import PublicRing
 from delegation.lineage.guardrails import (
     Guardrail,
@@ -31,6 +41,7 @@ from delegation.lineage.guardrails import (
     parse_guardrails,
     refuse_unfit_rules,
 )
+from delegation.lineage.tightening import MINIMUM, TightenKind
 from delegation.tokens.token import Token
 
 
@@ -105,3 +116,77 @@ def _offline(
     return assessment_json(
         assess(rules, forests_of(read, catalogue, at=int(time.time()), ended=ended))
     )
+
+
+def reconcile(
+    log: Annotated[str, typer.Argument(help="Tool log of a service, JSON Lines, or -.")],
+    *,
+    store: StoreOption = None,
+    skew: Annotated[int, typer.Option(help="Seconds by which its clock may differ.")] = 5,
+    since: Annotated[
+        int | None, typer.Option(help="Look for decisions made since then, Unix seconds.")
+    ] = None,
+    until: Annotated[int | None, typer.Option(help="And before then.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 3, too, for what was not executed.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find executions without a decision, decisions without execution, and other arguments.
+
+    Exit code 3 when anything was executed that was not allowed as it was executed.
+    """
+    try:
+        source = nullcontext(sys.stdin.buffer) if log == "-" else Path(log).open("rb")  # noqa: SIM115  # below
+    except (OSError, ValueError):
+        fail("The log cannot be read.", "Name a readable file, or -.", code="malformed")
+    # A store, always: a log of any length is not sent to a service.
+    with source as lines, opened_store(store or default_store()) as tracker:
+        try:
+            found = tracker.reconcile(lines, skew=skew, since=since, until=until)
+        except OSError:
+            fail("The log cannot be read to its end.", "Try again.", code="malformed")
+    if as_json:
+        print_json(reconciliation_json(found))
+    else:
+        print_text(reconciliation_text(found))
+    failed = found.is_bypassed or (strict and bool(found.counts.total()))
+    raise typer.Exit(DENIED if failed else 0)
+
+
+FORMS = ("python", "toml", "json")
+
+
+def tighten(
+    subject: Annotated[str, typer.Argument(help="A link's id, a task's id, or an agent's name.")],
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    since: Annotated[int | None, typer.Option(help="Only calls since then, Unix seconds.")] = None,
+    minimum: Annotated[int, typer.Option(help="How many calls must be recorded.")] = MINIMUM,
+    ignore: Annotated[
+        int, typer.Option(help="Leave out what occurs in no more calls than this.")
+    ] = 0,
+    budget: Annotated[bool, typer.Option("--budget", help="Lower budgets, too.")] = False,
+    form: Annotated[str, typer.Option("--format", help=" ".join(FORMS))] = "python",
+    as_json: JsonOption = False,
+) -> None:
+    """Propose a narrower grant from recorded use. Nothing is changed. Exit code 3: none to propose."""
+    if form not in FORMS:
+        remedy = "Use one of: " + ", ".join(FORMS) + "."
+        fail("There is no such format.", remedy, code="usage", status=USAGE)
+    kinds = {"lnk_": "link", "tsk_": "task"}
+    kind = cast("TightenKind", kinds.get(subject[:4], "agent"))
+    with opened(store, url) as place:
+        found = place.tighten(
+            kind, subject, since=since, minimum=minimum, ignore=ignore, with_budget=budget
+        )
+    if as_json:
+        print_json(found)
+    else:
+        with as_answered():
+            words = "\n".join(tightening_text(one, cast("GrantForm", form)) for one in found)
+        print_text(words)
+    with as_answered():
+        proposed = any(one["grant"] is not None for one in found)
+    raise typer.Exit(0 if proposed else DENIED)

@@ -1,4 +1,4 @@
-"""`delegation keys`: agents' own keys, API keys, and the service's key ring."""
+"""`delegation keys` and `login-link`: agents' own keys, API keys, people's logins, the service's ring."""
 
 from __future__ import annotations
 
@@ -10,9 +10,27 @@ from typing import Annotated, Final, cast
 import typer
 
 from delegation import canonical
-from delegation.cli.console import USAGE, JsonOption, fail, print_json, print_table, print_text, say
+from delegation.cli.console import (
+    USAGE,
+    JsonOption,
+    fail,
+    print_json,
+    print_table,
+    print_text,
+    say,
+    tell,
+    tell_rows,
+)
 from delegation.cli.holder import key_in
-from delegation.cli.source import StoreOption, UrlOption, default_store, opened, ring_of
+from delegation.cli.source import (
+    StoreOption,
+    UrlOption,
+    default_store,
+    opened,
+    opened_store,
+    ring_of,
+)
+from delegation.commands.logins import TICKET_SECONDS
 from delegation.commands.work import Role
 from delegation.identity.keyring import KeyRing, RingRole
 from delegation.identity.keys import HolderKey
@@ -49,10 +67,11 @@ def show(
 
 
 def _say_holder(key: HolderKey, file: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"name": key.name, "key": key.public.text, "file": str(file)})
-    else:
-        say(f"{key.name}={key.public.text}")
+    tell(
+        {"name": key.name, "key": key.public.text, "file": str(file)},
+        f"{key.name}={key.public.text}",
+        as_json=as_json,
+    )
 
 
 @app.command("issuer")
@@ -103,25 +122,26 @@ def list_keys(
     """List API keys, without their secrets."""
     with opened(store, url) as place:
         found = place.api_keys()
-    if as_json:
-        print_json(
-            [
-                {
-                    "name": key.name,
-                    "role": key.role,
-                    "audiences": list(key.audiences),
-                    "created_at": key.created_at,
-                    "state": "revoked" if key.is_revoked else "live",
-                }
-                for key in found
-            ]
-        )
-        return
     rows = [
         (key.name, key.role, ", ".join(key.audiences), "revoked" if key.is_revoked else "live")
         for key in found
     ]
-    print_table("API keys", ("name", "role", "audiences", "state"), rows)
+    tell_rows(
+        [
+            {
+                "name": key.name,
+                "role": key.role,
+                "audiences": list(key.audiences),
+                "created_at": key.created_at,
+                "state": "revoked" if key.is_revoked else "live",
+            }
+            for key in found
+        ],
+        "API keys",
+        ("name", "role", "audiences", "state"),
+        rows,
+        as_json=as_json,
+    )
 
 
 @app.command("revoke")
@@ -135,10 +155,7 @@ def revoke(
     """Withdraw an API key. A service believes it for up to one second longer."""
     with opened(store, url) as place:
         place.revoke_api_key(name)
-    if as_json:
-        print_json({"name": name, "state": "revoked"})
-    else:
-        say(f"API key {name} is withdrawn.")
+    tell({"name": name, "state": "revoked"}, f"API key {name} is withdrawn.", as_json=as_json)
 
 
 @app.command("ring")
@@ -170,7 +187,23 @@ def rotate(
     held = KeyRing.load(file)
     fresh = held.rotated(cast("RingRole", role), at=int(time.time()), keep=keep)
     fresh.replace_in(file)
-    if as_json:
-        print_json({"role": role, "kid": fresh.active(cast("RingRole", role)).kid})
-    else:
-        say(f"A new {role} key signs from the next start on.")
+    tell(
+        {"role": role, "kid": fresh.active(cast("RingRole", role)).kid},
+        f"A new {role} key signs from the next start on.",
+        as_json=as_json,
+    )
+
+
+def login_link(
+    name: Annotated[str, typer.Argument(help="Of an API key of a person's role.")] = "reviewer",
+    *,
+    base: Annotated[
+        str, typer.Option("--base", help="The service's URL as that person reaches it.")
+    ] = "http://127.0.0.1:8470",
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a link that logs a person into the pages once, with that key's role."""
+    with opened_store(store) as tracker:
+        link = tracker.create_login_link(name, base)
+    tell({"key": name, "link": link, "seconds": TICKET_SECONDS}, link, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say
+from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say, tell
 from delegation.cli.source import StoreOption, UrlOption, opened_store, service_url
 from delegation.commands.log import LogStatus
 from delegation.errors import NotFoundError
@@ -110,7 +110,9 @@ def verify(
     where the operator does not reach.
     """
     older = None if since is None else _read(since)
-    keys = _keys(key or ())
+    keys: Sequence[LogKey] = [
+        LogKey.from_text(read_text(t) if Path(t).is_file() else t) for t in key or ()
+    ]
     compared: Sequence[Finding] = ()
     if place is None or store is not None:
         with opened_store(store) as tracker:
@@ -189,10 +191,6 @@ def _show(done: Audit, compared: Sequence[Finding], *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _keys(texts: Sequence[str]) -> Sequence[LogKey]:
-    return [LogKey.from_text(read_text(t) if Path(t).is_file() else t) for t in texts]
-
-
 def _read(file: str) -> str:
     try:
         return Path(file).read_bytes()[: MAX_TEXT + 1].decode("utf-8", "strict")
@@ -246,10 +244,7 @@ def rebuild(
     """Write all tiles again from the database, which is the truth."""
     with opened_store(store, log_dir=folder) as tracker:
         count = tracker.rebuild_log()
-    if as_json:
-        print_json({"tiles": count})
-    else:
-        say(f"Wrote {count} tiles.")
+    tell({"tiles": count}, f"Wrote {count} tiles.", as_json=as_json)
 
 
 @app.command("restart")
@@ -270,7 +265,4 @@ def restart(
         fail("This ends the log; all that is recorded goes into a new one.", "Add --yes.")
     with opened_store(store, log_dir=folder) as tracker:
         name = tracker.restart_log()
-    if as_json:
-        print_json({"origin": name})
-    else:
-        say(f"The log is now {name}.")
+    tell({"origin": name}, f"The log is now {name}.", as_json=as_json)

@@ -23,6 +23,8 @@ from delegation.cli.console import (
     print_text,
     say,
     say_value,
+    tell,
+    tell_rows,
 )
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.errors import NotFoundError
@@ -53,13 +55,10 @@ def tasks(
     """List tasks, newest first."""
     with opened(store, url) as place:
         found = place.tasks(limit=limit)
-    if as_json:
-        print_json(found)
-        return
     rows = [
         (task.id, task.title, task.owner, task.state, instant(task.opened_at)) for task in found
     ]
-    print_table("Tasks", ("task", "title", "owner", "state", "opened"), rows)
+    tell_rows(found, "Tasks", ("task", "title", "owner", "state", "opened"), rows, as_json=as_json)
 
 
 def lineage(
@@ -116,10 +115,11 @@ def graph(
         out.write_bytes(data)
     except OSError as error:
         fail(f"The picture cannot be written: {error.strerror}.", "Name another file.")
-    if as_json:
-        print_json({"format": form, "file": str(out), "bytes": len(data)})
-    else:
-        say(f"{out} ({len(data)} bytes)")
+    tell(
+        {"format": form, "file": str(out), "bytes": len(data)},
+        f"{out} ({len(data)} bytes)",
+        as_json=as_json,
+    )
 
 
 def _drawn(entry: Lineage, form: str) -> bytes:

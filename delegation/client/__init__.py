@@ -1,8 +1,12 @@
 """The tracker over HTTP: the same methods as the embedded one, synchronous and asynchronous."""
 
-from __future__ import annotations
+from importlib.util import find_spec
 
-from delegation.client.asynchronous import AsyncClient
-from delegation.client.http import Client
+from delegation.errors import MissingExtraError
+
+if not all(map(find_spec, ("httpx2", "tenacity"))):
+    raise MissingExtraError("client", "The HTTP client")
+
+from delegation.client.http import AsyncClient, Client  # needs both
 
 __all__ = ["AsyncClient", "Client"]

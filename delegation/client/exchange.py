@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
+
+import httpx2
+import tenacity
 
 from delegation import sent_json
 from delegation.authority.ids import DecisionId
 from delegation.canonical import b64u
 from delegation.client.refused import refused
-from delegation.errors import MalformedError, MissingExtraError, ServiceError
+from delegation.errors import MalformedError, ServiceError
 from delegation.operations.call import Call
 from delegation.operations.operation import Operation
-
-try:
-    import httpx2
-    import tenacity
-except ImportError as error:
-    raise MissingExtraError("client", "The HTTP client") from error
 
 T = TypeVar("T")
 TIMEOUT: Final = (
@@ -61,11 +60,20 @@ def request_of(call: Call) -> dict[str, Any]:
     return {**request, "timeout": TIMEOUT + call.waits} if call.waits else request
 
 
-def unreachable(error: Exception) -> ServiceError:
-    """Return the error of a service that did not answer; its class says enough of the cause."""
-    made = ServiceError(0, "unreachable", f"The service did not answer ({type(error).__name__}).")
-    made.remedy = "See whether it runs, and whether this URL and its certificate are right."
-    return made
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn what keeps a service from answering into an error; its class says enough of the cause.
+
+    Raises:
+        ServiceError: It did not answer.
+    """
+    try:
+        yield
+    except httpx2.HTTPError as error:
+        told = f"The service did not answer ({type(error).__name__})."
+        made = ServiceError(0, "unreachable", told)
+        made.remedy = "See whether it runs, and whether this URL and its certificate are right."
+        raise made from None
 
 
 def refuse_problem(answer: httpx2.Response) -> None:

@@ -12,8 +12,8 @@ from delegation import canonical
 from delegation.authority.access import Access
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId
-from delegation.commands.approval_work import NewAct
 from delegation.commands.check import CheckContext
+from delegation.commands.question_work import NewAct
 from delegation.commands.retry import tried_again
 from delegation.commands.work import ApiKey, Work
 from delegation.errors import (

@@ -1,4 +1,4 @@
-"""Checking a call: verify its bytes, judge it by its grant, settle it with the store. Always recorded.
+"""Checking a call: verify, judge, settle, record it, whatever comes of it; and what became of it later.
 
 Two straight calls make a check: `prepare` (steps 1 to 9, no database) and the draft's `settle`
 (steps 10 to 14, inside the transaction that writes the decision). The answer leaves after COMMIT.
@@ -16,13 +16,13 @@ from delegation import canonical, sent_json
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.fields import matching_text
+from delegation.authority.fields import matching_text, units
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.commands.draft import Draft, Repeatable, UnprovenDraft
-from delegation.commands.retry import SECONDS
-from delegation.commands.work import Store
+from delegation.commands.retry import SECONDS, tried_again
+from delegation.commands.work import OutcomeReport, Store
 from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
 from delegation.judge.approval import needed_consent
@@ -264,3 +264,34 @@ def digest(token: str, proof: str | None, access: Access) -> bytes:
     """Return SHA-256 of a whole request."""
     body: dict[str, Json] = {"token": token, "proof": proof, "access": access.to_json()}
     return canonical.digest(b"dct-request-v1", sent_json.encode(body))
+
+
+_STATE: Final = re.compile("executed|failed|not_executed")
+_DETAIL: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,500}")
+
+
+@tried_again
+def report_outcome(store: Store, report: OutcomeReport) -> None:
+    """Record what became of an allowed call; repeating the same report changes nothing.
+
+    A cost settles what was reserved for the call: what was too much goes back to every counter that
+    was charged, in the same transaction, and the record keeps both amounts. Not checked here: that
+    it is true. Calls are never refunded, and nothing is without a cost, whatever the state says.
+
+    Args:
+        store: Where it is recorded.
+        report: The decision, its outcome, and who says so.
+
+    Raises:
+        MalformedError: The state or detail has another form, or the cost is not of the reserved
+            units or more than was reserved.
+        NotFoundError: This service was not allowed any such call.
+        ConflictError: Another outcome or cost was reported before, or the reservation expired.
+        StoreUnavailableError: It could not be recorded.
+    """
+    matching_text("state", report.state, _STATE, "executed, failed or not_executed")
+    matching_text("detail", report.detail, _DETAIL, "at most 500 characters without control ones")
+    if report.cost is not None:
+        units("cost", report.cost)
+    with store.write() as work:
+        work.report_outcome(report)

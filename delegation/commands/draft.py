@@ -1,4 +1,4 @@
-"""Drafts: calls on their way into a batch that is settled and written in one transaction."""
+"""Calls and tasks on their way into the transaction that settles and writes them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TypeAlias
 
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.ids import DecisionId
+from delegation.authority.chain import Chain
+from delegation.authority.grant import Grant
+from delegation.authority.ids import DecisionId, TaskId
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
+from delegation.judge.limits import Limits
 from delegation.judge.settle import Settlement
 from delegation.tokens.verifier import Verified
 
@@ -81,3 +84,32 @@ class UnprovenDraft:
 
 
 AnyDraft: TypeAlias = Draft | UnprovenDraft
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task as it is opened.
+
+    Args:
+        id: Its id.
+        title: What it is about.
+        owner: The accountable human or service.
+        ceiling: Complete grant; the most that any token of it may hold, and its ledger.
+        opened_at: Unix seconds.
+        deadline: Unix seconds.
+        inferred: Whether it is rebuilt from a record rather than observed.
+        idle: Seconds without an allowed call after which it is over; None for never.
+        limits: What its opener sets lower than the service; None for nothing.
+        under: The opener's chain, when an agent opens it.
+    """
+
+    id: TaskId
+    title: str
+    owner: str
+    ceiling: Grant
+    opened_at: int
+    deadline: int
+    inferred: bool
+    idle: int | None = None
+    limits: Limits | None = None
+    under: Chain | None = None

@@ -13,20 +13,18 @@ from typing import Any, Final, TypeVar, cast
 from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId, TaskId
 from delegation.commands import questions
-from delegation.commands.approval_work import ApprovalFilter
 from delegation.commands.export_data import Bounds, ExportData
+from delegation.commands.question_work import ApprovalFilter
 from delegation.commands.questions import Moment
 from delegation.commands.work import Reader
 from delegation.errors import NotFoundError
 from delegation.identity.principal import PublicKey
 from delegation.lineage.analysis.cutting import Cutting, cutting
-from delegation.lineage.analysis.handover import handovers
-from delegation.lineage.analysis.owners import owners
+from delegation.lineage.analysis.owners import handovers, owners
 from delegation.lineage.analysis.risk import ranked
 from delegation.lineage.analysis.timeline import Event, ending_of, subjects_of, timeline
 from delegation.lineage.approval import ApprovalState
-from delegation.lineage.called import Called, chain_of
-from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.lineage.entry import Called, DecisionEntry, LinkEntry, TaskEntry, chain_of
 from delegation.lineage.feed import Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
 from delegation.lineage.outline import TaskOutline

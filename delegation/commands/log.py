@@ -10,8 +10,7 @@ from typing import Protocol
 
 from delegation.identity.keyring import KeyRing
 from delegation.transparency.audit import Finding
-from delegation.transparency.checkpoint import Checkpoint, LogKey
-from delegation.transparency.evidence import LogProof
+from delegation.transparency.checkpoint import Checkpoint, LogKey, LogProof
 from delegation.transparency.leaf import Kind
 from delegation.transparency.tile import Tile
 

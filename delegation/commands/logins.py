@@ -1,20 +1,97 @@
-"""Logins of people: a one-time link or an API key becomes a session; only digests are stored.
-
-A link is a ticket that works once, within minutes, and only by being posted: a preview of the link in
-a chat must not spend it. A session ends by time, by logging out, or with the API key it came from.
-"""
+"""Who calls but is no agent: API keys, and the logins of people."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Final
 
+from delegation.authority.approval import APPROVER
+from delegation.authority.fields import AUDIENCE, listed, matching_text
 from delegation.commands.retry import tried_again
-from delegation.commands.work import ApiKey, Login, Store
-from delegation.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from delegation.commands.work import ApiKey, Login, Role, Store
+from delegation.errors import ForbiddenError, MalformedError, NotFoundError, UnauthenticatedError
 
-TICKET: Final = re.compile(r"lt_[A-Za-z0-9_-]{43}")
+PREFIX: Final = "dk_"  # so that scanners find a leaked one
+SECRET: Final = re.compile(r"dk_[A-Za-z0-9_-]{43}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ROLES: Final = re.compile("operator|service|reviewer|approver")
+MAX_ROLES: Final = 32  # of one person in approval rules
+
+
+@tried_again
+def create_api_key(  # what a key is bound to
+    store: Store,
+    name: str,
+    role: Role,
+    *,
+    audiences: Iterable[str],
+    secret: str,
+    at: int,
+    person: str = "",
+    approves_as: Iterable[str] = (),
+) -> ApiKey:
+    """Record an API key under the digest of its secret.
+
+    A service's key is bound to the audiences it may ask about, else one service could spend another
+    one's tokens at the desk. An approver's key is bound to one person, since a quorum counts people;
+    who that is, and in which roles, is the operator's word.
+
+    Args:
+        store: Where it is recorded.
+        name: What people call it.
+        role: `operator`, `service`, `reviewer` or `approver`.
+        audiences: For a service at least one, for others none.
+        secret: `dk_` and 43 base64url characters of 32 random bytes; shown to its owner once.
+        at: Unix seconds.
+        person: For an approver: who holds it.
+        approves_as: For an approver: the roles that this person has in approval rules.
+
+    Raises:
+        MalformedError: A field has another form.
+        ConflictError: The name is taken.
+    """
+    matching_text("name", name, NAME, "1 to 64 lower-case characters")
+    matching_text("role", role, ROLES, "operator, service, reviewer or approver")
+    matching_text("secret", secret, SECRET, "dk_ and 43 base64url characters")
+    bound = tuple(
+        sorted(
+            {
+                matching_text("audiences", a, AUDIENCE, "printable ASCII texts")
+                for a in listed("audiences", audiences)
+            }
+        )
+    )
+    if (role == "service") != bool(bound):
+        raise MalformedError("audiences", wanted="at least one for a service, none for others")
+    roles = tuple(
+        sorted({matching_text("approves_as", r, APPROVER, "names of roles") for r in approves_as})
+    )
+    if role == "approver":
+        matching_text("person", person, APPROVER, "the name of the person who holds it")
+    elif person or roles:
+        raise MalformedError("person", wanted="left out for all but approvers")
+    if len(roles) > MAX_ROLES:
+        raise MalformedError("approves_as", wanted=f"at most {MAX_ROLES} roles")
+    key = ApiKey(name, role, bound, at, person=person, approves_as=roles)
+    with store.write() as work:
+        work.add_api_key(key, digest(secret))
+    return key
+
+
+def authenticate(store: Store, secret: str) -> ApiKey | None:
+    """Return the live API key with this secret, or None.
+
+    Looked up by digest: the comparison's timing tells nothing about a secret of 256 random bits.
+    """
+    if SECRET.fullmatch(secret) is None:
+        return None
+    with store.read() as reader:
+        key = reader.api_key(digest(secret))
+    return None if key is None or key.is_revoked else key
+
+
 SESSION: Final = re.compile(r"ls_[A-Za-z0-9_-]{43}")
 TICKET_SECONDS: Final = 900
 SESSION_SECONDS: Final = 8 * 3600  # a working day

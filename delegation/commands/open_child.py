@@ -14,10 +14,9 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
+from delegation.commands.announce import raise_denial, verify_reserved
 from delegation.commands.check import CheckContext
-from delegation.commands.draft import Draft
-from delegation.commands.new_task import NewTask
-from delegation.commands.reserved import raise_denial, verify_reserved
+from delegation.commands.draft import Draft, NewTask
 from delegation.commands.retry import tried_again
 from delegation.commands.tasks import MAX_LASTS, TITLE
 from delegation.commands.work import Work

@@ -1,4 +1,4 @@
-"""Planning: what a call, or a narrower link, would come to. Nothing is recorded, spent or promised."""
+"""Looking ahead: what a token says, and what a call or a narrower link would come to; nothing is recorded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from delegation import ed25519
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
-from delegation.authority.chain import Chain, child_payload, parse_payload
+from delegation.authority.chain import Chain, Link, child_payload, parse_payload
 from delegation.authority.fit import refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
@@ -23,8 +23,52 @@ from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Query
 from delegation.judge.settle import Judged, settle
 from delegation.judge.window import deny_outside_window
+from delegation.lineage.entry import LinkEntry
 from delegation.tokens.failed import Failed
 from delegation.tokens.verifier import verify_token
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What steps 1 to 5 found, and what the store knows of each link.
+
+    Args:
+        token_format: `biscuit` or `macaroon`; empty when the token did not verify.
+        links: Root first; empty when the token did not verify.
+        entries: The recorded entry of each link, None where it is not recorded.
+        denial: Why it did not verify, or None.
+    """
+
+    token_format: str
+    links: tuple[Link, ...]
+    entries: tuple[LinkEntry | None, ...]
+    denial: Denial | None
+
+
+def inspect(context: CheckContext, token: str, *, at: int) -> Inspection:
+    """Return what a token holds. Records nothing, spends nothing, asks for no proof.
+
+    Not checked here: proof, time, standing of the call; the entries show the links' standing.
+
+    Args:
+        context: Store, keys and cache.
+        token: Token text, as it came.
+        at: Unix seconds.
+
+    Raises:
+        StoreUnavailableError: The store does not answer.
+    """
+    verified = verify_token(token, context.ring, context.cache, at=at)
+    if isinstance(verified, Failed):
+        denial = Denial.at(
+            verified.step, verified.refusal, link=verified.link, depth=verified.depth
+        )
+        return Inspection("", (), (), denial)
+    links = verified.chain.links
+    with context.store.read() as reader:
+        entries = tuple(reader.link(link.id, at=at) for link in links)
+    return Inspection(verified.format, links, entries, None)
+
 
 # The holder of a link that does not exist: a key that nobody holds, since it is made of words.
 _NOBODY: Final = ed25519.public_of(hashlib.sha256(b"a planned link has no holder").digest())

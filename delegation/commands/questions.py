@@ -19,10 +19,10 @@ from delegation.identity.principal import fingerprint
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.standing import own_subject
 from delegation.lineage.analysis.ability import HolderAbility, ability
+from delegation.lineage.analysis.blast import Survival, survival
 from delegation.lineage.analysis.findings import Dismissal, Findings, sort_out
 from delegation.lineage.analysis.risk import Risk, ranked
 from delegation.lineage.analysis.steps import Account, step_values
-from delegation.lineage.analysis.survival import Survival, survival
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 from delegation.lineage.filter import TaskFilter
 from delegation.lineage.finding import Finding

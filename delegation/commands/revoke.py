@@ -10,17 +10,15 @@ from delegation.authority.agent_name import AGENT_NAME, WANTED
 from delegation.authority.chain import LINK_ID
 from delegation.authority.fields import integer, matching_text
 from delegation.authority.ids import LinkId
+from delegation.commands.announce import draft_of, raise_denial, verify_reserved
 from delegation.commands.check import CheckContext
-from delegation.commands.reserved import draft_of, raise_denial, verify_reserved
 from delegation.commands.retry import tried_again
 from delegation.commands.tasks import MAX_LASTS
 from delegation.commands.work import Store
 from delegation.errors import MalformedError
 from delegation.identity.principal import fingerprint
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
-from delegation.lineage.feed import Revocation
-from delegation.lineage.preview import Preview
-from delegation.lineage.usage import LastUse
+from delegation.lineage.feed import LastUse, Preview, Revocation
 
 TOOL: Final = "delegation.revoke"
 KINDS: Final = re.compile("|".join(get_args(SubjectKind)))

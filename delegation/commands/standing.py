@@ -12,11 +12,8 @@ from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import ReplicaEntry
 from delegation.judge.standing import Called
 from delegation.lineage.entry import DecisionEntry
-from delegation.lineage.feed import Feed, Revocation
+from delegation.lineage.feed import Feed, LastUse, Preview, Renewal, Revocation
 from delegation.lineage.in_process import InProcessEntry
-from delegation.lineage.preview import Preview
-from delegation.lineage.renewal import Renewal
-from delegation.lineage.usage import LastUse
 
 
 class StandingReader(Protocol):

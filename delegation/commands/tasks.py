@@ -14,7 +14,7 @@ from delegation.authority.fit import matching, raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
 from delegation.authority.refusal import Refusal
-from delegation.commands.new_task import NewTask
+from delegation.commands.draft import NewTask
 from delegation.commands.retry import tried_again
 from delegation.commands.work import Store
 from delegation.errors import ConflictError, MalformedError, NotFoundError

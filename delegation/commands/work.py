@@ -1,7 +1,6 @@
 """The unit of work: what the commands ask of a store. `delegation.records` answers.
 
-One `write()` is one transaction: everything in it is committed together, or nothing is. An answer
-leaves a command only after its transaction was committed.
+One `write()` is one transaction: it is committed whole or not at all, before any answer leaves a command.
 """
 
 from __future__ import annotations
@@ -18,13 +17,11 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.canonical import Json
-from delegation.commands.approval_work import ApprovalReader, ApprovalWork
-from delegation.commands.draft import AnyDraft, Draft
-from delegation.commands.lineage_work import LineageReader
+from delegation.commands.draft import AnyDraft, Draft, NewTask
 from delegation.commands.log import LoggedStore
-from delegation.commands.new_task import NewTask
 from delegation.commands.question_work import QuestionReader, QuestionWork
 from delegation.commands.standing import StandingReader, StandingWork
+from delegation.identity.approval import ApprovalEvent
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import Limits
@@ -178,7 +175,7 @@ class WriterStats:
     shortened: int = 0
 
 
-class Reader(LineageReader, StandingReader, ApprovalReader, QuestionReader, Protocol):
+class Reader(StandingReader, QuestionReader, Protocol):
     """Questions to the store, answered from one snapshot.
 
     `at` is the instant for which standing is computed, Unix seconds. With `past`, what was recorded
@@ -264,7 +261,7 @@ class Reader(LineageReader, StandingReader, ApprovalReader, QuestionReader, Prot
         """Return how many unproven denials were only counted, by (minute, code)."""
 
 
-class Work(Reader, StandingWork, ApprovalWork, QuestionWork, Protocol):
+class Work(Reader, StandingWork, QuestionWork, Protocol):
     """One transaction that writes."""
 
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -379,11 +376,14 @@ class Store(LoggedStore, Protocol):
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
         """
 
-    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called, from any thread, when what stands may have changed.
+    def subscribe(self, heard: Callable[[ApprovalEvent | None], None]) -> Callable[[], None]:
+        """Have a function called, from any thread, at each event; return what ends that.
 
-        A hint: it may come late, twice or never. Returns what ends it.
+        A hint, even late, twice or never: what a request came to; None if what stands may have changed.
         """
+
+    def tell(self, event: ApprovalEvent) -> None:
+        """Tell subscribers what happened to a request for approval, after its COMMIT."""
 
     def close(self) -> None:
         """Release connections."""

@@ -13,8 +13,7 @@ from typing import Any, Final
 from delegation.authority.grant import Effect
 from delegation.export.manifest import Manifest
 from delegation.export.rows import listed
-from delegation.lineage.called import Called
-from delegation.lineage.entry import DecisionEntry, LinkEntry
+from delegation.lineage.entry import Called, DecisionEntry, LinkEntry
 
 VERSION: Final = "1.9.0-dev"  # the first with `delegation`; the released 1.8.0 has none
 PROFILE: Final = "ai_operation"

@@ -11,8 +11,7 @@ from delegation.canonical import b64u
 from delegation.commands.work import Agent
 from delegation.identity.principal import PREFIX, fingerprint
 from delegation.lineage.analysis.findings import Dismissal
-from delegation.lineage.analysis.handover import Handover
-from delegation.lineage.analysis.owners import Owner
+from delegation.lineage.analysis.owners import Handover, Owner
 from delegation.lineage.analysis.risk import Risk
 from delegation.lineage.analysis.timeline import Event
 from delegation.lineage.approval import ApprovalEntry

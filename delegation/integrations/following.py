@@ -21,7 +21,7 @@ from delegation.judge.facts import Facts, Subject
 from delegation.judge.in_process import Holder, RootStanding, facts_outside
 from delegation.judge.lease import MAX_BOUND, POLL_SHARE, TIMEOUT_SHARE, Lease
 from delegation.lineage.feed import Feed, Revocation
-from delegation.operations.following import Registration
+from delegation.operations.standing import Registration
 
 MOST_ROOTS: Final = 4096  # chains whose standing is remembered
 PAGE: Final = 1000

@@ -23,7 +23,7 @@ from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.client import AsyncClient
-from delegation.commands.announced import is_name
+from delegation.commands.announce import is_name
 from delegation.errors import ConfigurationError, DelegationError, MalformedError
 from delegation.identity.keyring import PublicRing
 from delegation.identity.proof import Proof, check_proof

@@ -37,7 +37,7 @@ class Clearance:
         arguments: In canonical form.
         resources: What the call touches.
         cost: By unit, in minor units, without `calls`.
-        marks: What it brings into the task's history, see `authority.term`.
+        marks: What it brings into the task's history, see `authority.flow`.
         unknown: Terms of the chain's flow rules that the catalogue does not know.
         systems: The systems that the tool acts on, by any definition from the pinned to the present.
         reserved: Units of `cost` that are the holder's most, since only the service will know.

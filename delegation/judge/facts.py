@@ -44,7 +44,7 @@ class Seen(NamedTuple):
     first: DecisionId
 
 
-History: TypeAlias = Mapping[str, Mapping[Actor, Seen]]  # by mark, see `authority.term`
+History: TypeAlias = Mapping[str, Mapping[Actor, Seen]]  # by mark, see `authority.flow`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
-"""What is recorded about one task: its links, who holds them, and what was decided under them."""
+"""What is recorded about one task: its links, who holds them, and what was decided under which chain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.explain import Change
-from delegation.authority.grant import Grant
+from delegation.authority.grant import Effect, Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.hidden import Hidden, hidden_in
 from delegation.judge.limits import UNLIMITED, Limits
@@ -198,3 +198,27 @@ def hidden_in_link(link: LinkEntry) -> Iterator[Hidden]:
     yield from hidden_in(link.owner, "the owner")
     yield from hidden_in(link.grant.to_json(), "the grant")
     yield from hidden_in([change.before for change in link.changes], "the grant above")
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One decision in its place.
+
+    Args:
+        decision: The decision.
+        chain: The leaf's recorded way up, root first, the leaf last; empty when none is recorded.
+        effect: Of the tool by the newest catalogue, None when that does not have it.
+    """
+
+    decision: DecisionEntry
+    chain: tuple[LinkEntry, ...]
+    effect: Effect | None
+
+
+def chain_of(leaf: LinkId | None, known: Mapping[LinkId, LinkEntry]) -> tuple[LinkEntry, ...]:
+    """Return a leaf's way up, root first, as far as it is known."""
+    up: list[LinkEntry] = []
+    while leaf is not None and leaf in known and len(up) < len(known):
+        up.append(known[leaf])
+        leaf = known[leaf].parent
+    return tuple(reversed(up))

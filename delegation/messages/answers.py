@@ -9,8 +9,7 @@ from typing import Any, Final, TypeVar, cast
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId
 from delegation.canonical import Json, b64u
-from delegation.commands.inspect import Inspection
-from delegation.commands.plan import Plan
+from delegation.commands.plan import Inspection, Plan
 from delegation.commands.work import Agent, DecisionDetail, OutcomeReport
 from delegation.errors import MalformedError
 from delegation.graph.view import LineageView
@@ -23,13 +22,9 @@ from delegation.lineage.analysis.risk import FORMULA, Risk
 from delegation.lineage.approval import ApprovalEntry, ApprovalStatus
 from delegation.lineage.entry import Lineage, TaskEntry
 from delegation.lineage.export_job import ExportJob
-from delegation.lineage.feed import Feed, Revocation
-from delegation.lineage.freeze import Freeze
+from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Renewal, Revocation
 from delegation.lineage.in_process import InProcessEntry
-from delegation.lineage.preview import Preview
-from delegation.lineage.renewal import Renewal
 from delegation.lineage.revocation_effect import RevocationEffect
-from delegation.lineage.usage import LastUse
 from delegation.messages.form import (
     FORMS,
     SHAPES,

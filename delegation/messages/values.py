@@ -30,8 +30,7 @@ from delegation.messages.form import (
     own,
     words,
 )
-from delegation.transparency.checkpoint import LogKey
-from delegation.transparency.evidence import LogProof
+from delegation.transparency.checkpoint import LogKey, LogProof
 
 TEXT: Final = form_of(str)
 TEXTS: Final = many(TEXT)

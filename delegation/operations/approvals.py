@@ -14,9 +14,8 @@ from delegation.errors import (
     UnverifiedError,
 )
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
-from delegation.operations.listing import After
 from delegation.operations.operation import get, post
-from delegation.operations.parameters import Told
+from delegation.operations.parameters import After, Told
 from delegation.operations.roles import APPROVERS, ASKERS, PUBLIC
 from delegation.tokens.token import Token
 

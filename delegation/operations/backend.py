@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from delegation.operations.approvals import Approvals
-from delegation.operations.desk import Desk
 from delegation.operations.exports import Exports
 from delegation.operations.log import Log
 from delegation.operations.operation import Sync
-from delegation.operations.oversight import Oversight
-from delegation.operations.questions import Questions
+from delegation.operations.questions import Oversight, Questions
 from delegation.operations.records import Records
-from delegation.operations.registry import Registry
+from delegation.operations.registry import Desk, Registry
 from delegation.operations.standing import Standing
 from delegation.operations.tasks import Tasks
 

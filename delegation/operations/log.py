@@ -12,12 +12,10 @@ from typing import Annotated
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.commands.log import LogStatus
 from delegation.errors import NotFoundError
-from delegation.operations.listing import MAX_NUMBER
 from delegation.operations.operation import get
-from delegation.operations.parameters import Sent, Told
+from delegation.operations.parameters import MAX_NUMBER, Sent, Told
 from delegation.operations.roles import EVERYONE, PUBLIC, READERS
-from delegation.transparency.checkpoint import Checkpoint, read_checkpoint
-from delegation.transparency.evidence import LogProof
+from delegation.transparency.checkpoint import Checkpoint, LogProof, read_checkpoint
 from delegation.transparency.tile import parse_path
 
 Size = Annotated[int, Told(ge=0, le=MAX_NUMBER)]

@@ -167,3 +167,13 @@ def _one_of(inside: tuple[Any, ...]) -> Sent:
         return value if own is None else KINDS[own].send(value, name)
 
     return Sent(wire, send, _as_it_is)
+
+
+MAX_NUMBER = 2**53
+Limit = Annotated[int, Told(ge=1, le=1000)]
+After = Annotated[int, Told(ge=0, le=MAX_NUMBER)]
+At = Annotated[
+    int | None, Told("A past instant, Unix seconds; else the present.", ge=0, le=MAX_NUMBER)
+]
+Instant = Annotated[int | None, Told(ge=0, le=MAX_NUMBER)]
+Name = Annotated[str, Told(min_length=1, max_length=2048)]

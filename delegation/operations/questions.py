@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.errors import NotFoundError
 from delegation.judge.facts import SubjectKind
-from delegation.lineage.analysis.ability import HolderAbility, LinkAbility
-from delegation.lineage.analysis.blast import Blast
+from delegation.lineage.analysis.ability import HolderAbility, LinkAbility, Unused
+from delegation.lineage.analysis.blast import Blast, Survival
 from delegation.lineage.analysis.compare import Comparison
 from delegation.lineage.analysis.findings import Dismissal, Findings
-from delegation.lineage.analysis.handover import Handover
-from delegation.lineage.analysis.owners import Owner
+from delegation.lineage.analysis.owners import Handover, Owner
 from delegation.lineage.analysis.pathway import Ways
 from delegation.lineage.analysis.risk import Risk
 from delegation.lineage.analysis.steps import Account
-from delegation.lineage.analysis.survival import Survival
-from delegation.lineage.analysis.unused import Unused
-from delegation.lineage.extent import Counted
+from delegation.lineage.entry import TaskEntry
+from delegation.lineage.guardrails import Assessment
 from delegation.lineage.search import MAX_TEXT, Hit
-from delegation.operations.listing import MAX_NUMBER, At, Name
+from delegation.lineage.survey import Counted
+from delegation.lineage.tightening import MINIMUM, Tightening, TightenKind
 from delegation.operations.operation import get, post
-from delegation.operations.parameters import Told
+from delegation.operations.parameters import MAX_NUMBER, At, Name, Told
 from delegation.operations.roles import READERS
 
 
@@ -95,3 +94,46 @@ class Questions:
         self, text: Annotated[str, Told(name="q", min_length=1, max_length=MAX_TEXT)]
     ) -> Sequence[Hit]:
         """Return what a text names: ids, agents, keys by fingerprint, holders' names, tasks."""
+
+
+class Oversight:
+    """What is asked of whole chains and histories."""
+
+    @post(
+        "/v1/guardrails",
+        READERS,
+        body="GuardrailsBody",
+        is_repeatable=True,
+        only_asks=True,
+        written=Assessment,
+        refuses=(NotFoundError,),
+    )
+    def assert_guardrails(
+        self,
+        guardrails: Annotated[str, Told("TOML, see docs/guardrails.md.", max_length=262_144)],
+        *,
+        task: Annotated[TaskEntry | TaskId | str | None, Told(max_length=64)] = None,
+        ended: bool = False,
+    ) -> dict[str, Any]:
+        """Return what becomes of each guardrail, as JSON; `holds` is true only if all hold."""
+
+    @post(
+        "/v1/tighten",
+        READERS,
+        member="proposals",
+        is_repeatable=True,
+        only_asks=True,
+        written=tuple[Tightening, ...],
+        refuses=(NotFoundError,),
+    )
+    def tighten(
+        self,
+        kind: TightenKind,
+        id: Annotated[str, Told(max_length=2048)],  # noqa: A002  # the word of the wire
+        *,
+        since: Annotated[int | None, Told("Unix seconds.", ge=0, le=MAX_NUMBER)] = None,
+        minimum: Annotated[int, Told(ge=0, le=2**31)] = MINIMUM,
+        ignore: Annotated[int, Told(ge=0, le=2**31)] = 0,
+        with_budget: bool = False,
+    ) -> Sequence[dict[str, Any]]:
+        """Propose narrower grants from recorded use, with their evidence, as JSON."""

@@ -8,10 +8,9 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.commands.work import DecisionDetail
 from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry
-from delegation.lineage.feed import Revocation
-from delegation.lineage.renewal import Renewal
-from delegation.operations.listing import After, At, Instant, Limit
+from delegation.lineage.feed import Renewal, Revocation
 from delegation.operations.operation import get
+from delegation.operations.parameters import After, At, Instant, Limit
 from delegation.operations.roles import READERS
 
 MORE_OF_A_LINK = {

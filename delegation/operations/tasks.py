@@ -12,9 +12,8 @@ from delegation.errors import ConflictError, NotFoundError, UnverifiedError
 from delegation.graph.view import LineageView
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
-from delegation.operations.listing import At, Limit
 from delegation.operations.operation import get, post
-from delegation.operations.parameters import Told
+from delegation.operations.parameters import At, Limit, Told
 from delegation.operations.roles import OPERATOR, PUBLIC, READERS
 from delegation.tokens.token import Token
 

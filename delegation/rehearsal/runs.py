@@ -13,7 +13,7 @@ from delegation.client import Client
 from delegation.commands.announce import announcement
 from delegation.identity.keys import HolderKey
 from delegation.rehearsal.inference import AUDIENCE, TOOLS, calls_per_hand_off, capabilities, pooled
-from delegation.rehearsal.transcript import Action, HandOff, Transcript
+from delegation.rehearsal.whowhen import Action, HandOff, Transcript
 from delegation.tokens.token import Token
 
 OWNER = "whowhen-import"

@@ -1,20 +1,84 @@
-"""Reading the Who&When records: Magentic-One runs and group chats, as hostile input.
-
-`question` and `ground_truth` are never read: the benchmarks ask that they are not republished. What
-is not understood is skipped, never guessed; nothing of a record is executed.
-"""
+"""Reading the Who&When records: Magentic-One runs and group chats, as hostile input."""
 
 from __future__ import annotations
 
 import json  # tolerant on purpose: these records have floats
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
+from delegation.assigned import UNASSIGNED
 from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.rehearsal.transcript import Action, HandOff, Transcript, inert
+
+Kind: TypeAlias = Literal["orchestrated", "group chat"]
+MAX_TEXT = 300  # characters of a scraped text that a rehearsal keeps
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """One delegation that the record shows or implies.
+
+    Args:
+        index: Place of the message in the record: its logical clock.
+        holder: The role that is handed the work.
+    """
+
+    index: int
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a role did.
+
+    Args:
+        index: Place of the message in the record.
+        role: Who did it.
+        tool: The tool that stands for it.
+        arguments: What the record tells of it, cleaned and cut.
+    """
+
+    index: int
+    role: str
+    tool: str
+    arguments: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One recorded run. Question and answer of the record are not part of it, on purpose.
+
+    Args:
+        name: The file's folder and name: the only title.
+        kind: Whether an orchestrator handed the work out, or speakers took turns.
+        root: Who holds the root: the orchestrator, or a made-up chat manager.
+        hand_offs: In the record's order.
+        actions: In the record's order.
+        mistake_agent: The role that the record's label blames.
+        mistake_step: Place of the blamed message, None if the label is no number.
+    """
+
+    name: str
+    kind: Kind
+    root: str
+    hand_offs: tuple[HandOff, ...]
+    actions: tuple[Action, ...]
+    mistake_agent: str
+    mistake_step: int | None
+
+
+def inert(text: str, limit: int = MAX_TEXT) -> str:
+    """Return scraped text as one plain line: NFC, no control or direction characters, cut."""
+    text = UNASSIGNED.sub("\ufffd", text[: 4 * limit])
+    shown = "".join(
+        " " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Co"} else c for c in text
+    )
+    return unicodedata.normalize("NFC", " ".join(shown.split()))[:limit]
+
 
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024
 MAX_MESSAGES: Final = 2000

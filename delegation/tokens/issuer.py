@@ -19,7 +19,7 @@ def issue_token(
 ) -> Token:
     """Return a token of one link.
 
-    Not checked here: whether the task is open and its ceiling admits the grant (`commands.issue`).
+    Not checked here: whether the task is open and its ceiling admits the grant (`commands.renew`).
 
     Args:
         ring: The issuer's keys.

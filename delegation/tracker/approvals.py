@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from delegation.authority.amounts import amounts_of
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
 from delegation.commands import approve
-from delegation.commands.announced import announced_text
-from delegation.commands.approval_work import ApprovalFilter
+from delegation.commands.announce import announced_text
 from delegation.commands.check import CheckContext
+from delegation.commands.question_work import ApprovalFilter
 from delegation.commands.work import ApiKey
 from delegation.identity.approval import ApprovalEvent, is_id, sign_event
 from delegation.judge.approval_request import Verdict
@@ -26,10 +25,6 @@ from delegation.tracker.review import PAGE, Review, found
 
 MAX_WAIT: Final = 30.0  # seconds of one long poll, below what proxies cut
 POLL_SECONDS: Final = 0.5  # how often the store is asked meanwhile
-_LOG: Final = logging.getLogger("delegation.approvals")
-
-
-Listener: TypeAlias = Callable[[ApprovalEvent], None]
 
 
 class Approvals(Review):
@@ -44,7 +39,6 @@ class Approvals(Review):
         """Ask this desk's store."""
         super().__init__(desk.store, clock)
         self._desk = desk
-        self._listeners: list[Listener] = []
 
     def waiting_approvals(self) -> int:
         """Return how many requests wait for people."""
@@ -172,17 +166,17 @@ class Approvals(Review):
             self._desk, request, verdict, by=by, reason=reason, seen=binding, at=self._clock()
         )
         if entry.state != "pending":
-            self._tell(ApprovalEvent(entry.id, entry.state, entry.ended_at or self._clock()))
+            self._store.tell(ApprovalEvent(entry.id, entry.state, entry.ended_at or self._clock()))
         return _with_amounts(entry, self.catalogue())
 
-    def on_approval(self, listener: Listener) -> None:
-        """Have a listener told what happened to requests here, after COMMIT.
+    def on_approval(self, listener: Callable[[ApprovalEvent], None]) -> Callable[[], None]:
+        """Have a listener told what happened to requests here, after COMMIT; return what ends that.
 
         A hint, the record is the truth: it is not told what other processes did, nor what was
         committed just before this one died, and a repeated answer may be told again. It must return
         at once.
         """
-        self._listeners.append(listener)
+        return self._store.subscribe(lambda event: None if event is None else listener(event))
 
     def sign_event(self, event: ApprovalEvent) -> str:
         """Return the signed body of an event; see `identity.approval.sign_event`."""
@@ -195,16 +189,9 @@ class Approvals(Review):
         if decision.approval is None:
             return
         if decision.allowed:
-            self._tell(ApprovalEvent(decision.approval, "used", decision.at))
+            self._store.tell(ApprovalEvent(decision.approval, "used", decision.at))
         elif decision.approval.removeprefix("apr_") == decision.id.removeprefix("dec_"):
-            self._tell(ApprovalEvent(decision.approval, "pending", decision.at))
-
-    def _tell(self, event: ApprovalEvent) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception as error:  # noqa: BLE001  # a listener's fault is not the call's
-                _LOG.warning("a listener failed: %s", type(error).__name__)
+            self._store.tell(ApprovalEvent(decision.approval, "pending", decision.at))
 
 
 def _with_amounts(entry: ApprovalEntry, catalogue: Catalogue) -> ApprovalEntry:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from delegation.canonical import b64u
-from delegation.commands import api_keys, logins
+from delegation.commands import logins
 from delegation.commands.retry import tried_again
 from delegation.commands.work import ApiKey, Role, Store
 from delegation.errors import NotFoundError
@@ -54,8 +54,8 @@ class Callers:
         approves_as: Iterable[str] = (),
     ) -> str:
         """Make an API key and return its secret, which is shown this once."""
-        secret = api_keys.PREFIX + b64u(secrets.token_bytes(32))
-        api_keys.create_api_key(
+        secret = logins.PREFIX + b64u(secrets.token_bytes(32))
+        logins.create_api_key(
             self._store,
             name,
             role,
@@ -69,7 +69,7 @@ class Callers:
 
     def authenticate(self, secret: str) -> ApiKey | None:
         """Return the live API key with this secret, or None."""
-        return api_keys.authenticate(self._store, secret)
+        return logins.authenticate(self._store, secret)
 
     def api_keys(self) -> Sequence[ApiKey]:
         """Return all API keys by name, without their secrets."""

@@ -11,8 +11,7 @@ from delegation.commands.log import LogDesk, LogStatus
 from delegation.commands.retention import DAY, MIN_DAYS, erase
 from delegation.commands.work import Store
 from delegation.transparency.audit import Finding
-from delegation.transparency.checkpoint import Checkpoint
-from delegation.transparency.evidence import LogProof
+from delegation.transparency.checkpoint import Checkpoint, LogProof
 from delegation.transparency.tile import parse_path
 
 LOG_SECONDS: Final = 0.5  # between two looks: a checkpoint is less than a second behind

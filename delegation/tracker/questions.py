@@ -1,31 +1,35 @@
-"""Questions of reviewers that take many links at once; each answer comes from one snapshot."""
+"""Questions that take many links at once, oversight among them; each answer comes from one snapshot."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import BinaryIO, Final
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.commands import questions
 from delegation.commands.questions import Exposure, Moment
+from delegation.commands.reconcile import reconcile
+from delegation.commands.tighten import Question, assert_guardrails, tighten
 from delegation.errors import MalformedError
+from delegation.identity.keyring import PublicRing
 from delegation.judge.facts import Subject, SubjectKind
-from delegation.lineage.analysis.ability import HolderAbility, LinkAbility, ability
-from delegation.lineage.analysis.blast import Blast, blast
+from delegation.lineage.analysis.ability import HolderAbility, LinkAbility, Unused, ability, unused
+from delegation.lineage.analysis.blast import Blast, Survival, blast
 from delegation.lineage.analysis.compare import Comparison, compare
 from delegation.lineage.analysis.findings import Dismissal, Findings
-from delegation.lineage.analysis.handover import Handover, handovers
-from delegation.lineage.analysis.owners import Owner, owners
+from delegation.lineage.analysis.owners import Handover, Owner, handovers, owners
 from delegation.lineage.analysis.pathway import Ways, ways
 from delegation.lineage.analysis.risk import Risk, ranked
 from delegation.lineage.analysis.steps import Account
-from delegation.lineage.analysis.survival import Survival
-from delegation.lineage.analysis.unused import Unused, unused
-from delegation.lineage.extent import Counted
+from delegation.lineage.entry import TaskEntry
+from delegation.lineage.guardrails import Assessment, Guardrail, parse_guardrails
+from delegation.lineage.mediation import Reconciliation
 from delegation.lineage.search import MAX_TEXT, Hit
-from delegation.lineage.survey import Ground, Survey
-from delegation.tracker.review import Review, found
+from delegation.lineage.survey import Counted, Ground, Survey
+from delegation.lineage.tightening import MINIMUM, Tightening, TightenKind
+from delegation.tracker.review import Review, found, task_id
 
 FEW: Final = 20
 
@@ -185,3 +189,71 @@ class Questions(Review):
             survey = questions.survey_of(reader, Ground(link=link), when)
         found("link", link, survey.by_id.get(LinkId(link)))
         return survey
+
+
+class Oversight(Review, ABC):
+    """Questions over whole chains and histories; every answer comes from one snapshot."""
+
+    @abstractmethod
+    def public_ring(self) -> PublicRing:
+        """Return the issuer's public keys."""
+
+    def assert_guardrails(
+        self,
+        guardrails: Sequence[Guardrail] | str,
+        *,
+        task: TaskEntry | TaskId | str | None = None,
+        ended: bool = False,
+    ) -> Assessment:
+        """Return what becomes of guardrails; see `commands.tighten`. True only if all hold.
+
+        Args:
+            guardrails: The rules, or the TOML that states them.
+            task: Only the root task of this one, with its child tasks.
+            ended: Whether links that no longer stand are looked at as well.
+
+        Raises:
+            MalformedError: The TOML is not well formed; it names the place.
+            NotFoundError: There is no such task.
+        """
+        rules = parse_guardrails(guardrails) if isinstance(guardrails, str) else guardrails
+        return assert_guardrails(
+            self._store,
+            rules,
+            task=None if task is None else task_id(task),
+            ended=ended,
+            at=self._clock(),
+        )
+
+    def tighten(
+        self,
+        kind: TightenKind,
+        id: str,  # noqa: A002  # the word of the wire
+        *,
+        since: int | None = None,
+        minimum: int = MINIMUM,
+        ignore: int = 0,
+        with_budget: bool = False,
+    ) -> Sequence[Tightening]:
+        """Propose narrower grants from recorded use, with evidence; see `commands.tighten.tighten`.
+
+        Args:
+            kind: `link`, `agent` for each link that it holds, or `task` for the ceiling.
+            id: The link's or task's id, the agent's registered name.
+            since: Only calls made at this instant or later, Unix seconds.
+            minimum: How many calls must be there.
+            ignore: Leave out what occurs in no more calls than this; they are listed as refused.
+            with_budget: Whether to lower budgets to what was used.
+
+        Raises:
+            MalformedError: A number is out of its bounds, or too many calls are asked for.
+            NotFoundError: There is no such link, agent or task.
+        """
+        question = Question(since, minimum, ignore, with_budget)
+        return tighten(self._store, kind, id, question, at=self._clock())
+
+    def reconcile(
+        self, log: BinaryIO, *, skew: int = 5, since: int | None = None, until: int | None = None
+    ) -> Reconciliation:
+        """Hold a service's tool log against the record; see `commands.reconcile.reconcile`."""
+        return reconcile(self._store, self.public_ring(), log, skew=skew, since=since, until=until)

@@ -7,20 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from delegation.authority.ids import LinkId
-from delegation.commands import agents, check, follow, freeze, renew, report, revoke
+from delegation.commands import agents, check, follow, renew, report, revoke
 from delegation.commands import revocation_effect as ending
 from delegation.commands.report import Report, ReportResult
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
-from delegation.lineage.feed import Feed, Revocation
-from delegation.lineage.freeze import Freeze
+from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Renewal, Revocation
 from delegation.lineage.in_process import InProcessEntry
-from delegation.lineage.preview import Preview
-from delegation.lineage.renewal import Renewal
 from delegation.lineage.revocation_effect import RevocationEffect
-from delegation.lineage.usage import LastUse
 from delegation.tokens.token import Token
 from delegation.tracker.review import PAGE, Review
 
@@ -81,8 +77,8 @@ class Standing(Review):
         return self.frozen(done)
 
     def frozen(self, change: Revocation) -> Freeze:
-        """Return what came of a freeze, with its receipt; see `commands.freeze.frozen`."""
-        return freeze.frozen(self._store, self._desk.ring, change)
+        """Return what came of a freeze, with its receipt; see `commands.revocation_effect.frozen`."""
+        return ending.frozen(self._store, self._desk.ring, change)
 
     def ending(self, epoch: int) -> RevocationEffect:
         """Return what came of the change with this number; see `commands.revocation_effect.ending`."""
@@ -264,4 +260,4 @@ class Standing(Review):
 
         Returns what ends it.
         """
-        return self._store.subscribe(heard)
+        return self._store.subscribe(lambda event: heard() if event is None else None)

@@ -20,10 +20,10 @@ from delegation.authority.access import Access
 from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
-from delegation.commands import agents, announce, check, inspect, issue, outcome, tasks
-from delegation.commands.announced import TOKEN, announced_text
+from delegation.commands import agents, announce, check, renew, tasks
+from delegation.commands.announce import TOKEN, announced_text
 from delegation.commands.open_child import Opening, open_child
-from delegation.commands.plan import Plan, plan
+from delegation.commands.plan import Inspection, Plan, inspect, plan
 from delegation.commands.work import (
     KEPT_DENIALS,
     Agent,
@@ -47,12 +47,10 @@ from delegation.tracker.callers import Callers
 from delegation.tracker.exports import Exports
 from delegation.tracker.location import endings_file
 from delegation.tracker.log import LogReview
-from delegation.tracker.oversight import Oversight
-from delegation.tracker.questions import Questions
-from delegation.tracker.review import task_id
+from delegation.tracker.questions import Oversight, Questions
+from delegation.tracker.review import Tools, task_id
 from delegation.tracker.ring import file_beside, memory_of, refuse_other, ring_of
 from delegation.tracker.standing import Standing
-from delegation.tracker.tools import Tools
 
 _INSTANT: Final[ContextVar[list[Any] | None]] = ContextVar("instant", default=None)
 
@@ -274,8 +272,8 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         grant: Grant | None = None,
         format: str = "biscuit",  # noqa: A002  # the word of the wire, keyword-only
     ) -> Token:
-        """Issue a task's root to a holder; see `commands.issue.issue`."""
-        return issue.issue(
+        """Issue a task's root to a holder; see `commands.renew.issue`."""
+        return renew.issue(
             self._store,
             self._desk.ring,
             task_id(task),
@@ -331,8 +329,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
             idempotency_key=idempotency_key,
             at_least_epoch=at_least_epoch,
         )
-        if self._listeners:
-            pending.add_done_callback(self._decided)
+        pending.add_done_callback(self._decided)
         return pending
 
     def plan(
@@ -363,25 +360,25 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         detail: str = "",
         cost: Mapping[str, int] | None = None,
     ) -> None:
-        """Record what became of an allowed call; see `commands.outcome.report_outcome`."""
+        """Record what became of an allowed call; see `commands.check.report_outcome`."""
         report = OutcomeReport(DecisionId(decision), state, detail, by, self._clock(), cost)
-        outcome.report_outcome(self._store, report)
+        check.report_outcome(self._store, report)
 
     def writer_stats(self) -> tuple[int, WriterStats]:
         """Return how many decisions wait, and what the writer did so far; for metrics."""
         return self._store.writer_stats()
 
     def announced_text(self, token: str, proof: str | None) -> str:
-        """Return the token that is meant; see `commands.announced.announced_text`."""
+        """Return the token that is meant; see `commands.announce.announced_text`."""
         return announced_text(self._store, token, proof)
 
     def announce(self, token: Token | str, proof: str) -> LinkEntry:
         """Record a token that its holder shows; see `commands.announce.announce`."""
         return announce.announce(self._desk, _text(token), proof, at=self._clock())
 
-    def inspect(self, token: Token | str) -> inspect.Inspection:
-        """Return what a token says; records nothing, see `commands.inspect.inspect`."""
-        return inspect.inspect(self._desk, _text(token), at=self._clock())
+    def inspect(self, token: Token | str) -> Inspection:
+        """Return what a token says; records nothing, see `commands.plan.inspect`."""
+        return inspect(self._desk, _text(token), at=self._clock())
 
 
 def _now() -> int:

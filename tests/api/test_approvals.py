@@ -20,8 +20,8 @@ from delegation.identity.approval import ApprovalEvent, check_event, sign_event
 from delegation.identity.keyring import KeyRing
 from delegation.statement import sign_statement
 from delegation_api.app import create_app
-from delegation_api.approval_waiting import MAX_WAITING
 from delegation_api.settings import Settings
+from delegation_api.waiting import MAX_WAITING
 from delegation_api.webhooks import CAPACITY, Webhooks
 
 
@@ -224,8 +224,14 @@ def test_a_webhook_is_told_ids_signed_by_the_service() -> None:
     assert came.empty()
 
 
-def test_a_webhook_is_retried_a_few_times_and_follows_no_redirect() -> None:
-    """5xx is tried again, at most three times; a redirect or 4xx is given up at once."""
+def test_a_webhook_is_retried_a_few_times_and_follows_no_redirect(monkeypatch, caplog) -> None:
+    """5xx is tried again, at most three times; a redirect or 4xx is given up at once.
+
+    No proxy of the environment hears of it, and no line of a log has the path, which may be a secret.
+    """
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    caplog.set_level("DEBUG")
     world = World()
     event = ApprovalEvent("apr_" + "x" * 22, "pending", NOW)
     for statuses, calls, delivered in (
@@ -235,7 +241,7 @@ def test_a_webhook_is_retried_a_few_times_and_follows_no_redirect() -> None:
         ((410,), 1, 0),
     ):
         with receiver(*statuses) as (url, came):
-            (hooks,) = Webhooks(url, world.tracker.sign_event, pauses=(0, 0, 0)).hooks
+            (hooks,) = Webhooks(url, world.tracker.sign_event, pauses=(0, 0)).hooks
             hooks.tell(event)
             for _ in range(500):
                 if hooks.delivered + hooks.failed:
@@ -244,6 +250,8 @@ def test_a_webhook_is_retried_a_few_times_and_follows_no_redirect() -> None:
             hooks.close()
             assert (came.qsize(), hooks.delivered) == (calls, delivered)
             assert all(path == "/hook" for path, _, _ in list(came.queue))
+    assert "did not take an event" in caplog.text
+    assert "/hook" not in caplog.text
 
 
 def test_a_dead_receiver_holds_nobody_up() -> None:
@@ -260,15 +268,19 @@ def test_a_dead_receiver_holds_nobody_up() -> None:
 
 
 def test_a_listener_that_fails_is_not_the_calls_fault() -> None:
-    """The call is decided all the same."""
+    """The call is decided all the same, the next listener is told, and one that ended hears no more."""
     world = World()
 
     def broken(_: ApprovalEvent) -> None:
         raise ZeroDivisionError
 
+    told: list[ApprovalEvent] = []
     world.tracker.on_approval(broken)
+    end = world.tracker.on_approval(told.append)
     request = asked(world, paying(world))
+    end()
     assert granted(world, request, approver(world, "cy", "finance")).state == "granted"
+    assert [event.state for event in told] == ["pending"]
 
 
 @pytest.mark.parametrize(

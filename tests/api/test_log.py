@@ -13,8 +13,7 @@ from delegation.cli.log import AskedSource
 from delegation.client import AsyncClient, Client
 from delegation.errors import ForbiddenError, MalformedError, NotFoundError, UnauthenticatedError
 from delegation.transparency.audit import audit
-from delegation.transparency.checkpoint import read_checkpoint
-from delegation.transparency.evidence import LogProof
+from delegation.transparency.checkpoint import LogProof, read_checkpoint
 from delegation.transparency.merkle import verify_consistency
 
 

@@ -14,7 +14,7 @@ from world import World
 
 from delegation.records.engine.database import Database
 from delegation.records.schema import migrate
-from delegation_api.paging import MAX_IN_PATH, _declared
+from delegation_api.auth import MAX_IN_PATH, _declared
 
 NUL, HALF = "a\x00b", "%ED%A0%80"  # half a surrogate pair, as bytes that are no UTF-8
 LONG = "a" * 4000

@@ -14,8 +14,7 @@ from delegation import HolderKey
 from delegation.client import Client
 from delegation.errors import ConflictError, ForbiddenError, NotFoundError
 from delegation.identity.freeze import check_freeze
-from delegation.lineage.feed import Feed
-from delegation.lineage.renewal import Renewal
+from delegation.lineage.feed import Feed, Renewal
 from delegation_api.waiting import awaited_feed
 
 httpx2 = pytest.importorskip("httpx2")

@@ -16,8 +16,7 @@ from world import World
 from writing import scalar
 
 from delegation import Grant, Tool
-from delegation.cli.checkup.environment import judge_names, judge_workers
-from delegation.cli.checkup.libraries import judge_libraries, look_at_libraries, pins
+from delegation.cli.checkup import environment
 from delegation.cli.checkup.ring import judge_file, judge_keys
 from delegation.cli.checkup.service import is_loopback, judge_transport
 from delegation.cli.checkup.store import judge_clock, judge_durability, judge_space
@@ -185,7 +184,7 @@ def test_every_setting_is_known_to_doctor() -> None:
     """None of ours is called unknown, in either case of letters."""
     fields = [name.upper() for name in Settings.model_fields]
     names = [f"DELEGATION_{name}" for name in (*fields, "URL", "API_KEY")]
-    assert not list(judge_names([*names, "delegation_port", "PATH"], fields))
+    assert not list(environment.judge_names([*names, "delegation_port", "PATH"], fields))
 
 
 def test_routes_that_no_longer_fit_are_wrong(sound: World, monkeypatch) -> None:
@@ -342,15 +341,16 @@ def test_pure_rules_draw_their_lines() -> None:
         (1006, None, 936): ["wrong"],
         (1000, 1020, 0): ["ok", "warn"],
     }
-    assert judge_workers(2, "postgresql://h/d", 4).level == "ok"
-    assert judge_workers(8, "postgresql://h/d", 4).level == "warn"
-    assert pins(["biscuit-python==0.4.0", "idna<4,>=3.10", "x==1 ; extra == 'y'"]) == {
+    assert environment.judge_workers(2, "postgresql://h/d", 4).level == "ok"
+    assert environment.judge_workers(8, "postgresql://h/d", 4).level == "warn"
+    assert environment.pins(["biscuit-python==0.4.0", "idna<4,>=3.10", "x==1 ; extra == 'y'"]) == {
         "biscuit-python": "0.4.0"
     }
     assert [
-        f.level for f in judge_libraries({"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2"})
+        f.level
+        for f in environment.judge_libraries({"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2"})
     ] == ["ok", "wrong", "wrong"]
-    assert {f.level for f in look_at_libraries()} == {"ok"}
+    assert {f.level for f in environment.look_at_libraries()} == {"ok"}
     assert [
         is_loopback(h)
         for h in (

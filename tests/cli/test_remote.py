@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from world import World
 
 from delegation import Grant, HolderKey, Token
-from delegation.cli.answered import as_written
 from delegation.cli.main import app
+from delegation.cli.source import as_written
 from delegation.commands.open_child import Opening, opening_request
 from delegation.errors import ServiceError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from delegation.cli.checkup.libraries import look_at_libraries
+from delegation.cli.checkup.environment import look_at_libraries
 from delegation.cli.main import app
 from delegation.distribution import NAME, strangers
 

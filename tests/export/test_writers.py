@@ -29,7 +29,7 @@ from delegation.export.rows import csv_rows, json_rows, listed
 from delegation.export.table import TABLES
 from delegation.graph.model import graph_json
 from delegation.lineage.analysis.cutting import Cutting
-from delegation.lineage.called import Called
+from delegation.lineage.entry import Called
 from delegation.lineage.selection import VIEWS, Selection
 
 HOSTILE = [

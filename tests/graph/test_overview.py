@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegation.graph.overview import DENIED, ROW, STANDINGS, TASK, WAITING, WRITES, overview
-from delegation.lineage.analysis.depths import by_depth
-from delegation.lineage.outline import TaskOutline
+from delegation.lineage.outline import TaskOutline, by_depth
 
 
 @settings(max_examples=50, deadline=None)

@@ -18,8 +18,8 @@ from delegation.commands.announce import announcement
 from delegation.errors import DelegationError, MalformedError, UnauthenticatedError
 from delegation.identity.keyring import KeyRing
 from delegation.operations.backend import Operations
-from delegation.operations.following import Following
 from delegation.operations.operation import Operation
+from delegation.operations.standing import Following
 from delegation.operations.tasks import Tasks
 from delegation.tracker import Tracker
 

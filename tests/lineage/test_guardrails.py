@@ -32,7 +32,7 @@ from delegation.lineage.guardrails import (
     assess,
     parse_guardrails,
 )
-from delegation.lineage.guardrails.conditions import changed
+from delegation.lineage.guardrails.assessment import changed
 
 CATALOGUE = Catalogue()
 for _tool in (

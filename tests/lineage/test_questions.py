@@ -12,14 +12,12 @@ from trees import NOW, TASK, TOOLS, Tree, grant, key_of, task
 from delegation import Tool, anything, may
 from delegation.canonical import b64u
 from delegation.judge.facts import Subject
-from delegation.lineage.analysis.ability import abilities, ability
-from delegation.lineage.analysis.blast import blast, spendable
+from delegation.lineage.analysis.ability import abilities, ability, unused
+from delegation.lineage.analysis.blast import blast, spendable, survival
 from delegation.lineage.analysis.compare import compare
-from delegation.lineage.analysis.handover import handovers
+from delegation.lineage.analysis.owners import handovers
 from delegation.lineage.analysis.pathway import ways
 from delegation.lineage.analysis.risk import WEIGHTS, ranked, risk
-from delegation.lineage.analysis.survival import survival
-from delegation.lineage.analysis.unused import unused
 from delegation.lineage.survey import Use
 
 NAMES = [tool.name for tool in TOOLS]

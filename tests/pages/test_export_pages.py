@@ -155,7 +155,7 @@ def test_a_page_of_a_job_that_is_made_follows_without_script(
     world: World, browser: Browser, monkeypatch
 ) -> None:
     """While it is made the page loads itself again, says how far it is, and can cancel."""
-    monkeypatch.setattr("delegation.tracker.export_runner.ExportRunner.begin", lambda *_: None)
+    monkeypatch.setattr("delegation.tracker.exports.ExportRunner.begin", lambda *_: None)
     place = made(browser, view="links", form="csv")
     page = browser.get(place)
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.text

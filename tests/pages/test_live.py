@@ -66,6 +66,7 @@ def test_what_another_process_recorded_is_found_by_looking_not_by_chance(world: 
     browser = Browser(world)
     token = world.root()
     start = world.tracker.news(world.task.id, after=None).cursor
+    world.tracker._store.subscribe = lambda _: lambda: None
 
     async def follow() -> None:
         hub = Hub(world.tracker, poll=0.01, heartbeat=10_000)
@@ -78,6 +79,32 @@ def test_what_another_process_recorded_is_found_by_looking_not_by_chance(world: 
         await stream.aclose()
 
     asyncio.run(follow())
+
+
+def test_an_event_of_this_process_wakes_a_page_before_anybody_looks(world: World) -> None:
+    """Revocations, ends of tasks and requests for approval are told on one bus, and none is subscribed after."""
+    browser = Browser(world)
+    world.root()
+    start = world.tracker.news(world.task.id, after=None).cursor
+    bus = world.tracker._store._bell
+
+    async def follow() -> None:
+        stream = Hub(world.tracker, poll=3600, heartbeat=3600).follow(
+            world.task.id, secret_of(browser), start
+        )
+        assert b"retry" in await anext(stream)
+        assert b"nothing new" in await anext(stream)
+        waiting = asyncio.create_task(until(stream, "change"))
+        for _ in range(1000):
+            if bus._heard:
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(world.tracker.close_task, world.task)
+        assert (await waiting)["ended"]
+        await stream.aclose()
+
+    asyncio.run(follow())
+    assert not bus._heard
 
 
 def test_events_go_on_where_the_last_one_ended(world: World) -> None:

@@ -23,7 +23,7 @@ from delegation.records.store import open_store
 from delegation.records.tables.exports import JOBS, PARTS
 from delegation.tracker import Tracker
 from delegation.tracker import exports as faces
-from delegation.tracker.export_runner import TELL_SECONDS
+from delegation.tracker.exports import TELL_SECONDS
 
 ENOUGH = 60.0  # seconds after which a wait is given up
 
@@ -98,7 +98,7 @@ def test_a_job_may_be_larger_than_an_answer(filed: World, monkeypatch) -> None:
     for _ in range(6):
         filed.check(token, "a")
     monkeypatch.setattr(faces, "AT_ONCE", Bounds(rows=5, links=5))
-    monkeypatch.setattr("delegation.tracker.export_runner.PART", 100)
+    monkeypatch.setattr("delegation.tracker.exports.PART", 100)
     asked = filed.tracker.ask_export("decisions", "csv", by="ana")
     assert over(filed.tracker, asked).state == "done"
     made = filed.tracker.export_file(asked.id, by="ana")
@@ -188,7 +188,7 @@ def test_a_file_is_forgotten_after_its_time(filed: World) -> None:
 
 def test_a_job_whose_worker_died_has_failed(filed: World, monkeypatch) -> None:
     """Nobody tells of it any more: it stands as failed, and takes no room."""
-    monkeypatch.setattr("delegation.tracker.export_runner.ExportRunner.begin", lambda *_: None)
+    monkeypatch.setattr("delegation.tracker.exports.ExportRunner.begin", lambda *_: None)
     jobs = [filed.tracker.ask_export("tasks", "csv", by="ana") for _ in range(MOST_OF_ONE)]
     filed.at += LEASE
     assert filed.tracker.export_job(jobs[0].id, by="ana").state == "waiting"
@@ -226,7 +226,7 @@ def test_a_damaged_file_is_not_handed_out(filed: World) -> None:
 def test_a_job_that_takes_too_long_ends(held, monkeypatch) -> None:
     """Making one has its time; a worker is not held by it for ever."""
     world, _, _ = held
-    monkeypatch.setattr("delegation.tracker.export_runner.MAX_SECONDS", 0)
+    monkeypatch.setattr("delegation.tracker.exports.MAX_SECONDS", 0)
     failed = over(world.tracker, world.tracker.ask_export("decisions", "csv", by="ana"))
     assert (failed.state, failed.code) == ("failed", "export_stopped")
 

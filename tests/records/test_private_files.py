@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from delegation.cli.checkup.store import judge_file
-from delegation.cli.private_file import write_private
+from delegation.cli.holder import write_private
 from delegation.integrations.spool import Spool
 from delegation.records.engine.sqlite import BESIDE
 from delegation.tracker import Tracker

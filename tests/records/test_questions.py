@@ -8,7 +8,7 @@ from world import NOW, World, verdict
 from delegation import Grant, Tool, may
 from delegation.commands import questions
 from delegation.errors import MalformedError, NotFoundError
-from delegation.lineage.extent import Extent
+from delegation.lineage.survey import Extent
 
 
 def busy(world: World):
@@ -172,7 +172,7 @@ def test_so_many_that_they_are_not_even_counted(world: World, monkeypatch) -> No
     busy(world)
     monkeypatch.setattr(questions, "MOST_LINKS", 1)
     monkeypatch.setattr("delegation.records.lineage.survey.MOST_COUNTED", 2)
-    monkeypatch.setattr("delegation.lineage.extent.MOST_COUNTED", 2)
+    monkeypatch.setattr("delegation.lineage.survey.MOST_COUNTED", 2)
     extent = world.tracker.risks().extent
     assert str(extent) == "the newest 1 of more than 2 links"
     assert not extent.is_complete

@@ -12,7 +12,7 @@ from delegation.commands.revoke import revocation_request
 from delegation.errors import ConflictError
 from delegation.identity.principal import PublicKey
 from delegation.judge.limits import Limits
-from delegation.lineage.renewal import line_mark
+from delegation.lineage.feed import line_mark
 from delegation.tracker import Tracker
 
 

@@ -18,8 +18,7 @@ from delegation.authority.arguments.text import MAX_TEXT, TextType
 from delegation.errors import MalformedError
 from delegation.graph import edges
 from delegation.rehearsal.inference import TOOLS, calls_per_hand_off, capabilities
-from delegation.rehearsal.transcript import inert
-from delegation.rehearsal.whowhen import read_file, read_folder, read_record
+from delegation.rehearsal.whowhen import inert, read_file, read_folder, read_record
 from delegation.tracker import Tracker
 
 RUN = {

@@ -1,4 +1,4 @@
-"""Agents, keys and other holders: who they are, what they hold, what they could do and lose."""
+"""Agents, keys, other holders and owners: what they hold or answer for, could do and lose."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from delegation.errors import NotFoundError
 from delegation.identity.principal import fingerprint
+from delegation.lineage.analysis.owners import Owner
+from delegation.lineage.entry import LinkEntry, TaskEntry
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.instant import AtDep
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import Viewer, ViewerDep
-from delegation_api.pages.shell import page
+from delegation_api.pages.shell import AtDep, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Holder = Annotated[str, Query(min_length=1, max_length=2048)]
@@ -120,4 +121,49 @@ def _blast(request: Request, viewer: Viewer, tracker: Any, holder: str) -> Respo
         who=holder,
         kind="link" if holder.startswith("lnk_") and holder in found.stolen else "holder",
         found=found,
+    )
+
+
+NEWEST: Final = 50  # links of one owner, the newest
+
+
+@router.get("/owners")
+def owners(
+    request: Request,
+    viewer: ViewerDep,
+    tracker: TrackerDep,
+    at: AtDep,
+    owner: Annotated[str, Query(max_length=256)] = "",
+) -> Response:
+    """Show every owner, or with a name what one answers for."""
+    found = tracker.owners(at=at)
+    if not owner:
+        return page(
+            request,
+            "owners.html",
+            viewer,
+            at=at,
+            owners=found[:MOST],
+            hidden=max(0, len(found) - MOST),
+            extent=found.extent,
+        )
+    tasks: list[TaskEntry] = []
+    if at is None and "\x00" not in owner:
+        tasks += tracker.tasks(owner=owner, limit=MOST)
+    one = next((one for one in found if one.name == owner), None)
+    if one is None and tasks:  # all of theirs is over
+        one = Owner(owner, (), (), (), 0, (), (), 0, 0, 0)
+    if one is None:
+        raise NotFoundError("owner", owner)
+    links: list[LinkEntry] = [tracker.link(link, at=at) for link in reversed(one.links[-NEWEST:])]
+    return page(
+        request,
+        "owner.html",
+        viewer,
+        at=at,
+        owner=one,
+        tasks=tasks,
+        links=links,
+        hidden=max(0, len(one.links) - NEWEST),
+        extent=found.extent,
     )

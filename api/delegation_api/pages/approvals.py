@@ -11,13 +11,10 @@ from starlette.responses import RedirectResponse
 from delegation.canonical import b64u
 from delegation.errors import ConflictError, MalformedError
 from delegation.lineage.approval import ApprovalEntry
-from delegation_api.auth import TrackerDep
-from delegation_api.pages.forms import form_of
+from delegation_api.auth import After, TrackerDep, following
 from delegation_api.pages.live import followed
-from delegation_api.pages.route import PageRoute
-from delegation_api.pages.session import LOOKERS, PersonDep, Viewer
-from delegation_api.pages.shell import HEADERS, page
-from delegation_api.paging import After, following
+from delegation_api.pages.session import LOOKERS, PersonDep, Viewer, form_of
+from delegation_api.pages.shell import HEADERS, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 100

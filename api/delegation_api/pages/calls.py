@@ -8,14 +8,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation.hidden import hidden_in
-from delegation.lineage.analysis.hidden_text import hidden_in_link
-from delegation_api.auth import TrackerDep
+from delegation.lineage.entry import hidden_in_link
+from delegation_api.auth import After, TrackerDep, following
 from delegation_api.pages.live import followed
 from delegation_api.pages.log import inclusion_of
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
-from delegation_api.pages.shell import page
-from delegation_api.paging import After, following
+from delegation_api.pages.shell import PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 100

@@ -10,9 +10,8 @@ from delegation.authority.systems import systems_of
 from delegation.judge.facts import EVERYTHING
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
-from delegation_api.pages.shell import page
+from delegation_api.pages.shell import PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MOST: Final = 200

@@ -21,11 +21,8 @@ from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending
 from delegation_api.export_answer import file_answer
-from delegation_api.pages.forms import form_of
-from delegation_api.pages.instant import AtDep, read_instant
-from delegation_api.pages.route import PageRoute, refusal
-from delegation_api.pages.session import FORM_FIELD, LOOKERS, ViewerDep, secret_of
-from delegation_api.pages.shell import HEADERS, page
+from delegation_api.pages.session import FORM_FIELD, LOOKERS, ViewerDep, form_of, secret_of
+from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page, read_instant, refusal
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MAX_STREAMS: Final = 32  # of one process; a page without one is renewed by itself

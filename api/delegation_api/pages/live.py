@@ -1,14 +1,17 @@
 """Events of a task or of the store as server-sent events, for pages that stay open.
 
-One poll for all of a process's pages asks the store for its numbers, so several workers need nothing
-between them, and an idle page holds neither a thread nor a connection to the database.
+One watcher for all of a process's pages asks the store for its numbers, at each event of this process
+and a few times a second beside, so several workers need nothing between them, and an idle page holds
+neither a thread nor a connection to the database.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
@@ -21,9 +24,9 @@ from delegation.lineage.news import Cursor, News
 from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending
-from delegation_api.pages.route import PageRoute, refusal
 from delegation_api.pages.session import LOOKERS, PERSONS, PersonDep, ViewerDep, secret_of
-from delegation_api.pages.shell import HEADERS
+from delegation_api.pages.shell import HEADERS, PageRoute, refusal
+from delegation_api.waiting import Hints
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MAX_STREAMS: Final = 64  # of one process; a page without one is only not renewed by itself
@@ -105,10 +108,8 @@ class Hub:
                 self._poller = None
 
     async def _wait(self, moved: asyncio.Event) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(moved.wait(), self._heartbeat)
-        except TimeoutError:
-            return
 
     def _news(self, task: str | None, secret: str, after: Cursor) -> News | None:
         """Return what is new; None when nobody may be told any more.
@@ -128,15 +129,14 @@ class Hub:
     async def _watch(self) -> None:
         """Wake all streams whenever one of the store's numbers moved, and when the process ends."""
         seen: object = None
-        while not is_ending():
-            try:
-                numbers: object = dict(await run_in_threadpool(self._tracker.numbers))
-            except DelegationError:
-                numbers = seen
-            if numbers != seen:
-                seen = numbers
-                self._wake()
-            await asyncio.sleep(self._poll)
+        async with Hints(self._tracker.on_change, self._tracker.on_approval) as hints:
+            while not is_ending():
+                with contextlib.suppress(DelegationError):
+                    numbers = dict(await run_in_threadpool(self._tracker.numbers))
+                    if numbers != seen:
+                        seen = numbers
+                        self._wake()
+                await hints.heard(time.monotonic() + self._poll)
         self._wake()
 
     def _wake(self) -> None:

@@ -14,9 +14,8 @@ from delegation.errors import MalformedError, NotFoundError, UnverifiedError
 from delegation.transparency.audit import Finding
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import Viewer, ViewerDep
-from delegation_api.pages.shell import page
+from delegation_api.pages.shell import PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MOST: Final = 20_000  # entries that are compared while a person waits; more is for the command line

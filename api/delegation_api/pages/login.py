@@ -1,4 +1,4 @@
-"""Logging in: by a one-time link, which only a post spends, or with an API key; and logging out."""
+"""Logging in, by a one-time link which only a post spends or with an API key; logging out; the theme."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from delegation.errors import UnauthenticatedError
+from delegation.errors import MalformedError, UnauthenticatedError
 from delegation_api.auth import TrackerDep, needs
 from delegation_api.pages import session
-from delegation_api.pages.forms import form_of
-from delegation_api.pages.route import PageRoute
-from delegation_api.pages.shell import HEADERS, page
+from delegation_api.pages.session import form_of
+from delegation_api.pages.shell import HEADERS, THEME_COOKIE, THEMES, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _PLACE: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
@@ -70,3 +69,27 @@ def _secret(tracker: Any, form: Mapping[str, str]) -> str:
 def local(place: str) -> str:
     """Return where to go after logging in: a path of this site, the home page for anything else."""
     return place if _PLACE.fullmatch(place) and not place.startswith("//") else "/"
+
+
+_YEAR: Final = 365 * 24 * 3600
+
+
+@router.post("/theme")
+async def choose(request: Request, _: session.PersonDep) -> Response:
+    """Keep a theme in this browser, and go back to where it was chosen."""
+    form = await form_of(request)
+    theme = form.get("theme", "")
+    if theme not in {*THEMES, "system"}:
+        raise MalformedError("theme", wanted="light, dark or system")
+    answer = RedirectResponse(local(form.get("back", "/")), 303, headers=dict(HEADERS))
+    secure = session.is_secure(request)
+    if theme == "system":
+        answer.delete_cookie(
+            THEME_COOKIE, path="/", httponly=True, secure=secure, samesite="strict"
+        )
+    else:
+        answer.set_cookie(
+            THEME_COOKIE, theme, max_age=_YEAR, path="/", httponly=True, secure=secure,
+            samesite="strict",
+        )  # fmt: skip
+    return answer

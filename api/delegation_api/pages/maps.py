@@ -19,13 +19,10 @@ from delegation.lineage.analysis.focus import Focus, focus
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
 from delegation.tracker import Tracker
-from delegation_api.auth import TrackerDep
-from delegation_api.pages.instant import AtDep
+from delegation_api.auth import TrackerDep, following
 from delegation_api.pages.map_address import MapAddress, StoreAddress, WantedDep
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
-from delegation_api.pages.shell import page
-from delegation_api.paging import following
+from delegation_api.pages.shell import AtDep, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 FEW: Final = 20  # links found by a name, and calls in the panel

@@ -12,16 +12,12 @@ from markupsafe import Markup
 from delegation import canonical
 from delegation.errors import NotFoundError
 from delegation.graph.overview import overview
-from delegation.lineage.analysis.depths import by_depth
 from delegation.lineage.entry import TaskEntry
-from delegation.lineage.outline import TaskOutline
+from delegation.lineage.outline import TaskOutline, by_depth
 from delegation.tracker import Tracker
-from delegation_api.auth import TrackerDep
-from delegation_api.pages.instant import AtDep
-from delegation_api.pages.route import PageRoute
+from delegation_api.auth import TrackerDep, following
 from delegation_api.pages.session import LOOKERS, ViewerDep, ViewerGate
-from delegation_api.pages.shell import HEADERS, page
-from delegation_api.paging import following
+from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 GROUPS: Final = 200  # tasks on one page of the whole store

@@ -10,10 +10,8 @@ from delegation.errors import NotFoundError
 from delegation.graph import tightening_text
 from delegation.lineage.search import MAX_TEXT, MIN_TEXT
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.instant import AtDep, read_instant
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
-from delegation_api.pages.shell import page
+from delegation_api.pages.shell import AtDep, PageRoute, page, read_instant
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 DAY: Final = 24 * 3600

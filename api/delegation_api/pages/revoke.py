@@ -15,10 +15,8 @@ from starlette.responses import RedirectResponse
 from delegation.errors import MalformedError
 from delegation.judge.facts import EVERYTHING, SubjectKind
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.forms import form_of
-from delegation_api.pages.route import PageRoute
-from delegation_api.pages.session import Viewer, ViewerDep, ViewerGate
-from delegation_api.pages.shell import HEADERS, page
+from delegation_api.pages.session import Viewer, ViewerDep, ViewerGate, form_of
+from delegation_api.pages.shell import HEADERS, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MOST: Final = 200

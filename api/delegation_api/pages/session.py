@@ -1,12 +1,13 @@
-"""Who looks at a page: a session cookie with an API key's role, and tokens against forged posts."""
+"""Who looks at a page: a session cookie with a key's role, and posted forms with tokens against forgery."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
@@ -14,15 +15,15 @@ from starlette.responses import Response
 
 from delegation.commands.logins import SESSION_SECONDS
 from delegation.commands.work import ApiKey, Role
-from delegation.errors import ForbiddenError, UnauthenticatedError
-from delegation.tracker import Tracker
+from delegation.errors import ForbiddenError, MalformedError, UnauthenticatedError
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.forms import form_of
 from delegation_api.turns import recognise
 
 COOKIE: Final = "delegation-session"
 FORM_FIELD: Final = "csrf"
 _PORTS: Final = {"http": 80, "https": 443}  # what an origin leaves out
+_MEDIA: Final = "application/x-www-form-urlencoded"
+MAX_FIELDS: Final = 64
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
 
 
@@ -118,7 +119,7 @@ class ViewerGate:
             ForbiddenError: Its role may not, or the post is forged.
         """
         secret = secret_of(request)
-        key = await run_in_threadpool(_key, tracker, secret) if secret else None
+        key = await run_in_threadpool(tracker.session_key, secret) if secret else None
         if key is None:
             raise LoginNeededError("Log in to see this page.")
         recognise(request.scope)
@@ -168,12 +169,33 @@ def origin(address: str) -> tuple[str, str, int] | None:
     return (parts.scheme, parts.hostname, port) if plain and parts.hostname else None
 
 
-def _key(tracker: Tracker, secret: str) -> ApiKey | None:
-    return tracker.session_key(secret)
-
-
 LOOKERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
 # Approvers see requests for approval and nothing else.
 PERSONS: Final[tuple[Role, ...]] = (*LOOKERS, "approver")
 PersonDep = Annotated[Viewer, Depends(ViewerGate(PERSONS))]
 ViewerDep = Annotated[Viewer, Depends(ViewerGate(LOOKERS))]
+
+
+async def form_of(request: Request) -> Mapping[str, str]:
+    """Return a form's fields; the body's size is bounded for the whole service.
+
+    Raises:
+        MalformedError: Another content type, text that is no UTF-8, too many fields, or one twice.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA:
+        raise MalformedError("The form", wanted=_MEDIA)
+    try:
+        fields = parse_qsl(
+            (await request.body()).decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+    except ValueError as error:
+        raise MalformedError(
+            "The form", wanted=f"at most {MAX_FIELDS} urlencoded fields"
+        ) from error
+    if len({name for name, _ in fields}) != len(fields):
+        raise MalformedError("The form", wanted="each field once")
+    return dict(fields)

@@ -1,28 +1,41 @@
-"""Rendering a page: templates, text shown whole, and the headers under which a browser reads it."""
+"""A page: the frame in which a browser reads it, its route, and the instant that its address names.
+
+Refusals are pages too, and a missing session leads to the login.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import wraps
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
 
-from fastapi import Request, Response
+from fastapi import Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from starlette.responses import RedirectResponse
 from starlette.routing import Match
 
 from delegation import __version__
 from delegation.authority.explain import words
+from delegation.authority.ids import TaskId
+from delegation.errors import DelegationError, MalformedError
 from delegation.graph.names import folded
+from delegation.graph.rhythm_svg import rhythm_svg
+from delegation.lineage.rhythm import Span
 from delegation.shown import shown_text, size_of
-from delegation_api.pages.asof import asof
 from delegation_api.pages.assets import asset_url
 from delegation_api.pages.evidence import evidence, evidence_line, evidence_text, warning
 from delegation_api.pages.export_address import export_address
-from delegation_api.pages.session import Viewer
+from delegation_api.pages.session import LoginNeededError, Viewer
+from delegation_api.problems import status_of
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _UNSEEN: Final = re.compile(
@@ -179,3 +192,118 @@ def page(
         **context,
     )
     return Response(text, status, headers=dict(HEADERS), media_type="text/html; charset=utf-8")
+
+
+_LOG = logging.getLogger("delegation.pages")
+
+
+class PageRoute(APIRoute):
+    """A route whose failures people read. What is only looked at is read from one snapshot."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Make a route of a page's function."""
+        if options.get("methods") in (["GET"], {"GET"}) and not iscoroutinefunction(endpoint):
+            endpoint = _in_one_snapshot(endpoint)
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with its failures rendered."""
+        inner = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except LoginNeededError:
+                target = request.url.path
+                if request.url.query:
+                    target += f"?{request.url.query}"
+                way = (
+                    f"/login?next={quote(target, safe='')}" if request.method == "GET" else "/login"
+                )
+                return RedirectResponse(way, 303, headers=dict(HEADERS))
+            except DelegationError as error:
+                return refusal(request, status_of(error), str(error), error.remedy)
+            except RequestValidationError:
+                return refusal(request, 422, "The page's address is not well formed.", "")
+
+        return handle
+
+
+def _in_one_snapshot(endpoint: Callable[..., Response]) -> Callable[..., Response]:
+    """Let a page's function show one instant; it asks in the one thread that it runs in."""
+
+    @wraps(endpoint)
+    def shown(*, request: Request, **given: Any) -> Response:
+        with request.app.state.tracker.snapshot():
+            return endpoint(request=request, **given)
+
+    return shown if "request" in signature(endpoint).parameters else endpoint
+
+
+def refusal(request: Request, status: int, message: str, remedy: str) -> Response:
+    """Return a page that says what is wrong and what to do."""
+    return page(
+        request, "refused.html", None, status=status, message=message, remedy=remedy, code=status
+    )
+
+
+_SECONDS: Final = re.compile(r"[0-9]{1,11}")
+
+
+def read_instant(at: Annotated[str, Query(max_length=40)] = "") -> int | None:
+    """Return Unix seconds of `2026-11-25T22:00:00Z` or of a number; None for the present.
+
+    Raises:
+        MalformedError: It is neither.
+    """
+    if not at:
+        return None
+    if _SECONDS.fullmatch(at):
+        return int(at)
+    try:
+        given = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise MalformedError("at", wanted="an instant such as 2026-11-25T22:00:00Z") from error
+    if given.tzinfo is None:
+        given = given.replace(tzinfo=UTC)
+    return int(given.timestamp())
+
+
+AtDep = Annotated[int | None, Depends(read_instant)]
+
+
+def asof(request: Request, tracker: Any, task: str | None, at: int | None, spoken: Any) -> Any:
+    """Return what the control shows.
+
+    Args:
+        request: The page that has the control.
+        tracker: Where decisions are.
+        task: Only decisions of this task; of the store without one.
+        at: The instant that is looked at; None for the present.
+        spoken: Returns an instant as people read it, and as programs do.
+    """
+    when, machine = spoken
+    told = tracker.rhythm(task=None if task is None else TaskId(task))
+    if not told.spans:
+        return None
+    kept = [pair for pair in request.query_params.multi_items() if pair[0] not in {"at", "after"}]
+
+    def way(instant: int) -> str:
+        return f"{request.url.path}?{urlencode([*kept, ('at', machine(instant))])}"
+
+    def say(span: Span) -> str:
+        return f"Until {when(span.until)}: {span.allowed} allowed, {span.denied} denied"
+
+    return {
+        "picture": Markup(rhythm_svg(told, at=at, way=way, say=say)),  # noqa: S704  # graph/ escapes
+        "ends": ",".join(machine(one.until) for one in told.spans),
+        "spans": len(told.spans),
+        "place": next(
+            (n for n, one in enumerate(told.spans) if at is not None and at <= one.until),
+            len(told.spans),
+        )
+        if at is not None
+        else len(told.spans),
+        "start": told.start,
+        "is_complete": told.is_complete,
+    }

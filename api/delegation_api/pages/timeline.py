@@ -15,11 +15,9 @@ from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.outline import LinkOutline, TaskOutline
 from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.instant import AtDep
 from delegation_api.pages.live import followed
-from delegation_api.pages.route import PageRoute
 from delegation_api.pages.session import ViewerDep
-from delegation_api.pages.shell import page, when
+from delegation_api.pages.shell import AtDep, PageRoute, page, when
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 100  # events

@@ -10,9 +10,9 @@ from delegation.commands.work import ApiKey
 from delegation.lineage.approval import ApprovalEntry
 from delegation.messages.answers import answer_json
 from delegation.operations.approvals import Approvals
-from delegation_api.approval_waiting import Waiting
+from delegation_api.auth import following
 from delegation_api.mounting import Asked, mount_all
-from delegation_api.paging import following
+from delegation_api.waiting import Waiting
 
 router = APIRouter(tags=["approvals"])
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from delegation.messages.requests import CheckBody
-from delegation.operations.desk import Desk
+from delegation.operations.registry import Desk
 from delegation_api.checking import CheckCall, answer
-from delegation_api.exact_route import ExactRoute
-from delegation_api.mounting import Asked, mount_all
+from delegation_api.mounting import Asked, ExactRoute, mount_all
 
 router = APIRouter(tags=["desk"], route_class=ExactRoute)
 

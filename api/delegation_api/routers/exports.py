@@ -13,9 +13,9 @@ from delegation.lineage.selection import MAX_TEXT
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import ExportBody
 from delegation.operations.exports import Exports
+from delegation_api.auth import At
 from delegation_api.export_answer import file_answer
 from delegation_api.mounting import Asked, mount, mount_all
-from delegation_api.paging import At
 
 router = APIRouter(tags=["exports"])
 Text = Annotated[str | None, Query(min_length=1, max_length=MAX_TEXT)]

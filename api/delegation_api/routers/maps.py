@@ -9,10 +9,9 @@ from delegation.errors import NotFoundError
 from delegation.graph.map_json import map_json
 from delegation.lineage.analysis.focus import focus
 from delegation.operations.roles import READERS
-from delegation_api.auth import TrackerDep, needs
+from delegation_api.auth import At, TrackerDep, needs
 from delegation_api.openapi import JSON_OBJECT, published
 from delegation_api.pages.map_address import WantedDep
-from delegation_api.paging import At
 
 router = APIRouter(tags=["tasks"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from delegation.operations.oversight import Oversight
+from delegation.operations.questions import Oversight
 from delegation_api.mounting import mount_all
 
 router = APIRouter(tags=["oversight"])

@@ -14,12 +14,10 @@ from delegation.judge.in_process import Holder
 from delegation.lineage.feed import Feed, Revocation
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import ReportsBody, StandingBody
-from delegation.operations.following import Following
-from delegation.operations.standing import Standing
+from delegation.operations.standing import Following, Standing
 from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
-from delegation_api.exact_route import ExactRoute
-from delegation_api.mounting import Asked, mount, mount_all
+from delegation_api.mounting import Asked, ExactRoute, mount, mount_all
 from delegation_api.waiting import awaited_feed, everywhere
 
 router = APIRouter(tags=["standing"], route_class=ExactRoute)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from delegation import canonical, graph
 from delegation.errors import NotFoundError
 from delegation.lineage.entry import Lineage
-from delegation.operations.following import Following
+from delegation.operations.standing import Following
 from delegation.operations.tasks import Tasks
 from delegation_api.mounting import Asked, mount, mount_all
 

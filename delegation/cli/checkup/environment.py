@@ -1,13 +1,18 @@
-"""Settings of the environment: bounds, misspelled names, workers against the engine."""
+"""What is set and installed: settings, workers, routes behind proxies, and the pinned libraries."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from delegation.authority.catalogue import Catalogue
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
-from delegation.distribution import installing
+from delegation.distribution import NAME, installing, strangers
+from delegation.errors import RouteTableError
 from delegation.tracker.location import store_file
 
 if TYPE_CHECKING:
@@ -97,3 +102,86 @@ def judge_workers(workers: int, store: str, cores: int) -> Finding:
             f"Set DELEGATION_WORKERS={cores}.",
         )
     return ok("workers", f"{workers} worker{'s' if workers > 1 else ''} on {cores} cores.")
+
+
+def look_at_routes(file: str, catalogue: Catalogue | None) -> list[Finding]:
+    """Return what is to be said of a route table; empty where none is set."""
+    if not file:
+        return []
+    if catalogue is None:
+        return [
+            warn(
+                "routes",
+                f"The route table {file} was not held against the catalogue.",
+                "The catalogue could not be read.",
+                "Put the store right first.",
+            )
+        ]
+    from delegation_api.route_table import load_routes  # noqa: PLC0415  # an extra
+
+    try:
+        mounts = load_routes(Path(file), catalogue)
+    except RouteTableError as error:
+        return [
+            wrong(
+                "routes",
+                f"The route table {file} is refused: {error}",
+                "The service refuses to start; one that runs and was started before a tool was "
+                "redefined refuses the calls of its route.",
+                "Correct the table or the catalogue, then restart.",
+            )
+        ]
+    count = sum(len(mount.routes) for mount in mounts.values())
+    return [ok("routes", f"{count} routes of {len(mounts)} services fit the catalogue.")]
+
+
+def look_at_libraries() -> list[Finding]:
+    """Return what is to be said of the pinned libraries in this environment."""
+    try:
+        required = metadata.requires(NAME) or ()
+    except metadata.PackageNotFoundError:
+        return [
+            warn(
+                "libraries",
+                f"{NAME} is not installed here: the package runs from a folder.",
+                "Nothing says which libraries it needs, and in which versions.",
+                installing("all"),
+            )
+        ]
+    pinned = pins(required)
+    installed: dict[str, str | None] = {}
+    for name in pinned:
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed[name] = None
+    return [*look_at_strangers(), *judge_libraries(pinned, installed)]
+
+
+def look_at_strangers() -> Iterable[Finding]:
+    """Say what else claims our package's name here."""
+    for what, remedy in strangers():
+        yield wrong("libraries", what, "What runs may be neither of the two, or both.", remedy)
+
+
+def pins(requirements: Iterable[str]) -> dict[str, str]:
+    """Return name and version of what is required in exactly one version, extras left out."""
+    found = (re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.]+)", one) for one in requirements)
+    return {match[1]: match[2] for match in found if match}
+
+
+def judge_libraries(
+    pinned: Mapping[str, str], installed: Mapping[str, str | None]
+) -> Iterable[Finding]:
+    """Judge installed versions against the pins."""
+    for name, version in sorted(pinned.items()):
+        there = installed.get(name)
+        if there == version:
+            yield ok("libraries", f"{name} {version} is installed.")
+        else:
+            yield wrong(
+                "libraries",
+                f"{name} {there or '(missing)'} is installed, {version} is needed.",
+                "Its bytes are part of the token format: tokens may not verify elsewhere.",
+                f"pip install '{name}=={version}'",
+            )

@@ -1,4 +1,4 @@
-"""The store: reachable, at this program's revision, durable, with room, clock and API keys."""
+"""The store: reachable, at this program's revision, durable, with room, clock, API keys, audiences."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import shutil
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from delegation.authority.audience import respelled
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import instant
-from delegation.cli.checkup.audiences import MOST, judge_audiences
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.commands.work import ApiKey
 from delegation.errors import DelegationError
@@ -321,3 +321,34 @@ def judge_api_keys(keys: Sequence[ApiKey]) -> Iterable[Finding]:
     gone = sorted(key.name for key in keys if key.is_revoked)
     if gone:
         yield ok("api_keys", f"Withdrawn and still known: {', '.join(gone)}.")
+
+
+MOST: Final = 1000  # open tasks that are looked at, the newest
+
+
+def judge_audiences(tasks: Sequence[TaskEntry], keys: Iterable[ApiKey]) -> Iterator[Finding]:
+    """Judge whether open tasks and live keys spell each service alike.
+
+    Args:
+        tasks: Open tasks.
+        keys: All API keys.
+    """
+    held = [(f"task {task.id}", task.ceiling.audience) for task in tasks]
+    held += [(f"API key {key.name}", key.audiences) for key in keys if not key.is_revoked]
+    by = {name: who for who, names in reversed(held) for name in names}
+    said: set[frozenset[str]] = set()
+    for who, names in held:
+        others = [name for name in by if name not in names]
+        for name in names:
+            meant = respelled(name, others)
+            if meant and frozenset({name, meant}) not in said:
+                said.add(frozenset({name, meant}))
+                yield warn(
+                    "audience",
+                    f"The {who} has the audience {name}, and the {by[meant]} has {meant}: one service "
+                    "in two spellings.",
+                    "Audiences are compared as text: calls of one are denied where the other is asked.",
+                    "Make the key or open the task again with the spelling that the service has.",
+                )
+    if not said:
+        yield ok("audience", f"{len(by)} audiences, each in one spelling.")

@@ -1,4 +1,4 @@
-"""What could it do: a grant's reach in words, tool by tool, with what only a call's data decides."""
+"""What a link or a holder could do, and what a link grants that was never used."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from delegation.authority.argument import Argument
+from delegation.authority.capability import Capability
 from delegation.authority.constraints import Constraint
-from delegation.authority.explain import words
+from delegation.authority.explain import Change, differences, words
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
+from delegation.lineage.analysis.spelling import python_grant
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.reach import Reach, reachable_resources
-from delegation.lineage.survey import Survey
+from delegation.lineage.survey import UNSAID, Extent, Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +154,77 @@ def _unknown(grant: Grant, reached: Reach) -> Iterator[str]:
         yield "Flow rules may refuse it, by what the task has done before."
     if any(pattern.matches(tool.name) for rule in grant.needs_approval for pattern in rule.tools):
         yield "A person has to approve each call."
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What was granted and never used.
+
+    Args:
+        link: The link.
+        never: Tools that it reaches and that no allowed call used, under it or below it.
+        used: Tools that were used, with the number of allowed calls.
+        narrower: The grant without them; None when nothing would be left out of it.
+        changes: What that narrows.
+        code: The narrower grant as Python; empty when there is none.
+        extent: How many links, this one and those below, were looked at, of how many: what another
+            one used is not known.
+    """
+
+    link: LinkEntry
+    never: tuple[Ability, ...]
+    used: tuple[tuple[str, int], ...]
+    narrower: Grant | None
+    changes: tuple[Change, ...]
+    code: str
+    extent: Extent = UNSAID
+
+
+def unused(survey: Survey, link: LinkEntry) -> Unused:
+    """Return what a link grants that was never used.
+
+    Calls under links below count: they used its authority. Denied calls do not: what was refused
+    needs no grant. The narrower grant keeps whole capabilities: tightening from arguments is
+    `lineage.tightening`.
+
+    Args:
+        survey: The ground; it has all links below the link.
+        link: The link.
+    """
+    calls: dict[str, int] = {}
+    for one in (link, *survey.below(link.id)):
+        for use in survey.known.uses.get(one.id, ()):
+            if use.allowed:
+                calls[use.tool] = calls.get(use.tool, 0) + use.allowed
+    reached = abilities(survey, link)
+    never = tuple(one for one in reached if one.tool not in calls)
+    kept = [c for c in link.grant.capabilities if any(c.tool.matches(tool) for tool in calls)]
+    narrower = None
+    if len(kept) < len(link.grant.capabilities):
+        tools = [survey.catalogue.tool(tool) for tool in calls]
+        narrower = _with(link.grant, kept, {tool.effect for tool in tools if tool is not None})
+    return Unused(
+        link,
+        never,
+        tuple(sorted(calls.items())),
+        narrower,
+        () if narrower is None else differences(link.grant, narrower),
+        "" if narrower is None else python_grant(narrower),
+        survey.extent,
+    )
+
+
+def _with(grant: Grant, capabilities: list[Capability], effects: set[str]) -> Grant:
+    return Grant(
+        capabilities,
+        effects=[effect for effect in grant.effects if effect in effects],
+        max_sensitivity=grant.max_sensitivity,
+        audience=grant.audience,
+        purpose=grant.purpose,
+        not_before=grant.not_before,
+        expires_at=grant.expires_at,
+        delegations_left=grant.delegations_left,
+        budget=grant.budget,
+        needs_approval=grant.needs_approval,
+        flow=grant.flow,
+    )

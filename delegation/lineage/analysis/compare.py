@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from delegation.lineage.analysis.ability import ability
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.extent import UNSAID, Extent
-from delegation.lineage.survey import Survey
+from delegation.lineage.survey import UNSAID, Extent, Survey
 
 
 @dataclass(frozen=True, slots=True)

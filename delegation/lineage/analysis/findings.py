@@ -12,9 +12,8 @@ from delegation.lineage.analysis.ability import effects
 from delegation.lineage.analysis.hidden_text import hidden_text
 from delegation.lineage.analysis.names import hides, scripts, skeleton
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.finding import SEVERITIES, Finding, Severity, finding, of_link
-from delegation.lineage.survey import Survey, called
+from delegation.lineage.survey import UNSAID, Extent, Survey, called
 
 LONG_SECONDS: Final = 24 * 3600
 VERY_LONG_SECONDS: Final = 7 * 24 * 3600

@@ -11,9 +11,8 @@ from delegation.authority.grant import Grant
 from delegation.judge.capability import refuse_redefined
 from delegation.lineage.analysis.ability import Ability, ability
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.extent import UNSAID, Extent
 from delegation.lineage.reach import reach
-from delegation.lineage.survey import Survey, called
+from delegation.lineage.survey import UNSAID, Extent, Survey, called
 
 
 @dataclass(frozen=True, slots=True)

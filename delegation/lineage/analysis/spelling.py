@@ -13,7 +13,6 @@ from typing import Final
 from delegation.authority.capability import Capability
 from delegation.authority.constraints import Argv, Constraint, Length, Members, Range, UrlUnder
 from delegation.authority.grant import FIELDS, Grant
-from delegation.canonical import Json
 
 _WORDS: Final = {"any": "anything", "all": "all_of", "range": "between", "length": "text"}
 _TAKEN: Final = frozenset({"resources", "arguments", "delegate_only"})  # keywords of `may` itself
@@ -58,15 +57,11 @@ def _arguments(constraint: Constraint) -> Iterator[str]:
                         yield python_constraint(one) if isinstance(one, Constraint) else ascii(one)
 
 
-def _items(values: Iterable[Json]) -> str:
-    return ", ".join(map(ascii, values))
-
-
 def python_capability(capability: Capability) -> str:
     """Return a capability as a call of `may`."""
     parts = [ascii(capability.tool.text)]
     if capability.resources:
-        parts.append(f"resources=[{_items(p.text for p in capability.resources)}]")
+        parts.append(f"resources=[{', '.join(ascii(p.text) for p in capability.resources)}]")
     if capability.delegate_only:
         parts.append("delegate_only=True")
     odd = {}

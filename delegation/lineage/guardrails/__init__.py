@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from delegation.lineage.guardrails.assessment import (
     Assessment,
+    Broken,
+    Condition,
     Guardrail,
     Verdict,
     Violation,
     assess,
 )
-from delegation.lineage.guardrails.conditions import Broken, Condition
-from delegation.lineage.guardrails.fitting import refuse_unfit_rules
-from delegation.lineage.guardrails.grammar import KINDS, parse_guardrails
+from delegation.lineage.guardrails.grammar import KINDS, parse_guardrails, refuse_unfit_rules
 from delegation.lineage.guardrails.offline import forests_of
 from delegation.lineage.guardrails.recorded_links import RecordedLinks
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
-from delegation.authority.grant import Grant
+from delegation.authority.grant import FIELDS, Grant
 from delegation.authority.narrowing import refuse_replacement
 from delegation.cancellation import look
+from delegation.errors import MalformedError
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.guardrails.conditions import Broken, Condition
 from delegation.lineage.guardrails.recorded_links import RecordedLinks
 
 MOST_SHOWN: Final = 20  # violations of one rule that are kept, shortest chains first
@@ -189,3 +190,47 @@ def _tried(
     if narrower is None or refuse_replacement(narrower, link.grant) is not None:
         return None
     return narrower if condition.broken_by(link, narrower, forest) is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """How one link breaks a condition.
+
+    Args:
+        message: One sentence.
+        field: The grant's field to narrow; empty when no field would help.
+        narrower: The grant that the link should have had, None when there is none to offer.
+        also: A second link of the task that takes part in it.
+    """
+
+    message: str
+    field: str
+    narrower: Grant | None = None
+    also: LinkEntry | None = None
+
+
+class Condition(ABC):
+    """One kind of guardrail."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    passes_down: ClassVar[bool] = True
+    """Whether a link below one that breaks it breaks it for the same reason."""
+
+    @abstractmethod
+    def broken_by(self, link: LinkEntry, grant: Grant, forest: RecordedLinks) -> Broken | None:
+        """Return how the link would break this if it held the grant, or None.
+
+        Args:
+            link: The link.
+            grant: Its own grant, or a narrower one that is being tried.
+            forest: All links of its root task.
+        """
+
+
+def changed(grant: Grant, **fields: object) -> Grant | None:
+    """Return the grant with other fields, None if they have no form; narrowing is looked at later."""
+    try:
+        return Grant(**{**{name: getattr(grant, name) for name in FIELDS}, **fields})
+    except MalformedError:
+        return None

@@ -1,4 +1,4 @@
-"""Reading guardrails from TOML, strictly: an unknown key is refused with its place.
+"""Reading guardrails from TOML and holding them against the catalogue: an unknown key is refused.
 
 A key that was skipped would be a rule that nobody checks.
 """
@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from delegation.authority.approval import APPROVER, ApprovalRule
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.constraints import parse_constraint
 from delegation.authority.fields import AUDIENCE, matching_text, units
+from delegation.authority.fit import matching, refuse_unfit_arguments, refuse_unknown_tools
 from delegation.authority.flow import LABEL, AfterNever
 from delegation.authority.grant import EFFECTS, MAX_SENSITIVITY
-from delegation.authority.pattern import resource_pattern, tool_pattern
-from delegation.errors import MalformedError
-from delegation.lineage.guardrails.assessment import Guardrail
-from delegation.lineage.guardrails.bounding import (
+from delegation.authority.pattern import SegmentPattern, resource_pattern, tool_pattern
+from delegation.authority.refusal import Refusal
+from delegation.errors import MalformedError, UnfitError
+from delegation.lineage.guardrails.assessment import Condition, Guardrail
+from delegation.lineage.guardrails.reaching import (
+    ArgumentsWithin,
     AudienceWithin,
     BudgetAtMost,
     LastsAtMost,
     MaxChildren,
     MaxLinks,
-)
-from delegation.lineage.guardrails.conditions import Condition
-from delegation.lineage.guardrails.reaching import (
-    ArgumentsWithin,
     NeedsApproval,
     NeverAfter,
     NeverReach,
@@ -224,3 +224,43 @@ _KINDS: Final[Mapping[str, Read]] = {
     "max_children": lambda place, value: MaxChildren(_count(place, value, 0, 10**9)),
 }
 KINDS: Final = tuple(_KINDS)
+
+
+def refuse_unfit_rules(guardrails: Iterable[Guardrail], catalogue: Catalogue) -> None:
+    """Refuse guardrails that name a tool or an argument that there is not, or a bound of another type.
+
+    A pattern with a wildcard may stand for no tool yet: rules are shared, and outlive catalogues.
+
+    Args:
+        guardrails: The rules.
+        catalogue: All revisions.
+
+    Raises:
+        UnfitError: One does.
+    """
+    for guardrail in guardrails:
+        refusal = _refusal(guardrail, catalogue)
+        if refusal is not None:
+            raise UnfitError(
+                refusal.code,
+                refusal.field,
+                f"The guardrail {guardrail.name!r} does not go with the catalogue. {refusal.message}",
+                remedy=refusal.remedy,
+            )
+
+
+def _refusal(guardrail: Guardrail, catalogue: Catalogue) -> Refusal | None:
+    condition = guardrail.condition
+    named: tuple[SegmentPattern, ...] = ()
+    if isinstance(condition, NeverReach | ArgumentsWithin):
+        named = condition.tools
+    elif isinstance(condition, NeedsApproval):
+        named = condition.rule.tools
+    literal = [pattern for pattern in named if pattern.is_literal]
+    refusal = refuse_unknown_tools(literal, f"{condition.kind}.tools", catalogue)
+    if refusal is not None or not isinstance(condition, ArgumentsWithin):
+        return refusal
+    tools = [tool for pattern in named for tool in matching(pattern, catalogue)]
+    if not tools:
+        return None
+    return refuse_unfit_arguments(condition.arguments, tools, condition.kind)

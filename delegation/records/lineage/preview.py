@@ -14,7 +14,7 @@ from delegation.authority.systems import tools_of
 from delegation.errors import MalformedError
 from delegation.judge.facts import Subject
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.preview import Preview
+from delegation.lineage.feed import Preview
 from delegation.records.lineage import links
 from delegation.records.lineage.renewals import line
 from delegation.records.tables.records import AGENT_KEYS, AGENTS, LINKS, TASKS

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from delegation.authority.chain import Link
 from delegation.authority.ids import LinkId
-from delegation.lineage.renewal import Renewal, line_mark
+from delegation.lineage.feed import Renewal, line_mark
 from delegation.records.engine.database import upsert
 from delegation.records.tables.records import LINKS, RENEWALS, REVOCATIONS
 

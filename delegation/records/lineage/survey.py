@@ -13,8 +13,16 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.judge.creation_limits import CODES
 from delegation.lineage.analysis.findings import GROWTH_SECONDS
 from delegation.lineage.entry import TaskEntry
-from delegation.lineage.extent import MOST_COUNTED, Extent
-from delegation.lineage.survey import Ground, Known, Registered, Stopped, Survey, Use
+from delegation.lineage.survey import (
+    MOST_COUNTED,
+    Extent,
+    Ground,
+    Known,
+    Registered,
+    Stopped,
+    Survey,
+    Use,
+)
 from delegation.records.lineage import links
 from delegation.records.lineage.caches import Caches
 from delegation.records.lineage.hiding import hiding

@@ -15,8 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from delegation.errors import NotFoundError
 from delegation.records.engine.remembered import remembered
 from delegation.records.tables.log import ENTRIES, NODES, PENDING, STATE
-from delegation.transparency.checkpoint import Checkpoint, read_checkpoint
-from delegation.transparency.evidence import LogProof
+from delegation.transparency.checkpoint import Checkpoint, LogProof, read_checkpoint
 from delegation.transparency.leaf import Kind
 from delegation.transparency.merkle import (
     Nodes,

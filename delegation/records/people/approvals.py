@@ -13,7 +13,7 @@ from delegation import canonical, sent_json
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.commands.approval_work import ApprovalFilter, NewAct
+from delegation.commands.question_work import ApprovalFilter, NewAct
 from delegation.errors import ConflictError
 from delegation.identity.approval import Binding
 from delegation.identity.person import folded
@@ -35,7 +35,7 @@ _MOST_TASKS = 16  # child tasks nest no deeper than chains
 
 
 class ApprovalRows:
-    """See `commands.approval_work.ApprovalReader`, whose sentences hold here.
+    """See `commands.question_work.QuestionReader`, whose sentences hold here.
 
     Args:
         connection: An open snapshot or transaction.
@@ -127,7 +127,7 @@ class ApprovalRows:
 
 
 class ApprovalActs(ApprovalRows):
-    """See `commands.approval_work.ApprovalWork`, whose sentences hold here."""
+    """See `commands.question_work.QuestionWork`, whose sentences hold here."""
 
     marks: list[Mark]  # what is kept beside the ring after COMMIT
 

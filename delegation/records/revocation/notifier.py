@@ -1,11 +1,10 @@
-"""The bell: rung when something that stands changed, here or in another process.
+"""Wakes subscribers when a revocation, suspension, task state or approval changed: the one event bus.
 
 A hint to look and nothing more: who waits for news looks again by itself when the time is up.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable
 from threading import Event, Lock, Thread
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy.exc
 
+from delegation.identity.approval import ApprovalEvent
 from delegation.records.engine.database import Database
 from delegation.records.engine.errors import described
 from delegation.records.revocation.changes import CHANNEL
@@ -23,7 +23,7 @@ _LOG: Final = logging.getLogger("delegation.records")
 
 
 class Notifier:
-    """Calls whoever listens. On PostgreSQL a thread hears other processes' NOTIFY.
+    """Calls whoever subscribed. On PostgreSQL a thread hears other processes' NOTIFY of what stands.
 
     Args:
         database: Whose changes are heard.
@@ -32,14 +32,14 @@ class Notifier:
     def __init__(self, database: Database) -> None:
         """Begin without listeners; the thread starts with the first."""
         self._database = database
-        self._heard: dict[int, Callable[[], None]] = {}
+        self._heard: dict[int, Callable[[ApprovalEvent | None], None]] = {}
         self._lock = Lock()
         self._ends = Event()
         self._thread: Thread | None = None
         self._next = 0
 
-    def subscribe(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called at each ring, from any thread; return what ends that."""
+    def subscribe(self, heard: Callable[[ApprovalEvent | None], None]) -> Callable[[], None]:
+        """Have a function called at each event, from any thread; return what ends that."""
         with self._lock:
             self._next += 1
             name = self._next
@@ -54,13 +54,19 @@ class Notifier:
 
         return end
 
-    def ring(self) -> None:
-        """Call everybody."""
+    def ring(self, event: ApprovalEvent | None = None) -> None:
+        """Call everybody.
+
+        Args:
+            event: What happened to a request for approval; else, what stands may have changed.
+        """
         with self._lock:
             waiting = list(self._heard.values())
         for heard in waiting:
-            with contextlib.suppress(RuntimeError):  # an event loop that has ended
-                heard()
+            try:
+                heard(event)
+            except Exception as error:  # noqa: BLE001  # a subscriber's fault is not the event's
+                _LOG.warning("a subscriber failed: %s", type(error).__name__)
 
     def close(self) -> None:
         """End listening."""

@@ -120,7 +120,7 @@ class LinkRow(Table, table=True):
     """One delegation. `sequence` is the order in which links were recorded.
 
     `epoch` is the newest change of what stood then; not known of links that are older than the column.
-    `mark` is the same for all links of one line of renewals (`lineage.renewal`).
+    `mark` is the same for all links of one line of renewals (`lineage.feed`).
     """
 
     __tablename__ = "link"
