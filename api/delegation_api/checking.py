@@ -126,8 +126,7 @@ def encode_decision(decision: Decision, receipt: str | None) -> bytes:
     """Return the JSON of a decision with its receipt, null where there is none."""
     steps = _steps_text(tuple([step.outcome for step in decision.steps]))
     head = _ENCODER.encode(decision.head_json())
-    last = {"claimed_cause": decision.claimed_cause, "approval": decision.approval}
-    tail = _ENCODER.encode({**last, "receipt": receipt})
+    tail = _ENCODER.encode({**decision.tail_json(), "receipt": receipt})
     return f'{head[:-1]},"steps":{steps},{tail[1:]}'.encode()
 
 

@@ -30,6 +30,7 @@ from delegation_api.limits import EXACT, UnfitBodyError, parse_body
 from delegation_api.openapi import described
 
 Serve = Callable[["Asked"], Any]
+EMPTY: Final = inspect.Parameter.empty
 _BODIES: Final[dict[str, type[BaseModel]]] = {}
 
 
@@ -152,7 +153,22 @@ def _annotated(kind: Any, said: object) -> Any:
     return Annotated[kind, said]
 
 
-def _keyword(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+def given_of(parameters: Mapping[str, tuple[Any, Any]]) -> Any:
+    """Return what FastAPI hands on of these parameters, each of a type and with a default.
+
+    Those that are given are handed on by name; those that are their default are left out.
+    """
+
+    def given(**found: Any) -> dict[str, Any]:
+        return {n: value for n, value in found.items() if value != parameters[n][1]}
+
+    endpoint: Any = given
+    told = [_keyword(name, kind, default) for name, (kind, default) in parameters.items()]
+    endpoint.__signature__ = inspect.Signature(told)
+    return Depends(given)
+
+
+def _keyword(name: str, kind: Any, default: Any = EMPTY) -> inspect.Parameter:
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, keyword, annotation=kind, default=default)
 
@@ -196,7 +212,7 @@ def _body(operation: Operation[Any, Any], inside: list[Parameter]) -> type[BaseM
 
 
 def _default(parameter: Parameter) -> dict[str, Any]:
-    if parameter.default is inspect.Parameter.empty:
+    if parameter.default is EMPTY:
         return {}
     return {"default_factory": list} if parameter.default == () else {"default": parameter.default}
 

@@ -9,11 +9,11 @@ import typer
 from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, note, print_json, say, told_ending
 from delegation.cli.source import StoreOption, UrlOption, opened
-from delegation.judge.facts import EVERYTHING, SubjectKind
 from delegation.judge.lease import Barrier
+from delegation.judge.subject import EVERYTHING, REVOCABLE, SubjectKind
 from delegation.lineage.feed import Preview, Revocation
 
-Kind = Annotated[str, typer.Argument(help="link, task, agent, key, owner, tool or system.")]
+Kind = Annotated[str, typer.Argument(help=f"{', '.join(REVOCABLE[:-1])} or {REVOCABLE[-1]}.")]
 Name = Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")]
 Reason = Annotated[str, typer.Option(help="Why, for the record.")]
 Wait = Annotated[

@@ -14,7 +14,7 @@ from delegation.commands.tasks import MAX_LASTS, OWNER
 from delegation.commands.work import Agent, Store
 from delegation.errors import ConflictError, MalformedError
 from delegation.identity.keyring import KeyRing
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Revocation
 
 MAX_CERTIFIED: Final = 400 * 24 * 3600  # seconds; to vouch for ever is to vouch for nothing

@@ -201,12 +201,10 @@ class _Gathering:
         until = asked.until
         if asked.at is not None:
             until = asked.at + 1 if until is None else min(until, asked.at + 1)
-        task = None if asked.task is None else TaskId(asked.task)
-        link = None if asked.link is None else LinkId(asked.link)
-        wanted = DecisionFilter(
-            task, link, asked.tool, asked.allowed, asked.code, asked.since, until
-        )
-        scope = DecisionFilter(task=task, until=None if asked.at is None else asked.at + 1)
+        named = DecisionFilter.__annotations__.keys() & asked.given.keys()
+        given = {name: asked.given[name] for name in named}
+        wanted = cast("DecisionFilter", {**given, "until": until})
+        scope = DecisionFilter(task=asked.task, until=None if asked.at is None else asked.at + 1)
         shown = self.reader.count_decisions(wanted)
         self.bounds.refuse(shown, self.bounds.rows)
         found: Iterator[Any] = self._told(self._every_decision(wanted), shown)

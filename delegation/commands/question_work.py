@@ -11,7 +11,7 @@ from typing import Protocol
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.judge.approval_request import Act, RequestState, Verdict
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.approval import ApprovalEntry, ApprovalState
 from delegation.lineage.entry import DecisionEntry, Lineage, LinkEntry, TaskEntry

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, get_args
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar, get_args
 
 from delegation.authority.fields import matching_text
-from delegation.authority.ids import DecisionId, LinkId, TaskId
-from delegation.authority.systems import tools_of
+from delegation.authority.ids import LinkId, TaskId
 from delegation.canonical import b64u, unb64u
 from delegation.commands.retry import tried_again
 from delegation.commands.revoke import BY, REASON
-from delegation.commands.work import DecisionDetail, Reader, Store
+from delegation.commands.work import Reader, Store
 from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import fingerprint
-from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.standing import own_subject
+from delegation.judge.subject import EVERYTHING, OF_TOOLS, Subject, SubjectKind, tools_of
 from delegation.lineage.analysis.ability import HolderAbility, ability
 from delegation.lineage.analysis.blast import Survival, survival
+from delegation.lineage.analysis.compare import Comparison
+from delegation.lineage.analysis.compare import compare as compared
 from delegation.lineage.analysis.findings import Dismissal, Findings, sort_out
+from delegation.lineage.analysis.owners import Handover
+from delegation.lineage.analysis.owners import handovers as handed_over
 from delegation.lineage.analysis.risk import Risk, ranked
-from delegation.lineage.analysis.steps import Account, step_values
-from delegation.lineage.entry import DecisionEntry, LinkEntry
+from delegation.lineage.entry import LinkEntry
 from delegation.lineage.filter import TaskFilter
 from delegation.lineage.finding import Finding
 from delegation.lineage.revocation_effect import holding as holding_of
-from delegation.lineage.survey import Ground, Registered, Survey
+from delegation.lineage.search import MAX_TEXT, Hit
+from delegation.lineage.survey import Counted, Ground, Registered, Survey
 
 MOST_LINKS: Final = 5000  # links that one question looks at; what is left out is said
-MOST_CAUSES: Final = 16  # claimed causes that are followed upwards
 _FEW: Final = 100
+_HITS: Final = 20
+T = TypeVar("T")
+Answer = Callable[..., Any]
 _FINGERPRINT: Final = re.compile(r"[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}")
 
 
@@ -67,6 +72,17 @@ def no_nul(kind: str, text: str) -> str:
     if "\x00" in text:
         raise NotFoundError(kind, "with a NUL")
     return text
+
+
+def found(kind: str, name: str, value: T | None) -> T:
+    """Return the value.
+
+    Raises:
+        NotFoundError: It is None.
+    """
+    if value is None:
+        raise NotFoundError(kind, name)
+    return value
 
 
 def survey_of(reader: Reader, ground: Ground, when: Moment) -> Survey:
@@ -122,7 +138,81 @@ def _keys(reader: Reader, text: str) -> tuple[bytes, ...]:
     raise NotFoundError("holder", text[:64])
 
 
-def could_do(reader: Reader, holder: str, when: Moment) -> HolderAbility:
+def handovers(reader: Reader, when: Moment, *, task: TaskId | str | None) -> Counted[Handover]:
+    """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
+    ground = Ground(is_open=task is None, task=task and no_nul("task", task))
+    return handed_over(survey_of(reader, ground, when))
+
+
+def of_open(answer: Answer) -> Answer:
+    """Return what asks a rule of `lineage` about all open tasks."""
+    ground = Ground(is_open=True)
+    return lambda reader, when, **more: answer(survey_of(reader, ground, when), **more)
+
+
+def of_link(answer: Answer) -> Answer:
+    """Return what asks a rule of `lineage` about a recorded link; it raises NotFoundError."""
+
+    def asked(reader: Reader, when: Moment, link: LinkId | str) -> Any:
+        survey = survey_of(reader, Ground(link=no_nul("link", link)), when)
+        return answer(survey, found("link", link, survey.by_id.get(LinkId(link))))
+
+    return asked
+
+
+def of_holder(answer: Answer) -> Answer:
+    """Return what asks a rule of `lineage` about what a holder holds; it raises NotFoundError."""
+
+    def asked(reader: Reader, when: Moment, holder: str, **more: Any) -> Any:
+        held = holding(reader, holder, when)
+        return answer(held.survey, held.links, **more)
+
+    return asked
+
+
+def risks(reader: Reader, when: Moment, *, limit: int) -> Counted[Risk]:
+    """Return the riskiest links of open tasks, the highest score first; see docs/findings.md."""
+    survey = survey_of(reader, Ground(is_open=True), when)
+    return Counted(ranked(survey)[:limit], survey.extent)
+
+
+def compare(reader: Reader, when: Moment, *, vs: int, task: TaskId | str | None) -> Comparison:
+    """Return what changed from an instant to a later one.
+
+    Args:
+        reader: A snapshot.
+        when: The later instant.
+        vs: The earlier one, Unix seconds.
+        task: Only this task; else those open at either instant.
+
+    Raises:
+        MalformedError: The earlier instant is not before the later one.
+        NotFoundError: There was no such task then.
+    """
+    if task is not None:
+        no_nul("task", task)
+    if not 0 <= vs < when.at:
+        raise MalformedError("vs", wanted="an instant before the one it is compared with")
+    if task is not None:
+        found("task", task, reader.task(TaskId(task), at=when.at))
+    ground = Ground(is_open=task is None, task=task)
+    then = survey_of(reader, ground, Moment(vs, past=True))
+    also = replace(ground, also_open_at=vs if task is None else None)
+    return compared(then, survey_of(reader, also, when))
+
+
+def find(reader: Reader, _: Moment, text: str) -> Sequence[Hit]:
+    """Return what a text names: ids, agents, keys by fingerprint, holders' names, tasks.
+
+    Raises:
+        MalformedError: It has more than 128 characters.
+    """
+    if len(text) > MAX_TEXT:
+        raise MalformedError("The text", wanted=f"at most {MAX_TEXT} characters")
+    return reader.search(text, limit=_HITS)
+
+
+def could_do(reader: Reader, when: Moment, holder: str) -> HolderAbility:
     """Return what a holder could do at an instant, link by link.
 
     Raises:
@@ -144,7 +234,7 @@ def could_do(reader: Reader, holder: str, when: Moment) -> HolderAbility:
     )
 
 
-def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
+def survivors(reader: Reader, when: Moment, kind: SubjectKind, id: str) -> Survival:  # noqa: A002  # the word of the wire
     """Return what revoking a subject would come to now; nothing is changed.
 
     Raises:
@@ -152,7 +242,7 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
         NotFoundError: There is no such link, task, agent, owner, tool or system; a key need not have
             been seen.
     """
-    no_nul(subject.kind, subject.id)
+    subject = Subject(kind, no_nul(kind, id))
     ground = Ground(is_open=True)
     match subject.kind:
         case "link":
@@ -173,9 +263,9 @@ def survivors(reader: Reader, subject: Subject, when: Moment) -> Survival:
             ground = Ground(keys=(unb64u(subject.id, what="id"),), whole=True)
         case "owner":
             ground = _of_owner(reader, subject.id, when)
-        case "tool" | "system":
+        case _ if kind in OF_TOOLS:
             subject = own_subject(reader.catalogue(), subject)
-            if not tools_of(reader.catalogue(), *subject):
+            if not tools_of(reader.catalogue(), subject):
                 raise NotFoundError(subject.kind, subject.id)
         case "everything" if subject == EVERYTHING:
             pass
@@ -244,54 +334,3 @@ def dismiss(store: Store, finding: str, *, by: str, reason: str, at: int) -> Dis
         if one is None:
             raise NotFoundError("finding", finding[:64])
         return work.dismiss(Dismissal(one.id, one.rule, one.subject, by, reason, at))
-
-
-def account(reader: Reader, detail: DecisionDetail, when: Moment) -> Account:
-    """Return a decision's steps with their values, and what its holders claim about causes."""
-    made = detail.decision
-    chain = tuple(reader.ancestors(made.links[-1], at=when.at)) if made.links else ()
-    before, note = _causes(reader, made.claimed_cause)
-    steps = step_values(
-        made,
-        detail.access,
-        chain,
-        reader.catalogue(),
-        epoch=detail.epoch,
-        revision=detail.catalogue,
-    )
-    after = tuple(reader.caused(made.id, made.task, limit=_FEW))
-    return Account(steps, chain, before, after, note)
-
-
-def _causes(reader: Reader, cause: str | None) -> tuple[tuple[DecisionEntry, ...], str]:
-    found: dict[str, DecisionEntry] = {}
-    while cause is not None:
-        if cause in found:
-            return tuple(found.values()), "The claims run in a circle."
-        if len(found) >= MOST_CAUSES:
-            return tuple(found.values()), f"More than {MOST_CAUSES} causes are claimed."
-        if "\x00" in cause or (detail := reader.decision(DecisionId(cause))) is None:
-            return tuple(found.values()), "A claimed cause is not recorded here."
-        found[cause] = entry_of(detail)
-        cause = detail.decision.claimed_cause
-    return tuple(found.values()), ""
-
-
-def entry_of(detail: DecisionDetail) -> DecisionEntry:
-    """Return a decision as listings show it."""
-    made = detail.decision
-    denial = made.denial
-    return DecisionEntry(
-        detail.sequence,
-        made.id,
-        made.at,
-        made.task,
-        made.links[-1] if made.links else None,
-        made.tool,
-        made.allowed,
-        None if denial is None else denial.step,
-        None if denial is None else denial.code,
-        "" if denial is None else denial.message,
-        None if denial is None else denial.link,
-        made.claimed_cause,
-    )

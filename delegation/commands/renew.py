@@ -13,7 +13,7 @@ from delegation.commands.work import Store, Work
 from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.token import Token
 

@@ -20,7 +20,6 @@ from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts, Query
 from delegation.judge.reported import MAX_AGE, MAX_AHEAD, Reported, settle_reported
 from delegation.judge.settle import Settlement
-from delegation.judge.standing import Called
 from delegation.lineage.in_process import InProcessEntry
 
 MOST: Final = 100  # reports in one request
@@ -158,12 +157,10 @@ def _record(  # what a report consists of
             return ReportResult(one.decision, refused="conflict")
         return ReportResult(one.decision, conflict=known.local.conflict_code or "")
     judged, verified = prepared.judged, prepared.verified
-    systems = () if isinstance(judged.outcome, Denial) else judged.outcome.systems
     # Clocks count whole seconds, and the verifier's may differ a little: in doubt no conflict.
-    called = Called(judged.tool, systems)
     then = (
-        work.facts_at(judged.chain, called, at=one.at - math.ceil(bound) - 1),
-        work.facts_at(judged.chain, called, at=one.at),
+        work.facts_at(judged.chain, judged.named, at=one.at - math.ceil(bound) - 1),
+        work.facts_at(judged.chain, judged.named, at=one.at),
     )
     root = work.standing(judged.chain.root.id, ())
     reported = Reported(

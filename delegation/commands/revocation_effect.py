@@ -11,8 +11,8 @@ from delegation.commands.work import Store
 from delegation.errors import NotFoundError
 from delegation.identity.freeze import sign_freeze
 from delegation.identity.keyring import KeyRing
-from delegation.judge.facts import EVERYTHING
 from delegation.judge.lease import barrier
+from delegation.judge.subject import EVERYTHING
 from delegation.lineage.feed import Freeze, Revocation
 from delegation.lineage.revocation_effect import RevocationEffect, holding
 

@@ -17,7 +17,7 @@ from delegation.commands.tasks import MAX_LASTS
 from delegation.commands.work import Store
 from delegation.errors import MalformedError
 from delegation.identity.principal import fingerprint
-from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
+from delegation.judge.subject import EVERYTHING, Subject, SubjectKind
 from delegation.lineage.feed import LastUse, Preview, Revocation
 
 TOOL: Final = "delegation.revoke"

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
-from delegation.judge.facts import Facts, Subject
+from delegation.judge.facts import Facts
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import ReplicaEntry
-from delegation.judge.standing import Called
+from delegation.judge.subject import Subject
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Feed, LastUse, Preview, Renewal, Revocation
 from delegation.lineage.in_process import InProcessEntry
@@ -37,7 +37,7 @@ class StandingReader(Protocol):
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
 
-    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
+    def facts_at(self, chain: Chain, called: Sequence[Subject], *, at: int) -> Facts:
         """Return what step 10 asks about a call, as it was known at an earlier instant."""
 
     def was_used(self, holder: bytes, jti: bytes, leaf: LinkId, proof: str) -> bool:

@@ -167,7 +167,7 @@ class _Reading:
         )
 
     def _details(self, wanted: DecisionFilter) -> Iterator[DecisionDetail]:
-        asked = replace(wanted, allowed=True, since=self._question.since)
+        asked: DecisionFilter = {**wanted, "allowed": True, "since": self._question.since}
         last, count = 0, 0
         while page := self._reader.details(asked, after=last, limit=_PAGE):
             last = page[-1].sequence

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-from delegation.authority.alias import RESERVED_PREFIX
 from delegation.canonical import b64u
 from delegation.commands.work import Agent
 from delegation.identity.principal import PREFIX, fingerprint
@@ -79,24 +79,6 @@ def _link(one: LinkEntry) -> tuple[Cell, ...]:
         one.recorded_at,
         " ".join(one.formats),
         one.inferred,
-    )
-
-
-def _decision(one: DecisionEntry) -> tuple[Cell, ...]:
-    return (
-        one.sequence,
-        one.id,
-        one.at,
-        one.task,
-        one.link,
-        one.tool,
-        one.tool.startswith(RESERVED_PREFIX),
-        one.allowed,
-        one.step,
-        one.code,
-        one.message,
-        one.denied_link,
-        one.claimed_cause,
     )
 
 
@@ -241,6 +223,12 @@ LINKS: Final = Table(
     ),
     _link,
 )  # fmt: skip
+# Every field of the entry, and beside the tool whether it is one of ours.
+_DECISION: Final = tuple(
+    column
+    for field in fields(DecisionEntry)
+    for column in (("tool", "reserved") if field.name == "tool" else (field.name,))
+)
 TABLES: Final[dict[str, Table]] = {
     "lineage": LINKS,
     "links": LINKS,
@@ -251,13 +239,7 @@ TABLES: Final[dict[str, Table]] = {
         ),
         _task,
     ),
-    "decisions": Table(
-        (
-            "sequence", "id", "at", "task", "link", "tool", "reserved", "allowed", "step", "code",
-            "message", "denied_link", "claimed_cause",
-        ),
-        _decision,
-    ),
+    "decisions": Table(_DECISION, attrgetter(*_DECISION)),
     "timeline": Table(
         (
             "number", "at", "lane", "link", "fingerprint", "parent", "decision", "tool", "allowed",

@@ -17,9 +17,10 @@ from delegation.client import AsyncClient
 from delegation.errors import NotFoundError, ServiceError
 from delegation.identity.keyring import PublicRing
 from delegation.integrations.boottime import boottime
-from delegation.judge.facts import Facts, Subject
+from delegation.judge.facts import Facts
 from delegation.judge.in_process import Holder, RootStanding, facts_outside
 from delegation.judge.lease import MAX_BOUND, POLL_SHARE, TIMEOUT_SHARE, Lease
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Feed, Revocation
 from delegation.operations.standing import Registration
 

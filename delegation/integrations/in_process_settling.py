@@ -19,7 +19,6 @@ from typing import Any, Final
 from delegation import sent_json
 from delegation.authority.access import Access
 from delegation.authority.refusal import Refusal
-from delegation.canonical import b64u
 from delegation.client import AsyncClient
 from delegation.client.exchange import new_decision_id
 from delegation.errors import ClockError, DelegationError, ServiceError
@@ -28,11 +27,11 @@ from delegation.integrations.boottime import boottime
 from delegation.integrations.following import Follower
 from delegation.integrations.spool import Entry, Spool, SpoolError
 from delegation.judge.capability import Clearance
-from delegation.judge.decision import Decision, Denial, trail
+from delegation.judge.decision import Decision, Denial, about, trail
 from delegation.judge.in_process import InProcessDecision, why_not_outside
 from delegation.judge.line import Line
 from delegation.judge.settle import RECORD_STEP, replayed
-from delegation.judge.standing import Called, deny_behind, deny_without_standing
+from delegation.judge.standing import deny_behind, deny_without_standing
 from delegation.tokens.verifier import VerifiedToken
 
 REPORT_ROWS: Final = 50
@@ -142,10 +141,9 @@ class InProcessSettler:
             return Elsewhere("stale")
         at = int(self._clock())
         facts = follower.facts(standing)
-        called = Called(call.tool, clearance.systems)
         if (denial := deny_behind(at_least_epoch, facts)) is not None:
             return Elsewhere("behind")
-        if (denial := deny_without_standing(Line(chain), called, facts, at)) is not None:
+        if (denial := deny_without_standing(Line(chain), clearance.named, facts, at)) is not None:
             return denial
         remaining = lease.fresh_until - self._boot_clock()
         decision = InProcessDecision(
@@ -153,9 +151,6 @@ class InProcessSettler:
             at=at,
             denial=None,
             tool=call.tool,
-            task=chain.origin.task,
-            links=tuple(link.id for link in chain.links),
-            holder=b64u(chain.leaf.holder_key),
             arguments=clearance.arguments,
             cost={"calls": 1},
             valid_until=min(
@@ -164,9 +159,9 @@ class InProcessSettler:
                 *(task.deadline for task in standing.tasks),
             ),
             steps=trail(None),
-            claimed_cause=call.access.cause,
             epoch=epoch,
             fresh_until=lease.fresh_until,
+            **about(chain, call.access),
         )
         entry = Entry(decision.id, self._report(call, decision, None))
         try:
@@ -204,12 +199,9 @@ class InProcessSettler:
             at=int(self._clock()),
             denial=denial,
             tool=call.tool,
-            task=call.token.chain.origin.task,
-            links=tuple(link.id for link in call.token.chain.links),
-            holder=b64u(call.token.chain.leaf.holder_key),
             steps=trail(denial.step),
-            claimed_cause=call.access.cause,
             epoch=self.follower.epoch,
+            **about(call.token.chain, call.access),
         )
         entry = Entry(decision.id, self._report(call, decision, denial))
         try:

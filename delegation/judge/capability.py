@@ -20,11 +20,11 @@ from delegation.authority.prohibition import (
     worded,
 )
 from delegation.authority.refusal import Refusal
-from delegation.authority.systems import systems_of
 from delegation.canonical import Json, same
 from delegation.judge.decision import Denial
 from delegation.judge.flow import unknown_terms
 from delegation.judge.line import OPENER, Line, set_at, who_granted
+from delegation.judge.subject import Subject, definition_subjects, tool_subjects
 
 STEP = 8
 
@@ -39,7 +39,7 @@ class Clearance:
         cost: By unit, in minor units, without `calls`.
         marks: What it brings into the task's history, see `authority.flow`.
         unknown: Terms of the chain's flow rules that the catalogue does not know.
-        systems: The systems that the tool acts on, by any definition from the pinned to the present.
+        named: The subjects that its tool is, by any definition from the pinned to the present.
         reserved: Units of `cost` that are the holder's most, since only the service will know.
         handed: Links of the chain that admit it by nothing but what their holders may only hand on.
     """
@@ -49,7 +49,7 @@ class Clearance:
     cost: Mapping[str, int]
     marks: tuple[str, ...] = ()
     unknown: frozenset[str] = frozenset()
-    systems: tuple[str, ...] = ()
+    named: tuple[Subject, ...] = ()
     reserved: tuple[str, ...] = ()
     handed: frozenset[LinkId] = frozenset()
 
@@ -110,15 +110,15 @@ def _judge(
     pinned = chain.origin.catalogue
     # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
     marks = now.marks
-    systems: tuple[str, ...] = (now.system,) if now.system else ()
+    named = definition_subjects(now)
     if then is not now:
         marks = tuple(sorted({*then.marks, *now.marks}))
-        systems = systems_of(catalogue, access.tool, pinned)
+        named = tool_subjects(catalogue, access.tool, pinned)
     labels = catalogue.labels_of(called.resources, pinned) if catalogue.resources else set[str]()
     if not labels <= set(marks):
         marks = tuple(sorted(labels.union(marks)))
     unknown = unknown_terms(Line(chain), catalogue)
-    return replace(called, marks=marks, unknown=unknown, systems=systems)
+    return replace(called, marks=marks, unknown=unknown, named=named)
 
 
 def _definitions(chain: Chain, access: Access, catalogue: Catalogue) -> tuple[Tool, Tool] | Refusal:

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
+from delegation.authority.access import Access
+from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.refusal import Refusal
-from delegation.canonical import Json
+from delegation.canonical import Json, b64u
 from delegation.shown import shown
 
 STEPS: Final[Mapping[int, str]] = MappingProxyType(
@@ -220,12 +222,12 @@ class Decision:
 
     def to_json(self) -> dict[str, Json]:
         """Return the decision's JSON, as `POST /v1/check` answers it."""
-        return {
-            **self.head_json(),
-            "steps": steps_json([step.outcome for step in self.steps]),
-            "claimed_cause": self.claimed_cause,
-            "approval": self.approval,
-        }
+        trail = steps_json([step.outcome for step in self.steps])
+        return {**self.head_json(), "steps": trail, **self.tail_json()}
+
+    def tail_json(self) -> dict[str, Json]:
+        """Return the members that stand behind the trail."""
+        return {"claimed_cause": self.claimed_cause, "approval": self.approval}
 
     def head_json(self) -> dict[str, Json]:
         """Return the members that stand before the trail."""
@@ -243,6 +245,21 @@ class Decision:
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
         }
+
+
+def about(chain: Chain, access: Access) -> dict[str, Any]:
+    """Return what a decision about a proven call states of it, to be handed on as `**about(...)`.
+
+    Args:
+        chain: The verified chain.
+        access: The call, as the verified proof covers it.
+    """
+    return {
+        "task": chain.origin.task,
+        "links": chain.ids,
+        "holder": b64u(chain.leaf.holder_key),
+        "claimed_cause": access.cause,
+    }
 
 
 def _line(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
@@ -17,10 +17,8 @@ from delegation.authority.refusal import Refusal
 from delegation.identity.approval import Binding
 from delegation.judge.approval_request import NO_APPROVALS, ApprovalFacts
 from delegation.judge.limits import UNLIMITED, Limits
+from delegation.judge.subject import Subject
 
-SubjectKind: TypeAlias = Literal[
-    "link", "task", "agent", "key", "owner", "tool", "system", "everything"
-]
 CounterScope: TypeAlias = Literal["task", "link"]
 
 
@@ -58,23 +56,6 @@ class Trace:
 
     marks: tuple[str, ...]
     actor: Actor
-
-
-# Keys of sets and dicts that every call asks several times: tuples, whose hashes C computes.
-class Subject(NamedTuple):
-    """One thing that can be revoked or suspended.
-
-    Args:
-        kind: `link`, `task`, `agent`, `key`, `owner`, `tool`, `system` or `everything`.
-        id: Link id, task id, the name of an agent, owner, tool or system, the key's base64url text,
-            or `*` for everything.
-    """
-
-    kind: SubjectKind
-    id: str
-
-
-EVERYTHING: Final = Subject("everything", "*")
 
 
 @dataclass(frozen=True, slots=True)

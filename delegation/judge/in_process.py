@@ -11,8 +11,9 @@ from delegation.authority.flow import is_label
 from delegation.authority.ids import LinkId
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision
-from delegation.judge.facts import AgentFact, Facts, Subject, TaskFact
+from delegation.judge.facts import AgentFact, Facts, TaskFact
 from delegation.judge.line import Line
+from delegation.judge.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

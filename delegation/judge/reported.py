@@ -11,15 +11,14 @@ from typing import Final
 
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
-from delegation.canonical import b64u
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import Decision, Denial, trail
+from delegation.judge.decision import Decision, Denial, about, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import trace_of
 from delegation.judge.in_process import why_not_outside
 from delegation.judge.line import Line
 from delegation.judge.settle import RECORD_STEP, Judged, Settlement
-from delegation.judge.standing import STEP, Called, deny_without_standing
+from delegation.judge.standing import STEP, deny_without_standing
 
 MAX_AGE: Final = 7 * 24 * 3600  # seconds; a report of an older decision is refused
 MAX_AHEAD: Final = 5  # seconds that a verifier's clock may be ahead
@@ -69,29 +68,15 @@ def settle_reported(
         at=reported.at,
         denial=_denial(reported.denied),
         tool=judged.tool,
-        task=chain.origin.task,
-        links=chain.ids,
-        holder=b64u(chain.leaf.holder_key),
-        claimed_cause=judged.access.cause,
         steps=trail(None if reported.denied is None else STEP),
+        **about(chain, judged.access),
     )
     if reported.denied is not None:
         return Settlement(made, (), (), now.epoch, is_reported=True), None
     cleared = judged.outcome
     if not isinstance(cleared, Denial):
-        made = Decision(
-            id=made.id,
-            at=made.at,
-            denial=None,
-            tool=made.tool,
-            task=made.task,
-            links=made.links,
-            holder=made.holder,
-            arguments=cleared.arguments,
-            cost={"calls": 1},
-            valid_until=reported.at + 1,
-            steps=made.steps,
-            claimed_cause=made.claimed_cause,
+        made = replace(
+            made, arguments=cleared.arguments, cost={"calls": 1}, valid_until=reported.at + 1
         )
     if isinstance(cleared, Denial) or not now.tasks:
         # What it was is not known, so that no flow rule of its task can be judged any more.
@@ -125,9 +110,8 @@ def _conflict(reported: Reported, now: Facts, then: tuple[Facts, Facts]) -> Deni
             STEP,
             Refusal("not_settled_here", "Only the service could settle such a call.", "", reason),
         )
-    called = Called(judged.tool, judged.outcome.systems)
     denials = [
-        deny_without_standing(Line(judged.chain, known.above), called, known, reported.at)
+        deny_without_standing(Line(judged.chain, known.above), judged.named, known, reported.at)
         for known in then
     ]
     denial = denials[0] if all(denials) else None

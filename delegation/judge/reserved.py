@@ -21,15 +21,15 @@ from delegation.authority.ids import DecisionId, LinkId
 from delegation.authority.narrowing import refuse_wider
 from delegation.authority.prohibition import asking
 from delegation.authority.refusal import Refusal
-from delegation.canonical import b64u
 from delegation.errors import WiderThanParentError
 from delegation.judge.capability import STEP as UNFIT_STEP
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import Decision, Denial, Step, trail
+from delegation.judge.decision import Decision, Denial, Step, about, trail
 from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.line import Line, limit_above, who_granted
 from delegation.judge.settle import RECORD_STEP, Settlement, replayed
-from delegation.judge.standing import Called, deny_under_ended, deny_without_standing
+from delegation.judge.standing import deny_under_ended, deny_without_standing
+from delegation.judge.subject import Subject
 from delegation.judge.window import refuse_outside_time
 
 _LOOKED_AT = 6  # steps 7 to 13 are not made for reserved tools, and so are shown as not reached
@@ -82,13 +82,10 @@ def _settled(
         at=at,
         denial=denial,
         tool=access.tool,
-        task=chain.origin.task,
-        links=chain.ids,
-        holder=b64u(chain.leaf.holder_key),
         arguments=access.arguments if denial is None else {},
         valid_until=at if denial is None else 0,
         steps=tuple(steps),
-        claimed_cause=access.cause,
+        **about(chain, access),
     )
     return Settlement(settled, (), (), facts.epoch)
 
@@ -182,7 +179,7 @@ def _denial(  # what a request stands on
         return Denial.at(RECORD_STEP, replayed("request"))
     if (late := refuse_outside_time(leaf.grant, at)) is not None:
         return Denial.at(7, asking(late, who_granted(line.chain, depth)), link=leaf.id, depth=depth)
-    denial = deny_without_standing(line, Called(access.tool), facts, at)
+    denial = deny_without_standing(line, (Subject("tool", access.tool),), facts, at)
     denial = denial or deny_growth(line, facts, at)
     if denial is not None:
         return denial

@@ -12,20 +12,20 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.authority.refusal import Refusal
-from delegation.canonical import b64u
 from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
 from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance, Reading, judge_capability
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import Decision, Denial, trail
+from delegation.judge.decision import Decision, Denial, about, trail
 from delegation.judge.facts import Facts, Trace
 from delegation.judge.flow import deny_against_flow, trace_of
 from delegation.judge.handing import deny_own_call
 from delegation.judge.line import Line, above_task
 from delegation.judge.rate import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve
-from delegation.judge.standing import Called, deny_behind, deny_without_standing
+from delegation.judge.standing import deny_behind, deny_without_standing
+from delegation.judge.subject import Subject
 from delegation.judge.window import deny_outside_window
 
 RECORD_STEP = 14
@@ -95,6 +95,12 @@ class Judged:
         """The tool's own name; empty if no tool is named."""
         return recorded_name(self.access.tool)
 
+    @property
+    def named(self) -> tuple[Subject, ...]:
+        """What may be ended with it beside its chain: its tool, and what the definitions of it name."""
+        own = Subject("tool", self.tool)
+        return (own,) if isinstance(self.outcome, Denial) else self.outcome.named
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
@@ -146,8 +152,8 @@ def settle(
         used = Denial.at(RECORD_STEP, replayed("call"))
         return deny(judged, facts, used, decision, at, passed_to=9)
     line = Line(judged.chain, facts.above)
-    called = Called(judged.tool, clearance.systems)
-    denial = deny_behind(at_least_epoch, facts) or deny_without_standing(line, called, facts, at)
+    denial = deny_behind(at_least_epoch, facts)
+    denial = denial or deny_without_standing(line, judged.named, facts, at)
     if denial is None and (facts.refused or any(task.broken_until for task in facts.tasks)):
         denial = deny_growth(line, facts, at)
     if denial is not None:
@@ -185,16 +191,13 @@ def settle(
         at=at,
         denial=None,
         tool=judged.tool,
-        task=judged.chain.origin.task,
-        links=judged.chain.ids,
-        holder=b64u(judged.chain.leaf.holder_key),
         arguments=clearance.arguments,
         cost=cost,
         reserved=clearance.reserved,
         valid_until=until,
         steps=trail(None),
-        claimed_cause=judged.access.cause,
         approval=ruling.request,
+        **about(judged.chain, judged.access),
     )
     held = clearance.reserved
     reservations = reserve(decision, charges, held, at=at) if held else ()
@@ -236,12 +239,9 @@ def deny(  # what a record needs
         at=at,
         denial=denial,
         tool=judged.tool,
-        task=judged.chain.origin.task,
-        links=judged.chain.ids,
-        holder=b64u(judged.chain.leaf.holder_key),
         steps=trail(denial.step, passed_to=passed_to),
-        claimed_cause=judged.access.cause,
         approval=ruling.request,
+        **about(judged.chain, judged.access),
     )
     return Settlement(denied, (), (), facts.epoch, ruling=ruling)
 
@@ -264,9 +264,8 @@ def settle_repeat(
     if not first.allowed:
         return None
     cleared = judged.outcome
-    systems = () if isinstance(cleared, Denial) else cleared.systems
     line = Line(judged.chain, facts.above)
-    denial = deny_without_standing(line, Called(judged.tool, systems), facts, at)
+    denial = deny_without_standing(line, judged.named, facts, at)
     if denial is None and at >= first.valid_until:
         refusal = Refusal(
             "answer_expired",

@@ -6,10 +6,10 @@ no lease. Whoever applies this rule outside of it does so only under the rule of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.authority.agent_name import claim_of
 from delegation.authority.catalogue import Catalogue
@@ -18,8 +18,16 @@ from delegation.authority.prohibition import asking
 from delegation.authority.refusal import Refusal
 from delegation.canonical import b64u
 from delegation.judge.decision import Denial
-from delegation.judge.facts import EVERYTHING, Facts, Subject, SubjectKind, TaskFact
+from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.line import OPENER, Line, who_granted_at
+from delegation.judge.subject import (
+    EVERYTHING,
+    KINDS,
+    Subject,
+    agent_subjects,
+    link_subjects,
+    task_subjects,
+)
 from delegation.judge.window import STEP as WINDOW_STEP
 from delegation.judge.window import refuse_expired
 
@@ -29,84 +37,7 @@ FOR_GOOD: Final = frozenset({
     "link_revoked", "key_revoked", "agent_revoked", "task_revoked", "task_closed", "task_expired",
     "task_idle", "expired",
 })  # fmt: skip
-_SHOWN: Final = frozenset({"link", "task", "agent", "owner", "tool", "system"})  # never a key
-_REVOKED: Final[Mapping[SubjectKind, Refusal]] = {
-    "link": Refusal(
-        "link_revoked", "A link of the chain was revoked.", "link",
-        remedy="Ask the delegator above it for a new link.",
-    ),
-    "task": Refusal(
-        "task_revoked", "The task was revoked.", "task",
-        remedy="Ask whoever opened the task for a new one.",
-    ),
-    "agent": Refusal(
-        "agent_revoked", "An agent on the chain was revoked.", "holder.name",
-        remedy="Delegate to another agent.",
-    ),
-    "key": Refusal(
-        "key_revoked", "A holder key on the chain was revoked.", "holder.key",
-        remedy="Make a new key, register it, and ask for a new link to it.",
-    ),
-    "owner": Refusal(
-        "owner_revoked", "Whoever answers for the task or an agent on the chain was revoked.",
-        "owner", remedy="Have another owner register the agent or open the task.",
-    ),
-    "tool": Refusal(
-        "tool_revoked", "The tool was revoked.", "tool", remedy="Use another tool.",
-    ),
-    "system": Refusal(
-        "system_revoked", "The system that the tool acts on was revoked.", "tool",
-        remedy="Use a tool of another system.",
-    ),
-}  # fmt: skip
-_SUSPENDED: Final[Mapping[SubjectKind, Refusal]] = {
-    "link": Refusal(
-        "link_suspended", "A link of the chain is suspended.", "link",
-        remedy="Wait until an operator resumes it.",
-    ),
-    "task": Refusal(
-        "task_suspended", "The task is suspended.", "task",
-        remedy="Wait until an operator resumes it.",
-    ),
-    "agent": Refusal(
-        "agent_suspended", "An agent on the chain is suspended.", "holder.name",
-        remedy="Wait until an operator resumes it, or delegate to another agent.",
-    ),
-    "key": Refusal(
-        "key_suspended", "A holder key on the chain is suspended.", "holder.key",
-        remedy="Wait until an operator resumes it.",
-    ),
-    "owner": Refusal(
-        "owner_suspended", "Whoever answers for the task or an agent on the chain is suspended.",
-        "owner", remedy="Wait until an operator resumes the owner.",
-    ),
-    "tool": Refusal(
-        "tool_suspended", "The tool is suspended.", "tool",
-        remedy="Wait until an operator resumes it, or use another tool.",
-    ),
-    "system": Refusal(
-        "system_suspended", "The system that the tool acts on is suspended.", "tool",
-        remedy="Wait until an operator resumes it.",
-    ),
-    "everything": Refusal(
-        "frozen", "Everything is frozen: no call is allowed.", "",
-        remedy="Wait until an operator ends the freeze.",
-    ),
-}  # fmt: skip
 _key_text = lru_cache(maxsize=16_384)(b64u)  # the same few holders call again and again
-
-
-class Called(NamedTuple):
-    """What a call acts on, as far as standing asks.
-
-    Args:
-        tool: The tool's name.
-        systems: Every system that the catalogue gave it, from the revision that the root pins to the
-            present one: what was ended under a definition does not return with the next.
-    """
-
-    tool: str
-    systems: tuple[str, ...] = ()
 
 
 def own_subject(catalogue: Catalogue, subject: Subject) -> Subject:
@@ -116,14 +47,18 @@ def own_subject(catalogue: Catalogue, subject: Subject) -> Subject:
     return Subject("tool", catalogue.names.own_name(subject.id, catalogue.revision))
 
 
-def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> Denial | None:
+def deny_without_standing(
+    line: Line, called: Iterable[Subject], facts: Facts, at: int
+) -> Denial | None:
     """Return the denial of a call of which something no longer stands, root first, or None.
 
     Not checked here: expiry of grants (step 7).
 
     Args:
         line: The verified chain, with those of the openers above its task.
-        called: Tool and systems.
+        called: What the call acts on: its tool, and every system that the catalogue gave that, from the
+            revision that the root pins to the present one: what was ended under a definition does
+            not return with the next.
         facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
@@ -143,8 +78,7 @@ def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> 
             chain, "task_unknown", "The task is not known here.", "Open a task, then issue a root."
         )
     for task in facts.tasks:
-        refusal = _refuse_ended("task", task.id, facts, at)
-        refusal = refusal or _refuse_ended("owner", task.owner, facts, at)
+        refusal = _refuse_ended(task_subjects(task.id, task.owner), facts, at)
         if refusal is not None:
             return Denial.at(STEP, refusal, link=chain.root.id, depth=0)
         if (refusal := _over(task, at)) is not None:
@@ -153,9 +87,7 @@ def deny_without_standing(line: Line, called: Called, facts: Facts, at: int) -> 
     for place in line.places:
         if (refusal := _of_link(place.link, facts, at)) is not None:
             return line.denied(STEP, refusal, place)
-    refusal = _refuse_ended("tool", called.tool, facts, at)
-    for system in called.systems:
-        refusal = refusal or _refuse_ended("system", system, facts, at)
+    refusal = _refuse_ended(called, facts, at)
     return None if refusal is None else Denial.at(STEP, refusal)
 
 
@@ -170,7 +102,7 @@ def deny_under_ended(line: Line, facts: Facts, at: int) -> Denial | None:
         facts: What the store knows.
         at: The service's clock, Unix seconds.
     """
-    if (denial := deny_without_standing(line, Called(""), facts, at)) is not None:
+    if (denial := deny_without_standing(line, (), facts, at)) is not None:
         return denial
     for place in line.places:
         if (refusal := refuse_expired(place.link.grant, at)) is not None:
@@ -221,13 +153,12 @@ def _over(task: TaskFact, at: int) -> Refusal | None:
 
 
 def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
-    ended = _refuse_ended("link", link.id, facts, at)
-    ended = ended or _refuse_ended("key", _key_text(link.holder_key), facts, at)
+    ended = _refuse_ended(link_subjects(link.id, _key_text(link.holder_key)), facts, at)
     first = facts.renewed.get(link.id) if facts.renewed else None
     if ended is None and first is not None:
         # Renewed offline since the line was suspended, or revoked from an instant on: nobody has
         # ended this very link yet.
-        ended = _refuse_ended("link", first, facts, at)
+        ended = _refuse_ended((Subject("link", first),), facts, at)
     if ended is not None:
         return ended
     agent = facts.agents_by_key.get(link.holder_key)
@@ -247,8 +178,7 @@ def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
         )
     if agent is None:
         return None
-    ended = _refuse_ended("agent", agent.name, facts, at)
-    ended = ended or _refuse_ended("owner", agent.owner, facts, at)
+    ended = _refuse_ended(agent_subjects(agent.name, agent.owner), facts, at)
     if ended is None and agent.recertify_by is not None and at >= agent.recertify_by:
         return Refusal(
             "recertification_due",
@@ -261,29 +191,23 @@ def _of_link(link: Link, facts: Facts, at: int) -> Refusal | None:
     return ended
 
 
-def _refuse_ended(kind: SubjectKind, name: str, facts: Facts, at: int) -> Refusal | None:
-    """Return why a subject stands no more, or None.
+def _refuse_ended(subjects: Iterable[Subject], facts: Facts, at: int) -> Refusal | None:
+    """Return why the first of these subjects stands no more that does not, or None.
 
     Revoked outranks suspended: of the two it is the one that does not pass.
-
-    Args:
-        kind: The subject's kind.
-        name: Its id.
-        facts: What the store knows.
-        at: Unix seconds.
     """
-    subject = Subject(kind, name)
-    if subject in facts.revoked or (facts.ends and facts.ends.get(subject, at + 1) <= at):
-        return _about(_REVOKED[kind], kind, name)
-    if facts.suspended and subject in facts.suspended:
-        return _about(_SUSPENDED[kind], kind, name)
+    for subject in subjects:
+        kind = KINDS[subject.kind]
+        if subject in facts.revoked or (facts.ends and facts.ends.get(subject, at + 1) <= at):
+            refusal = kind.revoked or kind.suspended
+        elif facts.suspended and subject in facts.suspended:
+            refusal = kind.suspended
+        else:
+            continue
+        return replace(refusal, offered=subject.id) if kind.is_shown else refusal
     return None
 
 
 def _refuse_frozen(facts: Facts) -> Refusal | None:
     """Return the refusal of every call while everything is frozen, or None."""
-    return _SUSPENDED["everything"] if EVERYTHING in facts.suspended else None
-
-
-def _about(refusal: Refusal, kind: SubjectKind, name: str) -> Refusal:
-    return replace(refusal, offered=name) if kind in _SHOWN else refusal
+    return KINDS["everything"].suspended if EVERYTHING in facts.suspended else None

@@ -127,6 +127,11 @@ class DecisionEntry:
     denied_link: LinkId | None
     claimed_cause: str | None
 
+    @property
+    def reserved(self) -> bool:
+        """Whether it is about a request to the service itself rather than a call of a tool."""
+        return self.tool.startswith(RESERVED_PREFIX)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
@@ -187,7 +192,7 @@ class Lineage:
     @property
     def calls(self) -> tuple[DecisionEntry, ...]:
         """The decisions about calls of tools, without requests to the service itself."""
-        return tuple(d for d in self.decisions if not d.tool.startswith(RESERVED_PREFIX))
+        return tuple(d for d in self.decisions if not d.reserved)
 
 
 def hidden_in_link(link: LinkEntry) -> Iterator[Hidden]:

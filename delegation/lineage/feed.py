@@ -9,8 +9,8 @@ from delegation import canonical
 from delegation.authority.chain import Link
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.judge.facts import Subject
 from delegation.judge.lease import Barrier
+from delegation.judge.subject import Subject
 from delegation.lineage.entry import DecisionEntry
 
 Act: TypeAlias = Literal["revoke", "suspend", "resume", "close", "register"]

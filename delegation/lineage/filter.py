@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias, TypedDict
 
 from delegation.authority.ids import LinkId, TaskId
 
@@ -37,9 +38,14 @@ class LinkFilter:
     key: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionFilter:
-    """Which decisions.
+# With the bounds that a request is held to.
+Instant: TypeAlias = Annotated[int | None, range(2**53 + 1)]
+
+
+class DecisionFilter(TypedDict, total=False):
+    """Which decisions: what questions about them take by these names, everywhere.
+
+    One that is called like a column asks for its value, unless `records.lineage.decisions` says otherwise.
 
     Args:
         task: Their task.
@@ -51,10 +57,10 @@ class DecisionFilter:
         until: Made before this instant, Unix seconds.
     """
 
-    task: TaskId | None = None
-    link: LinkId | None = None
-    tool: str | None = None
-    allowed: bool | None = None
-    code: str | None = None
-    since: int | None = None
-    until: int | None = None
+    task: TaskId | str | None
+    link: LinkId | str | None
+    tool: str | None
+    allowed: bool | None
+    code: str | None
+    since: Instant
+    until: Instant

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from delegation.authority.catalogue import Catalogue, Tool
-from delegation.authority.systems import systems_of
+from delegation.judge.subject import definition_subjects, tool_subjects
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 
@@ -62,6 +62,5 @@ def ended_of(
         tool: The definition.
         ended: The changes that end tools and systems.
     """
-    named = {("tool", tool.name), ("system", tool.system)}
-    named |= {("system", system) for system in systems_of(catalogue, tool.name)}
+    named = {*definition_subjects(tool), *tool_subjects(catalogue, tool.name)}
     return tuple(change for change in ended if change.subject in named)

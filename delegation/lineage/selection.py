@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, cast, get_args
+from typing import Final, cast, get_args, get_type_hints
 
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -132,6 +132,11 @@ class Selection:
         if self.view == "timeline" and self.task is None:
             raise MalformedError("The timeline", wanted="of a task")
 
+    @classmethod
+    def kinds(cls) -> dict[str, type]:
+        """Return the filters that there are by name, each with the type of its values."""
+        return {n: get_args(hint)[0] for n, hint in list(get_type_hints(cls).items())[2:]}
+
     @property
     def given(self) -> dict[str, str | int | bool]:
         """The filters that were given, by name, in their order."""
@@ -158,8 +163,8 @@ class Selection:
         Raises:
             MalformedError: One has another form.
         """
-        known = {field.name for field in fields(cls)[2:]}
-        if not written.keys() <= known:
+        known = cls.kinds()
+        if not written.keys() <= known.keys():
             raise MalformedError("The filters", wanted=f"of these: {', '.join(sorted(known))}")
         given = {name: _read(name, text) for name, text in written.items() if text}
         return cls(view, form, **given)  # type: ignore[arg-type]

@@ -14,8 +14,9 @@ from delegation.canonical import Json, b64u, unb64u
 from delegation.graph import assessment_json, tightening_json
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PREFIX
-from delegation.judge.facts import CounterKey, Subject, SubjectKind
+from delegation.judge.facts import CounterKey
 from delegation.judge.limits import Limits
+from delegation.judge.subject import Subject, SubjectKind
 from delegation.lineage.guardrails import Assessment
 from delegation.lineage.selection import Selection
 from delegation.lineage.tightening import Tightening

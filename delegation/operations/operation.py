@@ -7,18 +7,19 @@ does, its sentence what the published description says. No I/O here: whoever has
 from __future__ import annotations
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from types import MethodType
 from typing import (
-    Annotated,
     Any,
     Concatenate,
     Generic,
     ParamSpec,
     TypeVar,
+    Unpack,
     get_args,
     get_origin,
     get_type_hints,
@@ -84,6 +85,8 @@ class Operation(Generic[P, T]):
         read: Reads the result of an answer that is no JSON.
         media: The media types of such an answer.
         waits: Seconds for which an answer may take longer than usual.
+        does: Answers a question of a snapshot and an instant, with the arguments by their names; None
+            where whoever performs operations knows how.
     """
 
     declared: Callable[..., T]
@@ -107,6 +110,7 @@ class Operation(Generic[P, T]):
     read: Read | None = None
     media: tuple[str, ...] = ()
     waits: float = 0
+    does: Callable[..., Any] | None = None
 
     @property
     def name(self) -> str:
@@ -116,7 +120,8 @@ class Operation(Generic[P, T]):
     @property
     def sentence(self) -> str:
         """What it does, without its arguments one by one."""
-        return inspect.cleandoc(self.declared.__doc__ or "").partition("\n\nArgs:")[0]
+        said = inspect.cleandoc(self.declared.__doc__ or "")
+        return re.split(r"\n\n(?:Args|Raises):", said, maxsplit=1)[0]
 
     @overload
     def __get__(self, door: None, kind: type) -> Operation[P, T]: ...
@@ -161,17 +166,32 @@ class Operation(Generic[P, T]):
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
-        return get_type_hints(self.declared, localns={"Json": Any}, include_extras=True)
+        return self._types(include_extras=True)
+
+    def _types(self, *, include_extras: bool = False) -> dict[str, Any]:
+        """Return the types of what is declared; of a typed dictionary of arguments those within."""
+        found = get_type_hints(self.declared, localns={"Json": Any}, include_extras=include_extras)
+        for name, hint in list(found.items()):
+            if get_origin(hint) is Unpack:
+                found.pop(name)
+                found |= get_type_hints(get_args(hint)[0], include_extras=include_extras)
+        return found
 
     @cached_property
     def signature(self) -> inspect.Signature:
         """The signature as people read it, without whoever performs it."""
-        plain = get_type_hints(self.declared, localns={"Json": Any})
+        plain = self._types()
         signature = inspect.signature(self.declared)
-        shown = [
-            one.replace(annotation=plain[one.name])
-            for one in list(signature.parameters.values())[1:]
+        own = list(signature.parameters.values())[1:]
+        shown = [one.replace(annotation=plain[one.name]) for one in own if one.name in plain]
+        # Those of a typed dictionary may all be left out, and come before the others that may.
+        many = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+            for name, hint in plain.items()
+            if name not in signature.parameters and name != "return"
         ]
+        at = sum(one.kind is not one.KEYWORD_ONLY for one in shown) if many else 0
+        shown[at:at] = many
         return signature.replace(parameters=shown, return_annotation=plain["return"])
 
     @cached_property
@@ -180,8 +200,7 @@ class Operation(Generic[P, T]):
         found = {}
         for name, one in self.signature.parameters.items():
             hint = self._hints[name]
-            metadata = hint.__metadata__ if get_origin(hint) is Annotated else ()
-            told = next((given for given in metadata if isinstance(given, Told)), Told())
+            told = Told.of(hint)
             is_rest = one.kind is one.VAR_KEYWORD
             sent = told.sent or kind_of(hint)
             found[name] = Parameter(name, told.name or name, told, sent, one.default, is_rest)

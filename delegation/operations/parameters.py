@@ -48,6 +48,16 @@ class Told:
         self.said, self.name, self.wire = said, name, wire
         self.sent, self.is_path, self.bounds = sent, is_path, bounds
 
+    @classmethod
+    def of(cls, hint: Any) -> Told:
+        """Return what a type hint says; a hint of a lower room says a range alone."""
+        for said in hint.__metadata__ if get_origin(hint) is Annotated else ():
+            if isinstance(said, Told):
+                return said
+            if isinstance(said, range):
+                return cls(ge=said.start, le=said.stop - 1)
+        return cls()
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -127,9 +137,8 @@ def kind_of(hint: Any) -> Sent:
         return KINDS[hint]
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        told = next((one for one in hint.__metadata__ if isinstance(one, Told)), Told())
-        sent = kind_of(inside[0])
-        return sent if told.wire is None else Sent(told.wire, sent.send, sent.take)
+        sent, wire = kind_of(inside[0]), Told.of(hint).wire
+        return sent if wire is None else Sent(wire, sent.send, sent.take)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return Sent(GenericAlias(dict, inside), lambda value, _: dict(value), _as_it_is)
     if isinstance(origin, type) and issubclass(origin, Iterable):
@@ -175,5 +184,4 @@ After = Annotated[int, Told(ge=0, le=MAX_NUMBER)]
 At = Annotated[
     int | None, Told("A past instant, Unix seconds; else the present.", ge=0, le=MAX_NUMBER)
 ]
-Instant = Annotated[int | None, Told(ge=0, le=MAX_NUMBER)]
 Name = Annotated[str, Told(min_length=1, max_length=2048)]

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.commands import account, questions
 from delegation.errors import NotFoundError
-from delegation.judge.facts import SubjectKind
-from delegation.lineage.analysis.ability import HolderAbility, LinkAbility, Unused
-from delegation.lineage.analysis.blast import Blast, Survival
+from delegation.judge.subject import SubjectKind
+from delegation.lineage.analysis.ability import HolderAbility, LinkAbility, Unused, ability, unused
+from delegation.lineage.analysis.blast import Blast, Survival, blast
 from delegation.lineage.analysis.compare import Comparison
 from delegation.lineage.analysis.findings import Dismissal, Findings
-from delegation.lineage.analysis.owners import Handover, Owner
-from delegation.lineage.analysis.pathway import Ways
+from delegation.lineage.analysis.owners import Handover, Owner, owners
+from delegation.lineage.analysis.pathway import Ways, ways
 from delegation.lineage.analysis.risk import Risk
 from delegation.lineage.analysis.steps import Account
 from delegation.lineage.entry import TaskEntry
@@ -29,35 +30,55 @@ from delegation.operations.roles import READERS
 class Questions:
     """What reviewers ask."""
 
-    @get("/v1/handovers", READERS, member="handovers")
+    @get("/v1/handovers", READERS, member="handovers", does=questions.handovers)
     def handovers(self, *, task: TaskId | str | None = None, at: At = None) -> Counted[Handover]:
         """Return who delegated what to whom, aggregated; of open tasks unless one is named."""
 
-    @get("/v1/owners", READERS, member="owners")
+    @get("/v1/owners", READERS, member="owners", does=questions.of_open(owners))
     def owners(self, *, at: At = None) -> Counted[Owner]:
         """Return who answers for which open tasks, registered agents and links."""
 
-    @get("/v1/holders", READERS, refuses=(NotFoundError,))
+    @get("/v1/holders", READERS, refuses=(NotFoundError,), does=questions.could_do)
     def could_do(self, holder: Name, *, at: At = None) -> HolderAbility:
-        """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id."""
+        """Return what a holder could do: an agent's name, a key, its fingerprint, or a link's id.
 
-    @get("/v1/links/{link}/reach", READERS)
+        Raises:
+            NotFoundError: There is no such holder, or there was none then.
+        """
+
+    @get("/v1/links/{link}/reach", READERS, does=questions.of_link(ability))
     def reach(self, link: LinkId | str, *, at: At = None) -> LinkAbility:
-        """Return what a link could do: tools, arguments, resources, and what is unknown."""
+        """Return what a link could do: tools, arguments, resources, and what is unknown.
 
-    @get("/v1/links/{link}/unused", READERS)
+        Raises:
+            NotFoundError: There is no such link, or there was none then.
+        """
+
+    @get("/v1/links/{link}/unused", READERS, does=questions.of_link(unused))
     def unused(self, link: LinkId | str) -> Unused:
-        """Return what a link grants that was never used, with the grant without it as code."""
+        """Return what a link grants that was never used, with the grant without it as code.
 
-    @get("/v1/ways", READERS, refuses=(NotFoundError,))
+        Raises:
+            NotFoundError: There is no such link.
+        """
+
+    @get("/v1/ways", READERS, refuses=(NotFoundError,), does=questions.of_holder(ways))
     def ways(self, holder: Name, tool: Name, *, at: At = None) -> Ways:
-        """Return how a holder could reach a tool, or why not."""
+        """Return how a holder could reach a tool, or why not.
 
-    @get("/v1/blast", READERS, refuses=(NotFoundError,))
+        Raises:
+            NotFoundError: There is no such holder as in `could_do`, or there was none then.
+        """
+
+    @get("/v1/blast", READERS, refuses=(NotFoundError,), does=questions.of_holder(blast))
     def blast(self, holder: Name) -> Blast:
-        """Return what a thief of a holder's keys and tokens could do now."""
+        """Return what a thief of a holder's keys and tokens could do now.
 
-    @get("/v1/findings", READERS)
+        Raises:
+            NotFoundError: There is no such holder as in `could_do`.
+        """
+
+    @get("/v1/findings", READERS, does=questions.findings)
     def findings(self) -> Findings:
         """Return what the rules of docs/findings.md find in all open tasks."""
 
@@ -67,11 +88,11 @@ class Questions:
     ) -> Dismissal:
         """Record that a finding was looked at and stands."""
 
-    @get("/v1/risks", READERS, member="risks")
+    @get("/v1/risks", READERS, member="risks", does=questions.risks)
     def risks(self, *, limit: Annotated[int, Told(ge=1, le=200)] = 20) -> Counted[Risk]:
         """Return the riskiest links of open tasks, the highest score first, with the formula."""
 
-    @get("/v1/compare", READERS, refuses=(NotFoundError,))
+    @get("/v1/compare", READERS, refuses=(NotFoundError,), does=questions.compare)
     def compare(
         self,
         *,
@@ -79,21 +100,44 @@ class Questions:
         at: At = None,
         task: TaskId | str | None = None,
     ) -> Comparison:
-        """Return what changed from the instant `vs` to the instant `at`, Unix seconds."""
+        """Return what changed from the instant `vs` to the instant `at`, Unix seconds.
 
-    @get("/v1/survivors", READERS, refuses=(NotFoundError,))
+        Args:
+            vs: The earlier instant, Unix seconds.
+            at: The later one; the present if left out.
+            task: Only this task; else those open at either instant.
+
+        Raises:
+            MalformedError: The earlier instant is not before the later one.
+            NotFoundError: There was no such task then.
+        """
+
+    @get("/v1/survivors", READERS, refuses=(NotFoundError,), does=questions.survivors)
     def survivors(self, kind: SubjectKind, id: Name) -> Survival:  # noqa: A002  # the word of the wire
-        """Return what revoking a subject would come to now; nothing is changed."""
+        """Return what revoking a subject would come to now; nothing is changed.
 
-    @get("/v1/decisions/{decision}/account", READERS)
+        Raises:
+            MalformedError: The kind is another one, or the key is no key.
+            NotFoundError: There is no such subject; a key need not have been seen.
+        """
+
+    @get("/v1/decisions/{decision}/account", READERS, does=account.account)
     def account(self, decision: DecisionId | str) -> Account:
-        """Return a decision's fourteen steps with their values, and its claimed causes."""
+        """Return a decision's fourteen steps with their values, and its claimed causes.
 
-    @get("/v1/find", READERS, member="hits")
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @get("/v1/find", READERS, member="hits", does=questions.find)
     def find(
         self, text: Annotated[str, Told(name="q", min_length=1, max_length=MAX_TEXT)]
     ) -> Sequence[Hit]:
-        """Return what a text names: ids, agents, keys by fingerprint, holders' names, tasks."""
+        """Return what a text names: ids, agents, keys by fingerprint, holders' names, tasks.
+
+        Raises:
+            MalformedError: It has more than 128 characters.
+        """
 
 
 class Oversight:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.commands.work import DecisionDetail
 from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 from delegation.lineage.feed import Renewal, Revocation
+from delegation.lineage.filter import DecisionFilter
 from delegation.operations.operation import get
-from delegation.operations.parameters import After, At, Instant, Limit
+from delegation.operations.parameters import After, At, Limit
 from delegation.operations.roles import READERS
 
 MORE_OF_A_LINK = {
@@ -63,15 +65,9 @@ class Records:
     def decisions(
         self,
         *,
-        task: TaskId | str | None = None,
-        link: LinkId | str | None = None,
-        tool: str | None = None,
-        allowed: bool | None = None,
-        code: str | None = None,
-        since: Instant = None,
-        until: Instant = None,
         after: After = 0,
         limit: Limit = 100,
+        **wanted: Unpack[DecisionFilter],
     ) -> Sequence[DecisionEntry]:
         """List decisions in commit order, filtered; `since` counts, `until` does not any more."""
 

@@ -17,9 +17,9 @@ from delegation.errors import (
     UnverifiedError,
 )
 from delegation.identity.keyring import PublicRing
-from delegation.judge.facts import SubjectKind
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import MAX_BOUND, ReplicaEntry
+from delegation.judge.subject import REVOCABLE, SubjectKind
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Revocation
 from delegation.lineage.in_process import InProcessEntry
@@ -30,7 +30,7 @@ from delegation.operations.parameters import MAX_NUMBER, After, At, Limit, Told
 from delegation.operations.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES
 from delegation.tokens.token import Token
 
-Ended = Literal["link", "task", "agent", "key", "owner", "tool", "system"]
+Ended: Any = Literal.__getitem__(REVOCABLE)
 Used = Literal["link", "agent", "key"]
 Subject = Annotated[str, Told(max_length=2048)]
 Reason = Annotated[str, Told(max_length=500)]

@@ -17,9 +17,10 @@ from delegation.commands.work import (
     DecisionDetail,
     LoginKind,
 )
-from delegation.judge.facts import Facts, Query, Subject
+from delegation.judge.facts import Facts, Query
 from delegation.judge.in_process import Holder, RootStanding
-from delegation.judge.standing import Called, own_subject
+from delegation.judge.standing import own_subject
+from delegation.judge.subject import Subject
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
 from delegation.lineage.feed import Preview, Revocation
 from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
@@ -198,7 +199,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         """Return what step 10 asks about a root and holders below it; None if it is unknown."""
         return local.root_standing(self._connection, root, holders, self._caches.limits)
 
-    def facts_at(self, chain: Chain, called: Called, *, at: int) -> Facts:
+    def facts_at(self, chain: Chain, called: Sequence[Subject], *, at: int) -> Facts:
         """Return what step 10 asks about a call, as it was known at an earlier instant."""
         limits = self._caches.limits
         return local.facts_at(self._connection, chain, called, at=at, defaults=limits)

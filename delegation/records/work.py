@@ -15,7 +15,6 @@ from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
-from delegation.authority.systems import tools_of
 from delegation.canonical import Json
 from delegation.commands.draft import Draft, NewTask
 from delegation.commands.work import (
@@ -26,9 +25,9 @@ from delegation.commands.work import (
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
-from delegation.judge.facts import EVERYTHING, Subject
 from delegation.judge.limits import Limits
 from delegation.judge.standing import own_subject
+from delegation.judge.subject import EVERYTHING, OF_TOOLS, Subject, tools_of
 from delegation.lineage.entry import TaskState
 from delegation.lineage.feed import Revocation
 from delegation.records.engine.database import upsert
@@ -323,8 +322,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         return subject
 
     def _is_known(self, subject: Subject) -> bool:
-        if subject.kind in {"tool", "system"}:
-            return bool(tools_of(self.catalogue(), *subject))
+        if subject.kind in OF_TOOLS:
+            return bool(tools_of(self.catalogue(), subject))
         if subject.kind == "owner":
             return bool(spellings(self._connection, subject.id))
         column = TASKS.c.id if subject.kind == "task" else AGENTS.c.name

@@ -15,13 +15,14 @@ from delegation.commands import approve
 from delegation.commands.announce import announced_text
 from delegation.commands.check import CheckContext
 from delegation.commands.question_work import ApprovalFilter
+from delegation.commands.questions import found
 from delegation.commands.work import ApiKey
 from delegation.identity.approval import ApprovalEvent, is_id, sign_event
 from delegation.judge.approval_request import Verdict
 from delegation.judge.decision import Decision
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.tokens.token import Token
-from delegation.tracker.review import PAGE, Review, found
+from delegation.tracker.review import PAGE, Review
 
 MAX_WAIT: Final = 30.0  # seconds of one long poll, below what proxies cut
 POLL_SECONDS: Final = 0.5  # how often the store is asked meanwhile

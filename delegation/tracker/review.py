@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypedDict, TypeVar
+from typing import Final, TypedDict, Unpack
 
 from delegation.authority.amounts import amounts_of
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.resource_labels import ResourceLabels
+from delegation.commands.questions import found
 from delegation.commands.retry import tried_again
 from delegation.commands.work import Agent, DecisionDetail, Reader, Store
-from delegation.errors import NotFoundError
 from delegation.graph.view import LineageView
 from delegation.identity.principal import PublicKey
 from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
@@ -22,7 +22,6 @@ from delegation.lineage.news import Cursor, News
 from delegation.lineage.outline import TaskOutline
 from delegation.lineage.rhythm import Rhythm
 
-_T = TypeVar("_T")
 PAGE: Final = 100  # entries of a listing, unless told otherwise
 
 
@@ -235,26 +234,11 @@ class Review:
     def decisions(
         self,
         *,
-        task: TaskId | str | None = None,
-        link: LinkId | str | None = None,
-        tool: str | None = None,
-        allowed: bool | None = None,
-        code: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
         after: int = 0,
         limit: int = PAGE,
+        **wanted: Unpack[DecisionFilter],
     ) -> Sequence[DecisionEntry]:
         """Return decisions in commit order, filtered; `since` counts, `until` does not any more."""
-        wanted = DecisionFilter(
-            None if task is None else TaskId(task),
-            None if link is None else LinkId(link),
-            tool,
-            allowed,
-            code,
-            since,
-            until,
-        )
         with self._store.read() as reader:
             return reader.decisions(wanted, after=after, limit=limit)
 
@@ -267,8 +251,7 @@ class Review:
         limit: int = PAGE,
     ) -> Sequence[DecisionEntry]:
         """Return decisions made before `until`, newest first, filtered."""
-        under = None if link is None else LinkId(link)
-        wanted = DecisionFilter(link=under, allowed=allowed, until=until)
+        wanted = DecisionFilter(link=link, allowed=allowed, until=until)
         with self._store.read() as reader:
             return reader.decisions(wanted, after=0, limit=limit, newest=True)
 
@@ -295,17 +278,6 @@ class _Seen(TypedDict):
 def task_id(task: TaskEntry | TaskId | str) -> TaskId:
     """Return a task's id, whichever way it was named."""
     return task.id if isinstance(task, TaskEntry) else TaskId(task)
-
-
-def found(kind: str, name: str, value: _T | None) -> _T:
-    """Return the value.
-
-    Raises:
-        NotFoundError: It is None.
-    """
-    if value is None:
-        raise NotFoundError(kind, name)
-    return value
 
 
 class Tools:

@@ -11,9 +11,9 @@ from delegation.commands import agents, check, follow, renew, report, revoke
 from delegation.commands import revocation_effect as ending
 from delegation.commands.report import Report, ReportResult
 from delegation.identity.principal import PublicKey, public_key
-from delegation.judge.facts import EVERYTHING, Subject, SubjectKind
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
+from delegation.judge.subject import EVERYTHING, Subject, SubjectKind
 from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Renewal, Revocation
 from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.revocation_effect import RevocationEffect

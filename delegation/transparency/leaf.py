@@ -9,8 +9,9 @@ whom is rebuilt, signatures included, from the log alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Final, Literal, TypeAlias, cast
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from delegation import canonical
 from delegation.authority.chain import Link, parse_payload
@@ -21,7 +22,7 @@ from delegation.tokens.evidence import LinkEvidence
 from delegation.transparency.tile import MAX_ENTRY
 
 Kind: TypeAlias = Literal["decision", "link"]
-_VERSION: Final = 1
+VERSION: Final = 1
 _ERASABLE: Final = b"dct-erasable-v1"
 
 
@@ -116,8 +117,8 @@ class DecisionLeaf:
     @property
     def entry(self) -> bytes:
         """The leaf's bytes."""
-        body: dict[str, Json] = {name: getattr(self, name) for name in _DECISION}
-        body |= {"v": _VERSION, "kind": "decision"}
+        body: dict[str, Json] = {name: getattr(self, name) for name in DECISION}
+        body |= {"v": VERSION, "kind": "decision"}
         body |= {"links": list(self.links), "cost": dict(self.cost)}
         return canonical.text_of(body).encode()
 
@@ -168,25 +169,30 @@ class LinkLeaf:
             "id": self.link.id,
             "kind": "link",
         }
-        tail: dict[str, Json] = {"sequence": self.sequence, "task": self.task, "v": _VERSION}
+        tail: dict[str, Json] = {"sequence": self.sequence, "task": self.task, "v": VERSION}
         # Member names are sorted: those of the head come before "payload", those of the tail after.
         before, after = canonical.text_of(head)[:-1], canonical.text_of(tail)[1:]
         return before.encode() + b',"payload":' + self.link.payload + b"," + after.encode()
 
 
 Leaf: TypeAlias = DecisionLeaf | LinkLeaf
-_DECISION: Final = tuple(field.name for field in fields(DecisionLeaf))
-_LINK: Final = frozenset(
-    {"v", "kind", "id", "task", "sequence", "depth", "at", "payload", "evidence"}
-)
-_EVIDENCE: Final = frozenset({"block", "format", "signature", "previous_signature"})
-_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
-    "sequence": (int,), "at": (int,), "valid_until": (int,), "epoch": (int,), "catalogue": (int,),
-    "allowed": (bool,), "step": (int, type(None)), "denied_depth": (int, type(None)),
-    "task": (str, type(None)), "code": (str, type(None)), "denied_link": (str, type(None)),
-    "claimed_cause": (str, type(None)), "links": (list,), "cost": (dict,), "depth": (int,),
+
+
+def _json_types(hint: Any) -> tuple[type, ...]:
+    """Return the types that a field's value has in JSON."""
+    if get_origin(hint) in {Union, UnionType}:
+        return tuple(one for inside in get_args(hint) for one in _json_types(inside))
+    kind = get_origin(hint) or getattr(hint, "__supertype__", hint)
+    return ({tuple: list, Mapping: dict}.get(kind, kind),)
+
+
+# The members of a decision's leaf beside version and kind, by their types.
+DECISION: Final = {name: _json_types(hint) for name, hint in get_type_hints(DecisionLeaf).items()}
+_LINK: Final[Mapping[str, tuple[type, ...]]] = {
+    "id": (str,), "task": (str,), "sequence": (int,), "depth": (int,), "at": (int,),
     "payload": (dict,), "evidence": (dict,),
 }  # fmt: skip
+_EVIDENCE: Final = frozenset({"block", "format", "signature", "previous_signature"})
 
 
 def read_leaf(entry: bytes) -> Leaf:
@@ -198,13 +204,13 @@ def read_leaf(entry: bytes) -> Leaf:
     if len(entry) > MAX_ENTRY:
         raise MalformedError("A leaf", wanted=f"at most {MAX_ENTRY} bytes")
     body = canonical.parse(entry, what="A leaf")
-    if not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] != _VERSION:
-        raise MalformedError("A leaf", wanted=f"an object of version {_VERSION}")
-    names = {"decision": {*_DECISION, "v", "kind"}, "link": _LINK}.get(str(body.get("kind")))
-    if names is None or body.keys() != names:
+    if not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] != VERSION:
+        raise MalformedError("A leaf", wanted=f"an object of version {VERSION}")
+    members = {"decision": DECISION, "link": _LINK}.get(str(body.get("kind")))
+    if members is None or body.keys() != {*members, "v", "kind"}:
         raise MalformedError("A leaf", wanted="a decision or a link with its members")
-    for name, value in body.items():
-        if name not in {"v", "kind"} and type(value) not in _KINDS.get(name, (str,)):
+    for name, kinds in members.items():
+        if type(body[name]) not in kinds:
             raise MalformedError(f"A leaf's {name}", wanted="of its type")
     leaf = _decision(body) if body["kind"] == "decision" else _link(body)
     if leaf.entry != entry:
@@ -217,7 +223,7 @@ def _decision(body: dict[str, Json]) -> DecisionLeaf:
     cost = cast("dict[str, Json]", body["cost"])
     if not all(type(one) is str for one in links) or not all(type(n) is int for n in cost.values()):
         raise MalformedError("A leaf", wanted="links that are ids and costs that are numbers")
-    known = {name: body[name] for name in _DECISION if name not in {"links", "cost"}}
+    known = {name: body[name] for name in DECISION if name not in {"links", "cost"}}
     return DecisionLeaf(links=tuple(map(str, links)), cost=cost, **known)  # type: ignore[arg-type]  # types were compared
 
 

@@ -15,10 +15,9 @@ from writing import scalar
 
 from delegation import Access, Grant
 from delegation.errors import ClockError, StoreUnavailableError
-from delegation.identity.proof import MAX_AGE, MAX_AHEAD
+from delegation.identity.proof import MAX_AGE, MAX_AHEAD, NONCE_SECONDS
 from delegation.judge.settle import VALID_SECONDS
 from delegation.records.settling import batch
-from delegation.records.settling.claims import NONCE_SECONDS
 from delegation.records.settling.writer import FORGET_EVERY
 from delegation.tracker import Tracker
 

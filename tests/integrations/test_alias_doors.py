@@ -20,7 +20,7 @@ from delegation.client import AsyncClient
 from delegation.commands.reconcile import reconcile
 from delegation.errors import ConflictError
 from delegation.integrations.tool_log import ToolLog
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.mediation import write_line
 
 httpx2 = pytest.importorskip("httpx2")

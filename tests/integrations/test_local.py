@@ -19,8 +19,8 @@ from delegation.integrations.boottime import boottime
 from delegation.integrations.following import Digests
 from delegation.integrations.in_process import InProcessVerifier
 from delegation.integrations.spool import Spool
-from delegation.judge.facts import Subject
 from delegation.judge.in_process import InProcessDecision
+from delegation.judge.subject import Subject
 
 httpx2 = pytest.importorskip("httpx2")
 

@@ -12,13 +12,9 @@ from starlette.testclient import TestClient
 
 import delegation
 from delegation.integrations import Guard, seen
+from delegation.integrations.asked import SeenRequest
 from delegation.integrations.request_headers import is_secret
-from delegation.integrations.seen import (
-    MAX_INPUTS,
-    MAX_REASONS,
-    SeenRequest,
-    Sight,
-)
+from delegation.integrations.seen import MAX_INPUTS, MAX_REASONS, Sight
 from delegation.tracker import Tracker
 from tests.integrations.test_observe import DESK, HOSTILE, SEEN, USUAL, observed, plain, sent, shop
 

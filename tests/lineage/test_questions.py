@@ -11,7 +11,7 @@ from trees import NOW, TASK, TOOLS, Tree, grant, key_of, task
 
 from delegation import Tool, anything, may
 from delegation.canonical import b64u
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.analysis.ability import abilities, ability, unused
 from delegation.lineage.analysis.blast import blast, spendable, survival
 from delegation.lineage.analysis.compare import compare

@@ -10,7 +10,7 @@ from typing import Any
 from browsing import Browser
 from world import World
 
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.news import Cursor
 from delegation_api.pages.live import MAX_OF_ONE, Hub
 

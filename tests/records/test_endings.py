@@ -8,7 +8,7 @@ from world import OWNER, World
 
 from delegation import Grant, Tool
 from delegation.errors import NotFoundError
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Revocation
 from delegation.lineage.revocation_effect import holding
 

@@ -60,7 +60,7 @@ def test_a_preview_names_what_would_end_and_counts_what_would_go_on(world: World
 
 def test_a_preview_is_bounded_and_says_so(world: World) -> None:
     """A page for people: it looks at so many links and tells that there are more."""
-    from delegation.judge.facts import EVERYTHING
+    from delegation.judge.subject import EVERYTHING
     from delegation.records.lineage.preview import preview
 
     _tree(world)

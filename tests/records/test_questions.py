@@ -6,7 +6,7 @@ import pytest
 from world import NOW, World, verdict
 
 from delegation import Grant, Tool, may
-from delegation.commands import questions
+from delegation.commands import account, questions
 from delegation.errors import MalformedError, NotFoundError
 from delegation.lineage.survey import Extent
 
@@ -206,7 +206,7 @@ def test_claims_that_run_in_circles_or_nowhere_are_told(world: World) -> None:
         made.append(world.check(token, "b", call))
         last = made[-1].id
     told = world.tracker.account(last)
-    assert len(told.before) == questions.MOST_CAUSES
+    assert len(told.before) == account.MOST_CAUSES
     assert "More than" in told.note
     assert [one.id for one in world.tracker.account(made[0].id).after] == [made[1].id]
     lost = world.check(

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from delegation.hidden import hidden_in
 from delegation.lineage.entry import hidden_in_link
+from delegation.lineage.filter import DecisionFilter
 from delegation_api.auth import After, TrackerDep, following
+from delegation_api.mounting import given_of
 from delegation_api.pages.live import followed
 from delegation_api.pages.log import inclusion_of
 from delegation_api.pages.session import ViewerDep
@@ -18,42 +20,31 @@ from delegation_api.pages.shell import PageRoute, page
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE: Final = 100
 Text = Annotated[str, Query(max_length=512)]  # as long as a tool's name may be
+# In a fixed order: an address is made of them.
+_TEXTS: Final = [
+    n for n in DecisionFilter.__annotations__ if n not in {"allowed", "since", "until"}
+]
+FiltersDep = Annotated[dict[str, Any], given_of(dict.fromkeys(_TEXTS, (Text, "")))]
 
 
 @router.get("/decisions")
-def decisions(  # its filters
+def decisions(
     request: Request,
     viewer: ViewerDep,
     tracker: TrackerDep,
-    task: Text = "",
-    link: Text = "",
-    tool: Text = "",
-    code: Text = "",
+    given: FiltersDep,
     allowed: Annotated[str, Query(pattern="^(true|false)?$")] = "",
     after: After = 0,
 ) -> Response:
     """List decisions in commit order."""
     events = followed(tracker)
-    given = {"task": task, "link": link, "tool": tool, "code": code}
-    found = tracker.decisions(
-        task=task or None,
-        link=link or None,
-        tool=tool or None,
-        code=code or None,
-        allowed=None if not allowed else allowed == "true",
-        after=after,
-        limit=PAGE,
-    )
+    outcome: dict[str, Any] = {"allowed": allowed == "true"} if allowed else {}
+    found = tracker.decisions(**given, **outcome, after=after, limit=PAGE)
     mark = following(found, PAGE, lambda entry: entry.sequence)
-    kept = {name: value for name, value in {**given, "allowed": allowed}.items() if value}
+    kept = {**given, "allowed": allowed} if allowed else given
     further = None if mark is None else "/decisions?" + urlencode({**kept, "after": mark})
-    shown: dict[str, Any] = {
-        "followed": events,
-        **given,
-        "allowed": allowed,
-        "decisions": found,
-        "next": further,
-    }
+    shown: dict[str, Any] = {**dict.fromkeys(_TEXTS, ""), **given, "allowed": allowed}
+    shown |= {"followed": events, "decisions": found, "next": further}
     return page(request, "decisions.html", viewer, **shown)
 
 

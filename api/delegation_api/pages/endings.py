@@ -6,8 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from delegation.authority.systems import systems_of
-from delegation.judge.facts import EVERYTHING
+from delegation.judge.subject import EVERYTHING, KINDS, agent_subjects, task_subjects, tool_subjects
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
 from delegation_api.pages.session import ViewerDep
@@ -28,8 +27,11 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
     feed = tracker.feed(after=max(0, newest - BACK), limit=BACK)
     changes = [one for one in reversed(feed.changes) if one.act in NAMED]
     catalogue = tracker.catalogue()
-    owners = {one.owner for one in tracker.agents()}
-    owners |= {one.owner for one in tracker.tasks(is_open=True, limit=MOST)}
+    named = {one for tool in catalogue.history for one in tool_subjects(catalogue, tool)}
+    for agent in tracker.agents():
+        named.update(agent_subjects(agent.name, agent.owner))
+    for task in tracker.tasks(is_open=True, limit=MOST):
+        named.update(task_subjects(task.id, task.owner))
     suspended = tracker.suspensions()
     return page(
         request,
@@ -41,13 +43,11 @@ def endings(request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Respons
         changes=changes[:MOST],
         newest=newest,
         is_whole=newest <= BACK and len(changes) <= MOST,
-        names={
-            "owner": sorted(owners)[:MOST],
-            "tool": sorted(catalogue.history)[:MOST],
-            "system": sorted({s for t in catalogue.history for s in systems_of(catalogue, t)})[
-                :MOST
-            ],
-        },
+        choices=[
+            (kind, one.choice, sorted(name for of, name in named if of == kind)[:MOST])
+            for kind, one in KINDS.items()
+            if one.choice
+        ],
     )
 
 

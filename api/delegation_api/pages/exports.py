@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, StreamingResponse
 
@@ -21,6 +21,7 @@ from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending
 from delegation_api.export_answer import file_answer
+from delegation_api.mounting import given_of
 from delegation_api.pages.session import FORM_FIELD, LOOKERS, ViewerDep, form_of, secret_of
 from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page, read_instant, refusal
 
@@ -29,34 +30,8 @@ MAX_STREAMS: Final = 32  # of one process; a page without one is renewed by itse
 LOOK_SECONDS: Final = 0.5
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
 _OWN: Final = frozenset({"view", "form", FORM_FIELD, "how"})
-
-
-def filters(  # those that a view has
-    at: AtDep,
-    task: Text = "",
-    link: Text = "",
-    parent: Text = "",
-    holder: Annotated[str, Query(max_length=2048)] = "",
-    key: Text = "",
-    owner: Text = "",
-    is_open: Text = "",
-    tool: Text = "",
-    code: Text = "",
-    allowed: Text = "",
-    since: Text = "",
-    until: Text = "",
-    standing: Text = "",
-    outcome: Text = "",
-    rule: Text = "",
-    severity: Text = "",
-    state: Text = "",
-) -> dict[str, str]:
-    """Return the filters that a page's address names, as text."""
-    given: dict[str, Any] = dict(locals())
-    return {name: str(value) for name, value in given.items() if value not in ("", None)}
-
-
-FiltersDep = Annotated[dict[str, str], Depends(filters)]
+_FILTERS: Final = {"at": (AtDep, None)} | {n: (Text, "") for n in Selection.kinds() if n != "at"}
+FiltersDep = Annotated[dict[str, Any], given_of(_FILTERS)]
 
 
 @router.get("/exports")
@@ -70,6 +45,7 @@ def choose(
     """Show what can be exported, and of one view in which forms."""
     if view and view not in VIEWS:
         raise MalformedError("The view", wanted=f"one of {', '.join(VIEWS)}")
+    given = {name: str(value) for name, value in given.items()}
     asked = Selection.read(view, VIEWS[view].forms[0], given) if view else None
     return page(
         request,

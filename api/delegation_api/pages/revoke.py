@@ -5,6 +5,7 @@ The second step leads to the page of what came of it (`endings`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
@@ -13,13 +14,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from delegation.errors import MalformedError
-from delegation.judge.facts import EVERYTHING, SubjectKind
+from delegation.judge.subject import EVERYTHING, SubjectKind
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.session import Viewer, ViewerDep, ViewerGate, form_of
 from delegation_api.pages.shell import HEADERS, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MOST: Final = 200
+# Kinds that have a page of their own, each with its folder.
+SHOWN_AT: Final[dict[SubjectKind, str]] = {
+    "link": "links", "task": "tasks", "agent": "agents", "key": "keys",
+}  # fmt: skip
 Act = Literal["revoke", "suspend", "resume"]
 OperatorDep = Annotated[Viewer, Depends(ViewerGate(("operator",)))]
 Id = Annotated[str, Query(max_length=2048)]
@@ -62,28 +67,15 @@ def preview_resumption(
     return _preview(request, viewer, tracker, "resume", kind, id)
 
 
-@router.get("/links/{link}/revoke")
-def of_link(link: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
-    """Show what revoking a link would come to."""
-    return _preview(request, viewer, tracker, "revoke", "link", link)
+def _of(kind: SubjectKind) -> Callable[..., Response]:
+    def of_one(id: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:  # noqa: A002
+        return _preview(request, viewer, tracker, "revoke", kind, id)
+
+    return of_one
 
 
-@router.get("/tasks/{task}/revoke")
-def of_task(task: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
-    """Show what revoking a task would come to."""
-    return _preview(request, viewer, tracker, "revoke", "task", task)
-
-
-@router.get("/agents/{name}/revoke")
-def of_agent(name: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
-    """Show what revoking an agent would come to."""
-    return _preview(request, viewer, tracker, "revoke", "agent", name)
-
-
-@router.get("/keys/{key}/revoke")
-def of_key(key: str, request: Request, viewer: ViewerDep, tracker: TrackerDep) -> Response:
-    """Show what revoking a key would come to."""
-    return _preview(request, viewer, tracker, "revoke", "key", key)
+for _kind, _place in SHOWN_AT.items():
+    router.get(f"/{_place}/{{id}}/revoke")(_of(_kind))
 
 
 def _preview(

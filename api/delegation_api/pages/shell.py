@@ -29,6 +29,7 @@ from delegation.authority.ids import TaskId
 from delegation.errors import DelegationError, MalformedError
 from delegation.graph.names import folded
 from delegation.graph.rhythm_svg import rhythm_svg
+from delegation.judge.subject import OF_TOOLS
 from delegation.lineage.rhythm import Span
 from delegation.shown import shown_text, size_of
 from delegation_api.pages.assets import asset_url
@@ -144,7 +145,7 @@ def serves(request: Request, path: str) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
-_ENVIRONMENT.globals.update(holder_url=holder_url)
+_ENVIRONMENT.globals.update(holder_url=holder_url, OF_TOOLS=OF_TOOLS)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
 _ENVIRONMENT.filters.update(when=when, machine=machine, count=count, words=words, exact=exact)
 _ENVIRONMENT.filters.update(evidence=evidence, whole=evidence_text, size=size_of, warning=warning)

@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-from inspect import Parameter
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from delegation.errors import MalformedError
-from delegation.lineage.selection import MAX_TEXT
+from delegation.lineage.selection import MAX_TEXT, Selection
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import ExportBody
 from delegation.operations.exports import Exports
 from delegation_api.auth import At
 from delegation_api.export_answer import file_answer
-from delegation_api.mounting import Asked, mount, mount_all
+from delegation_api.mounting import EMPTY, Asked, given_of, mount, mount_all
 
 router = APIRouter(tags=["exports"])
 Text = Annotated[str | None, Query(min_length=1, max_length=MAX_TEXT)]
 Flag = Annotated[bool | None, Query()]
 
 
-def filters(
-    task: Text = None,
-    link: Text = None,
-    parent: Text = None,
-    holder: Text = None,
-    key: Text = None,
-    owner: Text = None,
-    is_open: Flag = None,
-    tool: Text = None,
-    code: Text = None,
-    allowed: Flag = None,
-    since: At = None,
-    until: At = None,
-    standing: Text = None,
-    outcome: Text = None,
-    rule: Text = None,
-    severity: Text = None,
-    state: Text = None,
-    at: At = None,
-) -> dict[str, Any]:
-    """Return the filters that were given; a view refuses those that it does not have."""
-    given = dict(locals())
-    return {name: value for name, value in given.items() if value is not None}
-
-
-FiltersDep = Annotated[dict[str, Any], Depends(filters)]
+_WIRE: Final = {str: Text, bool: Flag, int: At}
+# A view refuses those that it does not have.
+FiltersDep = Annotated[
+    dict[str, Any], given_of({n: (_WIRE[kind], None) for n, kind in Selection.kinds().items()})
+]
 
 
 def _export(asked: Asked) -> Response:
@@ -76,7 +54,7 @@ def _named(filters: dict[str, Any]) -> dict[str, Any]:
     return filters
 
 
-mount(router, Exports.export, _export, filters=(FiltersDep, Parameter.empty))
+mount(router, Exports.export, _export, filters=(FiltersDep, EMPTY))
 mount_all(
     router, Exports, but=("export",), bodies={"ask_export": ExportBody}, ask_export=_ask,
     export_file=_file,

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from delegation.canonical import unb64u
 from delegation.commands.report import Report
-from delegation.judge.facts import EVERYTHING
 from delegation.judge.in_process import Holder
+from delegation.judge.subject import EVERYTHING
 from delegation.lineage.feed import Feed, Revocation
 from delegation.messages.answers import answer_json
 from delegation.messages.requests import ReportsBody, StandingBody

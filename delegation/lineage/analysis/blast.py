@@ -7,13 +7,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from delegation.authority.ids import LinkId, TaskId
-from delegation.authority.systems import tools_of
 from delegation.canonical import b64u
-from delegation.judge.facts import EVERYTHING, Subject
+from delegation.judge.subject import (
+    EVERYTHING,
+    OF_TOOLS,
+    Subject,
+    agent_subjects,
+    grants,
+    link_subjects,
+    task_subjects,
+    tools_of,
+)
 from delegation.lineage.analysis.ability import ability
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.feed import Revocation
-from delegation.lineage.survey import UNSAID, Extent, Survey
+from delegation.lineage.survey import UNSAID, Extent, Registered, Survey
 
 ORDER = ("read", "write", "delete", "admin", "actuate")
 
@@ -257,12 +265,19 @@ def survival(survey: Survey, subject: Subject, ending: Revocation | None = None)
         subject: What would be revoked or suspended; a key as base64url of its 32 bytes.
         ending: The change that ends it already, if one does.
     """
-    by_tool = subject.kind in {"tool", "system"}
+    by_tool = subject.kind in OF_TOOLS
+    tools = tools_of(survey.catalogue, subject) if by_tool else ()
+    agents = {key: agent for agent in survey.known.agents for key in agent.keys}
     under: dict[str, LinkEntry] = {}
     line = survey.line(LinkId(subject.id)) if subject.kind == "link" else frozenset()
     for link in survey.links:
         is_below = not by_tool and link.above in under
-        if link.id in line or _is_named(survey, link, subject) or is_below:
+        if (
+            link.id in line
+            or grants(link.grant, tools)
+            or subject in _holding_up(survey, link, agents)
+            or is_below
+        ):
             under[link.id] = link
     stand = tuple(link for link in under.values() if link.standing == "active")
     ends = () if by_tool and ending is not None else stand
@@ -296,28 +311,13 @@ def survival(survey: Survey, subject: Subject, ending: Revocation | None = None)
     )
 
 
-def _grants(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
-    return any(
-        capability.tool.matches(tool)
-        for tool in tools_of(survey.catalogue, *subject)
-        for capability in link.grant.capabilities
-    )
-
-
-def _is_named(survey: Survey, link: LinkEntry, subject: Subject) -> bool:
-    match subject.kind:
-        case "task":
-            return link.task == subject.id
-        case "key":
-            return b64u(survey.known.keys.get(link.id, b"")) == subject.id
-        case "agent":
-            held = {k for a in survey.known.agents if a.name == subject.id for k in a.keys}
-            return survey.known.keys.get(link.id) in held
-        case "owner":
-            owned = {k for a in survey.known.agents if a.owner == subject.id for k in a.keys}
-            task = survey.known.tasks.get(link.task)
-            is_theirs = task is not None and task.owner == subject.id
-            return is_theirs or survey.known.keys.get(link.id) in owned
-        case "tool" | "system":
-            return _grants(survey, link, subject)
-    return subject == EVERYTHING
+def _holding_up(
+    survey: Survey, link: LinkEntry, agents: Mapping[bytes, Registered]
+) -> set[Subject]:
+    """Return the subjects with which a link ends by itself, whatever is above it."""
+    key, task = survey.known.keys.get(link.id, b""), survey.known.tasks.get(link.task)
+    found = {EVERYTHING, *link_subjects(link.id, b64u(key))}
+    found.update(task_subjects(link.task, "" if task is None else task.owner))
+    if key in agents:
+        found.update(agent_subjects(agents[key].name, agents[key].owner))
+    return found

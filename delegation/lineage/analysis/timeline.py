@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from delegation.canonical import b64u
-from delegation.judge.facts import EVERYTHING
 from delegation.judge.standing import STEP
+from delegation.judge.subject import EVERYTHING
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Act, Revocation
 from delegation.lineage.outline import LinkOutline, TaskOutline

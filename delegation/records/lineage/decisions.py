@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, Select, select, text
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, text
 
 from delegation import canonical, sent_json
 from delegation.authority.access import Access
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import LinkId
 from delegation.canonical import Json
 from delegation.commands.work import DecisionDetail, Evidence
 from delegation.judge.decision import Decision, Denial, Outcome, Step
@@ -40,6 +42,16 @@ _INSERT_POSTGRES: Final = text(
 _MAX_DETAIL: Final = 4096  # bytes of an offered or allowed value of a call that nobody proved
 
 
+# The fields of a decision that are columns as they are; the others are written and read below.
+_WRITTEN: Final = {"links", "arguments", "cost", "reserved", "steps", "sequence"}
+_OWN: Final = tuple(
+    field.name
+    for field in fields(Decision)
+    if field.name in _COLUMNS and field.name not in _WRITTEN
+)
+_entry: Final = attrgetter(*(field.name for field in fields(DecisionEntry)))
+
+
 def _text(value: Json) -> str:
     return sent_json.text_of(value)
 
@@ -64,13 +76,9 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
     """Return the columns of a decision, without what only a proven call has."""
     denial = decision.denial
     return {
-        "id": decision.id,
-        "at": decision.at,
-        "task": decision.task,
+        **{name: getattr(decision, name) for name in _OWN},
         "link": decision.links[-1] if decision.links else None,
         "links": _ids_text(decision.links),
-        "holder": decision.holder,
-        "tool": decision.tool,
         "audience": "",
         "purpose": "",
         "allowed": denial is None,
@@ -85,9 +93,7 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "cost": _text(dict(decision.cost)),
         "reserved": " ".join(decision.reserved),
         "resources": "[]",
-        "valid_until": decision.valid_until,
         "steps": "".join(_LETTERS[step.outcome] for step in decision.steps),
-        "claimed_cause": decision.claimed_cause,
         "trace": None,
         "epoch": epoch,
         "catalogue": catalogue,
@@ -97,7 +103,6 @@ def row_of(decision: Decision, *, epoch: int, catalogue: int, client: str) -> di
         "arguments": None,
         "proof": None,
         "client": client,
-        "approval": decision.approval,
     }
 
 
@@ -173,20 +178,7 @@ def spent(rows: Iterable[Row[Any]], units: AbstractSet[str]) -> tuple[tuple[str,
 
 def entry_of(row: Row[Any]) -> DecisionEntry:
     """Return a row as an entry of the lineage."""
-    return DecisionEntry(
-        sequence=row.sequence,
-        id=DecisionId(row.id),
-        at=row.at,
-        task=row.task,
-        link=row.link,
-        tool=row.tool,
-        allowed=bool(row.allowed),
-        step=row.step,
-        code=row.code,
-        message=row.message,
-        denied_link=row.denied_link,
-        claimed_cause=row.claimed_cause,
-    )
+    return DecisionEntry(*_entry(row))
 
 
 def detail_of(row: Row[Any]) -> DecisionDetail:
@@ -207,21 +199,14 @@ def detail_of(row: Row[Any]) -> DecisionDetail:
             *cast("list[str]", words),
         )
     decision = Decision(
-        id=DecisionId(row.id),
-        at=row.at,
+        **{name: getattr(row, name) for name in _OWN},
         denial=denial,
-        tool=row.tool,
-        task=None if row.task is None else TaskId(row.task),
         links=tuple(LinkId(str(link)) for link in _list(row.links)),
-        holder=row.holder,
         arguments=_object(row.arguments),
         cost=cast("dict[str, int]", _object(row.cost)),
         reserved=tuple(row.reserved.split()),
-        valid_until=row.valid_until,
         steps=tuple(Step(n, _OUTCOMES[letter]) for n, letter in enumerate(row.steps, start=1)),
-        claimed_cause=row.claimed_cause,
         sequence=row.sequence,
-        approval=row.approval,
     )
     access = None if row.access is None else _object(row.access)
     return DecisionDetail(
@@ -246,6 +231,14 @@ def _object(text: str | None) -> dict[str, Json]:
     return cast("dict[str, Json]", sent_json.portable(sent_json.parse(text))) if text else {}
 
 
+# What a filter asks for, where it is not that the column of its name holds its value.
+_FITS: Final[Mapping[str, Callable[[Any], ColumnElement[bool]]]] = {
+    "allowed": DECISIONS.c.allowed.is_,
+    "since": lambda at: DECISIONS.c.at >= at,
+    "until": lambda at: DECISIONS.c.at < at,
+}
+
+
 def filtered(
     wanted: DecisionFilter, after: int, limit: int, *, newest: bool = False
 ) -> Select[Any]:
@@ -256,19 +249,14 @@ def filtered(
 
 
 def fitting(query: Select[Any], wanted: DecisionFilter) -> Select[Any]:
-    """Return a query for decisions, filtered."""
-    for column, value in (
-        (DECISIONS.c.task, wanted.task),
-        (DECISIONS.c.link, wanted.link),
-        (DECISIONS.c.tool, wanted.tool),
-        (DECISIONS.c.code, wanted.code),
-    ):
+    """Return a query for decisions, filtered.
+
+    Raises:
+        TypeError: There is no such filter.
+    """
+    if unknown := wanted.keys() - DecisionFilter.__annotations__.keys():
+        raise TypeError(f"unexpected filters: {', '.join(sorted(unknown))}")
+    for name, value in wanted.items():
         if value is not None:
-            query = query.where(column == value)
-    if wanted.allowed is not None:
-        query = query.where(DECISIONS.c.allowed.is_(wanted.allowed))
-    if wanted.since is not None:
-        query = query.where(DECISIONS.c.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(DECISIONS.c.at < wanted.until)
+            query = query.where(_FITS[name](value) if name in _FITS else DECISIONS.c[name] == value)
     return query

@@ -8,9 +8,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.systems import systems_of
 from delegation.canonical import b64u
-from delegation.judge.facts import Subject
+from delegation.judge.subject import (
+    OF_TOOLS,
+    Subject,
+    agent_subjects,
+    link_subjects,
+    task_subjects,
+    tool_subjects,
+)
 from delegation.lineage.feed import Revocation
 from delegation.lineage.revocation_effect import holding
 from delegation.records.lineage.links import parsed
@@ -25,7 +31,7 @@ _EVER: Final = 2**62
 def ended_tools(connection: Connection) -> list[Revocation]:
     """Return of each tool and system that is ended, or will be, the change that ends it."""
     query = select(REVOCATIONS).where(
-        REVOCATIONS.c.kind.in_(("tool", "system")), REVOCATIONS.c.act.in_(changes.SUBJECT_ACTS)
+        REVOCATIONS.c.kind.in_(OF_TOOLS), REVOCATIONS.c.act.in_(changes.SUBJECT_ACTS)
     )
     return _held(connection.execute(query.order_by(REVOCATIONS.c.epoch)))
 
@@ -71,19 +77,19 @@ def _touched(connection: Connection, row: Row[Any], catalogue: Catalogue) -> set
     )
     newest = earlier.order_by(LINKS.c.sequence.desc()).limit(MOST)
     found = {Subject("link", name) for name in connection.execute(newest).scalars()}
-    found |= {Subject("key", b64u(row.holder_key)), Subject("task", row.task)}
+    found.update(link_subjects(row.id, b64u(row.holder_key))[1:])  # itself is no earlier one
     owner = select(TASKS.c.owner).where(TASKS.c.id == row.task)
-    found |= {Subject("owner", name) for name in connection.execute(owner).scalars()}
+    for name in connection.execute(owner).scalars():
+        found.update(task_subjects(row.task, name))
     held = select(AGENTS.c.name, AGENTS.c.owner).join(
         AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.name
     )
     for agent in connection.execute(held.where(AGENT_KEYS.c.key == row.holder_key)):
-        found |= {Subject("agent", agent.name), Subject("owner", agent.owner)}
+        found.update(agent_subjects(agent.name, agent.owner))
     granted = [c.tool for c in parsed(row.payload, root=row.parent is None).grant.capabilities]
     for tool in catalogue.history:
         if any(pattern.matches(tool) for pattern in granted):
-            found.add(Subject("tool", tool))
-            found |= {Subject("system", system) for system in systems_of(catalogue, tool)}
+            found.update(tool_subjects(catalogue, tool))
     return found
 
 

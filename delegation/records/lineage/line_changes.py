@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from delegation.errors import ConflictError
 from delegation.identity.person import folded
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Revocation
 from delegation.lineage.revocation_effect import holding
 from delegation.records.lineage.renewals import held_in_line, line, lines_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, or_, select
@@ -10,9 +10,8 @@ from sqlalchemy import Column, ColumnElement, Connection, or_, select
 from delegation import canonical
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.ids import LinkId, TaskId
-from delegation.authority.systems import tools_of
 from delegation.errors import MalformedError
-from delegation.judge.facts import Subject
+from delegation.judge.subject import EVERYTHING, OF_TOOLS, Subject, grants, tools_of
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.feed import Preview
 from delegation.records.lineage import links
@@ -37,9 +36,9 @@ def preview(
     """
     named = held_up(connection, subject, most + 1)
     ending = _active(connection, named[:most], at)
-    if subject.kind in {"tool", "system"}:
-        tools = tools_of(catalogue, *subject)
-        ending = [entry for entry in ending if _grants(entry, tools)]
+    if subject.kind in OF_TOOLS:
+        tools = tools_of(catalogue, subject)
+        ending = [entry for entry in ending if grants(entry.grant, tools)]
     tasks = sorted({entry.task for entry in ending})
     beside = _ids(connection, LINKS.c.task.in_(tasks[:_CHUNK]), most) if tasks else []
     gone = {entry.id for entry in ending}
@@ -51,10 +50,6 @@ def preview(
         sum(entry.id not in gone for entry in _active(connection, beside, at)),
         len(named) <= most,
     )
-
-
-def _grants(entry: LinkEntry, tools: Iterable[str]) -> bool:
-    return any(c.tool.matches(tool) for c in entry.grant.capabilities for tool in tools)
 
 
 def _active(connection: Connection, names: Sequence[str], at: int) -> list[LinkEntry]:
@@ -70,7 +65,7 @@ def _ids(connection: Connection, wanted: ColumnElement[bool], most: int) -> list
 
 def held_up(connection: Connection, subject: Subject, most: int) -> list[str]:
     """Return the links that a subject holds up, and those below them, at most so many."""
-    if subject.kind in {"everything", "tool", "system"}:
+    if subject == EVERYTHING or subject.kind in OF_TOOLS:
         open_tasks = select(TASKS.c.id).where(TASKS.c.state == "open")
         return _ids(connection, LINKS.c.task.in_(open_tasks), most)
     seeds = [subject.id, *line(connection, subject.id)][:most] if subject.kind == "link" else []

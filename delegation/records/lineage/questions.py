@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from delegation.authority.ids import DecisionId, TaskId
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.survey import Ground, Survey

@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.systems import tools_of
-from delegation.judge.facts import Subject
+from delegation.judge.subject import EVERYTHING, OF_TOOLS, Subject, tools_of
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 from delegation.lineage.revocation_effect import holding
@@ -62,12 +61,11 @@ def effect(
 def _places(
     connection: Connection, subject: Subject, catalogue: Catalogue
 ) -> tuple[Iterator[ColumnElement[bool]], bool]:
-    match subject.kind:
-        case "everything":
-            return iter([true()]), True
-        case "tool" | "system":
-            tools = tools_of(catalogue, *subject)
-            return (DECISIONS.c.tool.in_(part) for part in _parts(tools)), True
+    if subject == EVERYTHING:
+        return iter([true()]), True
+    if subject.kind in OF_TOOLS:
+        tools = tools_of(catalogue, subject)
+        return (DECISIONS.c.tool.in_(part) for part in _parts(tools)), True
     named = held_up(connection, subject, MOST + 1)
     return (DECISIONS.c.link.in_(part) for part in _parts(named[:MOST])), len(named) <= MOST
 

@@ -17,7 +17,13 @@ from delegation.authority.agent_name import claim_of
 from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId
 from delegation.canonical import b64u
-from delegation.judge.facts import EVERYTHING
+from delegation.judge.subject import (
+    EVERYTHING,
+    Subject,
+    agent_subjects,
+    link_subjects,
+    task_subjects,
+)
 from delegation.lineage.entry import LinkPath, Standing
 from delegation.records.engine.numbers import read_numbers
 from delegation.records.engine.sqlite import cursor_of
@@ -130,7 +136,7 @@ class Standings:
         self,
         agents: Mapping[bytes, Registered],
         tasks: Mapping[str, Any],
-        ended: Mapping[tuple[str, str], str],
+        ended: Mapping[Subject, str],
         at: int,
         openers: Mapping[str, State],
         lines: Mapping[str, str] = MappingProxyType({}),
@@ -141,7 +147,6 @@ class Standings:
         self.openers = openers
         self.lines = lines
         self._ended = ended
-        self._kinds = {kind for kind, _ in ended}
 
     def state(self, row: Any, above: State | None) -> State:
         """Return the row's standing: the first of its ancestors' ends, else its own."""
@@ -181,22 +186,19 @@ class Standings:
 
     def _ended_by(self, act: str, row: Any, agent: str, answers: str) -> str:
         """Return the first of the row's subjects that is revoked, or suspended; else nothing."""
-        if not self._kinds:
+        if not self._ended:
             return ""
+        own, key = link_subjects(row.id, _key_text(row.holder_key))
         subjects = (
-            ("everything", EVERYTHING.id),
-            ("task", row.task),
-            ("owner", self.tasks[row.task].owner),
-            ("link", row.id),
-            ("link", self.lines.get(row.id, "")),
-            ("key", _key_text(row.holder_key) if "key" in self._kinds else ""),
-            ("agent", agent),
-            ("owner", answers),
+            EVERYTHING,
+            *task_subjects(row.task, self.tasks[row.task].owner),
+            own,
+            Subject("link", self.lines.get(row.id, "")),
+            key,
+            *agent_subjects(agent, answers),
         )
-        for subject in subjects:
-            if subject[0] in self._kinds and subject[1] and self._ended.get(subject) == act:
-                return subject[1]
-        return ""
+        ended = (one.id for one in subjects if one.id and self._ended.get(one) == act)
+        return next(ended, "")
 
 
 def path(connection: Connection, link: str, *, at: int) -> LinkPath | None:
@@ -273,15 +275,16 @@ def subjects_of(
     agents: Mapping[bytes, Registered],
     tasks: Mapping[str, Any],
     lines: Mapping[str, str] = MappingProxyType({}),
-) -> set[tuple[str, str]]:
+) -> set[Subject]:
     """Return all that could end these links by being revoked or suspended."""
-    subjects: set[tuple[str, str]] = {(EVERYTHING.kind, EVERYTHING.id)}
-    subjects.update(("link", first) for first in lines.values())
+    subjects = {EVERYTHING}
+    subjects.update(Subject("link", first) for first in lines.values())
     for agent in agents.values():
-        subjects.update((("agent", agent.name), ("owner", agent.owner)))
-    subjects.update(("owner", task.owner) for task in tasks.values())
+        subjects.update(agent_subjects(agent.name, agent.owner))
+    for name, task in tasks.items():
+        subjects.update(task_subjects(name, task.owner))
     for row in found:
-        subjects.update((("link", row.id), ("task", row.task), ("key", _key_text(row.holder_key))))
+        subjects.update(link_subjects(row.id, _key_text(row.holder_key)))
     return subjects
 
 
@@ -291,7 +294,7 @@ def ended_below(
     agents: Mapping[bytes, Registered],
     task: Any,
     at: int,
-) -> Mapping[tuple[str, str], str]:
+) -> Mapping[Subject, str]:
     """Return at least those subjects of a task's links that were revoked or suspended then.
 
     Where less was ever changed than there are links, reading all changes is the shorter way.
@@ -301,9 +304,7 @@ def ended_below(
     return _folded((row.kind, row.id, row.act) for row in connection.execute(_ALL, {"at": at}))
 
 
-def ended_of(
-    connection: Connection, subjects: set[tuple[str, str]], at: int
-) -> dict[tuple[str, str], str]:
+def ended_of(connection: Connection, subjects: set[Subject], at: int) -> dict[Subject, str]:
     """Return those of the subjects that were revoked or suspended then, with which of the two."""
     wanted = sorted(subjects)
     if connection.dialect.name == "sqlite":
@@ -314,14 +315,15 @@ def ended_of(
     return _folded(connection.execute(_ENDED_POSTGRES, {"kinds": kinds, "ids": ids, "at": at}))
 
 
-def _folded(found: Iterable[Any]) -> dict[tuple[str, str], str]:
+def _folded(found: Iterable[Any]) -> dict[Subject, str]:
     """Return what is left of changes in their order: revoking is final, a suspension may end."""
-    ended: dict[tuple[str, str], str] = {}
+    ended: dict[Subject, str] = {}
     for kind, name, act in found:
-        if ended.get((kind, name)) == "revoke":
+        subject = Subject(kind, name)
+        if ended.get(subject) == "revoke":
             continue
         if act == "resume":
-            ended.pop((kind, name), None)
+            ended.pop(subject, None)
         else:
-            ended[kind, name] = act
+            ended[subject] = act
     return ended

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, case, or_, select
 
 from delegation.judge.limits import Limits
+from delegation.judge.subject import Subject
 from delegation.records.lineage.known_rows import read_tasks
 from delegation.records.lineage.standing import ended_of, opener_states
 from delegation.records.tables.records import TASKS
@@ -43,9 +44,9 @@ def count_going_on(connection: Connection, task: str, defaults: Limits, *, at: i
     if lowest is None or len(found) <= lowest:
         return len(found)
     states = opener_states(connection, found, at=at)
-    ended = ended_of(connection, {("task", row.id) for row in found}, at)
+    ended = ended_of(connection, {Subject("task", row.id) for row in found}, at)
     return sum(
-        ended.get(("task", row.id)) != "revoke"
+        ended.get(Subject("task", row.id)) != "revoke"
         and (row.under is None or (row.under in states and states[row.under].standing in _GOES_ON))
         for row in found
     )

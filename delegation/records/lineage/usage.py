@@ -8,7 +8,7 @@ from delegation import canonical
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.ids import DecisionId
 from delegation.errors import MalformedError
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import LastUse
 from delegation.records.tables.records import AGENT_KEYS, DECISIONS, LINKS
 

@@ -7,7 +7,7 @@ is found out like one that is changed after.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Final, cast
 
@@ -16,12 +16,20 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from delegation import canonical
 from delegation.authority.chain import Link, parse_payload
-from delegation.authority.ids import DecisionId, TaskId
+from delegation.authority.ids import TaskId
 from delegation.canonical import b64u
 from delegation.records.engine.sqlite import cursor_of
 from delegation.records.tables.records import DECISIONS, EVIDENCE, LINKS
 from delegation.tokens.evidence import LinkEvidence
-from delegation.transparency.leaf import DecisionLeaf, Kind, Leaf, LinkLeaf, erasable_digest
+from delegation.transparency.leaf import (
+    DECISION,
+    VERSION,
+    DecisionLeaf,
+    Kind,
+    Leaf,
+    LinkLeaf,
+    erasable_digest,
+)
 from delegation.transparency.merkle import leaf_hash
 
 _SALT_BYTES: Final = 16
@@ -93,48 +101,15 @@ def row_of(leaf: Leaf) -> dict[str, Any]:
 
 
 def decision_entry(row: Mapping[str, Any]) -> bytes:
-    """Return `decision_leaf(row).entry`, four times as fast; a test holds the two equal.
+    """Return `decision_leaf(row).entry`, about three times as fast; a test holds the two equal.
 
-    Members in the order of their names. Costs and links are canonical JSON already.
+    Costs and links are canonical JSON already.
     """
-    return (
-        f'{{"allowed":{"true" if row["allowed"] else "false"}'
-        f',"arguments":"{b64u(row["arguments_digest"])}"'
-        f',"at":{row["at"]}'
-        f',"audience":{_text(row["audience"])}'
-        f',"catalogue":{row["catalogue"]}'
-        f',"caveat":{_text(row["caveat"])}'
-        f',"claimed_cause":{_text(row["claimed_cause"])}'
-        f',"client":{_text(row["client"])}'
-        f',"code":{_text(row["code"])}'
-        f',"cost":{row["cost"]}'
-        f',"denied_depth":{_number(row["denied_depth"])}'
-        f',"denied_link":{_text(row["denied_link"])}'
-        f',"epoch":{row["epoch"]}'
-        f',"erasable":"{_erasable(row)}"'
-        f',"holder":{_text(row["holder"])}'
-        f',"id":{_text(row["id"])}'
-        f',"kind":"decision"'
-        f',"links":{row["links"]}'
-        f',"message":{_text(row["message"])}'
-        f',"purpose":{_text(row["purpose"])}'
-        f',"remedy":{_text(row["remedy"])}'
-        f',"sequence":{row["sequence"]}'
-        f',"step":{_number(row["step"])}'
-        f',"steps":{_text(row["steps"])}'
-        f',"task":{_text(row["task"])}'
-        f',"tool":{_text(row["tool"])}'
-        f',"v":1'
-        f',"valid_until":{row["valid_until"]}}}'
-    ).encode()
+    return (_SPELLED % tuple([write(row) for write in _WRITERS])).encode()
 
 
 def _text(value: str | None) -> str:
     return "null" if value is None else encode_basestring(value)
-
-
-def _number(value: int | None) -> str:
-    return "null" if value is None else str(value)
 
 
 def _erasable(row: Mapping[str, Any]) -> str:
@@ -148,35 +123,36 @@ def _erasable(row: Mapping[str, Any]) -> str:
     )
 
 
+# Members of a leaf that are made of more than the column of their name.
+_MADE: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
+    "links": lambda row: tuple(cast("list[str]", canonical.parse(row["links"]))),
+    "cost": lambda row: canonical.parse(row["cost"]),
+    "allowed": lambda row: bool(row["allowed"]),
+    "arguments": lambda row: b64u(row["arguments_digest"]),
+    "erasable": _erasable,
+}
+_MEMBERS: Final = {"kind": '"decision"', "v": str(VERSION)} | dict.fromkeys(DECISION, "%s")
+_SPELLED: Final = "{" + ",".join(f'"{name}":{_MEMBERS[name]}' for name in sorted(_MEMBERS)) + "}"
+
+
+def _writer(name: str, kinds: tuple[type, ...]) -> Callable[[Mapping[str, Any]], str]:
+    """Return what spells one member of a row's leaf."""
+    if name in _MADE and str in kinds:
+        return lambda row: f'"{_MADE[name](row)}"'
+    if str in kinds:
+        return lambda row: _text(row[name])
+    if bool in kinds:
+        return lambda row: "true" if row[name] else "false"
+    return lambda row: "null" if row[name] is None else str(row[name])
+
+
+_WRITERS: Final = [_writer(name, DECISION[name]) for name in sorted(DECISION)]
+
+
 def decision_leaf(row: Mapping[str, Any]) -> DecisionLeaf:
     """Return the leaf of a decision's columns, salt included."""
     return DecisionLeaf(
-        id=DecisionId(row["id"]),
-        sequence=row["sequence"],
-        at=row["at"],
-        task=row["task"],
-        links=tuple(cast("list[str]", canonical.parse(row["links"]))),
-        holder=row["holder"],
-        tool=row["tool"],
-        audience=row["audience"],
-        purpose=row["purpose"],
-        allowed=bool(row["allowed"]),
-        step=row["step"],
-        code=row["code"],
-        message=row["message"],
-        denied_link=row["denied_link"],
-        denied_depth=row["denied_depth"],
-        caveat=row["caveat"],
-        remedy=row["remedy"],
-        cost=cast("dict[str, int]", canonical.parse(row["cost"])),
-        valid_until=row["valid_until"],
-        steps=row["steps"],
-        claimed_cause=row["claimed_cause"],
-        epoch=row["epoch"],
-        catalogue=row["catalogue"],
-        client=row["client"],
-        arguments=b64u(row["arguments_digest"]),
-        erasable=_erasable(row),
+        **{name: _MADE[name](row) if name in _MADE else row[name] for name in DECISION}
     )
 
 

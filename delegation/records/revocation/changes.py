@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select
 
 from delegation.errors import ConflictError
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Act, Feed, Revocation
 from delegation.records.engine.numbers import read_numbers, take_number
 from delegation.records.tables.records import REVOCATIONS

@@ -27,7 +27,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from delegation.commands.retry import tried_again
 from delegation.errors import ConfigurationError, StoreUnavailableError
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Revocation
 from delegation.lineage.revocation_effect import holding
 from delegation.records.engine.database import Database

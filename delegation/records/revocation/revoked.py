@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.records.revocation.changes import SUBJECT_ACTS
 from delegation.records.tables.records import REVOCATIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from delegation.identity.person import folded
-from delegation.judge.facts import Subject
+from delegation.judge.subject import Subject
 from delegation.lineage.feed import Revocation
 from delegation.lineage.revocation_effect import holding
 from delegation.records.revocation import changes

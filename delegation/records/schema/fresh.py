@@ -7,6 +7,7 @@ their columns.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, inspect, select
@@ -22,7 +23,8 @@ from delegation.records.tables import people as people_tables
 from delegation.records.tables.log import STATE
 from delegation.records.tables.records import NUMBERS, Table
 
-HEAD: Final = "0017"  # the newest migration; a test compares them
+_VERSIONS: Final = Path(__file__).parent / "migrations" / "versions"
+HEAD: Final = max(file.name[:4] for file in _VERSIONS.glob("0*.py"))  # the newest migration
 MODULES: Final = (approval_tables, export_tables, flow_tables, people_tables)
 _VERSION: Final = CoreTable(
     "alembic_version",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, exists, insert, select
@@ -10,10 +10,16 @@ from sqlalchemy import Connection, and_, bindparam, exists, insert, select
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.canonical import b64u
-from delegation.judge.facts import EVERYTHING, AgentFact, Facts, Subject, TaskFact
+from delegation.judge.facts import AgentFact, Facts, TaskFact
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.limits import Limits
-from delegation.judge.standing import Called
+from delegation.judge.subject import (
+    EVERYTHING,
+    Subject,
+    agent_subjects,
+    link_subjects,
+    task_subjects,
+)
 from delegation.lineage.in_process import InProcessEntry
 from delegation.records.lineage.known_rows import Known, read_tasks, task_chain
 from delegation.records.lineage.standing import ended_of
@@ -77,14 +83,14 @@ def _unseen(tasks: Sequence[TaskFact], defaults: Limits) -> list[str]:
 
 
 def facts_at(
-    connection: Connection, chain: Chain, called: Called, *, at: int, defaults: Limits
+    connection: Connection, chain: Chain, called: Iterable[Subject], *, at: int, defaults: Limits
 ) -> Facts:
     """Return what step 10 asks about a call, as it was known at an earlier instant.
 
     Args:
         connection: A transaction.
         chain: The verified chain.
-        called: Tool and systems.
+        called: What the call acts on, as far as standing asks.
         at: Unix seconds.
         defaults: The service's own limits.
     """
@@ -94,17 +100,13 @@ def facts_at(
     ends = select(TASKS.c.id, TASKS.c.closed_at).where(TASKS.c.id.in_([t.id for t in tasks]))
     closed = {row.id: row.closed_at for row in connection.execute(ends)}
     by_key, by_name = _agents_at(connection, chain, at)
-    subjects: set[tuple[str, str]] = {
-        (EVERYTHING.kind, EVERYTHING.id),
-        ("tool", called.tool),
-        *(("system", system) for system in called.systems),
-    }
+    subjects = {EVERYTHING, *called}
     for link in chain.links:
-        subjects |= {("link", link.id), ("key", b64u(link.holder_key))}
+        subjects.update(link_subjects(link.id, b64u(link.holder_key)))
     for agent in (*by_key.values(), *by_name.values()):
-        subjects |= {("agent", agent.name), ("owner", agent.owner)}
+        subjects.update(agent_subjects(agent.name, agent.owner))
     for found in tasks:
-        subjects |= {("task", found.id), ("owner", found.owner)}
+        subjects.update(task_subjects(found.id, found.owner))
     ended = ended_of(connection, subjects, at)
     return Facts(
         tasks=tuple(
@@ -113,8 +115,8 @@ def facts_at(
         ),
         is_root_recorded=task == chain.origin.task,
         is_nonce_used=False,
-        revoked={Subject(kind, name) for (kind, name), act in ended.items() if act == "revoke"},  # type: ignore[arg-type]  # kinds of the table
-        suspended={Subject(kind, name) for (kind, name), act in ended.items() if act == "suspend"},  # type: ignore[arg-type]
+        revoked={subject for subject, act in ended.items() if act == "revoke"},
+        suspended={subject for subject, act in ended.items() if act == "suspend"},
         agents_by_key=by_key,
         agents_by_name=by_name,
     )

@@ -7,7 +7,7 @@ the engines, see docs/adr/0005-records.md). Nothing validates here: values come 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -20,6 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlmodel import Field, Index, SQLModel
+
+from delegation.judge.subject import SubjectKind
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -227,10 +229,7 @@ class RevocationRow(Table, table=True):
     __tablename__ = "revocation"
     __table_args__ = (
         Index(None, "kind", "id", "epoch"),
-        CheckConstraint(
-            "kind IN ('link', 'task', 'agent', 'key', 'owner', 'tool', 'system', 'everything')",
-            name="kind",
-        ),
+        CheckConstraint(f"kind IN ({', '.join(map(repr, get_args(SubjectKind)))})", name="kind"),
         CheckConstraint("act IN ('revoke', 'suspend', 'resume', 'close', 'register')", name="act"),
     )
     epoch: int = Field(primary_key=True, sa_type=BigInteger)
