@@ -14,7 +14,7 @@ from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 
 from delegation.commands.retry import SECONDS
-from delegation.commands.work import ApiKey, Role
+from delegation.commands.work import ApiKey
 from delegation.errors import (
     ForbiddenError,
     MalformedError,
@@ -22,6 +22,7 @@ from delegation.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
+from delegation.identity.roles import Role
 from delegation.tracker import Tracker
 from delegation_api.asking import vital
 from delegation_api.turns import recognise

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delegation.errors import DelegationError
-from delegation.operations.roles import SERVICES
+from delegation.identity.roles import SERVICES
 from delegation.tracker import Tracker
 from delegation_api.auth import KeyCache, authorized
 from delegation_api.checking import answer, read_call

@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope
 
 from delegation.canonical import Json
 from delegation.commands.work import ApiKey
+from delegation.identity.roles import SERVICES
 from delegation.messages import requests
 from delegation.operations.operation import Operation
 from delegation.operations.parameters import Parameter
-from delegation.operations.roles import SERVICES
 from delegation.tracker import Tracker
 from delegation.tracker.acting import Acting
 from delegation_api.asking import ends_with_client

@@ -7,7 +7,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from delegation.commands.work import Role
 from delegation.errors import (
     DelegationError,
     ForbiddenError,
@@ -15,6 +14,7 @@ from delegation.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
+from delegation.identity.roles import Role
 from delegation.messages.form import COMPONENTS, named
 from delegation.operations.operation import Operation
 from delegation_api.problems import status_of_kind

@@ -7,27 +7,16 @@ The words are those of `delegation.authority.constraints`, the values literals. 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
-from delegation.authority import constraints as words
 from delegation.authority.capability import Capability, may
-from delegation.authority.constraints import Constraint
+from delegation.authority.constraints import WORDS, Constraint
 from delegation.errors import MalformedError
 
 MAX_TEXT: Final = 64 * 1024  # characters; a payload is no longer
 _WANTED: Final = 'a tool, or a tool with its arguments, such as mail.send(to=email("acme.example"))'
-_WORDS: Final[Mapping[str, Callable[..., Constraint]]] = {
-    word.__name__: word
-    for word in (
-        words.absent, words.all_of, words.any_of, words.anything, words.argv, words.between,
-        words.cidr, words.contains, words.count, words.during, words.each, words.email, words.exact,
-        words.glob, words.host, words.links, words.members, words.not_below, words.not_one_of, words.one_of,
-        words.path, words.subset, words.text, words.url,
-    )
-}  # fmt: skip
-
 # By the name that a constraint has in JSON, where Python spells it otherwise.
 _OF_KINDS: Final[Mapping[str, str]] = {
     "length": "text(max=...)", "range": "between", "all": "all_of", "any": "anything",
@@ -104,11 +93,11 @@ def _value(node: ast.expr) -> Any:
 
 
 def _constraint(node: ast.Call) -> Constraint:
-    word = _WORDS.get(node.func.id) if isinstance(node.func, ast.Name) else None
+    word = WORDS.get(node.func.id) if isinstance(node.func, ast.Name) else None
     if word is None:
-        known = ", ".join(sorted(_WORDS))
+        known = ", ".join(sorted(WORDS))
         said = node.func.id if isinstance(node.func, ast.Name) else ""
-        near = [_OF_KINDS[said]] if said in _OF_KINDS else get_close_matches(said, sorted(_WORDS))
+        near = [_OF_KINDS[said]] if said in _OF_KINDS else get_close_matches(said, sorted(WORDS))
         raise MalformedError(
             "A constraint",
             wanted=f"one of {known}",

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Final
 
 from delegation.authority.argument import Argument
+from delegation.authority.arguments.families import NUMBERS
 from delegation.authority.arguments.money import MAX_MONEY_PLACES, MoneyType
 from delegation.authority.arguments.number import as_number
 from delegation.authority.refusal import Refusal
@@ -19,7 +20,6 @@ from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER
 
 _RULE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,63})(?:\*([1-9][0-9]{0,8}))?", re.ASCII)
-_NUMBERS: Final = frozenset({"integer", "number", "decimal", "money"})
 # How many places a unit of money has, by what its name has after the currency's code.
 _PLACES: Final = {"": 0, "_cents": 2, "_mills": 3, "_micros": 6, "_nanos": 9}
 
@@ -37,7 +37,7 @@ def refuse_rule(unit: str, rule: str, arguments: Mapping[str, Argument]) -> None
         argument is None
         or not argument.required
         or argument.is_nullable
-        or argument.type.name not in _NUMBERS
+        or argument.type.name not in NUMBERS
     ):
         raise MalformedError(
             what, wanted="the name of a required number argument, also times a whole number"

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from delegation import canonical
-from delegation.authority import constraints
-from delegation.authority.arguments import ArgumentType, ListType, MoneyType, ObjectType
-from delegation.authority.arguments.nullable import inner
 from delegation.authority.capability import Capability
-from delegation.authority.constraints import Constraint
-from delegation.authority.constraints.literal import shown
+from delegation.authority.constraints.wording import as_json, names
 from delegation.authority.fields import PLAIN_NAME
 from delegation.authority.flow import words as flow_words
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
 
 HANDING: Final = "only to be handed on"
-_PLAIN: Final = re.compile(r"[^\s,\"“”()]+")
 _LAST_SECOND: Final = 253402300799  # 9999-12-31: the calendar of `datetime` ends there
 
 
@@ -58,8 +51,8 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
     look()
     changes = list(_capabilities(parent.capabilities if parent else (), child.capabilities))
     pairs: list[tuple[str, str, str]] = [
-        ("effects", _words(parent.effects) if parent else "", _words(child.effects)),
-        ("audience", _words(parent.audience) if parent else "", _words(child.audience)),
+        ("effects", names(parent.effects) if parent else "", names(child.effects)),
+        ("audience", names(parent.audience) if parent else "", names(child.audience)),
         ("purpose", _purpose(parent.purpose) if parent else "", _purpose(child.purpose)),
         *(
             (name, spell(getattr(parent, name)) if parent else "", spell(getattr(child, name)))
@@ -73,8 +66,8 @@ def differences(parent: Grant | None, child: Grant) -> tuple[Change, ...]:
     ]
     changes += [Change(name, before, after) for name, before, after in pairs if before != after]
     changes += _units(parent.budget if parent else {}, child.budget)
-    held = {_json(rule.to_json()) for rule in parent.needs_approval} if parent else set()
-    added = [_json(rule.to_json()) for rule in child.needs_approval]
+    held = {as_json(rule.to_json()) for rule in parent.needs_approval} if parent else set()
+    added = [as_json(rule.to_json()) for rule in child.needs_approval]
     changes += [Change("needs_approval", "", rule) for rule in added if rule not in held]
     sequence = {flow_words(rule) for rule in parent.flow} if parent else set()
     more = [flow_words(rule) for rule in child.flow]
@@ -89,131 +82,8 @@ def instant(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def words(constraint: Constraint, of: ArgumentType | None = None) -> str:  # one line a kind
-    """Return a constraint in a few words, so that no two of one argument read alike.
-
-    What it holds is JSON where it could be taken for a word of ours or for another type, and the
-    parts of a combination stand in brackets.
-
-    Args:
-        constraint: What is said.
-        of: The argument's type where it is known: amounts of money are said with their currency.
-    """
-    match constraint:
-        case constraints.Anything():
-            return "anything"
-        case constraints.Missing():
-            return "absent"
-        case constraints.Exact():
-            return _said(constraint.value, of)
-        case constraints.OneOf():
-            return _joined(constraint.values, " or ", "one of ", of=of)
-        case constraints.NotOneOf():
-            return _joined(constraint.values, ", ", "not ", always=True, of=of)
-        case constraints.Range():
-            ends = (
-                ("> ", constraint.above, constraint.min),
-                ("< ", constraint.below, constraint.max),
-            )
-            return " … ".join(
-                _bound(sign, open_, closed, of) for sign, open_, closed in ends
-            ).strip()
-        case constraints.Length():
-            least = f"{constraint.min} to " if constraint.min else "at most "
-            return f"{least}{constraint.max} long"
-        case constraints.Count():
-            least = f"{constraint.min} to " if constraint.min else "at most "
-            return f"{least}{constraint.max} of them"
-        case constraints.During():
-            return "during " + " … ".join(one or "" for one in (constraint.start, constraint.end))
-        case constraints.Argv():
-            parts = [f"({words(part)})" for part in constraint.head]
-            rest = "no more" if constraint.rest is None else f"each ({words(constraint.rest)})"
-            return "command " + " ".join([*parts, "then", rest])
-        case constraints.Members():
-            types = _fields(of)
-            parts = [f"{_words([n])} is ({words(p, types.get(n))})" for n, p in constraint.parts]
-            return "where " + " and ".join(parts)
-        case constraints.Links():
-            return f"no links but to {_words(constraint.hosts)}" if constraint.hosts else "no links"
-        case constraints.NotBelow():
-            return "not under " + _words(constraint.under)
-        case constraints.Contains():
-            return _joined(constraint.values, ", ", "with ", always=True)
-        case constraints.Subset():
-            return _joined(constraint.values, ", ", "of ", always=True)
-        case constraints.Each():
-            return "each " + words(constraint.item, _item(of))
-        case constraints.AllOf() | constraints.AnyOf():
-            is_all = isinstance(constraint, constraints.AllOf)
-            parts = [f"({words(part, of)})" for part in constraint.parts]
-            if len(parts) == 1:
-                return ("all of " if is_all else "any of ") + parts[0]
-            return (" and " if is_all else " or ").join(parts)
-        case constraints.PathUnder() | constraints.UrlUnder():
-            query = isinstance(constraint, constraints.UrlUnder) and constraint.query
-            return "under " + _words(constraint.under) + (" with any query" if query else "")
-        case constraints.HostNamed():
-            return "host " + _words(constraint.names)
-        case constraints.AddressIn():
-            return "in " + _words(constraint.networks)
-        case constraints.EmailAt():
-            said = _words(d if "@" in d else f"@{d}" for d in constraint.domains)
-            return f"mail {said}" if said.startswith('"') else said
-        case constraints.Glob():
-            return "like " + _words(constraint.patterns)
-    return "constraint " + _json(constraint.to_json())
-
-
-def _bound(
-    sign: str, exclusive: int | str | None, inclusive: int | str | None, of: ArgumentType | None
-) -> str:
-    if exclusive is not None:
-        return sign + _said(exclusive, of)
-    return "" if inclusive is None else _said(inclusive, of)
-
-
-def _joined(
-    values: Iterable[canonical.Json],
-    between: str,
-    before: str,
-    *,
-    always: bool = False,
-    of: ArgumentType | None = None,
-) -> str:
-    """Return values as JSON; words of ours before them unless there are several."""
-    said = [_said(value, of) for value in values]
-    return (before if always or len(said) < 2 else "") + between.join(said)  # noqa: PLR2004  # several
-
-
-def _words(entries: Iterable[str]) -> str:
-    """Return entries as they are, those that hold a separator or a word of ours as JSON."""
-    return (
-        ", ".join(e if _PLAIN.fullmatch(e) and e != "none" else _json(e) for e in entries) or "none"
-    )
-
-
 def _purpose(purpose: str) -> str:
-    return _words([purpose]) if purpose else ""
-
-
-def _item(of: ArgumentType | None) -> ArgumentType | None:
-    of = None if of is None else inner(of)
-    return of.of if isinstance(of, ListType) else None
-
-
-def _fields(of: ArgumentType | None) -> Mapping[str, ArgumentType]:
-    of = None if of is None else inner(of)
-    return of.members if isinstance(of, ObjectType) else {}
-
-
-def _said(value: canonical.Json, of: ArgumentType | None) -> str:
-    of = None if of is None else inner(of)
-    return of.shown(value) if isinstance(of, MoneyType) and type(value) is int else shown(value)
-
-
-def _json(value: canonical.Json) -> str:
-    return canonical.encode(value).decode()
+    return names([purpose]) if purpose else ""
 
 
 def _units(before: Mapping[str, int], after: Mapping[str, int]) -> list[Change]:
@@ -255,8 +125,9 @@ def _arguments(tool: str, old: Capability | None, new: Capability) -> Iterable[C
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was != now and old is not None:
-            spelled = name if PLAIN_NAME.fullmatch(name) else _json(name)
-            yield Change(f"{tool}.{spelled}", words(was) if was else "", words(now) if now else "")
+            spelled = name if PLAIN_NAME.fullmatch(name) else as_json(name)
+            said = [one.wording().short if one else "" for one in (was, now)]
+            yield Change(f"{tool}.{spelled}", *said)
     if old is not None and old.resources != new.resources:
-        texts = [_words(pattern.text for pattern in c.resources) for c in (old, new)]
+        texts = [names(pattern.text for pattern in c.resources) for c in (old, new)]
         yield Change(f"{tool} resources", *texts)

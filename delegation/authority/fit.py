@@ -23,6 +23,7 @@ from delegation.authority.arguments.nullable import inner
 from delegation.authority.capability import Capability
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.constraints import (
+    EXAMPLES,
     AllOf,
     AnyOf,
     Argv,
@@ -34,24 +35,10 @@ from delegation.authority.constraints import (
     NotOneOf,
     OneOf,
     Subset,
-    argv,
-    between,
-    cidr,
-    count,
-    during,
-    email,
-    glob,
-    host,
-    links,
-    not_below,
-    path,
-    text,
-    url,
 )
 from delegation.authority.constraints.constraint import MAX_DEPTH
 from delegation.authority.constraints.literal import same, shown
 from delegation.authority.empty_capability import refuse_empty
-from delegation.authority.explain import words
 from delegation.authority.fields import ARGUMENT_NAME
 from delegation.authority.grant import Grant
 from delegation.authority.pattern import SegmentPattern
@@ -67,25 +54,6 @@ _NEAR: Final = 3  # names that a question offers
 _COMPARED: Final = 32  # names that are compared letter by letter
 _LISTED: Final = 12  # names that a remedy lists
 _LONG: Final = 160  # characters of a constraint in words
-# How a kind is written, and one of it: those that fit a type are what its argument may be bound by.
-_KINDS: Final[tuple[tuple[str, Constraint], ...]] = (
-    ("text(max=2000)", text(max=2000)),
-    ("between(1, 5)", between(1, 5)),
-    ('email("acme.example")', email("acme.example")),
-    ('host("acme.example")', host("acme.example")),
-    ('cidr("192.0.2.0/24")', cidr("192.0.2.0/24")),
-    ('url("https://acme.example/v1")', url("https://acme.example/v1")),
-    ('path("/data")', path("/data")),
-    ('path("reports")', path("reports")),
-    ('not_below("/data/keys")', not_below("/data/keys")),
-    ('not_below("reports/keys")', not_below("reports/keys")),
-    ('links("acme.example")', links("acme.example")),
-    ('glob("reports/*")', glob("reports/*")),
-    ('during("2026-01-01", "2026-02-01")', during("2026-01-01", "2026-02-01")),
-    ('during("task+0s", "task+3600s")', during("task+0s", "task+3600s")),
-    ('argv("git", "status")', argv("git", "status")),
-    ("count(1, 5)", count(1, 5)),
-)
 
 
 def refuse_unfit_grant(
@@ -231,7 +199,7 @@ def _unknown(pattern: SegmentPattern, place: str, catalogue: Catalogue, at: int 
 def _unfit(name: str, constraint: Constraint, tool: Tool, place: str) -> Refusal:
     of = tool.arguments[name].type
     inmost = _misfit(constraint, of, name)
-    said = shown_text(words(inmost.part, inmost.of))
+    said = shown_text(inmost.part.wording(inmost.of).short)
     said = said if len(said) <= _LONG else said[:_LONG] + "…"
     return Refusal(
         "constraint_unfit",
@@ -320,7 +288,7 @@ def fitting(of: ArgumentType, levels: int = MAX_DEPTH) -> Iterator[str]:
                 break
     elif levels > 1 and isinstance(whole, ListType) and of.name != "argv":
         yield f"each({next(fitting(whole.of, levels - 1))})"
-    yield from (said for said, one in _KINDS if one.suits(of))
+    yield from (said for said, one in EXAMPLES if one.suits(of))
     yield "anything()"
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from delegation.authority.argument import cut
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.member import most_alike, place_of, shown_name
-from delegation.authority.asked import asked, of_value, refused_part
+from delegation.authority.asked import of_value, refused_part
 from delegation.authority.capability import Capability, Prohibition
 from delegation.authority.catalogue import Tool
 from delegation.authority.constraints import Constraint, Links, Missing
@@ -60,7 +60,7 @@ def worded(
             None, way, "left out",
         )  # fmt: skip
     constraint = capability.arguments[name]
-    allowed = cut(asked(constraint, None if definition is None else definition.type), _WORDS)
+    allowed = cut(constraint.wording(None if definition is None else definition.type).must, _WORDS)
     if found.why == "special":
         return Refusal(
             special[name],
@@ -87,11 +87,11 @@ def _refused(name: str, constraint: Constraint, tool: Tool, value: Json, allowed
     definition = tool.arguments[name]
     place, part, finest, of = refused_part(constraint, value, definition.type)
     said, said_part = shown_name(name), shown_name(name + place)
-    must = cut(asked(finest, of), _WORDS)
+    must = cut(finest.wording(of).must, _WORDS)
     message = f"The argument {said_part} must be {must}."
     leave = not place and not definition.required and constraint.admits(ABSENT)
     # Whoever keeps the one that was broken has to keep those beside it too.
-    every = must if place else cut(asked(of_value(constraint), definition.type), _WORDS)
+    every = must if place else cut(of_value(constraint).wording(definition.type).must, _WORDS)
     way = f"Make {said_part} {every},{' leave it out,' if leave else ''} or ask {WHO} for more."
     if isinstance(finest, Missing):
         way = f"Leave {said_part} out, or ask {WHO} for a grant that admits it."

@@ -43,6 +43,7 @@ from delegation.cli.holder import (
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, as_written, opened
 from delegation.commands.announce import announcement
 from delegation.errors import MalformedError
+from delegation.tokens.evidence import NAMED
 from delegation.tokens.token import Token
 
 
@@ -50,7 +51,7 @@ def issue(
     task: TaskArgument,
     *,
     to: ToOption,
-    token_format: Annotated[str, typer.Option("--format", help="biscuit or macaroon.")] = "biscuit",
+    token_format: Annotated[str, typer.Option("--format", help=f"{NAMED}.")] = "biscuit",
     grant: GrantOption = None,
     may: MayOption = None,
     audience: AudienceOption = None,

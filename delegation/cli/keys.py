@@ -31,9 +31,9 @@ from delegation.cli.source import (
     ring_of,
 )
 from delegation.commands.logins import TICKET_SECONDS
-from delegation.commands.work import Role
 from delegation.identity.keyring import KeyRing, RingRole
 from delegation.identity.keys import HolderKey
+from delegation.identity.roles import NAMED, Role
 
 app = typer.Typer(no_args_is_help=True)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")
@@ -91,7 +91,7 @@ def issuer(
 def create(
     name: Annotated[str, typer.Argument(help="What people call the key; unique.")],
     *,
-    role: Annotated[str, typer.Option(help="operator, service, reviewer or approver.")],
+    role: Annotated[str, typer.Option(help=f"{NAMED}.")],
     audience: Annotated[list[str] | None, typer.Option(help="For a service; repeatable.")] = None,
     person: Annotated[str, typer.Option(help="For an approver: who holds it.")] = "",
     approves_as: Annotated[

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from delegation import canonical
-from delegation import graph as drawing
 from delegation.authority.explain import instant
 from delegation.authority.ids import LinkId
 from delegation.cli.console import (
@@ -28,21 +26,22 @@ from delegation.cli.console import (
 )
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.errors import NotFoundError
+from delegation.export.drawings import DRAWINGS
+from delegation.graph.text import text_tree
 from delegation.hidden import hidden_in
 from delegation.judge.decision import Denial
-from delegation.lineage.entry import Lineage, LinkEntry
+from delegation.lineage.entry import LinkEntry
+from delegation.lineage.forms import FORMS
 from delegation.messages.answers import answer_json
 from delegation.shown import kind_of
 
 if TYPE_CHECKING:
-    from delegation.graph.engine import Picture
     from delegation.operations.backend import Backend
 
 _NOT_KEPT: Final[Mapping[str, str]] = {
     "over_rate": "Arguments and proof are not kept: this holder's denials came faster than that.",
     "erased": "Arguments and proof were erased.",
 }
-FORMATS = ("txt", "svg", "mmd", "dot", "json", "png", "pdf")
 
 
 def tasks(
@@ -74,13 +73,13 @@ def lineage(
     if as_json:
         print_json(found)
     else:
-        print_text(drawing.text_tree(found))
+        print_text(text_tree(found))
 
 
 def graph(
     task: TaskArgument,
     *,
-    form: Annotated[str, typer.Option("--format", help=" ".join(FORMATS))] = "svg",
+    form: Annotated[str, typer.Option("--format", help=" ".join(DRAWINGS))] = "svg",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File; else standard output.")
     ] = None,
@@ -89,14 +88,14 @@ def graph(
     as_json: JsonOption = False,
 ) -> None:
     """Draw a task's lineage. svg, mmd, txt and json need nothing; png and pdf need Graphviz."""
-    if form not in FORMATS:
+    if form not in DRAWINGS:
         fail(
             "There is no such format.",
-            "Use one of: " + ", ".join(FORMATS) + ".",
+            "Use one of: " + ", ".join(DRAWINGS) + ".",
             code="usage",
             status=USAGE,
         )
-    if out is None and form in {"png", "pdf"}:
+    if out is None and not FORMS[form].is_text:
         fail(
             "A picture is not printed to a terminal.",
             "Name a file with --out.",
@@ -104,7 +103,10 @@ def graph(
             status=USAGE,
         )
     with opened(store, url) as place:
-        data = _drawn(place.lineage(task).entry, form)
+        drawn = DRAWINGS[form].alone(place.lineage(task).entry)
+    data = drawn if isinstance(drawn, bytes) else drawn.encode()
+    if form == "json":
+        data += b"\n"
     if out is None:
         if as_json:
             print_json({"format": form, "drawing": data.decode()})
@@ -120,20 +122,6 @@ def graph(
         f"{out} ({len(data)} bytes)",
         as_json=as_json,
     )
-
-
-def _drawn(entry: Lineage, form: str) -> bytes:
-    if form in {"png", "pdf"}:
-        return drawing.render(entry, cast("Picture", form))
-    if form == "json":
-        return canonical.encode(drawing.graph_json(entry)) + b"\n"
-    if form == "svg":
-        return drawing.svg(entry).encode()
-    if form == "mmd":
-        return drawing.mermaid(entry).encode()
-    if form == "dot":
-        return drawing.dot_source(entry).encode()
-    return drawing.text_tree(entry).encode()
 
 
 def explain(

@@ -17,9 +17,9 @@ import typer
 
 from delegation.cli.console import USAGE, JsonOption, fail, say
 from delegation.cli.source import StoreOption, default_store, ring_of
-from delegation.commands.work import Role
 from delegation.distribution import strangers
 from delegation.errors import MissingExtraError
+from delegation.identity.roles import Role
 from delegation.tracker.location import shown, store_file, store_url
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.judge.lease import Barrier
 from delegation.judge.subject import EVERYTHING, REVOCABLE, SubjectKind
 from delegation.lineage.feed import Preview, Revocation
+from delegation.tokens.evidence import NAMED
 
 Kind = Annotated[str, typer.Argument(help=f"{', '.join(REVOCABLE[:-1])} or {REVOCABLE[-1]}.")]
 Name = Annotated[str, typer.Argument(help="Its id, name, or key as base64url.")]
@@ -157,7 +158,7 @@ def renew(
         int | None,
         typer.Option(help="Seconds until the new end; else as long as the earlier root."),
     ] = None,
-    token_format: Annotated[str, typer.Option("--format", help="biscuit or macaroon.")] = "biscuit",
+    token_format: Annotated[str, typer.Option("--format", help=f"{NAMED}.")] = "biscuit",
     store: StoreOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,

@@ -30,6 +30,7 @@ from delegation.cli.holder import (
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.commands.open_child import Opening
 from delegation.errors import MalformedError
+from delegation.judge.limits import LASTS
 from delegation.lineage.entry import TaskEntry, TaskState
 
 app = typer.Typer(no_args_is_help=True)
@@ -41,7 +42,7 @@ def open_(
     title: Annotated[str, typer.Argument(help="What it is about.")],
     *,
     owner: Annotated[str, typer.Option(help="The accountable human or service.")],
-    lasts: Annotated[int, typer.Option(help="Seconds until its deadline.")] = 3600,
+    lasts: Annotated[int, typer.Option(help="Seconds until its deadline.")] = LASTS,
     idle: Annotated[
         int | None, typer.Option(help="Seconds without an allowed call after which it is over.")
     ] = None,

@@ -26,11 +26,10 @@ from delegation.commands.work import OutcomeReport, Store
 from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
 from delegation.judge.approval import needed_consent
-from delegation.judge.capability import judge_capability, named
+from delegation.judge.clearance import clear_call, named
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts, Query
 from delegation.judge.settle import Judged, Settlement, settle, settle_repeat
-from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
 from delegation.tokens.links import Cache
 from delegation.tokens.verifier import Verified, verify
@@ -108,7 +107,7 @@ def judge(
     """Return a verified call after steps 7 to 9, with the consent that it needs at step 13."""
     chain = verified.chain
     access = named(sent, catalogue, chain.origin.catalogue)
-    outcome = deny_outside_window(chain, access, at) or judge_capability(chain, access, catalogue)
+    outcome = clear_call(chain, access, catalogue, at)
     needed = None
     if chain.leaf.grant.needs_approval and not isinstance(outcome, Denial):
         needed = needed_consent(chain, access, outcome, catalogue, ring)

@@ -10,13 +10,13 @@ from typing import Final
 from delegation.authority.approval import APPROVER
 from delegation.authority.fields import AUDIENCE, listed, matching_text
 from delegation.commands.retry import tried_again
-from delegation.commands.work import ApiKey, Login, Role, Store
+from delegation.commands.work import ApiKey, Login, Store
 from delegation.errors import ForbiddenError, MalformedError, NotFoundError, UnauthenticatedError
+from delegation.identity.roles import NAMED, ROLES, Role
 
 PREFIX: Final = "dk_"  # so that scanners find a leaked one
 SECRET: Final = re.compile(r"dk_[A-Za-z0-9_-]{43}")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-ROLES: Final = re.compile("operator|service|reviewer|approver")
 MAX_ROLES: Final = 32  # of one person in approval rules
 
 
@@ -53,7 +53,7 @@ def create_api_key(  # what a key is bound to
         ConflictError: The name is taken.
     """
     matching_text("name", name, NAME, "1 to 64 lower-case characters")
-    matching_text("role", role, ROLES, "operator, service, reviewer or approver")
+    matching_text("role", role, "|".join(ROLES), NAMED)
     matching_text("secret", secret, SECRET, "dk_ and 43 base64url characters")
     bound = tuple(
         sorted(

@@ -23,7 +23,7 @@ from delegation.commands.work import Work
 from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import Facts, Query
-from delegation.judge.limits import Limits
+from delegation.judge.limits import LASTS, Limits
 from delegation.judge.reserved import complete_below, settle_opening
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import TaskEntry
@@ -54,7 +54,7 @@ class Opening:
     title: str
     ceiling: Grant
     to: PublicKey
-    lasts: int = 3600
+    lasts: int = LASTS
     idle: int | None = None
     limits: Limits | None = None
 

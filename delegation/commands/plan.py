@@ -18,11 +18,10 @@ from delegation.authority.refusal import Refusal
 from delegation.commands.check import CheckContext
 from delegation.errors import WiderThanParentError
 from delegation.judge.approval import needed_consent
-from delegation.judge.capability import judge_capability, named
+from delegation.judge.clearance import clear_call, named
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Query
 from delegation.judge.settle import Judged, settle
-from delegation.judge.window import deny_outside_window
 from delegation.lineage.entry import LinkEntry
 from delegation.tokens.failed import Failed
 from delegation.tokens.verifier import verify_token
@@ -140,9 +139,7 @@ def plan(
     with context.store.read() as reader:
         catalogue = reader.catalogue()
         sent, access = access, named(access, catalogue, chain.origin.catalogue)
-        outcome = deny_outside_window(chain, access, at) or judge_capability(
-            chain, access, catalogue
-        )
+        outcome = clear_call(chain, access, catalogue, at)
         units: tuple[str, ...] = ("calls",)
         needed = None
         if not isinstance(outcome, Denial):

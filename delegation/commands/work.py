@@ -22,6 +22,7 @@ from delegation.commands.log import LoggedStore
 from delegation.commands.question_work import QuestionReader, QuestionWork
 from delegation.commands.standing import StandingReader, StandingWork
 from delegation.identity.approval import ApprovalEvent
+from delegation.identity.roles import Role
 from delegation.judge.decision import Decision
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import Limits
@@ -32,7 +33,6 @@ from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.mediation import Recorded
 from delegation.tokens.evidence import LinkEvidence
 
-Role: TypeAlias = Literal["operator", "service", "reviewer", "approver"]
 LoginKind: TypeAlias = Literal["ticket", "session"]
 OutcomeState: TypeAlias = Literal["executed", "failed", "not_executed"]
 

@@ -1,19 +1,23 @@
-"""Lineage as drawings that state what they are: SVG, Mermaid, DOT, PNG, PDF and text."""
+"""Lists the drawings of lineage: SVG, Mermaid, DOT, PNG, PDF, text and JSON, one line a form."""
 
 from __future__ import annotations
 
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import Final, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
+from delegation import canonical
 from delegation.export.manifest import Manifest
+from delegation.export.rows import listed
 from delegation.graph.dot import dot_source
-from delegation.graph.engine import Picture, render
+from delegation.graph.engine import render
 from delegation.graph.mermaid import mermaid
-from delegation.graph.svg import svg_part
+from delegation.graph.model import graph_json
+from delegation.graph.svg import svg, svg_part
 from delegation.graph.text import text_tree
 from delegation.lineage.entry import Lineage
 
@@ -24,29 +28,6 @@ _STYLE: Final = (
     "fill:#526070}.sheet{fill:#f6f7f9}"
     "@media (prefers-color-scheme:dark){text.said{fill:#a3afbd}.sheet{fill:#12161c}}"
 )
-
-
-def drawn(forest: Iterable[Lineage], manifest: Manifest) -> Iterator[bytes]:
-    """Yield a forest drawn in the manifest's form.
-
-    Raises:
-        RenderError: Graphviz is missing, fails, or there is too much for it.
-        MissingExtraError: The extra `render` is not installed.
-    """
-    notes = manifest.lines()
-    match manifest.selection.form:
-        case "svg":
-            yield from (part.encode() for part in _svg(forest, manifest))
-        case "mmd":
-            yield mermaid(*forest, notes=notes).encode()
-        case "dot":
-            yield dot_source(*forest, notes=notes).encode()
-        case "txt":
-            yield "".join(f"# {note}\n" for note in notes).encode()
-            yield from (b"\n" + text_tree(one).encode() for one in forest)
-        case form:
-            data = render(list(forest), cast("Picture", form), notes=notes)
-            yield with_text(data, manifest.header()) if form == "png" else data
 
 
 def _svg(forest: Iterable[Lineage], manifest: Manifest) -> Iterator[str]:
@@ -74,8 +55,54 @@ def _svg(forest: Iterable[Lineage], manifest: Manifest) -> Iterator[str]:
     yield "</svg>\n"
 
 
+def _text(forest: Iterable[Lineage], manifest: Manifest) -> Iterator[str]:
+    yield "".join(f"# {note}\n" for note in manifest.lines())
+    yield from ("\n" + text_tree(one) for one in forest)
+
+
 def with_text(png: bytes, said: str) -> bytes:
     """Return a PNG with a text chunk that says what it is, right behind its header."""
     body = b"tEXt" + b"Description\x00" + said.encode("ascii")
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     return png[:_PNG_HEAD] + chunk + png[_PNG_HEAD:]
+
+
+class Drawing(NamedTuple):
+    """How one form is drawn.
+
+    Args:
+        alone: One task's lineage, as commands and routes answer it.
+        stated: A forest that says what it is, as exports do.
+
+    Raises:
+        RenderError: Graphviz is missing, fails, or there is too much for it.
+        MissingExtraError: The extra `render` is not installed.
+    """
+
+    alone: Callable[[Lineage], str | bytes]
+    stated: Callable[[Iterable[Lineage], Manifest], Iterable[str | bytes]]
+
+
+DRAWINGS: Final[Mapping[str, Drawing]] = MappingProxyType(
+    {
+        "txt": Drawing(text_tree, _text),
+        "svg": Drawing(svg, _svg),
+        "mmd": Drawing(mermaid, lambda trees, said: [mermaid(*trees, notes=said.lines())]),
+        "dot": Drawing(dot_source, lambda trees, said: [dot_source(*trees, notes=said.lines())]),
+        "json": Drawing(
+            lambda tree: canonical.encode(graph_json(tree)),
+            lambda trees, said: listed("tasks", map(graph_json, trees), said),
+        ),
+        "png": Drawing(
+            lambda tree: render(tree, "png"),
+            lambda trees, said: [
+                with_text(render(list(trees), "png", notes=said.lines()), said.header())
+            ],
+        ),
+        "pdf": Drawing(
+            lambda tree: render(tree, "pdf"),
+            lambda trees, said: [render(list(trees), "pdf", notes=said.lines())],
+        ),
+    }
+)
+"""Each in `lineage.forms`, too, which says what it is to readers."""

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Self
 
-from delegation.export.forms import file_name
 from delegation.export.manifest import Manifest
+from delegation.lineage.forms import FORMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,6 @@ class Exported:
 
     @property
     def name(self) -> str:
-        """What its file is called."""
-        return file_name(self.manifest.selection, self.manifest.at)
+        """What its file is called: made of our own words, never of a name."""
+        asked = self.manifest.selection
+        return f"delegation-{asked.view}-{self.manifest.at}.{FORMS[asked.form].suffix}"

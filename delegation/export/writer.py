@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from delegation.commands.export_data import ExportData
-from delegation.export.drawings import drawn
+from delegation.export.drawings import DRAWINGS
 from delegation.export.graphml import graphml
 from delegation.export.manifest import Manifest
 from delegation.export.ocsf import ocsf_events
 from delegation.export.prov import prov_json
-from delegation.export.rows import csv_rows, json_rows, listed
+from delegation.export.rows import csv_rows, json_rows
 from delegation.export.table import TABLES
-from delegation.graph.model import graph_json
-from delegation.lineage.selection import DRAWN, Selection
+from delegation.lineage.selection import Selection
 
 
 def manifest_of(found: ExportData, wanted: Selection, checkpoint: str) -> Manifest:
@@ -48,25 +49,33 @@ def written(found: ExportData, manifest: Manifest, issuer: str) -> Iterator[byte
         MissingExtraError: The extra `render` is not installed.
     """
     wanted = manifest.selection
-    if wanted.view == "lineage" and wanted.form in DRAWN and wanted.form != "graphml":
-        yield from drawn((one.lineage for one in found.entries), manifest)
-        return
-    yield from (part.encode() for part in _texts(found, manifest, issuer))
+    drawing = DRAWINGS.get(wanted.form) if wanted.view == "lineage" else None
+    for piece in (
+        _WRITERS[wanted.form](found, manifest, issuer)
+        if drawing is None
+        else drawing.stated((one.lineage for one in found.entries), manifest)
+    ):
+        yield piece.encode() if isinstance(piece, str) else piece
 
 
-def _texts(found: ExportData, manifest: Manifest, issuer: str) -> Iterator[str]:
-    wanted = manifest.selection
-    entries = found.entries
-    match wanted.form:
-        case "graphml":
-            return graphml(entries, manifest)
-        case "prov":
-            return prov_json(entries, manifest)
-        case "ocsf":
-            return ocsf_events(entries, issuer, manifest)
-        case "json" if wanted.view == "lineage":
-            return listed("tasks", (graph_json(one.lineage) for one in entries), manifest)
-    if wanted.view == "lineage":
+def _csv(found: ExportData, manifest: Manifest, _: str) -> Iterator[str]:
+    view, entries = manifest.selection.view, found.entries
+    if view == "lineage":
         entries = (link for one in entries for link in one.lineage.links)
-    table = TABLES[wanted.view]
-    return csv_rows(table, entries) if wanted.form == "csv" else json_rows(table, entries, manifest)
+    return csv_rows(TABLES[view], entries)
+
+
+_WRITERS: Final[Mapping[str, Callable[[ExportData, Manifest, str], Iterator[str]]]] = (
+    MappingProxyType(
+        {
+            "graphml": lambda found, manifest, _: graphml(found.entries, manifest),
+            "csv": _csv,
+            "json": lambda found, manifest, _: json_rows(
+                TABLES[manifest.selection.view], found.entries, manifest
+            ),
+            "prov": lambda found, manifest, _: prov_json(found.entries, manifest),
+            "ocsf": lambda found, manifest, issuer: ocsf_events(found.entries, issuer, manifest),
+        }
+    )
+)
+"""By form, what is no drawing; each in `lineage.forms`, too."""

@@ -35,9 +35,8 @@ from delegation.integrations.in_process_settling import (
     not_settled,
 )
 from delegation.integrations.spool import Spool
-from delegation.judge.capability import judge_capability, named
+from delegation.judge.clearance import clear_call, named
 from delegation.judge.decision import Decision, Denial, trail
-from delegation.judge.window import deny_outside_window
 from delegation.tokens.failed import Failed
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.verifier import VerifiedToken, read_public
@@ -143,9 +142,7 @@ class InProcessVerifier:
         verified, checked = found
         chain = verified.chain
         meant = named(access, catalogue, chain.origin.catalogue)
-        outcome = deny_outside_window(chain, meant, int(self._clock())) or judge_capability(
-            chain, meant, catalogue
-        )
+        outcome = clear_call(chain, meant, catalogue, int(self._clock()))
         denial = outcome if isinstance(outcome, Denial) else None
         clearance = None if isinstance(outcome, Denial) else outcome
         tool = recorded_name(meant.tool)

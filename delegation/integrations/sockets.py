@@ -18,7 +18,7 @@ from delegation.authority.access import Access
 from delegation.authority.fields import integer
 from delegation.errors import DelegationError, MalformedError
 from delegation.judge.standing import STEP
-from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
+from delegation.tokens.formats import FORMATS
 from delegation.tokens.text import read_text
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -81,11 +81,7 @@ def end_of(token: str) -> int:
         MalformedError: It is no token's text, as the id of an announced leaf, or its leaf says none.
     """
     held = read_text(token)
-    if held.format == "biscuit":
-        entries = biscuit.entries(biscuit_wire.read(held.body), authors_verified=True)
-    else:
-        entries = macaroon.entries(macaroon_wire.read(held.body))
-    payload = canonical.parse(entries[-1].payload or b"")
+    payload = canonical.parse(FORMATS[held.format].last_payload(held.body) or b"")
     grant = payload.get("grant") if isinstance(payload, dict) else None
     return integer("expires_at", grant.get("expires_at") if isinstance(grant, dict) else None, 0)
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from delegation.authority.arguments.composite import ListType
+from delegation.authority.arguments.families import TEXTS
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.url_text import kind_of
 from delegation.authority.audience import respelled
@@ -19,11 +20,6 @@ from delegation.errors import ConfigurationError, DelegationError, OutsideError
 from delegation.integrations.judged_request import Receive, Scope
 from delegation.integrations.route import SOCKET, Route
 
-# Their values are text wherever they stand.
-_TEXTS: Final = frozenset({
-    "date", "datetime", "email", "host", "identifier", "line", "opaque", "path", "relative_path",
-    "segment", "text", "url",
-})  # fmt: skip
 _OF_READERS: Final = frozenset({"GET", "HEAD", SOCKET})
 _MOST_NAMED: Final = 12
 _LOG: Final = logging.getLogger("delegation.guard")
@@ -139,7 +135,7 @@ def _misread(place: str, one: Input, tool: Tool) -> Iterator[str]:
             f"{place} reads {one.argument} as text, and {tool.name} takes {wanted}. "
             f"Say kinds={{{one.argument!a}: {wanted!a}}}."
         )
-    elif wanted == "text" and one.kind != "text" and of.name in _TEXTS:
+    elif wanted == "text" and one.kind != "text" and of.name in TEXTS:
         yield (
             f"{place} reads {one.argument} as {one.kind}, and {tool.name} takes {of.name}. "
             f"Take {one.argument} out of kinds."

@@ -21,7 +21,7 @@ from delegation.authority.prohibition import (
 )
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json, same
-from delegation.judge.decision import Denial
+from delegation.judge.decision import UNASKED, Denial
 from delegation.judge.flow import unknown_terms
 from delegation.judge.line import OPENER, Line, set_at, who_granted
 from delegation.judge.subject import Subject, definition_subjects, tool_subjects
@@ -42,6 +42,7 @@ class Clearance:
         named: The subjects that its tool is, by any definition from the pinned to the present.
         reserved: Units of `cost` that are the holder's most, since only the service will know.
         handed: Links of the chain that admit it by nothing but what their holders may only hand on.
+        unasked: Steps before the transaction that nothing was configured for.
     """
 
     arguments: Mapping[str, Json]
@@ -52,6 +53,7 @@ class Clearance:
     named: tuple[Subject, ...] = ()
     reserved: tuple[str, ...] = ()
     handed: frozenset[LinkId] = frozenset()
+    unasked: frozenset[int] = UNASKED
 
 
 class Reading:
@@ -146,19 +148,6 @@ def _definitions(chain: Chain, access: Access, catalogue: Catalogue) -> tuple[To
     if then is None or now is None:
         return asking(tool_unknown(access.tool, chain.leaf.grant.capabilities), OPENER)
     return refuse_redefined(then, now) or (then, now)
-
-
-def named(access: Access, catalogue: Catalogue, pinned: int) -> Access:
-    """Return the access by its tool's own name, which alone is judged, counted and recorded.
-
-    What names no tool, or named another one at the pinned revision, stays as it is and is denied.
-
-    Args:
-        access: The call, as the proof covers it.
-        catalogue: All revisions that the service knows.
-        pinned: The revision that the call's root pins.
-    """
-    return access.by_name(catalogue.names.own_name(access.tool, pinned))
 
 
 def refuse_redefined(then: Tool, now: Tool) -> Refusal | None:

@@ -123,17 +123,21 @@ class Step:
         return STEPS[self.number]
 
 
-_NOT_CONFIGURED: Final = 9  # no policy engine in this release: recorded as such, never as passed
+UNASKED: Final = frozenset({9})
+"""Steps that nothing is configured for: recorded as such, never as passed."""
 
 
 @lru_cache(maxsize=256)
-def trail(failed: int | None, *, passed_to: int | None = None) -> tuple[Step, ...]:
+def trail(
+    failed: int | None, *, passed_to: int | None = None, unasked: frozenset[int] = UNASKED
+) -> tuple[Step, ...]:
     """Return the trail of a decision.
 
     Args:
         failed: The step that denied, None if none did.
         passed_to: The last step that was really looked at and passed, where steps were skipped on
             the way to the one that failed: a check that was not made is never shown as passed.
+        unasked: Steps that nothing was configured for.
     """
     last = len(STEPS) if failed is None else failed - 1
     last = last if passed_to is None else min(last, passed_to)
@@ -143,7 +147,7 @@ def trail(failed: int | None, *, passed_to: int | None = None) -> tuple[Step, ..
             return "failed"
         if number > last:
             return "not_reached"
-        return "not_configured" if number == _NOT_CONFIGURED else "passed"
+        return "not_configured" if number in unasked else "passed"
 
     return tuple(Step(number, outcome(number)) for number in STEPS)
 

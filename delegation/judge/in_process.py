@@ -14,6 +14,7 @@ from delegation.judge.decision import Decision
 from delegation.judge.facts import AgentFact, Facts, TaskFact
 from delegation.judge.line import Line
 from delegation.judge.subject import Subject
+from delegation.tokens.formats import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def why_not_outside(
         clearance: The call after step 8.
         needs_service: What the service said against it; whatever that is, it counts.
     """
-    if token_format != "biscuit":
+    if token_format not in PUBLIC:
         return "format"
     if needs_service:
         return needs_service[0]

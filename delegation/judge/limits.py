@@ -10,6 +10,7 @@ from delegation.authority.fields import integer
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
+LASTS: Final = 3600  # seconds until a task's deadline, unless whoever opens it says otherwise
 MAX_LIMIT: Final = 1_000_000  # also the fastest pace a minute: one call each 60 microseconds
 
 

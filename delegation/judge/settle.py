@@ -15,9 +15,10 @@ from delegation.authority.refusal import Refusal
 from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
 from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
-from delegation.judge.capability import Clearance, Reading, judge_capability
+from delegation.judge.capability import Clearance, Reading
+from delegation.judge.clearance import clear_call
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import Decision, Denial, about, trail
+from delegation.judge.decision import UNASKED, Decision, Denial, about, trail
 from delegation.judge.facts import Facts, Trace
 from delegation.judge.flow import deny_against_flow, trace_of
 from delegation.judge.handing import deny_own_call
@@ -26,7 +27,6 @@ from delegation.judge.rate import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve
 from delegation.judge.standing import deny_behind, deny_without_standing
 from delegation.judge.subject import Subject
-from delegation.judge.window import deny_outside_window
 
 RECORD_STEP = 14
 VALID_SECONDS = 5  # how long an answer may travel and wait before it is acted on
@@ -59,9 +59,7 @@ def clear_above(line: Line, access: Access, catalogue: Catalogue, at: int) -> Ab
     """
     above, reading = Above(), Reading()
     for chain in reversed(line.above):
-        found = deny_outside_window(chain, access, at) or judge_capability(
-            chain, access, catalogue, reading
-        )
+        found = clear_call(chain, access, catalogue, at, reading)
         if isinstance(found, Denial):
             return above_task(found, chain.origin.task)
         above = Above(above.unknown | found.unknown, above.handed | found.handed)
@@ -195,7 +193,7 @@ def settle(
         cost=cost,
         reserved=clearance.reserved,
         valid_until=until,
-        steps=trail(None),
+        steps=trail(None, unasked=clearance.unasked),
         approval=ruling.request,
         **about(judged.chain, judged.access),
     )
@@ -234,12 +232,14 @@ def deny(  # what a record needs
     ruling: Ruling = NOT_NEEDED,
 ) -> Settlement:
     """Return the settlement that writes a denial: its record and its nonce, no charge."""
+    cleared = judged.outcome
+    unasked = UNASKED if isinstance(cleared, Denial) else cleared.unasked
     denied = Decision(
         id=decision,
         at=at,
         denial=denial,
         tool=judged.tool,
-        steps=trail(denial.step, passed_to=passed_to),
+        steps=trail(denial.step, passed_to=passed_to, unasked=unasked),
         approval=ruling.request,
         **about(judged.chain, judged.access),
     )

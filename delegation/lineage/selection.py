@@ -11,9 +11,9 @@ from delegation.errors import MalformedError
 from delegation.lineage.approval import ApprovalState
 from delegation.lineage.entry import Standing
 from delegation.lineage.finding import SEVERITIES
+from delegation.lineage.forms import forms_of
 
-DRAWN: Final = ("svg", "png", "pdf", "dot", "mmd", "txt", "graphml")
-ROWS: Final = ("csv", "json")
+ROWS: Final = forms_of("")
 MAX_TEXT: Final = 2048  # characters; names of agents are as long
 
 
@@ -34,14 +34,14 @@ class View:
 
 VIEWS: Final[dict[str, View]] = {
     "lineage": View(
-        (*DRAWN, "csv", "json", "prov"),
+        forms_of("lineage"),
         ("task", "link", "standing", "outcome", "at"),
         "who delegated what to whom",
     ),
     "tasks": View(ROWS, ("owner", "is_open"), "tasks"),
     "links": View(ROWS, ("task", "parent", "holder", "key", "at"), "links"),
     "decisions": View(
-        (*ROWS, "ocsf"),
+        forms_of("decisions"),
         ("task", "link", "tool", "code", "allowed", "since", "until", "at"),
         "decisions",
     ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+from delegation.tokens.evidence import Format
 
 
 class Body(BaseModel):
@@ -20,7 +22,7 @@ class IssueBody(Body):
     holder_name: str = Field(max_length=2048)
     holder_key: str = Field(max_length=64, description="ed25519:<base64url>")
     grant: dict[str, Any] = Field(default_factory=dict, description="Fields may be left out.")
-    format: Literal["biscuit", "macaroon"] = "biscuit"
+    format: Format = "biscuit"
 
 
 class CheckBody(Body):

@@ -13,10 +13,10 @@ from delegation.errors import (
     TooFastError,
     UnverifiedError,
 )
+from delegation.identity.roles import APPROVERS, ASKERS, PUBLIC
 from delegation.lineage.approval import ApprovalEntry, ApprovalState, ApprovalStatus
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import After, Told
-from delegation.operations.roles import APPROVERS, ASKERS, PUBLIC
 from delegation.tokens.token import Token
 
 Request = Annotated[str, Told(name="request_id")]

@@ -18,16 +18,16 @@ from delegation.errors import (
     ServiceError,
 )
 from delegation.export.exported import Exported
-from delegation.export.forms import FORMS
 from delegation.export.manifest import Manifest
+from delegation.identity.roles import READERS
 from delegation.lineage.export_job import ExportJob
+from delegation.lineage.forms import FORMS, media_types
 from delegation.operations.call import Answer
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import Told
-from delegation.operations.roles import READERS
 
 WAITS: Final = 30.0  # seconds beyond a usual answer: a drawing may take ten
-FILE: Final = tuple(dict.fromkeys(form.media.partition(";")[0] for form in FORMS.values()))
+FILE: Final = media_types(FORMS)
 _DIGEST: Final = re.compile(r"sha-256=:([A-Za-z0-9+/=]{44}):")
 Word = Annotated[str, Told(pattern="^[a-z]{1,16}$")]
 

@@ -12,9 +12,9 @@ from typing import Annotated
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.commands.log import LogStatus
 from delegation.errors import NotFoundError
+from delegation.identity.roles import EVERYONE, PUBLIC, READERS
 from delegation.operations.operation import get
 from delegation.operations.parameters import MAX_NUMBER, Sent, Told
-from delegation.operations.roles import EVERYONE, PUBLIC, READERS
 from delegation.transparency.checkpoint import Checkpoint, LogProof, read_checkpoint
 from delegation.transparency.tile import parse_path
 

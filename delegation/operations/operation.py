@@ -27,9 +27,9 @@ from typing import (
 )
 from urllib.parse import quote
 
-from delegation.commands.work import Role
 from delegation.errors import DelegationError, NotFoundError
 from delegation.identity.keyring import PublicRing
+from delegation.identity.roles import Role
 from delegation.lineage.survey import Counted, Extent
 from delegation.messages import answers  # noqa: F401  # the forms of what is answered
 from delegation.messages.form import FORMS, Form, extended, form_of, many

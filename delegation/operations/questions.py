@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.commands import account, questions
 from delegation.errors import NotFoundError
+from delegation.identity.roles import READERS
 from delegation.judge.subject import SubjectKind
 from delegation.lineage.analysis.ability import HolderAbility, LinkAbility, Unused, ability, unused
 from delegation.lineage.analysis.blast import Blast, Survival, blast
@@ -24,7 +25,6 @@ from delegation.lineage.survey import Counted
 from delegation.lineage.tightening import MINIMUM, Tightening, TightenKind
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import MAX_NUMBER, At, Name, Told
-from delegation.operations.roles import READERS
 
 
 class Questions:

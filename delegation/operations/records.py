@@ -8,12 +8,12 @@ from typing import Unpack
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.commands.work import DecisionDetail
 from delegation.identity.principal import PublicKey
+from delegation.identity.roles import READERS
 from delegation.lineage.entry import DecisionEntry, LinkEntry
 from delegation.lineage.feed import Renewal, Revocation
 from delegation.lineage.filter import DecisionFilter
 from delegation.operations.operation import get
 from delegation.operations.parameters import After, At, Limit
-from delegation.operations.roles import READERS
 
 MORE_OF_A_LINK = {
     "renews": str | None,

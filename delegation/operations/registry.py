@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from delegation.authority.access import Access
 from delegation.authority.catalogue import Catalogue, Tool
@@ -11,7 +11,7 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
 from delegation.commands.plan import Inspection, Plan
-from delegation.commands.work import Agent, ApiKey, OutcomeState, Role
+from delegation.commands.work import Agent, ApiKey, OutcomeState
 from delegation.errors import (
     ConflictError,
     ForbiddenError,
@@ -21,17 +21,17 @@ from delegation.errors import (
 )
 from delegation.identity.keyring import PublicRing
 from delegation.identity.principal import PublicKey
+from delegation.identity.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES, Role
 from delegation.judge.decision import Decision
 from delegation.lineage.entry import LinkEntry, TaskEntry
 from delegation.lineage.feed import Revocation
 from delegation.operations.operation import delete, get, post
 from delegation.operations.parameters import Told
-from delegation.operations.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES
+from delegation.tokens.evidence import Format
 from delegation.tokens.token import Token
 
 Before = tuple[Revocation, ...]
 KEY = "ed25519:<base64url>"
-Format = Literal["biscuit", "macaroon"]
 
 
 def _issued(given: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:

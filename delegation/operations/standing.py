@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from delegation.authority.ids import LinkId, TaskId
 from delegation.commands.report import ReportResult
@@ -16,18 +16,20 @@ from delegation.errors import (
     RenderError,
     UnverifiedError,
 )
+from delegation.export.drawings import DRAWINGS
 from delegation.identity.keyring import PublicRing
+from delegation.identity.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import MAX_BOUND, ReplicaEntry
 from delegation.judge.subject import REVOCABLE, SubjectKind
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Revocation
+from delegation.lineage.forms import media_types
 from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.revocation_effect import RevocationEffect
 from delegation.messages.form import SHAPES, Shape
 from delegation.operations.operation import delete, get, post
 from delegation.operations.parameters import MAX_NUMBER, After, At, Limit, Told
-from delegation.operations.roles import EVERYONE, OPERATOR, PUBLIC, READERS, SERVICES
 from delegation.tokens.token import Token
 
 Ended: Any = Literal.__getitem__(REVOCABLE)
@@ -195,14 +197,7 @@ class Registration:
 SHAPES[Poll] = Shape(names={"ring": "keys"}, inlined=["feed"])
 
 
-DRAWINGS = (
-    "image/svg+xml",
-    "image/png",
-    "application/pdf",
-    "text/vnd.graphviz",
-    "text/plain",
-    "application/json",
-)
+_DRAWN: Final = media_types(DRAWINGS)
 
 
 class Following:
@@ -220,7 +215,7 @@ class Following:
         "/v1/tasks/{task}/graph.{form}",
         READERS,
         read=lambda answer: answer.content,
-        media=DRAWINGS,
+        media=_DRAWN,
         refuses=(RenderError, NotFoundError),
     )
     def drawing(self, task: TaskEntry | TaskId | str, form: str, *, at: At = None) -> bytes:

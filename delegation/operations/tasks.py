@@ -10,11 +10,11 @@ from delegation.authority.ids import TaskId
 from delegation.commands.open_child import Opening
 from delegation.errors import ConflictError, NotFoundError, UnverifiedError
 from delegation.graph.view import LineageView
-from delegation.judge.limits import Limits
+from delegation.identity.roles import OPERATOR, PUBLIC, READERS
+from delegation.judge.limits import LASTS, Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import At, Limit, Told
-from delegation.operations.roles import OPERATOR, PUBLIC, READERS
 from delegation.tokens.token import Token
 
 Ended = Literal["completed", "failed", "aborted"]
@@ -30,7 +30,7 @@ class Tasks:
         *,
         owner: Annotated[str, Told(max_length=128)],
         ceiling: Annotated[Grant, Told("A grant; fields may be left out.")],
-        lasts: Annotated[int, Told("Seconds until the deadline.")] = 3600,
+        lasts: Annotated[int, Told("Seconds until the deadline.")] = LASTS,
         inferred: bool = False,
         unsafe_wildcards: bool = False,
         idle: Annotated[

@@ -12,7 +12,8 @@ from delegation.records.engine.database import upsert
 from delegation.records.engine.numbers import read_numbers
 from delegation.records.lineage.links import with_ancestors
 from delegation.records.tables.records import EVIDENCE, LINKS, NUMBERS
-from delegation.tokens.evidence import LinkEvidence, check_evidence
+from delegation.tokens.evidence import LinkEvidence
+from delegation.tokens.formats import check_evidence
 
 _NAME: Final = "ring"
 _SIGNERS: Final = frozenset({"issuer", "statement"})  # roles of a ring that sign roots

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from delegation.authority.access import Access
 from delegation.authority.grant import Grant
@@ -14,11 +15,12 @@ from delegation.commands.announce import announcement
 from delegation.identity.keys import HolderKey
 from delegation.rehearsal.inference import AUDIENCE, TOOLS, calls_per_hand_off, capabilities, pooled
 from delegation.rehearsal.whowhen import Action, HandOff, Transcript
+from delegation.tokens.evidence import Format
 from delegation.tokens.token import Token
 
 OWNER = "whowhen-import"
 LASTS = 3600  # seconds; the records have no clock of their own
-FORMATS = ("biscuit", "macaroon")
+FORMATS = get_args(Format)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from delegation.authority.grant import Grant
 from delegation.canonical import Json
 from delegation.errors import NotFoundError
 from delegation.judge.decision import Decision
+from delegation.judge.limits import LASTS
 from delegation.lineage.entry import TaskEntry
 from delegation.testing.clock import Clock, ClockedKey
 from delegation.tokens.token import Token
@@ -77,7 +78,7 @@ class World:
         return tool
 
     def task(
-        self, *capabilities: Capability, title: str = "Test", lasts: int = 3600, **fields: Any
+        self, *capabilities: Capability, title: str = "Test", lasts: int = LASTS, **fields: Any
     ) -> TaskEntry:
         """Open a task whose ceiling has these capabilities.
 

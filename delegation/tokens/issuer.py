@@ -6,10 +6,10 @@ import secrets
 
 from delegation.authority.chain import SALT_BYTES, Origin, root_payload
 from delegation.authority.grant import Grant
-from delegation.errors import ConflictError, MalformedError
+from delegation.errors import ConflictError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey, public_key
-from delegation.tokens import biscuit, macaroon
+from delegation.tokens.formats import FORMATS, format_named
 from delegation.tokens.text import TokenBytes
 from delegation.tokens.token import Token
 
@@ -42,14 +42,6 @@ def issue_token(
         grant=grant,
         salt=secrets.token_bytes(SALT_BYTES),
     )
-    if token_format == "biscuit":
-        key = ring.active(biscuit.ROLE)
-        parts = TokenBytes("biscuit", biscuit.mint(payload, kid=key.kid, seed=key.seed))
-    elif token_format == "macaroon":
-        mac, statement = ring.active(macaroon.MAC_ROLE), ring.active(macaroon.STATEMENT_ROLE)
-        identifier = macaroon.Identifier(ring.issuer, mac.kid, statement.kid)
-        body = macaroon.mint(payload, identifier, mac_key=mac.seed, statement_seed=statement.seed)
-        parts = TokenBytes("macaroon", body)
-    else:
-        raise MalformedError("format", wanted="biscuit or macaroon")
+    name = format_named(token_format)
+    parts = TokenBytes(name, FORMATS[name].issue(payload, ring))
     return Token.read(parts.to_text(), ring.public_ring())

@@ -11,6 +11,7 @@ from delegation.authority.chain import Link, parse_payload
 from delegation.authority.narrowing import refuse_earlier, refuse_wider
 from delegation.authority.refusal import Refusal
 from delegation.errors import MalformedError
+from delegation.identity.keyring import RingRole
 from delegation.tokens.evidence import Format, LinkEvidence
 from delegation.tokens.failed import Failed, fail
 from delegation.tokens.prefix_cache import PrefixCache
@@ -66,6 +67,21 @@ class Prefix:
 
 def _size(link: Link) -> int:
     return _LINK_BYTES + _BYTES_A_PAYLOAD_BYTE * len(link.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a format found authentic.
+
+    Args:
+        prefix: All links.
+        keys: Role, id and secret or public bytes of each ring key that they rest on.
+        until: Unix seconds from which on a discharge no longer serves; 0 without discharges.
+    """
+
+    prefix: Prefix
+    keys: tuple[tuple[RingRole, int, bytes], ...] = field(default=(), repr=False)
+    until: int = 0
 
 
 Cache = PrefixCache[object]

@@ -18,15 +18,35 @@ from delegation import canonical, ed25519
 from delegation.authority.chain import ISSUER, LINK_TAG
 from delegation.authority.fields import closed_object, integer, matching_text
 from delegation.errors import MalformedError
-from delegation.identity.keyring import MAX_KID
+from delegation.identity.keyring import MAX_KID, KeyRing, PublicRing, RingRole
 from delegation.tokens import macaroon_wire
 from delegation.tokens.bounds import MAX_DISCHARGES, SIGNATURE_CHARACTERS
 from delegation.tokens.evidence import LinkEvidence
-from delegation.tokens.links import Entry
+from delegation.tokens.failed import (
+    Failed,
+    container_signature,
+    discharge_expired,
+    fail,
+    unknown_key,
+)
+from delegation.tokens.links import (
+    Cache,
+    Entry,
+    Issuing,
+    Prefix,
+    Proven,
+    extend,
+    longest_prefix,
+    prefix_keys,
+)
 from delegation.tokens.macaroon_wire import WireMacaroon
 
 MAC_ROLE: Final = "macaroon"
 STATEMENT_ROLE: Final = "statement"
+TAG: Final = "m1"
+ROLES: Final[tuple[RingRole, ...]] = (STATEMENT_ROLE, MAC_ROLE)
+DISCHARGES: Final = MAX_DISCHARGES
+IS_PUBLIC: Final = False
 _PREFIX: Final = LINK_TAG + b"."
 _BEFORE: Final = re.compile(r"before (0|[1-9][0-9]{0,15})")
 _IDENTIFIER: Final = frozenset({"v", "issuer", "key", "statement"})
@@ -76,6 +96,13 @@ def caveat_of(payload: bytes, seed: bytes) -> bytes:
     """Return the caveat `dct-link-v1.<signature>.<payload>` by the author with this seed."""
     signature = ed25519.sign(seed, LINK_TAG + b"\x00" + payload)
     return _PREFIX + canonical.b64u(signature).encode("ascii") + b"." + payload
+
+
+def issue(payload: bytes, ring: KeyRing) -> bytes:
+    """Return a macaroon of one link, by the ring's active MAC and statement keys."""
+    mac, statement = ring.active(MAC_ROLE), ring.active(STATEMENT_ROLE)
+    identifier = Identifier(ring.issuer, mac.kid, statement.kid)
+    return mint(payload, identifier, mac_key=mac.seed, statement_seed=statement.seed)
 
 
 def mint(payload: bytes, identifier: Identifier, *, mac_key: bytes, statement_seed: bytes) -> bytes:
@@ -160,6 +187,62 @@ def bind(data: bytes, discharges: Sequence[bytes]) -> list[bytes]:
     root = _parsed(data)
     bound = [root.prepare_for_request(_parsed(one)) for one in discharges]
     return [canonical.unb64u(one.serialize()) for one in bound]
+
+
+def last_payload(data: bytes) -> bytes | None:
+    """Return the last link's payload, nothing of it verified."""
+    return entries(macaroon_wire.read(data))[-1].payload
+
+
+def verify(
+    data: bytes, discharges: Sequence[bytes], ring: KeyRing, cache: Cache, at: int | None
+) -> Proven | Failed:
+    """Return a macaroon's links after steps 2 to 5, or the first failure."""
+    wire = macaroon_wire.read(data)
+    identifier = read_identifier(wire.identifier)
+    bound = [macaroon_wire.read(one) for one in discharges]
+    mac = ring.key(MAC_ROLE, identifier.key, at=at)
+    statement = ring.key(STATEMENT_ROLE, identifier.statement, at=at)
+    if mac is None or statement is None or identifier.issuer != ring.issuer:
+        return unknown_key()
+    if not are_discharges_complete(wire, bound):
+        return fail(
+            3, "discharge_mismatch", "The discharges are not one for each third-party caveat.",
+            "Bind exactly one discharge for each third-party caveat, in order.",
+        )  # fmt: skip
+    if not is_mac_valid(data, discharges, mac.seed):
+        return container_signature()
+    # 0 means without end: a discharge that ended in 1970 must not.
+    until = max(1, min(deadline(one) or 0 for one in bound)) if bound else 0
+    if at is not None and until and at >= until:
+        return discharge_expired()
+    found = _read(wire, Issuing(statement.public, ring.issuer, ring.is_ring_key), cache)
+    if isinstance(found, Failed):
+        return found
+    keys = ((mac.role, mac.kid, mac.seed), (statement.role, statement.kid, statement.public))
+    return Proven(found, keys, until)
+
+
+def verify_public(data: bytes, ring: PublicRing, cache: Cache, at: int | None) -> Proven | Failed:
+    """Return a macaroon's links, their authors verified, or the first failure; no MAC is looked at."""
+    wire = macaroon_wire.read(data)
+    key = ring.key(STATEMENT_ROLE, read_identifier(wire.identifier).statement, at=at)
+    if key is None:
+        return unknown_key()
+    found = _read(wire, Issuing(key.key, ring.issuer, ring.holds), cache)
+    return found if isinstance(found, Failed) else Proven(found)
+
+
+def _read(wire: WireMacaroon, issuing: Issuing, cache: Cache) -> Prefix | Failed:
+    """Return a macaroon's links after steps 4 and 5, authors proven, or the first failure."""
+    found = entries(wire)
+    keys = prefix_keys("macaroon", issuing, found)
+    return extend(longest_prefix(cache, keys), found, keys, cache, issuing)
+
+
+def signed_bytes(payload: bytes, evidence: LinkEvidence) -> bytes | None:
+    """Return what the author of a caveat signed, if it holds this payload."""
+    return LINK_TAG + b"\x00" + payload if evidence.block == payload else None
 
 
 def entries(token: WireMacaroon) -> list[Entry]:

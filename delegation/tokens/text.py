@@ -9,9 +9,10 @@ from delegation import canonical
 from delegation.errors import MalformedError
 from delegation.tokens.bounds import MAX_DISCHARGES, MAX_TEXT_BYTES
 from delegation.tokens.evidence import Format
+from delegation.tokens.formats import FORMATS
 
-_FORMATS: Final[dict[str, Format]] = {"b1": "biscuit", "m1": "macaroon"}
-_TAGS: Final = {name: tag for tag, name in _FORMATS.items()}
+_TAGGED: Final = {known.TAG: name for name, known in FORMATS.items()}
+_WANTED: Final = " or ".join(f"dct.{tag}." for tag in _TAGGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class TokenBytes:
 
     def to_text(self) -> str:
         """Return the text."""
-        parts = ["dct", _TAGS[self.format], *map(canonical.b64u, (self.body, *self.discharges))]
+        parts = [
+            "dct",
+            FORMATS[self.format].TAG,
+            *map(canonical.b64u, (self.body, *self.discharges)),
+        ]
         return ".".join(parts)
 
 
@@ -44,10 +49,10 @@ def read_text(text: str) -> TokenBytes:
     if not isinstance(text, str) or len(text) > MAX_TEXT_BYTES:
         raise MalformedError("The token", wanted=f"a text of at most {MAX_TEXT_BYTES} bytes")
     parts = text.split(".", MAX_DISCHARGES + 4)
-    if len(parts) < 3 or parts[0] != "dct" or parts[1] not in _FORMATS:  # noqa: PLR2004  # dct, tag, body
-        raise MalformedError("The token", wanted="dct.b1. or dct.m1. and base64url")
-    token_format = _FORMATS[parts[1]]
-    if len(parts) > 3 + (MAX_DISCHARGES if token_format == "macaroon" else 0):
+    if len(parts) < 3 or parts[0] != "dct" or parts[1] not in _TAGGED:  # noqa: PLR2004  # dct, tag, body
+        raise MalformedError("The token", wanted=f"{_WANTED} and base64url")
+    token_format = _TAGGED[parts[1]]
+    if len(parts) > 3 + FORMATS[token_format].DISCHARGES:
         raise MalformedError("The token", wanted=f"followed by at most {MAX_DISCHARGES} discharges")
     body, *discharges = [canonical.unb64u(part, what="The token") for part in parts[2:]]
     return TokenBytes(token_format, body, tuple(discharges))

@@ -22,10 +22,11 @@ from delegation.errors import (
 from delegation.identity.keyring import PublicRing
 from delegation.identity.keys import HolderKey
 from delegation.identity.principal import PublicKey, public_key
-from delegation.tokens import biscuit, macaroon
+from delegation.tokens import macaroon
 from delegation.tokens.bounds import MAX_TEXT_BYTES
 from delegation.tokens.evidence import Format, LinkEvidence
 from delegation.tokens.failed import Failed
+from delegation.tokens.formats import FORMATS
 from delegation.tokens.prefix_cache import PrefixCache
 from delegation.tokens.text import TokenBytes, read_text
 from delegation.tokens.verifier import VerifiedToken, read_public
@@ -165,8 +166,7 @@ class Token:
         parts = read_text(self.text)
         if parts.discharges:
             raise MalformedError("The token", wanted="without discharges: bind them last")
-        back_end = biscuit if self.format == "biscuit" else macaroon
-        body = back_end.append(parts.body, payload, holder_seed=by.secret_seed())
+        body = FORMATS[self.format].append(parts.body, payload, holder_seed=by.secret_seed())
         text = TokenBytes(self.format, body).to_text()
         if len(text) > MAX_TEXT_BYTES:
             raise MalformedError("The token", wanted=f"at most {MAX_TEXT_BYTES} bytes of text")

@@ -13,29 +13,19 @@ Steps 7 and on judge the call; whether a proof was used before is found at step 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from delegation.authority.access import Access
 from delegation.authority.chain import Chain
 from delegation.authority.refusal import Refusal
 from delegation.errors import MalformedError
-from delegation.identity.keyring import KeyRing, PublicRing
+from delegation.identity.keyring import KeyRing, PublicRing, RingRole
 from delegation.identity.proof import Proof, check_proof, token_digest
-from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
 from delegation.tokens.evidence import Format, LinkEvidence
-from delegation.tokens.failed import Failed, fail
-from delegation.tokens.links import (
-    Cache,
-    Issuing,
-    Prefix,
-    extend,
-    longest_prefix,
-    own_key,
-    prefix_keys,
-)
-from delegation.tokens.prefix_cache import PrefixCache
-from delegation.tokens.text import TokenBytes, read_text
+from delegation.tokens.failed import Failed, discharge_expired, fail
+from delegation.tokens.formats import FORMATS
+from delegation.tokens.links import Cache, Proven, own_key
+from delegation.tokens.text import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class _Known:
     """
 
     token: VerifiedToken
-    keys: tuple[tuple[str, int, bytes], ...] = field(repr=False)
+    keys: tuple[tuple[RingRole, int, bytes], ...] = field(repr=False)
 
 
 def verify(
@@ -106,7 +96,8 @@ def verify(
         at: Unix seconds.
         cache: Prefixes that verified before.
     """
-    if isinstance(token := verify_token(text, ring, cache, at=at), Failed):
+    token = verify_token(text, ring, cache, at=at)
+    if isinstance(token, Failed):
         return token
     leaf = token.chain.leaf
     checked = check_proof(
@@ -141,14 +132,15 @@ def verify_token(
         return _still_served(known.token, ring, at)
     try:
         parts = read_text(text)
+        proven = FORMATS[parts.format].verify(parts.body, parts.discharges, ring, cache, at)
     except (MalformedError, UnicodeError) as error:
         return _shape(error)
-    read = _biscuit if parts.format == "biscuit" else _macaroon
-    if isinstance(found := read(text, parts, ring, cache, at), Failed):
-        return found
+    if isinstance(proven, Failed):
+        return proven
+    token = _verified(text, parts.format, proven)
     # Charged for its whole chain: it keeps the links alive after their own entries have gone.
-    cache.put(whole, found, len(text) + 512 + Prefix(found.token.chain.links).size)
-    return _still_served(found.token, ring, at)
+    cache.put(whole, _Known(token, proven.keys), len(text) + 512 + proven.prefix.size)
+    return _still_served(token, ring, at)
 
 
 def _whole_key(text: str) -> bytes:
@@ -156,31 +148,20 @@ def _whole_key(text: str) -> bytes:
     return hashlib.sha256(b"whole\x00" + data).digest()
 
 
-def _is_believed(ring: KeyRing, used: tuple[str, int, bytes], at: int | None) -> bool:
+def _is_believed(ring: KeyRing, used: tuple[RingRole, int, bytes], at: int | None) -> bool:
     role, kid, secret = used
-    key = ring.key(role, kid, at=at)  # type: ignore[arg-type]  # roles of this file
+    key = ring.key(role, kid, at=at)
     return key is not None and secret == (key.public or key.seed)
 
 
 def _still_served(token: VerifiedToken, ring: KeyRing, at: int | None) -> VerifiedToken | Failed:
     """Return the token unless a discharge ended or a holder's key became one of the service's."""
     if at is not None and token.serves_until and at >= token.serves_until:
-        return _discharge_expired()
+        return discharge_expired()
     for depth, link in enumerate(token.chain.links):
         if ring.is_ring_key(link.holder_key):
             return own_key(link, depth)
     return token
-
-
-def _discharge_expired() -> Failed:
-    return fail(3, "discharge_expired", "A discharge no longer serves.", "Fetch a fresh discharge.")
-
-
-def _container_signature() -> Failed:
-    return fail(
-        3, "container_signature", "A signature of the container does not verify.",
-        "Send the token exactly as received.",
-    )  # fmt: skip
 
 
 def _shape(error: Exception) -> Failed:
@@ -190,102 +171,11 @@ def _shape(error: Exception) -> Failed:
     )
 
 
-def _unknown_key() -> Failed:
-    return fail(
-        2, "key_unknown", "The token names a key that this service does not believe.",
-        "Ask the issuer for a token under its present key.",
-    )  # fmt: skip
-
-
-def _biscuit(
-    text: str, parts: TokenBytes, ring: KeyRing, cache: Cache, at: int | None
-) -> _Known | Failed:
-    try:
-        wire = biscuit_wire.read(parts.body)
-    except MalformedError as error:
-        return _shape(error)
-    if (key := ring.key(biscuit.ROLE, wire.kid, at=at)) is None:
-        return _unknown_key()
-    issuing = Issuing(key.public, ring.issuer, ring.is_ring_key)
-    found = read_biscuit(parts.body, wire, issuing, cache)
-    return _finished(found, text, parts.format, [(key.role, key.kid, key.public)])
-
-
-def read_biscuit(
-    data: bytes, wire: biscuit_wire.WireToken, issuing: Issuing, cache: Cache
-) -> Prefix | Failed:
-    """Return a biscuit's links after steps 3 to 5 under a root key, or the first failure."""
-    entries = biscuit.entries(wire)
-    keys = prefix_keys("biscuit", issuing, entries)
-    prefix = longest_prefix(cache, keys)
-    if not prefix.links and biscuit.is_verified_by_library(data, issuing.key):
-        entries = biscuit.entries(wire, authors_verified=True)
-        return extend(prefix, entries, keys, cache, issuing)
-    if not biscuit.is_container_signed(wire, issuing.key, known=len(prefix.links)):
-        return _container_signature()
-    if prefix.links:
-        return extend(prefix, entries, keys, cache, issuing)
-    # The library refused and does not say why: our own reading tells the step, and only that. It
-    # stores nothing and never accepts, also where another library would.
-    found = extend(prefix, entries, keys, PrefixCache(), issuing)
-    return found if isinstance(found, Failed) and found.step == 4 else _container_signature()  # noqa: PLR2004  # authors
-
-
-def _macaroon(
-    text: str, parts: TokenBytes, ring: KeyRing, cache: Cache, at: int | None
-) -> _Known | Failed:
-    try:
-        wire = macaroon_wire.read(parts.body)
-        identifier = macaroon.read_identifier(wire.identifier)
-        discharges = [macaroon_wire.read(one) for one in parts.discharges]
-    except (MalformedError, UnicodeError) as error:
-        return _shape(error)
-    mac = ring.key(macaroon.MAC_ROLE, identifier.key, at=at)
-    statement = ring.key(macaroon.STATEMENT_ROLE, identifier.statement, at=at)
-    if mac is None or statement is None or identifier.issuer != ring.issuer:
-        return _unknown_key()
-    if not macaroon.are_discharges_complete(wire, discharges):
-        return fail(
-            3, "discharge_mismatch", "The discharges are not one for each third-party caveat.",
-            "Bind exactly one discharge for each third-party caveat, in order.",
-        )  # fmt: skip
-    if not macaroon.is_mac_valid(parts.body, parts.discharges, mac.seed):
-        return _container_signature()
-    # 0 means without end: a discharge that ended in 1970 must not.
-    until = max(1, min(macaroon.deadline(one) or 0 for one in discharges)) if discharges else 0
-    if at is not None and until and at >= until:
-        return _discharge_expired()
-    found = read_macaroon(wire, Issuing(statement.public, ring.issuer, ring.is_ring_key), cache)
-    keys = [(mac.role, mac.kid, mac.seed), (statement.role, statement.kid, statement.public)]
-    return _finished(found, text, parts.format, keys, until=until)
-
-
-def read_macaroon(
-    wire: macaroon_wire.WireMacaroon, issuing: Issuing, cache: Cache
-) -> Prefix | Failed:
-    """Return a macaroon's links after steps 4 and 5, authors proven, or the first failure.
-
-    Not checked here: the MAC (step 3).
-    """
-    entries = macaroon.entries(wire)
-    keys = prefix_keys("macaroon", issuing, entries)
-    return extend(longest_prefix(cache, keys), entries, keys, cache, issuing)
-
-
-def _finished(
-    found: Prefix | Failed,
-    text: str,
-    token_format: Format,
-    keys: Sequence[tuple[str, int, bytes]],
-    *,
-    until: int = 0,
-) -> _Known | Failed:
-    """Return the links as a verified token, with the keys it rests on."""
-    if isinstance(found, Failed):
-        return found
-    chain = Chain(found.links)
-    token = VerifiedToken(token_format, chain, token_digest(text), found.evidence, until)
-    return _Known(token, tuple(keys))
+def _verified(text: str, token_format: Format, proven: Proven) -> VerifiedToken:
+    links = proven.prefix
+    return VerifiedToken(
+        token_format, Chain(links.links), token_digest(text), links.evidence, proven.until
+    )
 
 
 def read_public(
@@ -304,25 +194,7 @@ def read_public(
     """
     try:
         parts = read_text(text)
-        if parts.format == "biscuit":
-            wire = biscuit_wire.read(parts.body)
-            key = ring.key(biscuit.ROLE, wire.kid, at=at)
-        else:
-            sealed = macaroon_wire.read(parts.body)
-            key = ring.key(
-                macaroon.STATEMENT_ROLE,
-                macaroon.read_identifier(sealed.identifier).statement,
-                at=at,
-            )
+        proven = FORMATS[parts.format].verify_public(parts.body, ring, cache, at)
     except (MalformedError, UnicodeError) as error:
         return _shape(error)
-    if key is None:
-        return _unknown_key()
-    issuing = Issuing(key.key, ring.issuer, ring.holds)
-    found = (
-        read_biscuit(parts.body, wire, issuing, cache)
-        if parts.format == "biscuit"
-        else read_macaroon(sealed, issuing, cache)
-    )
-    known = _finished(found, text, parts.format, ())
-    return known if isinstance(known, Failed) else known.token
+    return proven if isinstance(proven, Failed) else _verified(text, parts.format, proven)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 from delegation.canonical import b64u
 from delegation.commands import logins
 from delegation.commands.retry import tried_again
-from delegation.commands.work import ApiKey, Role, Store
+from delegation.commands.work import ApiKey, Store
 from delegation.errors import NotFoundError
+from delegation.identity.roles import Role
 
 if TYPE_CHECKING:
     from delegation.operations.backend import Backend

@@ -37,7 +37,7 @@ from delegation.identity.principal import PublicKey, public_key
 from delegation.identity.receipt import sign_receipt
 from delegation.judge.decision import Decision
 from delegation.judge.lease import BOUND
-from delegation.judge.limits import DEFAULTS, Limits
+from delegation.judge.limits import DEFAULTS, LASTS, Limits
 from delegation.lineage.entry import LinkEntry, TaskEntry, TaskState
 from delegation.records.store import open_store
 from delegation.tokens.prefix_cache import PrefixCache
@@ -231,7 +231,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports
         *,
         owner: str,
         ceiling: Grant,
-        lasts: int = 3600,
+        lasts: int = LASTS,
         inferred: bool = False,
         unsafe_wildcards: bool = False,
         idle: int | None = None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId
 from delegation.identity.keyring import PublicRing
-from delegation.tokens.evidence import check_evidence
+from delegation.tokens.formats import check_evidence
 from delegation.transparency.leaf import DecisionLeaf, Leaf, LinkLeaf
 
 

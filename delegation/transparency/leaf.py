@@ -19,6 +19,7 @@ from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u, unb64u
 from delegation.errors import MalformedError
 from delegation.tokens.evidence import LinkEvidence
+from delegation.tokens.formats import FORMATS
 from delegation.transparency.tile import MAX_ENTRY
 
 Kind: TypeAlias = Literal["decision", "link"]
@@ -230,7 +231,7 @@ def _decision(body: dict[str, Json]) -> DecisionLeaf:
 def _link(body: dict[str, Json]) -> LinkLeaf:
     payload = canonical.text_of(body["payload"]).encode()
     said = cast("dict[str, Json]", body["evidence"])
-    if said.keys() != _EVIDENCE or said["format"] not in {"biscuit", "macaroon"}:
+    if said.keys() != _EVIDENCE or said["format"] not in FORMATS:
         raise MalformedError("A leaf's evidence", wanted="an object of its members")
     previous = said["previous_signature"]
     evidence = LinkEvidence(

@@ -24,7 +24,7 @@ from delegation.errors import (
     NotFoundError,
     ServiceError,
 )
-from delegation.export.forms import FORMS
+from delegation.lineage.forms import FORMS
 from delegation.lineage.selection import VIEWS
 
 

@@ -20,7 +20,6 @@ from delegation.authority.arguments import (
 )
 from delegation.authority.arguments.url_text import stated, stated_as
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.explain import words
 from delegation.canonical import same
 from delegation.errors import MalformedError
 from delegation.json_number import WideNumber
@@ -133,9 +132,9 @@ def test_money_is_said_with_its_currency():
     """As many digits behind the point as the currency has, or the definition says."""
     assert [MoneyType(c).shown(n) for c, n in (("USD", 1250), ("USD", 5), ("JPY", 1250), ("KWD", -1250), ("USD", 0))] == ["12.50 USD", "0.05 USD", "1250 JPY", "-1.250 KWD", "0.00 USD"]  # fmt: skip
     assert MoneyType("USD", 6).shown(1_500_000) == "1.500000 USD"
-    assert words(between(100, 5000), MoneyType("USD")) == "1.00 USD … 50.00 USD"
-    assert words(one_of(5, 700), MoneyType("EUR")) == "0.05 EUR or 7.00 EUR"
-    assert words(between(100, 5000)) == "100 … 5000"
+    assert between(100, 5000).wording(MoneyType("USD")).short == "1.00 USD … 50.00 USD"
+    assert one_of(5, 700).wording(MoneyType("EUR")).short == "0.05 EUR or 7.00 EUR"
+    assert between(100, 5000).wording().short == "100 … 5000"
 
 
 def test_every_amount_of_a_call_is_found_in_its_place():

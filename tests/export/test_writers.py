@@ -20,7 +20,7 @@ from world import World
 from delegation.commands.export import gather
 from delegation.commands.export_data import Bounds
 from delegation.commands.questions import Moment
-from delegation.export.drawings import drawn
+from delegation.export.drawings import DRAWINGS
 from delegation.export.graphml import graphml
 from delegation.export.manifest import Manifest
 from delegation.export.ocsf import ocsf_events
@@ -237,7 +237,7 @@ def test_drawings_state_what_they_are_and_keep_their_shape(
     """SVG, Mermaid and DOT of two tasks: no name adds an element, a line, a node or a directive."""
     lineages = [cut.lineage for cut in named(forest, name)]
     number = sum(len(one.links) for one in lineages)
-    body = text(part.decode() for part in drawn(lineages, said("svg", name)))
+    body = text(DRAWINGS["svg"].stated(lineages, said("svg", name)))
     root = ET.fromstring(body.encode())
     assert {e.tag.partition("}")[2] for e in root.iter()} <= {"svg", "title", "desc", "metadata", "style", "rect", "text", "path", "g"}  # fmt: skip
     assert not any("href" in key or key.startswith("on") for e in root.iter() for key in e.attrib)
@@ -245,13 +245,13 @@ def test_drawings_state_what_they_are_and_keep_their_shape(
     assert len(ids) == len(set(ids))
     assert json.loads(root.find("{http://www.w3.org/2000/svg}metadata").text)["shown"] == 5
     assert sum("data-child" in e.attrib for e in root.iter()) == number
-    flow = text(part.decode() for part in drawn(lineages, said("mmd", name)))
+    flow = text(DRAWINGS["mmd"].stated(lineages, said("mmd", name)))
     assert len(re.findall(r"^  n\d+\[", flow, re.MULTILINE)) == number
     assert len(set(re.findall(r"^  (n\d+)\[", flow, re.MULTILINE))) == number
     assert len(re.findall(r"^  (?:n\d+|owner\d*) -", flow, re.MULTILINE)) == number
     assert flow.count("%%") == 6
     assert "{" not in flow.replace('{"', "")
-    dot = text(part.decode() for part in drawn(lineages, said("dot", name)))
+    dot = text(DRAWINGS["dot"].stated(lineages, said("dot", name)))
     done = subprocess.run([needs_dot, "-Tjson"], input=dot.encode(), capture_output=True, check=True, timeout=90)  # fmt: skip
     graph = json.loads(done.stdout)
     assert len(graph["objects"]) == number + len(lineages)
@@ -263,7 +263,7 @@ def test_a_png_says_what_it_is_in_a_chunk_of_its_own(forest, needs_dot: str) -> 
     """The chunk's sum is right, its text is the manifest, and the picture is still one."""
     assert needs_dot
     manifest = said("png", "ä<b>")
-    (data,) = drawn([cut.lineage for cut in forest], manifest)
+    (data,) = DRAWINGS["png"].stated([cut.lineage for cut in forest], manifest)
     place, kinds = 8, []
     while place < len(data):
         (length,) = struct.unpack(">I", data[place : place + 4])
@@ -275,7 +275,7 @@ def test_a_png_says_what_it_is_in_a_chunk_of_its_own(forest, needs_dot: str) -> 
         place += 12 + length
     assert kinds[:2] == [b"IHDR", b"tEXt"]
     assert kinds[-1] == b"IEND"
-    (page,) = drawn([cut.lineage for cut in forest], said("pdf"))
+    (page,) = DRAWINGS["pdf"].stated([cut.lineage for cut in forest], said("pdf"))
     assert page.startswith(b"%PDF-")
 
 

@@ -39,7 +39,7 @@ from delegation import (
     url,
 )
 from delegation.authority.arguments import parse_type
-from delegation.authority.asked import asked, refused_part
+from delegation.authority.asked import refused_part
 from delegation.authority.constraints import Constraint
 from delegation.authority.constraints.table import TABLES
 from delegation.judge.capability import judge_capability
@@ -174,7 +174,7 @@ def test_the_finest_bound_is_said_in_the_words_of_its_own_type(case):
     """Wherever it stands: characters of a text, items of a list, amounts with their currency."""
     constraint, kind, value, place, words = FINEST[case]
     found = refused_part(constraint, value, parse_type(kind))
-    assert (found.place, asked(found.by, found.of)) == (place, words)
+    assert (found.place, found.by.wording(found.of).must) == (place, words)
 
 
 def test_an_argument_that_the_tool_needs_is_never_to_be_left_out():
@@ -240,7 +240,7 @@ def every() -> Iterator[Constraint]:
 
 def test_every_kind_of_constraint_is_said_in_words():
     """A kind that is added has words of its own, or this fails; none is long, none hides anything."""
-    said = {constraint: asked(constraint) for constraint in every()}
+    said = {constraint: constraint.wording().must for constraint in every()}
     kinds = {kind for constraint in said for kind in constraint.to_json()}
     assert kinds == set(TABLES[max(TABLES)])
     for words in said.values():
@@ -249,7 +249,7 @@ def test_every_kind_of_constraint_is_said_in_words():
         assert "{" not in words or '"a"' in words
     assert len(set(said.values())) == len(said)
     money = parse_type({"type": "money", "currency": "USD"})
-    assert asked(between(0, 5000), money) == "from 0.00 USD to 50.00 USD"
+    assert between(0, 5000).wording(money).must == "from 0.00 USD to 50.00 USD"
 
 
 @pytest.mark.parametrize(

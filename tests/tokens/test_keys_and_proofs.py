@@ -18,8 +18,8 @@ from delegation.authority.chain import LINK_TAG, Origin, child_payload, root_pay
 from delegation.errors import ConflictError, MalformedError, NotHolderError, UnverifiedError
 from delegation.identity.proof import make_proof
 from delegation.tokens import biscuit, biscuit_wire, macaroon, macaroon_wire
-from delegation.tokens.evidence import check_evidence
 from delegation.tokens.failed import Failed
+from delegation.tokens.formats import check_evidence
 from delegation.tokens.issuer import issue_token
 from delegation.tokens.links import extend
 from delegation.tokens.prefix_cache import PrefixCache

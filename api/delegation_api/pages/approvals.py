@@ -10,10 +10,11 @@ from starlette.responses import RedirectResponse
 
 from delegation.canonical import b64u
 from delegation.errors import ConflictError, MalformedError
+from delegation.identity.roles import READERS
 from delegation.lineage.approval import ApprovalEntry
 from delegation_api.auth import After, TrackerDep, following
 from delegation_api.pages.live import followed
-from delegation_api.pages.session import LOOKERS, PersonDep, Viewer, form_of
+from delegation_api.pages.session import PersonDep, Viewer, form_of
 from delegation_api.pages.shell import HEADERS, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -96,4 +97,4 @@ def _shown(
 
 def _looks(viewer: Viewer) -> bool:
     """Return whether a viewer may follow links to tasks, links and decisions; approvers may not."""
-    return viewer.key.role in LOOKERS
+    return viewer.key.role in READERS

@@ -13,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from delegation.errors import DelegationError, MalformedError
-from delegation.export.forms import FORMS
+from delegation.identity.roles import READERS
 from delegation.lineage.export_job import ExportJob
+from delegation.lineage.forms import FORMS
 from delegation.lineage.selection import MAX_TEXT, VIEWS, Selection
 from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
@@ -22,7 +23,7 @@ from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending
 from delegation_api.export_answer import file_answer
 from delegation_api.mounting import given_of
-from delegation_api.pages.session import FORM_FIELD, LOOKERS, ViewerDep, form_of, secret_of
+from delegation_api.pages.session import FORM_FIELD, ViewerDep, form_of, secret_of
 from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page, read_instant, refusal
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -150,7 +151,7 @@ class Watched:
 def _look(tracker: Tracker, job: str, secret: str) -> ExportJob | None:
     """Return a job as its caller may see it; None when nobody may be told any more."""
     key = tracker.session_key(secret)
-    if key is None or key.role not in LOOKERS:
+    if key is None or key.role not in READERS:
         return None
     return tracker.export_job(job, by=key.name)
 

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
+from delegation.identity.roles import READERS
 from delegation.lineage.analysis.risk import FORMULA
 from delegation.lineage.finding import SEVERITIES
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.live import followed
-from delegation_api.pages.session import LOOKERS, PersonDep, ViewerDep, form_of
+from delegation_api.pages.session import PersonDep, ViewerDep, form_of
 from delegation_api.pages.shell import HEADERS, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -23,7 +24,7 @@ DAY: Final = 24 * 3600
 @router.get("/")
 def home(request: Request, viewer: PersonDep, tracker: TrackerDep) -> Response:
     """Show what waits, the most exposed path, recent denials and decisions, and open tasks."""
-    if viewer.key.role not in LOOKERS:
+    if viewer.key.role not in READERS:
         return RedirectResponse("/approvals", 303, headers=dict(HEADERS))
     events = followed(tracker)
     seen = tracker.exposure()

@@ -20,11 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from delegation.errors import DelegationError
+from delegation.identity.roles import PERSONS, READERS
 from delegation.lineage.news import Cursor, News
 from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
 from delegation_api.ending import is_ending
-from delegation_api.pages.session import LOOKERS, PERSONS, PersonDep, ViewerDep, secret_of
+from delegation_api.pages.session import PersonDep, ViewerDep, secret_of
 from delegation_api.pages.shell import HEADERS, PageRoute, refusal
 from delegation_api.waiting import Hints
 
@@ -117,12 +118,12 @@ class Hub:
         Approvers see requests for approval and nothing else, and are told of nothing else.
         """
         key = self._tracker.session_key(secret)
-        if key is None or key.role not in (LOOKERS if task is not None else PERSONS):
+        if key is None or key.role not in (READERS if task is not None else PERSONS):
             return None
         if task is not None:
             return self._tracker.news(task, after=after, limit=MOST)
         news = self._tracker.news_of_all(after=after)
-        if key.role in LOOKERS:
+        if key.role in READERS:
             return news
         return News(news.cursor, approvals=news.approvals, expired=news.expired)
 

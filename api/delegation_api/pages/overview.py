@@ -12,11 +12,12 @@ from markupsafe import Markup
 from delegation import canonical
 from delegation.errors import NotFoundError
 from delegation.graph.overview import overview
+from delegation.identity.roles import READERS
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.outline import TaskOutline, by_depth
 from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep, following
-from delegation_api.pages.session import LOOKERS, ViewerDep, ViewerGate
+from delegation_api.pages.session import ViewerDep, ViewerGate
 from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -33,7 +34,7 @@ def task_overview(
     return _page(request, viewer, [outline], at, title=outline.task.title, task=outline.task)
 
 
-@router.get("/tasks/{task}/overview/{number}", dependencies=[Depends(ViewerGate(LOOKERS))])
+@router.get("/tasks/{task}/overview/{number}", dependencies=[Depends(ViewerGate(READERS))])
 def task_mark(
     task: str,
     number: Annotated[int, Path(ge=0, le=2**31)],

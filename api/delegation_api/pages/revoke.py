@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from delegation.errors import MalformedError
+from delegation.identity.roles import OPERATOR
 from delegation.judge.subject import EVERYTHING, SubjectKind
 from delegation_api.auth import TrackerDep
 from delegation_api.pages.session import Viewer, ViewerDep, ViewerGate, form_of
@@ -26,7 +27,7 @@ SHOWN_AT: Final[dict[SubjectKind, str]] = {
     "link": "links", "task": "tasks", "agent": "agents", "key": "keys",
 }  # fmt: skip
 Act = Literal["revoke", "suspend", "resume"]
-OperatorDep = Annotated[Viewer, Depends(ViewerGate(("operator",)))]
+OperatorDep = Annotated[Viewer, Depends(ViewerGate(OPERATOR))]
 Id = Annotated[str, Query(max_length=2048)]
 
 

@@ -14,8 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from delegation.commands.logins import SESSION_SECONDS
-from delegation.commands.work import ApiKey, Role
+from delegation.commands.work import ApiKey
 from delegation.errors import ForbiddenError, MalformedError, UnauthenticatedError
+from delegation.identity.roles import PERSONS, READERS, Role
 from delegation_api.auth import TrackerDep
 from delegation_api.turns import recognise
 
@@ -169,11 +170,9 @@ def origin(address: str) -> tuple[str, str, int] | None:
     return (parts.scheme, parts.hostname, port) if plain and parts.hostname else None
 
 
-LOOKERS: Final[tuple[Role, ...]] = ("operator", "reviewer")
 # Approvers see requests for approval and nothing else.
-PERSONS: Final[tuple[Role, ...]] = (*LOOKERS, "approver")
 PersonDep = Annotated[Viewer, Depends(ViewerGate(PERSONS))]
-ViewerDep = Annotated[Viewer, Depends(ViewerGate(LOOKERS))]
+ViewerDep = Annotated[Viewer, Depends(ViewerGate(READERS))]
 
 
 async def form_of(request: Request) -> Mapping[str, str]:

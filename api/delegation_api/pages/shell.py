@@ -24,7 +24,6 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Match
 
 from delegation import __version__
-from delegation.authority.explain import words
 from delegation.authority.ids import TaskId
 from delegation.errors import DelegationError, MalformedError
 from delegation.graph.names import folded
@@ -147,7 +146,7 @@ def serves(request: Request, path: str) -> bool:
 
 _ENVIRONMENT.globals.update(holder_url=holder_url, OF_TOOLS=OF_TOOLS)
 _ENVIRONMENT.globals.update(asset=asset_url, version=__version__)
-_ENVIRONMENT.filters.update(when=when, machine=machine, count=count, words=words, exact=exact)
+_ENVIRONMENT.filters.update(when=when, machine=machine, count=count, exact=exact)
 _ENVIRONMENT.filters.update(evidence=evidence, whole=evidence_text, size=size_of, warning=warning)
 _ENVIRONMENT.filters.update(fold=fold, name=named, spaced=evidence_line)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from delegation.operations.roles import EVERYONE
+from delegation.identity.roles import EVERYONE
 from delegation_api.auth import TrackerDep, needs
 from delegation_api.metrics import MEDIA_TYPE, Metrics
 from delegation_api.openapi import JSON_OBJECT, file_of, published

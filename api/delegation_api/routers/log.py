@@ -12,8 +12,8 @@ from fastapi import APIRouter, Depends, Response
 
 from delegation.canonical import b64u
 from delegation.errors import NotFoundError
+from delegation.identity.roles import READERS
 from delegation.operations.log import Log
-from delegation.operations.roles import READERS
 from delegation.transparency.leaf import DecisionLeaf, read_leaf
 from delegation.transparency.tile import WIDTH, parse_path
 from delegation_api.auth import TrackerDep, needs

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Response
 from delegation import canonical
 from delegation.errors import NotFoundError
 from delegation.graph.map_json import map_json
+from delegation.identity.roles import READERS
 from delegation.lineage.analysis.focus import focus
-from delegation.operations.roles import READERS
 from delegation_api.auth import At, TrackerDep, needs
 from delegation_api.openapi import JSON_OBJECT, published
 from delegation_api.pages.map_address import WantedDep

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from fastapi import APIRouter, Response
 
-from delegation import canonical, graph
 from delegation.errors import NotFoundError
-from delegation.lineage.entry import Lineage
+from delegation.export.drawings import DRAWINGS
+from delegation.lineage.forms import FORMS
 from delegation.operations.standing import Following
 from delegation.operations.tasks import Tasks
 from delegation_api.mounting import Asked, mount, mount_all
@@ -22,29 +21,18 @@ _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_DRAW: Final[dict[str, tuple[str, Callable[[Lineage], str | bytes]]]] = {
-    "svg": ("image/svg+xml", graph.svg),
-    "dot": ("text/vnd.graphviz", graph.dot_source),
-    "mmd": ("text/plain", graph.mermaid),
-    "txt": ("text/plain", graph.text_tree),
-    "png": ("image/png", lambda lineage: graph.render(lineage, "png")),
-    "pdf": ("application/pdf", lambda lineage: graph.render(lineage, "pdf")),
-}
 
 
 def _drawing(asked: Asked) -> Response:
     form = asked.given["form"]
-    view = asked.tracker.lineage(asked.given["task"], at=asked.given["at"])
-    if form == "json":
-        return Response(
-            canonical.encode(view.as_json()), media_type="application/json", headers=_SAFE
-        )
-    if form not in _DRAW:
+    lineage = asked.tracker.lineage(asked.given["task"], at=asked.given["at"]).entry
+    if form not in DRAWINGS:
         raise NotFoundError("drawing format", form[:16])
-    media, draw = _DRAW[form]
-    name = f'attachment; filename="{view.entry.task.id}.{form}"'
-    content = draw(view.entry)
-    return Response(content, media_type=media, headers={**_SAFE, "Content-Disposition": name})
+    headers = dict(_SAFE)
+    if form != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{lineage.task.id}.{form}"'
+    content = DRAWINGS[form].alone(lineage)
+    return Response(content, media_type=FORMS[form].media, headers=headers)
 
 
 mount_all(router, Tasks)

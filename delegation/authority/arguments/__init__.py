@@ -6,6 +6,8 @@ are compared with constraints, and only they may be executed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from delegation.authority.arguments.argument_type import (
@@ -48,29 +50,31 @@ from delegation.errors import MalformedError
 MAX_DEPTH: Final = 16  # types within types; bodies of public documents have 10
 MAX_TYPES: Final = 4096  # in one argument, at all depths; those of public documents have 585
 
-_PLAIN: Final[dict[str, type[ArgumentType]]] = {
-    "argv": ArgvType,
-    "boolean": BooleanType,
-    "bytes": BytesType,
-    "date": DateType,
-    "datetime": DateTimeType,
-    "decimal": DecimalType,
-    "email": EmailType,
-    "enum": EnumType,
-    "host": HostType,
-    "identifier": IdentifierType,
-    "integer": IntegerType,
-    "json": JsonType,
-    "line": LineType,
-    "money": MoneyType,
-    "number": NumberType,
-    "opaque": OpaqueType,
-    "path": PathType,
-    "relative_path": RelativePathType,
-    "segment": SegmentType,
-    "text": TextType,
-    "url": UrlType,
-}
+_PLAIN: Final[Mapping[str, type[ArgumentType]]] = MappingProxyType(
+    {
+        "argv": ArgvType,
+        "boolean": BooleanType,
+        "bytes": BytesType,
+        "date": DateType,
+        "datetime": DateTimeType,
+        "decimal": DecimalType,
+        "email": EmailType,
+        "enum": EnumType,
+        "host": HostType,
+        "identifier": IdentifierType,
+        "integer": IntegerType,
+        "json": JsonType,
+        "line": LineType,
+        "money": MoneyType,
+        "number": NumberType,
+        "opaque": OpaqueType,
+        "path": PathType,
+        "relative_path": RelativePathType,
+        "segment": SegmentType,
+        "text": TextType,
+        "url": UrlType,
+    }
+)
 TYPES: Final = frozenset(_PLAIN) | {"either", "list", "map", "object"}
 
 

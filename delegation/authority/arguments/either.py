@@ -11,16 +11,13 @@ from delegation.authority.arguments.argument_type import (
     read_part,
 )
 from delegation.authority.arguments.enum import EnumType
+from delegation.authority.arguments.families import KINDS_OF
 from delegation.authority.arguments.free import KINDS, JsonType
 from delegation.authority.arguments.nullable import NullableType
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 ALL_KINDS: Final = frozenset(KINDS.values())
-_KINDS_OF: Final = {
-    "argv": {"list"}, "boolean": {"boolean"}, "decimal": {"number", "text"}, "integer": {"number"},
-    "list": {"list"}, "map": {"object"}, "money": {"number"}, "number": {"number"}, "object": {"object"},
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def kinds_of(of: ArgumentType) -> frozenset[str]:
         return frozenset(plain.kinds) or ALL_KINDS
     if isinstance(plain, EitherType):
         return frozenset().union(*map(kinds_of, plain.of))
-    return frozenset(_KINDS_OF.get(plain.name, {"text"}))
+    return KINDS_OF.get(plain.name, frozenset({"text"}))
 
 
 def parts_of(of: ArgumentType) -> tuple[ArgumentType, ...]:

@@ -13,15 +13,13 @@ from delegation.authority.arguments.argument_type import ArgumentType, NoCanonic
 from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.either import EitherType
 from delegation.authority.arguments.enum import EnumType
+from delegation.authority.arguments.families import STATED_AS
 from delegation.authority.arguments.nullable import inner
 from delegation.canonical import Json
 from delegation.json_number import NUMBER, read_number
 
 KINDS: Final = ("text", "integer", "number", "boolean")
 _BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
-_KIND_OF: Final[Mapping[str, str]] = {
-    "integer": "integer", "money": "integer", "number": "number", "boolean": "boolean",
-}  # fmt: skip
 
 
 def stated(text: str, kind: str) -> Json:
@@ -55,7 +53,7 @@ def kind_of(of: ArgumentType, *, many: bool = False) -> str:
         # What a text type takes is text to its reader, a few listed texts stay what they are.
         read = {kind_of(one) for one in of.of if not isinstance(one, EnumType | ListType)}
         return read.pop() if len(read) == 1 else "text"
-    return _KIND_OF.get(of.name, "text")
+    return STATED_AS.get(of.name, "text")
 
 
 def _kind_of_value(value: Json) -> str:
@@ -76,7 +74,7 @@ def stated_as(text: str, of: ArgumentType) -> Json:
     if isinstance(of, EnumType):
         found = [value for value in of.values if _spelled(cast("Json", value)) == text]
         return cast("Json", found[0]) if len(found) == 1 else text
-    value = stated(text, _KIND_OF.get(of.name, "text"))
+    value = stated(text, STATED_AS.get(of.name, "text"))
     return value if _spelled(value) == text else text
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
 
 from delegation.authority.arguments import NoCanonicalFormError
 from delegation.authority.arguments.email import canonical_email
@@ -217,11 +219,44 @@ def _url(entry: str) -> str:
     return text if text.count("/") == 3 else text.rstrip("/")  # noqa: PLR2004  # https://host/
 
 
+WORDS: Final[Mapping[str, Callable[..., Constraint]]] = MappingProxyType(
+    {
+        word.__name__: word
+        for word in (
+            absent, all_of, any_of, anything, argv, between, cidr, contains, count, during, each,
+            email, exact, glob, host, links, members, not_below, not_one_of, one_of, path, subset,
+            text, url,
+        )
+    }
+)  # fmt: skip
+"""Each word by its name."""
+# How a kind is written, and one of it: those that fit a type are what its argument may be bound by.
+EXAMPLES: Final[tuple[tuple[str, Constraint], ...]] = (
+    ("text(max=2000)", text(max=2000)),
+    ("between(1, 5)", between(1, 5)),
+    ('email("acme.example")', email("acme.example")),
+    ('host("acme.example")', host("acme.example")),
+    ('cidr("192.0.2.0/24")', cidr("192.0.2.0/24")),
+    ('url("https://acme.example/v1")', url("https://acme.example/v1")),
+    ('path("/data")', path("/data")),
+    ('path("reports")', path("reports")),
+    ('not_below("/data/keys")', not_below("/data/keys")),
+    ('not_below("reports/keys")', not_below("reports/keys")),
+    ('links("acme.example")', links("acme.example")),
+    ('glob("reports/*")', glob("reports/*")),
+    ('during("2026-01-01", "2026-02-01")', during("2026-01-01", "2026-02-01")),
+    ('during("task+0s", "task+3600s")', during("task+0s", "task+3600s")),
+    ('argv("git", "status")', argv("git", "status")),
+    ("count(1, 5)", count(1, 5)),
+)
+
 __all__ = [
     "ABSENT",
+    "EXAMPLES",
     "KINDS",
     "NEWEST",
     "TABLES",
+    "WORDS",
     "Absent",
     "AddressIn",
     "AllOf",

@@ -18,6 +18,7 @@ from delegation.authority.constraints.constraint import (
     contains_same,
 )
 from delegation.authority.constraints.equality import _Literals, are_canonical
+from delegation.authority.constraints.wording import Wording, item_of, joined, one_of_values
 from delegation.canonical import Json
 
 
@@ -100,6 +101,10 @@ class Each(Constraint):
         yield []
         yield from ([p] for p in islice(self.item.probes(), MAX_PROBES) if p is not ABSENT)
 
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        item = self.item.wording(item_of(of))
+        return Wording(f"a list, each item {item.must}", f"each {item.short}")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contains(_Literals):
@@ -129,6 +134,10 @@ class Contains(_Literals):
         yield [*values, "x"]
         yield from (values[:i] + values[i + 1 :] for i in range(min(len(values), 16)))
 
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        must = f"a list that holds {one_of_values(self.values, of)}"
+        return Wording(must, f"with {joined(self.values, ', ')}")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subset(_Literals):
@@ -156,3 +165,7 @@ class Subset(_Literals):
         yield []
         yield [*self.values]
         yield from ([value] for value in self.values[:MAX_PROBES])
+
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        must = f"a list of none but {one_of_values(self.values, of)}"
+        return Wording(must, f"of {joined(self.values, ', ')}")

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType
 from delegation.authority.constraints.constraint import MAX_MEMBERS, Constraint, Value
+from delegation.authority.constraints.wording import MOST, Wording, first_of
 from delegation.canonical import Json, encode
 from delegation.errors import MalformedError
 
@@ -53,6 +54,13 @@ class _Combination(Constraint):
         """Return some probes of each part."""
         for part in self.parts:
             yield from islice(part.probes(), 16)
+
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        between, alone = (" and ", "all of ") if self.kind == "all" else (" or ", "any of ")
+        parts = [part.wording(of) for part in self.parts]
+        must = first_of([part.must for part in parts[:MOST]], len(parts))
+        short = between.join(f"({part.short})" for part in parts)
+        return Wording(between.join(must), short if len(parts) > 1 else alone + short)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import ClassVar, Final, Literal, TypeAlias
 
 from delegation.authority.arguments import ArgumentType, parts_of
 from delegation.authority.constraints.literal import same, spell
+from delegation.authority.constraints.wording import Wording
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -88,6 +89,17 @@ class Constraint(ABC):
     @abstractmethod
     def body(self) -> Json:
         """Return what stands behind the kind in its JSON."""
+
+    @abstractmethod
+    def _wording(self, of: ArgumentType | None) -> Wording: ...
+
+    def wording(self, of: ArgumentType | None = None) -> Wording:
+        """Return it in words, which follow "must be" or stand alone.
+
+        Args:
+            of: The argument's type where it is known: amounts of money are said with their currency.
+        """
+        return self._wording(of)
 
     @abstractmethod
     def probes(self) -> Iterable[Value]:

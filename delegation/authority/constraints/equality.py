@@ -17,6 +17,7 @@ from delegation.authority.constraints.constraint import (
     contains_same,
 )
 from delegation.authority.constraints.literal import is_plain, normal, ordered, same, spell
+from delegation.authority.constraints.wording import Wording, item_of, joined, one_of_values, said
 from delegation.canonical import Json
 
 
@@ -82,6 +83,9 @@ class Exact(Constraint):
         """Return the value."""
         return (self.value,)
 
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        return Wording(f"exactly {said(self.value, item_of(of) or of)}", said(self.value, of))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Literals(Constraint):
@@ -145,6 +149,12 @@ class OneOf(_Literals):
         """Return the values."""
         return self.values
 
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        word = "" if len(self.values) > 1 else "one of "
+        return Wording(
+            f"one of {one_of_values(self.values, of)}", word + joined(self.values, " or ", of)
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NotOneOf(_Literals):
@@ -174,3 +184,9 @@ class NotOneOf(_Literals):
     def probes(self) -> Iterable[Value]:
         """Return the excluded values and some others."""
         return (*self.values, 0, 1, "x", "y", True, [])
+
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        return Wording(
+            f"anything but {one_of_values(self.values, of)}",
+            f"not {joined(self.values, ', ', of)}",
+        )

@@ -8,15 +8,16 @@ from typing import ClassVar, Final
 from unicodedata import normalize
 
 from delegation.authority.arguments import ArgumentType
+from delegation.authority.arguments.character import counted
+from delegation.authority.arguments.families import FREE_TEXTS
 from delegation.authority.constraints.constraint import Constraint, Value
+from delegation.authority.constraints.wording import Wording, item_of, span
 from delegation.authority.fields import closed_object, integer
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
 MAX_LENGTH: Final = 32_768
-_LONG: Final = frozenset(
-    {"text", "line", "identifier", "opaque", "segment", "relative_path", "list", "argv"}
-)
+_LONG: Final = FREE_TEXTS | {"relative_path", "list", "argv"}
 _COUNTED: Final = frozenset({"list", "argv", "json", "map"})
 
 
@@ -80,6 +81,12 @@ class Length(Constraint):
             integer("length max", fields["max"], 0, MAX_LENGTH),
         )
 
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        unit = "" if of is None else " item" if item_of(of) else " character"
+        many = "s" if unit and self.max != 1 else ""
+        said = span(self.min, self.max)
+        return Wording(f"{said}{unit}{many} long", f"{said} long")
+
 
 @dataclass(frozen=True, slots=True)
 class Count(Constraint):
@@ -136,3 +143,7 @@ class Count(Constraint):
             integer("count min", fields["min"], 0, MAX_LENGTH),
             integer("count max", fields["max"], 0, MAX_LENGTH),
         )
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        must = span(self.min, self.max, counted(self.max, "item"))
+        return Wording(f"a list of {must}", f"{span(self.min, self.max)} of them")

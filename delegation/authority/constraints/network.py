@@ -18,6 +18,7 @@ from delegation.authority.arguments.host import (
 from delegation.authority.arguments.special_hosts import Network
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.constraints.place import entries
+from delegation.authority.constraints.wording import Wording, names, one_of_texts
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -108,6 +109,9 @@ class HostNamed(Constraint):
             bare = name.removeprefix("*.")
             yield from (bare, f"x.{bare}", f"x{bare}", f"x.y.{bare}")
 
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        return Wording(f"the host {one_of_texts(self.names)}", f"host {names(self.names)}")
+
 
 @dataclass(frozen=True, slots=True)
 class AddressIn(Constraint):
@@ -166,6 +170,9 @@ class AddressIn(Constraint):
             ):
                 if 0 <= number < 2**network.max_prefixlen:
                     yield str(type(network.network_address)(number))
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        return Wording(f"an address in {one_of_texts(self.networks)}", f"in {names(self.networks)}")
 
 
 def _is_subnet(child: Network, parent: Network) -> bool:
@@ -230,6 +237,13 @@ class EmailAt(Constraint):
             yield from (f"x@{domain}", f"x@y.{domain}", f"x@y{domain}")
             if "@" in entry:
                 yield entry
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        whole = one_of_texts(one for one in self.domains if "@" in one)
+        at = one_of_texts(one for one in self.domains if "@" not in one)
+        must = filter(None, (whole, f"an e-mail address at {at}" if at else ""))
+        short = names(one if "@" in one else f"@{one}" for one in self.domains)
+        return Wording(" or ".join(must), f"mail {short}" if short.startswith('"') else short)
 
 
 def _entry_within(child: str, parent: str) -> bool:

@@ -17,6 +17,7 @@ from delegation.authority.constraints.constraint import (
     Value,
 )
 from delegation.authority.constraints.presence import Anything
+from delegation.authority.constraints.wording import MOST, Wording, first_of, members_of, names
 from delegation.authority.fields import ARGUMENT_NAME, matching_text
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -100,3 +101,10 @@ class Members(Constraint):
             for probe in islice(part.probes(), MAX_PROBES // len(self.parts)):
                 if probe is not ABSENT:
                     yield {**whole, name: probe}
+
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        types = members_of(of)
+        parts = [(name, part.wording(types.get(name))) for name, part in self.parts]
+        must = first_of([f"{name} {said.must}" for name, said in parts[:MOST]], len(parts))
+        short = " and ".join(f"{names([name])} is ({said.short})" for name, said in parts)
+        return Wording(f"an object with {'; '.join(must)}", f"where {short}")

@@ -17,6 +17,7 @@ from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
 from delegation.authority.arguments.path import is_under, refuse_odd_path
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.constraints.place import entries
+from delegation.authority.constraints.wording import Wording, names, one_of_texts
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.ignorable import IGNORABLE
@@ -97,6 +98,9 @@ class PathUnder(_Paths):
             stem = top.rstrip("/")
             yield from (top, f"{stem}/x", f"{stem}x" if stem else "/x", "/")
 
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        return Wording(f"a path under {one_of_texts(self.under)}", f"under {names(self.under)}")
+
 
 @lru_cache(maxsize=512)
 def guises(path: str) -> frozenset[str]:
@@ -157,3 +161,7 @@ class NotBelow(_Paths):
         for path in self.under:
             top = path.rpartition("/")[0] or ("/" if self.is_absolute else "x")
             yield from (path, f"{path}/x", f"{path}x", path.upper(), top)
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        must = f"a path that is not under {one_of_texts(self.under)}"
+        return Wording(must, f"not under {names(self.under)}")

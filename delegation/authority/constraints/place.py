@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.families import FREE_TEXTS
 from delegation.authority.arguments.host import is_special_host
 from delegation.authority.arguments.path import is_under, refuse_odd_path
 from delegation.authority.arguments.relative_path import leads
 from delegation.authority.arguments.url import UrlParts, parse_url
 from delegation.authority.constraints.constraint import Constraint, Value
+from delegation.authority.constraints.wording import Wording, names, one_of_texts
 from delegation.authority.fields import closed_object, list_of
 from delegation.authority.pattern import segments_match, segments_within
 from delegation.canonical import Json, refuse_odd_text
@@ -23,9 +25,7 @@ MAX_ENTRIES: Final = 64
 # Some clients (yarl) send these as the characters that they are: another path than was granted.
 _ESCAPED_PLAIN: Final = re.compile(r"%(?:2[1467-9A-C]|3[AD]|40)")
 MAX_GLOB: Final = 256  # characters
-_SEGMENTED: Final = frozenset(
-    {"text", "line", "identifier", "opaque", "path", "relative_path", "segment"}
-)
+_SEGMENTED: Final = FREE_TEXTS | {"path", "relative_path"}
 # Besides what no path holds: what ends the path of a URL, and a brace that another segment closes.
 _CUT: Final = re.compile(r"[#{}]")
 
@@ -140,6 +140,11 @@ class UrlUnder(Constraint):
         under = list_of("url under", fields["under"], MAX_ENTRIES)
         return cls(tuple(under), fields["query"])  # type: ignore[arg-type]  # checked at birth
 
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        query, any_query = ("", " with any query") if self.query else (", without a query", "")
+        must = f"a URL under {one_of_texts(self.under)}{query}"
+        return Wording(must, f"under {names(self.under)}{any_query}")
+
 
 def _is_below(parts: UrlParts, top: UrlParts) -> bool:
     return (parts.scheme, parts.host, parts.port) == (top.scheme, top.host, top.port) and is_under(
@@ -219,6 +224,9 @@ class Glob(Constraint):
             yield pattern.replace("**", "x/y").replace("*", "x")
             yield pattern.replace("**", "x").replace("*", "y")
             yield pattern.replace("*", "x") + "/z"
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        return Wording(f"text like {one_of_texts(self.patterns)}", f"like {names(self.patterns)}")
 
 
 def _literal(segment: str) -> str:

@@ -16,6 +16,7 @@ from delegation.authority.constraints.constraint import (
     Constraint,
     Value,
 )
+from delegation.authority.constraints.wording import Wording
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -92,6 +93,18 @@ class Argv(Constraint):
             yield [*first[:place], "-x", *first[place + 1 :]]
         if self.rest is not None:
             yield from ([*first, word] for word in islice(_words(self.rest), 16))
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        words = [one.wording() for one in self.head]
+        rest = Wording("no more", "no more")
+        if self.rest is not None:
+            last = self.rest.wording()
+            rest = Wording(f"each {last.must}", f"each ({last.short})")
+        heads = "; ".join(f"word {number} {one.must}" for number, one in enumerate(words, 1))
+        return Wording(
+            f"a command line: {heads}; then {rest.must}" if heads else f"words, {rest.must}",
+            " ".join(["command", *(f"({one.short})" for one in words), "then", rest.short]),
+        )
 
 
 def _words(one: Constraint) -> Iterator[Json]:

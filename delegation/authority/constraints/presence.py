@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from delegation.authority.arguments import ArgumentType
 from delegation.authority.constraints.constraint import ABSENT, Constraint, Value
+from delegation.authority.constraints.wording import Wording
 from delegation.canonical import Json
 
 
@@ -50,6 +51,9 @@ class Anything(Constraint):
             "x@a.b",
         )
 
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        return Wording("anything that the tool takes", "anything")
+
 
 @dataclass(frozen=True, slots=True)
 class Missing(Constraint):
@@ -72,3 +76,6 @@ class Missing(Constraint):
     def probes(self) -> Iterable[Value]:
         """Return absence."""
         return (ABSENT,)
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        return Wording("left out", "absent")

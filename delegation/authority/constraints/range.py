@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import ClassVar, Final, TypeAlias
 
 from delegation.authority.arguments import ArgumentType
+from delegation.authority.arguments.families import NUMBERS
 from delegation.authority.arguments.number import as_number, canonical_decimal
 from delegation.authority.constraints.constraint import ABSENT, Constraint, Value
+from delegation.authority.constraints.wording import Wording, item_of, said
 from delegation.authority.fields import closed_object
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -19,7 +21,6 @@ from delegation.json_number import MAX_INTEGER, number_text
 _FIRST: Final = frozenset({"min", "max"})
 _FIELDS: Final = frozenset({"min", "max", "above", "below"})
 _EXPONENT: Final = re.compile(r"-?[1-9](\.\d{0,16}[1-9])?e[+-][1-9]\d{0,2}", re.ASCII)
-_NUMBERS: Final = frozenset({"integer", "decimal", "number", "money"})
 Bound: TypeAlias = int | str | None
 
 
@@ -83,7 +84,7 @@ class Range(Constraint):
 
     def fits(self, of: ArgumentType) -> bool:
         """Return whether the type is a number's."""
-        return of.name in _NUMBERS
+        return of.name in NUMBERS
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether the parent's bounds are no tighter."""
@@ -128,6 +129,26 @@ class Range(Constraint):
         names = _FIELDS if isinstance(body, dict) and not body.keys() <= _FIRST else _FIRST
         fields = closed_object("range", body, names)
         return cls(**fields)  # type: ignore[arg-type]  # checked by `_bound`
+
+    def _wording(self, of: ArgumentType | None) -> Wording:
+        low = self.min if self.above is None else self.above
+        high = self.max if self.below is None else self.below
+        item = item_of(of) or of
+        must = [
+            f"{word} {said(end, item)}"
+            for word, end in (
+                ("at least" if self.above is None else "above", low),
+                ("at most" if self.below is None else "below", high),
+            )
+            if end is not None
+        ]
+        if self.min is not None and self.max is not None:
+            must = [f"from {said(low, item)} to {said(high, item)}"]
+        short = (
+            "" if low is None else "> " * (self.above is not None) + said(low, of),
+            "" if high is None else "< " * (self.below is not None) + said(high, of),
+        )
+        return Wording(" and ".join(must), " … ".join(short).strip())
 
 
 def bound_of(value: float | str | Decimal | None) -> Bound:

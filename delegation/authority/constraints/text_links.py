@@ -10,6 +10,7 @@ from delegation.authority.arguments import ArgumentType
 from delegation.authority.constraints.constraint import Constraint, Value
 from delegation.authority.constraints.network import name_matches, name_within, refuse_odd_name
 from delegation.authority.constraints.place import entries
+from delegation.authority.constraints.wording import Wording, names, one_of_texts
 from delegation.authority.link_finder import leads_only_to
 from delegation.canonical import Json
 
@@ -64,6 +65,12 @@ class Links(Constraint):
         for name in self.hosts:
             bare = name.removeprefix("*.")
             yield from (f"see https://{bare}/x", f"https://x.{bare}", f"see x{bare}", bare)
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        if not self.hosts:
+            return Wording("text without links", "no links")
+        must = f"text with no links but to {one_of_texts(self.hosts)}"
+        return Wording(must, f"no links but to {names(self.hosts)}")
 
 
 def foreign_link(text: str, links: Links) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar, Final, TypeAlias
 
 from delegation.authority.arguments import ArgumentType
 from delegation.authority.constraints.constraint import Constraint, Value
+from delegation.authority.constraints.wording import Wording
 from delegation.authority.fields import closed_object
 from delegation.canonical import Json
 from delegation.errors import MalformedError
@@ -137,6 +138,14 @@ class During(Constraint):
         """
         fields = closed_object("during", body, frozenset({"from", "to"}))
         return cls(fields["from"], fields["to"])  # type: ignore[arg-type]  # checked by `_sort`
+
+    def _wording(self, _: ArgumentType | None) -> Wording:
+        ends = {"from": self.start, "before": self.end}
+        said = " and ".join(f"{word} {end}" for word, end in ends.items() if end)
+        return Wording(
+            f"a {'day' if self.is_of_days else 'moment'} {said}",
+            f"during {self.start or ''} … {self.end or ''}",
+        )
 
 
 def end_of(value: str | date | None) -> str | None:

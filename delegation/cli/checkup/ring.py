@@ -12,12 +12,11 @@ from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing, RingKey, RingRole
+from delegation.tokens.formats import FORMATS
 
 SOON: Final = 3600  # seconds
 _NEEDED: Final[tuple[tuple[RingRole, str], ...]] = (
-    ("issuer", "biscuits cannot be issued"),
-    ("statement", "macaroons cannot be issued"),
-    ("macaroon", "macaroons cannot be issued"),
+    *((role, f"{name}s cannot be issued") for name, one in FORMATS.items() for role in one.ROLES),
     ("service", "no receipts are signed: services behind proxies refuse what they cannot check"),
     ("approval", "calls that need people's consent are denied, and nobody is asked"),
     ("log", "what is recorded has its place in the log, and no checkpoint is signed"),

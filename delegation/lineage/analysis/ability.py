@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from delegation.authority.argument import Argument
 from delegation.authority.capability import Capability
 from delegation.authority.constraints import Constraint
-from delegation.authority.explain import Change, differences, words
+from delegation.authority.explain import Change, differences
 from delegation.authority.grant import Grant
 from delegation.cancellation import look
 from delegation.lineage.analysis.spelling import python_grant
@@ -135,7 +135,7 @@ def _said(constraint: Constraint | None, argument: Argument) -> str:
     """Return what an argument may be, in words; null is told where the tool takes it for a value."""
     if constraint is None:
         return "absent"
-    said = words(constraint, argument.type)
+    said = constraint.wording(argument.type).short
     tells = constraint.kind in {"exact", "one_of"}
     is_cleared = argument.is_nullable and constraint.admits(None) and not tells
     return f"{said}, or null" if is_cleared else said

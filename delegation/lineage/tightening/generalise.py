@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from delegation.authority.arguments import ArgumentType, ListType
+from delegation.authority.arguments.families import FREE_TEXTS, NUMBERS
 from delegation.authority.arguments.nullable import inner
 from delegation.authority.arguments.number import as_number
 from delegation.authority.constraints import (
@@ -109,7 +110,7 @@ def _candidates(
         yield _listed(unique.values())
     texts = [value for value in unique.values() if isinstance(value, str)]
     match of.name:
-        case "integer" | "decimal" | "number" | "money":
+        case name if name in NUMBERS:
             yield _range(list(unique.values()))
         case "email":
             yield _places(EmailAt, {text.rpartition("@")[2] for text in texts})
@@ -125,7 +126,7 @@ def _candidates(
             yield _argv(given)
         case "list" if isinstance(plain := inner(of), ListType):
             yield from _list(given, plain, held)
-        case "text" | "line" | "identifier" | "segment" | "opaque":
+        case name if name in FREE_TEXTS:
             yield _glob(texts)
             yield Length(0, max(map(len, texts))) if texts else None
         case "bytes":

@@ -25,9 +25,8 @@ from delegation.authority.pattern import SegmentPattern, resource_pattern
 from delegation.cancellation import look
 from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.judge.capability import judge_capability
+from delegation.judge.clearance import clear_call
 from delegation.judge.decision import Denial
-from delegation.judge.window import deny_outside_window
 from delegation.lineage.tightening.generalise import feature, generalise
 
 TightenKind: TypeAlias = Literal["link", "agent", "task"]
@@ -163,9 +162,7 @@ def replay(grant: Grant, uses: Iterable[Use], catalogue: Catalogue) -> Iterable[
             continue
         leaf = replace(use.chain.leaf, grant=grant)
         chain = Chain((*use.chain.links[:-1], leaf))
-        found = deny_outside_window(chain, use.access, use.at) or judge_capability(
-            chain, use.access, catalogue
-        )
+        found = clear_call(chain, use.access, catalogue, use.at)
         if isinstance(found, Denial):
             yield Refused(use.decision, use.access.tool, found.code, found.caveat)
 

@@ -7,16 +7,15 @@ from typing import Final
 from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, Text
 from sqlmodel import Field
 
-from delegation.records.tables.records import EMPTY, Table
+from delegation.identity.roles import ROLES
+from delegation.records.tables.records import EMPTY, Table, word_check
 
 
 class ApiKeyRow(Table, table=True):
     """A caller that is no agent; only the digest of its secret is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (
-        CheckConstraint("role IN ('operator', 'service', 'reviewer', 'approver')", name="role"),
-    )
+    __table_args__ = (word_check("role", *ROLES),)
     name: str = Field(primary_key=True)
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     role: str

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlmodel import Field, Index, SQLModel
 
 from delegation.judge.subject import SubjectKind
+from delegation.tokens.evidence import Format
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -34,6 +35,11 @@ NAMING: Final = {
 # Columns added to stores that were there have a default in the database, and so they have in new ones.
 ZERO: Final = {"server_default": "0"}
 EMPTY: Final = {"server_default": ""}
+
+
+def word_check(column: str, *words: str) -> CheckConstraint:
+    """Return the rule that a column holds one of a closed set of words of our own."""
+    return CheckConstraint(f"{column} IN ({', '.join(map(repr, words))})", name=column)
 
 
 class Table(SQLModel):
@@ -151,7 +157,7 @@ class LinkEvidenceRow(Table, table=True):
     """What re-verifies a link's author later, one row for each format it was seen in."""
 
     __tablename__ = "link_evidence"
-    __table_args__ = (CheckConstraint("format IN ('biscuit', 'macaroon')", name="format"),)
+    __table_args__ = (word_check("format", *get_args(Format)),)
     link: str = Field(primary_key=True, foreign_key="link.id")
     format: str = Field(primary_key=True)
     block: bytes = Field(sa_type=LargeBinary)
