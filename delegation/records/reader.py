@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
+from typing_extensions import override
 
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.catalogue import Catalogue
@@ -16,6 +17,7 @@ from delegation.commands.work import (
     ApiKey,
     DecisionDetail,
     LoginKind,
+    Reader,
 )
 from delegation.judge.facts import Facts, Query
 from delegation.judge.in_process import Holder, RootStanding
@@ -58,7 +60,7 @@ from delegation.records.tables.records import (
 _CHUNK: Final = 500  # ids in one IN list: SQLite's oldest limit is 999 parameters
 
 
-class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
+class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows, Reader):
     """See `commands.work.Reader`, whose sentences hold here.
 
     Args:
@@ -71,12 +73,12 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         super().__init__(connection)
         self._caches = caches
 
+    @override
     def catalogue(self) -> Catalogue:
-        """Return all tools with all their revisions."""
         return self._caches.catalogue.newest(self._connection)
 
+    @override
     def facts(self, query: Query) -> Facts:
-        """Return what settling a call would know now; nothing is locked."""
         found = read_facts(self._connection, [query], self._caches, settles=False)
         found.open_histories(self._connection, [query], settles=False)
         read_paces(self._connection, [query], found)
@@ -86,15 +88,15 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
             found.approvals = ApprovalBook.read(self._connection, asked, roots)
         return found.of(query, is_nonce_used=False)
 
+    @override
     def task(self, task: TaskId, *, at: int) -> TaskEntry | None:
-        """Return a task, or None."""
         found = task_entries(self._connection, [task], at=at, defaults=self._caches.limits)
         return found[0] if found else None
 
+    @override
     def tasks(
         self, wanted: TaskFilter, *, after: str | None, limit: int, at: int
     ) -> Sequence[TaskEntry]:
-        """Return tasks, newest first, after the one with this id."""
         query = select(TASKS.c.id).order_by(TASKS.c.opened_at.desc(), TASKS.c.id).limit(limit)
         if wanted.owner is not None:
             query = query.where(TASKS.c.owner == wanted.owner)
@@ -112,8 +114,8 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         names = self._connection.execute(query).scalars().all()
         return task_entries(self._connection, names, at=at, defaults=self._caches.limits)
 
+    @override
     def agents(self) -> Sequence[Agent]:
-        """Return all registered agents by name."""
         keys: dict[str, list[bytes]] = {}
         for row in self._connection.execute(
             select(AGENT_KEYS).order_by(AGENT_KEYS.c.at, AGENT_KEYS.c.key)
@@ -124,23 +126,23 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
             Agent(r.name, r.owner, tuple(keys.get(r.name, ())), r.at, r.recertify_by) for r in found
         ]
 
+    @override
     def link(self, link: LinkId, *, at: int, past: bool = False) -> LinkEntry | None:
-        """Return a link with its standing computed from its ancestors, or None."""
         found = links.with_ancestors(self._connection, [link])
         return links.entries(self._connection, found, at=at, past=past).get(link)
 
     path = of_connection(standing.path)
 
+    @override
     def link_payload(self, link: LinkId) -> bytes | None:
-        """Return the signed payload of a link, or None."""
         query = select(LINKS.c.payload).where(LINKS.c.id == link)
         payload: bytes | None = self._connection.execute(query).scalar_one_or_none()
         return payload
 
+    @override
     def links(
         self, wanted: LinkFilter, *, after: LinkId | None, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
-        """Return links in the order they were recorded, filtered."""
         query = fitting(select(LINKS.c.id).order_by(LINKS.c.sequence).limit(limit), wanted)
         if past:
             query = query.where(LINKS.c.at <= at)
@@ -155,33 +157,33 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
         entries = links.entries(self._connection, found, at=at, past=past)
         return [entries[LinkId(link)] for link in wanted if link in entries]
 
+    @override
     def ancestors(self, link: LinkId, *, at: int, past: bool = False) -> Sequence[LinkEntry]:
-        """Return a link's ancestors, root first, itself last; empty if unknown."""
         found = links.with_ancestors(self._connection, [link])
         entries = links.entries(self._connection, found, at=at, past=past)
         return list(entries.values()) if link in entries else ()
 
+    @override
     def descendants(
         self, link: LinkId, *, limit: int, at: int, past: bool = False
     ) -> Sequence[LinkEntry]:
-        """Return the links below a link, child tasks' included; empty if unknown."""
         until = at if past else None
         found = links.below(self._connection, [link], limit, until=until)
         return self._entries(found, at=at, past=past)
 
     numbers = of_connection(read_numbers)
 
+    @override
     def decisions(
         self, wanted: DecisionFilter, *, after: int, limit: int, newest: bool = False
     ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order with a sequence above `after`, filtered; or backwards."""
         found = self._connection.execute(decisions.filtered(wanted, after, limit, newest=newest))
         return [decisions.entry_of(row) for row in found]
 
+    @override
     def details(
         self, wanted: DecisionFilter, *, after: int, limit: int
     ) -> Sequence[DecisionDetail]:
-        """Return the same with what was kept of each but its outcome and reservations."""
         found = self._connection.execute(decisions.filtered(wanted, after, limit))
         return [decisions.detail_of(row) for row in found]
 
@@ -195,12 +197,12 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     changes = of_connection(changes.of)
 
+    @override
     def standing(self, root: LinkId, holders: Sequence[Holder]) -> RootStanding | None:
-        """Return what step 10 asks about a root and holders below it; None if it is unknown."""
         return local.root_standing(self._connection, root, holders, self._caches.limits)
 
+    @override
     def facts_at(self, chain: Chain, called: Sequence[Subject], *, at: int) -> Facts:
-        """Return what step 10 asks about a call, as it was known at an earlier instant."""
         limits = self._caches.limits
         return local.facts_at(self._connection, chain, called, at=at, defaults=limits)
 
@@ -208,13 +210,13 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     local_decisions = of_connection(local.local_decisions)
 
+    @override
     def preview(self, subject: Subject, *, at: int) -> Preview:
-        """Return what would end with a subject now, and what would go on."""
         catalogue = self.catalogue()
         return preview(self._connection, own_subject(catalogue, subject), catalogue, at=at)
 
+    @override
     def last_allowance(self, *, before: int) -> DecisionEntry | None:
-        """Return the last call that was allowed at an epoch below this one."""
         query = select(DECISIONS).where(
             DECISIONS.c.allowed.is_(True),
             DECISIONS.c.epoch < before,
@@ -228,20 +230,20 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
 
     renewal = of_connection(renewals.renewal_of)
 
+    @override
     def ended_before(self, link: LinkId) -> Sequence[Revocation]:
-        """Return what was ended of all that a link touches when it was recorded, oldest first."""
         return _ended_before(self._connection, link, self.catalogue())
 
     ended_tools = of_connection(_ended_tools)
 
+    @override
     def line(self, link: LinkId) -> Sequence[LinkId]:
-        """Return the other links of a link's line of renewals."""
         return [LinkId(name) for name in renewals.line(self._connection, link)]
 
     replicas = of_connection(replicas.all_of)
 
+    @override
     def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
-        """Return what was revoked, suspended or resumed of these ids, oldest first."""
         found: list[Revocation] = []
         for start in range(0, len(subjects), _CHUNK):
             part = subjects[start : start + _CHUNK]
@@ -251,31 +253,31 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows):
             found += [changes.change_of(row) for row in self._connection.execute(query)]
         return sorted(found, key=lambda revocation: revocation.epoch)
 
+    @override
     def api_key(self, secret_digest: bytes) -> ApiKey | None:
-        """Return the API key whose secret has this SHA-256, or None."""
         query = select(API_KEYS).where(API_KEYS.c.digest == secret_digest)
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _api_key(row)
 
+    @override
     def api_keys(self) -> Sequence[ApiKey]:
-        """Return all API keys by name."""
         return [_api_key(r) for r in self._connection.execute(select(API_KEYS).order_by("name"))]
 
+    @override
     def login(self, digest: bytes, kind: LoginKind, *, at: int) -> ApiKey | None:
-        """Return the API key of a ticket or session that is not over, or None."""
         row = logins.key_of(self._connection, digest, kind, at=at)
         return None if row is None else _api_key(row)
 
+    @override
     def announced(self, link: LinkId, digest: bytes) -> str | None:
-        """Return the announced token text with this leaf and this SHA-256, or None."""
         query = select(ANNOUNCED.c.text).where(
             ANNOUNCED.c.link == link, ANNOUNCED.c.digest == digest
         )
         text: str | None = self._connection.execute(query).scalar_one_or_none()
         return text
 
+    @override
     def unproven_counts(self) -> Mapping[tuple[int, str], int]:
-        """Return how many unproven denials were only counted, by (minute, code)."""
         return {(r.minute, r.code): int(r[2]) for r in self._connection.execute(select(UNPROVEN))}
 
 

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from delegation.authority.catalogue import Catalogue
 from delegation.commands.draft import AnyDraft
 from delegation.commands.retry import tried_again, within
-from delegation.commands.work import KEPT_DENIALS, WriterStats
+from delegation.commands.work import KEPT_DENIALS, Store, WriterStats
 from delegation.errors import ClockError
 from delegation.identity.approval import ApprovalEvent
 from delegation.identity.keyring import KeyRing
@@ -64,7 +66,7 @@ def open_store(
     return SqlStore(database, limits, kept_denials)
 
 
-class SqlStore:
+class SqlStore(Store):
     """See `commands.work.Store`."""
 
     def __init__(
@@ -125,19 +127,19 @@ class SqlStore:
         """Whether one process at a time writes."""
         return self._database.is_sqlite
 
+    @override
     @contextmanager
     def read(self) -> Iterator[SqlReader]:
-        """Open a snapshot to read from."""
         with self._database.reading() as connection:
             yield SqlReader(connection, self._caches)
 
+    @override
     def snapshot(self) -> AbstractContextManager[None]:
-        """Have this thread's questions answered from one snapshot; see `commands.log.LoggedStore`."""
         return self._database.snapshot()
 
+    @override
     @contextmanager
     def write(self, *, alone: bool | None = False) -> Iterator[SqlWork]:
-        """Open a transaction: committed when the block ends, rolled back when it raises."""
         try:
             with self._database.writing(alone=alone) as connection:
                 work = SqlWork(connection, self._caches)
@@ -152,12 +154,12 @@ class SqlStore:
                 self._kept.keep()
             self._bell.ring()
 
+    @override
     def catalogue_hint(self) -> Catalogue:
-        """Return the newest catalogue that this process parsed."""
         return self._caches.catalogue.held
 
+    @override
     def decide(self, draft: AnyDraft) -> Future[Decision]:
-        """Queue a call; see `commands.work.Store.decide`."""
         self._database.refuse_inside_snapshot()
         pending = self.writer.submit(draft)
         if self._kept is not None:
@@ -172,18 +174,19 @@ class SqlStore:
         if decision.allowed and decision.approval is not None:
             self._kept.mark([Mark("used", decision.approval, decision.at)])
 
+    @override
     def count_unproven(self, decision: Decision, *, client: str) -> bool:
-        """Count a denial above its client's rate; see `commands.work.Store.count_unproven`."""
         denial = decision.denial
         if denial is None or self._gate.admits(client, denial, decision.at):
             return False
         self.writer.count(decision.at // 60, denial.code)
         return True
 
+    @override
     def writer_stats(self) -> tuple[int, WriterStats]:
-        """Return how many drafts wait, and what the writer did so far."""
         return self.writer.depth, replace(self.writer.stats, shortened=self._caches.shortened)
 
+    @override
     def log_desk(
         self,
         ring: KeyRing,
@@ -191,38 +194,37 @@ class SqlStore:
         folder: Path | None,
         memory: Path | None,
     ) -> SqlLogDesk:
-        """Return the store's log; see `commands.log.LoggingStore.log_desk`."""
         return SqlLogDesk(self._database, ring, folder=folder, memory=memory)
 
+    @override
     def keep(
         self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
     ) -> None:
-        """Do a chore in a thread; see `commands.work.Store.keep`."""
         self._keepers.append(Background(name, seconds, chore, at_end=at_end))
 
+    @override
     @tried_again
     def erase(self, *, before: int, most: int) -> int:
-        """Erase what may be erased; see `commands.retention.ErasingStore.erase`."""
         with self._database.writing() as connection:
             return erase_before(connection, before, most)
 
+    @override
     def ping(self, at: int) -> None:
-        """See `commands.work.Store`."""
         with self._database.reading() as connection:
             if not nonces_are_known(at, read_numbers(connection)["nonces_before"]):
                 raise ClockError
         self.writer.refuse_if_unable()
 
+    @override
     def subscribe(self, heard: Callable[[ApprovalEvent | None], None]) -> Callable[[], None]:
-        """Have a function called at each event; see `commands.work.Store.subscribe`."""
         return self._bell.subscribe(heard)
 
+    @override
     def tell(self, event: ApprovalEvent) -> None:
-        """Call subscribers; see `commands.work.Store.tell`."""
         self._bell.ring(event)
 
+    @override
     def close(self) -> None:
-        """Write what waits, then release connections."""
         self._bell.close()
         self.writer.close()
         for keeper in self._keepers:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, func, insert, select, update
+from typing_extensions import override
 
 from delegation import canonical, ed25519, sent_json
 from delegation.authority.agent_name import claim_of
@@ -21,6 +22,7 @@ from delegation.commands.work import (
     Agent,
     ApiKey,
     OutcomeReport,
+    Work,
 )
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
@@ -70,7 +72,7 @@ _COUNTS: Final = (
 MAX_TEXTS: Final = 4  # announced token texts of one leaf
 
 
-class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
+class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
     """See `commands.work.Work`, whose sentences hold here.
 
     Args:
@@ -83,8 +85,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         super().__init__(connection, caches)
         self.marks: list[Mark] = []
 
+    @override
     def add_tool(self, tool: Tool, *, at: int) -> int:
-        """Record a definition as a new catalogue revision and return its number."""
         take_number(self._connection, "catalogue", 0)  # locked, so that two processes take turns
         catalogue = self.catalogue()
         if catalogue.with_tool(tool) is catalogue:  # again: names may have been taken meanwhile
@@ -97,8 +99,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         )
         return revision
 
+    @override
     def label_resources(self, entry: ResourceLabels, *, at: int) -> int:
-        """Record labels of resources as a new catalogue revision and return its number."""
         take_number(self._connection, "catalogue", 0)
         catalogue = self.catalogue()
         if catalogue.with_resource(entry) is catalogue:
@@ -109,8 +111,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         self._connection.execute(insert(RESOURCE_LABELS), row)
         return revision
 
+    @override
     def add_agent(self, agent: Agent) -> None:
-        """Register an agent, or add keys to one with the same owner."""
         line_changes.refuse_respelled(self._connection, agent.owner)
         owner = self._connection.execute(
             select(AGENTS.c.owner).where(AGENTS.c.name == agent.name)
@@ -149,8 +151,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
             at=agent.registered_at,
         )
 
+    @override
     def open_task(self, task: NewTask) -> None:
-        """Record a task with its ledger."""
         line_changes.refuse_respelled(self._connection, task.owner)
         parent = None if task.under is None else task.under.origin.task
         self._connection.execute(
@@ -186,12 +188,12 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         ).scalar_one()
         return found
 
+    @override
     def tasks_below_root(self, task: TaskId, *, at: int) -> int:
-        """Return how many tasks under this task's root are not over; see `tasks.count_going_on`."""
         return count_going_on(self._connection, task, self._caches.limits, at=at)
 
+    @override
     def close_task(self, task: TaskId, state: TaskState, *, at: int) -> bool:
-        """Close an open task; return False if it was closed before or is unknown."""
         closed = self._connection.execute(
             update(TASKS)
             .where(TASKS.c.id == task, TASKS.c.state == "open")
@@ -216,8 +218,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
     def _tell_closed(self, task: str, state: str, at: int) -> None:
         changes.tell(self._connection, "close", Subject("task", task), by="", reason=state, at=at)
 
+    @override
     def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:
-        """Record a root as it is issued, with its evidence."""
         task = chain.origin.task
         root = RecordedLink(task, 0, at, chain.root, evidence[0], self._root_of(task))
         growth = admit_root(self._connection, self._caches, root)
@@ -226,12 +228,12 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         record_links(self._connection, [root])
         growth.write(self._connection)
 
+    @override
     def refuse_child(self, chain: Chain, limits: Limits | None, *, at: int) -> Refusal | None:
-        """Return why the root of a child task may not hang on this chain's leaf, or None."""
         return refuse_child(self._connection, self._caches, chain, limits, at=at)
 
+    @override
     def decide(self, draft: Draft) -> Decision:
-        """Settle and write one call inside this transaction: a batch of one."""
         (outcome,) = settle_batch(self._connection, [draft], self._caches, {})
         if isinstance(outcome, Exception):
             raise outcome
@@ -243,8 +245,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     take_login = of_connection(logins.take_login)
 
+    @override
     def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
-        """Keep a token's text under its leaf; at most 4 texts a leaf."""
         kept = select(func.count()).where(ANNOUNCED.c.link == link)
         if self._connection.execute(kept).scalar_one() >= MAX_TEXTS:
             return  # two formats, and some with discharges: more are sent as they are
@@ -253,8 +255,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
             upsert(self._connection, ANNOUNCED).values(row).on_conflict_do_nothing()
         )
 
+    @override
     def report_outcome(self, outcome: OutcomeReport) -> None:
-        """Record what became of an allowed call."""
         asked = select(DECISIONS.c.client, DECISIONS.c.allowed).where(
             DECISIONS.c.id == outcome.decision
         )
@@ -283,6 +285,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
                 at=outcome.at,
             )
 
+    @override
     def revoke(
         self,
         subject: Subject,
@@ -292,19 +295,18 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         at: int,
         effective_at: int | None = None,
     ) -> Revocation:
-        """Record a revocation, or return the one that holds as early already."""
         subject = self._known(subject)
         return line_changes.revoke(
             self._connection, subject, by=by, reason=reason, at=at, effective_at=effective_at
         )
 
+    @override
     def suspend(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record a suspension, or return the one that holds."""
         subject = self._known(subject)
         return line_changes.suspend(self._connection, subject, by=by, reason=reason, at=at)
 
+    @override
     def resume(self, subject: Subject, *, by: str, reason: str, at: int) -> Revocation:
-        """Record that a suspension ends."""
         subject = own_subject(self.catalogue(), subject)
         return line_changes.resume(self._connection, subject, by=by, reason=reason, at=at)
 
@@ -330,8 +332,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
         known = self._connection.execute(select(column).where(column == subject.id))
         return known.first() is not None
 
+    @override
     def rotate_key(self, agent: str, *, old: bytes, new: bytes, at: int) -> None:
-        """Register a further key of an agent in place of one that it has."""
         held = select(AGENTS.c.owner).join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.name)
         held = held.where(AGENTS.c.name == agent, AGENT_KEYS.c.key == old)
         owner = self._connection.execute(held).scalar_one_or_none()
@@ -349,8 +351,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
 
     remove_replica = of_connection(replicas.remove)
 
+    @override
     def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
-        """Record an API key."""
         taken = select(API_KEYS.c.name).where(API_KEYS.c.name == key.name)
         if self._connection.execute(taken).first() is not None:
             raise ConflictError("An API key of that name exists.")
@@ -368,8 +370,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs):
             },
         )
 
+    @override
     def revoke_api_key(self, name: str) -> bool:
-        """Withdraw an API key; return False if there is none."""
         gone = update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
         made = self._connection.execute(gone.returning(API_KEYS.c.at)).scalar_one_or_none()
         self.marks += [] if made is None else [Mark("withdraw", name, made)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, func, select
+from typing_extensions import override
 
 from delegation.authority.agent_name import claim_of
 from delegation.authority.ids import LinkId
@@ -23,24 +24,24 @@ class SqlExports(ExportJobRows):
 
     _connection: Connection
 
+    @override
     def count_tasks(self) -> int:
-        """Return how many tasks there are."""
         return self._number(select(func.count()).select_from(TASKS))
 
+    @override
     def count_links(self, wanted: LinkFilter, *, at: int, past: bool = False) -> int:
-        """Return how many links a listing would have in all."""
         query = fitting(select(func.count()).select_from(LINKS), wanted)
         return self._number(query.where(LINKS.c.at <= at) if past else query)
 
+    @override
     def count_decisions(self, wanted: DecisionFilter) -> int:
-        """Return how many decisions a listing would have in all."""
         query = decisions.fitting(select(func.count()).select_from(DECISIONS), wanted)
         return self._number(query)
 
+    @override
     def chains(
         self, leaves: Sequence[LinkId], *, at: int, past: bool = False
     ) -> Mapping[LinkId, LinkEntry]:
-        """Return these links and all above them, by id; those that are recorded."""
         found = links.with_ancestors(self._connection, leaves)
         return links.entries(self._connection, found, at=at, past=past)
 

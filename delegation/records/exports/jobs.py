@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
+from typing_extensions import override
 
+from delegation.commands.question_work import QuestionReader, QuestionWork
 from delegation.lineage.export_job import ACTIVE, ExportJob
 from delegation.lineage.selection import Selection
 from delegation.records.tables.exports import JOBS, PARTS
@@ -21,45 +23,45 @@ _LOST: Final = "The worker that made it ended before it was done."
 _IS_ACTIVE: Final = JOBS.c.state.in_(ACTIVE)
 
 
-class ExportJobRows:
+class ExportJobRows(QuestionReader):
     """Part of `SqlReader`, which has the connection."""
 
     _connection: Connection
 
+    @override
     def export_jobs(self, *, caller: str | None, at: int) -> Sequence[ExportJob]:
-        """Return jobs that are not forgotten yet, the newest first."""
         query = select(JOBS).where(JOBS.c.expires_at > at)
         if caller is not None:
             query = query.where(JOBS.c.caller == caller)
         query = query.order_by(JOBS.c.asked_at.desc(), JOBS.c.id)
         return [_job(row, at) for row in self._connection.execute(query)]
 
+    @override
     def export_job(self, job: str, *, caller: str, at: int) -> ExportJob | None:
-        """Return one of a caller's jobs, or None."""
         query = select(JOBS).where(
             JOBS.c.id == job, JOBS.c.caller == caller, JOBS.c.expires_at > at
         )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _job(row, at)
 
+    @override
     def export_data(self, job: str) -> bytes:
-        """Return the bytes that a job made so far."""
         query = select(PARTS.c.data).where(PARTS.c.job == job).order_by(PARTS.c.number)
         return b"".join(self._connection.execute(query).scalars())
 
 
-class ExportJobActs:
+class ExportJobActs(QuestionWork):
     """Part of `SqlWork`, which has the connection."""
 
     _connection: Connection
 
+    @override
     def lock_exports(self) -> None:
-        """Take turns with everybody who adds a job; SQLite's write lock does that by itself."""
         if self._connection.dialect.name == "postgresql":
             self._connection.exec_driver_sql("LOCK TABLE export_job IN SHARE ROW EXCLUSIVE MODE")
 
+    @override
     def add_export(self, job: ExportJob) -> None:
-        """Record a job."""
         row = {
             "id": job.id,
             "caller": job.caller,
@@ -78,16 +80,16 @@ class ExportJobActs:
         }
         self._connection.execute(insert(JOBS), row)
 
+    @override
     def tell_export(self, job: str, done: int, total: int, *, at: int, begins: bool) -> bool:
-        """Record how far a job is; false if nobody wants it any more."""
         told: dict[str, Any] = {"done": done, "total": total, "seen_at": at}
         if begins:
             told["state"] = "running"
         query = update(JOBS).where(JOBS.c.id == job, _IS_ACTIVE).values(**told)
         return self._connection.execute(query).rowcount == 1
 
+    @override
     def add_export_part(self, job: str, number: int, data: bytes) -> bool:
-        """Record a part of what a job made; false if nobody wants it any more."""
         # Updated and not only read: whoever cancels meanwhile waits, and forgets this part, too.
         wanted = (
             update(JOBS).where(JOBS.c.id == job, _IS_ACTIVE).values(size=JOBS.c.size + len(data))
@@ -97,8 +99,8 @@ class ExportJobActs:
         self._connection.execute(insert(PARTS), {"job": job, "number": number, "data": data})
         return True
 
+    @override
     def end_export(self, job: ExportJob) -> bool:
-        """Record how a job ended; false if it had ended before."""
         said = "" if job.manifest is None else json.dumps(dict(job.manifest), ensure_ascii=True)
         query = update(JOBS).where(JOBS.c.id == job.id, _IS_ACTIVE)
         query = query.values(
@@ -118,8 +120,8 @@ class ExportJobActs:
             self._connection.execute(delete(PARTS).where(PARTS.c.job == job.id))
         return ended
 
+    @override
     def cancel_export(self, job: str, *, caller: str, at: int) -> None:
-        """End one of a caller's jobs, and forget what it made."""
         query = update(JOBS).where(
             JOBS.c.id == job, JOBS.c.caller == caller, JOBS.c.state.in_((*ACTIVE, "done"))
         )
@@ -127,8 +129,8 @@ class ExportJobActs:
         if self._connection.execute(query.values(**ended)).rowcount == 1:
             self._connection.execute(delete(PARTS).where(PARTS.c.job == job))
 
+    @override
     def forget_exports(self, *, at: int) -> None:
-        """Forget jobs that are past their time, with what they made."""
         old = select(JOBS.c.id).where(JOBS.c.expires_at <= at)
         self._connection.execute(delete(PARTS).where(PARTS.c.job.in_(old)))
         self._connection.execute(delete(JOBS).where(JOBS.c.expires_at <= at))

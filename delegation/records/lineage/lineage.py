@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, select
+from typing_extensions import override
 
 from delegation.authority.ids import TaskId
+from delegation.commands.question_work import QuestionReader
 from delegation.lineage.entry import DecisionEntry, Lineage, TaskEntry
 from delegation.lineage.outline import TaskOutline
 from delegation.records.lineage import decisions, links, news
@@ -20,19 +22,19 @@ from delegation.records.tables.records import DECISIONS, LINKS, TASKS
 _CHUNK: Final = 400  # values in one IN list
 
 
-class SqlLineage:
+class SqlLineage(QuestionReader):
     """Part of `SqlReader`, which has the connection."""
 
     _connection: Connection
     _caches: Caches
 
+    @override
     def child_tasks(self, task: TaskId, *, at: int, past: bool = False) -> Sequence[TaskEntry]:
-        """Return the tasks opened below a task, however deep, parents before children."""
         found = self._tree(task, until=at if past else None)
         return self._entered(found[1:], at=at, past=past)
 
+    @override
     def lineage(self, task: TaskId, *, at: int, past: bool = False) -> Lineage | None:
-        """Return a task with its links and decisions and those of the tasks below it, or None."""
         tree = self._tree(task, until=at if past else None)
         if not tree:
             return None
@@ -51,8 +53,8 @@ class SqlLineage:
             entry, tuple(entries.values()), tuple(map(decisions.entry_of, made)), tuple(below)
         )
 
+    @override
     def outline(self, task: TaskId, *, at: int, past: bool = False) -> TaskOutline | None:
-        """Return a task with outlines of its links and of those of the tasks below it, or None."""
         tree = self._tree(task, until=at if past else None)
         if not tree:
             return None
@@ -63,24 +65,24 @@ class SqlLineage:
         drawn = outlines_below(self._connection, self._caches.stems, tree, at=at, past=past)
         return TaskOutline(entry, tuple(drawn), closed_at, tuple(below))
 
+    @override
     def links_after(self, task: TaskId, sequence: int, *, limit: int) -> Sequence[tuple[int, str]]:
-        """Return (sequence, id) of links at or below a task recorded after that one, in order."""
         query = select(LINKS.c.sequence, LINKS.c.id).where(LINKS.c.sequence > sequence)
         names = [row.id for row in self._tree(task)]
         found = self._of(query.limit(limit), LINKS.c.task, names)
         return [(row.sequence, row.id) for row in found[:limit]]
 
+    @override
     def decisions_after(
         self, task: TaskId, sequence: int, *, limit: int
     ) -> Sequence[DecisionEntry]:
-        """Return decisions made in a task or below it after that one, in commit order."""
         query = select(DECISIONS).where(DECISIONS.c.sequence > sequence)
         names = [row.id for row in self._tree(task)]
         found = self._of(query.limit(limit), DECISIONS.c.task, names)
         return list(map(decisions.entry_of, found[:limit]))
 
+    @override
     def expired(self, task: TaskId | None, *, after: int, until: int) -> int:
-        """Return how many ends by time fall into (after, until]: at or below a task, or of all."""
         names = None if task is None else [row.id for row in self._tree(task)]
         return news.expired(self._connection, names, after=after, until=until)
 

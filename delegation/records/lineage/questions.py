@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
+from typing_extensions import override
 
 from delegation.authority.ids import DecisionId, TaskId
+from delegation.commands.question_work import QuestionReader
 from delegation.judge.subject import Subject
 from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.entry import DecisionEntry
@@ -22,22 +24,22 @@ from delegation.records.tables.people import DISMISSALS
 from delegation.records.tables.records import DECISIONS
 
 
-class SqlQuestions:
+class SqlQuestions(QuestionReader):
     """Part of `SqlReader`, which has the connection."""
 
     _connection: Connection
     _caches: Caches
 
+    @override
     def survey(self, ground: Ground, *, at: int, most: int, past: bool = False) -> Survey:
-        """Return links with what is known beside them, the newest `most` if there are more."""
         return survey(self._connection, self._caches, ground, at=at, most=most, past=past)
 
     keys_of = of_connection(keys_of)
 
+    @override
     def caused(
         self, decision: DecisionId, task: TaskId | None, *, limit: int
     ) -> Sequence[DecisionEntry]:
-        """Return decisions of a task whose holders name this one as their cause: their claim."""
         if task is None:
             return ()
         query = select(DECISIONS).where(
@@ -46,8 +48,8 @@ class SqlQuestions:
         found = self._connection.execute(query.order_by(DECISIONS.c.sequence).limit(limit))
         return [decisions.entry_of(row) for row in found]
 
+    @override
     def dismissals(self) -> Sequence[Dismissal]:
-        """Return all dismissals, newest first."""
         query = select(DISMISSALS).order_by(DISMISSALS.c.at.desc(), DISMISSALS.c.finding)
         return [
             Dismissal(row.finding, row.rule, row.subject, row.by, row.reason, row.at)
@@ -58,8 +60,8 @@ class SqlQuestions:
 
     change_at = of_connection(endings.change_at)
 
+    @override
     def effect(self, subject: Subject, *, epoch: int) -> tuple[DecisionEntry | None, int, bool]:
-        """Return what a change came to under its subject."""
         catalogue = self._caches.catalogue.newest(self._connection)
         return endings.effect(self._connection, subject, catalogue, epoch=epoch)
 

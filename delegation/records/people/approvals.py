@@ -8,12 +8,13 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from typing_extensions import override
 
 from delegation import canonical, sent_json
 from delegation.authority.approval import ApprovalRule
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json
-from delegation.commands.question_work import ApprovalFilter, NewAct
+from delegation.commands.question_work import ApprovalFilter, NewAct, QuestionReader, QuestionWork
 from delegation.errors import ConflictError
 from delegation.identity.approval import Binding
 from delegation.identity.person import folded
@@ -34,7 +35,7 @@ from delegation.records.tables.records import TASKS
 _MOST_TASKS = 16  # child tasks nest no deeper than chains
 
 
-class ApprovalRows:
+class ApprovalRows(QuestionReader):
     """See `commands.question_work.QuestionReader`, whose sentences hold here.
 
     Args:
@@ -45,16 +46,16 @@ class ApprovalRows:
         """Read through this connection; the caller ends it."""
         self._connection = connection
 
+    @override
     def approval(self, request: str, *, at: int) -> ApprovalEntry | None:
-        """Return a request with its link, grant and acts, or None."""
         query = select(APPROVALS).where(APPROVALS.c.id == request)
         found = self._approvals(self._connection.execute(query).all(), at)
         return found[0] if found else None
 
+    @override
     def approvals(
         self, wanted: ApprovalFilter, *, after: int, limit: int, at: int
     ) -> Sequence[ApprovalEntry]:
-        """Return requests in the order they were opened, above this sequence."""
         query = select(APPROVALS).where(APPROVALS.c.sequence > after)
         if wanted.task is not None:
             query = query.where(APPROVALS.c.task == wanted.task)
@@ -93,19 +94,19 @@ class ApprovalRows:
             for row in rows
         ]
 
+    @override
     def waiting_approvals(self, *, at: int) -> int:
-        """Return how many requests wait for people."""
         waiting = APPROVALS.c.state == "pending", APPROVALS.c.expires_at > at
         return int(self._connection.execute(select(func.count()).where(*waiting)).scalar_one())
 
+    @override
     def approval_states(self, requests: Sequence[str], *, at: int) -> Mapping[str, ApprovalState]:
-        """Return how these requests stand, those that are known."""
         query = select(APPROVALS.c.id, APPROVALS.c.state, APPROVALS.c.expires_at)
         found = self._connection.execute(query.where(APPROVALS.c.id.in_(list(requests))))
         return {row.id: _state(row.state, row.expires_at, at) for row in found}
 
+    @override
     def approval_holders(self, request: ApprovalEntry, *, at: int) -> frozenset[str]:
-        """Return the folded names of all who own or operate something on the request's chain."""
         way = path(self._connection, request.binding.link, at=at)
         # Of a child task also the chain of whoever opened it: its opener is no stranger to it.
         held = () if way is None else (*way.above, *way.links)
@@ -126,28 +127,28 @@ class ApprovalRows:
         return frozenset(folded(name) for name in names if name)
 
 
-class ApprovalActs(ApprovalRows):
+class ApprovalActs(ApprovalRows, QuestionWork):
     """See `commands.question_work.QuestionWork`, whose sentences hold here."""
 
     marks: list[Mark]  # what is kept beside the ring after COMMIT
 
+    @override
     def lock_approval(self, request: str, *, person: str) -> None:
-        """Let nobody else open, answer or use approvals of its root task, nor act as this person."""
         query = select(TASKS.c.root).join(APPROVALS, APPROVALS.c.task == TASKS.c.id)
         root = self._connection.execute(query.where(APPROVALS.c.id == request)).scalar_one_or_none()
         lock(self._connection, [f"person {folded(person)}", *([root] if root else [])])
 
+    @override
     def ended_person(self, person: str, *, at: int) -> Revocation | None:
-        """Return the change that ended a person as an owner, whatever the spelling, or None."""
         return ended_people(self._connection, at=at).get(folded(person))
 
+    @override
     def acts_since(self, person: str, *, at: int) -> int:
-        """Return how often a person acted at this second or later."""
         query = select(func.count()).where(ACTS.c.person == folded(person), ACTS.c.at >= at)
         return int(self._connection.execute(query).scalar_one())
 
+    @override
     def record_act(self, act: NewAct) -> Sequence[Act]:
-        """Record what a person says, and return all that people said with keys that still live."""
         row = {
             "approval": act.request,
             "person": folded(act.person),
@@ -171,10 +172,10 @@ class ApprovalActs(ApprovalRows):
             raise ConflictError("This person said so before; a quorum counts people.") from error
         return living_acts(self._connection, [act.request], at=act.at).get(act.request, ())
 
+    @override
     def end_request(
         self, request: str, state: RequestState, *, statement: str, expires_at: int | None, at: int
     ) -> None:
-        """Write what was made of a pending request."""
         values: dict[str, Any] = {"state": state, "statement": statement, "ended_at": at}
         if expires_at is not None:
             values["expires_at"] = expires_at
