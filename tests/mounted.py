@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from routes import share
 from starlette.testclient import TestClient
 from world import DESK, World
 
 from delegation import Access
 from delegation_api.app import create_app
 from delegation_api.settings import Settings
+
+share()
 
 ROUTES = f"""
 [[mount]]

@@ -74,7 +74,8 @@ async def run(told: dict) -> None:
     verifier = InProcessVerifier(client, spool=Spool(told["spool"]), fallback="refuse")
     holder = HolderKey("a", bytes.fromhex(told["seed"]))
     access = Access("files.read", {"path": "/a"}, told["audience"], purpose="desk")
-    token = Token.read(told["token"], await client.public_ring())
+    async with AsyncClient(told["url"], api_key=told["api_key"], timeout=90) as patient:
+        token = Token.read(told["token"], await patient.public_ring())
     while True:
         proof = holder.prove(token, access)
         try:

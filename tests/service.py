@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from routes import share
 from starlette.testclient import TestClient
 from world import DESK, World
 
 from delegation_api.app import create_app
 from delegation_api.check_front import CheckFront
 from delegation_api.settings import Settings
+
+share()
 
 
 class Service:

@@ -19,7 +19,7 @@ from world import DESK, ISSUER, World
 from delegation import Grant, HolderKey, Token
 from delegation.lineage.entry import TaskEntry
 
-WAIT = 60  # seconds for what takes two on an idle machine
+WAIT = 120  # seconds for what takes two on an idle machine
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Serving:
         env = {
             **os.environ, "DELEGATION_RING": str(self.folder / "ring.json"), "DELEGATION_ISSUER": ISSUER,
             "DELEGATION_KEPT_DENIALS": "1000000",  # the audit looks at every proof
+            "WARM_WORKERS": "1",
             **self.settings,
         }  # fmt: skip
         with self.log.open("a") as out:

@@ -17,6 +17,7 @@ import functools
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import pkgutil
 import runpy
@@ -56,7 +57,9 @@ def python() -> list[str]:
 
     atexit.register(close)
     assert process.stdout.readline() == b"ready\n"
-    return [sys.executable, "-I", "-S", str(ASKING), str(path)]
+    words = [sys.executable, "-I", "-S", str(ASKING), str(path)]
+    _write(folder / "python", words)
+    return words
 
 
 class Program:
@@ -116,14 +119,19 @@ class Program:
 def programs(folder: Path) -> Path:
     """Write `delegation` and `python` into a new folder, for a shell's path."""
     folder.mkdir()
-    words = " ".join(f'"{word}"' for word in python())
-    for name, rest in (("delegation", "-m delegation.cli"), ("python", "")):
-        (folder / name).write_text(f'#!/bin/sh\nexec {words} {rest} "$@"\n')
-        (folder / name).chmod(0o755)
+    _write(folder / "delegation", [*python(), "-m", "delegation.cli"])
+    _write(folder / "python", python())
     return folder
 
 
+def _write(program: Path, words: list[str]) -> None:
+    said = " ".join(f'"{word}"' for word in words)
+    program.write_text(f'#!/bin/sh\nexec {said} "$@"\n')
+    program.chmod(0o755)
+
+
 def _import_all() -> None:
+    importlib.import_module("multiprocessing.spawn")  # keeps the interpreter that there is now
     for name in ("delegation", "delegation_api"):
         package = importlib.import_module(name)
         for one in pkgutil.walk_packages(package.__path__, f"{name}."):
@@ -133,6 +141,21 @@ def _import_all() -> None:
 
     for name, written in WRITTEN.items():
         written.read(name)
+    _read_routes()
+
+
+def _read_routes() -> None:
+    """Read the service's routes once for all forks."""
+    import routes
+    from fastapi.routing import iter_route_contexts
+
+    from delegation import KeyRing
+    from delegation.tracker import Tracker
+    from delegation_api.app import create_app
+
+    routes.share()
+    with Tracker.open(ring=KeyRing.generate("https://nobody.example")) as tracker:
+        list(iter_route_contexts(create_app(tracker).routes))
 
 
 def _take(listening: socket.socket) -> tuple[socket.socket, dict[str, Any], list[int]]:
@@ -205,8 +228,16 @@ def _execute(source: str, name: str) -> None:
     exec(compile(source, name, "exec", dont_inherit=True), {"__name__": "__main__"})
 
 
-def _run(words: list[str], env: dict[str, str]) -> None:
-    """Do as the interpreter does with these words."""
+def _run(words: list[str], env: dict[str, str], warm_python: Path) -> None:
+    """Do as the interpreter does with these words.
+
+    What it starts with its own interpreter starts warm; workers of a service are its forks where that is asked.
+    """
+    cold, sys.executable = sys.executable, str(warm_python)
+    if env.get("WARM_WORKERS"):
+        from uvicorn import _subprocess
+
+        _subprocess.spawn = multiprocessing.get_context("fork")
     sys.path[:0] = [one for one in env.get("PYTHONPATH", "").split(os.pathsep) if one]
     if words[0] == "-m":
         sys.argv = words[1:]
@@ -218,7 +249,7 @@ def _run(words: list[str], env: dict[str, str]) -> None:
         sys.argv = ["-c", *words[2:]]
         _execute(words[1], "<string>")
     elif words[0].startswith("-"):
-        os.execv(sys.executable, [sys.executable, *words])
+        os.execv(cold, [cold, *words])
     else:
         sys.argv = words
         sys.path.insert(0, str(Path(words[0]).resolve().parent))
@@ -230,4 +261,4 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()  # a fork that collects copies nothing of what was imported
     given = _wait(sys.argv[1])
-    _run(given["words"], given["env"])
+    _run(given["words"], given["env"], Path(sys.argv[1]).with_name("python"))

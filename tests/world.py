@@ -72,8 +72,9 @@ class World:
         """Open the task."""
         url = self.url or ("sqlite://" if self.path is None else f"sqlite:///{self.path}")
         self.tracker = Tracker.open(url, ring=self.ring, clock=lambda: self.at)
-        for tool in TOOLS:
-            self.tracker.add_tool(tool)
+        with self.tracker._store.write() as work:  # as `add_tool` records each of them, but at once
+            for tool in TOOLS:
+                work.add_tool(tool, at=self.at)
         self.task = self.open()
 
     def open(self, **fields: object) -> TaskEntry:

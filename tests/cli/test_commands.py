@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import warm
 from typer.testing import CliRunner
 from world import NOW, World
 
@@ -158,42 +157,3 @@ def test_a_missing_ring_is_not_made_by_accident(store, tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert json.loads(done.stderr)["code"] == "key_file"
     assert not ring.exists()
-
-
-def test_serving_the_demos_store_gives_keys_that_open_it(tmp_path: Path) -> None:
-    """`demo`, then `serve`: both first keys are printed, and the reviewer's lists the demo's tasks."""
-    import os
-    import signal
-    import subprocess
-    import time
-    import urllib.request
-
-    run = [*warm.python(), "-m", "delegation.cli"]
-    subprocess.run([*run, "demo"], cwd=tmp_path, check=True, capture_output=True, timeout=120)
-    ready, log = tmp_path / "ready.json", tmp_path / "log"
-    with log.open("w") as out:
-        served = subprocess.Popen(
-            [*run, "serve", "--port", "0", "--ready-file", str(ready)],
-            cwd=tmp_path,
-            stdout=out,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-    try:
-        end = time.monotonic() + 60
-        while not ready.exists() and time.monotonic() < end:
-            time.sleep(0.05)
-        secret = next(
-            line.split()[-1]
-            for line in log.read_text().splitlines()
-            if line.startswith("reviewer API key")
-        )
-        request = urllib.request.Request(
-            json.loads(ready.read_text())["url"] + "/v1/tasks",
-            headers={"Authorization": f"Bearer {secret}"},
-        )
-        with urllib.request.urlopen(request, timeout=90) as answer:
-            titles = sorted(t["title"] for t in json.load(answer)["tasks"])
-            assert titles == ["Refund for ticket 4711", "Refund for ticket 4712"]
-    finally:
-        served.send_signal(signal.SIGTERM)
-        served.wait(90)

