@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system packages that some tests use, when that is possible. They skip by name otherwise.
-# With an argument, what `make soak` or `make bench` needs too.
+# With an argument, what `make soak` or `make bench` needs too. What is missing in the end is said by name.
 set -u
 missing=
 if [ "${1:-}" = soak ]; then
@@ -20,11 +20,16 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 if ! command -v chromium-headless-shell >/dev/null 2>&1 && apt-cache show chromium-headless-shell >/dev/null 2>&1; then
   missing="$missing chromium-headless-shell"
 fi
-[ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0
-echo "Installing$missing for the tests." >&2
-# RUNLEVEL=1: the packages of servers start none on this machine.
-export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null 2>&1
-for package in $missing; do
-  apt-get -qq -y -o DPkg::Lock::Timeout=300 install "$package" >/dev/null 2>&1 || true
-done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "Installing$missing for the tests." >&2
+  # RUNLEVEL=1: the packages of servers start none on this machine.
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null 2>&1
+  failed=
+  for package in $missing; do
+    apt-get -qq -y -o DPkg::Lock::Timeout=300 install "$package" >/dev/null 2>&1 || failed="$failed $package"
+  done
+  missing=$failed
+fi
+[ -z "$missing" ] || echo "Missing, and not to be installed here:$missing." >&2

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 NAME: Final = "delegation-chain"
 VERSION: Final = "0.1.0"
@@ -38,7 +40,11 @@ def strangers() -> Iterator[tuple[str, str]]:
     Looks at the installed distributions and at where the package was imported from. Does not
     compare every file with the one that was installed.
     """
-    for name in sorted({*metadata.packages_distributions().get(_PACKAGE, ()), *_namesakes()}):
+    from importlib import metadata  # noqa: PLC0415  # slow to start
+
+    # A distribution of the package's own name: one without a list of files has no packages.
+    namesakes = {str(one.metadata["Name"]) for one in metadata.distributions(name=_PACKAGE)}
+    for name in sorted({*metadata.packages_distributions().get(_PACKAGE, ()), *namesakes}):
         if name != NAME:
             yield (
                 (
@@ -56,28 +62,17 @@ def strangers() -> Iterator[tuple[str, str]]:
                 f" it; then {_AGAIN}"
             ),
         )
-    here, there = Path(__file__).parent, _installed()
-    if there is not None and not (there.exists() and there.samefile(here)):
+    here, ours = Path(__file__).parent, next(iter(metadata.distributions(name=NAME)), None)
+    there = _installed(ours) if ours else here
+    if not (there.exists() and there.samefile(here)):
         yield (
             f"The package {_PACKAGE} is imported from another place than {NAME} is installed in.",
             "Start from another folder, unset PYTHONPATH, or run in the checkout: pip install -e .",
         )
 
 
-def _namesakes() -> Iterator[str]:
-    """Yield a distribution of the package's own name: one without a list of files has no packages."""
-    try:
-        yield str(metadata.distribution(_PACKAGE).metadata["Name"])
-    except metadata.PackageNotFoundError:
-        return
-
-
-def _installed() -> Path | None:
-    """Return where our distribution has its package, None if it is not installed."""
-    try:
-        ours = metadata.distribution(NAME)
-    except metadata.PackageNotFoundError:
-        return None
+def _installed(ours: Distribution) -> Path:
+    """Return where our distribution has its package."""
     origin = json.loads(ours.read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):
         return Path(unquote(urlsplit(origin["url"]).path)) / _PACKAGE

@@ -52,7 +52,7 @@ class Written:
 
     def listed(self, name: str) -> Any:
         """Return what stands for a command in the list, without importing it."""
-        return typer.core.TyperCommand(name, help=self.line)
+        return typer.core.TyperCommand(name, help=self.line.replace("`", ""))
 
 
 def _nothing() -> None:

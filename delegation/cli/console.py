@@ -16,8 +16,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from delegation.shown import shown, shown_text
-
 if TYPE_CHECKING:
     from delegation.lineage.feed import Revocation
 
@@ -63,15 +61,15 @@ def report(code: str, message: str, remedy: str, *, as_json: bool, exit_code: in
         sys.stderr.write(json.dumps(body, ensure_ascii=True) + "\n")
         return exit_code
     err = Console(stderr=True, highlight=False, soft_wrap=True)
-    err.print(Text(fitted(shown_text(message), sys.stderr), style="bold"))
+    err.print(Text(fitted(_seen(message), sys.stderr), style="bold"))
     if remedy:
-        err.print(Text(fitted(shown_text(remedy), sys.stderr)))
+        err.print(Text(fitted(_seen(remedy), sys.stderr)))
     return exit_code
 
 
 def note(text: str) -> None:
     """Say something beside the result, on standard error."""
-    said = fitted(shown_text(text), sys.stderr)
+    said = fitted(_seen(text), sys.stderr)
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(said))
 
 
@@ -82,11 +80,13 @@ def say(text: str, *, under: str = "") -> None:
         text: Words of ours, with bare texts of others in them.
         under: What of ours stands before it, such as an indentation.
     """
-    _out().print(Text(fitted(under + shown_text(text), sys.stdout)))
+    _out().print(Text(fitted(under + _seen(text), sys.stdout)))
 
 
 def say_value(said: str, value: object, after: str = "") -> None:
     """Print a JSON value whole, as JSON, between words of ours."""
+    from delegation.shown import shown  # noqa: PLC0415  # slow to start
+
     _out().print(Text(fitted(said + shown(value) + after, sys.stdout)))
 
 
@@ -138,20 +138,20 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
     Where they do not fit beside each other, each row is a paragraph of lines.
     """
-    shown_rows = [[shown_text(str(cell)) for cell in row] for row in rows]
+    shown_rows = [[_seen(str(cell)) for cell in row] for row in rows]
     ids = [
         max((len(row[at]) for row in shown_rows if _ID.fullmatch(row[at])), default=0)
         for at in range(len(columns))
     ]
     out = _out()
     if sum(most + 3 if most else _NARROWEST for most in ids) + 1 > out.width:
-        out.print(Text(shown_text(title)))
+        out.print(Text(_seen(title)))
         for row in shown_rows:
             for column, cell in zip(columns, row, strict=True):
                 out.print(Text(fitted(f"{column}: {cell}", sys.stdout)))
             out.print()
         return
-    table = Table(title=Text(shown_text(title)), title_justify="left")
+    table = Table(title=Text(_seen(title)), title_justify="left")
     for column, most in zip(columns, ids, strict=True):
         table.add_column(column, overflow="fold", no_wrap=False, min_width=most or None)
     for row in shown_rows:
@@ -232,6 +232,13 @@ def read_text(source: str, *, most: int = MAX_INPUT) -> str:
     if len(data) > most:
         fail(f"The file has more than {most} bytes.", "Give less.", code="malformed")
     return text.strip()
+
+
+def _seen(text: str) -> str:
+    """Return a text with escapes for what cannot be seen."""
+    from delegation.shown import shown_text  # noqa: PLC0415  # slow to start
+
+    return shown_text(text)
 
 
 def _out() -> Console:

@@ -45,14 +45,19 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(
             f"\n{family}\n\n{page.table([{k: v for k, v in r.items() if k != 'family'} for r in chosen])}"
         )
-    if (mode is Mode.FULL or given.save) and not given.only:
+    failed = [row for row in rows if row.failed]
+    for row in failed:
+        _say(f"FAILED: {row.what}, {row.subject}: {row.failed}")
+    if failed:
+        sys.stdout.write("\nNothing saved: rows failed.\n")
+    elif (mode is Mode.FULL or given.save) and not given.only:
         page.save(results)
         sys.stdout.write("\nSaved bench.json, docs/performance.md and its plots.\n")
     else:
         sys.stdout.write(
             "\nNothing saved: only a whole run of all families replaces the published figures.\n"
         )
-    return 0
+    return 1 if failed else 0
 
 
 def _say(line: str) -> None:

@@ -21,13 +21,14 @@ _PACKAGES = (
 
 def about(mode: str) -> Callable[[], dict[str, Any]]:
     """Return a function that describes the run once it has ended."""
-    before, commit = round(os.getloadavg()[0], 2), _commit()
+    before, commit, begun = round(os.getloadavg()[0], 2), _commit(), time.monotonic()
 
     def describe() -> dict[str, Any]:
         return {
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "commit": commit,
             "mode": mode,
+            "minutes": round((time.monotonic() - begun) / 60, 1),
             "machine": {
                 "cpus": os.cpu_count(),
                 "processor": _processor(),

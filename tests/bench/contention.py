@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import statistics
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import load
+from bench.http_checks import turn
 from bench.processes import Served, service
-from bench.row import Row, bounded, rounded
+from bench.rates import Turn, beside, filled
+from bench.row import Row, bounded
 from bench.scene import ACCESS, CEILING, DESK, ISSUER, LASTS, TOOLS, Held
 from delegation import Grant, HolderKey
 from delegation.tracker import Tracker
@@ -79,32 +80,18 @@ class Desk:
         """Return calls in a second of both kinds of siblings, in turns."""
         apart = Family([self.family(1, _WIDE).held[0] for _ in range(count)])
         families = {APART: apart, SHARED: self.family(count, _WIDE)}
-        taken: dict[str, list[load.Load]] = {}
-        for turn in range(-1, rounds):
+        taken: dict[str, list[Turn]] = {APART: [], SHARED: []}
+        for number in range(-1, rounds):
             for what, family in families.items():
                 bodies = self.bodies(family.held, calls)
-                done = load.run(
-                    self.server.url, bodies, self.key, seconds=1 + (turn >= 0), clients=count
-                )
-                if done.bad:
-                    raise RuntimeError(f"{engine}: {done.bad} calls failed")
-                if turn >= 0:
-                    taken.setdefault(what, []).append(done)
-        base = statistics.median(one.per_second for one in taken[APART])
-        found = []
-        for what, loads in taken.items():
-            rate = statistics.median(one.per_second for one in loads)
-            shared = what == SHARED
-            found.append(
-                Row(
-                    "contention", what, engine, depth=2, workers=workers, clients=count,
-                    median_us=rounded(statistics.median(one.p50_us for one in loads)),
-                    p99_us=rounded(statistics.median(one.p99_us for one in loads)),
-                    per_second=rounded(rate), floor=APART if shared else None,
-                    ratio_to_floor=rounded(rate / base) if shared else None,
-                )
-            )  # fmt: skip
-        return found
+                made = turn(self.server, bodies, self.key, seconds=1 + (number >= 0), clients=count)
+                if number >= 0:
+                    taken[what].append(made)
+        row = Row("contention", APART, engine, depth=2, workers=workers, clients=count)
+        return [
+            filled(row, taken[APART]),
+            beside(replace(row, what=SHARED), taken[SHARED], APART, taken[APART]),
+        ]
 
     def overspent(self, engine: str, workers: int, count: int, calls: int) -> Row:
         """Return what was spent beyond a ledger that holds half of what is asked of it.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
 
-from bench.row import Row, rounded
+from bench.rates import Turn, filled
+from bench.row import Row
 from bench.scene import ACCESS, ISSUER, Held, chain, open_scene
 from delegation.identity.keyring import KeyRing
 from delegation.tracker import Tracker
@@ -24,49 +24,50 @@ def rows(stores: dict[str, str], *, rounds: int, calls: int, clients: tuple[int,
         calls: Calls in a turn.
         clients: How many calls are in flight.
     """
-    rates: dict[tuple[str, int], list[float]] = {}
+    taken: dict[tuple[str, int], list[Turn]] = {}
     trackers = {
         name: Tracker.open(url, ring=KeyRing.generate(ISSUER)) for name, url in stores.items()
     }
     try:
         held = {name: chain(t, open_scene(t), 4) for name, t in trackers.items()}
-        for turn in range(-1, rounds):
+        for number in range(-1, rounds):
             for (name, tracker), window in ((i, w) for w in clients for i in trackers.items()):
-                rate = _turn(tracker, held[name], calls, window)
-                if turn >= 0:
-                    rates.setdefault((name, window), []).append(rate)
+                made = turn(tracker, held[name], calls, window)
+                if number >= 0:
+                    taken.setdefault((name, window), []).append(made)
     finally:
         for tracker in trackers.values():
             tracker.close()
     return [
-        Row("durable", WHAT, name, depth=4, clients=window, per_second=rounded(statistics.median(found)))
-        for (name, window), found in rates.items()
+        filled(Row("durable", WHAT, name, depth=4, clients=window), found)
+        for (name, window), found in taken.items()
     ]  # fmt: skip
 
 
-def _turn(tracker: Tracker, held: Held, calls: int, window: int) -> float:
-    """Return calls in a second; one at a time is slow, so fewer of them are made."""
-    passed, left = 0.0, calls if window > 1 else max(1, calls // 10)
+def turn(tracker: Tracker, held: Held, calls: int, window: int) -> Turn:
+    """Make so many calls; one at a time is slow, so fewer of them are made."""
+    passed, used, left = 0.0, 0.0, calls if window > 1 else max(1, calls // 10)
     made = left
     while left:
         # A proof lives for a minute: each portion is signed right before it is sent.
         proofs = [held.prove() for _ in range(min(left, _PORTION))]
         left -= len(proofs)
-        passed += _sent(tracker, held, proofs, window)
-    return made / passed
+        begun, worked = time.perf_counter(), time.process_time()
+        _send(tracker, held, proofs, window)
+        passed += time.perf_counter() - begun
+        used += time.process_time() - worked
+    return Turn(made, passed, used)
 
 
-def _sent(tracker: Tracker, held: Held, proofs: list[str], window: int) -> float:
+def _send(tracker: Tracker, held: Held, proofs: list[str], window: int) -> None:
     access, text = ACCESS.to_json(), held.token.text
     flying: deque = deque()
-    begun = time.perf_counter()
     for proof in proofs:
         flying.append(tracker.begin_check(text, proof, access))
         if len(flying) >= window:
             _allowed(flying.popleft())
     while flying:
         _allowed(flying.popleft())
-    return time.perf_counter() - begun
 
 
 def _allowed(pending) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import statistics
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import load
 from bench.processes import Served, floor, service
-from bench.row import Row, is_met, rounded
+from bench.rates import Turn, beside, filled
+from bench.row import Row
 from bench.scene import ACCESS, DESK, ISSUER, Held, chain, open_scene
 from delegation.tracker import Tracker
 
 FLOOR = "empty FastAPI + Pydantic endpoint"
 WHAT = "POST /v1/check, decision durable"
+REACH = {"SQLite": ">= 0.6", "PostgreSQL": ">= 0.4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +41,20 @@ class Plan:
     depth: int = 4
 
 
-@dataclass(slots=True)
-class Taken:
-    """What the rounds of one server came to."""
+def turn(
+    server: Served, bodies: Path, key: str, *, seconds: float, clients: int, again: bool = False
+) -> Turn:
+    """Load a server once.
 
-    rates: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    p50: list[float] = field(default_factory=list)
-    p99: list[float] = field(default_factory=list)
-    answered: int = 0
-
-    def turn(self, server: Served, bodies: Path, key: str, plan: Plan, name: str) -> None:
-        """Load a server once."""
-        before = server.cpu_seconds()
-        found = load.run(server.url, bodies, key, seconds=plan.seconds, clients=plan.clients)
-        if found.bad or not found.requests:
-            raise RuntimeError(f"{name}: {found.bad} of {found.bad + found.requests} failed")
-        self.rates.append(found.per_second)
-        self.cpu.append((server.cpu_seconds() - before) / found.requests * 1e6)
-        self.p50.append(found.p50_us)
-        self.p99.append(found.p99_us)
-        self.answered += found.requests
+    Raises:
+        RuntimeError: It refused a request.
+    """
+    before = server.cpu_seconds()
+    found = load.run(server.url, bodies, key, seconds=seconds, clients=clients, again=again)
+    if found.bad:
+        raise RuntimeError(f"{found.bad} of {found.bad + found.requests} failed at {server.url}")
+    used = server.cpu_seconds() - before
+    return Turn(found.requests, found.seconds, used, found.p50_us, found.p99_us, found.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,36 +117,36 @@ def rows(plan: Plan, stores: dict[str, str], *, workers: int = 1) -> list[Row]:
             place.mkdir()
             served[name] = stack.enter_context(ready(url, place, depth=plan.depth, workers=workers))
         empty = stack.enter_context(floor(free_port(), workers=workers))
-        taken = {FLOOR: Taken(), **{name: Taken() for name in served}}
-        for turn in range(-1, plan.rounds):
+        taken: dict[str, list[Turn]] = {name: [] for name in (FLOOR, *served)}
+        for number in range(-1, plan.rounds):
+            # The first turn is for caches, pools and the first batch.
+            seconds = plan.seconds if number >= 0 else 1
             for name, one in served.items():
                 bodies = one.bodies(folder / name / "bodies.jsonl", plan.most)
-                if turn < 0:  # caches, pools and the first batch
-                    load.run(one.server.url, bodies, one.key, seconds=1, clients=plan.clients)
-                    load.run(empty.url, bodies, one.key, seconds=1, clients=plan.clients)
-                    continue
-                taken[FLOOR].turn(empty, bodies, one.key, plan, FLOOR)
-                taken[name].turn(one.server, bodies, one.key, plan, name)
+                for who, server in ((FLOOR, empty), (name, one.server)):
+                    made = turn(
+                        server, bodies, one.key, seconds=seconds, clients=plan.clients, again=who == FLOOR
+                    )  # fmt: skip
+                    if number >= 0:
+                        taken[who].append(made)
         for name, one in served.items():
-            if one.allowed() < taken[name].answered:
+            if one.allowed() < sum(made.calls for made in taken[name]):
                 raise RuntimeError(f"{name}: answers that were not recorded as allowed")
-    return _rows(taken, plan, workers)
+    return rows_of(taken, plan, workers)
 
 
-def _rows(taken: dict[str, Taken], plan: Plan, workers: int) -> list[Row]:
-    base = statistics.median(taken[FLOOR].rates)
-    result = []
-    for name, one in taken.items():
-        rate = statistics.median(one.rates)
-        ratio = None if name == FLOOR else rounded(rate / base)
-        reach = ">= 0.8" if ratio is not None and workers == 1 else None
-        result.append(
-            Row(
-                "http", WHAT, name, depth=None if name == FLOOR else plan.depth, workers=workers,
-                clients=plan.clients, median_us=rounded(statistics.median(one.p50)),
-                p99_us=rounded(statistics.median(one.p99)), per_second=rounded(rate),
-                cpu_us=rounded(statistics.median(one.cpu)), floor=None if ratio is None else FLOOR,
-                ratio_to_floor=ratio, reach=reach, met=None if reach is None else is_met(reach, ratio),
+def rows_of(taken: Mapping[str, Sequence[Turn]], plan: Plan, workers: int) -> list[Row]:
+    """Return the rows of the floor's turns and the services' turns."""
+    floor = Row("http", WHAT, FLOOR, workers=workers, clients=plan.clients)
+    base = taken[FLOOR]
+    return [
+        filled(floor, base),
+        *(
+            beside(
+                replace(floor, subject=name, depth=plan.depth), turns, FLOOR, base,
+                REACH[name] if workers == 1 else None,
             )
-        )  # fmt: skip
-    return result
+            for name, turns in taken.items()
+            if name != FLOOR
+        ),
+    ]  # fmt: skip

@@ -1,28 +1,36 @@
-"""Load: every body is sent once, over kept connections. wrk where it is installed, else asyncio."""
+"""Load: bodies over kept connections, each once or in rotation. wrk where it is installed, else asyncio."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 _SCRIPT = """
-local bodies, at = {}, 0
+local bodies, at, threads = {}, 0, {}
+ended = 0
+function setup(thread) threads[#threads + 1] = thread end
 function init(args)
   for line in io.lines(args[1]) do bodies[#bodies + 1] = line end
+  again = args[3] == "again"
   wrk.headers["Authorization"] = args[2]
   wrk.headers["Content-Type"] = "application/json"
 end
 function request()
   at = at + 1
-  if at > #bodies then
+  if at > #bodies and again then
+    at = 1
+  elseif at > #bodies then
+    ended = 1
     wrk.thread:stop()
     at = #bodies
   end
@@ -31,10 +39,10 @@ end
 function done(summary, latency, requests)
   local errors = summary.errors
   io.stderr:write(string.format(
-    '{"requests": %d, "microseconds": %d, "bad": %d, "p50": %d, "p99": %d}',
+    '{"requests": %d, "microseconds": %d, "bad": %d, "p50": %d, "p99": %d, "ended": %d}',
     summary.requests, summary.duration,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
+    latency:percentile(50), latency:percentile(99), threads[1]:get("ended")))
 end
 """
 
@@ -49,6 +57,7 @@ class Load:
         seconds: How long it took.
         p50_us: Median of one request, in microseconds.
         p99_us: Its 99th percentile.
+        ended: Whether the bodies were used up before the time that counts: no rate follows from that.
     """
 
     requests: int
@@ -56,6 +65,7 @@ class Load:
     seconds: float
     p50_us: float
     p99_us: float
+    ended: bool
 
     @property
     def per_second(self) -> float:
@@ -69,8 +79,8 @@ def generator() -> str:
 
 
 def run(
-    url: str, bodies: Path, key: str, *, seconds: float, clients: int, whole: bool = False
-) -> Load:
+    url: str, bodies: Path, key: str, *, seconds: float, clients: int, whole: bool = False, again: bool = False
+) -> Load:  # fmt: skip
     """Send bodies until they or the seconds are used up.
 
     Args:
@@ -80,28 +90,39 @@ def run(
         seconds: At most so long.
         clients: Connections.
         whole: Whether it ends with the last body; wrk would wait for the last second.
+        again: Whether bodies are sent again and again: to who reads no proof.
     """
+    told = "again" if again else "once"
     if shutil.which("wrk") and not whole:
         script = bodies.with_name("load.lua")
         script.write_text(_SCRIPT)
         command = [
-            "wrk", "-t1", "--timeout", "30s", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(script), url, "--", str(bodies), key,
+            "wrk", "-t1", "--timeout", "30s", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(script), url, "--", str(bodies), key, told,
         ]  # fmt: skip
     else:
-        command = [sys.executable, __file__, url, str(bodies), key, str(seconds), str(clients)]
+        command = [
+            sys.executable,
+            __file__,
+            url,
+            str(bodies),
+            key,
+            str(seconds),
+            str(clients),
+            told,
+        ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True)
     found = json.loads(re.findall(r"\{.*\}", done.stderr)[-1])
     return Load(
-        found["requests"] - found["bad"], found["bad"], found["microseconds"] / 1e6, found["p50"], found["p99"]
+        found["requests"] - found["bad"], found["bad"], found["microseconds"] / 1e6, found["p50"], found["p99"], bool(found["ended"]),
     )  # fmt: skip
 
 
-async def _client(url: str, bodies: list[bytes], key: str, ends: float, taken: list[float]) -> int:
+async def _client(
+    url: str, bodies: Iterator[bytes], key: str, ends: float, taken: list[float]
+) -> int:
     place, bad = urlsplit(url), 0
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
-    while bodies and time.perf_counter() < ends:
-        body = bodies.pop()
-        begun = time.perf_counter()
+    while (begun := time.perf_counter()) < ends and (body := next(bodies, None)):
         writer.write(
             f"POST /v1/check HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: {key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -116,7 +137,7 @@ async def _client(url: str, bodies: list[bytes], key: str, ends: float, taken: l
     return bad
 
 
-async def _main(url: str, bodies: list[bytes], key: str, seconds: float, clients: int) -> None:
+async def _main(url: str, bodies: Iterator[bytes], key: str, seconds: float, clients: int) -> None:
     taken: list[float] = []
     begun = time.perf_counter()
     bad = sum(
@@ -130,12 +151,14 @@ async def _main(url: str, bodies: list[bytes], key: str, seconds: float, clients
             {
                 "requests": len(taken), "bad": bad, "microseconds": passed * 1e6,
                 "p50": taken[len(taken) // 2] * 1e6, "p99": taken[len(taken) * 99 // 100] * 1e6,
+                "ended": False,  # its time ends with the last answer
             }
         )
     )  # fmt: skip
 
 
 if __name__ == "__main__":
-    URL, FILE, KEY, SECONDS, CLIENTS = sys.argv[1:]
+    URL, FILE, KEY, SECONDS, CLIENTS, TOLD = sys.argv[1:]
     BODIES = Path(FILE).read_bytes().split(b"\n")[:-1]
-    asyncio.run(_main(URL, BODIES, KEY, float(SECONDS), int(CLIENTS)))
+    SENT = itertools.cycle(BODIES) if TOLD == "again" else iter(BODIES)
+    asyncio.run(_main(URL, SENT, KEY, float(SECONDS), int(CLIENTS)))

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.durable import _turn
+from bench.durable import turn
+from bench.rates import Turn, beside, filled
 from bench.row import Row, bounded, rounded
 from bench.scene import ACCESS, ISSUER, Held, chain, open_scene
 from delegation.records.settling import batch
@@ -69,22 +70,18 @@ def rows(stores: dict[str, str], plan: Plan) -> list[Row]:
 
 def _cost(tracker: Tracker, held: Held, engine: str, plan: Plan) -> list[Row]:
     """Return decisions in a second without leaves, and with them while the log is kept."""
-    rates: dict[str, list[float]] = {WITHOUT: [], KEPT: []}
-    for turn in range(-1, plan.rounds):
-        for what, found in rates.items():
+    taken: dict[str, list[Turn]] = {WITHOUT: [], KEPT: []}
+    for number in range(-1, plan.rounds):
+        for what, found in taken.items():
             with _no_leaves() if what == WITHOUT else _keeping(tracker):
-                rate = _turn(tracker, held, plan.calls, plan.clients)
-            if turn >= 0:
-                found.append(rate)
-    base = statistics.median(rates[WITHOUT])
+                made = turn(tracker, held, plan.calls, plan.clients)
+            if number >= 0:
+                found.append(made)
+    row = Row("log", WITHOUT, engine, clients=plan.clients)
     return [
-        Row(
-            "log", what, engine, clients=plan.clients, per_second=rounded(statistics.median(found)),
-            floor=WITHOUT if what == KEPT else None,
-            ratio_to_floor=rounded(statistics.median(found) / base) if what == KEPT else None,
-        )
-        for what, found in rates.items()
-    ]  # fmt: skip
+        filled(row, taken[WITHOUT]),
+        beside(replace(row, what=KEPT), taken[KEPT], WITHOUT, taken[WITHOUT]),
+    ]
 
 
 @contextmanager
@@ -119,7 +116,7 @@ def _keeping(tracker: Tracker) -> Iterator[None]:
 def _sequenced(tracker: Tracker, held: Held, engine: str, plan: Plan) -> Row:
     """Return how many waiting leaves a second go through sequencer, tiles and signature."""
     tracker.update_log()
-    _turn(tracker, held, plan.leaves, plan.clients)
+    turn(tracker, held, plan.leaves, plan.clients)
     begun = time.perf_counter()
     status = tracker.update_log()
     taken = time.perf_counter() - begun

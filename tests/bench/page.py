@@ -26,15 +26,20 @@ _HEADINGS = {
     "p99_us": "p99 µs",
     "per_second": "per second",
     "cpu_us": "CPU µs per call",
+    "signature_us": "of it signatures µs",
+    "python_us": "Python µs",
+    "share": "of a core",
     "bytes": "bytes",
     "nodes": "nodes",
     "megabytes": "MiB",
     "overspent": "overspent",
     "ratio_to_floor": "ratio",
+    "cpu_ratio": "ratio by CPU",
     "floor": "compared with",
     "reach": "to reach",
     "met": "reached",
-    "skipped": "skipped",
+    "withheld": "withheld",
+    "failed": "failed",
 }
 _PART = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -67,7 +72,7 @@ def machine(results: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     place = results["machine"]
     return (
-        f"- Measured {results['date']} at commit {results['commit']}, in the mode `{results['mode']}`.\n"
+        f"- Measured {results['date']} at commit {results['commit']}, in the mode `{results['mode']}`; it took {results['minutes']} minutes.\n"
         f"- {place['cpus']} x {place['processor']}, {place['memory_gib']} GiB, {place['system']};"
         f" load average {place['load_before']} when it began and {place['load_after']} when it ended.\n"
         f"- {versions}.\n"
@@ -90,9 +95,12 @@ def targets(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         "nodes",
         "megabytes",
         "overspent",
+        "cpu_us",
         "ratio_to_floor",
+        "cpu_ratio",
         "reach",
         "met",
+        "withheld",
     )
     return [{k: row[k] for k in kept if k in row} for row in rows if "reach" in row]
 
@@ -143,6 +151,7 @@ def plots(results: Mapping[str, Any]) -> dict[str, str]:
             bool(r["met"]),
         )
         for r in bounded
+        if "ratio_to_floor" in r
     ]
     return {"performance-ratios.svg": _bars("Measured ratios and what is to be reached", bars),
             "performance-lineage.svg": _lines(rows)}  # fmt: skip

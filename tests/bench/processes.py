@@ -115,7 +115,7 @@ def _running(command: list[str], extra: dict[str, str]) -> Iterator[subprocess.P
 
 
 def _wait(process: subprocess.Popen[bytes], is_there) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         if is_there():
             return
         if process.poll() is not None:

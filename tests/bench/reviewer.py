@@ -123,7 +123,7 @@ def _drawn(links: int, rounds: int) -> list[Row]:
     count = min(1000, links)
     name = Row("reviewer", "SVG by dot", "Graphviz", links=count)
     if shutil.which("dot") is None:
-        return [*found, replace(name, skipped="dot is not installed")]
+        return [*found, replace(name, failed="dot is not installed")]
     tree, chance = Tree(), random.Random(5)
     for number in range(count):
         tree.add(f"agent-{number}", chance.choice(tree.links[-200:]) if tree.links else None)
@@ -173,7 +173,7 @@ def _in_browser(links: int, starts: int) -> list[Row]:
     }  # fmt: skip
     missing = browser.missing()
     if missing:
-        return [Row("reviewer", browser.FIRST, "browser", links=links, skipped=missing)]
+        return [Row("reviewer", browser.FIRST, "browser", links=links, failed=missing)]
     with tempfile.TemporaryDirectory(prefix="delegation-bench-") as place:
         folder = Path(place)
         store, ring = f"sqlite:///{folder / 's.db'}", folder / "ring.json"

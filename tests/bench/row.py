@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Final
+
+BUSY: Final = 0.9  # of a core; the share from which on a floor counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,21 @@ class Row:
         median_us: Median time of one call in microseconds.
         p99_us: Its 99th percentile, where the load generator says so.
         per_second: Calls in a second; the median of the rounds.
-        cpu_us: Processor time of the serving processes for one call.
+        cpu_us: Processor time of whoever did the work for one call.
+        signature_us: Of `median_us`, what verifies signatures: native code.
+        python_us: The rest of it.
+        share: Of a core, what whoever did the work used while it was timed.
         bytes: Size on the wire.
         nodes: What is drawn.
         overspent: Units that were allowed beyond the ledger.
         megabytes: Resident memory, in units of 2**20 bytes.
         floor: The subject of the same run that `ratio_to_floor` compares with.
         ratio_to_floor: Time over the floor's time, rate over its rate, bytes over its bytes.
+        cpu_ratio: The floor's processor time for one call over this one's, beside a ratio of rates.
         reach: What is to be reached, such as `<= 2.0`, of the ratio or else of the figure.
         met: Whether it was.
-        skipped: Why nothing was measured.
+        withheld: Why the ratio is not published.
+        failed: Why nothing was measured.
     """
 
     family: str
@@ -45,15 +52,20 @@ class Row:
     p99_us: float | None = None
     per_second: float | None = None
     cpu_us: float | None = None
+    signature_us: float | None = None
+    python_us: float | None = None
+    share: float | None = None
     bytes: int | None = None
     nodes: int | None = None
     overspent: int | None = None
     megabytes: float | None = None
     floor: str | None = None
     ratio_to_floor: float | None = None
+    cpu_ratio: float | None = None
     reach: str | None = None
     met: bool | None = None
-    skipped: str | None = None
+    withheld: str | None = None
+    failed: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the row without what it does not have."""
@@ -63,7 +75,7 @@ class Row:
 _UNITS = {
     "": ("ratio_to_floor", 1.0), "us": ("median_us", 1.0), "ms": ("median_us", 1000.0),
     "MiB": ("megabytes", 1.0), "bytes": ("bytes", 1.0), "nodes": ("nodes", 1.0),
-    "overspent": ("overspent", 1.0),
+    "overspent": ("overspent", 1.0), "msCPU": ("cpu_us", 1000.0),
 }  # fmt: skip
 
 
@@ -71,6 +83,29 @@ def figure(reach: str, row: Mapping[str, Any]) -> float:
     """Return what a bound such as `<= 2.0` (a ratio) or `<= 1000 ms` is about, in its unit."""
     name, share = _UNITS["".join(reach.split()[2:])]
     return float(row[name]) / share
+
+
+def compared(
+    row: Row, floor: str, ratio: float, *, share: float, reach: str | None = None, flaw: str = ""
+) -> Row:
+    """Return the row with its ratio to a floor, or with why that is withheld.
+
+    A floor that was not busy was not measured: what kept it from more was the load, not itself.
+
+    Args:
+        row: What is compared.
+        floor: What it is compared with.
+        ratio: To it.
+        share: Of a core, what the floor used while it was timed.
+        reach: What is to be reached.
+        flaw: What else was wrong with the measurement.
+    """
+    if share < BUSY:
+        flaw = f"the floor used {int(share * 100)} % of a core, not {int(BUSY * 100)}"
+    if flaw:
+        return replace(row, floor=floor, reach=reach, withheld=flaw)
+    row = replace(row, floor=floor, ratio_to_floor=rounded(ratio))
+    return row if reach is None else bounded(row, reach)
 
 
 def bounded(row: Row, reach: str) -> Row:

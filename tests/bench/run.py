@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -21,11 +22,13 @@ from bench import (
     peers,
     reviewer,
     revocation,
+    start,
 )
 from bench.row import Row
 
 FAMILIES = (
-    "in_process", "durable", "http", "parts", "lineage", "memory", "revocation", "contention", "log", "reviewer",
+    "in_process", "durable", "http", "parts", "start", "lineage", "memory", "revocation", "contention", "log",
+    "reviewer",
 )  # fmt: skip
 
 
@@ -42,8 +45,9 @@ _ROUNDS = {Mode.TINY: 2, Mode.QUICK: 40, Mode.FULL: 200}
 _HTTP = {
     Mode.TINY: http_checks.Plan(1, 1, clients=8, most=60, depth=2),
     Mode.QUICK: http_checks.Plan(3, 2, most=6_000),
-    Mode.FULL: http_checks.Plan(5, 2, most=10_000),
+    Mode.FULL: http_checks.Plan(4, 2, most=10_000),
 }
+_STARTS = {Mode.TINY: 1, Mode.QUICK: 4, Mode.FULL: 12}
 _DURABLE = {
     Mode.TINY: (1, 20, (4,)),
     Mode.QUICK: (3, 1000, (64,)),
@@ -62,15 +66,15 @@ _MEMORY = {
 _CONTENTION = {
     Mode.TINY: (30, 1, (2,)),
     Mode.QUICK: (4000, 1, (1, 8, 32)),
-    Mode.FULL: (8000, 3, (1, 8, 32)),
+    Mode.FULL: (6000, 2, (1, 8, 32)),
 }
 _LOG = {
     Mode.TINY: log_append.Plan(20, 20, 0.5, 1, 20, 8),
     Mode.QUICK: log_append.Plan(2000, 100, 4, 2, 1000),
-    Mode.FULL: log_append.Plan(20_000, 200, 20, 5, 4000),
+    Mode.FULL: log_append.Plan(10_000, 200, 10, 3, 4000),
 }
 # Revocations, and further ones with a service stopped.
-_REVOCATION = {Mode.TINY: (2, 1), Mode.QUICK: (10, 2), Mode.FULL: (200, 20)}
+_REVOCATION = {Mode.TINY: (2, 1), Mode.QUICK: (10, 2), Mode.FULL: (100, 5)}
 _REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
 
@@ -87,12 +91,13 @@ def measured(
         mode: How much of each.
         families: Which.
         folder: An empty folder for SQLite's files.
-        say: Told what is being measured.
+        say: Told what was measured, and how long it took.
     """
     rows: list[Row] = []
     for family in families:
-        say(f"measuring: {family}")
+        begun = time.monotonic()
         rows += _MEASURES[family](mode, folder)
+        say(f"measured: {family}, {time.monotonic() - begun:.0f} s")
     return rows
 
 
@@ -127,7 +132,7 @@ def _durable(mode: Mode, folder: Path) -> list[Row]:
 def _http(mode: Mode, folder: Path) -> list[Row]:
     with _stores(folder, many=2) as [one, two]:
         rows = http_checks.rows(_HTTP[mode], one)
-        if mode is Mode.TINY:
+        if mode is not Mode.FULL:
             return rows
         return rows + http_checks.rows(_HTTP[mode], {"PostgreSQL": two["PostgreSQL"]}, workers=2)
 
@@ -135,6 +140,10 @@ def _http(mode: Mode, folder: Path) -> list[Row]:
 def _parts(mode: Mode, folder: Path) -> list[Row]:
     with _stores(folder) as [stores]:
         return parts.rows(stores, rounds=max(2, _ROUNDS[mode] // 4))
+
+
+def _start(mode: Mode, _: Path) -> list[Row]:
+    return start.rows(_STARTS[mode])
 
 
 def _lineage(mode: Mode, folder: Path) -> list[Row]:
@@ -180,6 +189,7 @@ _MEASURES: dict[str, Callable[[Mode, Path], list[Row]]] = {
     "durable": _durable,
     "http": _http,
     "parts": _parts,
+    "start": _start,
     "lineage": _lineage,
     "memory": _memory,
     "contention": _contention,

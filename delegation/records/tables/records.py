@@ -46,6 +46,7 @@ class Table(SQLModel):
     """The base of every table of this store."""
 
     metadata = MetaData(naming_convention=NAMING)
+    model_config = {"defer_build": True}  # nothing validates here: no start waits for validators
 
 
 class ToolRow(Table, table=True):
