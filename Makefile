@@ -16,10 +16,10 @@ help:
 	@echo "make test   run the tests: minutes"
 	@echo "make thorough  the rest of them, which .ci/run runs too: faults, builds, laws with all their examples"
 	@echo "make apps   try other people's applications behind a guard, each in its own environment (ONLY='prefect agno')"
-	@echo "make bench  measure what docs/performance.md shows (QUICK=1: a minute or two, nothing saved)"
+	@echo "make bench  measure what docs/reference/performance.md shows (QUICK=1: a minute or two, nothing saved)"
 	@echo "make matrix install beside other frameworks; the core tests with our oldest and newest libraries"
 	@echo "make soak   fail over three PostgreSQL, kill a replica, take every processor, load for an hour"
-	@echo "make screens  take the pictures of docs/reviewer-guide.md anew (Chromium)"
+	@echo "make screens  take the pictures of docs/how-to/reviewer-guide.md anew (Chromium)"
 	@echo "make lint   run ruff, mypy and the import contracts"
 
 setup:

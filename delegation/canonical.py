@@ -1,6 +1,6 @@
 """Canonical JSON and base64url: one spelling for every value that is hashed or signed.
 
-The subset of RFC 8785 that docs/token-format.md defines: objects with ASCII member names, arrays,
+The subset of RFC 8785 that docs/reference/token-format.md defines: objects with ASCII member names, arrays,
 NFC text, integers within 53 bits, booleans, null; no floats. What `decode` accepts, `encode` writes
 back byte for byte, so that no two texts mean the same payload. Arguments of calls are spelled by
 `sent_json`, which refuses nothing that JSON can say.

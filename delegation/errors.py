@@ -15,7 +15,7 @@ from delegation.distribution import installing
 class DelegationError(Exception):
     """The root of everything that this package raises on purpose.
 
-    `code` is promised to callers; docs/errors.md has one heading for each.
+    `code` is promised to callers; docs/reference/errors.md has one heading for each.
     """
 
     code: ClassVar[str] = "delegation_error"
@@ -385,6 +385,6 @@ class LogStoppedError(OutsideError):
     def __init__(self, why: str, *, is_older: bool = False) -> None:
         super().__init__(
             f"The log stopped: {why}",
-            remedy="Find out what happened to the database; `docs/log.md` has the ways back.",
+            remedy="Find out what happened to the database; `docs/explanation/log.md` has the ways back.",
         )
         self.is_older = is_older

@@ -2,7 +2,7 @@
 
 One envelope and one parser for proofs, receipts and approvals, told apart by `typ`. Nothing in the
 header is read: it is compared as bytes, so there is no `alg` to confuse and no `kid` to follow.
-Source: RFC 7515 (compact serialisation), docs/token-format.md section 6.
+Source: RFC 7515 (compact serialisation), docs/reference/token-format.md section 6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Screenshots of the reviewer's pages from the demo's data: `PYTHONPATH=tests python -m screens`.
 
-Writes `docs/screens/*.png`, which docs/reviewer-guide.md shows. Keys are made afresh at each run, so
+Writes `docs/screens/*.png`, which docs/how-to/reviewer-guide.md shows. Keys are made afresh at each run, so
 fingerprints differ from run to run and pictures are not compared. Needs Chromium.
 """
 

@@ -31,7 +31,7 @@ _PROBLEM: Final = named(
     "Problem",
     {
         "type": "object",
-        "description": "RFC 9457; the code has a heading in docs/errors.md.",
+        "description": "RFC 9457; the code has a heading in docs/reference/errors.md.",
         "properties": {
             "type": {"type": "string"},
             "status": {"type": "integer"},

@@ -71,7 +71,7 @@ def problem(  # the members of a problem
 
     Args:
         status: HTTP status.
-        code: Stable code, one heading in docs/errors.md.
+        code: Stable code, one heading in docs/reference/errors.md.
         detail: One sentence; nothing that the caller sent.
         remedy: What to do about it.
         headers: Further headers.

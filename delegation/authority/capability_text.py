@@ -101,14 +101,16 @@ def _constraint(node: ast.Call) -> Constraint:
         raise MalformedError(
             "A constraint",
             wanted=f"one of {known}",
-            remedy=f"Did you mean {' or '.join(near)}? The constraints are in docs/caveats.md."
+            remedy=f"Did you mean {' or '.join(near)}? The constraints are in docs/reference/caveats.md."
             if near
-            else "Write it as docs/caveats.md does, such as title=text(max=50) or euros=between(1, 500).",
+            else "Write it as docs/reference/caveats.md does: title=text(max=50) or euros=between(1, 500).",
         )
     try:
         return word(*map(_value, node.args), **{_name(k): _value(k.value) for k in node.keywords})
     except (TypeError, AttributeError, ValueError, ArithmeticError):
-        raise MalformedError(word.__name__, wanted="in the form of docs/caveats.md") from None
+        raise MalformedError(
+            word.__name__, wanted="in the form of docs/reference/caveats.md"
+        ) from None
 
 
 def _literal(node: ast.expr) -> Any:

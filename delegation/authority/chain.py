@@ -1,6 +1,6 @@
 """Links and chains: the payload that a delegator signs, and the sequence from root to leaf.
 
-Source: docs/token-format.md sections 2 and 3. A `Link` here is *read*, which says nothing about its
+Source: docs/reference/token-format.md sections 2 and 3. A `Link` here is *read*, which says nothing about its
 author: `delegation.tokens` makes a `Chain` only of links whose signatures it checked.
 """
 
@@ -143,7 +143,7 @@ def root_payload(
     """Return the canonical payload of a root link.
 
     Raises:
-        MalformedError: A field has another form than docs/token-format.md allows.
+        MalformedError: A field has another form than docs/reference/token-format.md allows.
     """
     return _encode(
         {
@@ -180,7 +180,7 @@ def child_payload(
         least: The parent's payload version: the child's is no lower, and else as low as it can be.
 
     Raises:
-        MalformedError: A field has another form than docs/token-format.md allows.
+        MalformedError: A field has another form than docs/reference/token-format.md allows.
     """
     head: dict[str, Json] = {"parent": parent}
     return _encode(head, holder_key, holder_name, grant, salt, root=False, least=least)

@@ -1,7 +1,7 @@
 """Flow rules: what may not follow what within one task, who may not do both, how much there may be.
 
 The rules travel in grants and only accumulate. They are judged at step 11 on the history of the
-whole root task, whichever agents of it made the calls. Source: docs/caveats.md, "Flow rules".
+whole root task, whichever agents of it made the calls. Source: docs/reference/caveats.md, "Flow rules".
 
 They speak of terms: a label (`pii`), or one of `effect:write`, `system:crm`, `domain:finance` and
 `tool:crm.**`, the last by pattern. What calls leave in their task's history are marks: terms without

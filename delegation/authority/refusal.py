@@ -12,7 +12,7 @@ class Refusal:
     """Why a rule refuses.
 
     Args:
-        code: Stable name, one heading in docs/errors.md.
+        code: Stable name, one heading in docs/reference/errors.md.
         message: One sentence for a human, without values that nobody verified.
         field: Dotted path of the caveat concerned, such as `capabilities[0].arguments.to`.
         offered: What was asked for, where it helps; JSON.

@@ -48,7 +48,7 @@ def fail(
     Args:
         message: One sentence.
         remedy: What to do, one sentence.
-        code: Stable name, as docs/errors.md or docs/cli.md lists it.
+        code: Stable name, as docs/reference/errors.md or docs/reference/cli.md lists it.
         status: Exit code.
     """
     raise Stop(message, remedy, code=code, status=status)

@@ -171,7 +171,7 @@ def of_holder(answer: Answer) -> Answer:
 
 
 def risks(reader: Reader, when: Moment, *, limit: int) -> Counted[Risk]:
-    """Return the riskiest links of open tasks, the highest score first; see docs/findings.md."""
+    """Return the riskiest links of open tasks, the highest score first; see docs/reference/findings.md."""
     survey = survey_of(reader, Ground(is_open=True), when)
     return Counted(ranked(survey)[:limit], survey.extent)
 

@@ -147,7 +147,7 @@ class Guard:
         if (inner := inner_application(app)) is None:
             raise ConfigurationError(
                 "The application lists no routes, so that none can be declared from it.",
-                remedy="Declare each with guard.route(...), as docs/integrations/guard.md shows.",
+                remedy="Declare each with guard.route(...), as docs/how-to/guard.md shows.",
             )
         names = frozenset(name.lower() for name in listed("passes", passes))
         declared = declared_of(

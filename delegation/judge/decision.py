@@ -1,6 +1,6 @@
 """A decision: allowed or denied, with the trail of the fourteen steps that led to it.
 
-The numbers and names of the steps are those of docs/verification.md, once and for all.
+The numbers and names of the steps are those of docs/explanation/verification.md, once and for all.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Denial:
 
     Args:
         step: 1 to 14.
-        code: Stable name, one heading in docs/errors.md.
+        code: Stable name, one heading in docs/reference/errors.md.
         message: One sentence for a human.
         link: The link that set the limit which denies, None where no link is concerned.
         depth: That link's place in the chain, 0 for the root.

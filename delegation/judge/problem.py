@@ -15,7 +15,7 @@ def problem_body(status: int, code: str, detail: str, **members: Json) -> dict[s
 
     Args:
         status: HTTP status.
-        code: Stable code, one heading in docs/errors.md.
+        code: Stable code, one heading in docs/reference/errors.md.
         detail: One sentence.
         members: What else it says; what is empty is left out.
     """

@@ -27,7 +27,7 @@ class ExportJob:
         seen_at: When its worker last told of it, Unix seconds.
         expires_at: Unix seconds from which it is forgotten.
         ended_at: Unix seconds; None while it is made.
-        code: Why it failed: a code of docs/errors.md.
+        code: Why it failed: a code of docs/reference/errors.md.
         message: The same as a sentence.
         manifest: What the file states of itself, as JSON; empty before it is done.
         digest: SHA-256 of the file; empty before.

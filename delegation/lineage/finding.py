@@ -21,7 +21,7 @@ class Finding:
     Args:
         id: Names the rule, the subject and the facts: other facts make another finding, so that a
             dismissal never covers what nobody has seen.
-        rule: The rule's name, a heading of docs/findings.md.
+        rule: The rule's name, a heading of docs/reference/findings.md.
         severity: `high`, `medium` or `low`.
         kind: What the subject is.
         subject: Its id; for a key its fingerprint.

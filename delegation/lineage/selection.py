@@ -87,7 +87,7 @@ class Selection:
         until: Made before this instant, Unix seconds.
         standing: Standings of links, joined by commas.
         outcome: `allowed`, `denied`, `waiting`: links with such calls, joined by commas.
-        rule: A rule of docs/findings.md.
+        rule: A rule of docs/reference/findings.md.
         severity: `high`, `medium` or `low`.
         state: Where a request for approval stands.
         at: A past instant, Unix seconds; None for the present.

@@ -87,5 +87,7 @@ class ExportBody(Body):
     view: str = Field(max_length=16)
     form: str = Field(max_length=16)
     filters: dict[str, StrictBool | StrictInt | StrictStr] = Field(
-        default={}, max_length=20, description="Those that the view has; see docs/exports.md."
+        default={},
+        max_length=20,
+        description="Those that the view has; see docs/how-to/exports.md.",
     )

@@ -80,7 +80,7 @@ class Questions:
 
     @get("/v1/findings", READERS, does=questions.findings)
     def findings(self) -> Findings:
-        """Return what the rules of docs/findings.md find in all open tasks."""
+        """Return what the rules of docs/reference/findings.md find in all open tasks."""
 
     @post("/v1/findings/{finding}/dismiss", READERS, status=201, is_repeatable=True)
     def dismiss(
@@ -154,7 +154,9 @@ class Oversight:
     )
     def assert_guardrails(
         self,
-        guardrails: Annotated[str, Told("TOML, see docs/guardrails.md.", max_length=262_144)],
+        guardrails: Annotated[
+            str, Told("TOML, see docs/how-to/guardrails.md.", max_length=262_144)
+        ],
         *,
         task: Annotated[TaskEntry | TaskId | str | None, Told(max_length=64)] = None,
         ended: bool = False,

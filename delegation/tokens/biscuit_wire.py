@@ -2,7 +2,7 @@
 
 The library accepts many spellings of one token and prints blocks unfaithfully, so decisions are made
 on bytes: a container has one spelling, and a block is the single fact `link(hex:payload)`, compared
-byte for byte with its template. Source: docs/token-format.md section 4; biscuit specification v3.3.
+byte for byte with its template. Source: docs/reference/token-format.md section 4; biscuit specification v3.3.
 """
 
 from __future__ import annotations

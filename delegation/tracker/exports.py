@@ -216,7 +216,7 @@ class Exports(Review, ABC):
         """The URL under which this service issues."""
 
     def export(self, view: str, form: str, **filters: Any) -> Exported:
-        """Return a view as a file; see docs/exports.md.
+        """Return a view as a file; see docs/how-to/exports.md.
 
         Args:
             view: `lineage`, `links`, `decisions` and so on.

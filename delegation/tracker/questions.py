@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Questions(Review, declared.Questions, Sync):
-    """The questions of docs/reviewer-guide.md, as `operations.questions` declares them."""
+    """The questions of docs/how-to/reviewer-guide.md, as `operations.questions` declares them."""
 
     def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
         given = operation.signature.bind(*args, **named)

@@ -2,7 +2,7 @@
 
 Everything is read from a folder of tiles or from a service, and nothing of it is believed: leaves are
 hashed again, tiles computed again, authors of links verified again. What an audit cannot show stands
-in docs/log.md: that what was recorded is true, that every call went through, or, without an older
+in docs/explanation/log.md: that what was recorded is true, that every call went through, or, without an older
 checkpoint or a witness, that the operator did not write the whole log anew.
 """
 
@@ -59,7 +59,7 @@ class Finding:
     """One departure from what an honest log is.
 
     Args:
-        code: A stable word; docs/log.md has a row for each.
+        code: A stable word; docs/explanation/log.md has a row for each.
         message: One sentence that says what was found and where.
     """
 

@@ -98,7 +98,7 @@ def test_listings_are_filtered_and_paged(service: Service) -> None:
 
 
 def test_refusals_of_an_answer_are_problems_with_their_reason(service: Service) -> None:
-    """403 with why, 404, 409, 422; the codes are those of docs/errors.md."""
+    """403 with why, 404, 409, 422; the codes are those of docs/reference/errors.md."""
     world = service.world
     token = paying(world, rule(approvers="legal"))
     path = f"/v1/approvals/{asked(world, token)}"

@@ -149,4 +149,4 @@ def test_a_constraint_of_another_name_is_told_its_own(word: str, meant: str) -> 
     assert f"Did you mean {meant}" in caught.value.remedy
     with pytest.raises(MalformedError) as caught:
         read_capability("mail.send(to=zzzzz(5))")
-    assert "docs/caveats.md" in caught.value.remedy
+    assert "docs/reference/caveats.md" in caught.value.remedy

@@ -1,6 +1,6 @@
 """`make bench`: measure all families and save them, or a quick look at some.
 
-python -m bench            everything; writes bench.json, docs/performance.md and its plots
+python -m bench            everything; writes bench.json, docs/reference/performance.md and its plots
 python -m bench --quick    a minute or two, small sizes; prints only
 """
 
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write("\nNothing saved: rows failed.\n")
     elif (mode is Mode.FULL or given.save) and not given.only:
         page.save(results)
-        sys.stdout.write("\nSaved bench.json, docs/performance.md and its plots.\n")
+        sys.stdout.write("\nSaved bench.json, docs/reference/performance.md and its plots.\n")
     else:
         sys.stdout.write(
             "\nNothing saved: only a whole run of all families replaces the published figures.\n"

@@ -1,4 +1,4 @@
-"""`docs/performance.md` and its plots from `bench.json`: no figure is typed by hand."""
+"""`docs/reference/performance.md` and its plots from `bench.json`: no figure is typed by hand."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench.json"
-PAGE = ROOT / "docs/performance.md"
+PAGE = ROOT / "docs/reference/performance.md"
 TRIED = Path(__file__).with_name("tried.json")
-PLOTS = ROOT / "docs"
+PLOTS = ROOT / "docs" / "reference"
 _HEADINGS = {
     "what": "what",
     "subject": "on",

@@ -1,4 +1,4 @@
-"""One measured row, as `bench.json` keeps it and `docs/performance.md` shows it."""
+"""One measured row, as `bench.json` keeps it and `docs/reference/performance.md` shows it."""
 
 from __future__ import annotations
 

@@ -64,7 +64,12 @@ def is_needed(word: str, needed: set[str]) -> bool:
 
 def test_there_are_installs_to_be_looked_at() -> None:
     """The reading finds what it is for, and refuses what stood there before."""
-    for name in ("README.md", "docs/cli.md", "docs/deploy/index.md", "docs/operations.md"):
+    for name in (
+        "README.md",
+        "docs/reference/cli.md",
+        "docs/deploy/index.md",
+        "docs/how-to/operations.md",
+    ):
         assert any(is_ours(w) is not None for w in asked_for((ROOT / name).read_text())), name
         assert "not published yet" in (ROOT / name).read_text()
     assert asked_for("pip install 'delegation[all]'") == ["delegation[all]"]

@@ -1,4 +1,4 @@
-"""`docs/performance.md` is what `bench.json` says, and `make bench` runs."""
+"""`docs/reference/performance.md` is what `bench.json` says, and `make bench` runs."""
 
 from __future__ import annotations
 

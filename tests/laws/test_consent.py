@@ -50,7 +50,7 @@ facts = st.fixed_dictionaries(
 
 
 def is_owed(case: dict) -> bool:
-    """Say by hand whether the call may pass, from the words of docs/approvals.md alone."""
+    """Say by hand whether the call may pass, from the words of docs/explanation/approvals.md alone."""
     asked = [r for r in case["rules"] if any(p.text in ("pay.*", "**") for p in r.tools)]
     if not asked:
         return True

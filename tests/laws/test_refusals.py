@@ -25,10 +25,10 @@ MARK = "sEcReT7"
 LONGEST = 650  # characters of a sentence
 many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 OBJECT = {"type": "object", "fields": {"zip": "line", "note?": "text"}}
-# The examples of docs/errors.md, and those that are too long for it: a type and a value by code.
+# The examples of docs/reference/errors.md, and those that are too long for it: a type and a value by code.
 _EXAMPLES = re.findall(
     r"^### `(\w+)`\n(?:(?!###).*\n)*?Example: `(.+)` as `(.+)`\.$",
-    (ROOT / "docs/errors.md").read_text(),
+    (ROOT / "docs/reference/errors.md").read_text(),
     re.MULTILINE,
 )
 _deep: list = []
@@ -145,7 +145,7 @@ def codes() -> set[str]:
 
 
 def test_every_refusal_of_a_value_is_tried():
-    """A code that is added has an example in docs/errors.md, which is refused by it, or this fails."""
+    """A code that is added has an example in docs/reference/errors.md, which is refused by it, or this fails."""
     assert set(CASES) == codes()
 
 

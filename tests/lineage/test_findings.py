@@ -1,4 +1,4 @@
-"""Each rule of docs/findings.md at its boundary: it speaks at the number and is silent just below it."""
+"""Each rule of docs/reference/findings.md at its boundary: it speaks at the number and is silent just below it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from delegation.lineage.analysis.findings import RULES, Dismissal, find, sort_ou
 from delegation.lineage.analysis.names import hides, scripts, skeleton
 from delegation.lineage.survey import Use
 
-DOC = Path(__file__).parents[2] / "docs" / "findings.md"
+DOC = Path(__file__).parents[2] / "docs" / "reference" / "findings.md"
 
 
 def rules(survey, *, but=("orphaned",)) -> list[str]:
@@ -213,6 +213,6 @@ def test_the_order_is_by_severity() -> None:
 
 
 def test_every_rule_is_documented_and_no_other() -> None:
-    """docs/findings.md has one heading for each rule."""
+    """docs/reference/findings.md has one heading for each rule."""
     headings = set(re.findall(r"^### `(\w+)`", DOC.read_text(), re.MULTILINE))
     assert headings == set(RULES)

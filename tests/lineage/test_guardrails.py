@@ -349,7 +349,7 @@ def test_what_is_not_understood_is_refused_with_its_place(text: str, place: str)
 
 def test_the_page_documents_every_kind_and_its_file_is_understood() -> None:
     """A kind cannot be added in silence, and nobody copies an example that is refused."""
-    page = (Path(__file__).parents[2] / "docs" / "guardrails.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "guardrails.md").read_text()
     for kind in KINDS:
         assert f"| `{kind}` |" in page
     (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)

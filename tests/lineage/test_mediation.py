@@ -172,6 +172,6 @@ def test_what_no_reader_understands_is_not_written() -> None:
 
 def test_the_page_documents_every_kind() -> None:
     """A kind cannot be added in silence."""
-    page = (Path(__file__).parents[2] / "docs" / "mediation.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "mediation.md").read_text()
     for kind in get_args(FindingKind):
         assert f"`{kind}`" in page

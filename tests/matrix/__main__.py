@@ -1,6 +1,6 @@
 """`make matrix`: our extras beside other people's packages, and the core tests at both ends of our bounds.
 
-python -m matrix                     everything; writes the tables of docs/compatibility.md
+python -m matrix                     everything; writes the tables of docs/reference/compatibility.md
 python -m matrix --resolve           only what installs together; prints
 python -m matrix --tests tests/api   other tests at both ends than the core; prints
 """
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     good = good and all(said.endswith("passed") for _, said in ends.values())
     if good and not given.tests:
         page.save(rows[PYTHONS[0]], ends)
-        _say("Saved the tables of docs/compatibility.md.")
+        _say("Saved the tables of docs/reference/compatibility.md.")
     return 0 if good else 1
 
 

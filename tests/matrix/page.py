@@ -1,4 +1,4 @@
-"""The tables of docs/compatibility.md, written by a whole run."""
+"""The tables of docs/reference/compatibility.md, written by a whole run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packaging.version import Version
 from matrix.bounds import ROOT, lower, ours
 from matrix.resolving import Beside
 
-PAGE: Final = ROOT / "docs" / "compatibility.md"
+PAGE: Final = ROOT / "docs" / "reference" / "compatibility.md"
 
 
 def peers_table(rows: Sequence[Beside]) -> str:

@@ -89,7 +89,7 @@ def test_each_limit_has_its_code_and_its_finding(world: World, code: str) -> Non
 def test_every_code_has_words_and_a_place_in_the_docs() -> None:
     """A limit that is added without a finding, or without its heading, is noticed here."""
     assert set(LIMITS) == set(CODES) == {*CASES, "tasks_too_deep"}
-    docs = Path(__file__).parents[2] / "docs"
+    docs = Path(__file__).parents[2] / "docs" / "reference"
     errors, findings = (docs / name for name in ("errors.md", "findings.md"))
     for code in CODES:
         assert f"### `{code}`" in errors.read_text()

@@ -16,7 +16,7 @@ from delegation import Grant, anything, between, may
 from delegation.testing import Clock, World, assert_allowed, assert_denied
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/testing.md").read_text()
+PAGE = (ROOT / "docs/how-to/testing.md").read_text()
 PLUGIN = "delegation.pytest_plugin"
 
 
@@ -54,7 +54,7 @@ def test_the_package_declares_its_plugin() -> None:
 
 
 def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
-    """docs/testing.md shows tests that run as they stand there."""
+    """docs/how-to/testing.md shows tests that run as they stand there."""
     blocks = re.findall(r"^```python pytest\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert len(blocks) == 2
     for number, block in enumerate(blocks):

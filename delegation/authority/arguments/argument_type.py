@@ -14,7 +14,7 @@ _WHOLE: Final = object()
 class NoCanonicalFormError(CallerDataError):
     """A value has no canonical form under its type, so nothing can be said about it: refused.
 
-    `code` differs by cause, see docs/caveats.md. Neither message nor remedy repeats the value: both
+    `code` differs by cause, see docs/reference/caveats.md. Neither message nor remedy repeats the value: both
     are kept for good, and the value may be erased.
 
     Args:

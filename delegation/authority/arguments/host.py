@@ -4,7 +4,7 @@ An agent that may name a host may name `169.254.169.254`, `[::ffff:7f00:1]` or `
 spelling but the canonical one is refused, and so is every host that no agent should reach
 (`special_hosts`), unless a grant names it exactly or the tool's definition says
 `unsafe_special_addresses`. Not checked here: what a name resolves to; the service that connects must
-check the address it really uses (docs/threat-model.md).
+check the address it really uses (docs/explanation/threat-model.md).
 """
 
 from __future__ import annotations

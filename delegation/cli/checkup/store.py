@@ -169,7 +169,7 @@ def judge_log(stopped: str) -> Finding:
         "log",
         stopped,
         "Nothing that is decided is signed any more, and nobody can show that it was not changed.",
-        "Find out what happened to the database; docs/log.md has the ways back.",
+        "Find out what happened to the database; docs/explanation/log.md has the ways back.",
     )
 
 
@@ -275,7 +275,7 @@ def judge_clock(
             "clock",
             f"Calls are refused until {ends}: the database is older than what was signed.",
             "Proofs that it forgot could look fresh (`clock_behind`); the clock itself is right.",
-            f"Wait until {ends}. docs/log.md says how to let the log go on.",
+            f"Wait until {ends}. docs/explanation/log.md says how to let the log go on.",
         )
     elif not nonces_are_known(at, forgotten_before):
         yield wrong(

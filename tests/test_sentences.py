@@ -1,0 +1,53 @@
+"""Every public name says in plain English what it is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [
+    file
+    for room in ("delegation", "api")
+    for file in sorted((ROOT / room).rglob("*.py"))
+    if "migrations" not in file.parts
+]
+Named = (
+    ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.If | ast.Try | ast.With
+)
+
+
+def public(node: Named, path: str = "") -> Iterator[tuple[str, Named]]:
+    """Return public classes and functions of a module or class, also those under an `if` or a `try`."""
+    for item in getattr(node, "body", []):
+        if isinstance(item, ast.If | ast.Try | ast.With):
+            yield from public(item, path)
+        elif isinstance(item, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = {
+                getattr(one, "id", getattr(one, "attr", "")) for one in item.decorator_list
+            }
+            if item.name.startswith("_") or "overload" in decorators:
+                continue
+            yield f"{path}{item.name}", item
+            if isinstance(item, ast.ClassDef):
+                yield from public(item, f"{path}{item.name}.")
+
+
+def test_every_public_name_has_a_sentence() -> None:
+    """Modules, classes, functions and methods: 3,200 of them, and none without."""
+    named, without = 0, []
+    for file in SOURCES:
+        module = ast.parse(file.read_text("utf-8"))
+        for name, item in [("the module", module), *public(module)]:
+            named += 1
+            if not ast.get_docstring(item):
+                without.append(f"{file.relative_to(ROOT)}: {name}")
+    assert without == []
+    assert named > 3000
+
+
+def test_what_is_looked_for_is_found() -> None:
+    """A name without a sentence would be noticed."""
+    module = ast.parse("class A:\n    def b(self): ...\n    @property\n    def _c(self): ...\n")
+    assert [name for name, one in public(module) if not ast.get_docstring(one)] == ["A", "A.b"]
