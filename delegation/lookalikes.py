@@ -187,11 +187,8 @@ def fits(character: str) -> str:
 
 @cache
 def _fitted() -> dict[int, str]:
-    fitted: dict[int, str] = {}
-    for character, runs in _BEST_FIT.items():
-        for found in code_points(runs):
-            fitted.setdefault(found, character)
-    return fitted
+    pairs = [(one, character) for character, runs in _BEST_FIT.items() for one in code_points(runs)]
+    return dict(reversed(pairs))  # of several the first
 
 
 def readings(text: str) -> frozenset[str]:
@@ -211,13 +208,8 @@ def readings(text: str) -> frozenset[str]:
 @cache
 def _plain_letters() -> tuple[dict[int, str], dict[int, str]]:
     """Return what each becomes on a page, and on another one."""
-    one: dict[int, str] = {}
-    other: dict[int, str] = {}
-    for letter, runs in _LETTERS.items():
-        for found in code_points(runs):
-            one.setdefault(found, letter)
-            other[found] = letter
-    return one, other
+    pairs = [(one, letter) for letter, runs in _LETTERS.items() for one in code_points(runs)]
+    return dict(reversed(pairs)), dict(pairs)
 
 
 def letter_readings(text: str) -> frozenset[str]:

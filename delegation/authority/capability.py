@@ -141,9 +141,8 @@ class Capability:
         if not self.tool.matches(tool):
             yield Prohibition("tool", tool)
             return
-        for name in arguments:
-            if name not in self.arguments:
-                yield Prohibition("unnamed", name)
+        unnamed = (name for name in arguments if name not in self.arguments)
+        yield from (Prohibition("unnamed", name) for name in unnamed)
         for name, constraint in self.arguments.items():
             value = arguments.get(name, ABSENT)
             if name in special and not constraint.names_special(value):
@@ -160,7 +159,7 @@ class Capability:
 
         Sound: None only if every call that the child admits is admitted here. Not looked at: who
         hands on only. A child may leave that out, for it may be another's; whether it is, is judged
-        with the registry (`judge.handing`), on the line whose parent still says it.
+        with the registry (`judge.flow`), on the line whose parent still says it.
         """
         if not child.tool.is_within(self.tool):
             return Refusal(

@@ -62,9 +62,9 @@ def _parsed(source: str) -> ast.Call:
         found = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         _refuse()
-    if not isinstance(found, ast.Call) or not isinstance(found.func, ast.Name):
-        _refuse()
-    if found.func.id != "may":
+    if not (
+        isinstance(found, ast.Call) and isinstance(found.func, ast.Name) and found.func.id == "may"
+    ):
         _refuse()
     for node in ast.walk(found):
         if isinstance(node, ast.Dict):

@@ -97,7 +97,7 @@ class AfterNever:
     """Once the task has seen one of `after`, no call that is one of `never` may be made in it.
 
     Args:
-        after: Labels of tools or resources, or other terms (`authority.flow`), at least one.
+        after: Labels of tools or resources, or other terms, at least one.
         never: What is refused from then on, at least one.
     """
 

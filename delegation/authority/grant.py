@@ -214,8 +214,7 @@ class Grant:
         if not self.unset:
             return self
         fields = {name: getattr(self, name) for name in FIELDS if name not in self.unset}
-        for name in self.unset - {"delegations_left"}:
-            fields[name] = getattr(parent, name)
+        fields |= {name: getattr(parent, name) for name in self.unset - {"delegations_left"}}
         if "delegations_left" in self.unset:
             if parent.delegations_left == 0:
                 raise WiderThanParentError(

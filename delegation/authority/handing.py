@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from delegation import sent_json
+from delegation.authority.hint_types import adapter, is_pydantic
 from delegation.authority.hints import (
     DEQUE,
     LISTS,
@@ -23,7 +24,6 @@ from delegation.authority.hints import (
     split,
     without_none,
 )
-from delegation.authority.pydantic_schema import adapter, is_pydantic
 from delegation.canonical import Json, unb64u
 from delegation.errors import MalformedError
 

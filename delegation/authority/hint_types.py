@@ -1,7 +1,9 @@
-"""Types that hints come to: bounds such as `Field(ge=1)` as options of one, and unions of several."""
+"""Types that hints come to: bounds such as `Field(ge=1)`, unions of several, and Pydantic's own schemas."""
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final, cast
@@ -9,6 +11,7 @@ from typing import Any, Final, cast
 from delegation.authority.arguments import parse_type, shape_of
 from delegation.authority.arguments.either import either, kinds_of
 from delegation.authority.arguments.free import JsonType
+from delegation.authority.documents.numbers import Digits, pattern_of
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 
@@ -29,6 +32,10 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
 _BOUNDS: Final = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern",
                   "decimal_places", "max_digits")  # fmt: skip
 _PLAIN: Final = frozenset({"text", "number"})  # kinds that one plain type reads whole, of that name
+_EDGES: Final = {
+    "ge": "formatMinimum", "gt": "formatExclusiveMinimum",
+    "le": "formatMaximum", "lt": "formatExclusiveMaximum",
+}  # fmt: skip
 
 
 def bounds_of(marks: Iterable[object]) -> dict[str, Any]:
@@ -110,9 +117,11 @@ def _options(kind: str, bounds: Mapping[str, Any]) -> Iterator[tuple[str, Json]]
         if "multiple_of" in bounds:
             yield "multiple", int(bounds["multiple_of"])
     elif kind in {"number", "decimal"}:
-        for ours, theirs in _OF_NUMBERS.items():
-            if theirs in bounds:
-                yield ours, _decimal(bounds[theirs])
+        yield from (
+            (ours, _decimal(bounds[theirs]))
+            for ours, theirs in _OF_NUMBERS.items()
+            if theirs in bounds
+        )
         pairs = (("places", "decimal_places"), ("digits", "max_digits"))
         yield from ((ours, bounds[theirs]) for ours, theirs in pairs if theirs in bounds)
         if "decimal_places" in bounds and "max_digits" in bounds:
@@ -123,12 +132,12 @@ def _whole_digits(bounds: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
     """Yield the ends of numbers of as many digits before the point as are left of all."""
     places = bounds["decimal_places"]
     most = Decimal(10) ** max(bounds["max_digits"] - places, 0) - Decimal(1).scaleb(-places)
-    for name, key, end, is_stricter in (
-        ("min", "ge", -most, Decimal.__gt__),
-        ("max", "le", most, Decimal.__lt__),
-    ):
-        if key not in bounds or is_stricter(end, Decimal(str(bounds[key]))):
-            yield name, _decimal(end)
+    ends = (("min", "ge", -most, Decimal.__gt__), ("max", "le", most, Decimal.__lt__))
+    yield from (
+        (name, _decimal(end))
+        for name, key, end, is_stricter in ends
+        if key not in bounds or is_stricter(end, Decimal(str(bounds[key])))
+    )
 
 
 def _edges(bounds: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -211,3 +220,73 @@ def _fixed(kind: Json) -> list[str | int | float]:
     """Return the values of a fixed set, none of other types."""
     is_set = isinstance(kind, dict) and kind["type"] == "enum"
     return cast("Any", kind)["values"] if is_set else []
+
+
+def is_pydantic(hint: object) -> bool:
+    """Return whether Pydantic alone knows what a type takes."""
+    own = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
+    known = any(hasattr(hint, name) for name in own)
+    return known or str(getattr(hint, "__module__", "")).split(".")[0] == "pydantic"
+
+
+def adapter(hint: object) -> Any | None:
+    """Return what Pydantic makes of a hint; None where nobody imported it: no hint is its own then."""
+    pydantic = sys.modules.get("pydantic")
+    return None if pydantic is None else pydantic.TypeAdapter(hint)
+
+
+def schema_of(hint: object) -> dict[str, Any]:
+    """Return the JSON Schema of what one of Pydantic's types takes, by the names that a call uses.
+
+    Beside what Pydantic writes itself it has the digits of decimals and the ends of times, which no
+    keyword of JSON Schema says (`formatMinimum` and its like).
+
+    Args:
+        hint: A type that is Pydantic's (`is_pydantic`).
+    """
+    found: dict[str, Any] = adapter(hint).json_schema(  # type: ignore[union-attr]  # it is imported
+        by_alias=True, mode="validation", schema_generator=_generator()
+    )
+    return found
+
+
+@functools.cache
+def _generator() -> Any:
+    base: Any = sys.modules["pydantic"].json_schema.GenerateJsonSchema
+
+    class Generator(base):  # type: ignore[misc]  # of a package that need not be there
+        """Writes the bounds too that Pydantic does not write."""
+
+        def decimal_schema(self, schema: Any) -> Any:
+            """Return a number or its text, whose pattern says how many digits it has."""
+            made = super().decimal_schema(schema)
+            digits = Digits(schema.get("decimal_places"), schema.get("max_digits"))
+            for branch in made.get("anyOf", [made]):
+                if branch.get("type") == "string":
+                    branch["pattern"] = pattern_of(digits)
+            return made
+
+        def date_schema(self, schema: Any) -> Any:
+            """Return a date with its ends."""
+            return _edged(super().date_schema(schema), schema)
+
+        def datetime_schema(self, schema: Any) -> Any:
+            """Return a moment with its ends."""
+            return _edged(super().datetime_schema(schema), schema)
+
+        def time_schema(self, schema: Any) -> Any:
+            """Return a time of day with its ends."""
+            return _edged(super().time_schema(schema), schema)
+
+        def timedelta_schema(self, schema: Any) -> Any:
+            """Return a duration with its ends."""
+            return _edged(super().timedelta_schema(schema), schema)
+
+    return Generator
+
+
+def _edged(made: dict[str, Any], schema: Any) -> dict[str, Any]:
+    edges = {name: str(schema[key]) for key, name in _EDGES.items() if key in schema}
+    if schema.get("now_op") is not None:
+        edges["formatMaximum" if schema["now_op"] == "past" else "formatMinimum"] = "now"
+    return {**made, **edges}

@@ -29,12 +29,13 @@ from delegation.authority.documents.schema import type_of_schema
 from delegation.authority.hint_types import (
     bounded,
     bounds_of,
+    is_pydantic,
     keywords,
     lengths,
     refuse_lost,
+    schema_of,
     union_of,
 )
-from delegation.authority.pydantic_schema import is_pydantic, schema_of
 from delegation.canonical import Json
 from delegation.errors import MalformedError
 

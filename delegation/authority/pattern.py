@@ -111,9 +111,11 @@ def segments_within(child: Sequence[str], parent: Sequence[str]) -> bool:
     for index, want in enumerate(parent):
         if want == "**":
             return len(child) > index and all(child[index:])
-        if index >= len(child) or child[index] == "**":
-            return False
-        if want != child[index] and (want != "*" or child[index] == ""):
+        if (
+            index >= len(child)
+            or child[index] == "**"
+            or (want != child[index] and (want != "*" or child[index] == ""))
+        ):
             return False
     return len(child) == len(parent)
 

@@ -13,7 +13,8 @@ from math import prod
 from typing import Final
 
 from delegation.authority.argument import cut
-from delegation.authority.arguments import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments import ArgumentType
+from delegation.authority.arguments.argument_type import admits
 from delegation.authority.arguments.member import most_alike, place_of, shown_name
 from delegation.authority.asked import of_value, refused_part
 from delegation.authority.capability import Capability, Prohibition
@@ -110,15 +111,8 @@ def _refused(name: str, constraint: Constraint, tool: Tool, value: Json, allowed
 
 def _has_value(constraint: Constraint, of: ArgumentType) -> bool:
     """Return whether the type reads one of the values that are admitted, where they can be listed."""
-    if (values := constraint.finite()) is None:
-        return True
-    for value in values:
-        try:
-            of.canonicalise(value)
-        except NoCanonicalFormError:
-            continue
-        return True
-    return False
+    values = constraint.finite()
+    return values is None or any(admits(of, value) for value in values)
 
 
 def _resource(resource: str, capability: Capability, tool: Tool) -> Refusal:

@@ -141,7 +141,17 @@ def check_approval(
         MalformedError: The text is no approval.
         UnverifiedError: Unknown key, wrong signature, another issuer, expired, or other arguments.
     """
-    approval = _read(ring.opened("approval", TYP, text, what="approval", at=at))
+    approval = _read(
+        ring.opened(
+            "approval",
+            TYP,
+            text,
+            at=at,
+            unknown=UnverifiedError(
+                "approval_key", "The approval's key is not known or no longer believed."
+            ),
+        )
+    )
     if approval.binding.issuer != ring.issuer:
         raise UnverifiedError("approval_issuer", "The approval is another issuer's.")
     if at >= approval.expires_at:
@@ -216,7 +226,13 @@ def check_event(text: str, ring: PublicRing, *, at: int) -> ApprovalEvent:
         MalformedError: The text is no event.
         UnverifiedError: Unknown key, wrong signature, another issuer, or more than five minutes old.
     """
-    payload = ring.opened("service", EVENT_TYP, text, what="event", at=at)
+    payload = ring.opened(
+        "service",
+        EVENT_TYP,
+        text,
+        at=at,
+        unknown=UnverifiedError("event_key", "The event's key is not known or no longer believed."),
+    )
     if payload.keys() != _OF_AN_EVENT:
         raise MalformedError("An event", wanted="exactly the fields of version 1")
     integer("v", payload["v"], 1, 1)

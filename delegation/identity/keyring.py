@@ -107,24 +107,30 @@ class PublicRing:
             kid: The key's id.
             at: Unix seconds; None leaves a retired key's end aside.
         """
-        for key in self.keys:
-            if key.role == role and key.kid == kid and key.state != "revoked":
-                return None if at is not None and 0 < key.not_after <= at else key
-        return None
+        keys = (key for key in self.keys if (key.role, key.kid) == (role, kid))
+        key = next((one for one in keys if one.state != "revoked"), None)
+        return None if key is None or (at is not None and 0 < key.not_after <= at) else key
 
-    def opened(self, role: RingRole, typ: str, text: str, *, what: str, at: int) -> dict[str, Json]:
+    def opened(
+        self, role: RingRole, typ: str, text: str, *, at: int, unknown: UnverifiedError
+    ) -> dict[str, Json]:
         """Return what a statement states, verified by the key of this role that it names.
+
+        Args:
+            role: What the key must be for.
+            typ: What is stated.
+            text: The statement.
+            at: Unix seconds.
+            unknown: Raised where the key is not known or no longer believed.
 
         Raises:
             MalformedError: The text is no statement of this `typ`.
-            UnverifiedError: The key is unknown or no longer believed, or the signature is wrong.
+            UnverifiedError: `unknown`, or the signature is wrong.
         """
         kid = read_statement(typ, text)[0].get("kid")
         key = self.key(role, kid) if type(kid) is int else None
         if key is None or (key.state == "retired" and 0 < key.not_after <= at):
-            raise UnverifiedError(
-                f"{what}_key", f"The {what}'s key is not known or no longer believed."
-            )
+            raise unknown
         return open_statement(typ, text, key.key)
 
     def holds(self, public: bytes) -> bool:

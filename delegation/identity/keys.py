@@ -78,9 +78,8 @@ class HolderKey:
         body = read_secret_file(Path(file))
         try:
             name, seed = body["name"], body["seed"]
-            if body.keys() != {"kind", "name", "seed"} or body["kind"] != "delegation holder key":
-                raise _no_key()
-            if not isinstance(name, str) or not isinstance(seed, str):
+            is_key = body == {"kind": "delegation holder key", "name": name, "seed": seed}
+            if not is_key or not isinstance(name, str) or not isinstance(seed, str):
                 raise _no_key()
             return cls(name, canonical.unb64u(seed))
         except (KeyError, MalformedError):

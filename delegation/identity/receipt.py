@@ -110,7 +110,15 @@ def check_receipt_digest(text: str, ring: PublicRing, *, digest: str, at: int) -
         MalformedError: The text is no receipt.
         UnverifiedError: As for `check_receipt`.
     """
-    payload = ring.opened("service", TYP, text, what="receipt", at=at)
+    payload = ring.opened(
+        "service",
+        TYP,
+        text,
+        at=at,
+        unknown=UnverifiedError(
+            "receipt_key", "The receipt's key is not known or no longer believed."
+        ),
+    )
     if payload.keys() != _FIELDS or payload["v"] != 1:
         raise MalformedError("A receipt", wanted="exactly the fields of version 1")
     until = payload["expires_at"]

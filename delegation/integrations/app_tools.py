@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from delegation.authority.catalogue import Tool
 from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.imported import Imported
-from delegation.canonical import Json
 from delegation.errors import ConfigurationError
-from delegation.integrations.application_document import operation_id
+from delegation.integrations.application_document import operation_id, with_relative_paths
 from delegation.integrations.application_routes import listed_routes
 
 _OWN: Final = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
@@ -88,13 +87,7 @@ def _rests(listed: list[Any], paths: dict[str, Any]) -> dict[str, set[str]]:
 
 def _with_rest(tool: Tool, rests: dict[str, set[str]]) -> Tool:
     names = {name for alias in tool.aliases for name in rests.get(alias, ())}
-    if not names & tool.arguments.keys():
-        return tool
-    body = tool.to_json()
-    kinds = cast("dict[str, Json]", body["arguments"])
-    return Tool.from_json(
-        {**body, "arguments": {k: "relative_path" if k in names else v for k, v in kinds.items()}}
-    )
+    return with_relative_paths(tool, names & tool.arguments.keys())
 
 
 def _left_out(listed: list[Any], paths: dict[str, Any], own: set[str]) -> Iterator[tuple[str, str]]:

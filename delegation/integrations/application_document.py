@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from delegation.authority.catalogue import Tool
+from delegation.canonical import Json
 from delegation.integrations.application_routes import SOCKET, ApplicationRoute
 from delegation.integrations.handler_inputs import HandlerInput, handler_inputs
 
@@ -137,6 +139,17 @@ def _route(way: ApplicationRoute, path: str) -> Any:
     made.responses, made.response_fields = {}, {}
     made.stream_item_field, made.is_sse_stream, made.is_json_stream = None, False, False
     return made
+
+
+def with_relative_paths(tool: Tool, names: Collection[str]) -> Tool:
+    """Return a tool whose arguments of these names, each the rest of a path, are relative paths."""
+    if not names:
+        return tool
+    body = tool.to_json()
+    kinds = cast("dict[str, Json]", body["arguments"])
+    return Tool.from_json(
+        {**body, "arguments": {k: "relative_path" if k in names else v for k, v in kinds.items()}}
+    )
 
 
 def operation_id(listing: Any, method: str) -> str:

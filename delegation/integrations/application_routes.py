@@ -80,19 +80,25 @@ def application_routes(app: Any, prefix: str = "", level: int = 0) -> Iterator[A
             if level >= _MOST_LEVELS:
                 inner, why = None, _CYCLE
             if is_files(route):
-                for method in ("GET", "HEAD"):
-                    yield ApplicationRoute(method, path + REST, "files", route, app)
+                yield from (
+                    ApplicationRoute(method, path + REST, "files", route, app)
+                    for method in ("GET", "HEAD")
+                )
             elif inner is None:
                 yield ApplicationRoute(ANY, path + REST, "unseen", route, app, why=why)
             else:
                 host = str(route.host) if is_host(route) else ""
-                for one in application_routes(inner, path, level + 1):
-                    yield replace(one, host=host if "{" in host else one.host or host)
+                yield from (
+                    replace(one, host=host if "{" in host else one.host or host)
+                    for one in application_routes(inner, path, level + 1)
+                )
         else:
             yield from _ways(route, path, app)
-    for path in frontends(app):
-        for method in ("GET", "HEAD"):
-            yield ApplicationRoute(method, prefix + path + REST, "files", None, app)
+    yield from (
+        ApplicationRoute(method, prefix + path + REST, "files", None, app)
+        for path in frontends(app)
+        for method in ("GET", "HEAD")
+    )
 
 
 def listed_routes(app: Any) -> list[Any] | None:
@@ -164,8 +170,9 @@ def _ways(route: Any, path: str, app: Any) -> Iterator[ApplicationRoute]:
     if methods is None:
         why = _EACH_METHOD if hasattr(route, "endpoint") else _UNKNOWN
         yield ApplicationRoute(ANY, path or "?", "unseen", route, app, why=why)
-    for method in sorted(methods or ()):
-        yield ApplicationRoute(method, path, kind, route, app)
+    yield from (
+        ApplicationRoute(method, path, kind, route, app) for method in sorted(methods or ())
+    )
 
 
 def _is_a(one: Any, module: str, name: str) -> bool:

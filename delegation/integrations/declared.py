@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from delegation.authority.catalogue import Tool
 from delegation.authority.documents.forms import tools_from
 from delegation.authority.documents.imported import Imported
 from delegation.authority.documents.inputs import Input
-from delegation.canonical import Json
 from delegation.errors import MalformedError
-from delegation.integrations.application_document import described
+from delegation.integrations.application_document import described, with_relative_paths
 from delegation.integrations.application_routes import ApplicationRoute
 from delegation.integrations.dispatch import Place, served_routes
 from delegation.integrations.handler_inputs import AUTHORIZATION, HandlerInput, handler_inputs
@@ -188,13 +187,7 @@ def _with_rest(tool: Tool, route: Route) -> Tool:
         one.argument for one in route.of_place("path")
         if route.template.convertors[one.name] == "path"
     }  # fmt: skip
-    if not rests:
-        return tool
-    body = tool.to_json()
-    kinds = cast("dict[str, Json]", body["arguments"])
-    return Tool.from_json(
-        {**body, "arguments": {k: "relative_path" if k in rests else v for k, v in kinds.items()}}
-    )
+    return with_relative_paths(tool, rests)
 
 
 def _notes(
@@ -208,12 +201,11 @@ def _notes(
         yield place, _BARE
     elif any(one.place == "request" for one in inputs):
         yield place, _RAW
-    for argument in route.inputs:
-        if argument.place != "path" and is_secret(argument.name):
-            yield (
-                place,
-                f"its argument {argument.name} is a secret by its name, and arguments are recorded",
-            )
+    yield from (
+        (place, f"its argument {one.name} is a secret by its name, and arguments are recorded")
+        for one in route.inputs
+        if one.place != "path" and is_secret(one.name)
+    )
     for one in hidden:
         need = "needs" if one.is_needed else "reads"
         yield (
@@ -240,9 +232,11 @@ def python_declarations(declared: Declared, places: Collection[Place] | None = N
         lines.append(
             python_route(route, declared.passes.get(place, ()), declared.hides.get(place, ()))
         )
-    for (method, path), why in declared.refused:
-        if places is None or (method, path) in places:
-            lines.append(f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}")
+    lines += [
+        f"guard.refuse({method!a}, {path!a})  # {ascii(why)[1:-1]}"
+        for (method, path), why in declared.refused
+        if places is None or (method, path) in places
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -269,18 +263,20 @@ def python_route(route: Route, passes: Iterable[str] = (), hides: Iterable[str] 
         for place, keyword in _KEYWORDS.items()
     }
     said["whole_body"] = next((one.argument for one in route.of_place("body")), "")
-    said["kinds"] = dict(_kinds(route))
+    said["kinds"] = _kinds(route)
     said["many"] = [one.argument for one in route.inputs if one.many]
     usual = Route(route.method, route.path, route.tool, route.inputs).media
     said["media"] = route.media if route.media != usual else ""
     return _call("guard.route", [route.method, route.path, route.tool], {**said, **also})
 
 
-def _kinds(route: Route) -> Iterator[tuple[str, str]]:
-    template = route.template
-    for one in route.inputs:
-        if one.kind != (template.kind(one.name) if one.place == "path" else "text"):
-            yield one.argument, one.kind
+def _kinds(route: Route) -> dict[str, str]:
+    """Return by argument how its text is read, where that does not follow from its place."""
+    return {
+        one.argument: one.kind
+        for one in route.inputs
+        if one.kind != (route.template.kind(one.name) if one.place == "path" else "text")
+    }
 
 
 def _names(inputs: Collection[Input]) -> list[str] | dict[str, str]:

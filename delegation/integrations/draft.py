@@ -96,8 +96,10 @@ def written(sight: Sight) -> str:
     checks = sorted(place for place in sight.checks if not sight.is_late(place))
     lines += [python_route(Route(*place, "")) for place in checks]
     lines += _refused(sight, drafted)
-    for (method, path, why), times in sorted(left_out.items()):
-        lines.append(f"{_comment('not understood', (method, path), times)}: {why!a}")
+    lines += [
+        f"{_comment('not understood', (method, path), times)}: {why!a}"
+        for (method, path, why), times in sorted(left_out.items())
+    ]
     capabilities = [_capability(one, one.seen) for one in drafted.values() if one.seen is not None]
     for number, grant in enumerate(_grants(capabilities, sight.audience), 1):
         lines += ["", python_grant(grant, name="observed" + f"_{number}" * (number > 1)).rstrip()]

@@ -34,6 +34,7 @@ from delegation.integrations.judged_request import (
     Refused,
     RootedPath,
     Scope,
+    Send,
     opened,
     refuse_outer_placeholders,
 )
@@ -57,7 +58,6 @@ from delegation.judge.problem import MEDIA_TYPE, denial_members, problem_body
 from delegation.lineage.mediation.tool_log import ExecutionOutcome
 from delegation.statement import read_statement
 
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SWITCHED: Final = 101

@@ -50,9 +50,11 @@ def handler_inputs(route: Any) -> Iterator[HandlerInput]:
             continue
         seen.add(id(inner))
         waiting += inner.dependencies
-        for place in ("header", "cookie", "query"):
-            for name, is_needed in _names(getattr(inner, f"{place}_params")):
-                yield HandlerInput(place, name, is_needed=is_needed)
+        yield from (
+            HandlerInput(place, name, is_needed=is_needed)
+            for place in ("header", "cookie", "query")
+            for name, is_needed in _names(getattr(inner, f"{place}_params"))
+        )
         schemes = list(_scheme_inputs(inner))
         yield from schemes
         # A scheme takes the whole request to look at one place of it.

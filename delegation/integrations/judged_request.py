@@ -17,8 +17,10 @@ from delegation.integrations.route import Route
 from delegation.judge.decision import Decision
 from delegation.shown import shown_text
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = Message
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _PLAIN_ROOT: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
 _MOST_SHOWN: Final = 40  # characters of a placeholder's name

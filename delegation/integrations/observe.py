@@ -7,20 +7,17 @@ lineage. What was seen becomes a draft for people to read (`draft`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from delegation.integrations.asked import SeenRequest
 from delegation.integrations.draft import written
+from delegation.integrations.judged_request import Message, Receive, Send
 from delegation.integrations.seen import Sight
 
 MAX_BODY: Final = 64 * 1024  # bytes of a body that are looked at; of a longer one nothing is
 _LOG: Final = logging.getLogger("delegation.guard")
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(slots=True)

@@ -94,11 +94,12 @@ class Template:
 
         Not checked: that it is read as the same texts again.
         """
-        path = self.literals[0]
         names = zip(self.convertors.items(), self.literals[1:], strict=True)
-        for (name, convertor), literal in names:
-            path += quote(texts[name], safe="/" if convertor == "path" else "") + literal
-        return path
+        rest = (
+            quote(texts[name], safe="/" if convertor == "path" else "") + literal
+            for (name, convertor), literal in names
+        )
+        return self.literals[0] + "".join(rest)
 
     def covers(self, other: Template) -> bool:
         """Return whether this takes every path that another template takes, as far as samples show."""
@@ -166,21 +167,21 @@ def template_of(text: str) -> Template:
 def _pattern(
     literals: Sequence[str], convertors: Mapping[str, str], fills: Mapping[str, str]
 ) -> re.Pattern[str]:
-    spelled = re.escape(literals[0])
-    for (name, convertor), literal in zip(convertors.items(), literals[1:], strict=True):
-        spelled += f"(?P<{name}>{fills[convertor]}){re.escape(literal)}"
-    return re.compile(spelled)
+    spelled = (
+        f"(?P<{name}>{fills[convertor]}){re.escape(literal)}"
+        for (name, convertor), literal in zip(convertors.items(), literals[1:], strict=True)
+    )
+    return re.compile(re.escape(literals[0]) + "".join(spelled))
 
 
 def _samples(literals: Sequence[str], convertors: Sequence[str]) -> Iterator[str]:
     for turn in range(3):
         for step in (0, 1):  # all placeholders alike, and each another
-            path = literals[0]
-            for number, (convertor, literal) in enumerate(
-                zip(convertors, literals[1:], strict=True)
-            ):
-                path += _SAMPLES[convertor][(turn + step * number) % 3] + literal
-            yield path
+            pairs = enumerate(zip(convertors, literals[1:], strict=True))
+            yield literals[0] + "".join(
+                _SAMPLES[convertor][(turn + step * number) % 3] + literal
+                for number, (convertor, literal) in pairs
+            )
 
 
 def _one(segment: str) -> Template:

@@ -9,21 +9,18 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from delegation import canonical
 from delegation.authority.access import Access
 from delegation.authority.fields import integer
 from delegation.errors import DelegationError, MalformedError
+from delegation.integrations.judged_request import Message, Receive, Send
 from delegation.judge.standing import STEP
 from delegation.tokens.formats import FORMATS
 from delegation.tokens.text import read_text
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 PROTOCOLS: Final = "sec-websocket-protocol"
 # Browsers can say nothing else in a handshake than subprotocols.

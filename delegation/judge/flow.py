@@ -1,13 +1,19 @@
-"""Step 11, flow: what may follow what within one task, judged on the history of its root task."""
+"""Step 11, flow: what may follow what within one task, judged on the history of its root task.
+
+And who may call at all: what a link's holder may only hand on, no call of that same holder makes. Who
+counts as another is decided as for separation of duties (`trace_of`): an unregistered key is the
+nearest registered agent above it, two keys of one agent are one, and a child task is no way around.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.flow import AfterNever, Apart, AtMost, FlowRule, is_label, matches
-from delegation.authority.ids import DecisionId
+from delegation.authority.ids import DecisionId, LinkId
 from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.identity.person import folded
@@ -110,8 +116,7 @@ def _after(
         if not any(matches(never, mark) for mark in marks):
             continue
         for after in rule.after:
-            seen = next((mark for mark in history if matches(after, mark)), None)
-            if seen is not None:
+            if (seen := next((mark for mark in history if matches(after, mark)), None)) is not None:
                 first = next(iter(history[seen].values())).first
                 return _forbidden(rule, place, never, {"after": seen, "decision": first})
             # One call that reads `pii` and is `external` does in one act what the rule forbids in
@@ -204,4 +209,50 @@ def _together(rule: Apart, place: str, earlier: dict[str, Json]) -> Refusal:
         earlier,
         rule.to_json(),
         f"Let another {rule.by} make this call.",
+    )
+
+
+def deny_own_call(line: Line, handed: AbstractSet[LinkId], facts: Facts) -> Denial | None:
+    """Return the denial of a call by whoever holds it only to hand it on, top first, or None.
+
+    Args:
+        line: The line of the call, whole.
+        handed: Links whose grants admit the call by nothing but what may only be handed on.
+        facts: What the store knows, the registered agents among it.
+    """
+    if not handed:
+        return None
+    holders = []  # at each place the registered agent that answers for it; empty for none
+    name = ""
+    for place in line.places:
+        agent = facts.agents_by_key.get(place.link.holder_key)
+        name = name if agent is None else agent.name
+        holders.append((place, name))
+    for place, holder in holders:
+        if place.link.id not in handed:
+            continue
+        if holder == name:
+            return line.denied(STEP, _own(holder), place)
+        if not holder:  # it may be a key of the very agent that calls
+            return line.denied(STEP, _unknown(), place)
+    return None
+
+
+def _own(holder: str) -> Refusal:
+    return Refusal(
+        "delegate_only",
+        "The holder may only hand this on: a call of its own is refused, by whichever of its keys.",
+        "capabilities",
+        holder or None,
+        None,
+        "Delegate it to another registered agent, and let that one call.",
+    )
+
+
+def _unknown() -> Refusal:
+    return Refusal(
+        "delegate_only_unknown",
+        "No registered agent answers for a link that may only be handed on, so its holder may be the caller.",
+        "capabilities",
+        remedy="Register the agent's key before the call.",
     )

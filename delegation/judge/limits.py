@@ -64,11 +64,12 @@ class Limits:
         """Return the tighter of both, limit by limit: what an opener sets only lowers."""
         if other == UNLIMITED:
             return self
-        found: dict[str, int | None] = {}
-        for entry in fields(self):
-            set_ = [v for v in (getattr(self, entry.name), getattr(other, entry.name)) if v]
-            found[entry.name] = min(set_, default=None)
-        return Limits(**found)
+        both = {
+            one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(self)
+        }
+        return Limits(
+            **{name: min(filter(None, set_), default=None) for name, set_ in both.items()}
+        )
 
     def to_json(self) -> dict[str, Json]:
         """Return the limits that are set."""

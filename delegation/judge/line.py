@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from delegation.authority.arguments.member import shown_name
@@ -113,10 +114,7 @@ def limit_above(refusal: Refusal, task: str) -> Refusal:
 
 def heights(chains: Sequence[Chain]) -> tuple[int, ...]:
     """Return how many links of these chains, nearest first, stand above a root at each task."""
-    found = [0]
-    for chain in chains:
-        found.append(found[-1] + len(chain.links))
-    return tuple(found)
+    return tuple(accumulate((len(chain.links) for chain in chains), initial=0))
 
 
 def _with(refusal: Refusal, words: str) -> Refusal:

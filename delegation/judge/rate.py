@@ -23,11 +23,6 @@ STEP = 12
 MICRO: Final = 1_000_000
 NONE_RENEWED: Final[Mapping[str, str]] = MappingProxyType({})
 Scope: TypeAlias = Literal["task", "holder", "branch"]
-_EARLY: Final[Mapping[Scope, tuple[str, str]]] = {
-    "task": ("rate_task", "task"),
-    "holder": ("rate_holder", "holder"),
-    "branch": ("rate_branch", "branch of the task"),
-}
 
 
 class PaceKey(NamedTuple):
@@ -122,7 +117,14 @@ def take_turns(
 
 
 def _early(scope: Scope, rate: int, wait: int) -> Refusal:
-    code, whose = _EARLY[scope]
+    if scope == "task":
+        return _refusal("rate_task", "task", rate, wait)
+    if scope == "holder":
+        return _refusal("rate_holder", "holder", rate, wait)
+    return _refusal("rate_branch", "branch of the task", rate, wait)
+
+
+def _refusal(code: str, whose: str, rate: int, wait: int) -> Refusal:
     return Refusal(
         code,
         f"The {whose} calls faster than its limit.",

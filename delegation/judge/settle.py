@@ -20,8 +20,7 @@ from delegation.judge.clearance import clear_call
 from delegation.judge.creation_limits import deny_growth
 from delegation.judge.decision import UNASKED, Decision, Denial, about, trail
 from delegation.judge.facts import Facts, Trace
-from delegation.judge.flow import deny_against_flow, trace_of
-from delegation.judge.handing import deny_own_call
+from delegation.judge.flow import deny_against_flow, deny_own_call, trace_of
 from delegation.judge.line import Line, above_task
 from delegation.judge.rate import paces_of, take_turns
 from delegation.judge.reservation import Reservation, reserve

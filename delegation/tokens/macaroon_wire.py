@@ -114,9 +114,8 @@ def read(data: bytes) -> WireMacaroon:
             raise MalformedError("The token", wanted=f"a macaroon of at most {MAX_CAVEATS} caveats")
         fields = cursor.section((_LOCATION, _IDENTIFIER, _VID))
         vid = fields.get(_VID)
-        if fields.get(_LOCATION, b"") != b"" or _IDENTIFIER not in fields:
-            raise _malformed()
-        if vid is not None and len(vid) != VID_BYTES:
+        is_odd = fields.get(_LOCATION, b"") != b"" or _IDENTIFIER not in fields
+        if is_odd or (vid is not None and len(vid) != VID_BYTES):
             raise _malformed()
         if len(fields[_IDENTIFIER]) > MAX_CAVEAT_BYTES:
             raise MalformedError("The token", wanted=f"of caveats up to {MAX_CAVEAT_BYTES} bytes")

@@ -18,7 +18,7 @@ from world import DESK, NOW, OWNER, World, verdict
 
 from delegation import Access, Grant, HolderKey, Token, Tool, between, may
 from delegation.errors import DelegationError
-from delegation.judge import handing, settle
+from delegation.judge import flow, settle
 from delegation.judge.settle import Above
 
 TIMES = 100 if os.environ.get("DELEGATION_LONG") else 1
@@ -189,7 +189,7 @@ def test_where_nobody_is_registered_nothing_is_freed(stage) -> None:
     assert stage.play(("u", ONLY, [(0, "w", FREE, False)], [(0, 9), (1, 9)])) == []
     assert Node(Node(None, "u", ONLY), "w", FREE).verdict(9) == "delegate_only"
     assert Node(Node(None, "u", ONLY), "a1", FREE).verdict(9) == "delegate_only_unknown"
-    assert handing.STEP == 11
+    assert flow.STEP == 11
 
 
 def test_a_root_keeps_what_its_ceiling_lets_nobody_but_hand_on(stage) -> None:

@@ -134,7 +134,8 @@ def check(kind, value, refusal: Refusal) -> None:
 def codes() -> set[str]:
     """Return every code that stands literally in a refusal of an argument type."""
     found = set()
-    for file in (ROOT / "delegation/authority/arguments").glob("*.py"):
+    authority = ROOT / "delegation/authority"
+    for file in (authority / "argument.py", *(authority / "arguments").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             name = getattr(getattr(node, "func", None), "id", "")
             if name in {"NoCanonicalFormError", "SpecialHostError"} and node.args:

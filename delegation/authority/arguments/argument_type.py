@@ -125,12 +125,32 @@ def read_part(of: ArgumentType, value: Json, place: str) -> Json:
         raise error.within(place, value).advised(of)  # noqa: B904  # the same error, with its place
 
 
+def admits(of: ArgumentType, value: Json) -> bool:
+    """Return whether a type reads a value."""
+    try:
+        of.canonicalise(value)
+    except NoCanonicalFormError:
+        return False
+    return True
+
+
 def is_canonical(text: str, of: ArgumentType) -> bool:
     """Return whether a text is its own canonical form under a type."""
     try:
         return of.canonicalise(text) == text
     except NoCanonicalFormError:
         return False
+
+
+def text_in(value: Json, wanted: str) -> str:
+    """Return a value that is text.
+
+    Raises:
+        NoCanonicalFormError: It is of another JSON type.
+    """
+    if type(value) is not str:
+        raise refuse_type(value, wanted)
+    return value
 
 
 def refuse_type(value: Json, wanted: str) -> NoCanonicalFormError:

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.arguments.character import character_found
 from delegation.authority.arguments.host import address_of, canonical_host
@@ -38,9 +38,7 @@ class EmailType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the mailbox with its domain in canonical form; the local part keeps its case."""
-        if type(value) is not str:
-            raise refuse_type(value, "an e-mail address")
-        return canonical_email(value)
+        return canonical_email(text_in(value, "an e-mail address"))
 
 
 def canonical_email(value: str) -> str:

@@ -20,7 +20,7 @@ from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
     SpecialHostError,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.arguments.character import character_found, first_refused
 from delegation.authority.arguments.special_hosts import Address, is_special, is_special_name
@@ -59,8 +59,7 @@ class HostType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the name in lower-case A-labels, or the address in its one spelling."""
-        if type(value) is not str:
-            raise refuse_type(value, "a host name or address")
+        value = text_in(value, "a host name or address")
         return canonical_host(value, special=self.unsafe_special_addresses)
 
 
@@ -91,8 +90,7 @@ def canonical_host(text: str, *, special: bool) -> str:
 
 def _is_numeric(text: str) -> bool:
     """Return whether the last label is a number: `inet_aton` and browsers read an address there."""
-    last = text.rstrip(".").rpartition(".")[2].lower()
-    return _NUMERIC.fullmatch(last) is not None
+    return _NUMERIC.fullmatch(text.rstrip(".").rpartition(".")[2].lower()) is not None
 
 
 def address_of(host: str) -> Address | None:

@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.fields import integer
 from delegation.canonical import Json
@@ -49,8 +49,7 @@ class DateTimeType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the moment in UTC, with `T` and `Z`, its fraction without zeros at the end."""
-        if type(value) is not str:
-            raise refuse_type(value, "a date and time")
+        value = text_in(value, "a date and time")
         if (match := _DATETIME.fullmatch(value)) is None:
             raise NoCanonicalFormError(
                 "datetime_form",
@@ -92,8 +91,7 @@ class DateType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the day as it is, if there is such a day."""
-        if type(value) is not str:
-            raise refuse_type(value, "a date")
+        value = text_in(value, "a date")
         if (match := _DATE.fullmatch(value)) is None:
             raise NoCanonicalFormError(
                 "date_form", "it is no date of RFC 3339", remedy=f"Send {self.wanted}."

@@ -10,7 +10,7 @@ from delegation import canonical
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.arguments.character import character_found
 from delegation.authority.fields import integer
@@ -44,8 +44,7 @@ class OpaqueType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the identifier as it is."""
-        if type(value) is not str:
-            raise refuse_type(value, "an identifier")
+        value = text_in(value, "an identifier")
         if len(value) > self.max or _OPAQUE.fullmatch(value) is None or not value.strip("."):
             odd = _NO_OPAQUE.search(value)
             what = f"it holds {character_found(value, odd)}" if odd else "it has another length"
@@ -77,8 +76,7 @@ class BytesType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is."""
-        if type(value) is not str:
-            raise refuse_type(value, "base64url text")
+        value = text_in(value, "base64url text")
         try:
             data = canonical.unb64u(value)
         except MalformedError as error:

@@ -20,7 +20,7 @@ from typing import ClassVar, Final
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.arguments.character import (
     character_at,
@@ -62,8 +62,7 @@ class PathType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the path as it is, if it is plain."""
-        if type(value) is not str:
-            raise refuse_type(value, "a path")
+        value = text_in(value, "a path")
         refuse_odd_path(value)
         return value
 

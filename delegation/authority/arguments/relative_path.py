@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.arguments.character import character_at
 from delegation.authority.arguments.path import refuse_odd_path
@@ -40,8 +40,7 @@ class RelativePathType(PlainType):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the path as it is, if it is plain and stays below whatever it is put behind."""
-        if type(value) is not str:
-            raise refuse_type(value, "a relative path")
+        value = text_in(value, "a relative path")
         refuse_odd_relative_path(value)
         return value
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, text_in
 from delegation.authority.arguments.character import first_refused, holding
 from delegation.authority.arguments.path import refuse_odd_ignorable
 from delegation.authority.arguments.shape import refuse_misshapen
@@ -46,8 +46,7 @@ class SegmentType(BoundedText):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text as it is, if it is one segment to every reader."""
-        if type(value) is not str:
-            raise refuse_type(value, "text for one segment of a path")
+        value = text_in(value, "text for one segment of a path")
         refuse_unplain(value, MAX_SEGMENT)
         if not self.min <= len(value) <= self.max:
             raise NoCanonicalFormError(

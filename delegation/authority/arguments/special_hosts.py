@@ -182,11 +182,11 @@ _PATTERNS: Final = _patterns()
 def is_special(address: Address) -> bool:
     """Return whether an address lies in a special-purpose range, or hides such an address."""
     number = int(address)
-    if any(low <= number <= high for low, high in _RANGES[address.version]):
-        return True
-    if address.version == 6 and (number >> 32) & 0xFFFFFFFF in _ISATAP:  # noqa: PLR2004  # IPv6
-        return is_special(ipaddress.IPv4Address(number & 0xFFFFFFFF))
-    return False
+    return any(low <= number <= high for low, high in _RANGES[address.version]) or (
+        address.version == 6  # noqa: PLR2004  # IPv6
+        and (number >> 32) & 0xFFFFFFFF in _ISATAP
+        and is_special(ipaddress.IPv4Address(number & 0xFFFFFFFF))
+    )
 
 
 def is_special_name(name: str) -> bool:
@@ -222,9 +222,11 @@ def spelled_addresses(name: str) -> Iterator[Address]:
     In decimal quarters between dots or hyphens, as one decimal or hexadecimal number, or as IPv6 with
     hyphens for colons.
     """
-    for number in {*_numbers(name)}:
-        if number == 0 or _FIRST_NETWORK <= number < _MULTICAST:
-            yield ipaddress.IPv4Address(number)
+    yield from (
+        ipaddress.IPv4Address(number)
+        for number in {*_numbers(name)}
+        if number == 0 or _FIRST_NETWORK <= number < _MULTICAST
+    )
     for label in name.split("."):
         if "--" in label or label.count("-") >= _GROUPS - 1:
             yield from _by_groups(_ZONE.sub("", label).split("-"))
@@ -235,10 +237,8 @@ def _numbers(name: str) -> Iterator[int]:
         quarters = [int(text) for text in found]
         if max(quarters) <= _MAX_QUARTER:
             yield int.from_bytes(quarters)
-    for text in _HEXADECIMAL.findall(name):
-        yield int(text, 16)
-    for text in _DECIMAL.findall(name):
-        yield int(text)
+    yield from (int(text, 16) for text in _HEXADECIMAL.findall(name))
+    yield from map(int, _DECIMAL.findall(name))
 
 
 def _by_groups(parts: list[str]) -> Iterator[ipaddress.IPv6Address]:

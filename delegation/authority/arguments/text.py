@@ -16,7 +16,7 @@ from delegation.assigned import UNASSIGNED
 from delegation.authority.arguments.argument_type import (
     NoCanonicalFormError,
     PlainType,
-    refuse_type,
+    text_in,
 )
 from delegation.authority.arguments.character import (
     character_at,
@@ -114,8 +114,7 @@ class TextType(BoundedText):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, to the last code point."""
-        if type(value) is not str:
-            raise refuse_type(value, "text")
+        value = text_in(value, "text")
         _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
         if not value.isprintable():
@@ -148,8 +147,7 @@ class LineType(BoundedText):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the text itself, if every reader sees one line."""
-        if type(value) is not str:
-            raise refuse_type(value, "one line of text")
+        value = text_in(value, "one line of text")
         _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
         if value.isascii() and value.isprintable():
@@ -191,8 +189,7 @@ class IdentifierType(BoundedText):
 
     def canonicalise(self, value: Json) -> Json:
         """Return the identifier as it is."""
-        if type(value) is not str:
-            raise refuse_type(value, "an identifier")
+        value = text_in(value, "an identifier")
         _refuse_length(value, self.min, self.max)
         refuse_misshapen(self.shape, value)
         if _IDENTIFIER.fullmatch(value) is None:
@@ -231,8 +228,7 @@ def refuse_unplain(value: Json, most: int, before: int = 0) -> None:
     Raises:
         NoCanonicalFormError: It is not plain.
     """
-    if type(value) is not str:
-        raise refuse_type(value, "text")
+    value = text_in(value, "text")
     _refuse_length(value, 0, most)
     if value.isascii() and value.isprintable():
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
 
-from delegation.authority.arguments.argument_type import NoCanonicalFormError, refuse_type
+from delegation.authority.arguments.argument_type import NoCanonicalFormError, text_in
 from delegation.authority.arguments.character import character_at, named
 from delegation.authority.arguments.host import canonical_host, is_special_host
 from delegation.authority.arguments.text import refuse_unplain
@@ -93,8 +93,7 @@ class UrlType:
 
     def canonicalise(self, value: Json) -> Json:
         """Return the URL in its one spelling."""
-        if type(value) is not str:
-            raise refuse_type(value, "a URL")
+        value = text_in(value, "a URL")
         parts = parse_url(value, special=self.unsafe_special_addresses)
         if parts.scheme not in self.schemes:
             raise NoCanonicalFormError("url_scheme", f"its scheme is {parts.scheme}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from delegation import sent_json
-from delegation.authority.arguments.argument_type import ArgumentType, NoCanonicalFormError
+from delegation.authority.arguments.argument_type import ArgumentType, admits
 from delegation.authority.arguments.composite import ListType
 from delegation.authority.arguments.either import EitherType
 from delegation.authority.arguments.enum import EnumType
@@ -31,9 +31,7 @@ def stated(text: str, kind: str) -> Json:
     """
     if kind in {"integer", "number"} and NUMBER.fullmatch(text):
         return cast("Json", read_number(text))
-    if kind == "boolean":
-        return _BOOLEANS.get(text, text)
-    return text
+    return _BOOLEANS.get(text, text) if kind == "boolean" else text
 
 
 def kind_of(of: ArgumentType, *, many: bool = False) -> str:
@@ -69,21 +67,13 @@ def stated_as(text: str, of: ArgumentType) -> Json:
     reads them behind may not read one.
     """
     if isinstance(of := inner(of), EitherType):
-        values = [] if _is_admitted(text, of) else [stated_as(text, one) for one in of.of]
+        values = [] if admits(of, text) else [stated_as(text, one) for one in of.of]
         return next((value for value in values if not isinstance(value, str)), text)
     if isinstance(of, EnumType):
         found = [value for value in of.values if _spelled(cast("Json", value)) == text]
         return cast("Json", found[0]) if len(found) == 1 else text
     value = stated(text, STATED_AS.get(of.name, "text"))
     return value if _spelled(value) == text else text
-
-
-def _is_admitted(text: str, of: ArgumentType) -> bool:
-    try:
-        of.canonicalise(text)
-    except NoCanonicalFormError:
-        return False
-    return True
 
 
 def _spelled(value: Json) -> str:

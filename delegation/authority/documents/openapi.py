@@ -106,8 +106,7 @@ class OpenApi:
                 if key in _BESIDE or key.startswith("x-"):
                     continue
                 if key == "additionalOperations" and isinstance(operation, dict):
-                    for method, one in operation.items():
-                        yield path, method, one, shared
+                    yield from ((path, method, one, shared) for method, one in operation.items())
                 elif key in self.methods:
                     yield path, key, operation, shared
                 else:
