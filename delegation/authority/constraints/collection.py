@@ -107,7 +107,17 @@ class Each(Constraint):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contains(_Literals):
+class _Items(_Literals):
+    """What kinds made of a list's literals share."""
+
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether the type is a list under which the literals are canonical."""
+        item = item_type(of)
+        return item is not None and are_canonical(self.values, item)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contains(_Items):
     """A list that holds all of these values, and maybe others."""
 
     kind: ClassVar[str] = "contains"
@@ -115,11 +125,6 @@ class Contains(_Literals):
     def admits(self, value: Value) -> bool:
         """Return whether it is a list that holds all of them."""
         return type(value) is list and all(contains_same(value, want) for want in self.values)
-
-    def fits(self, of: ArgumentType) -> bool:
-        """Return whether the type is a list under which the literals are canonical."""
-        item = item_type(of)
-        return item is not None and are_canonical(self.values, item)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether all that the parent asks for is asked for here too."""
@@ -140,7 +145,7 @@ class Contains(_Literals):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subset(_Literals):
+class Subset(_Items):
     """A list of none but these values; the empty list is one."""
 
     kind: ClassVar[str] = "subset"
@@ -148,11 +153,6 @@ class Subset(_Literals):
     def admits(self, value: Value) -> bool:
         """Return whether it is a list of none but these."""
         return type(value) is list and all(contains_same(self.values, item) for item in value)
-
-    def fits(self, of: ArgumentType) -> bool:
-        """Return whether the type is a list under which the literals are canonical."""
-        item = item_type(of)
-        return item is not None and are_canonical(self.values, item)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether each value is admitted by what the parent asks of items."""

@@ -100,6 +100,10 @@ class _Literals(Constraint):
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", ordered(self.kind, self.values, MAX_VALUES))
 
+    def fits(self, of: ArgumentType) -> bool:
+        """Return whether every literal is canonical under the type."""
+        return are_canonical(self.values, of)
+
     def __eq__(self, other: object) -> bool:
         """Compare kind and values, types included."""
         return (
@@ -137,10 +141,6 @@ class OneOf(_Literals):
         """Return whether it is among the values."""
         return contains_same(self.values, value)
 
-    def fits(self, of: ArgumentType) -> bool:
-        """Return whether every literal is canonical under the type."""
-        return are_canonical(self.values, of)
-
     def finite(self) -> tuple[Json, ...]:
         """Return the values."""
         return self.values
@@ -170,10 +170,6 @@ class NotOneOf(_Literals):
         return (
             value is not ABSENT and not contains_same(self.values, value) and reads_one_way(value)
         )
-
-    def fits(self, of: ArgumentType) -> bool:
-        """Return whether every literal is canonical under the type."""
-        return are_canonical(self.values, of)
 
     def lies_within(self, parent: Constraint) -> bool:
         """Return whether whatever the parent excludes is excluded here too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 from unicodedata import normalize
 
 from delegation.authority.arguments import ArgumentType
@@ -22,7 +22,52 @@ _COUNTED: Final = frozenset({"list", "argv", "json", "map"})
 
 
 @dataclass(frozen=True, slots=True)
-class Length(Constraint):
+class _Sized(Constraint):
+    """What both kinds share.
+
+    Args:
+        min: Least size.
+        max: Greatest size, at most 32,768.
+    """
+
+    min: int = 0
+    max: int = MAX_LENGTH
+
+    def __post_init__(self) -> None:
+        integer(f"{self.kind} max", self.max, 0, MAX_LENGTH)
+        integer(f"{self.kind} min", self.min, 0, MAX_LENGTH)
+        if self.min > self.max:
+            raise MalformedError(self.kind, wanted="one whose min is not above its max")
+
+    def lies_within(self, parent: Constraint) -> bool:
+        """Return whether the parent is of this kind, and its bounds are no tighter."""
+        return (
+            isinstance(parent, _Sized)
+            and parent.kind == self.kind
+            and self.min >= parent.min
+            and self.max <= parent.max
+        )
+
+    def body(self) -> Json:
+        """Return the bounds."""
+        return {"min": self.min, "max": self.max}
+
+    @classmethod
+    def parse(cls, body: Json) -> Self:
+        """Return the constraint that this body states.
+
+        Raises:
+            MalformedError: A field is missing, unknown or of another form.
+        """
+        fields = closed_object(cls.kind, body, frozenset({"min", "max"}))
+        return cls(
+            integer(f"{cls.kind} min", fields["min"], 0, MAX_LENGTH),
+            integer(f"{cls.kind} max", fields["max"], 0, MAX_LENGTH),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Length(_Sized):
     """A text or list of `min` to `max` characters or items.
 
     Args:
@@ -31,14 +76,6 @@ class Length(Constraint):
     """
 
     kind: ClassVar[str] = "length"
-    min: int = 0
-    max: int = MAX_LENGTH
-
-    def __post_init__(self) -> None:
-        integer("length max", self.max, 0, MAX_LENGTH)
-        integer("length min", self.min, 0, MAX_LENGTH)
-        if self.min > self.max:
-            raise MalformedError("length", wanted="one whose min is not above its max")
 
     def admits(self, value: Value) -> bool:
         """Return whether it is a text or list of such a length."""
@@ -52,14 +89,6 @@ class Length(Constraint):
         """Return whether the type has a length that people mean."""
         return of.name in _LONG
 
-    def lies_within(self, parent: Constraint) -> bool:
-        """Return whether the parent's bounds are no tighter."""
-        return isinstance(parent, Length) and self.min >= parent.min and self.max <= parent.max
-
-    def body(self) -> Json:
-        """Return the bounds."""
-        return {"min": self.min, "max": self.max}
-
     def probes(self) -> Iterable[Value]:
         """Return texts and lists at the bounds and one beyond."""
         for size in (self.min, self.min - 1, self.max, self.max + 1):
@@ -67,19 +96,6 @@ class Length(Constraint):
                 yield "x" * size
             if 0 <= size <= 64:  # noqa: PLR2004  # long lists make no better witness
                 yield ["x"] * size
-
-    @classmethod
-    def parse(cls, body: Json) -> Length:
-        """Return the constraint that this body states.
-
-        Raises:
-            MalformedError: A field is missing, unknown or of another form.
-        """
-        fields = closed_object("length", body, frozenset({"min", "max"}))
-        return cls(
-            integer("length min", fields["min"], 0, MAX_LENGTH),
-            integer("length max", fields["max"], 0, MAX_LENGTH),
-        )
 
     def _wording(self, of: ArgumentType | None) -> Wording:
         unit = "" if of is None else " item" if item_of(of) else " character"
@@ -89,7 +105,7 @@ class Length(Constraint):
 
 
 @dataclass(frozen=True, slots=True)
-class Count(Constraint):
+class Count(_Sized):
     """A list of `min` to `max` items, or an object of so many members.
 
     Args:
@@ -99,14 +115,6 @@ class Count(Constraint):
 
     kind: ClassVar[str] = "count"
     since: ClassVar[int] = 2
-    min: int = 0
-    max: int = MAX_LENGTH
-
-    def __post_init__(self) -> None:
-        integer("count max", self.max, 0, MAX_LENGTH)
-        integer("count min", self.min, 0, MAX_LENGTH)
-        if self.min > self.max:
-            raise MalformedError("count", wanted="one whose min is not above its max")
 
     def admits(self, value: Value) -> bool:
         """Return whether it is made of so many; a text or number is made of none."""
@@ -116,33 +124,12 @@ class Count(Constraint):
         """Return whether the type is made of parts that people count."""
         return of.name in _COUNTED
 
-    def lies_within(self, parent: Constraint) -> bool:
-        """Return whether the parent's bounds are no tighter."""
-        return isinstance(parent, Count) and self.min >= parent.min and self.max <= parent.max
-
-    def body(self) -> Json:
-        """Return the bounds."""
-        return {"min": self.min, "max": self.max}
-
     def probes(self) -> Iterable[Value]:
         """Return lists and objects at the bounds and one beyond."""
         for size in (self.min, self.min - 1, self.max, self.max + 1):
             if 0 <= size <= 64:  # noqa: PLR2004  # long lists make no better witness
                 yield ["x"] * size
                 yield {f"x{number}": 0 for number in range(size)}
-
-    @classmethod
-    def parse(cls, body: Json) -> Count:
-        """Return the constraint that this body states.
-
-        Raises:
-            MalformedError: A field is missing, unknown or of another form.
-        """
-        fields = closed_object("count", body, frozenset({"min", "max"}))
-        return cls(
-            integer("count min", fields["min"], 0, MAX_LENGTH),
-            integer("count max", fields["max"], 0, MAX_LENGTH),
-        )
 
     def _wording(self, _: ArgumentType | None) -> Wording:
         must = span(self.min, self.max, counted(self.max, "item"))
