@@ -27,10 +27,10 @@ from delegation.integrations.boottime import boottime
 from delegation.integrations.following import Follower
 from delegation.integrations.spool import Entry, Spool, SpoolError
 from delegation.judge.capability import Clearance
-from delegation.judge.decision import Decision, Denial, about, trail
+from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.in_process import InProcessDecision, why_not_outside
 from delegation.judge.line import Line
-from delegation.judge.settle import RECORD_STEP, replayed
+from delegation.judge.settle import RECORD_STEP, about, replayed
 from delegation.judge.standing import deny_behind, deny_without_standing
 from delegation.tokens.verifier import VerifiedToken
 

@@ -24,7 +24,7 @@ from delegation.canonical import Json, same
 from delegation.judge.decision import UNASKED, Denial
 from delegation.judge.flow import unknown_terms
 from delegation.judge.line import OPENER, Line, set_at, who_granted
-from delegation.judge.subject import Subject, definition_subjects, tool_subjects
+from delegation.judge.subject import Subject, definition_subjects, named_by, tool_subjects
 
 STEP = 8
 
@@ -112,7 +112,7 @@ def _judge(
     pinned = chain.origin.catalogue
     # Of a tool that was redefined, both definitions' labels count: the stricter of the two.
     marks = now.marks
-    named = definition_subjects(now)
+    named = definition_subjects(named_by(now))
     if then is not now:
         marks = tuple(sorted({*then.marks, *now.marks}))
         named = tool_subjects(catalogue, access.tool, pinned)

@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from delegation.authority.access import Access
-from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.authority.refusal import Refusal
-from delegation.canonical import Json, b64u
+from delegation.canonical import Json
 from delegation.shown import shown
 
 STEPS: Final[Mapping[int, str]] = MappingProxyType(
@@ -156,6 +154,8 @@ def trail(
 class Decision:
     """What was decided about one call, as it was recorded. True only if the call is allowed.
 
+    A field with a label is told by it on the decision's page.
+
     Args:
         id: Names the record; a later call may name it as its cause.
         at: When it was made, Unix seconds.
@@ -181,7 +181,7 @@ class Decision:
     tool: str = ""
     task: TaskId | None = None
     links: tuple[LinkId, ...] = ()
-    holder: str = ""
+    holder: str = field(default="", metadata={"label": "Holder's key"})
     arguments: Mapping[str, Json] = field(default_factory=dict)
     cost: Mapping[str, int] = field(default_factory=dict)
     reserved: tuple[str, ...] = ()
@@ -249,21 +249,6 @@ class Decision:
             "valid_until": self.valid_until,
             "denial": None if self.denial is None else self.denial.to_json(),
         }
-
-
-def about(chain: Chain, access: Access) -> dict[str, Any]:
-    """Return what a decision about a proven call states of it, to be handed on as `**about(...)`.
-
-    Args:
-        chain: The verified chain.
-        access: The call, as the verified proof covers it.
-    """
-    return {
-        "task": chain.origin.task,
-        "links": chain.ids,
-        "holder": b64u(chain.leaf.holder_key),
-        "claimed_cause": access.cause,
-    }
 
 
 def _line(text: str) -> str:

@@ -12,12 +12,12 @@ from typing import Final
 from delegation.authority.ids import DecisionId
 from delegation.authority.refusal import Refusal
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import Decision, Denial, about, trail
+from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.facts import Facts
 from delegation.judge.flow import trace_of
 from delegation.judge.in_process import why_not_outside
 from delegation.judge.line import Line
-from delegation.judge.settle import RECORD_STEP, Judged, Settlement
+from delegation.judge.settle import RECORD_STEP, Judged, Settlement, about
 from delegation.judge.standing import STEP, deny_without_standing
 
 MAX_AGE: Final = 7 * 24 * 3600  # seconds; a report of an older decision is refused

@@ -24,10 +24,10 @@ from delegation.authority.refusal import Refusal
 from delegation.errors import WiderThanParentError
 from delegation.judge.capability import STEP as UNFIT_STEP
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import Decision, Denial, Step, about, trail
+from delegation.judge.decision import Decision, Denial, Step, trail
 from delegation.judge.facts import Facts, TaskFact
 from delegation.judge.line import Line, limit_above, who_granted
-from delegation.judge.settle import RECORD_STEP, Settlement, replayed
+from delegation.judge.settle import RECORD_STEP, Settlement, about, replayed
 from delegation.judge.standing import deny_under_ended, deny_without_standing
 from delegation.judge.subject import Subject
 from delegation.judge.window import refuse_outside_time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from delegation.authority.access import Access
 from delegation.authority.alias import recorded_name
@@ -12,13 +12,14 @@ from delegation.authority.catalogue import Catalogue
 from delegation.authority.chain import Chain
 from delegation.authority.ids import DecisionId, LinkId
 from delegation.authority.refusal import Refusal
+from delegation.canonical import b64u
 from delegation.judge.approval import NOT_NEEDED, Ruling, judge_approval
 from delegation.judge.approval_request import Needed
 from delegation.judge.budget import CALLS, Charge, charge
 from delegation.judge.capability import Clearance, Reading
 from delegation.judge.clearance import clear_call
 from delegation.judge.creation_limits import deny_growth
-from delegation.judge.decision import UNASKED, Decision, Denial, about, trail
+from delegation.judge.decision import UNASKED, Decision, Denial, trail
 from delegation.judge.facts import Facts, Trace
 from delegation.judge.flow import deny_against_flow, deny_own_call, trace_of
 from delegation.judge.line import Line, above_task
@@ -124,6 +125,21 @@ class Settlement:
     trace: Trace | None = None
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
     is_reported: bool = False
+
+
+def about(chain: Chain, access: Access) -> dict[str, Any]:
+    """Return what a decision about a proven call states of it, to be handed on as `**about(...)`.
+
+    Args:
+        chain: The verified chain.
+        access: The call, as the verified proof covers it.
+    """
+    return {
+        "task": chain.origin.task,
+        "links": chain.ids,
+        "holder": b64u(chain.leaf.holder_key),
+        "claimed_cause": access.cause,
+    }
 
 
 def settle(

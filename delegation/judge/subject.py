@@ -6,11 +6,13 @@ end calls of these; everything ends all. A new kind is declared here: what asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from delegation.authority.catalogue import Catalogue, Tool
+from delegation.authority.catalogue import Catalogue
 from delegation.authority.grant import Grant
 from delegation.authority.refusal import Refusal
 
@@ -44,15 +46,15 @@ class Kind:
         suspended: Refuses what a suspended one ends.
         revoked: Refuses what a revoked one ends; None if it is never revoked.
         is_shown: Whether a refusal names the subject.
-        of_tool: Returns the subject's id that a tool's definition names, empty for none; None where
-            the kind ends links and not calls of tools.
+        of_tool: The field of a tool's definition that names one; empty where the kind ends links and
+            not calls of tools.
         choice: What a list says to choose one from; empty where each has a page of its own.
     """
 
     suspended: Refusal
     revoked: Refusal | None = None
     is_shown: bool = True
-    of_tool: Callable[[Tool], str] | None = None
+    of_tool: str = ""
     choice: str = ""
 
 
@@ -117,7 +119,7 @@ KINDS: Final[Mapping[SubjectKind, Kind]] = {
         revoked=Refusal(
             "tool_revoked", "The tool was revoked.", "tool", remedy="Use another tool.",
         ),
-        of_tool=lambda tool: tool.name,
+        of_tool="name",
         choice="A tool: nobody may call it",
     ),
     "system": Kind(
@@ -129,7 +131,7 @@ KINDS: Final[Mapping[SubjectKind, Kind]] = {
             "system_revoked", "The system that the tool acts on was revoked.", "tool",
             remedy="Use a tool of another system.",
         ),
-        of_tool=lambda tool: tool.system,
+        of_tool="system",
         choice="A system: nobody may call its tools",
     ),
     "everything": Kind(
@@ -141,15 +143,15 @@ KINDS: Final[Mapping[SubjectKind, Kind]] = {
     ),
 }  # fmt: skip
 REVOCABLE: Final = tuple(name for name, kind in KINDS.items() if kind.revoked is not None)
-OF_TOOLS: Final[Mapping[SubjectKind, Callable[[Tool], str]]] = {
-    name: kind.of_tool for name, kind in KINDS.items() if kind.of_tool is not None
-}
+OF_TOOLS: Final = tuple(name for name, kind in KINDS.items() if kind.of_tool)
+named_by: Final = attrgetter(*(KINDS[name].of_tool for name in OF_TOOLS))
+_KNOWN: Final = 16_384  # the same few are asked for again and again
 
 
-def definition_subjects(tool: Tool) -> tuple[Subject, ...]:
-    """Return the subjects that a tool's definition names, itself first."""
-    named = ((kind, name_of(tool)) for kind, name_of in OF_TOOLS.items())
-    return tuple(Subject(kind, name) for kind, name in named if name)
+@lru_cache(maxsize=_KNOWN)
+def definition_subjects(names: tuple[str, ...]) -> tuple[Subject, ...]:
+    """Return the subjects that a tool's definition names, itself first; told by `named_by(tool)`."""
+    return tuple(Subject(kind, name) for kind, name in zip(OF_TOOLS, names, strict=True) if name)
 
 
 def tool_subjects(catalogue: Catalogue, name: str, since: int = 0) -> tuple[Subject, ...]:
@@ -165,7 +167,9 @@ def tool_subjects(catalogue: Catalogue, name: str, since: int = 0) -> tuple[Subj
     entries = catalogue.history.get(name, ())
     first = max((n for n, (at, _) in enumerate(entries) if at <= since), default=0)
     return tuple(
-        dict.fromkeys(one for _, tool in entries[first:] for one in definition_subjects(tool))
+        dict.fromkeys(
+            one for _, tool in entries[first:] for one in definition_subjects(named_by(tool))
+        )
     )
 
 
@@ -181,16 +185,19 @@ def grants(grant: Grant, tools: tuple[str, ...]) -> bool:
     return any(c.tool.matches(tool) for c in grant.capabilities for tool in tools)
 
 
+@lru_cache(maxsize=_KNOWN)
 def link_subjects(link: str, key: str) -> tuple[Subject, Subject]:
     """Return the subjects that a link is by itself: its own, and its holder's key as base64url."""
     return Subject("link", link), Subject("key", key)
 
 
+@lru_cache(maxsize=_KNOWN)
 def agent_subjects(name: str, owner: str) -> tuple[Subject, Subject]:
     """Return the subjects that a registered agent is: itself, and who answers for it."""
     return Subject("agent", name), Subject("owner", owner)
 
 
+@lru_cache(maxsize=_KNOWN)
 def task_subjects(task: str, owner: str) -> tuple[Subject, Subject]:
     """Return the subjects that a task is: itself, and who answers for it."""
     return Subject("task", task), Subject("owner", owner)

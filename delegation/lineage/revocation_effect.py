@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from delegation.authority.catalogue import Catalogue, Tool
-from delegation.judge.subject import definition_subjects, tool_subjects
+from delegation.judge.subject import definition_subjects, named_by, tool_subjects
 from delegation.lineage.entry import DecisionEntry
 from delegation.lineage.feed import Revocation
 
@@ -62,5 +62,5 @@ def ended_of(
         tool: The definition.
         ended: The changes that end tools and systems.
     """
-    named = {*definition_subjects(tool), *tool_subjects(catalogue, tool.name)}
+    named = {*definition_subjects(named_by(tool)), *tool_subjects(catalogue, tool.name)}
     return tuple(change for change in ended if change.subject in named)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
 from delegation.hidden import hidden_in
+from delegation.judge.decision import Decision
 from delegation.lineage.entry import hidden_in_link
 from delegation.lineage.filter import DecisionFilter
 from delegation_api.auth import After, TrackerDep, following
@@ -25,6 +27,7 @@ _TEXTS: Final = [
     n for n in DecisionFilter.__annotations__ if n not in {"allowed", "since", "until"}
 ]
 FiltersDep = Annotated[dict[str, Any], given_of(dict.fromkeys(_TEXTS, (Text, "")))]
+_LABELLED: Final = [one for one in fields(Decision) if "label" in one.metadata]
 
 
 @router.get("/decisions")
@@ -61,6 +64,7 @@ def decision(decision: str, request: Request, viewer: ViewerDep, tracker: Tracke
         "decision.html",
         viewer,
         decision=made,
+        facts=[(f.metadata["label"], value) for f in _LABELLED if (value := getattr(made, f.name))],
         detail=detail,
         chain=chain,
         told=told,

@@ -105,11 +105,16 @@ def decision_entry(row: Mapping[str, Any]) -> bytes:
 
     Costs and links are canonical JSON already.
     """
-    return (_SPELLED % tuple([write(row) for write in _WRITERS])).encode()
+    return (_SPELLED % tuple([_spelled(row, name) for name in _NAMES])).encode()
 
 
-def _text(value: str | None) -> str:
-    return "null" if value is None else encode_basestring(value)
+def _spelled(row: Mapping[str, Any], name: str) -> str:
+    if name in _SPELLED_ALREADY:
+        return cast("str", row[name])
+    value = _MADE[name](row) if name in _MADE else row[name]
+    if isinstance(value, str):
+        return encode_basestring(value)
+    return "null" if value is None else str(value).lower()
 
 
 def _erasable(row: Mapping[str, Any]) -> str:
@@ -131,22 +136,10 @@ _MADE: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     "arguments": lambda row: b64u(row["arguments_digest"]),
     "erasable": _erasable,
 }
-_MEMBERS: Final = {"kind": '"decision"', "v": str(VERSION)} | dict.fromkeys(DECISION, "%s")
+_SPELLED_ALREADY: Final = frozenset({"links", "cost"})
+_NAMES: Final = sorted(DECISION)
+_MEMBERS: Final = {"kind": '"decision"', "v": str(VERSION)} | dict.fromkeys(_NAMES, "%s")
 _SPELLED: Final = "{" + ",".join(f'"{name}":{_MEMBERS[name]}' for name in sorted(_MEMBERS)) + "}"
-
-
-def _writer(name: str, kinds: tuple[type, ...]) -> Callable[[Mapping[str, Any]], str]:
-    """Return what spells one member of a row's leaf."""
-    if name in _MADE and str in kinds:
-        return lambda row: f'"{_MADE[name](row)}"'
-    if str in kinds:
-        return lambda row: _text(row[name])
-    if bool in kinds:
-        return lambda row: "true" if row[name] else "false"
-    return lambda row: "null" if row[name] is None else str(row[name])
-
-
-_WRITERS: Final = [_writer(name, DECISION[name]) for name in sorted(DECISION)]
 
 
 def decision_leaf(row: Mapping[str, Any]) -> DecisionLeaf:
