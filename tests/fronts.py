@@ -42,7 +42,7 @@ def certificate(folder: Path, *names: str) -> tuple[Path, Path]:
     subprocess.run(
         [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
          "-subj", f"/CN={names[0]}", "-addext", f"subjectAltName={said},IP:127.0.0.1", "-keyout", key, "-out", cert],
-        check=True, capture_output=True, timeout=60,
+        check=True, capture_output=True, timeout=280,
     )  # fmt: skip
     return cert, key
 

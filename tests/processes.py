@@ -73,7 +73,7 @@ def run(
     meanwhile()
     found = []
     for process in processes:
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=280)
         assert process.returncode == 0
         found.append(dict(json.loads(line) for line in out.splitlines()))
     return found

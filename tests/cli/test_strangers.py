@@ -43,7 +43,7 @@ def started(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("DELEGATION_")}
     return subprocess.run(
         [sys.executable, "-m", "delegation.cli", *words],
-        cwd=site, env={**env, "PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=site, env={**env, "PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def test_the_unit_starts_a_command_that_exists_without_rights() -> None:
             [program, "verify", DEPLOY / "delegation.service"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=280,
             check=False,
         )
         odd = [

@@ -98,7 +98,7 @@ def test_a_route_table_that_is_off_refuses_to_start(tmp_path: Path, monkeypatch)
         env={**kept, "PYTHONPATH": f"{ROOT}:{ROOT / 'api'}", "DELEGATION_FORWARD_ROUTES": "r.toml"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 1
@@ -128,7 +128,7 @@ def test_bodies_and_connections_have_their_limits(tmp_path: Path) -> None:
     }
     with (
         serving(tmp_path / "s.db", tmp_path, **limits) as started,
-        httpx2.Client(base_url=started["url"], timeout=60) as http,
+        httpx2.Client(base_url=started["url"], timeout=280) as http,
     ):
         key = {"Authorization": f"Bearer {started['api_keys']['operator']}"}
         assert http.post("/v1/tools", content=b"x" * 2049, headers=key).status_code == 413
@@ -145,7 +145,7 @@ def test_bodies_and_connections_have_their_limits(tmp_path: Path) -> None:
             while not ends.is_set():  # cut off when it asks nothing, or before its key was seen
                 with (
                     contextlib.suppress(httpx2.TransportError),
-                    httpx2.Client(base_url=started["url"], timeout=60) as one,
+                    httpx2.Client(base_url=started["url"], timeout=280) as one,
                 ):
                     while not ends.is_set():
                         one.get("/v1/revocations?after=0&wait=2", headers=key)
@@ -158,7 +158,7 @@ def test_bodies_and_connections_have_their_limits(tmp_path: Path) -> None:
             # An answer may be lost when its connection is cut off.
             with (
                 contextlib.suppress(httpx2.TransportError),
-                httpx2.Client(base_url=started["url"], timeout=60) as one,
+                httpx2.Client(base_url=started["url"], timeout=280) as one,
             ):
                 status = one.get("/healthz").status_code
         ends.set()

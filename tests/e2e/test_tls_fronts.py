@@ -279,7 +279,7 @@ def test_only_a_proxy_that_is_named_says_how_people_came(tmp_path: Path) -> None
         "Content-Type": "application/x-www-form-urlencoded",
     }  # fmt: skip
     with serving(tmp_path / "s.db", tmp_path, DELEGATION_TRUSTED_PROXIES="10.0.0.1") as told:
-        connection = HTTPConnection(told["url"].removeprefix("http://"), timeout=60)
+        connection = HTTPConnection(told["url"].removeprefix("http://"), timeout=280)
         connection.request("POST", "/login", "key=dk_x", headers)
         assert connection.getresponse().status == 403
         connection.close()

@@ -25,7 +25,7 @@ def request_of(body: bytes, api_key: str, length: int | None = None) -> bytes:
 
 def connected(service: Serving) -> socket.socket:
     """Return a connection to the service."""
-    return socket.create_connection(("127.0.0.1", service.port), timeout=60)
+    return socket.create_connection(("127.0.0.1", service.port), timeout=280)
 
 
 def reset(connection: socket.socket) -> None:

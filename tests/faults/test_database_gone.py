@@ -75,7 +75,7 @@ def test_a_service_does_not_start_without_its_database(on_postgres: Place, serve
     try:
         found = subprocess.run(
             [sys.executable, "-m", "delegation.cli", "serve", "--store", on_postgres.url, "--port", "0"],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=280, check=False,
         )  # fmt: skip
     finally:
         server.start()

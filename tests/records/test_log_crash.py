@@ -153,7 +153,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(filed: World, url: str, tmp_
             [*warm.python(), "-c", code, str(step)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             check=False,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )

@@ -118,7 +118,7 @@ def test_a_project_that_uses_none_of_it_loads_nothing_heavy(tmp_path: Path) -> N
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
