@@ -26,7 +26,7 @@ _HEADINGS = {
     "p99_us": "p99 µs",
     "per_second": "per second",
     "cpu_us": "CPU µs per call",
-    "signature_us": "of it signatures µs",
+    "signature_us": "signatures µs",
     "python_us": "Python µs",
     "share": "of a core",
     "bytes": "bytes",

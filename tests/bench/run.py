@@ -47,7 +47,7 @@ _HTTP = {
     Mode.QUICK: http_checks.Plan(3, 2, most=6_000),
     Mode.FULL: http_checks.Plan(4, 2, most=10_000),
 }
-_STARTS = {Mode.TINY: 1, Mode.QUICK: 4, Mode.FULL: 12}
+_STARTS = {Mode.TINY: 1, Mode.QUICK: 3, Mode.FULL: 12}
 _DURABLE = {
     Mode.TINY: (1, 20, (4,)),
     Mode.QUICK: (3, 1000, (64,)),
@@ -65,16 +65,16 @@ _MEMORY = {
 }
 _CONTENTION = {
     Mode.TINY: (30, 1, (2,)),
-    Mode.QUICK: (4000, 1, (1, 8, 32)),
+    Mode.QUICK: (3000, 1, (8, 32)),
     Mode.FULL: (6000, 2, (1, 8, 32)),
 }
 _LOG = {
     Mode.TINY: log_append.Plan(20, 20, 0.5, 1, 20, 8),
     Mode.QUICK: log_append.Plan(2000, 100, 4, 2, 1000),
-    Mode.FULL: log_append.Plan(10_000, 200, 10, 3, 4000),
+    Mode.FULL: log_append.Plan(10_000, 200, 10, 3, 3000),
 }
 # Revocations, and further ones with a service stopped.
-_REVOCATION = {Mode.TINY: (2, 1), Mode.QUICK: (10, 2), Mode.FULL: (100, 5)}
+_REVOCATION = {Mode.TINY: (2, 1), Mode.QUICK: (6, 1), Mode.FULL: (60, 4)}
 _REVIEWER = {Mode.TINY: (300, 1), Mode.QUICK: (10_000, 2), Mode.FULL: (10_000, 5)}
 
 
