@@ -93,7 +93,7 @@ class NotFoundError(CallerDataError):
 
 
 class ConflictError(CallerDataError):
-    """What is asked for contradicts what is already recorded."""
+    """The request contradicts what is already recorded."""
 
     code: ClassVar[str] = "conflict"
 

@@ -1,4 +1,4 @@
-"""Every public name says in plain English what it is."""
+"""Every public name says in plain English what it is: a docstring, whose first word is no clause."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ SOURCES = [
 Named = (
     ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.If | ast.Try | ast.With
 )
+CLAUSES = {"What", "Who", "Whoever", "Whatever", "How", "Where", "When", "Why", "Those", "From"}
+NOUNS = CLAUSES | {"The", "A", "An", "Its", "This", "Whether", "All"}  # where a verb belongs
 
 
 def public(node: Named, path: str = "") -> Iterator[tuple[str, Named]]:
@@ -34,6 +36,11 @@ def public(node: Named, path: str = "") -> Iterator[tuple[str, Named]]:
                 yield from public(item, f"{path}{item.name}.")
 
 
+def is_read(node: Named) -> bool:
+    """Whether it is read like a field."""
+    return any("property" in ast.unparse(one) for one in getattr(node, "decorator_list", []))
+
+
 def test_every_public_name_has_a_sentence() -> None:
     """Modules, classes, functions and methods: 3,200 of them, and none without."""
     named, without = 0, []
@@ -47,7 +54,25 @@ def test_every_public_name_has_a_sentence() -> None:
     assert named > 3000
 
 
+def test_first_sentences_are_plain() -> None:
+    """A module's begins with no clause, a function's with a verb: outsiders look for a noun of their field."""
+    odd = []
+    for file in SOURCES:
+        module = ast.parse(file.read_text("utf-8"))
+        odd += [f"{file.relative_to(ROOT)}: {w}" for w in [first(module)] if w in CLAUSES]
+        for name, item in public(module):
+            if not isinstance(item, ast.ClassDef) and not is_read(item) and first(item) in NOUNS:
+                odd.append(f"{file.relative_to(ROOT)}: {name}")
+    assert odd == []
+
+
+def first(node: Named) -> str:
+    """Return the first word of a docstring."""
+    return ((ast.get_docstring(node) or "-").split() or ["-"])[0].rstrip(":,.")
+
+
 def test_what_is_looked_for_is_found() -> None:
-    """A name without a sentence would be noticed."""
+    """A name without a sentence, and a clause, would be noticed."""
     module = ast.parse("class A:\n    def b(self): ...\n    @property\n    def _c(self): ...\n")
     assert [name for name, one in public(module) if not ast.get_docstring(one)] == ["A", "A.b"]
+    assert first(ast.parse('"""What stands: all."""')) in CLAUSES

@@ -1,4 +1,4 @@
-"""What every endpoint asks of a request: an API key with the right role, and parameters that it declares."""
+"""Authenticates callers by API key and role, and refuses parameters that an endpoint does not declare."""
 
 from __future__ import annotations
 

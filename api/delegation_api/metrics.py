@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests, decisions, and how the decision writer fares.
+"""Counts for Prometheus: requests, decisions, and the state of the decision writer.
 
 Labels come from closed sets only (routes, statuses, steps, codes): no caller can make series.
 """

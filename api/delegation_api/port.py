@@ -1,4 +1,4 @@
-"""What stands at the port: uvicorn's own reader of HTTP, with bounds on everything that a client sends.
+"""Reads HTTP at the port by uvicorn's own reader, with bounds on everything that a client sends.
 
 uvicorn takes a protocol class as `http=`; this one is its httptools protocol, which counts and keeps
 time. It decides nothing about requests that are within their bounds.

@@ -32,7 +32,7 @@ def recognise(scope: Scope) -> None:
 
 
 class Turns:
-    """Who works and who waits, by client."""
+    """Workers and waiters, by client."""
 
     def __init__(self) -> None:
         """Begin with nobody."""

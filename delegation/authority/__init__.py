@@ -1,4 +1,4 @@
-"""What may be done: grants, capabilities, constraints, the catalogue; and how they narrow.
+"""Grants, capabilities, constraints and the catalogue: what may be done, and how it narrows.
 
 Pure values. Nothing here knows tokens, keys in use, clocks or stores.
 """

@@ -50,7 +50,7 @@ class Prohibition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """What one entry of a grant admits.
+    """One entry of a grant: the calls of a tool that it admits.
 
     Args:
         tool: Pattern over tool names of the pinned catalogue.

@@ -1,4 +1,4 @@
-"""What a delegation changed, in words: the difference between a parent's grant and its child's."""
+"""Explains a delegation in words: the difference between a parent's grant and its child's."""
 
 from __future__ import annotations
 

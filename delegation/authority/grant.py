@@ -54,7 +54,7 @@ _EFFECT: Final = re.compile("|".join(EFFECTS))
 
 @dataclass(frozen=True, slots=True, init=False)
 class Grant:
-    """What a holder may do, until when, how often, and how much of it may be handed on.
+    """A grant: what a holder may do, until when, how often, and how much may be handed on.
 
     Fields that are left out are *unset*: `narrow` and `filled_from` copy them from the parent
     (`delegations_left` minus one); a task's ceiling gets nothing that it does not name.

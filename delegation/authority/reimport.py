@@ -1,4 +1,4 @@
-"""What importing tools would change in a catalogue, and what people set by hand that stays."""
+"""Compares imported tools with a catalogue, and keeps what people set by hand."""
 
 from __future__ import annotations
 

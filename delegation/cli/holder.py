@@ -1,4 +1,4 @@
-"""What commands are told of tokens: the grant that options state, and the keys and tokens of holders."""
+"""Reads a command's options about tokens: grants, and the keys and tokens of holders."""
 
 from __future__ import annotations
 

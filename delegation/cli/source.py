@@ -1,4 +1,4 @@
-"""Where a command works: on a store, with its ring, or at a service.
+"""Opens the place where a command works: a store with its ring, or a service.
 
 The secret of an API key is read from the environment only: arguments stand in process lists and in
 shells' histories.

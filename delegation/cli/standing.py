@@ -1,4 +1,4 @@
-"""Commands on what stands: revoke, suspend, resume, freeze, unfreeze, renew, last-use."""
+"""Commands on standing: revoke, suspend, resume, freeze, unfreeze, renew, last-use."""
 
 from __future__ import annotations
 

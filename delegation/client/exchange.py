@@ -1,4 +1,4 @@
-"""What both clients share of an exchange: settings, the request of a call, the reading of its answer."""
+"""Shares one HTTP exchange between both clients: settings, the request of a call, reading its answer."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _KEY: Final = re.compile(r"[!-~]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What every command at the desk needs: store, keys, cache, and the door for time and chance.
+    """The context of a check: store, keys, cache, and the source of time and chance.
 
     Args:
         store: Where facts are read and decisions are written.
@@ -135,7 +135,7 @@ def check(  # what a call consists of
         at: Unix seconds.
         client: Who asks: an API key's name.
         idempotency_key: The caller's name for this request; sent again, it gets the first answer.
-        at_least_epoch: The newest change of what stands that the caller has seen.
+        at_least_epoch: The newest change of standing that the caller has seen.
 
     Returns:
         The decision, once it is committed. The future raises StoreUnavailableError when it could

@@ -1,4 +1,4 @@
-"""What an export is made of, and how much it may be."""
+"""Gathers the data of an export, within a bound."""
 
 from __future__ import annotations
 

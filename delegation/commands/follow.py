@@ -1,4 +1,4 @@
-"""Following what stands: the feed, and the leases of verifiers outside the store."""
+"""Follows revocation and suspension: the feed, and the leases of verifiers outside the store."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from delegation.transparency.tile import Tile
 
 @dataclass(frozen=True, slots=True)
 class LogStatus:
-    """How far the log is.
+    """The state of the log.
 
     Args:
         origin: Its name.

@@ -29,7 +29,7 @@ from delegation.tokens.verifier import verify_token
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What steps 1 to 5 found, and what the store knows of each link.
+    """An inspection of a token: steps 1 to 5, and the store's record of each link.
 
     Args:
         token_format: `biscuit` or `macaroon`; empty when the token did not verify.
@@ -75,7 +75,7 @@ _NOBODY: Final = ed25519.public_of(hashlib.sha256(b"a planned link has no holder
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would happen; a type that is no decision, so that nobody acts on it.
+    """A planned call's result; a type that is no decision, so that nobody acts on it.
 
     Args:
         grant: What the link would pass on; None when the token or the narrowing was refused.

@@ -1,4 +1,4 @@
-"""What questions, approvals and exports ask of a store: part of the unit of work.
+"""Declares a store's answers about questions, approvals and exports: part of the unit of work.
 
 `delegation.records` answers.
 """

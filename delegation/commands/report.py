@@ -37,7 +37,7 @@ class Report:
         proof: Proof text.
         access: The call.
         at: When it was decided, Unix seconds.
-        epoch: The newest change of what stands that the verifier knew: its claim.
+        epoch: The newest change of standing that the verifier knew: its claim.
         catalogue: The catalogue revision that it judged by: its claim.
         denied: The code with which it denied the call; None if it allowed it.
     """
@@ -54,7 +54,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """What became of a report.
+    """The result of a report.
 
     Args:
         decision: The id that was reported.

@@ -49,7 +49,7 @@ _MAX_EPOCH: Final = 2**53
 
 
 def ending(store: Store, ring: KeyRing, epoch: int, *, at: int) -> RevocationEffect:
-    """Return what came of a change of what stands, as far as is known now.
+    """Return what came of a change of standing, as far as is known now.
 
     Args:
         store: Where it is recorded.

@@ -1,4 +1,4 @@
-"""What stands, as the commands ask of a store: part of the unit of work. `delegation.records` answers."""
+"""Declares a store's answers about revocation and suspension: part of the unit of work."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from delegation.lineage.in_process import InProcessEntry
 
 
 class StandingReader(Protocol):
-    """Questions about what stands, answered from one snapshot."""
+    """Questions about standing, answered from one snapshot."""
 
     def revocations_of(self, subjects: Sequence[str]) -> Sequence[Revocation]:
         """Return what was revoked, suspended or resumed of these ids, oldest first."""
 
     def feed(self, *, after: int, limit: int, history: bool = False) -> Feed:
-        """Return changes of what stands with an epoch above `after`, oldest first.
+        """Return changes of standing with an epoch above `after`, oldest first.
 
         Args:
             after: The last epoch that was read.
@@ -84,7 +84,7 @@ class StandingReader(Protocol):
 
 
 class StandingWork(Protocol):
-    """Changes of what stands, in one transaction."""
+    """Changes of standing, in one transaction."""
 
     def revoke(
         self,

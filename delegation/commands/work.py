@@ -131,7 +131,7 @@ class DecisionDetail:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReport:
-    """What a service says became of a call that it was allowed to execute; its claim.
+    """A service's report of the outcome of an allowed call; a claim.
 
     Args:
         decision: The call.
@@ -370,7 +370,7 @@ class Store(LoggedStore, Protocol):
         """Open a transaction: committed when the block ends, rolled back when it raises.
 
         Args:
-            alone: Whether it changes what stands, so that nothing is settled meanwhile; None: neither.
+            alone: Whether it changes standing, so that nothing is settled meanwhile; None: neither.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full, at the start or at COMMIT.
@@ -379,7 +379,7 @@ class Store(LoggedStore, Protocol):
     def subscribe(self, heard: Callable[[ApprovalEvent | None], None]) -> Callable[[], None]:
         """Have a function called, from any thread, at each event; return what ends that.
 
-        A hint, even late, twice or never: what a request came to; None if what stands may have changed.
+        A hint, even late, twice or never: what a request came to; None if standing may have changed.
         """
 
     def tell(self, event: ApprovalEvent) -> None:

@@ -1,4 +1,4 @@
-"""What an export states of itself: of what, when, how much of how much, and under which checkpoint.
+"""Describes an export in its manifest: subject, instant, extent, and the log's checkpoint.
 
 It stands inside the body where the form has a place for it, and beside the body always. The only
 clock in it is the instant that was looked at: the same records and instant give the same bytes.

@@ -1,4 +1,4 @@
-"""From what was gathered to the bytes of the form that was asked for, a piece at a time."""
+"""Writes gathered export data in the form that was asked for, a piece at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an assessment says: words for people, JSON for programs, JUnit XML for build servers.
+"""Prints an assessment: words for people, JSON for programs, JUnit XML for build servers.
 
 Words and XML are made of the JSON, so that the answer of a service is shown like one's own.
 """

@@ -1,4 +1,4 @@
-"""What stands on one link's card in the built-in SVG: lines, heights, marks. Sizes in pixels."""
+"""Lays out one link's card in the built-in SVG: lines, heights, marks. Sizes in pixels."""
 
 from __future__ import annotations
 

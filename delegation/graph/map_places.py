@@ -1,4 +1,4 @@
-"""Where the things of a map stand. Sizes in pixels of the unscaled drawing."""
+"""Places the nodes and lines of a map. Sizes in pixels of the unscaled drawing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a map's nodes are called and say. All text of others is cleaned here."""
+"""Labels a map's nodes. All text of others is cleaned here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reconciliation says: words for people, JSON for programs."""
+"""Prints a reconciliation: words for people, JSON for programs."""
 
 from __future__ import annotations
 

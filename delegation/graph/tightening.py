@@ -1,4 +1,4 @@
-"""What a tightening says: its evidence in words, its grant as Python, TOML or JSON."""
+"""Prints a tightening: its evidence in words, its grant as Python, TOML or JSON."""
 
 from __future__ import annotations
 

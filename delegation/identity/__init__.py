@@ -1,1 +1,1 @@
-"""Who holds, who signs: holder keys, the service's key ring, and proofs of possession."""
+"""Keys and signatures: holder keys, the service's key ring, and proofs of possession."""

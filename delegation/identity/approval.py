@@ -75,7 +75,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What an approval states.
+    """A statement of approval.
 
     Args:
         id: The request that was granted.

@@ -24,7 +24,7 @@ _FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a verified receipt states.
+    """A verified receipt.
 
     Args:
         decision: Id of the decision.

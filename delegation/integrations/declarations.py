@@ -1,4 +1,4 @@
-"""What a guard is told of an application: its routes, what passes unjudged, and what is closed."""
+"""Collects a guard's declarations: the routes of an application, which are open, and which closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an application has, as tools and routes: made of the application itself, for people to narrow.
+"""Declares an application's tools and routes from the application itself, for people to narrow.
 
 They are spelled as Python to read, correct and paste: in ASCII and by `ascii`, so that nothing of an
 application's own names becomes code.

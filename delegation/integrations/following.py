@@ -69,7 +69,7 @@ def _late() -> ServiceError:
 
 
 class Follower:
-    """One process's view of what stands, under the lease rule of `judge.lease`.
+    """One process's view of standing, under the lease rule of `judge.lease`.
 
     All of it lives on one event loop: what is read between two awaits belongs together.
 

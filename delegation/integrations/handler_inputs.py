@@ -1,4 +1,4 @@
-"""What the handlers of an application read of a request, found through FastAPI's dependency tree.
+"""Finds the inputs that an application's handlers read, through FastAPI's dependency tree.
 
 Dependencies of handler, router and application, security schemes and parameter models included. Not
 found: what code reads from a raw request; a guard shows it nothing that was not judged or declared.

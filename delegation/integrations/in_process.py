@@ -48,7 +48,7 @@ _STALE: Final = frozenset({"key_unknown"})  # refusals that newer keys may turn
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What token, proof and grant say about a call, without the store. It is not an allowance.
+    """A judgement of a call by token, proof and grant, without the store. It is no allowance.
 
     Args:
         denial: Why steps 1 to 8 deny it; None if they do not. Standing, budgets and replays are
@@ -168,7 +168,7 @@ class InProcessVerifier:
             token: Token text, as it came.
             proof: Proof text, as it came.
             access: The call, as this service formed it.
-            at_least_epoch: The newest change of what stands that the caller has seen.
+            at_least_epoch: The newest change of standing that the caller has seen.
 
         Raises:
             ServiceError: Nobody decided, so the call is not allowed.

@@ -105,7 +105,7 @@ class InProcessSettler:
 
         Args:
             call: The call after steps 1 to 8.
-            at_least_epoch: The newest change of what stands that the caller has seen.
+            at_least_epoch: The newest change of standing that the caller has seen.
         """
         self.follow()
         if isinstance(found := await self._settle(call, at_least_epoch), Elsewhere):

@@ -31,7 +31,7 @@ Names: TypeAlias = Iterable[str] | Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """All routes of one service, those that are open among them, and the audience that it is.
+    """All routes of one service, open ones too, and its audience.
 
     Args:
         audience: The service's name in grants.

@@ -42,7 +42,7 @@ Outcome: TypeAlias = Literal["passed", "failed", "not_reached", "not_configured"
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why a call is denied.
+    """A denial of one call: the step, the code, the limit and the remedy.
 
     Args:
         step: 1 to 14.
@@ -152,7 +152,7 @@ def trail(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided about one call, as it was recorded. True only if the call is allowed.
+    """A recorded decision on one call. True only if the call is allowed.
 
     A field with a label is told by it on the decision's page.
 

@@ -1,4 +1,4 @@
-"""What must be known before a call is settled: the question to the store, and its answer.
+"""Names the facts that settling a call needs: the question to the store, and its answer.
 
 The answer is read inside the transaction that then writes the decision; nothing of it is ever
 cached. Question here, answer in `delegation.records`, rules in the files beside this one.
@@ -141,7 +141,7 @@ class Facts:
         used: Units used so far, by counter; a counter without a row has used nothing.
         limits: Limits of the ledgers and budgets on the line, by counter.
         is_nonce_used: Whether (leaf holder, jti) was consumed before.
-        epoch: Number of the newest change of what stands.
+        epoch: Number of the newest change of standing.
         approval: What is known about consent to this very call.
         history: What the root task's calls were; None where it is not known, or not asked for
             because no link of the line carries a flow rule.

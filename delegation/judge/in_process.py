@@ -22,7 +22,7 @@ class InProcessDecision(Decision):
     """A decision that a verifier outside the store made by itself; the store is told later.
 
     Args:
-        epoch: The newest change of what stands that was known.
+        epoch: The newest change of standing that was known.
         fresh_until: Reading of the boot clock from which an allowance must not be acted on any more.
             Its `valid_until` is the next whole second and may lie later.
     """

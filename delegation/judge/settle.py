@@ -155,7 +155,7 @@ def settle(
         facts: What the store knows, read in the transaction that will write the result.
         decision: Id for the record.
         at: The service's clock, Unix seconds.
-        at_least_epoch: The newest change of what stands that the caller has seen.
+        at_least_epoch: The newest change of standing that the caller has seen.
     """
     clearance = judged.outcome
     if isinstance(clearance, Denial):

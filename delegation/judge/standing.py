@@ -123,7 +123,7 @@ def deny_behind(at_least_epoch: int, facts: Facts) -> Denial | None:
         STEP,
         Refusal(
             "epoch_behind",
-            "The caller has seen a later change of what stands than is known here.",
+            "The caller has seen a later change of standing than is known here.",
             "at_least_epoch",
             at_least_epoch,
             facts.epoch,

@@ -1,4 +1,4 @@
-"""What is recorded about one task: its links, who holds them, and what was decided under which chain."""
+"""Records of one task: its links, their holders, and the decisions made under each chain."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class TaskEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One task with what hangs below it: agents open child tasks under its links.
+    """One task with its descendants: agents open child tasks under its links.
 
     Args:
         task: The task.

@@ -1,4 +1,4 @@
-"""Changes of what stands in the order of their commits, what they come to, and lines of renewals."""
+"""Changes of standing in the order of their commits, what they come to, and lines of renewals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Act: TypeAlias = Literal["revoke", "suspend", "resume", "close", "register"]
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """One recorded change of what stands.
+    """One recorded change of standing.
 
     Args:
         epoch: Its number; later changes have higher ones.
@@ -79,7 +79,7 @@ class LastUse:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What revoking or suspending a subject would come to now; nothing was changed.
+    """The effect that revoking or suspending a subject would have now; nothing was changed.
 
     Args:
         subject: What would end.
@@ -100,7 +100,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """What came of freezing everything.
+    """The effect of a freeze.
 
     Args:
         change: The suspension of everything, with the barrier if it was waited for.

@@ -1,4 +1,4 @@
-"""What a listing is asked for: values that records answer. A field left out filters nothing."""
+"""Filters of a listing, as values that records answer. A field left out filters nothing."""
 
 from __future__ import annotations
 

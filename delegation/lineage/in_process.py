@@ -14,7 +14,7 @@ class InProcessEntry:
     Args:
         decision: The record.
         by: The API key of the verifier that made it.
-        epoch: The newest change of what stands that it said to know.
+        epoch: The newest change of standing that it said to know.
         reported_at: When the service was told, Unix seconds of the service.
         conflict_step: The step at which the service would have denied it; None if it would not.
         conflict_code: That denial's code.

@@ -1,4 +1,4 @@
-"""What was recorded since somebody looked, and what time has ended: for pages that stay open."""
+"""Reports news to open pages: records since the last look, and expiries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Cursor:
     Args:
         link: Number of the newest link of the store.
         decision: Of the newest decision.
-        epoch: Of the newest change of what stands.
+        epoch: Of the newest change of standing.
         approval: How many requests for approval were opened, and answers given, together.
         at: Up to which instant what time ends was told, Unix seconds.
     """

@@ -1,4 +1,4 @@
-"""What came of ending a subject: since when, what was allowed last, what was refused since, who knows."""
+"""Effect of a revocation or suspension: last allowed call, refusals since, verifiers that applied it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from delegation.lineage.feed import Revocation
 
 @dataclass(frozen=True, slots=True)
 class RevocationEffect:
-    """One change of what stands, with what is known of its effect now.
+    """One change of standing, with what is known of its effect now.
 
     Args:
         change: The change; its barrier says which verifiers outside the store have applied it.

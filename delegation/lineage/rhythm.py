@@ -1,4 +1,4 @@
-"""How calls came over time: allowed and denied ones in equal spans, for choosing an instant."""
+"""Counts calls over time: allowed and denied ones in equal spans, for choosing an instant."""
 
 from __future__ import annotations
 

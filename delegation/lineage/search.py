@@ -1,4 +1,4 @@
-"""What a search box found: places, each with the word that leads there."""
+"""Lists what a search found: places, each with the word that leads there."""
 
 from __future__ import annotations
 

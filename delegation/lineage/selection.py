@@ -1,4 +1,4 @@
-"""What an export is asked for: a view, a form, and the filters that this view has."""
+"""Selects an export: a view, a form, and the filters that this view has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known around many links at once, how much of it was looked at, and a list with that."""
+"""A survey of many links at once: the records around them, and how many were looked at."""
 
 from __future__ import annotations
 

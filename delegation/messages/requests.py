@@ -37,7 +37,7 @@ class CheckBody(Body):
         description="The caller's name for this request; sent again, it gets the first answer.",
     )
     at_least_epoch: int = Field(
-        default=0, ge=0, le=2**53, description="The newest change of what stands that was seen."
+        default=0, ge=0, le=2**53, description="The newest change of standing that was seen."
     )
     receipt: bool = Field(default=False, description="Whether a signed receipt is wanted.")
     dry_run: bool = Field(

@@ -31,7 +31,7 @@ ANSWERED = (ApproverRefusedError, ConflictError, TooFastError)
 
 
 class Approvals:
-    """What is done with requests for approval."""
+    """Operations on requests for approval."""
 
     @get("/v1/approvals", ASKERS, member="approvals", following="sequence")
     def approvals(

@@ -1,4 +1,4 @@
-"""What a tracker and a client have in common: one protocol, whoever performs it."""
+"""Defines the protocol that a tracker and a client share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from delegation.operations.tasks import Tasks
 class Operations(
     Tasks, Registry, Desk, Records, Questions, Oversight, Standing, Approvals, Exports, Log
 ):
-    """All that is asked of a tracker, in this process or over HTTP."""
+    """All operations of a tracker, in this process or over HTTP."""
 
 
 class Backend(Operations, Sync):

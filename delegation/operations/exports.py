@@ -58,7 +58,7 @@ def _wanted(given: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]
 
 
 class Exports:
-    """What leaves the service as a file."""
+    """Operations on exports."""
 
     @get(
         "/v1/exports/{view}.{form}",

@@ -26,7 +26,7 @@ TilePath = Annotated[
 
 
 class Log:
-    """What is asked of the log."""
+    """Operations on the log."""
 
     @get(
         "/v1/log/checkpoint",

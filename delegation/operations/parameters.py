@@ -1,4 +1,4 @@
-"""What an operation is told: how each type of argument stands in a request, and how it is read from one."""
+"""Reads and writes an operation's parameters: how each type of argument stands in a request."""
 
 from __future__ import annotations
 

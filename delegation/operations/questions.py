@@ -28,7 +28,7 @@ from delegation.operations.parameters import MAX_NUMBER, At, Name, Told
 
 
 class Questions:
-    """What reviewers ask."""
+    """Questions of reviewers."""
 
     @get("/v1/handovers", READERS, member="handovers", does=questions.handovers)
     def handovers(self, *, task: TaskId | str | None = None, at: At = None) -> Counted[Handover]:
@@ -141,7 +141,7 @@ class Questions:
 
 
 class Oversight:
-    """What is asked of whole chains and histories."""
+    """Operations on whole chains and histories."""
 
     @post(
         "/v1/guardrails",

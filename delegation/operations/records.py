@@ -1,4 +1,4 @@
-"""What is recorded: links and decisions, for reviewers."""
+"""Reads links and decisions, for reviewers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MORE_OF_A_LINK = {
 
 
 class Records:
-    """What is asked of records."""
+    """Operations that read records."""
 
     @get("/v1/links", READERS, member="links", following="id")
     def links(

@@ -41,7 +41,7 @@ def _issued(given: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]
 
 
 class Registry:
-    """What is done with agents, tools, tokens and keys."""
+    """Operations on agents, tools, tokens and keys."""
 
     @post(
         "/v1/agents",
@@ -204,7 +204,7 @@ def _planned(given: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any
 
 
 class Desk:
-    """What is done with calls and tokens."""
+    """Operations on calls and tokens."""
 
     @post(
         "/v1/check",
@@ -232,7 +232,7 @@ class Desk:
             proof: The holder's proof over token and access.
             access: The call.
             idempotency_key: Names this request; a new one is made if left out.
-            at_least_epoch: The newest change of what stands that the caller has seen.
+            at_least_epoch: The newest change of standing that the caller has seen.
 
         Raises:
             ServiceError: No decision came back, so the call is not allowed.

@@ -45,7 +45,7 @@ def _previewed(given: Mapping[str, Any]) -> str:
 
 
 class Standing:
-    """What is done about what stands."""
+    """Operations on standing."""
 
     @post(
         "/v1/revocations",
@@ -140,7 +140,7 @@ class Standing:
 
     @get("/v1/revocations", EVERYONE, of="feed", member="revocations")
     def revocations(self, *, after: After = 0, limit: Limit = 100) -> Sequence[Revocation]:
-        """List changes of what stands with an epoch above `after`, oldest first."""
+        """List changes of standing with an epoch above `after`, oldest first."""
 
     @get("/v1/revocations/{epoch}", READERS)
     def ending(self, epoch: int) -> RevocationEffect:
@@ -201,7 +201,7 @@ _DRAWN: Final = media_types(DRAWINGS)
 
 
 class Following:
-    """What a service's clients do beside what a tracker does."""
+    """Operations that only a service has."""
 
     @get("/v1/keys/public", PUBLIC, of="public_ring")
     def fresh_ring(self) -> PublicRing:
@@ -229,7 +229,7 @@ class Following:
         limit: Limit = 100,
         wait: Annotated[float, Told(ge=0, le=300)] = 0,
     ) -> Feed:
-        """Return changes of what stands after an epoch, oldest first; wait so many seconds for one."""
+        """Return changes of standing after an epoch, oldest first; wait so many seconds for one."""
 
     @post("/v1/replicas", SERVICES, status=201)
     def register_replica(self) -> Registration:

@@ -21,7 +21,7 @@ Ended = Literal["completed", "failed", "aborted"]
 
 
 class Tasks:
-    """What is done with tasks."""
+    """Operations on tasks."""
 
     @post("/v1/tasks", OPERATOR, status=201)
     def open_task(

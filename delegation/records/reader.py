@@ -65,7 +65,7 @@ class SqlReader(SqlLineage, SqlQuestions, SqlExports, ApprovalRows, Reader):
 
     Args:
         connection: An open snapshot or transaction.
-        caches: What this process keeps between transactions.
+        caches: Per-process caches.
     """
 
     def __init__(self, connection: Connection, caches: Caches) -> None:

@@ -77,7 +77,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
 
     Args:
         connection: An open transaction that writes.
-        caches: What this process keeps between transactions.
+        caches: Per-process caches.
     """
 
     def __init__(self, connection: Connection, caches: Caches) -> None:

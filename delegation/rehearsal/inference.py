@@ -1,4 +1,4 @@
-"""What a role may do, inferred from the *other* runs (leave one out), never from the run itself.
+"""Infers a role's grant from the *other* runs (leave one out), never from the run itself.
 
 The rule, simple on purpose: a role holds the tools that it used in other runs. A text argument may be
 as long as the longest seen there, a word must be one that was seen, a number lies between the least

@@ -24,7 +24,7 @@ def _parameters(method: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 class Acting(Backend):
-    """All that is asked of a tracker, with one caller who asks; see `Tracker.acting_as`."""
+    """The operations of a tracker on behalf of one caller; see `Tracker.acting_as`."""
 
     def __init__(self, tracker: Tracker, by: str | ApiKey, client: str) -> None:
         """Act for this caller."""

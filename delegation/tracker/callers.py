@@ -1,4 +1,4 @@
-"""Who calls but is no agent: API keys, and the logins of people."""
+"""API keys and logins of the tracker: callers that are no agents."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ OWN: Final = "embedded"  # the caller in a process without a service
 
 
 class Exports(Review, ABC):
-    """What leaves the store as a file; part of `Tracker`."""
+    """Exports of views as files; part of `Tracker`."""
 
     _log: LogDesk
     _desk: check.CheckContext

@@ -1,4 +1,4 @@
-"""Where a store is: a file's path, or a database's URL."""
+"""Names a store's location: a file's path, or a database's URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded, asked of the store: tools, agents, tasks, links, decisions, revocations."""
+"""Reads records from the store: tools, agents, tasks, links, decisions, revocations."""
 
 from __future__ import annotations
 

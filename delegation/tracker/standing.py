@@ -1,4 +1,4 @@
-"""What stands: revoking, suspending, and those who follow it from outside the store."""
+"""Revocation and suspension of the tracker, and the in-process verifiers that follow them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from delegation.tracker.review import PAGE, Review
 
 
 class Standing(Review):
-    """The commands on what stands; part of `Tracker`."""
+    """Revocation and suspension; part of `Tracker`."""
 
     _desk: check.CheckContext
     bound: float = BOUND
@@ -181,7 +181,7 @@ class Standing(Review):
     # For those who follow from outside the store
 
     def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
-        """Return changes of what stands with an epoch above `after`, oldest first."""
+        """Return changes of standing with an epoch above `after`, oldest first."""
         return self.feed(after=after, limit=limit).changes
 
     def feed(self, *, after: int = 0, limit: int = PAGE) -> Feed:
@@ -256,7 +256,7 @@ class Standing(Review):
             return reader.local_decisions(conflicts=conflicts, after=after, limit=limit)
 
     def on_change(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called, from any thread, when what stands may have changed: a hint.
+        """Have a function called, from any thread, when standing may have changed: a hint.
 
         Returns what ends it.
         """

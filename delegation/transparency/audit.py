@@ -93,7 +93,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit came to; true only if nothing was found.
+    """The result of an audit; true only if nothing was found.
 
     Args:
         checkpoint: The checkpoint that was audited, None if it could not be read.

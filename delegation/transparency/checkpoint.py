@@ -213,7 +213,7 @@ def origin_of(issuer: str, generation: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """That a decision or a link stands in the log, for whoever keeps it.
+    """A proof that a decision or a link stands in the log, for whoever keeps it.
 
     Nothing of it is believed before `verify`.
 

@@ -1,4 +1,4 @@
-"""What was ended: the list of changes, and what came of one of them, as far as is known now."""
+"""Shows revocations and suspensions: the list of changes, and the effect of one as far as it is known."""
 
 from __future__ import annotations
 

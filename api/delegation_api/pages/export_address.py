@@ -1,4 +1,4 @@
-"""Where a page's view can be exported: the same view with the same filters, in the export's address."""
+"""Finds the export of a page: the address of the same view with the same filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs a person: the home page with the way to every question, findings and the riskiest links."""
+"""The home page: findings, the riskiest links, and the way to every question."""
 
 from __future__ import annotations
 

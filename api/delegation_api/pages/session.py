@@ -1,4 +1,4 @@
-"""Who looks at a page: a session cookie with a key's role, and posted forms with tokens against forgery."""
+"""Keeps sessions of the pages: a cookie with a key's role, and posted forms with tokens against forgery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded: links and decisions, for reviewers."""
+"""Reads links and decisions, for reviewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands: revoking, suspending, the feed, and the leases of verifiers outside the store."""
+"""Routes of revocation: revoking, suspending, the feed, and the leases of in-process verifiers."""
 
 from __future__ import annotations
 

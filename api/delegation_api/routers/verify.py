@@ -1,4 +1,4 @@
-"""Where reverse proxies ask whether a request may pass: one mount for each header convention."""
+"""Answers reverse proxies whether a request may pass: one mount for each header convention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an argument type is: the one canonical form of each value, or the reason why it has none."""
+"""Defines an argument type: the one canonical form of each value, or the reason why it has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a constraint is: which canonical values it admits, and when it lies within another.
+"""Defines a constraint: which canonical values it admits, and when it lies within another.
 
 `is_within` is sound for every pair of kinds: it is never true when a value exists that the child
 admits and the parent does not. Where inclusion is not proven it is refused. A special host

@@ -1,4 +1,4 @@
-"""What an import made of a document, and what it could not keep of it."""
+"""Reports an import: the tools made of a document, and the bounds that could not be kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a value that may be of several kinds of JSON, for each kind: no keyword speaks of two."""
+"""Splits a schema by kind of JSON: the keywords for each kind, since no keyword is about two."""
 
 from __future__ import annotations
 

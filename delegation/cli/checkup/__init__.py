@@ -1,1 +1,1 @@
-"""What `delegation doctor` looks at: one file a concern, facts gathered above and judged by pure rules."""
+"""Checks of `delegation doctor`: one file a concern, facts gathered above and judged by pure rules."""

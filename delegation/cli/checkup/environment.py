@@ -1,4 +1,4 @@
-"""What is set and installed: settings, workers, routes behind proxies, and the pinned libraries."""
+"""Checks the environment: settings, workers, routes behind proxies, and the pinned libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a link or a holder could do, and what a link grants that was never used."""
+"""Describes the abilities of a link or a holder, and what a link grants that was never used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Ability:
 
 @dataclass(frozen=True, slots=True)
 class LinkAbility:
-    """What one link could do.
+    """The abilities of one link.
 
     Args:
         link: The link.
@@ -59,7 +59,7 @@ class LinkAbility:
 
 @dataclass(frozen=True, slots=True)
 class HolderAbility:
-    """What one holder could do by all its links.
+    """The abilities of one holder by all its links.
 
     Args:
         kind: `agent` or `key`.
@@ -158,7 +158,7 @@ def _unknown(grant: Grant, reached: Reach) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """What was granted and never used.
+    """Parts of a grant that were never used.
 
     Args:
         link: The link.

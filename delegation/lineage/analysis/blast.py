@@ -1,4 +1,4 @@
-"""What a thief could do with stolen links, and what revoking a subject would come to."""
+"""Measures the loss by stolen links, and the effect that revoking a subject would have."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class Blast:
-    """What would be lost.
+    """The loss if a holder's keys were stolen.
 
     Args:
         stolen: Links that the thief could present, those that do not stand included.
@@ -225,7 +225,7 @@ def _least(one: int | None, two: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """What revoking a subject would come to now; nothing was changed.
+    """The effect that revoking a subject would have now; nothing was changed.
 
     Args:
         subject: What would be revoked.

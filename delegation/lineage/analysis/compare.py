@@ -1,4 +1,4 @@
-"""What changed between two instants: links added, links ended, holders that can do less or more."""
+"""Compares two instants: links added, links ended, holders that can do less or more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is different at the later instant.
+    """The differences between two instants.
 
     Args:
         before: The earlier instant, Unix seconds.

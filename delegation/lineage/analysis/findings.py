@@ -60,7 +60,7 @@ class Dismissal:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that the rules found, and what of it was dismissed.
+    """All findings, and those that were dismissed.
 
     Args:
         open: Findings to look at, the most severe first.
@@ -95,7 +95,7 @@ def sort_out(survey: Survey, dismissals: Iterable[Dismissal]) -> Findings:
 
 
 def find(survey: Survey) -> tuple[Finding, ...]:
-    """Return all findings about what stands, the most severe first, then by rule and subject.
+    """Return all findings about links that stand, the most severe first, then by rule and subject.
 
     Links that ended are not looked at, but they count as names that were used before.
     """

@@ -1,4 +1,4 @@
-"""What a map draws of a forest: the selected path, its neighbours, and bundles for the rest.
+"""Chooses the part of a forest that a map draws: the selected path, its neighbours, bundles for the rest.
 
 A fold never hides what is selected, denied or waiting for people, as far as `MAX_NODES` reaches; what
 no longer fits is counted. All numbers of a bundle count the same set: the hidden subtrees.

@@ -1,4 +1,4 @@
-"""Who answers for what, and who delegated what to whom."""
+"""Lists accountable owners, and handovers from delegators to holders."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _owner(
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What one holder handed to another.
+    """All that one holder handed to another.
 
     Args:
         delegator: What the delegator is called; the accountable owner for a root.

@@ -1,4 +1,4 @@
-"""How could X reach Y: the links that would carry such a call, with their caveats, or why none does."""
+"""Finds ways from a holder to a tool: the links that carry such a call, or the obstacle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Pathway:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why one held link does not reach the tool.
+    """The obstacle on the way from a held link to a tool.
 
     Args:
         leaf: The held link.

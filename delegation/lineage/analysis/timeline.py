@@ -1,4 +1,4 @@
-"""What happened in a task, in commit order, as far as the record tells.
+"""Lists the events of a task in commit order, as far as the record tells.
 
 Links, decisions and revocations are each numbered in commit order; between them the instant decides,
 which has seconds. Within one second a link stands before its first use, and a revocation before the

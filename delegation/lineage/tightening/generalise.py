@@ -1,4 +1,4 @@
-"""From recorded values to a constraint: as narrow as the values allow, no narrower than their kind.
+"""Generalises recorded values to a constraint: as narrow as they allow, no narrower than their kind.
 
 What comes out admits every value that went in and lies within the constraint that is held. Values of
 a kind are generalised by what a reviewer would say of them: domains of mailboxes, folders of paths.

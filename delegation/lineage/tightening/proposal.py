@@ -1,4 +1,4 @@
-"""From recorded use to a narrower grant, with evidence: every recorded call, judged again under it.
+"""Proposes a narrower grant from recorded use; every recorded call is judged again under it.
 
 The evidence is not computed from the values that made the proposal: each call is given as it was sent
 to the judge that decides live calls, with the chain it was made under and the proposal in place of

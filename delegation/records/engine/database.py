@@ -137,7 +137,7 @@ class Database:
         """Open a transaction that writes; committed at the end, rolled back when the block raises.
 
         Args:
-            alone: Whether it changes what stands, so that no call may be settled meanwhile; None if
+            alone: Whether it changes standing, so that no call may be settled meanwhile; None if
                 it neither changes that nor settles, and passes the gate by.
             is_marked: Whether its COMMIT can be looked up when the answer to it is lost.
 

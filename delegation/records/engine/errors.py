@@ -1,4 +1,4 @@
-"""What the database raises, as the house says it: kinds and codes, and whether it passes by itself."""
+"""Translates database errors to ours: kinds and codes, and whether they pass by themselves."""
 
 from __future__ import annotations
 

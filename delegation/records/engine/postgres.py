@@ -20,7 +20,7 @@ CONNECT_SECONDS: Final = 5  # libpq's own bound, for each address; a busy server
 STATEMENT_SECONDS: Final = 5  # also for waiting on locks
 # A process that stands still with a transaction open keeps others waiting. From here it looks like one
 # that gets no processor, and ending that one's transaction costs it an attempt. So the server waits
-# longer than a busy process takes, and who changes what stands ends a session that is idle and in its
+# longer than a busy process takes, and who changes standing ends a session that is idle and in its
 # way earlier; a live process is told that its transaction is undone, and tries again.
 IDLE_SECONDS: Final = 10
 IN_THE_WAY_SECONDS: Final = 3
@@ -80,7 +80,7 @@ def to_read(connection: Connection) -> Connection:
 def take_gate(connection: Connection, *, alone: bool) -> None:
     """Hold the gate of standing until the transaction ends.
 
-    Whoever settles calls shares it; whoever changes what stands (revokes, closes, registers) takes
+    Whoever settles calls shares it; whoever changes standing (revokes, closes, registers) takes
     it alone. An advisory lock queues fairly, where sharers of a row's lock can starve who waits to
     change it.
     """

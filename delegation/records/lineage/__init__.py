@@ -1,1 +1,1 @@
-"""What is recorded about tasks, links and decisions, read for judges and reviewers."""
+"""Reads the records of tasks, links and decisions, for judges and reviewers."""

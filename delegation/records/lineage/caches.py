@@ -1,4 +1,4 @@
-"""What a process keeps between transactions; each is exact at a number that a transaction reads."""
+"""Per-process caches, each valid at the revision that the transaction reads."""
 
 from __future__ import annotations
 

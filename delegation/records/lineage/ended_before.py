@@ -1,4 +1,4 @@
-"""What stood no more: of the catalogue now, and of all that a link touches when it was recorded."""
+"""Finds what was already revoked or suspended: in the catalogue now, or when a link was recorded."""
 
 from __future__ import annotations
 

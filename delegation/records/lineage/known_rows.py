@@ -1,4 +1,4 @@
-"""What is known of calls that are to be settled: numbers, tasks, links, agents, counters; one statement.
+"""Reads in one statement what calls to be settled need: numbers, tasks, links, agents, counters.
 
 Each family is one branch of a UNION ALL, all with the same columns. Read after the gate was taken, in
 the transaction that writes. On SQLite nobody else writes meanwhile, so a counter that was read may be

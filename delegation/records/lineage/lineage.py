@@ -1,4 +1,4 @@
-"""Whole tasks with what hangs below them; see `commands.question_work`, whose sentences hold here."""
+"""Whole tasks with their descendants; see `commands.question_work`, whose sentences hold here."""
 
 from __future__ import annotations
 

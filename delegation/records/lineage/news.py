@@ -1,4 +1,4 @@
-"""What pages that stay open are told beside the numbers: answers to requests, and what time has ended."""
+"""Reads news for open pages: answers to approval requests, and expiries."""
 
 from __future__ import annotations
 

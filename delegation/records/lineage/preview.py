@@ -1,4 +1,4 @@
-"""What would end with a subject: its links and all below them, as far as they are active now."""
+"""Reads what a revocation would end: the subject's links and their descendants that are active now."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def note_renewals(
 
 
 def note_renewal(connection: Connection, link: str, *, renews: str, at: int) -> None:
-    """Record that a root was made in place of another: what hangs below both is of one line."""
+    """Record that a root was made in place of another: the descendants of both are of one line."""
     row = {"link": link, "renews": renews, "at": at}
     row["line"] = lines_of(connection, [renews]).get(renews, renews)
     connection.execute(insert(RENEWALS), row)

@@ -1,4 +1,4 @@
-"""What a change of what stands came to: looked up under its subject, and the suspensions that hold."""
+"""Reads the effect of a revocation or suspension, and the suspensions that hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ends a link: asked for the subjects on its way up, and for no others."""
+"""Reads the revocations that end a link: those of the subjects among its ancestors, and no others."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def survey(
 
     Args:
         connection: A snapshot.
-        caches: What this process keeps between transactions.
+        caches: Per-process caches.
         ground: Which links.
         at: Unix seconds.
         most: How many links are looked at; the newest of more.

@@ -1,4 +1,4 @@
-"""How many tasks under one root go on: what the limits of an opening child task ask."""
+"""Counts the open tasks under one root, for the limits of a child task that is being opened."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _PLACE: Final = _STATE.add_columns(ENTRIES.c.place, ENTRIES.c.entry).outerjoin_f
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """How far the log is.
+    """The state of the log.
 
     Args:
         generation: 1 for the first log; a restart after loss begins the next.

@@ -1,4 +1,4 @@
-"""Changes of what stands: told under the gate, numbered densely, read back by whoever follows."""
+"""Changes of standing: told under the gate, numbered densely, read back by whoever follows."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What was ended, kept in a file beside the key ring, out of reach of a database's backups.
+"""Keeps revocations in a file beside the key ring, out of reach of a database's backups.
 
 A database that is restored from an older backup has forgotten revocations that people rely on, and
 learns them again when it is opened.
 
-One line for each change of what stands, in the order of their numbers, appended after COMMIT and before
+One line for each change of standing, in the order of their numbers, appended after COMMIT and before
 the answer; and one for each API key that was withdrawn and each request for approval that was refused or
 used, which are no changes of the feed. The file says more than the database only after a restore. Lines
 of other stores are passed over: a store's number is drawn once and is part of its backups. So is a line
@@ -166,7 +166,7 @@ class KeptRevocations:
                 _shut(connection, at)
         if lost or marked:
             _LOG.warning(
-                "the database was restored from an older backup: %d changes of what stands were told "
+                "the database was restored from an older backup: %d changes of standing were told "
                 "again, %d keys and requests ended again; all sessions and waiting grants are over",
                 told,
                 marked,

@@ -58,7 +58,7 @@ class Notifier:
         """Call everybody.
 
         Args:
-            event: What happened to a request for approval; else, what stands may have changed.
+            event: What happened to a request for approval; else, standing may have changed.
         """
         with self._lock:
             waiting = list(self._heard.values())

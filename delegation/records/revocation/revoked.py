@@ -1,4 +1,4 @@
-"""What is revoked and suspended, up to a number that a transaction reads; kept by one process.
+"""Caches revocations and suspensions in one process, valid up to the epoch that a transaction reads.
 
 Changes only grow and are numbered under the gate, so a copy at the number that a transaction reads is
 exact, not merely recent.

@@ -67,7 +67,7 @@ _USE: Final = (
 def lock(connection: Connection, names: Iterable[str]) -> None:
     """Let nobody else open, answer or use approvals of these root tasks or persons until COMMIT.
 
-    SQLite has one writer anyway. One order for all processes, so that none waits in a circle.
+    SQLite has one writer anyway. A lock order that all processes keep prevents deadlock.
     """
     if connection.dialect.name != "postgresql":
         return

@@ -3,7 +3,7 @@
 The order of statements is the order of locks, the same in every process: the batch's marker, the
 gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, counts
 of denials, rows of tasks, sums of histories, numbers. Counters and paces are made before any of them is
-locked. So none waits in a circle. What no call of the batch has a rule for is neither read nor locked.
+locked. A fixed lock order prevents deadlock. What no call has a rule for is neither read nor locked.
 """
 
 from __future__ import annotations

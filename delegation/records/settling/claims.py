@@ -60,7 +60,7 @@ def claim_nonces(
         connection: A transaction that writes.
         nonces: Without duplicates.
     """
-    ordered = sorted(nonces)  # one order for all processes, so that none waits in a circle
+    ordered = sorted(nonces)  # a fixed lock order prevents deadlock
     if connection.dialect.name == "sqlite":
         won = set()
         with cursor_of(connection) as cursor:

@@ -1,4 +1,4 @@
-"""How tasks grow and fail: links admitted before they are recorded, and what batches leave behind.
+"""Enforces creation limits of tasks: links admitted before they are recorded, and counters of batches.
 
 New links are recorded by one process at a time (their row of numbers is locked), so what is counted
 after that lock is exact. The counts stand in the rows of their task and of each task above, so that
@@ -256,9 +256,9 @@ def bounds_of(task: str, tasks: Sequence[TaskFact], above: Sequence[Chain]) -> t
 def _siblings(
     connection: Connection, found: Sequence[Newcomer]
 ) -> tuple[Mapping[str, str], Counter[str]]:
-    """Return what hangs on the newcomers' parents already: links, and tasks opened under them.
+    """Count what the newcomers' parents have already: links, and tasks opened under them.
 
-    A renewal is no second parent: what hangs below any link of its line is counted together, under
+    A renewal is no second parent: descendants of any link of its line are counted together, under
     the first of that line. The other answer names that first link, for each link of such a line.
     """
     parents = list({new.parent for new in found if new.parent is not None})

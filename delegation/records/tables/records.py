@@ -128,7 +128,7 @@ class CounterRow(Table, table=True):
 class LinkRow(Table, table=True):
     """One delegation. `sequence` is the order in which links were recorded.
 
-    `epoch` is the newest change of what stood then; not known of links that are older than the column.
+    `epoch` is the newest change of standing by then; not known of links that are older than the column.
     `mark` is the same for all links of one line of renewals (`lineage.feed`).
     """
 
@@ -228,7 +228,7 @@ class NonceRow(Table, table=True):
 
 
 class RevocationRow(Table, table=True):
-    """One change of what stands; what it says of its subject holds for everything below that.
+    """One change of standing; what it says of its subject holds for everything below that.
 
     `cause` is the subject with which this one was suspended; empty where it was for itself.
     """
