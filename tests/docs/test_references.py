@@ -48,3 +48,9 @@ def test_no_reference_tells_of_this_run() -> None:
     for place in PAGES:
         text = (DOCS / place).read_text("utf-8")
         assert not re.search(r" at 0x[0-9a-f]+|<object|/(work|tmp|root|home)/", text), place
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    """A number is one decision, and the next one is the next number."""
+    numbers = [int(file.name[:4]) for file in sorted((DOCS / "adr").glob("[0-9]*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
