@@ -141,7 +141,13 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="delegation-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         config = uvicorn.Config(
-            "delegation_api.process:make", factory=True, workers=settings.workers, **options
+            "delegation_api.process:make",
+            factory=True,
+            workers=settings.workers,
+            # A busy machine starts a worker more slowly than uvicorn's five seconds, and it would be
+            # replaced again and again.
+            timeout_worker_healthcheck=60,
+            **options,
         )
         Multiprocess(config, [listener]).run()
 

@@ -26,7 +26,7 @@ EMBEDDED = 47
 OVER_HTTP = 54
 # What has nothing to do for such a call is not even asked.
 ONLY_WITH_A_RULE = {
-    "judge": ("above", "approval", "creation_limits", "handing", "rate", "reservation"),
+    "judge": ("approval", "creation_limits", "rate", "reservation"),
     "records/engine": ("marker",),
     "records/lineage": ("catalogue", "links", "opener_cache"),
     "records/settling": (

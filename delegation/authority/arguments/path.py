@@ -111,7 +111,7 @@ def refuse_odd_ignorable(value: str, before: int = 0) -> None:
     Raises:
         NoCanonicalFormError: It has one.
     """
-    if (index := odd_ignorable(value)) is not None:
+    if not value.isascii() and (index := odd_ignorable(value)) is not None:
         raise NoCanonicalFormError(
             "ignorable_character",
             f"it holds {character_at(value, index, before)}, which is shown as nothing",
