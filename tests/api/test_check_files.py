@@ -32,7 +32,7 @@ ONLY_WITH_A_RULE = {
     "records/settling": (
         "approvals", "creation_limits", "flow", "kept_denials", "rate", "reservation",
     ),
-    "commands": ("announced", "retry"),
+    "commands": ("retry",),
     "": ("cancellation",),
 }  # fmt: skip
 _ROOTS = tuple(str(Path(str(one.__file__)).parent) for one in (delegation, delegation_api))
