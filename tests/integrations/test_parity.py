@@ -124,6 +124,8 @@ def test_a_tracker_takes_what_is_declared() -> None:
     """Names, kinds, defaults and annotations of parameters, and the result's: `acting_as` relies on them."""
     for name, operation in DECLARED.items():
         method = getattr(Tracker, name)
+        if method is operation:  # the tracker performs what was declared
+            continue
         hints, said = hints_of(method), hints_of(operation.declared)
         own = [
             p
