@@ -56,7 +56,9 @@ def test_a_killed_worker_is_replaced_and_none_outlives_its_parent(on_postgres: P
     service.start()
     assert until(lambda: len(workers_of(service)) == 2)
     first = min(workers_of(service))
-    with Load([service.port], on_postgres.key, lambda n: call(*leaves[n % 2]), callers=4) as load:
+    with Load(
+        [service.port], on_postgres.key, lambda n: call(*leaves[n % 2]), callers=4, most=5000
+    ) as load:
         load.wait_for(60)
         os.kill(first, signal.SIGKILL)
         load.wait_for(len(load.decided) + 60)
