@@ -145,11 +145,11 @@ OWN_LINKS = {
 }
 # A rule that is given facts is given a line; these make one, or answer requests that no rule is about.
 OWN_CHAIN = {
-    "reserved.settle_opening": "makes the line",
-    "reserved._deny_one_more": "names the leaf in what it denies",
-    "reserved._settled": "records what was decided",
-    "reserved.settle_reserved": "showing a link or cutting one below is no call",
-    "reserved._refusal": "asks only which of its own new links may be recorded",
+    "reserved_tools.settle_opening": "makes the line",
+    "reserved_tools._deny_one_more": "names the leaf in what it denies",
+    "reserved_tools._settled": "records what was decided",
+    "reserved_tools.settle_reserved": "showing a link or cutting one below is no call",
+    "reserved_tools._refusal": "asks only which of its own new links may be recorded",
 }
 
 

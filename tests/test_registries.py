@@ -14,7 +14,7 @@ from delegation.errors import MalformedError
 from delegation.export import writer
 from delegation.export.drawings import DRAWINGS
 from delegation.identity.roles import ROLES
-from delegation.lineage import forms
+from delegation.lineage import export_forms
 from delegation.lineage.selection import VIEWS
 from delegation.tokens import formats
 from delegation.tokens.evidence import Format, LinkEvidence
@@ -45,7 +45,7 @@ def test_an_unknown_format_of_tokens_is_no_format() -> None:
 
 def test_every_form_of_every_view_has_a_writer() -> None:
     """What an export may be asked for can be written, and what can be drawn can be exported."""
-    assert set(forms.FORMS) >= set(DRAWINGS)
+    assert set(export_forms.FORMS) >= set(DRAWINGS)
     for view, one in VIEWS.items():
         drawn = DRAWINGS.keys() if view == "lineage" else set()
         assert set(one.forms) <= drawn | writer._WRITERS.keys()
@@ -68,7 +68,7 @@ def test_an_unknown_role_has_no_key() -> None:
     "table",
     [
         formats.FORMATS,
-        forms.FORMS,
+        export_forms.FORMS,
         DRAWINGS,
         WORDS,
         TABLES,

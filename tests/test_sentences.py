@@ -21,7 +21,7 @@ NOUNS = CLAUSES | {"The", "A", "An", "Its", "This", "Whether", "All"}  # where a
 
 
 def public(node: Named, path: str = "") -> Iterator[tuple[str, Named]]:
-    """Return public classes and functions of a module or class, also those under an `if` or a `try`."""
+    """Return public classes and functions of a module or class; one that overrides has the sentence above."""
     for item in getattr(node, "body", []):
         if isinstance(item, ast.If | ast.Try | ast.With):
             yield from public(item, path)
@@ -29,7 +29,7 @@ def public(node: Named, path: str = "") -> Iterator[tuple[str, Named]]:
             decorators = {
                 getattr(one, "id", getattr(one, "attr", "")) for one in item.decorator_list
             }
-            if item.name.startswith("_") or "overload" in decorators:
+            if item.name.startswith("_") or decorators & {"overload", "override"}:
                 continue
             yield f"{path}{item.name}", item
             if isinstance(item, ast.ClassDef):

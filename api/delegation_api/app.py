@@ -19,7 +19,7 @@ from delegation_api.observing import Observing
 from delegation_api.pages import (
     agents,
     assets,
-    calls,
+    decisions,
     endings,
     home,
     live,
@@ -108,7 +108,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         login,
         home,
         page_tasks,
-        calls,
+        decisions,
         maps,
         overview,
         timeline,

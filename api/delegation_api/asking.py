@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delegation import cancellation
 from delegation.cancellation import Cancellation
-from delegation_api.ending import is_ending
+from delegation_api.stopping import is_ending
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

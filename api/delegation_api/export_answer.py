@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Response
 
 from delegation.export.exported import Exported
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 
 # What is exported has names that agents chose: it may run nothing, load nothing, be no page of ours.
 SAFE: Final = {

@@ -23,7 +23,7 @@ from delegation.lineage.approval import ApprovalEntry, ApprovalState
 from delegation.lineage.feed import Feed, Revocation
 from delegation.tracker import Tracker
 from delegation.tracker.approvals import MAX_WAIT, POLL_SECONDS
-from delegation_api.ending import is_ending
+from delegation_api.stopping import is_ending
 
 ENDING_SECONDS: Final = 0.5  # how soon who waits sees that the process ends
 

@@ -15,7 +15,7 @@ from delegation.cli.console import USAGE, JsonOption, fail, note, print_json, te
 from delegation.cli.holder import write_private
 from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import DelegationError, MalformedError
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 from delegation.lineage.selection import VIEWS, Selection
 
 if TYPE_CHECKING:

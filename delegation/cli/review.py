@@ -31,7 +31,7 @@ from delegation.graph.text import text_tree
 from delegation.hidden import hidden_in
 from delegation.judge.decision import Denial
 from delegation.lineage.entry import LinkEntry
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 from delegation.messages.answers import answer_json
 from delegation.shown import kind_of
 

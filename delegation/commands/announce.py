@@ -16,7 +16,7 @@ from delegation.errors import AuthorityError, MalformedError, UnverifiedError
 from delegation.identity.proof import PROOF_TYP
 from delegation.judge.decision import Denial
 from delegation.judge.facts import Facts, Query
-from delegation.judge.reserved import settle_reserved
+from delegation.judge.reserved_tools import settle_reserved
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import LinkEntry
 from delegation.statement import read_statement

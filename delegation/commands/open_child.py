@@ -24,7 +24,7 @@ from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import LASTS, Limits
-from delegation.judge.reserved import complete_below, settle_opening
+from delegation.judge.reserved_tools import complete_below, settle_opening
 from delegation.judge.settle import Settlement
 from delegation.lineage.entry import TaskEntry
 from delegation.tokens.issuer import issue_token

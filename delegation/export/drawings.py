@@ -105,4 +105,4 @@ DRAWINGS: Final[Mapping[str, Drawing]] = MappingProxyType(
         ),
     }
 )
-"""Each in `lineage.forms`, too, which says what it is to readers."""
+"""Each in `lineage.export_forms`, too, which says what it is to readers."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from delegation.export.manifest import Manifest
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 
 
 @dataclass(frozen=True, slots=True)

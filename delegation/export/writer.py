@@ -78,4 +78,4 @@ _WRITERS: Final[Mapping[str, Callable[[ExportData, Manifest, str], Iterator[str]
         }
     )
 )
-"""By form, what is no drawing; each in `lineage.forms`, too."""
+"""By form, what is no drawing; each in `lineage.export_forms`, too."""

@@ -140,8 +140,8 @@ class Guard:
             rest: As `Guard` takes it: `clock`, `tool_log`, `hosts`, `max_upload`.
 
         Raises:
-            ConfigurationError: The application lists no routes, or what is opened or skipped is not
-                among them.
+            ConfigurationError: The application lists no routes or has none yet, or what is opened or
+                skipped is not among them.
             MalformedError: The prefix is none, or there are too many routes.
         """
         if (inner := inner_application(app)) is None:
@@ -153,6 +153,12 @@ class Guard:
         declared = declared_of(
             inner, prefix=prefix, system=system, opened=opened, skip=skip, passes=names
         )
+        if not declared.routes and not declared.refused:
+            raise ConfigurationError(
+                "The application has no routes yet, so that none can be declared from it.",
+                remedy="Include its routers before: those that it gets only when it starts, in its "
+                "lifespan, nobody would reach.",
+            )
         carrier = token_header or (
             "Delegation-Token"
             if declared.reads_tokens or AUTHORIZATION in names

@@ -50,6 +50,7 @@ from delegation.integrations.sockets import (
     run_socket,
     until_ended,
 )
+from delegation.integrations.starting_checks import warning_of_late_routes
 from delegation.integrations.tool_checks import compare, is_far, start
 from delegation.integrations.tool_log import ToolLog
 from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
@@ -122,6 +123,8 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "lifespan":
+            if self._inner is not None:
+                send = warning_of_late_routes(self._inner, send)
             if self._observer is None and is_far(self._desk):
                 asks = partial(compare, self._routes.routes, self._desk)
                 await start(self._app, scope, receive, send, asks)

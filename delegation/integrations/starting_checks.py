@@ -5,15 +5,16 @@ Whatever is found here would be a refusal, or an unjudged input, at some time la
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from delegation.authority.audience import plainly
 from delegation.errors import ConfigurationError
-from delegation.integrations.application_routes import ANY, ApplicationRoute
+from delegation.integrations.application_routes import ANY, ApplicationRoute, application_routes
 from delegation.integrations.declarations import Declarations
 from delegation.integrations.declared import (
     UNREACHED,
@@ -35,6 +36,7 @@ from delegation.integrations.routes import undecided
 
 _DOCUMENTS: Final = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
 _MOST_NAMED: Final = 20
+_LOG: Final = logging.getLogger("delegation.guard")
 
 
 def check_application(said: Declarations, app: Any) -> None:
@@ -126,6 +128,31 @@ def check_open(said: Declarations) -> None:
                     remedy="Judge both: frameworks serve a POST as another method if its "
                     "body says so.",
                 )
+
+
+def warning_of_late_routes(
+    app: Any, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
+) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]:
+    """Return `send` for a lifespan that logs which routes the application got only when it started.
+
+    They were not there to be declared when it was protected, so nobody reaches them.
+    """
+    before = {" ".join(one.place) for one in application_routes(app)}
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            late = sorted({" ".join(one.place) for one in application_routes(app)} - before)
+            if late:
+                more = f" and {len(late) - _MOST_NAMED} more" if len(late) > _MOST_NAMED else ""
+                _LOG.warning(
+                    "Nobody reaches what the application got only when it started: %s%s. Include its "
+                    "routers before it is declared and protected.",
+                    ", ".join(late[:_MOST_NAMED]),
+                    more,
+                )
+        await send(message)
+
+    return sending
 
 
 def _refuse_undeclared(said: Declarations, served: ServedRoutes, app: Any) -> None:

@@ -10,8 +10,8 @@ from delegation.canonical import Json
 from delegation.errors import MalformedError
 from delegation.lineage.approval import ApprovalState
 from delegation.lineage.entry import Standing
+from delegation.lineage.export_forms import forms_of
 from delegation.lineage.finding import SEVERITIES
-from delegation.lineage.forms import forms_of
 
 ROWS: Final = forms_of("")
 MAX_TEXT: Final = 2048  # characters; names of agents are as long

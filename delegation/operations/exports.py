@@ -20,8 +20,8 @@ from delegation.errors import (
 from delegation.export.exported import Exported
 from delegation.export.manifest import Manifest
 from delegation.identity.roles import READERS
+from delegation.lineage.export_forms import FORMS, media_types
 from delegation.lineage.export_job import ExportJob
-from delegation.lineage.forms import FORMS, media_types
 from delegation.operations.call import Answer
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import Told

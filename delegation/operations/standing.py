@@ -23,8 +23,8 @@ from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import MAX_BOUND, ReplicaEntry
 from delegation.judge.subject import REVOCABLE, SubjectKind
 from delegation.lineage.entry import TaskEntry
+from delegation.lineage.export_forms import media_types
 from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Revocation
-from delegation.lineage.forms import media_types
 from delegation.lineage.in_process import InProcessEntry
 from delegation.lineage.revocation_effect import RevocationEffect
 from delegation.messages.form import SHAPES, Shape

@@ -28,8 +28,8 @@ from delegation.records.lineage.caches import Caches
 from delegation.records.log.desk import SqlLogDesk
 from delegation.records.log.erasing import erase_before
 from delegation.records.reader import SqlReader
-from delegation.records.revocation.kept import KeptRevocations, Mark
 from delegation.records.revocation.notifier import Notifier
+from delegation.records.revocation.revocation_file import KeptRevocations, Mark
 from delegation.records.schema.migrate import prepare
 from delegation.records.settling.unproven import UnprovenGate
 from delegation.records.settling.writer import DecisionWriter

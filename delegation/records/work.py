@@ -45,7 +45,7 @@ from delegation.records.people import logins, replicas
 from delegation.records.people.approvals import ApprovalActs
 from delegation.records.reader import SqlReader
 from delegation.records.revocation import changes
-from delegation.records.revocation.kept import Mark
+from delegation.records.revocation.revocation_file import Mark
 from delegation.records.revocation.revoked_people import spellings
 from delegation.records.settling import in_process as local
 from delegation.records.settling.batch import settle_batch

@@ -24,7 +24,7 @@ from delegation.errors import (
     NotFoundError,
     ServiceError,
 )
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 from delegation.lineage.selection import VIEWS
 
 

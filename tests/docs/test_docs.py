@@ -95,6 +95,18 @@ def test_every_step_kind_type_and_field_is_documented() -> None:
         assert f"`{field}`" in caveats
 
 
+def test_each_step_names_modules_that_there_are() -> None:
+    """Whoever follows the table to the code arrives."""
+    rows = re.findall(
+        r"^\| \d+ \|.*\|(.*)\|$",
+        (ROOT / "docs/explanation/verification.md").read_text(),
+        re.MULTILINE,
+    )
+    named = [one for row in rows for one in re.findall("`([^`]+)`", row)]
+    assert len(named) > len(rows)
+    assert [one for one in named if not any((ROOT / "delegation").glob(f"{one}.py"))] == []
+
+
 def test_every_finding_of_the_log_has_a_row() -> None:
     """What `log verify` may say is in the table of docs/explanation/log.md, and nothing else is."""
     from typing import get_args

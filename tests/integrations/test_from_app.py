@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -255,3 +257,28 @@ def test_a_router_within_routers_has_all_prefixes_and_dependencies() -> None:
     app = FastAPI()
     app.include_router(routers[0])
     assert ("GET", "/r0/r1/r2/r3/end") in Service(app).places
+
+
+def test_routes_that_come_with_the_start_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are not there to be declared; without a word each would be a puzzling 404."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.get("/late/{x}")(lambda x: x)
+        yield
+
+    world = World()
+    with pytest.raises(ConfigurationError, match="no routes yet"):
+        Guard.from_app(
+            FastAPI(lifespan=lifespan, openapi_url=None),
+            world.tracker,
+            audience=world.audience,
+        )
+    app = FastAPI(lifespan=lifespan)
+    guard = Guard.from_app(app, world.tracker, audience=world.audience)
+    with TestClient(guard.protect(app), base_url=world.audience) as http:
+        assert http.get("/late/1").json()["code"] == "route_undeclared"
+    [warning] = [one.message for one in caplog.records if one.name == "delegation.guard"]
+    assert "GET /late/{x}. Include its routers before" in warning

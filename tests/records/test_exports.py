@@ -14,7 +14,7 @@ from world import NOW, World
 
 from delegation import Grant
 from delegation.errors import ExportTooLargeError, MalformedError, NotFoundError
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 from delegation.lineage.selection import VIEWS
 from delegation.records.engine.database import Database
 from delegation.records.schema.migrate import prepare

@@ -14,17 +14,17 @@ from starlette.responses import RedirectResponse, StreamingResponse
 
 from delegation.errors import DelegationError, MalformedError
 from delegation.identity.roles import READERS
+from delegation.lineage.export_forms import FORMS
 from delegation.lineage.export_job import ExportJob
-from delegation.lineage.forms import FORMS
 from delegation.lineage.selection import MAX_TEXT, VIEWS, Selection
 from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
-from delegation_api.ending import is_ending
 from delegation_api.export_answer import file_answer
 from delegation_api.mounting import given_of
 from delegation_api.pages.session import FORM_FIELD, ViewerDep, form_of, secret_of
 from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page, read_instant, refusal
+from delegation_api.stopping import is_ending
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MAX_STREAMS: Final = 32  # of one process; a page without one is renewed by itself

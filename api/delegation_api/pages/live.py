@@ -24,9 +24,9 @@ from delegation.identity.roles import PERSONS, READERS
 from delegation.lineage.news import Cursor, News
 from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
-from delegation_api.ending import is_ending
 from delegation_api.pages.session import PersonDep, ViewerDep, secret_of
 from delegation_api.pages.shell import HEADERS, PageRoute, refusal
+from delegation_api.stopping import is_ending
 from delegation_api.waiting import Hints
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

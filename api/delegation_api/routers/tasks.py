@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from delegation.errors import NotFoundError
 from delegation.export.drawings import DRAWINGS
-from delegation.lineage.forms import FORMS
+from delegation.lineage.export_forms import FORMS
 from delegation.operations.standing import Following
 from delegation.operations.tasks import Tasks
 from delegation_api.mounting import Asked, mount, mount_all

@@ -1,4 +1,8 @@
-"""Defines an argument type: the one canonical form of each value, or the reason why it has none."""
+"""Defines an argument type: the one canonical form of each value, or the reason why it has none.
+
+A type is a module of this package and one line in its `_PLAIN`; `families` lists its name by what its
+values share with others.
+"""
 
 from __future__ import annotations
 

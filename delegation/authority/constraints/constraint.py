@@ -3,7 +3,8 @@
 `is_within` is sound for every pair of kinds: it is never true when a value exists that the child
 admits and the parent does not. Where inclusion is not proven it is refused. A special host
 (`arguments.special_hosts`) is admitted only where it is named exactly, so a child that names one
-which its parent only covers, by a suffix, a network or `any`, is wider than it.
+which its parent only covers, by a suffix, a network or `any`, is wider than it. A kind is a module of
+this package and one line in `table`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.lineage.catalogue import CatalogueCache
 from delegation.records.lineage.link_cache import LinkCache
 from delegation.records.lineage.opener_cache import OpenerCache
-from delegation.records.revocation.revoked import RevokedCache
+from delegation.records.revocation.revoked_cache import RevokedCache
 
 
 @dataclass(slots=True)

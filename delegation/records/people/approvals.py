@@ -25,7 +25,7 @@ from delegation.lineage.feed import Revocation
 from delegation.records.lineage import links
 from delegation.records.lineage.standing import path
 from delegation.records.people.refused_before import refused_before
-from delegation.records.revocation.kept import Mark
+from delegation.records.revocation.revocation_file import Mark
 from delegation.records.revocation.revoked_people import ended_people
 from delegation.records.settling.approvals import living_acts, lock
 from delegation.records.tables.approvals import ACTS, APPROVALS

@@ -28,7 +28,7 @@ from delegation.records.engine.database import upsert
 from delegation.records.lineage.caches import Caches
 from delegation.records.lineage.known_rows import Known, task_chain
 from delegation.records.lineage.links import RecordedLink
-from delegation.records.revocation.revoked import Ended
+from delegation.records.revocation.revoked_cache import Ended
 from delegation.records.settling.approvals import ApprovalBook
 from delegation.records.settling.creation_limits import CreationLimits, Newcomer, bounds_of
 from delegation.records.settling.flow import Histories, open_histories
