@@ -18,6 +18,7 @@ from delegation import sent_json
 from delegation.assigned import UNASSIGNED
 from delegation.errors import MalformedError
 from delegation.json_number import MAX_INTEGER
+from delegation.sent_json import members_once
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -165,13 +166,6 @@ def parse_one_way(data: bytes) -> Any:
     return value
 
 
-def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("duplicate member")  # caught by `parse`, never seen
-    return members
-
-
 def _exact(text: str) -> int:
     number = int(text)
     if not -MAX_INTEGER <= number <= MAX_INTEGER:
@@ -185,12 +179,15 @@ def _no_float(_: str) -> NoReturn:
 
 # Made once, as the encoder; a byte order mark is no JSON to them, as it is none to `json.loads`.
 _EXACT: Final = json.JSONDecoder(
-    object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float
+    object_pairs_hook=members_once, parse_float=_no_float, parse_constant=_no_float
 )
 _CANONICAL: Final = json.JSONDecoder(
-    object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_float, parse_int=_exact
+    object_pairs_hook=members_once,
+    parse_float=_no_float,
+    parse_constant=_no_float,
+    parse_int=_exact,
 )
-_ONE_WAY: Final = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_float)
+_ONE_WAY: Final = json.JSONDecoder(object_pairs_hook=members_once, parse_constant=_no_float)
 
 
 def same(left: Json, right: Json) -> bool:

@@ -248,7 +248,7 @@ class _Open:
             self._add(value)
         elif self._takes or self._name is not None:
             raise ValueError
-        return self._items if sign == "]" else _members(self._items)
+        return self._items if sign == "]" else members_once(self._items)
 
     def _add(self, value: Any) -> None:
         if self._sign == "[":
@@ -293,10 +293,11 @@ def portable(value: Any, *, halves: bool = False, depth: int = MAX_DEPTH) -> Any
     return value
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's members; ValueError, caught by whoever parses, if one comes twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("duplicate member")  # caught by `parse`, never seen
+        raise ValueError("duplicate member")
     return members
 
 
@@ -305,7 +306,7 @@ def _no_number(_: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_members,
+    object_pairs_hook=members_once,
     parse_float=read_number,
     parse_int=read_number,
     parse_constant=_no_number,

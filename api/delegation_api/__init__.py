@@ -1,1 +1,1 @@
-"""The HTTP service over the tracker: roles, problems, endpoints. No rule stands here."""
+"""Serves the tracker over HTTP: roles, problems, endpoints. No rule stands here."""

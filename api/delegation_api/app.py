@@ -1,4 +1,4 @@
-"""The application: a tracker behind HTTP."""
+"""Builds the application: a tracker behind HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions as bounded work: each ends with its client, with its time, and with the process.
+"""Bounds the work of questions: each ends with its client, with its time, and with the process.
 
 It stands around every request, so no route has to remember it. What writes is not touched: a change
 that was begun is finished, whether its caller waits or not.

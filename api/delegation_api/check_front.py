@@ -1,4 +1,4 @@
-"""A raw ASGI callable in front of FastAPI that answers `POST /v1/check` and passes on all else.
+"""Answers `POST /v1/check` in front of FastAPI, as a raw ASGI callable, and passes on all else.
 
 FastAPI's request machinery costs several times what a warm check does. The same route stands behind
 it as the slow twin, for OpenAPI and for the test that holds both equal.

@@ -1,4 +1,4 @@
-"""`POST /v1/check`: read, asked, answered in one place for the fast front and its slow twin."""
+"""Reads and answers `POST /v1/check`, in one place for the fast front and its slow twin."""
 
 from __future__ import annotations
 

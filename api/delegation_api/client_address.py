@@ -1,4 +1,4 @@
-"""Whose connection or request it is: an address, or what a trusted proxy says it is."""
+"""Tells whose connection or request it is: an address, or what a trusted proxy says it is."""
 
 from __future__ import annotations
 

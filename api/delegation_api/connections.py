@@ -1,4 +1,4 @@
-"""The connections of one worker: how many may be held, by whom, and for how long without a word.
+"""Bounds the connections of one worker: how many, by whom, and for how long without a word.
 
 Room is made by the client with the most connections, whatever they do: first by those that cost
 nobody an answer. Those on which a key or a session was recognised come last, and never while they are

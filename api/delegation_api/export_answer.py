@@ -1,4 +1,4 @@
-"""An export as an answer: a file to keep, never a page of ours, with its digest and what it states."""
+"""Answers with an export: a file to keep, never a page of ours, with its digest and manifest."""
 
 from __future__ import annotations
 

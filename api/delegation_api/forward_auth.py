@@ -1,4 +1,4 @@
-"""Calls that a reverse proxy asks about: nginx `auth_request`, Caddy `forward_auth`, Traefik.
+"""Checks calls that a reverse proxy asks about: nginx `auth_request`, Caddy `forward_auth`, Traefik.
 
 The access is built from the declared route and the request that the proxy shows. Of the holder's own
 words only purpose, max_cost and cause count, and they stand in the signed proof. Not seen here, and

@@ -1,4 +1,4 @@
-"""The body's bounds, before any schema: size, time, media type, and JSON that reads one way."""
+"""Bounds the body before any schema: size, time, media type, and JSON that reads one way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs: one line for one event, JSON or text, without tokens, proofs, keys or arguments."""
+"""Logs one line for one event, JSON or text, without tokens, proofs, keys or arguments."""
 
 from __future__ import annotations
 

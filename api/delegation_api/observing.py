@@ -1,4 +1,4 @@
-"""The outermost layer: a request's id, its metrics, its log line, and its span when configured."""
+"""Observes each request from the outermost layer: its id, metrics, log line, and span if configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems (RFC 9457) with stable codes; the one place where an HTTP status is decided."""
+"""Answers with problems (RFC 9457) of stable codes; the one place where an HTTP status is decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One worker process: settings from the environment, store opened, service made, all closed again."""
+"""Runs one worker process: reads settings, opens the store, makes the service, closes all again."""
 
 from __future__ import annotations
 

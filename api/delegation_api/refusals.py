@@ -1,4 +1,4 @@
-"""Answers of the port itself, to what never reaches the application."""
+"""Answers at the port what never reaches the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tool a request of a protected service calls: a table that an operator declares in TOML.
+"""Maps requests of a protected service to tools, by a table that an operator declares in TOML.
 
 Read whole at start-up and refused whole: a route that could be read two ways, or that leaves an
 argument of its tool where nobody sees it, keeps the service from starting.

@@ -1,4 +1,4 @@
-"""Settings of the service, from the environment (`DELEGATION_...`) or the command line.
+"""Reads the service's settings from the environment (`DELEGATION_...`) or the command line.
 
 docs/deploy/settings.md has each one with its unit, its default and what breaks; a test holds the two
 equal.

@@ -1,4 +1,4 @@
-"""Looks whether this process was told to stop."""
+"""Tells whether this process was told to stop."""
 
 from __future__ import annotations
 

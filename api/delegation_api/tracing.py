@@ -1,4 +1,4 @@
-"""OpenTelemetry: one span a request, continued from the caller's `traceparent`, when configured."""
+"""Traces requests with OpenTelemetry: one span each, continued from the caller's `traceparent`."""
 
 from __future__ import annotations
 

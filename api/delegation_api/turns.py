@@ -1,4 +1,4 @@
-"""The turns of one worker: how many requests of one client are in work while its others wait.
+"""Takes turns among the clients of one worker: bounds the requests of one while others wait.
 
 Whoever showed a key or a session needs no turn. So a crowd of cheap requests from one address delays
 that address: another one's request waits behind a few of them, not behind all.

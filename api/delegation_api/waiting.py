@@ -1,4 +1,4 @@
-"""Long polls for news and answers, without a thread or a database connection each.
+"""Holds long polls for news and answers, without a thread or a database connection each.
 
 A hint wakes who waits; when none comes, the time is up and they look by themselves.
 """

@@ -1,4 +1,4 @@
-"""Webhooks: URLs that the operator configured are told that something happened to a request.
+"""Sends webhooks: tells URLs that the operator configured of changes to a request for approval.
 
 Beside the deciding path: events wait in a bounded queue for one thread a URL. What is lost (queue full,
 receiver gone, process dead) is found by polling; the record is the truth. A URL never comes from a

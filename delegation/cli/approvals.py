@@ -22,7 +22,7 @@ from delegation.cli.console import (
     tell,
     tell_rows,
 )
-from delegation.cli.source import StoreOption, UrlOption, opened, opened_as_person
+from delegation.cli.source import StoreOption, UrlOption, opened
 from delegation.errors import MalformedError, UnverifiedError
 from delegation.identity.approval import check_approval
 from delegation.identity.keyring import PublicRing
@@ -161,7 +161,7 @@ def _answer(
     *,
     as_json: bool,
 ) -> None:
-    with opened_as_person(store, url) as place:
+    with opened(store, url, as_person=True) as place:
         act = place.grant_approval if verdict == "grant" else place.refuse_approval
         entry = act(request, reason=reason)
     tell(entry, f"{entry.id} is {entry.state}.", as_json=as_json)

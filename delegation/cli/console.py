@@ -112,6 +112,14 @@ def tell(value: object, line: str, *, as_json: bool) -> None:
         say(line)
 
 
+def tell_text(value: object, text: str, *, as_json: bool, is_source: bool = False) -> None:
+    """Print a result: as JSON for programs, else as lines for people, or as a program's own."""
+    if as_json:
+        print_json(value)
+    else:
+        print_text(text, is_source=is_source)
+
+
 def tell_rows(
     value: object,
     title: str,

@@ -20,6 +20,7 @@ from delegation.cli.console import (
     print_json,
     print_text,
     read_text,
+    tell_text,
 )
 from delegation.cli.source import (
     StoreOption,
@@ -92,10 +93,7 @@ def assert_(
             junit_file.write_text(xml, encoding="utf-8")
         except (OSError, ValueError):
             fail("The JUnit file cannot be written.", "Name a file in a folder that is there.")
-    if as_json:
-        print_json(told)
-    else:
-        print_text(words)
+    tell_text(told, words, as_json=as_json)
     raise typer.Exit(0 if holds and not (strict and idle) else DENIED)
 
 
@@ -146,10 +144,8 @@ def reconcile(
             found = tracker.reconcile(lines, skew=skew, since=since, until=until)
         except OSError:
             fail("The log cannot be read to its end.", "Try again.", code="malformed")
-    if as_json:
-        print_json(reconciliation_json(found))
-    else:
-        print_text(reconciliation_text(found))
+    words = reconciliation_text(found)
+    tell_text(reconciliation_json(found), words, as_json=as_json)
     failed = found.is_bypassed or (strict and bool(found.counts.total()))
     raise typer.Exit(DENIED if failed else 0)
 

@@ -16,10 +16,10 @@ from delegation.cli.console import (
     fail,
     print_json,
     print_table,
-    print_text,
     say,
     tell,
     tell_rows,
+    tell_text,
 )
 from delegation.cli.holder import key_in
 from delegation.cli.source import (
@@ -81,10 +81,8 @@ def issuer(
     """Print the issuer's public keys as JSON: with them anybody reads its tokens, offline."""
     with opened(store, url) as place:
         held = place.public_ring().to_json()
-    if as_json:
-        print_json(held)
-    else:
-        print_text(canonical.encode(held).decode() + "\n", is_source=True)
+    text = canonical.encode(held).decode() + "\n"
+    tell_text(held, text, as_json=as_json, is_source=True)
 
 
 @app.command("create")

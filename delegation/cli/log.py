@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say, tell
-from delegation.cli.source import StoreOption, UrlOption, opened_store, service_url
-from delegation.commands.log import LogStatus
+from delegation.cli.source import StoreOption, UrlOption, opened, opened_store
 from delegation.errors import NotFoundError
 from delegation.identity.keyring import PublicRing
 from delegation.records.log.files import LogFolder
@@ -21,7 +19,7 @@ from delegation.transparency.checkpoint import MAX_TEXT, LogKey
 from delegation.transparency.tile import Tile
 
 if TYPE_CHECKING:
-    from delegation.client import Client
+    from delegation.operations.backend import Backend
     from delegation.tracker import Tracker
 
 app = typer.Typer(no_args_is_help=True)
@@ -62,7 +60,7 @@ class AskedSource:
         asked: A client with a reviewer's key, where entries are read; or an opened store.
     """
 
-    def __init__(self, asked: Client | Tracker) -> None:
+    def __init__(self, asked: Backend | Tracker) -> None:
         """Ask nothing yet."""
         self._asked = asked
 
@@ -147,10 +145,7 @@ def _audit_place(
         if not Path(place).is_dir():
             fail("There is no such folder.", "Name a folder of tiles, or a service's URL.")
         return _audit(FolderSource(Path(place)), keys, ring, older, hashes_only=hashes_only)
-    from delegation.client import Client  # noqa: PLC0415  # slow to start
-
-    secret = os.environ.get("DELEGATION_API_KEY", "")
-    with Client(service_url(None, place) or "", api_key=secret) as client:
+    with opened(None, place) as client:
         return _audit(AskedSource(client), keys, ring, older, hashes_only=hashes_only)
 
 
@@ -203,7 +198,8 @@ def status(
     *, store: StoreOption = None, url: UrlOption = None, as_json: JsonOption = False
 ) -> None:
     """Show how far the log is, and the keys that verify it."""
-    found = _status(store, url)
+    with opened(store, url) as asked:
+        found = asked.log_status()
     rows = {
         "origin": found.origin,
         "entries": found.size,
@@ -224,17 +220,6 @@ def status(
         say(found.stopped)
     if not found.keys:
         say("The ring has no log key: `delegation keys rotate log` adds one.")
-
-
-def _status(store: str | None, url: str | None) -> LogStatus:
-    service = service_url(store, url)
-    if service is None:
-        with opened_store(store) as tracker:
-            return tracker.log_status()
-    from delegation.client import Client  # noqa: PLC0415  # slow to start
-
-    with Client(service, api_key=os.environ.get("DELEGATION_API_KEY", "")) as client:
-        return client.log_status()
 
 
 @app.command("rebuild")

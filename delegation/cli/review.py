@@ -18,11 +18,11 @@ from delegation.cli.console import (
     note,
     print_json,
     print_table,
-    print_text,
     say,
     say_value,
     tell,
     tell_rows,
+    tell_text,
 )
 from delegation.cli.source import StoreOption, TaskArgument, UrlOption, opened
 from delegation.errors import NotFoundError
@@ -70,10 +70,7 @@ def lineage(
     """Show how authority flowed in a task."""
     with opened(store, url) as place:
         found = place.lineage(task).entry
-    if as_json:
-        print_json(found)
-    else:
-        print_text(text_tree(found))
+    tell_text(found, text_tree(found), as_json=as_json)
 
 
 def graph(
@@ -108,10 +105,9 @@ def graph(
     if form == "json":
         data += b"\n"
     if out is None:
-        if as_json:
-            print_json({"format": form, "drawing": data.decode()})
-        else:
-            print_text(data.decode(), is_source=form != "txt")
+        drawn = data.decode()
+        told = {"format": form, "drawing": data.decode()}
+        tell_text(told, data.decode(), as_json=as_json, is_source=form != "txt")
         return
     try:
         out.write_bytes(data)

@@ -120,20 +120,15 @@ def has_store(store: str | None, url: str | None) -> bool:
 
 
 @contextmanager
-def opened(store: str | None, url: str | None = None) -> Iterator[Backend]:
-    """Open a store with its keys, or a service; a missing store is never made by accident."""
-    service = service_url(store, url)
-    if service is None:
-        with opened_store(store) as tracker:
-            yield tracker.acting_as(f"command line, {_user()}", client="command line")
-        return
-    with _client(service) as client:
-        yield client
+def opened(
+    store: str | None, url: str | None = None, *, as_person: bool = False
+) -> Iterator[Backend]:
+    """Open a store with its keys, or a service; a missing store is never made by accident.
 
-
-@contextmanager
-def opened_as_person(store: str | None, url: str | None) -> Iterator[Backend]:
-    """Open a store or a service as the person whose API key is in the environment.
+    Args:
+        store: A store's place.
+        url: A service's URL.
+        as_person: Whether a store, too, is asked with the API key in the environment.
 
     Raises:
         UnauthenticatedError: The store knows no such key; whoever holds it is no approver yet.
@@ -144,12 +139,12 @@ def opened_as_person(store: str | None, url: str | None) -> Iterator[Backend]:
             yield client
         return
     with opened_store(store) as tracker:
-        by = tracker.authenticate(os.environ.get("DELEGATION_API_KEY", ""))
-        if by is None:
+        by = tracker.authenticate(os.environ.get("DELEGATION_API_KEY", "")) if as_person else None
+        if as_person and by is None:
             raise UnauthenticatedError(
                 "There is no such API key.", remedy="Set DELEGATION_API_KEY to an approver's key."
             )
-        yield tracker.acting_as(by)
+        yield tracker.acting_as(by or f"command line, {_user()}", client="command line")
 
 
 def _client(service: str) -> Client:

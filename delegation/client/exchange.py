@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -13,8 +13,26 @@ import tenacity
 from delegation import sent_json
 from delegation.authority.ids import DecisionId
 from delegation.canonical import b64u
-from delegation.client.refused import refused
-from delegation.errors import MalformedError, ServiceError
+from delegation.errors import (
+    ApproverRefusedError,
+    ClockError,
+    ConflictError,
+    DelegationError,
+    ExportsBusyError,
+    ExportTooLargeError,
+    ForbiddenError,
+    IdempotencyError,
+    MalformedError,
+    NotFoundError,
+    ServiceError,
+    StoreUnavailableError,
+    TooFastError,
+    UnauthenticatedError,
+    UnfitError,
+    UnknownOutcomeError,
+    UnverifiedError,
+    WiderThanParentError,
+)
 from delegation.operations.call import Call
 from delegation.operations.operation import Operation
 
@@ -122,3 +140,53 @@ def retries(attempts: int) -> dict[str, Any]:
 def is_passing(error: BaseException) -> bool:
     """Return whether a repeated call may fare better; nobody knows whether the first one arrived."""
     return isinstance(error, ServiceError) and error.status in _PASSING
+
+
+def _remote(kind: type[DelegationError]) -> type[ServiceError]:
+    """Return the class of a refusal that is also of this class, with its code and its explanation."""
+    said = {"code": kind.code, "__doc__": kind.__doc__, "__module__": __name__, "field": ""}
+    return type(f"Remote{kind.__name__}", (ServiceError, kind), said)
+
+
+_KINDS: Final[Mapping[str, type[ServiceError]]] = {
+    kind.code: _remote(kind)
+    for kind in (
+        UnauthenticatedError,
+        ForbiddenError,
+        ApproverRefusedError,
+        TooFastError,
+        NotFoundError,
+        ConflictError,
+        ExportTooLargeError,
+        ExportsBusyError,
+        IdempotencyError,
+        MalformedError,
+        UnfitError,
+        UnverifiedError,
+        WiderThanParentError,
+        StoreUnavailableError,
+        UnknownOutcomeError,
+        ClockError,
+    )
+}
+_OTHERS: Final = dict.fromkeys(("body_invalid", "body_not_json"), _KINDS[MalformedError.code])
+
+
+def refused(status: int, problem: Mapping[str, Any]) -> ServiceError:
+    """Return the exception of a problem document.
+
+    Args:
+        status: HTTP status.
+        problem: The document; may be anything, since whoever answered may not be the service.
+    """
+    code = str(problem.get("code") or "http_error")[:64]
+    reason = str(problem.get("reason") or code)[:64]
+    detail = str(problem.get("detail") or f"The service answered {status}.")[:500]
+    kind = _KINDS.get(code) or _OTHERS.get(code, ServiceError)
+    error = kind(status, reason, detail)
+    error.remedy = str(problem.get("remedy") or "")[:500]
+    if isinstance(
+        error, UnverifiedError | WiderThanParentError | UnfitError | ApproverRefusedError
+    ):
+        error.reason = reason
+    return error

@@ -1,1 +1,1 @@
-"""The commands of the service, one file each, over a unit of work that the store provides."""
+"""Performs the service's commands, one file each, over a unit of work that the store provides."""

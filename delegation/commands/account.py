@@ -1,4 +1,4 @@
-"""The account of a decision: its steps with their values, and what its holders claim about causes."""
+"""Accounts for a decision: its steps with their values, and the causes that holders claim."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import fields
 from typing import Final
 
 from delegation.authority.ids import DecisionId
-from delegation.commands.questions import Moment, found, no_nul
+from delegation.commands.named import found, no_nul
+from delegation.commands.questions import Moment
 from delegation.commands.work import DecisionDetail, Reader
 from delegation.lineage.analysis.steps import Account, step_values
 from delegation.lineage.entry import DecisionEntry

@@ -1,4 +1,4 @@
-"""Agents: registering who holds which key, with an accountable owner."""
+"""Registers agents: their keys, and their accountable owners."""
 
 from __future__ import annotations
 

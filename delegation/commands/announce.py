@@ -1,4 +1,4 @@
-"""Requests of agents to the service itself, and announcing: a token is shown before it is ever used."""
+"""Records a token that its holder announces before use; verifies agents' requests to the service."""
 
 from __future__ import annotations
 

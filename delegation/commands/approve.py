@@ -1,4 +1,4 @@
-"""Answering a request for approval: one person's word, recorded; at the quorum, a signed statement.
+"""Answers a request for approval: records a person's word and, at the quorum, signs a statement.
 
 Approving never grants. It supplies evidence that step 13 asks for, once, about one call.
 """
@@ -13,6 +13,7 @@ from delegation.authority.access import Access
 from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId
 from delegation.commands.check import CheckContext
+from delegation.commands.named import found
 from delegation.commands.question_work import NewAct
 from delegation.commands.retry import tried_again
 from delegation.commands.work import ApiKey, Work
@@ -121,16 +122,11 @@ def answer(
                 expires_at=approval.expires_at,
                 at=at,
             )
-        answered = work.approval(request, at=at)
-    if answered is None:
-        raise NotFoundError("request", request)
-    return answered
+        return found("request", request, work.approval(request, at=at))
 
 
 def _open_request(work: Work, request: str, *, seen: str | None, at: int) -> ApprovalEntry:
-    entry = work.approval(request, at=at)
-    if entry is None:
-        raise NotFoundError("request", request)
+    entry = found("request", request, work.approval(request, at=at))
     if at < entry.opened_at - MAX_AGE:
         raise ClockError
     if entry.state != "pending":

@@ -1,4 +1,4 @@
-"""Checking a call: verify, judge, settle, record it, whatever comes of it; and what became of it later.
+"""Checks a call: verifies, judges, settles and records it; later records its outcome.
 
 Two straight calls make a check: `prepare` (steps 1 to 9, no database) and the draft's `settle`
 (steps 10 to 14, inside the transaction that writes the decision). The answer leaves after COMMIT.

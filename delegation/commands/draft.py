@@ -1,4 +1,4 @@
-"""Calls and tasks on their way into the transaction that settles and writes them."""
+"""Holds calls and tasks on their way into the transaction that settles and writes them."""
 
 from __future__ import annotations
 

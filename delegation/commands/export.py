@@ -1,4 +1,4 @@
-"""The command of gathering what an export is made of, in one snapshot; `delegation.export` writes it.
+"""Gathers an export's data in one snapshot; `delegation.export` writes it.
 
 What is counted is counted in the same snapshot that is read: an export is whole or refused, never
 cut. Entries of long listings are read while they are written, a page at a time.
@@ -14,6 +14,7 @@ from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId, TaskId
 from delegation.commands import questions
 from delegation.commands.export_data import Bounds, ExportData
+from delegation.commands.named import found
 from delegation.commands.question_work import ApprovalFilter
 from delegation.commands.questions import Moment
 from delegation.commands.work import Reader
@@ -121,9 +122,7 @@ class _Gathering:
             return None
         name = LinkId(self.wanted.link)
         link = self.reader.link(name, at=self.when.at, past=self.when.past)
-        if link is None:
-            raise NotFoundError("link", name)
-        scope = link.task
+        scope = found("link", name, link).task
         for _ in range(MAX_LINKS):  # its way up may begin in a task above
             task = self.reader.task(scope, at=self.when.at)
             if task is None or task.parent is None:
@@ -268,9 +267,8 @@ class _Gathering:
 
     def _timeline(self) -> ExportData:
         task = TaskId(self.wanted.task or "")
-        outline = self.reader.outline(task, at=self.when.at, past=self.when.past)
-        if outline is None:
-            raise NotFoundError("task", task)
+        seen = self.reader.outline(task, at=self.when.at, past=self.when.past)
+        outline = found("task", task, seen)
         until = self.when.at + 1 if self.when.past else None
         tasks = [outline.task.id, *(one.id for one in outline.below)]
         of_each = [DecisionFilter(task=one, until=until) for one in tasks]
@@ -309,8 +307,8 @@ class _Gathering:
             answering = owners(survey)
             number = len(answering)
             return self._made(number, number, answering, is_complete=survey.is_complete)
-        if asked.task is not None and self.reader.task(TaskId(asked.task), at=self.when.at) is None:
-            raise NotFoundError("task", asked.task)
+        if asked.task is not None:
+            found("task", asked.task, self.reader.task(TaskId(asked.task), at=self.when.at))
         pairs = handovers(survey)
         return self._made(len(pairs), len(pairs), pairs, is_complete=survey.is_complete)
 

@@ -1,4 +1,4 @@
-"""Gathers the data of an export, within a bound."""
+"""Holds the data of an export, within a bound."""
 
 from __future__ import annotations
 

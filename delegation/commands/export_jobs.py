@@ -1,4 +1,4 @@
-"""The commands of jobs: asking for an export, seeing how far it is, cancelling it, fetching the file.
+"""Asks for exports made in the background, tells their progress, cancels them, fetches the file.
 
 A job belongs to the API key that asked: to anybody else it is not there. What is kept is bounded in
 number and time, so that nobody fills the store with exports.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from delegation.commands.questions import no_nul
+from delegation.commands.named import found, no_nul
 from delegation.commands.retry import tried_again
 from delegation.commands.work import Reader, Store
-from delegation.errors import ConflictError, ExportsBusyError, NotFoundError
+from delegation.errors import ConflictError, ExportsBusyError
 from delegation.lineage.export_job import ACTIVE, ExportJob
 from delegation.lineage.selection import Selection
 
@@ -95,17 +95,14 @@ def fetched(store: Store, job: str, *, caller: str, at: int) -> tuple[ExportJob,
     """
     no_nul("export", job)
     with store.read() as reader:
-        found = _own(reader, job, caller, at)
-        if found.state != "done":
+        own = _own(reader, job, caller, at)
+        if own.state != "done":
             raise ConflictError(
-                f"The export is {found.state}: there is no file.",
-                remedy="Wait until it is done." if found.is_active else "Ask for it again.",
+                f"The export is {own.state}: there is no file.",
+                remedy="Wait until it is done." if own.is_active else "Ask for it again.",
             )
-        return found, reader.export_data(job)
+        return own, reader.export_data(job)
 
 
 def _own(reader: Reader, job: str, caller: str, at: int) -> ExportJob:
-    found = reader.export_job(job, caller=caller, at=at)
-    if found is None:
-        raise NotFoundError("export", job)
-    return found
+    return found("export", job, reader.export_job(job, caller=caller, at=at))

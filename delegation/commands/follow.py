@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from delegation.authority.agent_name import NAME
 from delegation.authority.chain import LINK_ID
 from delegation.authority.fields import integer, matching_text
 from delegation.authority.ids import LinkId
+from delegation.commands.named import found
 from delegation.commands.retry import tried_again
-from delegation.commands.work import Store
+from delegation.commands.work import Reader, Store
 from delegation.errors import MalformedError, NotFoundError
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import WAIT_SHARE, Barrier, ReplicaEntry, barrier
@@ -128,14 +129,14 @@ def wait_everywhere(
     """
     begun = monotonic()
     while True:
-        found = confirmed(store, epoch)
+        held = confirmed(store, epoch)
         left = begun + WAIT_SHARE * bound - monotonic()
-        if found.is_confirmed or left <= 0:
-            return found
+        if held.is_confirmed or left <= 0:
+            return held
         pause(min(left, bound / LOOKS))
 
 
-def standing(store: Store, root: LinkId, holders: tuple[Holder, ...]) -> RootStanding:
+def standing(reader: Reader, root: LinkId | str, holders: Sequence[Holder]) -> RootStanding:
     """Return what a verifier outside the store asks once for each root.
 
     Raises:
@@ -147,8 +148,4 @@ def standing(store: Store, root: LinkId, holders: tuple[Holder, ...]) -> RootSta
     matching_text("root", root, LINK_ID, "a link id")
     for holder in holders:
         matching_text("name", holder.name, NAME, "1 to 80 characters without control characters")
-    with store.read() as reader:
-        found = reader.standing(root, holders)
-    if found is None:
-        raise NotFoundError("root", root)
-    return found
+    return found("root", root, reader.standing(LinkId(root), holders))

@@ -1,4 +1,4 @@
-"""The log, as the commands and faces ask for it. `delegation.records` answers."""
+"""Declares the log, as the commands and faces ask for it. `delegation.records` answers."""
 
 from __future__ import annotations
 

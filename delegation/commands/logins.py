@@ -1,4 +1,4 @@
-"""API keys and logins of the tracker: callers that are no agents."""
+"""Creates API keys and logins for callers that are no agents."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Final
 
 from delegation.authority.approval import APPROVER
 from delegation.authority.fields import AUDIENCE, listed, matching_text
+from delegation.commands.named import found
 from delegation.commands.retry import tried_again
 from delegation.commands.work import ApiKey, Login, Store
-from delegation.errors import ForbiddenError, MalformedError, NotFoundError, UnauthenticatedError
+from delegation.errors import ForbiddenError, MalformedError, UnauthenticatedError
 from delegation.identity.roles import NAMED, ROLES, Role
 
 PREFIX: Final = "dk_"  # so that scanners find a leaked one
@@ -119,10 +120,8 @@ def create_ticket(store: Store, api_key: str, *, secret: str, at: int) -> Login:
     """
     ticket = Login(digest(secret), "ticket", api_key, at + TICKET_SECONDS)
     with store.write() as work:
-        found = {key.name: key for key in work.api_keys() if not key.is_revoked}.get(api_key)
-        if found is None:
-            raise NotFoundError("API key", api_key)
-        refuse_service(found)
+        live = {key.name: key for key in work.api_keys() if not key.is_revoked}
+        refuse_service(found("API key", api_key, live.get(api_key)))
         work.add_login(ticket, at=at)
     return ticket
 

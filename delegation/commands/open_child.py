@@ -1,4 +1,4 @@
-"""Opening a child task: an agent's own unit of work, within its grant, its ledger and its history."""
+"""Opens a child task: an agent's own unit of work, within its grant, its ledger and its history."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from delegation.canonical import Json
 from delegation.commands.announce import raise_denial, verify_reserved
 from delegation.commands.check import CheckContext
 from delegation.commands.draft import Draft, NewTask
+from delegation.commands.named import found
 from delegation.commands.retry import tried_again
 from delegation.commands.tasks import MAX_LASTS, TITLE
 from delegation.commands.work import Work
-from delegation.errors import MalformedError, NotFoundError
+from delegation.errors import MalformedError
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.facts import Facts, Query
 from delegation.judge.limits import LASTS, Limits
@@ -192,10 +193,7 @@ def open_child(
 
 
 def _owner(work: Work, task: TaskId, at: int) -> str:
-    entry = work.task(task, at=at)
-    if entry is None:
-        raise NotFoundError("task", task)
-    return entry.owner
+    return found("task", task, work.task(task, at=at)).owner
 
 
 def _record(
@@ -209,7 +207,4 @@ def _record(
     # The root is the whole ceiling: what the holder hands on, it narrows itself.
     token = issue_token(context.ring, origin, to=to, grant=task.ceiling, token_format="biscuit")  # noqa: S106
     work.record_root(token.chain, token.evidence, at=task.opened_at)
-    entry = work.task(task.id, at=task.opened_at)
-    if entry is None:
-        raise NotFoundError("task", task.id)
-    return entry, token
+    return found("task", task.id, work.task(task.id, at=task.opened_at)), token

@@ -1,4 +1,4 @@
-"""Looking ahead: what a token says, and what a call or a narrower link would come to; nothing is recorded."""
+"""Inspects tokens, and predicts the result of a call or a narrower link; nothing is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviewers' questions: one snapshot is read, then a pure function of `lineage` answers."""
+"""Answers reviewers' questions: one snapshot is read, then a pure function of `lineage` answers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, get_args
 
+from delegation.authority.amounts import amounts_of
 from delegation.authority.fields import matching_text
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import b64u, unb64u
+from delegation.commands.named import found, no_nul, task_id
 from delegation.commands.retry import tried_again
 from delegation.commands.revoke import BY, REASON
-from delegation.commands.work import Reader, Store
+from delegation.commands.work import DecisionDetail, Reader, Store
 from delegation.errors import MalformedError, NotFoundError
 from delegation.identity.principal import fingerprint
 from delegation.judge.standing import own_subject
@@ -25,7 +27,7 @@ from delegation.lineage.analysis.findings import Dismissal, Findings, sort_out
 from delegation.lineage.analysis.owners import Handover
 from delegation.lineage.analysis.owners import handovers as handed_over
 from delegation.lineage.analysis.risk import Risk, ranked
-from delegation.lineage.entry import LinkEntry
+from delegation.lineage.entry import Lineage, LinkEntry, TaskEntry
 from delegation.lineage.filter import TaskFilter
 from delegation.lineage.finding import Finding
 from delegation.lineage.revocation_effect import holding as holding_of
@@ -63,26 +65,41 @@ class Holding:
     links: tuple[LinkEntry, ...]
 
 
-def no_nul(kind: str, text: str) -> str:
-    """Return an id that every database takes.
-
-    Raises:
-        NotFoundError: It has a NUL, which no recorded id has and PostgreSQL would not even read.
-    """
-    if "\x00" in text:
-        raise NotFoundError(kind, "with a NUL")
-    return text
+def child_tasks(
+    reader: Reader, when: Moment, task: TaskEntry | TaskId | str
+) -> Sequence[TaskEntry]:
+    """Return the tasks that agents opened below a task; it raises NotFoundError."""
+    name = task_id(task)
+    found("task", name, reader.task(name, at=when.at))
+    return reader.child_tasks(name, at=when.at, past=when.past)
 
 
-def found(kind: str, name: str, value: T | None) -> T:
-    """Return the value.
+def lineage(reader: Reader, when: Moment, task: TaskEntry | TaskId | str) -> Lineage:
+    """Return a task's links and decisions with those of the tasks below it; it raises NotFoundError."""
+    name = task_id(task)
+    return found("task", name, reader.lineage(name, at=when.at, past=when.past))
 
-    Raises:
-        NotFoundError: It is None.
-    """
-    if value is None:
-        raise NotFoundError(kind, name)
-    return value
+
+def recorded(reader: Reader, when: Moment, link: LinkId | str) -> LinkEntry:
+    """Return a recorded link; it raises NotFoundError."""
+    return found("link", link, reader.link(LinkId(link), at=when.at, past=when.past))
+
+
+def descendants(
+    reader: Reader, when: Moment, link: LinkId | str, *, limit: int
+) -> Sequence[LinkEntry]:
+    """Return the links below a link, parents before children; it raises NotFoundError."""
+    recorded(reader, when, link)
+    return reader.descendants(LinkId(link), limit=limit, at=when.at, past=when.past)
+
+
+def decision(reader: Reader, _: Moment, decision: DecisionId | str) -> DecisionDetail:
+    """Return a decision with the money among its arguments; it raises NotFoundError."""
+    detail = found("decision", decision, reader.decision(DecisionId(decision)))
+    made, sent = detail.decision, (detail.access or {}).get("arguments")
+    arguments = made.arguments or (sent if isinstance(sent, dict) else None)
+    amounts = amounts_of(reader.catalogue(), made.tool, detail.catalogue, arguments)
+    return replace(detail, amounts=amounts)
 
 
 def survey_of(reader: Reader, ground: Ground, when: Moment) -> Survey:
@@ -111,9 +128,7 @@ def holding(reader: Reader, holder: str, when: Moment) -> Holding:
         return Holding(survey, agent, agent.keys, tuple(own))
     if holder.startswith("lnk_"):
         survey = survey_of(reader, Ground(link=holder), when)
-        link = survey.by_id.get(LinkId(holder))
-        if link is None:
-            raise NotFoundError("link", holder)
+        link = found("link", holder, survey.by_id.get(LinkId(holder)))
         return Holding(survey, None, (survey.known.keys[link.id],), (link,))
     keys = _keys(reader, holder)
     survey = survey_of(reader, Ground(keys=keys), when)
@@ -125,9 +140,9 @@ def holding(reader: Reader, holder: str, when: Moment) -> Holding:
 def _keys(reader: Reader, text: str) -> tuple[bytes, ...]:
     if _FINGERPRINT.fullmatch(text):
         # Sixty bits are for eyes: whoever makes two keys with one fingerprint is shown with both.
-        found = tuple(reader.keys_of(text, most=_FEW))
-        if found:
-            return found
+        keys = tuple(reader.keys_of(text, most=_FEW))
+        if keys:
+            return keys
     else:
         try:
             key = unb64u(text.removeprefix("ed25519:"), what="key")
@@ -246,18 +261,15 @@ def survivors(reader: Reader, when: Moment, kind: SubjectKind, id: str) -> Survi
     ground = Ground(is_open=True)
     match subject.kind:
         case "link":
-            if reader.link(LinkId(subject.id), at=when.at) is None:
-                raise NotFoundError("link", subject.id)
+            found("link", subject.id, reader.link(LinkId(subject.id), at=when.at))
             ground = Ground(link=subject.id, whole=True)
         case "task":
-            if reader.task(TaskId(subject.id), at=when.at) is None:
-                raise NotFoundError("task", subject.id)
+            found("task", subject.id, reader.task(TaskId(subject.id), at=when.at))
             ground = Ground(task=subject.id)
         case "agent":
             agents = survey_of(reader, Ground(), when).known.agents
-            agent = next((one for one in agents if one.name == subject.id), None)
-            if agent is None:
-                raise NotFoundError("agent", subject.id)
+            named = next((one for one in agents if one.name == subject.id), None)
+            agent = found("agent", subject.id, named)
             ground = Ground(keys=agent.keys, whole=True)
         case "key":
             ground = Ground(keys=(unb64u(subject.id, what="id"),), whole=True)
@@ -328,9 +340,7 @@ def dismiss(store: Store, finding: str, *, by: str, reason: str, at: int) -> Dis
     if not reason.strip():
         raise MalformedError("reason", wanted="1 to 500 characters: somebody will read it")
     with store.write() as work:
-        found = findings(work, Moment(at))
-        known: Iterable[Finding] = (*found.open, *(one for one, _ in found.dismissed))
-        one = next((one for one in known if one.id == finding), None)
-        if one is None:
-            raise NotFoundError("finding", finding[:64])
+        held = findings(work, Moment(at))
+        known: Iterable[Finding] = (*held.open, *(one for one, _ in held.dismissed))
+        one = found("finding", finding[:64], next((o for o in known if o.id == finding), None))
         return work.dismiss(Dismissal(one.id, one.rule, one.subject, by, reason, at))

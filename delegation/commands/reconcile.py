@@ -1,4 +1,4 @@
-"""Reconciling a service's tool log with the record, line by line, however long it is."""
+"""Reconciles a service's tool log with the record, line by line, however long it is."""
 
 from __future__ import annotations
 

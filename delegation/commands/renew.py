@@ -1,4 +1,4 @@
-"""Issuing a task's root, and a root made in place of one that ends."""
+"""Issues a task's root, and renews a root that ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from delegation.authority.fit import raise_unfit, refuse_unfit_grant
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.narrowing import refuse_freed, refuse_wider
+from delegation.commands.named import found
 from delegation.commands.retry import tried_again
 from delegation.commands.work import Store, Work
-from delegation.errors import ConflictError, NotFoundError, WiderThanParentError
+from delegation.errors import ConflictError, WiderThanParentError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey
 from delegation.judge.subject import Subject
@@ -48,9 +49,7 @@ def issue(  # what a root link states
         UnfitError: The grant does not go with the catalogue that the root pins (`authority.fit`).
     """
     with store.write() as work:
-        entry = work.task(task, at=at)
-        if entry is None:
-            raise NotFoundError("task", task)
+        entry = found("task", task, work.task(task, at=at))
         if entry.state not in {"open", "active"}:
             raise ConflictError("The task is over; nothing is issued outside an open task.")
         complete = grant.opened(entry.opened_at).filled_from(entry.ceiling)
@@ -101,9 +100,8 @@ def renew(  # what a renewal states
     """
     matching_text("link", root, LINK_ID, "a link id")
     with store.write() as work:
-        entry, payload = work.link(root, at=at), work.link_payload(root)
-        if entry is None or payload is None:
-            raise NotFoundError("link", root)
+        entry = found("link", root, work.link(root, at=at))
+        payload = found("link", root, work.link_payload(root))
         if entry.parent is not None:
             raise ConflictError("Only a root is renewed here; its holder delegates again below it.")
         task = work.task(entry.task, at=at)

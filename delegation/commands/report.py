@@ -1,4 +1,4 @@
-"""Reports: decisions that verifiers outside the store made, re-verified, recorded, and compared."""
+"""Records decisions that verifiers outside the store report, after verifying and comparing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retention: how long arguments, salts and proofs of decisions are kept; the log's leaves always are."""
+"""Erases arguments, salts and proofs of old decisions; the log's leaves stay."""
 
 from __future__ import annotations
 

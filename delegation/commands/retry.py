@@ -1,4 +1,4 @@
-"""Tries again what is known to be undone, until the time of whoever waits for it is over.
+"""Retries work that is known to be undone, until its caller's deadline.
 
 Refusing is right, giving up early is not: on a machine whose processors are all taken, a transaction
 loses its lock, its turn or its connection without anything being wrong. What did not happen may be

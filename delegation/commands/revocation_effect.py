@@ -1,14 +1,13 @@
-"""Looking at what came of a revocation, a suspension or a freeze: nothing is changed."""
+"""Reads the effect of a revocation, a suspension or a freeze; nothing is changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from delegation.canonical import Json
+from delegation.commands.named import found
 from delegation.commands.work import Store
-from delegation.errors import NotFoundError
 from delegation.identity.freeze import sign_freeze
 from delegation.identity.keyring import KeyRing
 from delegation.judge.lease import barrier
@@ -61,10 +60,9 @@ def ending(store: Store, ring: KeyRing, epoch: int, *, at: int) -> RevocationEff
         NotFoundError: No subject was revoked, suspended or resumed under that number.
     """
     with store.read() as reader:
-        found = reader.change_at(epoch) if 0 < epoch <= _MAX_EPOCH else None
-        if found is None:
-            raise NotFoundError("change", str(epoch))
-        change = replace(found, barrier=barrier(reader.replicas(), epoch))
+        made = reader.change_at(epoch) if 0 < epoch <= _MAX_EPOCH else None
+        made = found("change", str(epoch), made)
+        change = replace(made, barrier=barrier(reader.replicas(), epoch))
         last, refused, is_complete = reader.effect(change.subject, epoch=epoch)
         held = holding(reader.changes(change.subject), at=at)
         newest = reader.numbers()["epoch"]
@@ -73,9 +71,3 @@ def ending(store: Store, ring: KeyRing, epoch: int, *, at: int) -> RevocationEff
         receipt = frozen(store, ring, change).receipt
     holds = held is not None and held.epoch == epoch
     return RevocationEffect(change, last, refused, holds, is_complete, newest, receipt)
-
-
-def suspensions(store: Store, *, at: int) -> Sequence[Revocation]:
-    """Return the suspensions that hold, newest first, at most `MOST`."""
-    with store.read() as reader:
-        return reader.suspensions(at=at, limit=MOST)

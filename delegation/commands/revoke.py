@@ -1,4 +1,4 @@
-"""Revoking and suspending: one recorded row that ends a subject and everything below it."""
+"""Revokes and suspends: one recorded row ends a subject and all its descendants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from delegation.commands.announce import draft_of, raise_denial, verify_reserved
 from delegation.commands.check import CheckContext
 from delegation.commands.retry import tried_again
 from delegation.commands.tasks import MAX_LASTS
-from delegation.commands.work import Store
+from delegation.commands.work import Reader, Store
 from delegation.errors import MalformedError
 from delegation.identity.principal import fingerprint
 from delegation.judge.subject import EVERYTHING, Subject, SubjectKind
@@ -105,26 +105,26 @@ def resume(store: Store, subject: Subject, *, by: str, reason: str, at: int) -> 
         return work.resume(subject, by=by, reason=reason, at=at)
 
 
-def preview(store: Store, subject: Subject, *, at: int) -> Preview:
+def preview(reader: Reader, kind: SubjectKind, id: str, *, at: int) -> Preview:  # noqa: A002
     """Return what would end with a subject now, and what would go on; nothing is changed.
 
     Raises:
         MalformedError: The kind or id has another form.
     """
+    subject = Subject(kind, id)
     _refuse_odd(subject, "anybody", "")
-    with store.read() as reader:
-        return reader.preview(subject, at=at)
+    return reader.preview(subject, at=at)
 
 
-def last_use(store: Store, subject: Subject) -> LastUse:
+def last_use(reader: Reader, kind: SubjectKind, id: str) -> LastUse:  # noqa: A002
     """Return the newest call that a link, an agent or a key made.
 
     Raises:
         MalformedError: The subject is of another kind, or its id has another form.
     """
+    subject = Subject(kind, id)
     _refuse_odd(subject, "anybody", "")
-    with store.read() as reader:
-        return reader.last_use(subject)
+    return reader.last_use(subject)
 
 
 def _refuse_odd(subject: Subject, by: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Tasks: opening one with a ceiling, closing it, and with it all authority under it."""
+"""Opens tasks with a ceiling, and closes them, and with them all authority under them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
 from delegation.authority.refusal import Refusal
 from delegation.commands.draft import NewTask
+from delegation.commands.named import found
 from delegation.commands.retry import tried_again
 from delegation.commands.work import Store
-from delegation.errors import ConflictError, MalformedError, NotFoundError
+from delegation.errors import ConflictError, MalformedError
 from delegation.judge.limits import Limits
 from delegation.lineage.entry import TaskEntry, TaskState
 
@@ -91,10 +92,7 @@ def open_task(  # what a task is fixed by
             limits=limits,
         )
         work.open_task(task)
-        entry = work.task(task.id, at=at)
-    if entry is None:
-        raise NotFoundError("task", task.id)
-    return entry
+        return found("task", task.id, work.task(task.id, at=at))
 
 
 def complete_ceiling(ceiling: Grant, catalogue: Catalogue, *, at: int, deadline: int) -> Grant:
@@ -155,11 +153,7 @@ def close_task(store: Store, task: TaskId, state: TaskState, *, at: int) -> Task
     if state not in OVER:
         raise MalformedError("state", wanted="one of " + ", ".join(sorted(OVER)))
     with store.write(alone=True) as work:
-        if work.task(task, at=at) is None:
-            raise NotFoundError("task", task)
+        found("task", task, work.task(task, at=at))
         if not work.close_task(task, state, at=at):
             raise ConflictError("The task is closed already.")
-        entry = work.task(task, at=at)
-    if entry is None:
-        raise NotFoundError("task", task)
-    return entry
+        return found("task", task, work.task(task, at=at))

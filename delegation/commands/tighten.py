@@ -1,4 +1,4 @@
-"""Oversight of all that is recorded: guardrails asserted over chains, narrower grants proposed from use."""
+"""Asserts guardrails over all recorded chains, and proposes narrower grants from use."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from delegation.authority.fields import integer
 from delegation.authority.grant import Grant
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.refusal import Refusal
+from delegation.commands.named import found
 from delegation.commands.work import DecisionDetail, Reader, Store
 from delegation.errors import MalformedError, NotFoundError
 from delegation.lineage.entry import LinkEntry
@@ -88,18 +89,13 @@ def tighten(
         if kind == "task":
             return [asked.of_task(TaskId(subject), at)]
         if kind == "link":
-            entry = reader.link(LinkId(subject), at=at)
-            if entry is None:
-                raise NotFoundError("link", subject)
-            return [asked.of_link(entry, at)]
+            return [asked.of_link(found("link", subject, reader.link(LinkId(subject), at=at)), at)]
         if kind != "agent":
             raise MalformedError("kind", wanted="link, agent or task")
         if not any(agent.name == subject for agent in reader.agents()):
             raise NotFoundError("agent", subject)
-        found = reader.links(
-            LinkFilter(holder=subject), after=None, limit=MAX_LINKS_OF_AGENT, at=at
-        )
-        held = [entry for entry in found if entry.registered and entry.holder_name == subject]
+        held = reader.links(LinkFilter(holder=subject), after=None, limit=MAX_LINKS_OF_AGENT, at=at)
+        held = [entry for entry in held if entry.registered and entry.holder_name == subject]
         return [asked.of_link(entry, at) for entry in held]
 
 
@@ -113,9 +109,7 @@ class _Reading:
         self._links: dict[LinkId, Link] = {}
 
     def of_task(self, task: TaskId, at: int) -> Tightening:
-        entry = self._reader.task(task, at=at)
-        if entry is None:
-            raise NotFoundError("task", task)
+        entry = found("task", task, self._reader.task(task, at=at))
         # A ceiling has one delegation more than the root that it is issued as.
         uses = [
             self._use(detail, detail.decision.links[:1], entry.ceiling, len(detail.decision.links))
@@ -200,13 +194,10 @@ class _Reading:
         )
 
     def _link(self, link: LinkId, depth: int) -> Link:
-        found = self._links.get(link)
-        if found is None:
-            payload = self._reader.link_payload(link)
-            if payload is None:
-                raise NotFoundError("link", link)
-            found = self._links[link] = parse_payload(payload, root=depth == 0)
-        return found
+        if link not in self._links:
+            payload = found("link", link, self._reader.link_payload(link))
+            self._links[link] = parse_payload(payload, root=depth == 0)
+        return self._links[link]
 
 
 def assert_guardrails(
@@ -237,9 +228,8 @@ def assert_guardrails(
         refuse_unfit_rules(guardrails, catalogue)
         roots = _tasks_by_root(reader, at)
         if task is not None:
-            root = next((root for root, tasks in roots.items() if task in tasks), None)
-            if root is None:
-                raise NotFoundError("task", task)
+            above = next((root for root, tasks in roots.items() if task in tasks), None)
+            root = found("task", task, above)
             roots = {root: roots[root]}
         forests = (
             _forest(reader, tasks, catalogue, ended=ended, at=at) for tasks in roots.values()

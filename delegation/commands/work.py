@@ -1,4 +1,4 @@
-"""The unit of work: what the commands ask of a store. `delegation.records` answers.
+"""Declares the unit of work that the commands ask of a store. `delegation.records` answers.
 
 One `write()` is one transaction: it is committed whole or not at all, before any answer leaves a command.
 """

@@ -1,1 +1,1 @@
-"""The fourteen steps as pure functions, one file a step: what must be known, and the rule."""
+"""Judges calls in fourteen steps, each a pure function of known facts in a file of its own."""

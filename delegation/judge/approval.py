@@ -1,4 +1,4 @@
-"""Step 13, approval: consent of people to single calls.
+"""Requires the consent of people to single calls: step 13, approval.
 
 Last of the rules, so that people are asked only about calls that would otherwise pass. Approving
 never grants: a call that any other step denies stays denied, approved or not.

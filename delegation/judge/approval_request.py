@@ -1,4 +1,4 @@
-"""Requests for approval: what a call needs consent for, and what is known about consent so far."""
+"""Describes requests for approval: the call, the consent it needs, and the consent given so far."""
 
 from __future__ import annotations
 

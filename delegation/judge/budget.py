@@ -1,4 +1,4 @@
-"""Step 12, budget: every link of the line and each task's ledger must afford the call."""
+"""Charges a call to every link of its line and to each task's ledger: step 12, budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 8, capability: tool, effect, sensitivity, purpose, arguments, resources, cost."""
+"""Matches a call with the capability: tool, effect, arguments, resources, cost. Step 8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Growth, part of step 10: a task that grows or fails faster than its limits is stopped."""
+"""Stops a task that grows or fails faster than its limits: part of step 10."""
 
 from __future__ import annotations
 

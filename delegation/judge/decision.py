@@ -1,4 +1,4 @@
-"""A decision: allowed or denied, with the trail of the fourteen steps that led to it.
+"""Describes a decision: allowed or denied, with the trail of the fourteen steps that led to it.
 
 The numbers and names of the steps are those of docs/explanation/verification.md, once and for all.
 """

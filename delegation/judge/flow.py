@@ -1,4 +1,4 @@
-"""Step 11, flow: what may follow what within one task, judged on the history of its root task.
+"""Restricts the order of calls within one task by the history of its root task: step 11, flow.
 
 And who may call at all: what a link's holder may only hand on, no call of that same holder makes. Who
 counts as another is decided as for separation of duties (`trace_of`): an unregistered key is the

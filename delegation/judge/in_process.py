@@ -1,4 +1,4 @@
-"""Settling outside the store: what must be known for it, and which calls may be settled so at all."""
+"""Decides which calls may be settled outside the store, and names the facts that this needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lease rule: how old what a verifier outside the store knows of revocations may be.
+"""Bounds how old the revocations may be that a verifier outside the store relies on: its lease.
 
 A verifier reads its clock, then polls, applies what came, and may rely on it until that reading plus
 the bound D. A change committed at c is seen by every poll begun after c, so nothing is allowed later

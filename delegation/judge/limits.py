@@ -1,4 +1,4 @@
-"""Limits of a task's growth and pace: how wide, how deep and how fast agents may make it."""
+"""Limits a task's growth and pace: how wide, how deep and how fast agents may make it."""
 
 from __future__ import annotations
 

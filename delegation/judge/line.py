@@ -1,4 +1,4 @@
-"""The line of authority: a chain with the chains of the openers above its task.
+"""Joins a chain with the chains of the openers above its task: the line of authority.
 
 What is refused under a link is refused in every child task opened under it, however deep and by
 however many. So no rule of steps 10 to 13 is given a chain: it is given a line and walks that.

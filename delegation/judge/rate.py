@@ -1,4 +1,4 @@
-"""Pace, part of step 12: how fast a task, a holder and a branch may call, with bursts.
+"""Paces a task, a holder and a branch, with bursts: part of step 12.
 
 One number for each (GCRA): the instant at which its next turn would be if all had come evenly. A call
 comes too early if that lies further ahead than a burst reaches. Only allowed calls take a turn.

@@ -1,4 +1,4 @@
-"""Reported decisions: what a verifier outside the store did is recorded, and judged as of then.
+"""Judges decisions that a verifier outside the store reports, as of when it made them.
 
 A report is never dropped because the service would have decided otherwise: the call was made. What
 speaks against it is recorded beside it, as a conflict for reviewers to find.

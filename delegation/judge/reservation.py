@@ -1,4 +1,4 @@
-"""Reservations: costs that are known only after a call was executed, charged at most and settled once.
+"""Reserves costs that are known only after a call: the most at first, settled once afterwards.
 
 A state machine of three states. `reserved`: the most that the holder agreed to is charged, on every
 counter of the chain. `settled`: the service that was allowed told the cost; what was too much went

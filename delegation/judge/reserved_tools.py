@@ -1,4 +1,4 @@
-"""Reserved tools: an agent's own requests to the service, settled by steps 1 to 6 and 14.
+"""Names reserved tools: an agent's own requests to the service, settled by steps 1 to 6 and 14.
 
 `delegation.announce` and `delegation.revoke` charge nothing, match no grant and work after expiry:
 showing a link or cutting one below one's own never widens anything. A link that nobody has seen before

@@ -1,4 +1,4 @@
-"""Settle calls: steps 10 to 14 in order, as pure functions of facts read inside the writing transaction."""
+"""Settles calls: steps 10 to 14 in order, as pure functions of facts read in the writing transaction."""
 
 from __future__ import annotations
 

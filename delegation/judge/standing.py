@@ -1,4 +1,4 @@
-"""Step 10, standing: is everything on the chain still recognised by those who answer for it?
+"""Denies a call if anything on its chain is revoked, suspended or over: step 10, standing.
 
 The deciding transaction reads these facts under the gate that a revocation takes alone, so it needs
 no lease. Whoever applies this rule outside of it does so only under the rule of `judge.lease`.

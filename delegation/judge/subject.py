@@ -1,4 +1,4 @@
-"""A subject: one thing that can be revoked or suspended, and what each kind of them ends.
+"""Lists the kinds of subjects that can be revoked or suspended, and what each kind ends.
 
 Four kinds hold up links, by who holds them and in which task; two are named by definitions of tools and
 end calls of these; everything ends all. A new kind is declared here: what asks for its subjects derives.

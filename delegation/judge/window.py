@@ -1,4 +1,4 @@
-"""Step 7, window and audience: is it time, and is it us who are asked?"""
+"""Checks the time and the audience of a call: step 7, window and audience."""
 
 from __future__ import annotations
 

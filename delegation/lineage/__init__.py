@@ -1,1 +1,1 @@
-"""Lineage: the recorded forest of links and the decisions made under them, as pure values."""
+"""Describes the recorded forest of links and the decisions made under them, as pure values."""

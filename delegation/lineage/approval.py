@@ -1,4 +1,4 @@
-"""A request for approval as people read it: what exactly is asked, by whose authority, and what was said."""
+"""Describes a request for approval as people read it: the call, whose authority, people's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of one task: its links, their holders, and the decisions made under each chain."""
+"""Describes the records of one task: its links, their holders, and the decisions under each chain."""
 
 from __future__ import annotations
 

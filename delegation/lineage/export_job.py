@@ -1,4 +1,4 @@
-"""An export that is made beside its caller: asked for, made with progress, fetched, forgotten."""
+"""Describes an export made in the background: asked for, made with progress, fetched, forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of standing in the order of their commits, what they come to, and lines of renewals."""
+"""Describes changes of standing in the order of their commits, their effects, and lines of renewals."""
 
 from __future__ import annotations
 

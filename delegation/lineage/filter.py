@@ -1,4 +1,4 @@
-"""Filters of a listing, as values that records answer. A field left out filters nothing."""
+"""Describes filters of a listing, as values that records answer. A field left out filters nothing."""
 
 from __future__ import annotations
 

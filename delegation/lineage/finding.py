@@ -1,4 +1,4 @@
-"""A finding: one thing that a reviewer should look at, named by what it rests on."""
+"""Describes a finding: one thing that a reviewer should look at, with the facts it rests on."""
 
 from __future__ import annotations
 

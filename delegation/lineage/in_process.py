@@ -1,4 +1,4 @@
-"""Decisions that were made outside the store and reported later, and what speaks against them."""
+"""Describes decisions made outside the store and reported later, and any conflict with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link as far as a map of thousands needs it, its place, standing and counts; and links by depth."""
+"""Outlines links for maps of thousands: place, standing and counts; and links by depth."""
 
 from __future__ import annotations
 

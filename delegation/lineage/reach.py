@@ -1,4 +1,4 @@
-"""Reach: which tools, with which arguments and resources, a grant can be used for.
+"""Computes the reach of a grant: the tools, with the arguments and resources, that it permits.
 
 Never less than what the judge would admit: what is not proven out of reach counts as reached, so
 that "cannot reach" is a promise. It may be more: what is spent, standing and flow are state.

@@ -1,4 +1,4 @@
-"""Effect of a revocation or suspension: last allowed call, refusals since, verifiers that applied it."""
+"""Describes the effect of a revocation or suspension: last allowed call, refusals since, followers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A survey of many links at once: the records around them, and how many were looked at."""
+"""Holds a survey of many links: the records around them, and how many were looked at."""
 
 from __future__ import annotations
 

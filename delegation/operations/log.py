@@ -34,9 +34,15 @@ class Log:
         read=lambda answer: read_checkpoint(answer.text),
         media=("text/plain",),
         refuses=(NotFoundError,),
+        does=lambda log, _: log.head(),
+        of_log=True,
     )
     def log_checkpoint(self) -> Checkpoint:
-        """Return the newest signed checkpoint, a C2SP signed note; a client does not verify it."""
+        """Return the newest signed checkpoint, a C2SP signed note; a client does not verify it.
+
+        Raises:
+            NotFoundError: There is none yet.
+        """
 
     @get(
         "/v1/log/{path:path}",
@@ -44,9 +50,16 @@ class Log:
         of="tile",
         read=lambda answer: answer.content,
         media=("application/octet-stream",),
+        does=lambda log, _, path: log.tile(parse_path(path), size=log.head().size),
+        of_log=True,
     )
     def log_tile(self, path: TilePath) -> bytes:
-        """Return a tile's bytes by its path (C2SP tlog-tiles); entries are for reviewers."""
+        """Return a tile's bytes by its path (C2SP tlog-tiles); entries are for reviewers.
+
+        Raises:
+            MalformedError: The path names no tile.
+            NotFoundError: The log is not that far.
+        """
 
     @get(
         "/v1/log/proof/inclusion",
@@ -54,9 +67,15 @@ class Log:
         member="path",
         also={"index": int, "size": int},
         refuses=(NotFoundError,),
+        does=lambda log, _, index, size: log.inclusion(index, size=size),
+        of_log=True,
     )
     def log_inclusion(self, index: Size, size: Size) -> Sequence[bytes]:
-        """Return the path of an entry in the tree of this size. Public by design."""
+        """Return the path of an entry in the tree of this size. Public by design.
+
+        Raises:
+            NotFoundError: There is no such entry under the newest checkpoint.
+        """
 
     @get(
         "/v1/log/proof/consistency",
@@ -64,18 +83,42 @@ class Log:
         member="path",
         also={"old": int, "new": int},
         refuses=(NotFoundError,),
+        does=lambda log, _, old, new: log.consistency(old, new),
+        of_log=True,
     )
     def log_consistency(self, old: Size, new: Size) -> Sequence[bytes]:
-        """Return what shows that the log of `old` entries is the beginning of that of `new`."""
+        """Return what shows that the log of `old` entries is the beginning of that of `new`.
+
+        Raises:
+            NotFoundError: There is no such pair of trees under the newest checkpoint.
+        """
 
     @get("/v1/log/status", READERS)
     def log_status(self) -> LogStatus:
         """Return how far the log is, why it stopped if it did, and its public keys."""
 
-    @get("/v1/decisions/{decision}/proof", EVERYONE)
+    @get(
+        "/v1/decisions/{decision}/proof",
+        EVERYONE,
+        does=lambda log, _, decision: log.proof("decision", decision),
+        of_log=True,
+    )
     def decision_proof(self, decision: DecisionId | str) -> LogProof:
-        """Return the proof that a decision stands in the log; a service gets those it asked for."""
+        """Return the proof that a decision stands in the log; a service gets those it asked for.
 
-    @get("/v1/links/{link}/proof", READERS)
+        Raises:
+            NotFoundError: There is no such decision, or no checkpoint covers it yet.
+        """
+
+    @get(
+        "/v1/links/{link}/proof",
+        READERS,
+        does=lambda log, _, link: log.proof("link", link),
+        of_log=True,
+    )
     def link_proof(self, link: LinkId | str) -> LogProof:
-        """Return the proof that a link stands in the log."""
+        """Return the proof that a link stands in the log.
+
+        Raises:
+            NotFoundError: There is no such link, or no checkpoint covers it yet.
+        """

@@ -87,6 +87,7 @@ class Operation(Generic[P, T]):
         waits: Seconds for which an answer may take longer than usual.
         does: Answers a question of a snapshot and an instant, with the arguments by their names; None
             where whoever performs operations knows how.
+        of_log: Whether that snapshot is one of the log, rather than of the records.
     """
 
     declared: Callable[..., T]
@@ -111,6 +112,7 @@ class Operation(Generic[P, T]):
     media: tuple[str, ...] = ()
     waits: float = 0
     does: Callable[..., Any] | None = None
+    of_log: bool = False
 
     @property
     def name(self) -> str:

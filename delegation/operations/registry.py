@@ -83,7 +83,7 @@ class Registry:
     ) -> Revocation:
         """Register an agent's new key and revoke its old one, at once or from an instant on."""
 
-    @get("/v1/agents", READERS, member="agents")
+    @get("/v1/agents", READERS, member="agents", does=lambda reader, _: reader.agents())
     def agents(self) -> Sequence[Agent]:
         """List all registered agents by name."""
 
@@ -100,11 +100,16 @@ class Registry:
     def add_tool(self, tool: Tool) -> int:
         """Record a tool's definition and return the catalogue's revision."""
 
-    @get("/v1/tools/ended", READERS, member="ended")
+    @get(
+        "/v1/tools/ended",
+        READERS,
+        member="ended",
+        does=lambda reader, _: reader.ended_tools(),
+    )
     def ended_tools(self) -> Sequence[Revocation]:
         """List the tools and systems that are ended, or will be, each with the change that ends it."""
 
-    @get("/v1/tools", EVERYONE)
+    @get("/v1/tools", EVERYONE, does=lambda reader, _: reader.catalogue())
     def catalogue(self) -> Catalogue:
         """Return all tools with all their revisions."""
 
@@ -188,7 +193,12 @@ class Registry:
     ) -> str:
         """Make an API key and return its secret, which is in this answer and nowhere else."""
 
-    @get("/v1/api-keys", OPERATOR, member="api_keys")
+    @get(
+        "/v1/api-keys",
+        OPERATOR,
+        member="api_keys",
+        does=lambda reader, _: reader.api_keys(),
+    )
     def api_keys(self) -> Sequence[ApiKey]:
         """List all API keys by name, without their secrets."""
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from delegation.authority.ids import LinkId, TaskId
+from delegation.commands import follow, revoke
 from delegation.commands.report import ReportResult
+from delegation.commands.revocation_effect import MOST as MOST_SUSPENSIONS
 from delegation.errors import (
     ConflictError,
     ForbiddenError,
@@ -80,6 +82,7 @@ class Standing:
         only_asks=True,
         fixed={"preview": "true"},
         elsewhere=_previewed,
+        does=lambda reader, when, **subject: revoke.preview(reader, **subject, at=when.at),
     )
     def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
         """Return what would end with a subject now, and what would go on; nothing is changed."""
@@ -108,7 +111,12 @@ class Standing:
     ) -> Revocation:
         """End a subject and everything below it until it is resumed."""
 
-    @get("/v1/suspensions", READERS, member="suspensions")
+    @get(
+        "/v1/suspensions",
+        READERS,
+        member="suspensions",
+        does=lambda reader, when: reader.suspensions(at=when.at, limit=MOST_SUSPENSIONS),
+    )
     def suspensions(self) -> Sequence[Revocation]:
         """List the suspensions that hold, newest first."""
 
@@ -130,15 +138,29 @@ class Standing:
     def unfreeze(self, *, reason: Reason = "") -> Revocation:
         """End a freeze."""
 
-    @get("/v1/last-use", READERS)
+    @get(
+        "/v1/last-use",
+        READERS,
+        does=lambda reader, _, **subject: revoke.last_use(reader, **subject),
+    )
     def last_use(
         self,
         kind: Annotated[SubjectKind, Told(wire=Used)],
         id: Subject,  # noqa: A002
     ) -> LastUse:
-        """Return the newest call that a link, an agent or a key made."""
+        """Return the newest call that a link, an agent or a key made.
 
-    @get("/v1/revocations", EVERYONE, of="feed", member="revocations")
+        Raises:
+            MalformedError: The subject is of another kind.
+        """
+
+    @get(
+        "/v1/revocations",
+        EVERYONE,
+        of="feed",
+        member="revocations",
+        does=lambda reader, _, **page: reader.feed(**page).changes,
+    )
     def revocations(self, *, after: After = 0, limit: Limit = 100) -> Sequence[Revocation]:
         """List changes of standing with an epoch above `after`, oldest first."""
 
@@ -146,7 +168,7 @@ class Standing:
     def ending(self, epoch: int) -> RevocationEffect:
         """Return what came of one change: the last call it left, what it refused, who has applied it."""
 
-    @get("/v1/replicas", READERS, member="replicas")
+    @get("/v1/replicas", READERS, member="replicas", does=lambda reader, _: reader.replicas())
     def replicas(self) -> Sequence[ReplicaEntry]:
         """List registered verifiers outside the store and what they have applied."""
 
@@ -154,15 +176,31 @@ class Standing:
     def leave_replica(self, name: Annotated[str, Told(name="replica")]) -> None:
         """Forget a verifier that allows nothing any more."""
 
-    @get("/v1/local-decisions", READERS, member="decisions")
+    @get(
+        "/v1/local-decisions",
+        READERS,
+        member="decisions",
+        does=lambda reader, _, **wanted: reader.local_decisions(**wanted),
+    )
     def local_decisions(
         self, *, conflicts: bool = False, after: After = 0, limit: Limit = 100
     ) -> Sequence[tuple[int, InProcessEntry]]:
         """List decisions made outside the store, or those that the service would have denied."""
 
-    @post("/v1/standing", SERVICES, is_repeatable=True, refuses=(NotFoundError,))
+    @post(
+        "/v1/standing",
+        SERVICES,
+        is_repeatable=True,
+        refuses=(NotFoundError,),
+        does=lambda reader, _, **asked: follow.standing(reader, **asked),
+    )
     def standing(self, root: LinkId | str, holders: Sequence[Holder] = ()) -> RootStanding:
-        """Return what step 10 asks about a root and the holders below it."""
+        """Return what step 10 asks about a root and the holders below it.
+
+        Raises:
+            MalformedError: Too many holders, or an id or name of another form.
+            NotFoundError: No root of that id was recorded when it was issued.
+        """
 
 
 @dataclass(frozen=True, slots=True)

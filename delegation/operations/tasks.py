@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 
 from delegation.authority.grant import Grant
 from delegation.authority.ids import TaskId
+from delegation.commands import questions
+from delegation.commands.named import found
 from delegation.commands.open_child import Opening
 from delegation.errors import ConflictError, NotFoundError, UnverifiedError
 from delegation.graph.view import LineageView
 from delegation.identity.roles import OPERATOR, PUBLIC, READERS
 from delegation.judge.limits import LASTS, Limits
 from delegation.lineage.entry import TaskEntry, TaskState
+from delegation.lineage.filter import TaskFilter
 from delegation.operations.operation import get, post
 from delegation.operations.parameters import At, Limit, Told
 from delegation.tokens.token import Token
@@ -57,7 +60,15 @@ class Tasks:
     ) -> tuple[TaskEntry, Token]:
         """Let a holder open a task under its own link; the proof says who asks and for what."""
 
-    @get("/v1/tasks", READERS, member="tasks", following="id")
+    @get(
+        "/v1/tasks",
+        READERS,
+        member="tasks",
+        following="id",
+        does=lambda reader, when, owner, is_open, **page: reader.tasks(
+            TaskFilter(owner, is_open), at=when.at, **page
+        ),
+    )
     def tasks(
         self,
         *,
@@ -68,13 +79,25 @@ class Tasks:
     ) -> Sequence[TaskEntry]:
         """List tasks, newest first."""
 
-    @get("/v1/tasks/{task}", READERS)
+    @get(
+        "/v1/tasks/{task}",
+        READERS,
+        does=lambda reader, when, task: found("task", task, reader.task(task, at=when.at)),
+    )
     def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task."""
+        """Return a task.
 
-    @get("/v1/tasks/{task}/children", READERS, member="tasks")
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @get("/v1/tasks/{task}/children", READERS, member="tasks", does=questions.child_tasks)
     def child_tasks(self, task: TaskEntry | TaskId | str, *, at: At = None) -> Sequence[TaskEntry]:
-        """List the tasks that agents opened below a task, parents before children."""
+        """List the tasks that agents opened below a task, parents before children.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
 
     @post("/v1/tasks/{task}/close", OPERATOR, refuses=(ConflictError,))
     def close_task(
@@ -84,6 +107,14 @@ class Tasks:
     ) -> TaskEntry:
         """Close a task; all authority under it ends."""
 
-    @get("/v1/tasks/{task}/lineage", READERS)
+    @get(
+        "/v1/tasks/{task}/lineage",
+        READERS,
+        does=lambda reader, when, task: LineageView(questions.lineage(reader, when, task)),
+    )
     def lineage(self, task: TaskEntry | TaskId | str, *, at: At = None) -> LineageView:
-        """Return a task's links and decisions with those of the tasks below it, ready to be drawn."""
+        """Return a task's links and decisions with those of the tasks below it, ready to be drawn.
+
+        Raises:
+            NotFoundError: There is no such task, or there was none then.
+        """

@@ -1,1 +1,1 @@
-"""The store: SQLModel tables, migrations, and the unit of work that the tracker's commands ask for."""
+"""Keeps all records in SQL: tables, migrations, and the unit of work that the commands ask for."""

@@ -1,4 +1,4 @@
-"""Chores of a service's process: keeping the log up to date, erasing what is old. A thread for each."""
+"""Runs a service's recurring chores, each in its own thread: updating the log, erasing old evidence."""
 
 from __future__ import annotations
 

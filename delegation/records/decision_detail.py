@@ -1,4 +1,4 @@
-"""One decision with all that is recorded beside it, by one statement."""
+"""Reads one decision, with its outcome and reservations, in one statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to the store, answered from one snapshot."""
+"""Answers questions to the store from one snapshot."""
 
 from __future__ import annotations
 

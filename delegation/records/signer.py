@@ -1,4 +1,4 @@
-"""Says whose keys sign for a store: those of its newest root; before any, those of its first ring."""
+"""Names the keys that sign for a store: those of its newest root, else of its first ring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SQL store: opens, checks the schema's revision, and hands out snapshots and transactions."""
+"""Opens the SQL store, checks the schema's revision, hands out snapshots and transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One transaction that writes: what the commands record, committed together or not at all."""
+"""Writes in one transaction what the commands record, committed together or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Library and store in one process; see `Tracker`, which is imported when it is first asked for."""
+"""Runs library and store in one process; see `Tracker`, which is imported when it is first asked for."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING

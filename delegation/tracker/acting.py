@@ -1,4 +1,4 @@
-"""A tracker on whose behalf somebody acts: the same protocol as a client of a service."""
+"""Acts on a tracker in somebody's name, by the same protocol as a client of a service."""
 
 from __future__ import annotations
 

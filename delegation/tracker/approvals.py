@@ -1,4 +1,4 @@
-"""Approvals in one process: requests read, answered, waited for; listeners told after COMMIT."""
+"""Reads, answers and awaits requests for approval; listeners are told after COMMIT."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from delegation.authority.ids import LinkId, TaskId
 from delegation.commands import approve
 from delegation.commands.announce import announced_text
 from delegation.commands.check import CheckContext
+from delegation.commands.named import found
 from delegation.commands.question_work import ApprovalFilter
-from delegation.commands.questions import found
 from delegation.commands.work import ApiKey
 from delegation.identity.approval import ApprovalEvent, is_id, sign_event
 from delegation.judge.approval_request import Verdict
@@ -62,9 +62,7 @@ class Approvals(Review):
         return self._waiting(request, lambda: self._approval(request, audiences), wait)
 
     def _approval(self, request: str, audiences: Sequence[str] | None) -> ApprovalEntry:
-        with self._store.read() as reader:
-            entry = reader.approval(request, at=self._clock()) if is_id(request) else None
-            entry = entry and _with_amounts(entry, reader.catalogue())
+        entry = self._request(request)
         if entry is not None and audiences is not None and entry.binding.audience not in audiences:
             entry = None
         return found("request", request, entry)
@@ -100,10 +98,12 @@ class Approvals(Review):
         Raises:
             NotFoundError: There is none.
         """
+        return approve.of_holder(self._request(request), request, leaf)
+
+    def _request(self, request: str) -> ApprovalEntry | None:
         with self._store.read() as reader:
             entry = reader.approval(request, at=self._clock()) if is_id(request) else None
-            entry = entry and _with_amounts(entry, reader.catalogue())
-        return approve.of_holder(entry, request, leaf)
+            return entry and _with_amounts(entry, reader.catalogue())
 
     def approval_states(self, requests: Sequence[str]) -> Mapping[str, ApprovalState]:
         """Return how these requests stand, as far as they are known; one short statement."""

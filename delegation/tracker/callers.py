@@ -1,35 +1,26 @@
-"""API keys and logins of the tracker: callers that are no agents."""
+"""Manages API keys and logins: callers of the tracker that are no agents."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from delegation.canonical import b64u
 from delegation.commands import logins
 from delegation.commands.retry import tried_again
-from delegation.commands.work import ApiKey, Store
+from delegation.commands.work import ApiKey
 from delegation.errors import NotFoundError
 from delegation.identity.roles import Role
+from delegation.tracker.review import Review
 
 if TYPE_CHECKING:
     from delegation.operations.backend import Backend
     from delegation.tracker.tracker import Tracker
 
 
-class Callers:
-    """API keys and logins, and whoever acts.
-
-    Args:
-        store: Where their digests are kept.
-        clock: Returns Unix seconds.
-    """
-
-    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
-        """Keep them in this store."""
-        self._store = store
-        self._clock = clock
+class Callers(Review):
+    """API keys and logins, and whoever acts."""
 
     def acting_as(self, by: str | ApiKey, *, client: str = "") -> Backend:
         """Return the same operations with the caller filled in, as a client of a service has them.
@@ -71,11 +62,6 @@ class Callers:
     def authenticate(self, secret: str) -> ApiKey | None:
         """Return the live API key with this secret, or None."""
         return logins.authenticate(self._store, secret)
-
-    def api_keys(self) -> Sequence[ApiKey]:
-        """Return all API keys by name, without their secrets."""
-        with self._store.read() as reader:
-            return reader.api_keys()
 
     def create_login_link(self, api_key: str, base: str) -> str:
         """Return a link that logs a person in once, within minutes; see `commands.logins`.

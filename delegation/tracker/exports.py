@@ -1,9 +1,8 @@
-"""Exports of any view: gathered in one snapshot, written by `delegation.export`, at once or as jobs."""
+"""Exports any view, gathered in one snapshot, at once or as a job in the background."""
 
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,8 +15,6 @@ from delegation.commands import check, export_jobs
 from delegation.commands.export import gather
 from delegation.commands.export_data import Bounds
 from delegation.commands.export_jobs import KEEP_SECONDS, MAX_SECONDS
-from delegation.commands.log import LogDesk
-from delegation.commands.questions import Moment
 from delegation.commands.retry import tried_again
 from delegation.commands.work import Store
 from delegation.errors import (
@@ -204,16 +201,10 @@ AT_ONCE: Final = Bounds(
 OWN: Final = "embedded"  # the caller in a process without a service
 
 
-class Exports(Review, ABC):
+class Exports(Review):
     """Exports of views as files; part of `Tracker`."""
 
-    _log: LogDesk
     _desk: check.CheckContext
-
-    @property
-    @abstractmethod
-    def issuer(self) -> str:
-        """The URL under which this service issues."""
 
     def export(self, view: str, form: str, **filters: Any) -> Exported:
         """Return a view as a file; see docs/how-to/exports.md.
@@ -291,19 +282,15 @@ class Exports(Review, ABC):
     def _exported(self, wanted: Selection, bounds: Bounds) -> Exported:
         checkpoint = self._checkpoint()  # before the snapshot: it never covers what was not read
         with self._store.read() as reader:
-            found = gather(reader, wanted, self._export_moment(wanted), bounds)
+            found = gather(reader, wanted, self._moment(wanted.at), bounds)
             manifest = manifest_of(found, wanted, checkpoint)
             pieces, size = [], 0
-            for piece in written(found, manifest, self.issuer):
+            for piece in written(found, manifest, self._desk.ring.issuer):
                 pieces.append(piece)
                 size += len(piece)
                 if size > export_jobs.MAX_BYTES:
                     raise ExportTooLargeError(size, export_jobs.MAX_BYTES, unit="bytes")
         return Exported.of(manifest, b"".join(pieces))
-
-    def _export_moment(self, wanted: Selection) -> Moment:
-        at = wanted.at
-        return Moment(self._clock() if at is None else at, past=at is not None)
 
     def _checkpoint(self) -> str:
         """Return the newest checkpoint's origin, size and root hash in one line; empty without one."""

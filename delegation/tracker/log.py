@@ -1,32 +1,25 @@
-"""The tamper-evident log, asked of the store: checkpoints, proofs, tiles, and keeping it up to date."""
+"""Keeps the tamper-evident log up to date, compares it with the records, erases old evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from delegation.authority.fields import integer
-from delegation.authority.ids import DecisionId, LinkId
-from delegation.commands.log import LogDesk, LogStatus
+from delegation.commands.log import LogStatus
 from delegation.commands.retention import DAY, MIN_DAYS, erase
-from delegation.commands.work import Store
+from delegation.tracker.review import Review
 from delegation.transparency.audit import Finding
-from delegation.transparency.checkpoint import Checkpoint, LogProof
-from delegation.transparency.tile import parse_path
 
 LOG_SECONDS: Final = 0.5  # between two looks: a checkpoint is less than a second behind
 ERASE_SECONDS: Final = 3600.0
 
 
-class LogReview:
+class LogReview(Review):
     """The log's questions and commands. A service keeps it up to date; without one, `update_log` does.
 
     What is answered is under the newest checkpoint: up to a second of records may not be yet.
     """
-
-    _log: LogDesk
-    _store: Store
-    _clock: Callable[[], int]
 
     def update_log(self) -> LogStatus:
         """Give what was recorded its place, sign, write tiles; return how far the log is.
@@ -61,62 +54,6 @@ class LogReview:
     def log_status(self) -> LogStatus:
         """Return how far the log is, and with which keys it is signed."""
         return self._log.status()
-
-    def log_checkpoint(self) -> Checkpoint:
-        """Return the newest signed checkpoint.
-
-        Raises:
-            NotFoundError: There is none yet.
-        """
-        with self._log.reading() as log:
-            return log.head()
-
-    def log_tile(self, path: str) -> bytes:
-        """Return a tile's bytes by its path (C2SP tlog-tiles), as far as it is signed.
-
-        Raises:
-            MalformedError: The path names no tile.
-            NotFoundError: The log is not that far.
-        """
-        tile = parse_path(path)
-        with self._log.reading() as log:
-            return log.tile(tile, size=log.head().size)
-
-    def log_inclusion(self, index: int, size: int) -> Sequence[bytes]:
-        """Return the path of an entry in the tree of this size.
-
-        Raises:
-            NotFoundError: There is no such entry under the newest checkpoint.
-        """
-        with self._log.reading() as log:
-            return log.inclusion(index, size=size)
-
-    def log_consistency(self, old: int, new: int) -> Sequence[bytes]:
-        """Return what shows that the log of `old` entries is the beginning of that of `new`.
-
-        Raises:
-            NotFoundError: There is no such pair of trees under the newest checkpoint.
-        """
-        with self._log.reading() as log:
-            return log.consistency(old, new)
-
-    def decision_proof(self, decision: DecisionId | str) -> LogProof:
-        """Return the proof that a decision stands in the log; `LogProof.verify` believes it.
-
-        Raises:
-            NotFoundError: There is no such decision, or no checkpoint covers it yet.
-        """
-        with self._log.reading() as log:
-            return log.proof("decision", decision)
-
-    def link_proof(self, link: LinkId | str) -> LogProof:
-        """Return the proof that a link stands in the log.
-
-        Raises:
-            NotFoundError: There is no such link, or no checkpoint covers it yet.
-        """
-        with self._log.reading() as log:
-            return log.proof("link", link)
 
     def compare_log(self) -> Sequence[Finding]:
         """Compare every record with its leaf; return what differs."""

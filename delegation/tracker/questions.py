@@ -1,49 +1,31 @@
-"""Questions that take many links at once, oversight among them; each answer comes from one snapshot."""
+"""Answers questions about many links at once, oversight among them, each from one snapshot."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
 from delegation.authority.ids import TaskId
 from delegation.commands import questions
-from delegation.commands.questions import Exposure, Moment
+from delegation.commands.named import task_id
+from delegation.commands.questions import Exposure
 from delegation.commands.reconcile import reconcile
 from delegation.commands.tighten import Question, assert_guardrails, tighten
-from delegation.identity.keyring import PublicRing
 from delegation.lineage.analysis.findings import Dismissal
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.guardrails import Assessment, Guardrail, parse_guardrails
 from delegation.lineage.mediation import Reconciliation
 from delegation.lineage.tightening import MINIMUM, Tightening, TightenKind
 from delegation.operations import questions as declared
-from delegation.operations.operation import Operation, Sync
-from delegation.tracker.review import Review, task_id
-
-T = TypeVar("T")
+from delegation.tracker.review import Review
 
 
-class Questions(Review, declared.Questions, Sync):
+class Questions(Review, declared.Questions):
     """The questions of docs/how-to/reviewer-guide.md, as `operations.questions` declares them."""
-
-    def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
-        given = operation.signature.bind(*args, **named)
-        given.apply_defaults()
-        asked = dict(given.arguments)
-        when = self._moment(asked.pop("at", None))
-        if operation.does is None:  # a question that nobody answers is no question
-            raise AssertionError
-        with self._store.read() as reader:
-            answer: T = operation.does(reader, when, **asked)
-        return answer
 
     def now(self) -> int:
         """Return this tracker's clock, Unix seconds."""
         return self._clock()
-
-    def _moment(self, at: int | None) -> Moment:
-        return Moment(self._clock() if at is None else at, at is not None)
 
     def dismiss(self, finding: str, *, by: str, reason: str) -> Dismissal:  # type: ignore[override]  # a tracker is told who
         """Record that a finding stands; see `commands.questions.dismiss`."""
@@ -53,14 +35,6 @@ class Questions(Review, declared.Questions, Sync):
         """Return findings and the riskiest link with all above it, from one survey: a home page."""
         with self._store.read() as reader:
             return questions.exposure(reader, self._moment(None))
-
-
-class Oversight(Review, ABC):
-    """Questions over whole chains and histories; every answer comes from one snapshot."""
-
-    @abstractmethod
-    def public_ring(self) -> PublicRing:
-        """Return the issuer's public keys."""
 
     def assert_guardrails(
         self,

@@ -1,32 +1,36 @@
-"""Reads records from the store: tools, agents, tasks, links, decisions, revocations."""
+"""Answers questions from one snapshot: about agents, tasks, links, decisions and the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Final, TypedDict, Unpack
+from typing import Any, Final, TypeVar
 
-from delegation.authority.amounts import amounts_of
 from delegation.authority.catalogue import Catalogue, Tool
-from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.resource_labels import ResourceLabels
-from delegation.commands.questions import found
+from delegation.commands.log import LogDesk
+from delegation.commands.named import found, task_id
+from delegation.commands.questions import Moment
 from delegation.commands.retry import tried_again
-from delegation.commands.work import Agent, DecisionDetail, Reader, Store
-from delegation.graph.view import LineageView
-from delegation.identity.principal import PublicKey
-from delegation.lineage.entry import DecisionEntry, LinkEntry, TaskEntry
+from delegation.commands.work import Reader, Store
+from delegation.lineage.entry import DecisionEntry, TaskEntry
 from delegation.lineage.feed import Revocation
-from delegation.lineage.filter import DecisionFilter, LinkFilter, TaskFilter
+from delegation.lineage.filter import DecisionFilter
 from delegation.lineage.news import Cursor, News
 from delegation.lineage.outline import TaskOutline
 from delegation.lineage.rhythm import Rhythm
+from delegation.operations.log import Log
+from delegation.operations.operation import Operation, Sync
+from delegation.operations.records import Records
+from delegation.operations.registry import Registry
+from delegation.operations.tasks import Tasks
 
+T = TypeVar("T")
 PAGE: Final = 100  # entries of a listing, unless told otherwise
 
 
-class Review:
-    """The questions of reviewers; every answer comes from one snapshot and changes nothing.
+class Review(Tasks, Registry, Records, Log, Sync):
+    """The questions that `delegation.operations` declares; each answer comes from one snapshot.
 
     `at`, where a question takes it, is a past instant in Unix seconds: the answer is what it would
     have been at the end of that second. Left out, it is the present.
@@ -36,78 +40,27 @@ class Review:
         clock: Returns Unix seconds.
     """
 
+    _log: LogDesk
+
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         """Ask this store."""
         self._store = store
         self._clock = clock
 
-    def _seen(self, at: int | None) -> _Seen:
-        """Return the instant to look at, and whether it is a past one."""
-        return {"at": self._clock() if at is None else at, "past": at is not None}
+    def _perform(self, operation: Operation[Any, T], /, *args: Any, **named: Any) -> T:
+        given = operation.signature.bind(*args, **named)
+        given.apply_defaults()
+        asked = dict(given.arguments)
+        when = self._moment(asked.pop("at", None))
+        if operation.does is None:  # a question that nobody answers is no question
+            raise AssertionError
+        source = self._log.reading() if operation.of_log else self._store.read()
+        with source as reader:
+            answer: T = operation.does(reader, when, **asked)
+        return answer
 
-    def catalogue(self) -> Catalogue:
-        """Return all tools with all their revisions."""
-        with self._store.read() as reader:
-            return reader.catalogue()
-
-    def agents(self) -> Sequence[Agent]:
-        """Return all registered agents by name."""
-        with self._store.read() as reader:
-            return reader.agents()
-
-    def task(self, task: TaskId | str) -> TaskEntry:
-        """Return a task.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        with self._store.read() as reader:
-            return found("task", task, reader.task(TaskId(task), at=self._clock()))
-
-    def tasks(
-        self,
-        *,
-        owner: str | None = None,
-        is_open: bool | None = None,
-        after: str | None = None,
-        limit: int = PAGE,
-    ) -> Sequence[TaskEntry]:
-        """Return tasks, newest first, after the one with this id."""
-        with self._store.read() as reader:
-            return reader.tasks(
-                TaskFilter(owner, is_open), after=after, limit=limit, at=self._clock()
-            )
-
-    def child_tasks(
-        self, task: TaskEntry | TaskId | str, *, at: int | None = None
-    ) -> Sequence[TaskEntry]:
-        """Return the tasks that agents opened below a task, parents before children.
-
-        Raises:
-            NotFoundError: There is no such task.
-        """
-        with self._store.read() as reader:
-            found("task", task_id(task), reader.task(task_id(task), at=self._clock()))
-            return reader.child_tasks(task_id(task), **self._seen(at))
-
-    def lineage(self, task: TaskEntry | TaskId | str, *, at: int | None = None) -> LineageView:
-        """Return a task's links and decisions with those of the tasks below it, ready to be drawn.
-
-        Raises:
-            NotFoundError: There is no such task, or there was none then.
-        """
-        with self._store.read() as reader:
-            lineage = reader.lineage(task_id(task), **self._seen(at))
-        return LineageView(found("task", task_id(task), lineage))
-
-    def link(self, link: LinkId | str, *, at: int | None = None) -> LinkEntry:
-        """Return a recorded link.
-
-        Raises:
-            NotFoundError: There is none, or there was none then.
-        """
-        with self._store.read() as reader:
-            return found("link", link, reader.link(LinkId(link), **self._seen(at)))
+    def _moment(self, at: int | None) -> Moment:
+        return Moment(self._clock() if at is None else at, at is not None)
 
     def is_recorded(self, link: LinkId | str) -> bool:
         """Return whether a link was ever seen here: one may be revoked before it is."""
@@ -120,8 +73,9 @@ class Review:
         Raises:
             NotFoundError: There is no such task, or there was none then.
         """
+        name, when = task_id(task), self._moment(at)
         with self._store.read() as reader:
-            return found("task", task_id(task), reader.outline(task_id(task), **self._seen(at)))
+            return found("task", name, reader.outline(name, at=when.at, past=when.past))
 
     def news(self, task: TaskId | str, *, after: Cursor | None, limit: int = PAGE) -> News:
         """Return what was recorded of a task, and of those below it, since then.
@@ -184,64 +138,6 @@ class Review:
         with self._store.read() as reader:
             return reader.revocations_of(subjects)
 
-    def links(
-        self,
-        *,
-        task: TaskId | str | None = None,
-        parent: LinkId | str | None = None,
-        holder: str | None = None,
-        key: PublicKey | None = None,
-        after: LinkId | str | None = None,
-        limit: int = PAGE,
-        at: int | None = None,
-    ) -> Sequence[LinkEntry]:
-        """Return links in the order they were recorded, filtered."""
-        wanted = LinkFilter(
-            None if task is None else TaskId(task),
-            None if parent is None else LinkId(parent),
-            holder,
-            None if key is None else key.key,
-        )
-        start = None if after is None else LinkId(after)
-        with self._store.read() as reader:
-            return reader.links(wanted, after=start, limit=limit, **self._seen(at))
-
-    def ancestors(self, link: LinkId | str, *, at: int | None = None) -> Sequence[LinkEntry]:
-        """Return a link's ancestors, root first, itself last.
-
-        Raises:
-            NotFoundError: There is no such link, or there was none then.
-        """
-        with self._store.read() as reader:
-            ancestors = reader.ancestors(LinkId(link), **self._seen(at))
-        return found("link", link, ancestors or None)
-
-    def descendants(
-        self, link: LinkId | str, *, limit: int = 1000, at: int | None = None
-    ) -> Sequence[LinkEntry]:
-        """Return the links below a link, parents before children.
-
-        Links of the tasks that were opened under any of them hang below it as well.
-
-        Raises:
-            NotFoundError: There is no such link, or there was none then.
-        """
-        seen = self._seen(at)
-        with self._store.read() as reader:
-            found("link", link, reader.link(LinkId(link), **seen))
-            return reader.descendants(LinkId(link), limit=limit, **seen)
-
-    def decisions(
-        self,
-        *,
-        after: int = 0,
-        limit: int = PAGE,
-        **wanted: Unpack[DecisionFilter],
-    ) -> Sequence[DecisionEntry]:
-        """Return decisions in commit order, filtered; `since` counts, `until` does not any more."""
-        with self._store.read() as reader:
-            return reader.decisions(wanted, after=after, limit=limit)
-
     def recent_decisions(
         self,
         *,
@@ -255,43 +151,9 @@ class Review:
         with self._store.read() as reader:
             return reader.decisions(wanted, after=0, limit=limit, newest=True)
 
-    def decision(self, decision: DecisionId | str) -> DecisionDetail:
-        """Return one decision with everything that was kept of it.
 
-        Raises:
-            NotFoundError: There is none.
-        """
-        with self._store.read() as reader:
-            detail = found("decision", decision, reader.decision(DecisionId(decision)))
-            known = reader.catalogue()
-        made, sent = detail.decision, (detail.access or {}).get("arguments")
-        arguments = made.arguments or (sent if isinstance(sent, dict) else None)
-        amounts = amounts_of(known, made.tool, detail.catalogue, arguments)
-        return replace(detail, amounts=amounts)
-
-
-class _Seen(TypedDict):
-    at: int
-    past: bool
-
-
-def task_id(task: TaskEntry | TaskId | str) -> TaskId:
-    """Return a task's id, whichever way it was named."""
-    return task.id if isinstance(task, TaskEntry) else TaskId(task)
-
-
-class Tools:
-    """Tools and labels of resources.
-
-    Args:
-        store: Where their revisions are kept.
-        clock: Returns Unix seconds.
-    """
-
-    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
-        """Keep them in this store."""
-        self._store = store
-        self._clock = clock
+class Tools(Review):
+    """Tools and labels of resources."""
 
     @tried_again
     def add_tool(self, tool: Tool) -> int:

@@ -1,4 +1,4 @@
-"""The ring of a store: read from its file, or made with the store's first start and never after."""
+"""Reads the key ring of a store from its file, or makes it at the store's first start, never later."""
 
 from __future__ import annotations
 

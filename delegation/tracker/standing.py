@@ -1,4 +1,4 @@
-"""Revocation and suspension of the tracker, and the in-process verifiers that follow them."""
+"""Revokes, suspends and freezes, and serves the verifiers outside the store that follow."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from delegation.commands import agents, check, follow, renew, report, revoke
 from delegation.commands import revocation_effect as ending
 from delegation.commands.report import Report, ReportResult
 from delegation.identity.principal import PublicKey, public_key
-from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
 from delegation.judge.subject import EVERYTHING, Subject, SubjectKind
-from delegation.lineage.feed import Feed, Freeze, LastUse, Preview, Renewal, Revocation
-from delegation.lineage.in_process import InProcessEntry
+from delegation.lineage.feed import Feed, Freeze, Revocation
 from delegation.lineage.revocation_effect import RevocationEffect
+from delegation.operations import standing as declared
 from delegation.tokens.token import Token
 from delegation.tracker.review import PAGE, Review
 
 
-class Standing(Review):
+class Standing(Review, declared.Standing):
     """Revocation and suspension; part of `Tracker`."""
 
     _desk: check.CheckContext
     bound: float = BOUND
 
-    def revoke(  # what a revocation states
+    # What the operations below leave to whoever performs them is who does it, `by`.
+
+    def revoke(  # type: ignore[override]
         self,
         kind: SubjectKind,
         id: str,  # noqa: A002  # the word of the wire
@@ -52,7 +53,7 @@ class Standing(Review):
         )
         return self._everywhere(done, wait=wait)
 
-    def suspend(
+    def suspend(  # type: ignore[override]
         self,
         kind: SubjectKind,
         id: str,  # noqa: A002
@@ -66,12 +67,12 @@ class Standing(Review):
         done = revoke.suspend(self._store, subject, by=by, reason=reason, at=self._clock())
         return self._everywhere(done, wait=wait)
 
-    def resume(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # noqa: A002
+    def resume(self, kind: SubjectKind, id: str, *, by: str, reason: str = "") -> Revocation:  # type: ignore[override]  # noqa: A002
         """End a suspension; see `commands.revoke.resume`."""
         subject = Subject(kind, id)
         return revoke.resume(self._store, subject, by=by, reason=reason, at=self._clock())
 
-    def freeze(self, *, by: str, reason: str = "", wait: bool = True) -> Freeze:
+    def freeze(self, *, by: str, reason: str = "", wait: bool = True) -> Freeze:  # type: ignore[override]
         """Suspend everything: no call is allowed until `unfreeze`; the receipt says what was last."""
         done = self.suspend(*EVERYTHING, by=by, reason=reason, wait=wait)
         return self.frozen(done)
@@ -84,11 +85,7 @@ class Standing(Review):
         """Return what came of the change with this number; see `commands.revocation_effect.ending`."""
         return ending.ending(self._store, self._desk.ring, epoch, at=self._clock())
 
-    def suspensions(self) -> Sequence[Revocation]:
-        """Return the suspensions that hold, newest first."""
-        return ending.suspensions(self._store, at=self._clock())
-
-    def unfreeze(self, *, by: str, reason: str = "") -> Revocation:
+    def unfreeze(self, *, by: str, reason: str = "") -> Revocation:  # type: ignore[override]
         """End a freeze.
 
         Raises:
@@ -101,19 +98,7 @@ class Standing(Review):
         text = token if isinstance(token, str) else token.text
         return revoke.revoke_below(self._desk, text, proof, link, at=self._clock())
 
-    def preview(self, kind: SubjectKind, id: str) -> Preview:  # noqa: A002
-        """Return what would end with a subject now, and what would go on; nothing is changed."""
-        return revoke.preview(self._store, Subject(kind, id), at=self._clock())
-
-    def last_use(self, kind: SubjectKind, id: str) -> LastUse:  # noqa: A002
-        """Return the newest call that a link, an agent or a key made.
-
-        Raises:
-            MalformedError: The subject is of another kind.
-        """
-        return revoke.last_use(self._store, Subject(kind, id))
-
-    def rotate_key(
+    def rotate_key(  # type: ignore[override]
         self,
         name: str,
         *,
@@ -151,25 +136,6 @@ class Standing(Review):
             at=self._clock(),
         )
 
-    def renewal(self, link: LinkId | str) -> Renewal:
-        """Return which link a link was made in place of, and which were made in its own."""
-        with self._store.read() as reader:
-            return reader.renewal(LinkId(link))
-
-    def ended_before(self, link: LinkId | str) -> Sequence[Revocation]:
-        """Return what was ended of all that a link touches when it was recorded, oldest first.
-
-        Earlier links of its holder in its task, the holder's key, agent and owner, the task and its
-        owner, tools and systems: what is granted anew is new authority, and names what it follows.
-        """
-        with self._store.read() as reader:
-            return reader.ended_before(LinkId(link))
-
-    def ended_tools(self) -> Sequence[Revocation]:
-        """Return of each tool and system that is ended, or will be, the change that ends it."""
-        with self._store.read() as reader:
-            return reader.ended_tools()
-
     def _everywhere(self, done: Revocation, *, wait: bool) -> Revocation:
         if not wait:
             return done
@@ -180,10 +146,6 @@ class Standing(Review):
 
     # For those who follow from outside the store
 
-    def revocations(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Revocation]:
-        """Return changes of standing with an epoch above `after`, oldest first."""
-        return self.feed(after=after, limit=limit).changes
-
     def feed(self, *, after: int = 0, limit: int = PAGE) -> Feed:
         """Return changes after an epoch, and up to which epoch nothing is missing."""
         with self._store.read() as reader:
@@ -192,11 +154,6 @@ class Standing(Review):
     def confirmed(self, epoch: int) -> Barrier:
         """Return which registered verifiers outside the store have applied a change."""
         return follow.confirmed(self._store, epoch)
-
-    def replicas(self) -> Sequence[ReplicaEntry]:
-        """Return all registered verifiers outside the store."""
-        with self._store.read() as reader:
-            return reader.replicas()
 
     def register_replica(self, *, by: str) -> ReplicaEntry:
         """Register a verifier outside the store; see `commands.follow.register`."""
@@ -227,13 +184,9 @@ class Standing(Review):
             history=history,
         )
 
-    def leave_replica(self, name: str, *, by: str) -> None:
+    def leave_replica(self, name: str, *, by: str) -> None:  # type: ignore[override]
         """Forget a verifier that allows nothing any more."""
         follow.leave(self._store, name, by=by)
-
-    def standing(self, root: LinkId | str, holders: Sequence[Holder] = ()) -> RootStanding:
-        """Return what step 10 asks about a root; see `commands.follow.standing`."""
-        return follow.standing(self._store, LinkId(root), tuple(holders))
 
     def report(
         self, reports: Sequence[Report], *, by: str, audiences: Iterable[str] | None = None
@@ -247,13 +200,6 @@ class Standing(Review):
             at=self._clock(),
             bound=self.bound,
         )
-
-    def local_decisions(
-        self, *, conflicts: bool = False, after: int = 0, limit: int = PAGE
-    ) -> Sequence[tuple[int, InProcessEntry]]:
-        """Return decisions made outside the store, or those the service would have denied."""
-        with self._store.read() as reader:
-            return reader.local_decisions(conflicts=conflicts, after=after, limit=limit)
 
     def on_change(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Have a function called, from any thread, when standing may have changed: a hint.

@@ -1,4 +1,4 @@
-"""The tracker without a server: library and store in one process; the one composition root.
+"""Puts library and store together in one process, without a server; the one composition root.
 
 `Client(url)` has the same methods over HTTP. Time and chance enter here and nowhere below.
 """
@@ -22,6 +22,7 @@ from delegation.authority.ids import DecisionId, TaskId
 from delegation.canonical import Json, b64u
 from delegation.commands import agents, announce, check, renew, tasks
 from delegation.commands.announce import TOKEN, announced_text
+from delegation.commands.named import task_id
 from delegation.commands.open_child import Opening, open_child
 from delegation.commands.plan import Inspection, Plan, inspect, plan
 from delegation.commands.work import (
@@ -47,15 +48,15 @@ from delegation.tracker.callers import Callers
 from delegation.tracker.exports import Exports
 from delegation.tracker.location import endings_file
 from delegation.tracker.log import LogReview
-from delegation.tracker.questions import Oversight, Questions
-from delegation.tracker.review import Tools, task_id
+from delegation.tracker.questions import Questions
+from delegation.tracker.review import Tools
 from delegation.tracker.ring import file_beside, memory_of, refuse_other, ring_of
 from delegation.tracker.standing import Standing
 
 _INSTANT: Final[ContextVar[list[Any] | None]] = ContextVar("instant", default=None)
 
 
-class Tracker(Approvals, Standing, Tools, Questions, Oversight, Callers, Exports, LogReview):
+class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).

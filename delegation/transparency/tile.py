@@ -109,11 +109,6 @@ def tiles_of(size: int, *, since: int = 0) -> Iterator[Tile]:
                 yield tile
 
 
-def partials_of(tile: Tile) -> Tile:
-    """Return the tile with all its place: what a partial one becomes when it is full."""
-    return Tile(tile.level, tile.index)
-
-
 def read_hashes(tile: Tile, data: bytes) -> list[bytes]:
     """Return the hashes in a tile's bytes.
 

@@ -28,7 +28,7 @@ OVER_HTTP = 54
 ONLY_WITH_A_RULE = {
     "judge": ("approval", "creation_limits", "rate", "reservation"),
     "records/engine": ("marker",),
-    "records/lineage": ("catalogue", "links", "opener_cache"),
+    "records/lineage": ("caches", "links"),
     "records/settling": (
         "approvals", "creation_limits", "flow", "kept_denials", "rate", "reservation",
     ),

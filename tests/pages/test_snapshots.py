@@ -15,8 +15,9 @@ from forest import forest
 from sqlalchemy import event
 from world import World
 
+from delegation.operations.questions import Oversight
 from delegation.tracker.log import LogReview
-from delegation.tracker.questions import Oversight, Questions
+from delegation.tracker.questions import Questions
 from delegation.tracker.review import Review
 
 WHO = 2  # statements in a snapshot of their own, that say who looks

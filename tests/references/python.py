@@ -192,9 +192,15 @@ def _hint(annotation: Any) -> str:
         return ""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     text = re.sub(r"\s+", " ", text)
+    while (inner := re.sub(r"Union\[([^\[\]]+)\]", _either, text)) != text:
+        text = inner
     while (inner := re.sub(r"Annotated\[((?:[^\[\],]|\[[^\[\]]*\])+),.*\]$", r"\1", text)) != text:
         text = inner
     return re.sub(r"\b[a-z_]+(?:\.[a-z_]+)*\.(?=[A-Z])", "", text)
+
+
+def _either(found: re.Match[str]) -> str:
+    return found[1].replace(", ", " | ").replace("NoneType", "None")
 
 
 def _default(value: Any) -> str:

@@ -1,1 +1,1 @@
-"""The reviewer's pages: rendered here, working without script, with no logic of their own."""
+"""Renders the reviewer's pages, which work without script and have no logic of their own."""

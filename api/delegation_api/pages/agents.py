@@ -1,4 +1,4 @@
-"""Agents, keys, other holders and owners: what they hold or answer for, could do and lose."""
+"""Shows agents, keys, other holders and owners: what they hold or answer for, could do and lose."""
 
 from __future__ import annotations
 

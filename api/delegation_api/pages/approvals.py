@@ -1,4 +1,4 @@
-"""Approvals: what waits, what exactly one would consent to, and the answer with a reason."""
+"""Shows requests for approval, and takes answers to them with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of the pages: served under a name that changes with their content, and kept for ever."""
+"""Serves the files of the pages under names that change with their content, to be kept for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions: the list, and one with all fourteen steps, its chain, and what was offered."""
+"""Shows decisions: the list, and one with all fourteen steps, its chain, and its arguments."""
 
 from __future__ import annotations
 

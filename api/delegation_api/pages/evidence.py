@@ -1,4 +1,4 @@
-"""Evidence on a page: a value whole, in a frame that scrolls, its escapes marked, its length beside it.
+"""Shows evidence on a page: a value whole, in a frame that scrolls, its escapes marked.
 
 What a browser shows of it, its `innerText`, is the JSON of the value. Line breaks are drawn by the
 style sheet behind their escapes, within a rule at the left of every line, so that no line of a value

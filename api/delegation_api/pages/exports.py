@@ -1,4 +1,4 @@
-"""Exports for people: choose a form for a view, and take the file with its digest."""
+"""Offers exports to people: choose a form for a view, and take the file with its digest."""
 
 from __future__ import annotations
 

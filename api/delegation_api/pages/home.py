@@ -1,4 +1,4 @@
-"""The home page: findings, the riskiest links, and the way to every question."""
+"""Shows the home page: findings, the riskiest links, and the way to every question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a task or of the store as server-sent events, for pages that stay open.
+"""Sends events of a task or of the store to open pages, as server-sent events.
 
 One watcher for all of a process's pages asks the store for its numbers, at each event of this process
 and a few times a second beside, so several workers need nothing between them, and an idle page holds

@@ -1,4 +1,4 @@
-"""The log: how far it is, what this server has checked of it and what it has not, how to verify it."""
+"""Shows the log: its size, what this server has checked of it, and how to verify it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging in, by a one-time link which only a post spends or with an API key; logging out; the theme."""
+"""Logs people in, by a one-time link which only a post spends or with an API key, and out; the theme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The address of a map: everything that is looked at stands in it, so that a link restores it."""
+"""Reads the address of a map, which holds all of its state, so that a link restores it."""
 
 from __future__ import annotations
 

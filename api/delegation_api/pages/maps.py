@@ -1,4 +1,4 @@
-"""Maps: who delegated what to whom, for one task and for the whole store."""
+"""Draws maps of who delegated what to whom, for one task and for the whole store."""
 
 from __future__ import annotations
 

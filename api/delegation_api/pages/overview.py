@@ -1,4 +1,4 @@
-"""Overviews: every link of a task or of the store as a small mark, and a table that says the same."""
+"""Shows every link of a task or of the store as a small mark, and a table that says the same."""
 
 from __future__ import annotations
 

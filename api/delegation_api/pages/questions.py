@@ -1,4 +1,4 @@
-"""Questions about one link, about a way to a tool, about two instants, and the search box."""
+"""Shows questions about one link, a way to a tool, two instants, and the search box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Revoking, suspending and resuming in two steps: what it would come to, then the deed.
+"""Revokes, suspends and resumes in two steps: first a preview, then the deed.
 
 The second step leads to the page of what came of it (`endings`).
 """

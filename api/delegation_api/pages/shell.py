@@ -1,4 +1,4 @@
-"""A page: the frame in which a browser reads it, its route, and the instant that its address names.
+"""Frames a page: its layout in a browser, its route, and the instant that its address names.
 
 Refusals are pages too, and a missing session leads to the login.
 """
@@ -28,12 +28,13 @@ from delegation.authority.ids import TaskId
 from delegation.errors import DelegationError, MalformedError
 from delegation.graph.names import folded
 from delegation.graph.rhythm_svg import rhythm_svg
+from delegation.identity.principal import PREFIX
 from delegation.judge.subject import OF_TOOLS
 from delegation.lineage.rhythm import Span
+from delegation.lineage.selection import VIEWS
 from delegation.shown import shown_text, size_of
 from delegation_api.pages.assets import asset_url
 from delegation_api.pages.evidence import evidence, evidence_line, evidence_text, warning
-from delegation_api.pages.export_address import export_address
 from delegation_api.pages.session import LoginNeededError, Viewer
 from delegation_api.problems import status_of
 
@@ -307,3 +308,44 @@ def asof(request: Request, tracker: Any, task: str | None, at: int | None, spoke
         "start": told.start,
         "is_complete": told.is_complete,
     }
+
+
+_ID: Final = "([A-Za-z0-9_-]{1,64})"
+# Path, view, and the filter that the path's id is.
+_VIEWS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
+    (re.compile(pattern), view, named)
+    for pattern, view, named in (
+        ("/map", "lineage", ""),
+        ("/tasks", "tasks", ""),
+        (f"/tasks/{_ID}", "lineage", "task"),
+        (f"/tasks/{_ID}/map", "lineage", "task"),
+        ("/overview", "lineage", ""),
+        (f"/tasks/{_ID}/overview", "lineage", "task"),
+        (f"/tasks/{_ID}/timeline", "timeline", "task"),
+        ("/links", "links", ""),
+        (f"/links/{_ID}(?:/reach|/unused|/blast)?", "lineage", "link"),
+        ("/keys/([A-Za-z0-9_-]{43})(?:/blast)?", "links", "key"),
+        ("/decisions", "decisions", ""),
+        ("/agents", "agents", ""),
+        ("/owners", "owners", ""),
+        ("/findings", "findings", ""),
+        ("/risks", "risks", ""),
+        ("/approvals", "approvals", ""),
+        ("/endings", "endings", ""),
+    )
+)
+_ASSUMED: Final = {"approvals": {"state": "pending"}}  # what the page shows without being asked
+
+
+def export_address(request: Request) -> str:
+    """Return where the view of a page can be exported, empty for a page that is no such view."""
+    for pattern, view, named in _VIEWS:
+        found = pattern.fullmatch(request.url.path)
+        if found is None:
+            continue
+        said = {**_ASSUMED.get(view, {}), **request.query_params}
+        if named:
+            said[named] = (PREFIX if named == "key" else "") + found.group(1)
+        kept = {name: said[name] for name in VIEWS[view].filters if said.get(name)}
+        return "/exports?" + urlencode({"view": view, **kept})
+    return ""

@@ -1,4 +1,4 @@
-"""Tasks and links: the list of tasks, one with its links and calls, and one link with its chain."""
+"""Shows tasks and links: the list of tasks, one with its links and calls, and one link with its chain."""
 
 from __future__ import annotations
 

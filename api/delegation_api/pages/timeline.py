@@ -1,4 +1,4 @@
-"""A task's timeline: what was issued, delegated, decided, denied, revoked and closed, in order."""
+"""Shows a task's timeline: links issued and delegated, decisions, revocations, closing, in order."""
 
 from __future__ import annotations
 

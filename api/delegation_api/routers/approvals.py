@@ -1,4 +1,4 @@
-"""Requests for approval: read by those who answer and by those who wait, answered by people."""
+"""Routes requests for approval: read by those who answer and by those who wait, answered by people."""
 
 from __future__ import annotations
 

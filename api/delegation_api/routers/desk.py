@@ -1,4 +1,4 @@
-"""The desk: checks, announcements, inspection."""
+"""Routes checks, announcements and inspection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can decide."""
+"""Tells whether the process lives, and whether it can decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task's map as JSON: the model behind the reviewer's page."""
+"""Routes a task's map as JSON: the model behind the reviewer's page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Oversight: guardrails over all chains, and narrower grants from recorded use. Changes nothing."""
+"""Routes guardrails over all chains, and narrower grants from recorded use. Changes nothing."""
 
 from __future__ import annotations
 

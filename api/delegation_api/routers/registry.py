@@ -1,4 +1,4 @@
-"""Agents, tools, tokens and keys: what operators set up."""
+"""Routes agents, tools, tokens and keys, which operators set up."""
 
 from __future__ import annotations
 

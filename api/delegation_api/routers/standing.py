@@ -1,4 +1,4 @@
-"""Routes of revocation: revoking, suspending, the feed, and the leases of in-process verifiers."""
+"""Routes revocation: revoking, suspending, the feed, and the leases of in-process verifiers."""
 
 from __future__ import annotations
 

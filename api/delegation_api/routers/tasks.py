@@ -1,4 +1,4 @@
-"""Tasks, their lineage and their pictures."""
+"""Routes tasks, their lineage and their pictures."""
 
 from __future__ import annotations
 

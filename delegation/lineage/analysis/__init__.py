@@ -1,1 +1,1 @@
-"""Analyses of what is recorded: each a pure function of lineage's values, answering one question."""
+"""Analyses the record: each file answers one question by a pure function of lineage's values."""

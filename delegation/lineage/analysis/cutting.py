@@ -1,4 +1,4 @@
-"""A task's lineage as far as an export's filters leave it: what they admit, and the way up to it."""
+"""Cuts a task's lineage down to what an export's filters admit, and the ancestors of that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings: what a reviewer should look at, each by one documented rule. See docs/reference/findings.md."""
+"""Finds what a reviewer should look at, each by one documented rule. See docs/reference/findings.md."""
 
 from __future__ import annotations
 

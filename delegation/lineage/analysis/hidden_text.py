@@ -1,4 +1,4 @@
-"""The finding about characters that are not seen: in calls of late, in grants, and in titles of tasks."""
+"""Finds characters that are not seen, in recent calls, in grants, and in titles of tasks."""
 
 from __future__ import annotations
 

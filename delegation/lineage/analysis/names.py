@@ -1,4 +1,4 @@
-"""Names that deceive: skeletons that look alike, scripts that are mixed, marks that hide.
+"""Finds names that deceive: look-alikes, mixed scripts, marks that hide.
 
 A small table of our own, not the whole of Unicode's: it has the letters that pass for Latin ones in
 common fonts. What it misses is still told apart by the fingerprint that stands beside every name.

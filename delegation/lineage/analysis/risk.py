@@ -1,4 +1,4 @@
-"""A risk score that anybody can compute again by hand; it ranks links, it is no probability."""
+"""Scores links by risk, so that anybody can compute it again; it ranks links, it is no probability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grants as Python to paste: what is printed here evaluates to the very grant it spells.
+"""Spells grants as Python to paste, which evaluates to the very grant it spells.
 
 All text is escaped to ASCII: a look-alike letter in a recorded argument must not hide in code.
 """

@@ -1,4 +1,4 @@
-"""The fourteen steps of a recorded decision with what each of them looked at."""
+"""Explains the fourteen steps of a recorded decision with the values that each looked at."""
 
 from __future__ import annotations
 

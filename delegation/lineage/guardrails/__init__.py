@@ -1,4 +1,4 @@
-"""Guardrails: rules over all chains, as tests that fail with the shortest witness.
+"""Asserts rules over all chains, as tests that fail with the shortest witness.
 
 Pure: `assess` looks at recorded links and the catalogue, wherever they come from.
 """

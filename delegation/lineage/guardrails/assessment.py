@@ -1,4 +1,4 @@
-"""Assessing recorded links by guardrails: for each rule the shortest witness and the link to narrow."""
+"""Assesses recorded links by guardrails: for each rule the shortest witness and the link to narrow."""
 
 from __future__ import annotations
 

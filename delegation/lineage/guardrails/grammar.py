@@ -1,4 +1,4 @@
-"""Reading guardrails from TOML and holding them against the catalogue: an unknown key is refused.
+"""Reads guardrails from TOML and compares them with the catalogue; an unknown key is refused.
 
 A key that was skipped would be a rule that nobody checks.
 """

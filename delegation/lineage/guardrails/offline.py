@@ -1,4 +1,4 @@
-"""Forests of tokens that nobody recorded: for a build server that has token files and no store."""
+"""Builds forests from token files, for a build server that has no store."""
 
 from __future__ import annotations
 

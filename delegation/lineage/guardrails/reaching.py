@@ -1,4 +1,4 @@
-"""Guardrails on what a link reaches: tools, resources, arguments, sequences, consent."""
+"""Judges what a link reaches: tools, resources, arguments, sequences, consent."""
 
 from __future__ import annotations
 

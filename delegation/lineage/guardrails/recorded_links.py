@@ -1,4 +1,4 @@
-"""The links of one root task, as guardrails look at them: chains, children, reach, budgets."""
+"""Prepares the links of one root task for guardrails: chains, children, reach, budgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mediation: what services say they executed, held against what was decided. Pure."""
+"""Compares what services say they executed with the decisions on record. Pure."""
 
 from __future__ import annotations
 

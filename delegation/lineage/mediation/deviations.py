@@ -1,4 +1,4 @@
-"""Findings: each execution held against its decision, and each decision looked for in the log."""
+"""Compares each execution with its decision, and looks for each decision in the log."""
 
 from __future__ import annotations
 

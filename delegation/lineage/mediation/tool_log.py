@@ -1,4 +1,4 @@
-"""The tool log: one JSON object a line, written by a service after it executed a call.
+"""Reads the tool log: one JSON object a line, written by a service after it executed a call.
 
 Source: docs/how-to/mediation.md. A line is read strictly: what is not understood is no execution that was
 accounted for, and is reported with its number.

@@ -1,4 +1,4 @@
-"""Tightening: what recorded use speaks for, as a narrower grant with evidence. Pure."""
+"""Proposes narrower grants from recorded use, with evidence. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The database itself: connections, snapshots, transactions, errors."""
+"""Connects to the database: snapshots, transactions, errors."""

@@ -1,4 +1,4 @@
-"""The database behind the store: snapshots, and transactions that write.
+"""Opens snapshots, and transactions that write, on SQLite or PostgreSQL.
 
 Two engines, one text of statements; what differs stands in `sqlite` and `postgres`. A transaction that
 could not begin is begun again within its caller's time; one whose COMMIT was cut off is looked up by

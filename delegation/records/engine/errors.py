@@ -1,4 +1,4 @@
-"""Translates database errors to ours: kinds and codes, and whether they pass by themselves."""
+"""Translates database errors into this project's own, and tells which of them are worth a retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Families of rows read by one statement: a UNION ALL whose branches all have the same columns."""
+"""Joins reads of several tables into one statement: a UNION ALL over the same columns."""
 
 from __future__ import annotations
 

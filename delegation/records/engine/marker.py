@@ -1,4 +1,4 @@
-"""Marks a transaction in its own rows, so that a COMMIT in doubt is looked up and never guessed."""
+"""Marks a transaction in its own rows, so that a COMMIT in doubt can be looked up."""
 
 from __future__ import annotations
 

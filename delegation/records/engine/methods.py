@@ -1,4 +1,4 @@
-"""Methods made of functions: what a snapshot or a transaction is asked, answered by one concern."""
+"""Turns functions of a connection into methods of snapshots and transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that only grow, one row each, given out under a lock that is held to COMMIT.
+"""Gives out numbers that only grow, one row each, under a lock that is held to COMMIT.
 
 So they are dense and in commit order: a reader that asks for "everything above n" misses nothing,
 which a database's own sequences do not promise.

@@ -1,4 +1,4 @@
-"""PostgreSQL as an engine: deadlines on every connection, durable or refused, warnings are doubts.
+"""Connects to PostgreSQL with deadlines, durable commits, and warnings taken as doubts.
 
 Readers get one snapshot (REPEATABLE READ, read only); writers are READ COMMITTED, because facts must
 be read by statements that begin after the gate was taken, not from a snapshot older than it.

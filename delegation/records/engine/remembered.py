@@ -1,4 +1,4 @@
-"""Remembers what was asked inside one snapshot, in which the same question has the same answer."""
+"""Remembers answers inside one snapshot, in which the same question has the same answer."""
 
 from __future__ import annotations
 

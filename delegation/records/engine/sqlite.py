@@ -1,4 +1,4 @@
-"""SQLite as an engine: WAL with synchronous=FULL on every connection, one writer at a time.
+"""Connects to SQLite: WAL with synchronous=FULL on every connection, one writer at a time.
 
 Readers begin deferred and see one snapshot; writers begin IMMEDIATE, because a transaction that
 reads first and writes later fails at once when another wrote in between, whatever the busy time-out.

@@ -1,4 +1,4 @@
-"""Takes turns at SQLite's one write lock: first come, first served here; one at a time elsewhere.
+"""Queues for SQLite's one write lock: first come, first served in this process.
 
 SQLite lets those who wait ask again now and then, so that whoever writes all the time keeps all others
 out for as long as it likes. Here threads of a process queue in order; of several processes only one

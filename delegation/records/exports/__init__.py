@@ -1,1 +1,1 @@
-"""Exports as rows: their jobs, and the chains and numbers they are made of."""
+"""Reads and writes the rows of exports: their jobs, and the chains and numbers they contain."""

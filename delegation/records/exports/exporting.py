@@ -1,4 +1,4 @@
-"""Numbers and chains for exports, over SQL; see `commands.question_work`, whose sentences hold here."""
+"""Reads numbers and chains for exports; see `commands.question_work`, whose sentences hold here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs of exports as rows; see `commands.question_work`, whose sentences hold here.
+"""Reads and writes the jobs of exports; see `commands.question_work`, whose sentences hold here.
 
 Rows and not files: with PostgreSQL the next question may reach a worker on another host.
 """

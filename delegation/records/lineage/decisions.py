@@ -1,4 +1,4 @@
-"""Decisions as rows and back. What is denied is stored as durably as what is allowed."""
+"""Writes decisions as rows and reads them back, denied ones as durably as allowed ones."""
 
 from __future__ import annotations
 

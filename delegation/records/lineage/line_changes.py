@@ -1,4 +1,4 @@
-"""Changes of standing, with what goes together: the line of a link, the spellings of an owner.
+"""Revokes, suspends and resumes a link with its renewals, and an owner under every spelling.
 
 Each suspension is one row of its own subject; those that come with it name it, and only its own end
 lifts them. Where two of a line are suspended for themselves, both must be resumed.

@@ -1,4 +1,4 @@
-"""Whole tasks with their descendants; see `commands.question_work`, whose sentences hold here."""
+"""Reads whole tasks with their descendants; see `commands.question_work`, whose sentences hold here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stems: what of a task's links never changes, kept by one process so that it is read only once.
+"""Caches what never changes of a task's links, so that each process reads it once.
 
 A link is recorded once and never rewritten, and numbers are taken under a lock until COMMIT: of one
 task no link appears later with a lower number. So what was read up to a number stays right, and a

@@ -1,4 +1,4 @@
-"""Links as they are recorded, and their standing computed from their ancestors."""
+"""Records links, and reads them with their standing computed from their ancestors."""
 
 from __future__ import annotations
 

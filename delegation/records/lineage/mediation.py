@@ -1,4 +1,4 @@
-"""Decisions as executions are held against them: the digest of arguments, while they are not erased."""
+"""Reads decisions for comparison with executions, with the digest of arguments not yet erased."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads news for open pages: answers to approval requests, and expiries."""
+"""Reads news for open pages: answers to requests for approval, and expiries."""
 
 from __future__ import annotations
 

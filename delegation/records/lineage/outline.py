@@ -1,4 +1,4 @@
-"""Outlines of a whole task: one statement for each family, no grant parsed, no difference made."""
+"""Reads outlines of a whole task, one statement for each family, without parsing any grant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reviewers' questions over SQL; see `commands.question_work`, whose sentences hold here."""
+"""Answers reviewers' questions in SQL; see `commands.question_work`, whose sentences hold here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which link renewed which: roots as the service made them, links below as their payloads tell.
+"""Records which link renews which: roots as the service made them, others as their payloads tell.
 
 A delegator renews offline, so nobody says so. What is recorded is what the payloads prove: the same
 hands gave the same holder the same grant, in whatever window (`line_mark`), and in whatever order the

@@ -1,4 +1,4 @@
-"""Searching by id, name and fingerprint; what is typed is never a pattern."""
+"""Searches by id, name and fingerprint; what is typed is never a pattern."""
 
 from __future__ import annotations
 

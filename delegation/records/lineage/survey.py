@@ -1,4 +1,4 @@
-"""Surveys: many links at once with what is known beside them, each family read by one statement."""
+"""Reads surveys: many links with their tasks, agents and use, each family in one statement."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select
 
+from delegation import sent_json
 from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.catalogue import Catalogue
-from delegation.authority.ids import LinkId, TaskId
+from delegation.authority.ids import DecisionId, LinkId, TaskId
+from delegation.hidden import hidden_in
 from delegation.judge.creation_limits import CODES
 from delegation.lineage.analysis.findings import GROWTH_SECONDS
 from delegation.lineage.entry import TaskEntry
@@ -17,6 +19,7 @@ from delegation.lineage.survey import (
     MOST_COUNTED,
     Extent,
     Ground,
+    Hiding,
     Known,
     Registered,
     Stopped,
@@ -25,7 +28,6 @@ from delegation.lineage.survey import (
 )
 from delegation.records.lineage import links
 from delegation.records.lineage.caches import Caches
-from delegation.records.lineage.hiding import hiding
 from delegation.records.lineage.renewals import line, lines_of, renewals
 from delegation.records.lineage.task_entries import task_entries
 from delegation.records.tables.flow import RESOURCE_LABELS
@@ -252,3 +254,56 @@ def registered(connection: Connection, last: int) -> tuple[Registered, ...]:
         Registered(row.name, row.owner, tuple(keys.get(row.name, ())), row.at)
         for row in connection.execute(agents)
     )
+
+
+MOST_CALLS: Final = 1000  # calls that are looked at; the newest of more
+
+
+def hiding(
+    connection: Connection, tasks: Sequence[str], *, since: int, until: int
+) -> tuple[Hiding, ...]:
+    """Return the calls of these tasks in which something is hidden, the newest first.
+
+    What was erased hides nothing any more. Texts in which nothing can be hidden, since all of them
+    are printable ASCII, are passed over by the database.
+
+    Args:
+        connection: A snapshot.
+        tasks: As many as one statement takes.
+        since: Unix seconds; calls decided after it.
+        until: Unix seconds; calls decided by then.
+    """
+    sent = DECISIONS.c.access
+    is_sqlite = connection.dialect.name == "sqlite"
+    beyond = sent.op("GLOB")("*[^ -~]*") if is_sqlite else sent.regexp_match("[^ -~]")
+    query = (
+        select(
+            DECISIONS.c.id,
+            DECISIONS.c.link,
+            DECISIONS.c.tool,
+            DECISIONS.c.allowed,
+            DECISIONS.c.code,
+            sent,
+        )
+        .where(
+            DECISIONS.c.task.in_(tasks),
+            DECISIONS.c.at > since,
+            DECISIONS.c.at <= until,
+            DECISIONS.c.link.is_not(None),
+            or_(
+                beyond,
+                sent.contains("\\u00", autoescape=True),
+                sent.contains("\\ud", autoescape=True),  # surrogates that stand alone
+            ),
+        )
+        .order_by(DECISIONS.c.sequence.desc())
+        .limit(MOST_CALLS)
+    )
+    found: list[Hiding] = []
+    for row in connection.execute(query):
+        hidden = tuple(hidden_in(sent_json.portable(sent_json.parse(row.access), halves=True)))
+        if hidden:
+            matters = bool(row.allowed) or row.code == "approval_needed"
+            call = DecisionId(row.id), LinkId(row.link), row.tool
+            found.append(Hiding(*call, matters, hidden))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""Tasks as they are shown: their state computed from what is recorded, as settling computes it."""
+"""Reads tasks for display, with their state computed as settling computes it."""
 
 from __future__ import annotations
 

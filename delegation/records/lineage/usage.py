@@ -1,4 +1,4 @@
-"""The newest call of a link, an agent or a key; requests to the service itself do not count."""
+"""Reads the newest call of a link, an agent or a key; requests to the service do not count."""
 
 from __future__ import annotations
 

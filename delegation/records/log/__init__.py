@@ -1,1 +1,1 @@
-"""The tamper-evident log as rows: leaves, places, tiles and signatures."""
+"""Keeps the tamper-evident log in rows: leaves, places, tiles and signatures."""

@@ -1,4 +1,4 @@
-"""The log of a store: read, kept up to date, compared with the records that it is about."""
+"""Reads a store's log, keeps it up to date, and compares it with the records."""
 
 from __future__ import annotations
 

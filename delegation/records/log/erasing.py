@@ -1,4 +1,4 @@
-"""Erasing: arguments, salts and proofs of old decisions become null; their digests stay."""
+"""Erases arguments, salts and proofs of old decisions; their digests stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of the log: tiles and checkpoint in a folder, and what the key remembers of its signatures.
+"""Writes the log's tiles and checkpoint to a folder, and remembers what its key signed.
 
 Each is written beside its place, flushed to disk and renamed: a crash leaves the old file or the new
 one, never half of it.

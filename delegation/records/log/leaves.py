@@ -1,4 +1,4 @@
-"""Leaves of records: made with the record, in its transaction; made later for what is older.
+"""Makes the leaves of records: with the record in its transaction, or later for older ones.
 
 The leaf's hash is stored at insert, so that a record which is changed before it has a place in the log
 is found out like one that is changed after.

@@ -1,4 +1,4 @@
-"""The log as the database holds it: its state, its tiles, its proofs, from one snapshot.
+"""Reads the log's state, tiles and proofs from one snapshot.
 
 The database is the truth. Tiles are made from it when they are asked for, and written to a folder
 beside the store where one is named.

@@ -1,4 +1,4 @@
-"""Publishing: what has a place is written as tiles and signed, and never a fork or a smaller log.
+"""Publishes entries as tiles and signs them, never a fork or a smaller log.
 
 The order of steps, each safe to repeat after a crash: places (one transaction), a look at all that
 was ever signed, tiles, the key's memory, the stored head (compare and swap), the folder's checkpoint.

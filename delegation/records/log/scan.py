@@ -1,4 +1,4 @@
-"""Every record against its leaf: what was changed, taken out, put in or erased too early.
+"""Compares every record with its leaf: changed, removed, added, or erased too early.
 
 The leaf was hashed when the record was made, and stands under a signed root since. A record that says
 something else now was changed since.

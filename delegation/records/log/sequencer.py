@@ -1,4 +1,4 @@
-"""The sequencer: committed records get dense places in the log, in one transaction.
+"""Gives committed records dense places in the log, in one transaction.
 
 A database's own sequence is no index: it has gaps and shows a later number before an earlier one.
 What waits is moved under the lock of the log's one row, in the order in which it was written: that

@@ -1,1 +1,1 @@
-"""People as rows: requests for approval and their answers, logins, verifiers outside the store."""
+"""Reads and writes rows about people: requests for approval, logins, verifiers outside the store."""

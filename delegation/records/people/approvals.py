@@ -1,4 +1,4 @@
-"""Requests for approval as rows: read for people, and answered by them."""
+"""Reads requests for approval, and records people's answers to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
@@ -19,12 +19,11 @@ from delegation.errors import ConflictError
 from delegation.identity.approval import Binding
 from delegation.identity.person import folded
 from delegation.judge.approval_request import Act, RequestState
-from delegation.lineage.approval import ApprovalAct, ApprovalEntry, ApprovalState
+from delegation.lineage.approval import ApprovalAct, ApprovalEntry, ApprovalState, EarlierRefusal
 from delegation.lineage.entry import LinkEntry
 from delegation.lineage.feed import Revocation
 from delegation.records.lineage import links
 from delegation.records.lineage.standing import path
-from delegation.records.people.refused_before import refused_before
 from delegation.records.revocation.revocation_file import Mark
 from delegation.records.revocation.revoked_people import ended_people
 from delegation.records.settling.approvals import living_acts, lock
@@ -229,4 +228,70 @@ def _entry(
         statement=row.statement,
         ended_at=row.ended_at,
         used_by=None if row.used_by is None else DecisionId(row.used_by),
+    )
+
+
+def refused_before(
+    connection: Connection, rows: Sequence[Row[Any]]
+) -> dict[str, tuple[EarlierRefusal, ...]]:
+    """Return by request the refusals of the same call, the newest first; nothing for most.
+
+    The same call has the same tool and the same digest of canonical arguments, whatever the link,
+    the audience, the cost and the catalogue. What ended after the request itself did is left out.
+
+    Args:
+        connection: A snapshot.
+        rows: Requests.
+    """
+    if not rows:
+        return {}
+    roots = _roots(connection, {row.task for row in rows})
+    query = (
+        select(APPROVALS, TASKS.c.root, ACTS.c.shown_as, ACTS.c.reason, ACTS.c.at.label("said_at"))
+        .join(TASKS, TASKS.c.id == APPROVALS.c.task)
+        .join(ACTS, and_(ACTS.c.approval == APPROVALS.c.id, ACTS.c.verdict == "refuse"))
+        .where(
+            TASKS.c.root.in_(sorted(set(roots.values()))),
+            APPROVALS.c.state == "refused",
+            APPROVALS.c.tool.in_(sorted({row.tool for row in rows})),
+        )
+        .order_by(ACTS.c.at.desc(), APPROVALS.c.sequence.desc())
+    )
+    refused: dict[tuple[str, str, str], list[Row[Any]]] = {}
+    for row in connection.execute(query):
+        refused.setdefault((row.root, row.tool, _arguments(row)), []).append(row)
+    if not refused:
+        return {}
+    found = {}
+    for row in rows:
+        same = refused.get((roots[row.task], row.tool, _arguments(row)), ())
+        ends = row.ended_at
+        found[row.id] = tuple(
+            _refusal(other)
+            for other in same
+            if other.id != row.id and (ends is None or other.said_at <= ends)
+        )
+    return found
+
+
+def _roots(connection: Connection, tasks: set[str]) -> dict[str, str]:
+    query = select(TASKS.c.id, TASKS.c.root).where(TASKS.c.id.in_(sorted(tasks)))
+    return {row.id: row.root for row in connection.execute(query)}
+
+
+def _arguments(row: Row[Any]) -> str:
+    """Return the digest of a request's canonical arguments, which stays when they are erased."""
+    bound: Any = canonical.parse(row.bound)
+    return str(bound["arguments"])
+
+
+def _refusal(row: Row[Any]) -> EarlierRefusal:
+    return EarlierRefusal(
+        row.id,
+        LinkId(row.link),
+        TaskId(row.task),
+        row.audience,
+        row.shown_as,
+        row.reason,
+        row.said_at,
     )

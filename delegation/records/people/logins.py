@@ -1,4 +1,4 @@
-"""Tickets and sessions of people, by the digest of their secrets."""
+"""Records tickets and sessions of people, by the digest of their secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of verifiers outside the store; a poll writes its own, so that its COMMIT proves something.
+"""Records verifiers outside the store; each poll writes a row, so that its COMMIT proves something.
 
 A deposed primary still answers reads. A poll that only read could renew a lease there for ever; one
 that writes waits, under synchronous replication, for a standby that a deposed primary has no more.

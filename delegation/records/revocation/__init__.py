@@ -1,1 +1,1 @@
-"""Revocations and suspensions as rows, the caches and the file that remember them, and who is woken."""
+"""Records revocations and suspensions, caches them, keeps them in a file, wakes subscribers."""

@@ -1,4 +1,4 @@
-"""Changes of standing: told under the gate, numbered densely, read back by whoever follows."""
+"""Records changes of standing, numbered without gaps, and reads them back for followers."""
 
 from __future__ import annotations
 

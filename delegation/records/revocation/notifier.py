@@ -1,4 +1,4 @@
-"""Wakes subscribers when a revocation, suspension, task state or approval changed: the one event bus.
+"""Wakes subscribers when a revocation, suspension, task state or approval changed.
 
 A hint to look and nothing more: who waits for news looks again by itself when the time is up.
 """

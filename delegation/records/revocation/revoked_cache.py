@@ -1,4 +1,4 @@
-"""Caches revocations and suspensions in one process, valid up to the epoch that a transaction reads.
+"""Caches revocations and suspensions of one process, valid up to a transaction's epoch.
 
 Changes only grow and are numbered under the gate, so a copy at the number that a transaction reads is
 exact, not merely recent.

@@ -1,4 +1,4 @@
-"""Owners who are ended, by the name under which people are compared."""
+"""Finds owners who are revoked or suspended, whatever the spelling of their name."""
 
 from __future__ import annotations
 

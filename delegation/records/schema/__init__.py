@@ -1,1 +1,1 @@
-"""The schema's revision: made at once in an empty database, migrated in an older one."""
+"""Makes the schema at once in an empty database, and migrates an older one."""

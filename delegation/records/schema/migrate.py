@@ -1,4 +1,4 @@
-"""The schema's revision: read, upgraded, and refused when this program does not know it."""
+"""Reads and upgrades the schema's revision, and refuses one that this program does not know."""
 
 from __future__ import annotations
 

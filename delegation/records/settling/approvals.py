@@ -1,4 +1,4 @@
-"""Approvals inside a batch: what is known about consent, requests that are opened, consent that is used.
+"""Opens requests for approval and uses consent inside a batch.
 
 A root task's approvals, child tasks' included, are locked before they are read: two processes that
 meet the same call open one request, and of two that would use the same approval one wins.

@@ -1,4 +1,4 @@
-"""One batch: facts read, calls settled in the order they came, everything written, all in one go.
+"""Settles one batch: reads facts, settles calls in their order, writes everything.
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
 gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, counts

@@ -1,4 +1,4 @@
-"""Claims: nonces and idempotency keys, each won by the first who writes it.
+"""Claims nonces and idempotency keys, each won by the first who writes it.
 
 A claim is an INSERT that does nothing when the key is there; the database decides who was first,
 also between processes: a loser waits for the winner's COMMIT or takes over after its rollback.

@@ -1,4 +1,4 @@
-"""Enforces creation limits of tasks: links admitted before they are recorded, and counters of batches.
+"""Enforces creation limits of tasks: admits links before they are recorded, and counts them.
 
 New links are recorded by one process at a time (their row of numbers is locked), so what is counted
 after that lock is exact. The counts stand in the rows of their task and of each task above, so that

@@ -1,4 +1,4 @@
-"""The answers to what settling must know, for a whole batch.
+"""Reads the facts that settling a whole batch needs.
 
 Read after the gate was taken, in the transaction that writes: what every call needs by one statement
 (`known`), and each other family only where a call has a rule for it.

@@ -1,4 +1,4 @@
-"""The histories of root tasks: locked, read and written for a whole batch.
+"""Locks, reads and writes the histories of root tasks for a whole batch.
 
 Decisions are the history: each allowed call's row says what it was. Nothing else is kept for a task
 under which no chain with a flow rule ever called. The first such chain folds the rows of its root

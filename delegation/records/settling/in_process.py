@@ -1,4 +1,4 @@
-"""For verifiers outside the store: what they are told about roots, and what they report back."""
+"""Tells verifiers outside the store about roots, and records what they report back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Denials kept whole up to a rate; above it arguments, proof and what they are made of are left out.
+"""Limits the denials that are kept whole; above the rate, arguments and proof are left out.
 
 Every denial is a row of its own with code, link and digests. A holder that is refused goes on asking for
 as long as it likes, with up to 64 KiB each time, and more of the same tells a reviewer nothing new.

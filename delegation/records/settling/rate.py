@@ -1,4 +1,4 @@
-"""Paces: next turns of tasks, holders and branches, locked in one order, only where a limit is set."""
+"""Paces tasks, holders and branches: locks their next turns in one order, where a limit is set."""
 
 from __future__ import annotations
 

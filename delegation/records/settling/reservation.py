@@ -1,4 +1,4 @@
-"""Reservations as rows: kept with their decision, settled under a lock with every counter they charge."""
+"""Records reservations with their decision, and settles them under a lock on their counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roots as growth sees them: whether one more may be recorded, in its task and in all tasks above."""
+"""Decides whether one more root may be recorded, in its task and in all tasks above."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate for denials at steps 1 to 6: stored one by one up to a rate, only counted above it.
+"""Limits the denials at steps 1 to 6 that are stored one by one; above a rate they are counted.
 
 Nobody has shown to hold anything at those steps, so whoever reaches the desk could fill the disk. But
 from step 4 on the token is one that was issued: somebody holds what was stolen or forged a link below

@@ -1,4 +1,4 @@
-"""The decision writer: one queue and one thread a process; what waits is settled together.
+"""Runs the decision writer: one queue and one thread a process, settling what waits together.
 
 No timer: it takes what is there as soon as it is free, so batches grow by themselves under load.
 An answer leaves only after COMMIT. A COMMIT in doubt is repeated under the same batch id, whose

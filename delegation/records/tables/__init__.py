@@ -1,1 +1,1 @@
-"""Tables as SQLModel declares them, by concern."""
+"""Declares the tables with SQLModel, by concern."""

@@ -1,4 +1,4 @@
-"""Tables of requests for approval and of what people said to them."""
+"""Declares the tables of requests for approval and of people's answers."""
 
 from __future__ import annotations
 

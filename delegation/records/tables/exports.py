@@ -1,4 +1,4 @@
-"""Tables of exports that are made beside their callers; rows live for minutes."""
+"""Declares the tables of exports that are made beside their callers; rows live for minutes."""
 
 from __future__ import annotations
 

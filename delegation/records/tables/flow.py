@@ -1,4 +1,4 @@
-"""Tables of histories and paces, and of the labels that resources bring into histories."""
+"""Declares the tables of histories and paces, and of the labels of resources."""
 
 from __future__ import annotations
 

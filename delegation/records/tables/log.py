@@ -1,4 +1,4 @@
-"""Tables of the log: what waits for its place, what has one, and how far it was signed."""
+"""Declares the tables of the log: waiting leaves, placed leaves, and how far it was signed."""
 
 from __future__ import annotations
 

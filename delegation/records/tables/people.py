@@ -1,4 +1,4 @@
-"""Tables of callers that are no agents: their keys, their logins, and what they set aside."""
+"""Declares the tables of callers that are no agents: keys, logins, dismissed findings."""
 
 from __future__ import annotations
 

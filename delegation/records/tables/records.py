@@ -1,4 +1,4 @@
-"""Tables, from revision 1. Links are keyed by (root task, id): one tree stays in one shard.
+"""Declares the tables from revision 1. Links are keyed by (root task, id): one tree is one shard.
 
 Status is never stored: a link's standing is computed from its ancestors, and revoking is one row.
 Integers that may pass 32 bits are BigInteger, closed sets are text with a CHECK (both are traps of

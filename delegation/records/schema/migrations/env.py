@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations on the connection that `records.schema.migrate` hands over."""
+"""Runs Alembic's migrations on the connection that `records.schema.migrate` hands over."""
 
 from __future__ import annotations
 

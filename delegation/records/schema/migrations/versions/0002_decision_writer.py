@@ -1,4 +1,4 @@
-"""What the decision writer keeps: numbers, batches, idempotency keys, outcomes."""
+"""Adds the decision writer's tables: numbers, batches, idempotency keys, outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of announced tokens, by the id of their leaf."""
+"""Adds texts of announced tokens, by the id of their leaf."""
 
 from __future__ import annotations
 

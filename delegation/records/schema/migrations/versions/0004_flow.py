@@ -1,4 +1,4 @@
-"""Histories for flow rules; child tasks, idle tasks, limits of growth and pace."""
+"""Adds histories for flow rules; child tasks, idle tasks, limits of growth and pace."""
 
 from __future__ import annotations
 

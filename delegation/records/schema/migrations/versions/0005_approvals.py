@@ -1,4 +1,4 @@
-"""Requests for approval, what people said to them, and keys of people who approve."""
+"""Adds requests for approval, people's answers, and keys of approvers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tamper-evident log: leaves that wait, leaves in their place, hashes above them, its state."""
+"""Adds the tamper-evident log: waiting leaves, placed leaves, hashes above them, its state."""
 
 from __future__ import annotations
 

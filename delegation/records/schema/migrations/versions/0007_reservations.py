@@ -1,4 +1,4 @@
-"""Costs that are known only after a call: charged at most, settled once."""
+"""Adds costs that are known only after a call: reserved at most, settled once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands: suspension beside revocation, replicas, local decisions, recertification, renewal."""
+"""Adds suspension, verifiers outside the store, their decisions, recertification and renewal."""
 
 from __future__ import annotations
 

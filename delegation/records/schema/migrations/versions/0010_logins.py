@@ -1,4 +1,4 @@
-"""Tickets and sessions of people."""
+"""Adds tickets and sessions of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings that somebody looked at and let stand."""
+"""Adds dismissed findings."""
 
 from __future__ import annotations
 

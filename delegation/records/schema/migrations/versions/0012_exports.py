@@ -1,4 +1,4 @@
-"""Exports that are made beside their callers."""
+"""Adds exports that are made beside their callers."""
 
 from __future__ import annotations
 

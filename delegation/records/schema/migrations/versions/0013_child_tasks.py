@@ -1,4 +1,4 @@
-"""Tasks by the link under which they were opened: what hangs below a link is asked often."""
+"""Indexes tasks by the link under which they were opened, since descendants are asked for often."""
 
 from __future__ import annotations
 

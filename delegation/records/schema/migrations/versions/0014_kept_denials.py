@@ -1,4 +1,4 @@
-"""How many denials of a holder and of a root task are kept whole."""
+"""Counts the denials of a holder and of a root task that are kept whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of renewals: what renews a link spends from the same counters; what stood when a link came."""
+"""Adds lines of renewals, which spend from the same counters, and standing at a link's recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task's count of links has those of its child tasks in it: limits hold for the whole line."""
+"""Counts the links of child tasks with a task's own, so that limits hold for the whole line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agents by the claim under which links carry their names: a name may be longer than a claim."""
+"""Indexes agents by the shortened names in links, since a name may be longer than a link holds."""
 
 from __future__ import annotations
 
