@@ -17,11 +17,10 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from nacl.public import PrivateKey
 
-from delegation import Access, Grant, HolderKey, Token, Tool, may, path
+from delegation import Access, Grant, HolderKey, Token, Tool, Tracker, may, path
 from delegation.canonical import b64u, unb64u
 from delegation.errors import DelegationError
 from delegation.tokens.third_party import condition_of, discharge_caveat, third_party_caveat
-from delegation.tracker import Tracker
 
 # The authority: it knows who is on duty, and nothing of tasks, grants and tokens.
 secret = PrivateKey.generate()

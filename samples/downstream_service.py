@@ -12,8 +12,7 @@ from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from delegation import Access, Grant, HolderKey, Tool, email, may, text
-from delegation.tracker import Tracker
+from delegation import Access, Grant, HolderKey, Tool, Tracker, email, may, text
 
 AUDIENCE = "https://mail.acme.example"
 tracker = Tracker.open("sqlite://")

@@ -5,8 +5,7 @@ Needs the extra `store`. Run it: python samples/reviewer.py
 
 from __future__ import annotations
 
-from delegation import Access, Grant, HolderKey, Tool, may, path
-from delegation.tracker import Tracker
+from delegation import Access, Grant, HolderKey, Tool, Tracker, may, path
 
 tracker = Tracker.open("sqlite://")
 tracker.add_tool(Tool("files.read", effect="read", arguments={"path": "path"}))

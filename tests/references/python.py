@@ -9,13 +9,13 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any, Final
 
+import delegation
 from delegation.operations.operation import Operation
 from references.markdown import docstring
 
 # Modules that users import, in the order in which they meet them, and what of each if it has no `__all__`.
 MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "delegation": (),
-    "delegation.tracker": ("Tracker",),
+    "delegation": (*delegation.__all__, "Tracker"),
     "delegation.client": (),
     "delegation.commands.open_child": ("Opening", "opening_request"),
     "delegation.commands.revoke": ("revocation_request",),
