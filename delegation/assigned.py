@@ -1,4 +1,4 @@
-"""The code points that Unicode 14.0 leaves unassigned, so that every Python agrees on NFC.
+"""Lists the code points that Unicode 14.0 leaves unassigned, so that every Python agrees on NFC.
 
 Normalisation of an assigned code point never changes between Unicode versions; of an unassigned
 one it may. A text that one verifier calls normal and another does not would be two payloads, so

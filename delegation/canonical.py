@@ -1,4 +1,4 @@
-"""Canonical JSON and base64url: one spelling for every value that is hashed or signed.
+"""Spells canonical JSON and base64url: one spelling for every value that is hashed or signed.
 
 The subset of RFC 8785 that docs/reference/token-format.md defines: objects with ASCII member names, arrays,
 NFC text, integers within 53 bits, booleans, null; no floats. What `decode` accepts, `encode` writes

@@ -1,4 +1,4 @@
-"""Name the distribution that brings this package, and find strangers that claim the same name.
+"""Names the distribution that brings this package, and finds strangers that claim the same name.
 
 The import package and the command are `delegation`; the registry has another distribution of that
 name, which shares nothing with ours but the folder it would be installed into.

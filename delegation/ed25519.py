@@ -1,4 +1,4 @@
-"""Ed25519 on libsodium: sign, verify, and which 32 bytes may be a key at all.
+"""Signs and verifies by Ed25519 on libsodium, and tells which 32 bytes may be a key at all.
 
 Source: RFC 8032; small-order and non-canonical encodings after libsodium's own list. Verification
 is PyNaCl's and never another library's: `cryptography` accepted a forged signature under the

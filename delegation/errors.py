@@ -1,4 +1,4 @@
-"""The one tree of errors, split by whose fault it is.
+"""Defines the one tree of errors, split by whose fault it is.
 
 A denial of a call is a value (`delegation.judge.decision.Decision`), never an exception: what
 stands here are faults. Every class has a stable `code`; the sentence may change, the code may not.

@@ -1,4 +1,4 @@
-"""Fixtures for pytest, there wherever this package is installed; nothing is opened until one is used.
+"""Provides fixtures for pytest wherever this package is installed; nothing is opened until one is used.
 
 The names begin with `delegation_`, so that they stand beside a project's own.
 """

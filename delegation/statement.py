@@ -1,4 +1,4 @@
-"""The statement envelope: a JWS whose header is a constant, over canonical JSON.
+"""Wraps statements: a JWS whose header is a constant, over canonical JSON.
 
 One envelope and one parser for proofs, receipts and approvals, told apart by `typ`. Nothing in the
 header is read: it is compared as bytes, so there is no `alg` to confuse and no `kid` to follow.

@@ -1,4 +1,4 @@
-"""Grants, capabilities, constraints and the catalogue: what may be done, and how it narrows.
+"""Describes what may be done and how it narrows: grants, capabilities, constraints, the catalogue.
 
 Pure values. Nothing here knows tokens, keys in use, clocks or stores.
 """

@@ -1,4 +1,4 @@
-"""One attempted call, as its holder states it, before any rule looked at it."""
+"""Describes one attempted call, as its holder states it, before any rule looked at it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of agents: what one may be, and the claim by which it is found.
+"""Reads names of agents: what one may be, and the claim by which it is found.
 
 A registered name may be a SPIFFE id or the ARN of a role, up to 2,048 bytes. Links of payload version
 1 carry at most 80 characters: of a longer name its two ends with its digest between, so that the

@@ -1,4 +1,4 @@
-"""Aliases: the names that a tool has where it comes from, under which calls may name it.
+"""Resolves aliases: the names that a tool has where it comes from, under which calls may name it.
 
 `getUser`, `API-post-search`, `user-profile/update`: visible, on one line, and in letters that are not
 mistaken for others. Grants, rules and records speak of a tool by its own name alone.

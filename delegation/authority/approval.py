@@ -1,4 +1,4 @@
-"""Approval rules: which calls need a human's consent besides the grant. Judged at step 13."""
+"""Defines approval rules: calls that need a human's consent besides the grant. Judged at step 13."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One argument of a tool, as a definition states it."""
+"""Defines one argument of a tool, as a definition states it."""
 
 from __future__ import annotations
 

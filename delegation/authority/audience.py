@@ -1,4 +1,4 @@
-"""Audiences: services are compared as exact text; here is told that two texts may be meant as one."""
+"""Compares audiences as exact text, and warns where two texts may mean one service."""
 
 from __future__ import annotations
 

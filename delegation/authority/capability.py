@@ -1,4 +1,4 @@
-"""A capability: one tool pattern, the resources it reaches, and a constraint on every argument.
+"""Defines a capability: one tool pattern, its resources, and a constraint on every argument.
 
 One capability admits a whole call. Two of them are never mixed, since the tool of one with the
 recipients of another is an authority that nobody granted.

@@ -1,4 +1,4 @@
-"""The catalogue: which tools exist and what a call of each means, as immutable revisions.
+"""Describes the catalogue of tools and what a call of each means, as immutable revisions.
 
 A root link pins the revision that its grant speaks of. A tool that was redefined since is judged by
 both definitions, the stricter counts; a tool that the pinned revision does not know is refused.

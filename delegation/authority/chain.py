@@ -1,4 +1,4 @@
-"""Links and chains: the payload that a delegator signs, and the sequence from root to leaf.
+"""Reads links and chains: the payload that a delegator signs, and the sequence from root to leaf.
 
 Source: docs/reference/token-format.md sections 2 and 3. A `Link` here is *read*, which says nothing about its
 author: `delegation.tokens` makes a `Chain` only of links whose signatures it checked.

@@ -1,4 +1,4 @@
-"""Costs: whole minor units made of an argument, exactly; what would have to be rounded is refused.
+"""Computes costs: whole minor units of an argument, exactly; what would be rounded is refused.
 
 An amount of money is charged in a unit that its currency and places name: 125000 of JPY are no cents.
 """

@@ -1,4 +1,4 @@
-"""Empty capabilities: those that admit no call of any tool that they are for.
+"""Finds empty capabilities: those that admit no call of any tool that they are for.
 
 They give nothing away, so no law is broken; but whoever wrote one meant to grant something, and would
 learn only from denials that it does not. What is compared is what no value of a call can help.

@@ -1,4 +1,4 @@
-"""Reading the fields of a closed JSON object: every member present, none unknown, each of its form.
+"""Reads the fields of a closed JSON object: every member present, none unknown, each of its form.
 
 An unknown member is refused and not ignored: a verifier that skipped a restriction it does not know
 would widen authority.

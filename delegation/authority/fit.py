@@ -1,4 +1,4 @@
-"""Fit: whether a grant goes with the tools that it names, so that a mistake is found before any call.
+"""Checks that a grant goes with the tools it names, so that a mistake is found before any call.
 
 A misspelt argument or a bound of another type restricts nothing that its author meant: every call that
 meets it is denied (step 8). Here the same is said in a sentence, wherever a catalogue is at hand.

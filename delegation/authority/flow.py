@@ -1,4 +1,4 @@
-"""Flow rules: what may not follow what within one task, who may not do both, how much there may be.
+"""Defines flow rules: the order of calls within one task, separation of duties, amounts.
 
 The rules travel in grants and only accumulate. They are judged at step 11 on the history of the
 whole root task, whichever agents of it made the calls. Source: docs/reference/caveats.md, "Flow rules".

@@ -1,4 +1,4 @@
-"""A grant: everything that one link passes on. Closed world: what it does not name is refused."""
+"""Defines a grant: everything that one link passes on. Closed world: what it does not name is refused."""
 
 from __future__ import annotations
 

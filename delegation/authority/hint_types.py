@@ -1,4 +1,4 @@
-"""Types that hints come to: bounds such as `Field(ge=1)`, unions of several, and Pydantic's own schemas."""
+"""Maps hints to types: bounds such as `Field(ge=1)`, unions of several, and Pydantic's own schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hints: what a Python annotation says of a value, as the JSON of an argument type.
+"""Reads hints: a Python annotation as the JSON of an argument type.
 
 Everything that FastAPI and Pydantic take. Pydantic's own types are asked for their JSON Schema; what
 the standard library has is read here, so that nothing depends on what happens to be imported.

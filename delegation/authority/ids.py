@@ -1,4 +1,4 @@
-"""The ids that must not be mixed, as distinct types."""
+"""Distinguishes, as types, the ids that must not be mixed."""
 
 from __future__ import annotations
 

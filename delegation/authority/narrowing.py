@@ -1,4 +1,4 @@
-"""Narrowing: whether a child's grant lies within its parent's, field by field.
+"""Compares a child's grant with its parent's, field by field, so that authority only narrows.
 
 The same function refuses when a holder delegates (offline) and when a verifier reads the chain
 (step 5), so that what one makes the other accepts. It refuses, it never clips: a clipped grant would

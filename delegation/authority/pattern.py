@@ -1,4 +1,4 @@
-"""Names in segments, and patterns that match them by whole segment.
+"""Matches names by patterns of whole segments.
 
 Tools are `crm.contacts.read` (separator `.`), resources `mail:acme/inbox` (separator `/`). `*` is
 exactly one segment, `**` at the end is one or more. There is no partial wildcard: `report*` would

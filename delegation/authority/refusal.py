@@ -1,4 +1,4 @@
-"""One reason why something is not within an authority; the part of a denial that a rule knows."""
+"""Describes why something is not within an authority; the part of a denial that a rule knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels of resources: what a call brings into its task's history by what it touches.
+"""Labels resources: a call on one brings its labels into its task's history.
 
 A tool that reads any table brings `pii` only when it reads the customers'. The operator declares it
 by a pattern over resource names, as a revision of the catalogue.

@@ -1,4 +1,4 @@
-"""Resource templates: which resources a call touches, made of its canonical arguments."""
+"""Fills resource templates: names the resources of a call from its canonical arguments."""
 
 from __future__ import annotations
 

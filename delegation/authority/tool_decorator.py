@@ -1,4 +1,4 @@
-"""`@tool(...)`: a tool's definition from a function's type hints."""
+"""Makes a tool's definition from a function's type hints: `@tool(...)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools from a text: our own list of definitions, JSON or TOML, or a document that others wrote.
+"""Reads tools from a text: our own list of definitions, JSON or TOML, or a document of others.
 
 In our own list whatever is not understood is refused with its place: a definition that was half read
 would be a tool that nobody described. A document's tools are made of what it says (`documents`).

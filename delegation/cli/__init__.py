@@ -1,4 +1,4 @@
-"""The command line: one file a group of commands."""
+"""Provides the command line: one file a group of commands."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The program's entry: `delegation`, or `python -m delegation.cli`; without its extra it says so."""
+"""Starts the program: `delegation`, or `python -m delegation.cli`; without its extra it says so."""
 
 from __future__ import annotations
 

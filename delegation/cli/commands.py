@@ -1,4 +1,4 @@
-"""The commands: where each is written and its line in the list, so that only what runs is imported."""
+"""Lists the commands: where each is written, and its line of help, so that only what runs is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Oversight: guardrails asserted, executions held against the record, narrower grants proposed."""
+"""Asserts guardrails, reconciles executions with the record, proposes narrower grants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program `delegation`."""
+"""Starts the program `delegation`."""
 
 from __future__ import annotations
 

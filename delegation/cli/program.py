@@ -1,4 +1,4 @@
-"""Running a command: exit codes, errors as sentences or JSON, and never a traceback."""
+"""Runs a command: exit codes, errors as sentences or JSON, and never a traceback."""
 
 from __future__ import annotations
 

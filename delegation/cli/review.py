@@ -1,4 +1,4 @@
-"""Commands for reviewers: tasks, lineage, pictures, tokens, decisions."""
+"""Shows reviewers tasks, lineage, pictures, tokens and decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on standing: revoke, suspend, resume, freeze, unfreeze, renew, last-use."""
+"""Changes standing: revoke, suspend, resume, freeze, unfreeze, renew; and tells the last use."""
 
 from __future__ import annotations
 

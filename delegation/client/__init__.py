@@ -1,4 +1,4 @@
-"""The tracker over HTTP: the same methods as the embedded one, synchronous and asynchronous."""
+"""Calls a service by the same methods as the embedded tracker, synchronous and asynchronous."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""Clients of the service, synchronous and asynchronous. Delegating and proving stay offline.
+"""Calls the service over HTTP, synchronously or not. Delegating and proving stay offline.
 
 Needs the extra `client`. No redirect is followed and no proxy of the environment is used: whoever
 answers at this URL decides about calls.

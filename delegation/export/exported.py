@@ -1,4 +1,4 @@
-"""A finished export: its bytes, their digest, and what they are."""
+"""Holds a finished export: its bytes, their digest, and its manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GraphML: tasks and links as nodes with made-up ids, delegations as edges with what they narrowed."""
+"""Writes GraphML: tasks and links as nodes with made-up ids, delegations as edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions as OCSF events: API Activity with the profile `ai_operation`.
+"""Writes decisions as OCSF events: API Activity with the profile `ai_operation`.
 
 The profile's `delegation` object names the leaf and the link above it; a chain's root has no field
 there, so it stands in `unmapped`, with all that OCSF has no name for. Where the caller's machine

@@ -1,4 +1,4 @@
-"""W3C PROV-JSON: links as entities, holders and owners as agents, tasks and calls as activities.
+"""Writes W3C PROV-JSON: links as entities, holders and owners as agents, tasks and calls as activities.
 
 Every identifier is ours: an id of the store, a whole key, or a digest. Names are labels, never
 identifiers: two holders who are called alike stay two. Source: PROV-JSON (W3C submission, 2013).

@@ -1,4 +1,4 @@
-"""Tables as CSV and JSON, a piece at a time.
+"""Writes tables as CSV and JSON, a piece at a time.
 
 CSV by RFC 4180: a comment line would be a row to its readers, so the manifest stands beside it. A
 cell that a spreadsheet would take for a formula begins with an apostrophe; quoting alone does not help.

@@ -1,4 +1,4 @@
-"""Tables: the columns of each view, and the row that each entry makes. No arguments, no tokens."""
+"""Defines the columns of each view, and the row that each entry makes. No arguments, no tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing lineage: pure functions from recorded links to text, SVG, Mermaid and DOT.
+"""Draws lineage: pure functions from recorded links to text, SVG, Mermaid and DOT.
 
 Names that agents chose are attacks: they are drawn literally, never as markup, never as a link, and
 never lose or invent a node. Every node has a made-up id; every text passes `names.clean`.

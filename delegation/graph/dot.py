@@ -1,4 +1,4 @@
-"""DOT source by the Python `graphviz` package, for static renders and other tools.
+"""Writes DOT source by the Python `graphviz` package, for static renders and other tools.
 
 Ids are made up, since a colon in a node name becomes a port and invents a node. No text of a user is
 an attribute's name, a graph's name or a comment. Labels are composed first and marked last, once:

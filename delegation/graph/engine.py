@@ -1,4 +1,4 @@
-"""Static renders by Graphviz's `dot`, when it is installed: bounded in nodes, time and memory."""
+"""Renders by Graphviz's `dot`, when it is installed: bounded in nodes, time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tidy tree by contour packing: columns by depth, no box on another, O(links x depth).
+"""Places a tidy tree by contour packing: columns by depth, no box on another, O(links x depth).
 
 Each subtree is packed as high as its outline allows beside the one before it, so a leaf slides up
 beside its sibling's subtree. A parent stands at the middle of its children, but on the selected path

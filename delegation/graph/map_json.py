@@ -1,4 +1,4 @@
-"""A map as JSON: what is drawn, where, and how much is not. Never token bytes."""
+"""Writes a map as JSON: its nodes, their places, and the numbers left out. Never token bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map as inline SVG for the reviewer's page: every node is a link, every state has its own form.
+"""Draws a map as inline SVG for the reviewer's page: every node is a link, every state has its form.
 
 No script, no style, nothing external: colours and strokes come from the page's stylesheet by class.
 Hrefs come from the caller's own routes; every text is cleaned and escaped.

@@ -1,4 +1,4 @@
-"""Mermaid flowcharts. Every character outside a small safe set is written as a numeric entity.
+"""Writes Mermaid flowcharts. Every character outside a small safe set becomes a numeric entity.
 
 Escaping only quotes lets tags through (measured in Mermaid 11). Mermaid itself is not shipped.
 """

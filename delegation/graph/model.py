@@ -1,4 +1,4 @@
-"""The model behind every drawing: nodes, edges and counts, as JSON. Never token bytes."""
+"""Prepares the model behind every drawing: nodes, edges and counts, as JSON. Never token bytes."""
 
 from __future__ import annotations
 

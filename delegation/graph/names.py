@@ -1,4 +1,4 @@
-"""Hostile text made harmless to every drawing, and what a node is called.
+"""Makes hostile text harmless to every drawing, and names nodes.
 
 Source: reproduced attacks, listed in tests/attacks/test_hostile_names.py. Not done here: telling
 look-alike names apart; the key's fingerprint is always drawn beside the name for that.

@@ -1,4 +1,4 @@
-"""A whole forest at a glance: every link as a small mark, in numbers that a canvas draws.
+"""Draws a whole forest at a glance: every link as a small mark, in numbers for a canvas.
 
 No names and no ids: what is drawn is a place and a standing, and the n-th link of a task is found by
 its number, which recording fixed.

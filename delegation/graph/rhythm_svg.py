@@ -1,4 +1,4 @@
-"""Calls over time as a small inline SVG: allowed ones stand on the line, denied ones hang below it."""
+"""Draws calls over time as a small inline SVG: allowed above the line, denied below it."""
 
 from __future__ import annotations
 

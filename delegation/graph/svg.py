@@ -1,4 +1,4 @@
-"""The built-in SVG: lineage as cards from the owner on the left to the leaves on the right.
+"""Draws the built-in SVG: lineage as cards from the owner on the left to the leaves on the right.
 
 Needs no program and no package. No script, no link, nothing external; every text is a text node.
 Denied, revoked, expired and closed differ in form and word, not only in colour.

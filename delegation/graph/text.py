@@ -1,4 +1,4 @@
-"""The text tree: lineage on a terminal, legible without colour."""
+"""Draws lineage as a text tree on a terminal, legible without colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A timeline as inline SVG: one lane for each kind of event, claimed causes as dashed arcs.
+"""Draws a timeline as inline SVG: one lane for each kind of event, claimed causes as dashed arcs.
 
 The table beside it is its equivalent; the drawing shows what came of what at a glance.
 """

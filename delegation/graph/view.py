@@ -1,4 +1,4 @@
-"""A task's lineage, ready to be drawn in every form that needs no program."""
+"""Offers a task's lineage in every form that needs no program to draw."""
 
 from __future__ import annotations
 

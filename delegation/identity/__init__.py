@@ -1,1 +1,1 @@
-"""Keys and signatures: holder keys, the service's key ring, and proofs of possession."""
+"""Holds keys and signs: holder keys, the service's key ring, and proofs of possession."""

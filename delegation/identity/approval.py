@@ -1,4 +1,4 @@
-"""Approvals: the service's signed word that people consented to one call, once, until a given second.
+"""Signs and checks approvals: the service's word that people consented to one call, once, until a second.
 
 An approval is evidence and never authority: it opens nothing that the chain does not hold. It is
 bound to one link and one call, and verifies with public keys, without the store.

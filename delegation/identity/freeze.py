@@ -1,4 +1,4 @@
-"""Receipts of a freeze: the service's signed word when the last call was allowed, and who confirmed."""
+"""Signs receipts of a freeze: the last call that was allowed, and who confirmed."""
 
 from __future__ import annotations
 

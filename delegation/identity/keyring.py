@@ -1,4 +1,4 @@
-"""The service's own keys: one role each, with ids, rotation, retirement; and their public half.
+"""Holds the service's own keys: one role each, with ids, rotation, retirement; and their public half.
 
 A key serves one role, else a signature made for one purpose could be shown for another. What is not
 in the ring does not verify: a format without a key is off.

@@ -1,4 +1,4 @@
-"""Holder keys: the secret with which an agent delegates and proves. It never leaves by accident."""
+"""Holds the secret with which an agent delegates and proves. It never leaves by accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People by their names: one person is one, however the address is spelled."""
+"""Compares people by their names: one person is one, however the address is spelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public keys with the names that somebody claims for them."""
+"""Pairs public keys with the names that somebody claims for them."""
 
 from __future__ import annotations
 

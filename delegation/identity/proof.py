@@ -1,4 +1,4 @@
-"""Proof of possession: the holder's signature over one token and one call, once, now."""
+"""Proves possession: the holder's signature over one token and one call, once, now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts: the service's signed word that it allowed one call, for whoever executes it elsewhere.
+"""Signs and checks receipts: the service's word that it allowed one call, for its executor.
 
 A receipt is bound to the decision, the service that asked, the canonical arguments and an expiry, so
 that it serves for that one execution and can be matched with the record afterwards.

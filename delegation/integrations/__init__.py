@@ -1,4 +1,4 @@
-"""Guards for services that act on calls of agents; `signing.Auth` is the other side of one."""
+"""Guards services that act on calls of agents; `signing.Auth` is the other side of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools from a FastAPI application: each of its routes becomes one, or is named as left out."""
+"""Makes tools of a FastAPI application's routes, or names those left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request as it comes: its route, its headers and credentials, and its body as it arrives."""
+"""Holds a request as it comes: its route, its headers and credentials, and its body as it arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of leases: it runs on while the machine sleeps, and nobody sets it."""
+"""Reads the clock of leases, which runs on while the machine sleeps, and which nobody sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following the service: what is revoked, and until when what is known of it may be relied on."""
+"""Follows the service's revocations, and tells until when they may be relied on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms: fields and files of urlencoded and multipart bodies, read strictly and written anew.
+"""Reads urlencoded and multipart forms strictly, and writes them anew.
 
 Whatever a second parser might read otherwise is refused: names that come twice, other headers of a
 part than its disposition and type, `filename*`, quoted pairs, text before the first boundary and after

@@ -1,4 +1,4 @@
-"""The guard: routes are declared as tools, and an application with an undeclared one does not start."""
+"""Guards an application: routes are declared as tools; with an undeclared one it does not start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A guarded application: no request reaches a handler before its whole chain was judged and recorded.
+"""Serves a guarded application: no request reaches a handler before its chain was judged and recorded.
 
 The access is formed from the route and the parsed request, never from one that the caller supplies.
 Handlers get canonical arguments only: path, query and body are written anew from the decision.

@@ -1,4 +1,4 @@
-"""The in-process verifier: a service verifies tokens and proofs itself and lets the desk settle.
+"""Verifies tokens and proofs inside a service, and lets the desk settle.
 
 What cannot be proven never leaves this process, so that a flood of garbage is no load elsewhere. What
 verifies is settled by the service, which verifies it again. With a spool, calls that need nothing

@@ -1,4 +1,4 @@
-"""Settling calls here, without asking the service first, where nothing but standing is left to ask.
+"""Settles calls inside a service, where nothing but standing is left to ask.
 
 Only biscuits without budget, flow or approval on any link, under tasks without a ledger, and only
 while the lease on what is revoked holds. The nonce and the decision are on disk before the answer.

@@ -1,4 +1,4 @@
-"""Bodies of requests: read as arguments while they arrive, and written anew from what was judged.
+"""Reads bodies of requests as arguments while they arrive, and writes them anew as judged.
 
 A body is JSON, a text, a form or a file. Its declared media type says which; one that is sent as
 something else, in another charset, or encoded, is refused.

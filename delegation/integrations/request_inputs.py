@@ -1,4 +1,4 @@
-"""Inputs of query, headers and cookies: read as arguments, and written so that they read the same again.
+"""Reads query, headers and cookies as arguments, and writes them so that they read the same again.
 
 Each is text on the wire. What has a second reading is refused: a name that comes twice, a header that
 is folded, a quoted cookie.

@@ -1,4 +1,4 @@
-"""One route of a service: how a request of it becomes the arguments of a tool, and arguments a request.
+"""Maps one route's requests to the arguments of a tool, and arguments to requests.
 
 Every input of a request is an argument of the tool, or refused. Nothing here is decided: what comes out
 is what the holder's proof must cover and the service judges.

@@ -1,4 +1,4 @@
-"""Templates of paths, as Starlette has them: what a path fills in, and the path that texts fill.
+"""Fills and reads templates of paths, as Starlette has them.
 
 Converters, several placeholders in one segment, and slashes at the end are part of a template. A path
 that fills one in two ways is refused, for two servers might each take another way.

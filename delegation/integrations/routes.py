@@ -1,4 +1,4 @@
-"""Routes of a service: which one a request is, and what it states; the same for the guard and the signer.
+"""Finds the route of a request, and what it states; the same for the guard and the signer.
 
 Where two routes could take one request, the first that was declared does, as in the application.
 """

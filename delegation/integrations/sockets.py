@@ -1,4 +1,4 @@
-"""Sockets: a handshake is judged as a request is, and the socket ends with the authority that opened it.
+"""Judges a socket's handshake as a request, and ends the socket with the authority that opened it.
 
 What is said on a socket afterwards, no proof covers: the tool that a socket is stands for all of it.
 """

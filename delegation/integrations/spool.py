@@ -1,4 +1,4 @@
-"""The spool: nonces that were used here and decisions that the service has yet to be told.
+"""Spools used nonces, and decisions that the service has yet to be told.
 
 One SQLite file for all processes of a host. A nonce and its decision are one transaction, committed
 to disk before anybody is answered, so that neither a kill nor a restart lets a proof through twice

@@ -1,4 +1,4 @@
-"""The target of a request as its client spelled it, read so that nobody can read it otherwise.
+"""Reads the target of a request as its client spelled it, so that nobody can read it otherwise.
 
 A proxy, this service and the server behind each decode a path. Whatever one of them might resolve,
 split or decode another way is refused here, before any route is looked at. Source: RFC 3986 §3.3

@@ -1,4 +1,4 @@
-"""Writing a tool log: what a service executed, one line each, for `delegation reconcile`.
+"""Writes a tool log: what a service executed, one line each, for `delegation reconcile`.
 
 A line is one `write` to a file that is only appended to, so that several processes may share it. It
 is written after the call: a crash in between shows as a decision that was not executed.

@@ -1,4 +1,4 @@
-"""Answers as JSON, and back: what of it is not the fields of its type by name, said once for each type."""
+"""Writes answers as JSON and reads them back, where they differ from the fields of their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies that are not one member for each parameter of their operation."""
+"""Defines bodies that are not one member for each parameter of their operation."""
 
 from __future__ import annotations
 

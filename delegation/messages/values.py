@@ -1,4 +1,4 @@
-"""Values that write themselves, or that are no dataclass: their forms, each said once."""
+"""Defines the forms of values that write themselves, or that are no dataclass."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Every public act and question, declared once: routes, both clients and the commands derive from here."""
+"""Declares every public act and question once: routes, both clients and the commands derive from here."""

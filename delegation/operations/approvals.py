@@ -1,4 +1,4 @@
-"""Requests for approval: read by those who answer and by those who wait, answered by people."""
+"""Declares requests for approval: read by those who answer or wait, answered by people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One exchange as values: the request that is sent, and the answer that comes back. No I/O here."""
+"""Describes one exchange as values: the request sent, and the answer received. No I/O here."""
 
 from __future__ import annotations
 

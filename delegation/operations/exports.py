@@ -1,4 +1,4 @@
-"""Exports of any view: at once, or as jobs that belong to the caller who asked."""
+"""Declares exports of any view: at once, or as jobs that belong to the caller who asked."""
 
 from __future__ import annotations
 

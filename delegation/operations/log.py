@@ -1,4 +1,4 @@
-"""The tamper-evident log: checkpoint, proofs and tiles, as C2SP tlog-tiles names them under /v1/log/.
+"""Declares the tamper-evident log: checkpoint, proofs and tiles, as C2SP tlog-tiles under /v1/log/.
 
 Checkpoint, proofs and hash tiles are public by design: they hold hashes and nothing else, and whoever
 keeps them makes rewriting visible. Entries hold what was decided, so they are for reviewers.

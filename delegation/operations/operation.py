@@ -1,4 +1,4 @@
-"""An operation: one public act or question, with all that routes, clients and commands need of it.
+"""Defines an operation: one public act or question, with all that routes and clients need of it.
 
 Declared as a method without a body: its signature is what a request carries, its result what the answer
 does, its sentence what the published description says. No I/O here: whoever has operations performs them.

@@ -1,4 +1,4 @@
-"""Reviewers' questions over many links at once. Only a dismissal changes anything."""
+"""Declares reviewers' questions over many links at once. Only a dismissal changes anything."""
 
 from __future__ import annotations
 

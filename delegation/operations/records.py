@@ -1,4 +1,4 @@
-"""Reads links and decisions, for reviewers."""
+"""Declares how links and decisions are read, for reviewers."""
 
 from __future__ import annotations
 

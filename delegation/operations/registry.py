@@ -1,4 +1,4 @@
-"""Agents, tools, tokens and keys; checks, announcements, inspection."""
+"""Declares agents, tools, tokens and keys; checks, announcements, inspection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Revocation, suspension and freezing, what came of them, and the verifiers that follow them."""
+"""Declares revocation, suspension and freezing, their effects, and the verifiers that follow them."""
 
 from __future__ import annotations
 

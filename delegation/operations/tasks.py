@@ -1,4 +1,4 @@
-"""Tasks: opened by operators and by agents, read, closed."""
+"""Declares how tasks are opened by operators and by agents, read and closed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Rehearsals: the product's main job on a scripted scenario and on recorded runs, over real HTTP."""
+"""Rehearses the product's main job on a scripted scenario and on recorded runs, over real HTTP."""

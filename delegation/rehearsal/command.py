@@ -1,4 +1,4 @@
-"""The commands `delegation rehearse whowhen` and `delegation demo`, and the service that they start."""
+"""Runs `delegation rehearse whowhen` and `delegation demo`, and the service that they start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The support desk: an orchestrator, three agents, a hijacked sub-agent, and a ticket left open.
+"""Plays the support desk: an orchestrator, three agents, a hijacked sub-agent, a ticket left open.
 
 Every attempt is a real request to a real server. The mock tools record what was executed, so harm is
 counted by its effect and not by what somebody says about it.

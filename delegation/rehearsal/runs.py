@@ -1,4 +1,4 @@
-"""Rehearsing recorded runs: hand-offs are real offline delegations, actions real proofs and checks."""
+"""Rehearses recorded runs: hand-offs are real offline delegations, actions real proofs and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the Who&When records: Magentic-One runs and group chats, as hostile input."""
+"""Reads the Who&When records: Magentic-One runs and group chats, as hostile input."""
 
 from __future__ import annotations
 

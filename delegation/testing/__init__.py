@@ -1,4 +1,4 @@
-"""For the tests of services and agents that use delegation: a world in memory, and what to assert.
+"""Helps to test services and agents that use delegation: a world in memory, and assertions.
 
 Under pytest the fixtures of `delegation.pytest_plugin` give the same without an import.
 """

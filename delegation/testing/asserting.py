@@ -1,4 +1,4 @@
-"""Assertions on decisions whose failures show the trail: which step passed, which one denied, and why."""
+"""Asserts decisions, with failures that show the trail: each step's outcome, and the reason."""
 
 from __future__ import annotations
 

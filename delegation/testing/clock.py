@@ -1,4 +1,4 @@
-"""A clock that stands until it is set, and keys that prove by it."""
+"""Keeps a clock that stands until it is set, and keys that prove by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole deployment in memory with a clock that stands: tasks, chains and checks in one line each."""
+"""Makes a whole deployment in memory with a clock that stands: tasks, chains and checks in one line each."""
 
 from __future__ import annotations
 

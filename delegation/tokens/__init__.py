@@ -1,4 +1,4 @@
-"""Tokens: the bytes that carry a chain, in two formats with one law; verified in six steps.
+"""Carries chains in tokens, in two formats with one law; verified in six steps.
 
 A format answers one question: which payloads, in which order, are authentic, and who signed each.
 """

@@ -1,4 +1,4 @@
-"""The biscuit back-end: block 0 by the issuer, block k a third-party block by holder k-1.
+"""Writes and verifies biscuits: block 0 by the issuer, block k a third-party block by holder k-1.
 
 The only file that calls biscuit-python. Its exceptions, panics included, never leave.
 """

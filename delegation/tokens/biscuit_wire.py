@@ -1,4 +1,4 @@
-"""The bytes of a biscuit as this project writes them: strict reading, exact writing.
+"""Reads and writes the bytes of a biscuit: strict reading, exact writing.
 
 The library accepts many spellings of one token and prints blocks unfaithfully, so decisions are made
 on bytes: a container has one spelling, and a block is the single fact `link(hex:payload)`, compared

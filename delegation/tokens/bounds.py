@@ -1,4 +1,4 @@
-"""Bounds that are checked before any cryptography, each with its reason."""
+"""Bounds tokens before any cryptography, each bound with its reason."""
 
 from __future__ import annotations
 

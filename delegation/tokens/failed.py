@@ -1,4 +1,4 @@
-"""A failure of steps 1 to 6, as a value; and the types that tell how far trust has come."""
+"""Describes a failure of steps 1 to 6 as a value, and in types how far trust has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issuing: the one place where the service's own keys sign a root link."""
+"""Issues root links: the one place where the service's own keys sign one."""
 
 from __future__ import annotations
 

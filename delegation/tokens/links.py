@@ -1,4 +1,4 @@
-"""Steps 4 and 5: each payload's form, parent, author and narrowing, root first, for both formats."""
+"""Verifies each payload's form, parent, author and narrowing, root first: steps 4 and 5."""
 
 from __future__ import annotations
 

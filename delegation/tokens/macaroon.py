@@ -1,4 +1,4 @@
-"""The macaroon back-end: one first-party caveat a link, signed by its author inside the MAC's chain.
+"""Writes and verifies macaroons: one first-party caveat a link, signed by its author inside the MAC.
 
 The only file that calls pymacaroons. Its exceptions never leave. The MAC proves that the issuer's
 service minted it and that nothing was taken away; the Ed25519 signature in each caveat proves who

@@ -1,4 +1,4 @@
-"""The bytes of a macaroon (binary v2), read strictly before the library sees them.
+"""Reads the bytes of a macaroon (binary v2) strictly, before the library sees them.
 
 The library's parser is quadratic and accepts trailing bytes and foreign characters. This one reads
 once, counts, and leaves the MAC to the library. Source: docs/reference/token-format.md section 5.

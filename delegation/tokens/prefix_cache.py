@@ -1,4 +1,4 @@
-"""The cache of verified prefixes: "these bytes verify under this key", bounded by bytes.
+"""Caches verified prefixes: "these bytes verify under this key", bounded by bytes.
 
 Only what verified is stored, so garbage cannot fill it. New entries stand on probation until they are
 used again, so a flood of valid tokens that are seen once does not push out what is in use. Never

@@ -1,4 +1,4 @@
-"""The text of a token: `dct.b1.<base64url>`, or `dct.m1.<macaroon>[.<discharge>...]`."""
+"""Spells the text of a token: `dct.b1.<base64url>`, or `dct.m1.<macaroon>[.<discharge>...]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Third-party caveats: a holder makes its macaroon useless without the word of an outside authority.
+"""Adds third-party caveats: a macaroon is then useless without the word of an outside authority.
 
 The caveat's id is a sealed box that only that authority opens: its key, and what it is asked to see
 to. A sealed box is anonymous, so it says nothing about who asked. It only subtracts, and stands for

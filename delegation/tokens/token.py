@@ -1,4 +1,4 @@
-"""A token in its holder's hands: read, delegated offline, never printed."""
+"""Holds a token in its holder's hands: read, delegated offline, never printed."""
 
 from __future__ import annotations
 

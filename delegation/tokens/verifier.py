@@ -1,4 +1,4 @@
-"""Steps 1 to 6: bytes and signatures, nothing else. docs/explanation/verification.md has the same numbers.
+"""Verifies bytes and signatures: steps 1 to 6, numbered as in docs/explanation/verification.md.
 
     1 shape      bounds, text, container in its one spelling
     2 key        the issuer's key is in the ring and still believed

@@ -1,1 +1,1 @@
-"""The tamper-evident log, pure: tree, tiles, checkpoints, leaves, and what an auditor concludes."""
+"""Computes the tamper-evident log, pure: tree, tiles, checkpoints, leaves, and audits."""

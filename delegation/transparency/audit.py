@@ -1,4 +1,4 @@
-"""Auditing a log offline: signature, tree, entries, history; each departure is one clear sentence.
+"""Audits a log offline: signature, tree, entries, history; each departure is one clear sentence.
 
 Everything is read from a folder of tiles or from a service, and nothing of it is believed: leaves are
 hashed again, tiles computed again, authors of links verified again. What an audit cannot show stands

@@ -1,4 +1,4 @@
-"""Checkpoints of the log, signed notes as C2SP names them, and proofs that a record stands under one."""
+"""Signs checkpoints of the log, as C2SP's signed notes, and proves records under them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of calls and links, rebuilt from the log's entries alone, with every author verified."""
+"""Rebuilds the tree of calls and links from the log's entries alone, with every author verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaves: the bytes under which a decision or a link stands in the log. Version 1, for ever.
+"""Writes leaves: the bytes of a decision or a link in the log. Version 1, for ever.
 
 Canonical JSON, so that a leaf has one spelling. No leaf holds arguments: what may be erased stands in
 it as salted digests, so that the leaf stays true when arguments, salt and proof are gone. A link's

@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962: roots, inclusion and consistency proofs, and their verification.
+"""Computes the Merkle tree of RFC 6962: roots, inclusion and consistency proofs, their verification.
 
 Nothing is kept here: whoever asks says where the hash of a complete subtree is found (`Nodes`), in
 memory, in tiles or in a database. Source: RFC 6962 section 2.1; RFC 9162 section 2.1 for verifying.

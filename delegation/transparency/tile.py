@@ -1,4 +1,4 @@
-"""Tiles: the tree's hashes and the log's entries in files of 256, as C2SP tlog-tiles lays them out.
+"""Lays out the tree's hashes and the log's entries in tiles of 256, as C2SP tlog-tiles names them.
 
 A full tile never changes, so it may be kept for ever. The right edge is a partial tile of its own
 name, `.p/W`, replaced by another as the log grows. Source: c2sp.org/tlog-tiles.

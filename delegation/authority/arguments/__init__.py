@@ -1,4 +1,4 @@
-"""Argument types: one canonical form for each value, one file for each family of types.
+"""Defines argument types: one canonical form for each value, one file for each family of types.
 
 A value is canonicalised after the proof was checked over the access as sent. Only canonical values
 are compared with constraints, and only they may be executed.

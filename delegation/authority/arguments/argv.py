@@ -1,4 +1,4 @@
-"""Argument vectors: the list of texts that a program is started with, each as it is.
+"""Reads argument vectors: the list of texts that a program is started with, each as it is.
 
 Judged is each item and its place; nothing here knows what a program makes of them. A vector is
 never a shell's source: whoever executes it passes the list on (`execve`), and joins nothing.

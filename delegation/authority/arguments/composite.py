@@ -1,4 +1,4 @@
-"""Lists and objects: every item and field by its own type, nothing beyond what is declared."""
+"""Reads lists and objects: every item and field by its own type, nothing beyond what is declared."""
 
 from __future__ import annotations
 

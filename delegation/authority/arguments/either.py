@@ -1,4 +1,4 @@
-"""Either: a type for each kind of JSON value, so that what a value is says which of them reads it."""
+"""Reads values of several types, one for each kind of JSON, so that the kind tells which reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E-mail: exactly one bare mailbox. No display name, comment, quote, route, or second address."""
+"""Reads e-mail addresses: exactly one bare mailbox, no display name, comment, quote or route."""
 
 from __future__ import annotations
 

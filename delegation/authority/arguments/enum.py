@@ -1,4 +1,4 @@
-"""One of a fixed set of plain values."""
+"""Reads one of a fixed set of plain values."""
 
 from __future__ import annotations
 

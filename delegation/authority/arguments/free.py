@@ -1,4 +1,4 @@
-"""Free values: JSON that no definition describes, bounded in size, depth and count."""
+"""Reads free values: JSON that no definition describes, bounded in size, depth and count."""
 
 from __future__ import annotations
 

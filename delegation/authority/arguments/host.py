@@ -1,4 +1,4 @@
-"""Hosts: DNS names as A-labels and addresses in their one spelling; special ones are refused.
+"""Reads hosts: DNS names as A-labels and addresses in their one spelling; special ones are refused.
 
 An agent that may name a host may name `169.254.169.254`, `[::ffff:7f00:1]` or `0177.1`. Every
 spelling but the canonical one is refused, and so is every host that no agent should reach

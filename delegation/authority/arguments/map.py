@@ -1,4 +1,4 @@
-"""Maps: objects whose names nobody lists, all their values of one type."""
+"""Reads maps: objects whose names nobody lists, all their values of one type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members of values: where one stands, how its name is shown, and which other name it is most like."""
+"""Finds members of values: their place, how a name is shown, and which other name it is most like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments: dates and times of RFC 3339, each in one spelling, in UTC.
+"""Reads dates and times of RFC 3339, each in one spelling, in UTC.
 
 What two readers of times take for two times is refused: leap seconds (one rolls over, one knows
 none), the hour 24, a space for the `T`, more digits of a second than clocks keep.

@@ -1,4 +1,4 @@
-"""Money: a whole number of minor units of one currency, that is shown with it."""
+"""Reads money: a whole number of minor units of one currency, that is shown with it."""
 
 from __future__ import annotations
 

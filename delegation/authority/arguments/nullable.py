@@ -1,4 +1,4 @@
-"""Nullable: a type whose values may also be null, which is a value and not absence."""
+"""Reads values that may also be null, which is a value and not absence."""
 
 from __future__ import annotations
 

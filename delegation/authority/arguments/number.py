@@ -1,4 +1,4 @@
-"""Numbers: any finite JSON number, integers within 53 bits, decimals as text. No booleans among them.
+"""Reads finite JSON numbers, integers within 53 bits, decimals as text. No booleans among them.
 
 All are compared by their exact value. Of a double, that is what its canonical spelling says
 (`json_number`): `0.1` is one tenth.

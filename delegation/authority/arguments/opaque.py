@@ -1,4 +1,4 @@
-"""Values that mean nothing to us and are compared as they are: ids, bytes."""
+"""Reads values that mean nothing to us and are compared as they are: ids, bytes."""
 
 from __future__ import annotations
 

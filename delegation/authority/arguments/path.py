@@ -1,4 +1,4 @@
-"""Paths: absolute POSIX paths of whole, plain segments.
+"""Reads absolute POSIX paths of whole, plain segments.
 
 Nothing is resolved: a text that would need it (dot segments, doubled slashes, escapes, backslashes)
 is refused, since the system behind may resolve it differently from us. So is what only another

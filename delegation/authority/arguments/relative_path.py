@@ -1,4 +1,4 @@
-"""Relative paths: whole, plain segments below a base that the service knows and the value does not.
+"""Reads relative paths: whole, plain segments below a base that the service alone knows.
 
 Everything that `path` refuses is refused here, since a base and a slash are put before it. Beside
 that, a relative path has a beginning, and its first characters are where a reader looks for a

@@ -1,4 +1,4 @@
-"""Segments: text that fills one segment of a URL's path, and no more, to every reader.
+"""Reads segments: text that fills one segment of a URL's path, and no more, to every reader.
 
 Whoever builds the URL percent-encodes it. What is still a separator, the end of a path or a dot
 segment once it is decoded again, normalised or fitted to a code page is refused.

@@ -1,4 +1,4 @@
-"""The parts of a shape, and where in a text each can end."""
+"""Matches the parts of a shape, and finds where in a text each can end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: what people and models write, one line of it, and identifiers.
+"""Reads texts of people and models: prose, one line of it, and identifiers.
 
 `text` is as it was sent: in any plane and any normal form, with CRLF, marks of direction, joiners. What
 cannot be seen in it is shown to reviewers (`delegation.hidden`). What a second reader makes of it is

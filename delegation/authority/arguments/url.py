@@ -1,4 +1,4 @@
-"""URLs: http(s) in one spelling, compared part by part. What two parsers could read apart is refused."""
+"""Reads http(s) URLs in one spelling, part by part. What two parsers could read apart is refused."""
 
 from __future__ import annotations
 

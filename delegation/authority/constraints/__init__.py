@@ -1,4 +1,4 @@
-"""Constraints: the closed set of restrictions on arguments, and the words to write them with.
+"""Defines constraints: the closed set of restrictions on arguments, and the words to write them with.
 
 There are no regular expressions: whether one lies within another is not decidable cheaply, and what
 they admit is not seen by a reviewer.

@@ -1,4 +1,4 @@
-"""Constraints on lists: `each` item, `contains` at least these, `subset` of these."""
+"""Constrains lists: `each` item, `contains` at least these, `subset` of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Combinations: `all` of several constraints, `any_of` several."""
+"""Combines constraints: `all` of several, `any_of` several."""
 
 from __future__ import annotations
 

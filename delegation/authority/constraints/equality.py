@@ -1,4 +1,4 @@
-"""Equality with literals: `exact`, `one_of`, `not_one_of`. Typed: `1` is not `True`, nor `"1"`."""
+"""Compares with literals: `exact`, `one_of`, `not_one_of`. Typed: `1` is not `True`, nor `"1"`."""
 
 from __future__ import annotations
 

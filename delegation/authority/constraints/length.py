@@ -1,4 +1,4 @@
-"""Length of texts and lists, and the count of what a value is made of."""
+"""Bounds the length of texts and lists, and the count of a value's parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Literals of constraints: any value that an argument may have, and its one spelling in a payload.
+"""Spells literals of constraints: any value of an argument, in one spelling in a payload.
 
 A payload holds no floats and only NFC text. A literal that is made of more (`0.5`, a decomposed
 letter, a member's name beyond ASCII) is *spelled*: as the text of its JSON (`sent_json`) with all

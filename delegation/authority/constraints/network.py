@@ -1,4 +1,4 @@
-"""Constraints on where something goes: `host`, `cidr`, `email`."""
+"""Constrains where something goes: `host`, `cidr`, `email`."""
 
 from __future__ import annotations
 

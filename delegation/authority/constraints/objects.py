@@ -1,4 +1,4 @@
-"""Constraints on the members of an object: each named one by its own, the others as the type has them."""
+"""Constrains the members of an object: each named one by its own, the others as the type has them."""
 
 from __future__ import annotations
 

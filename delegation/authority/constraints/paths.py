@@ -1,4 +1,4 @@
-r"""Constraints on paths: `path` admits what is at or below some, `not_below` what is not.
+r"""Constrains paths: `path` admits what is at or below some, `not_below` what is not.
 
 What is left out is left out in every guise: a system that folds case or normal forms takes
 `/Data/SECRET` for `/data/secret`, and one that fits letters to a code page `/data/\u015fecret`, so there

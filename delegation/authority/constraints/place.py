@@ -1,4 +1,4 @@
-"""Constraints on places on the web and in names: `url`, `glob`."""
+"""Constrains places on the web and in names: `url`, `glob`."""
 
 from __future__ import annotations
 

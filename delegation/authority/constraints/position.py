@@ -1,4 +1,4 @@
-"""Constraints on command lines by position: the first words each by its own, the rest by one."""
+"""Constrains command lines by position: the first words each by its own, the rest by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presence: `any` admits every canonical value and absence, `absent` admits absence alone."""
+"""Constrains presence: `any` admits every canonical value and absence, `absent` admits absence alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranges of numbers, compared exactly; each end inclusive or exclusive."""
+"""Constrains numbers to ranges, compared exactly; each end inclusive or exclusive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of constraint kinds, one for each version of a link's payload, and how each is read.
+"""Lists the constraint kinds of each version of a link's payload, and how each is read.
 
 A later version has all kinds of the earlier ones. A kind that a version lacks is refused by its name,
 in whatever later version it stands: a verifier that skipped it would widen authority.

@@ -1,4 +1,4 @@
-"""Links in text: none but to given hosts, as whoever reads the text may find them."""
+"""Restricts links in text to given hosts, as whoever reads the text may find them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times: instants and days from one on and before another, also counted from a task's opening."""
+"""Constrains instants and days: from one on, before another, also from a task's opening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixed sets of values."""
+"""Imports fixed sets of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts: what one schema and all that it is made of (`allOf`, references) say together.
+"""Collects the facts of one schema and all that it is made of (`allOf`, references).
 
 Whatever several parts say of one keyword is said at once here; what cannot be said at once is named.
 """

@@ -1,4 +1,4 @@
-"""Which form a document has, and the tools that it describes."""
+"""Recognises the form of a document, and imports the tools that it describes."""
 
 from __future__ import annotations
 

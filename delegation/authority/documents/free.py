@@ -1,4 +1,4 @@
-"""Free JSON: what stands for values that no type describes, and what of them is lost by that."""
+"""Imports free JSON for values that no type describes, and reports what is lost by that."""
 
 from __future__ import annotations
 

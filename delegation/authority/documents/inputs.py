@@ -1,4 +1,4 @@
-"""Inputs of a request: where a value goes, what it may not hold there, and the argument that states it."""
+"""Imports inputs of a request: where a value goes, and the argument that states it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of tools: the source's own in lower-case words, told apart where two come to one."""
+"""Names imported tools: the source's own in lower-case words, told apart where two come to one."""
 
 from __future__ import annotations
 

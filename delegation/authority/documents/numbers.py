@@ -1,4 +1,4 @@
-"""Numbers of a schema, with their bounds.
+"""Imports numbers of a schema, with their bounds.
 
 Decimals are sent as a number or as a text that spells one, as Pydantic writes `Decimal`.
 """

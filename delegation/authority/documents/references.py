@@ -1,4 +1,4 @@
-"""References within a document: what they lead to, and which lead back to themselves."""
+"""Follows references within a document, and finds those that lead back to themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that a document describes, whichever version it is of, and the arguments that they need."""
+"""Imports requests that a document of any version describes, with the arguments that they need."""
 
 from __future__ import annotations
 

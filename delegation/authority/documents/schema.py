@@ -1,4 +1,4 @@
-"""Types of JSON Schema: of each schema the argument type that admits what it admits, as near as types go.
+"""Imports JSON Schema: of each schema the argument type that admits the same, as near as types go.
 
 What a type admits beyond the schema, or refuses of it, is in the report with its place. A member that
 the document does not name is refused: what is not known is refused.

@@ -1,4 +1,4 @@
-"""Texts of a schema: by format, with lengths and shape, and within the place that they go to."""
+"""Imports texts of a schema: by format, with lengths and shape, within the place that they go to."""
 
 from __future__ import annotations
 

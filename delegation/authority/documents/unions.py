@@ -1,4 +1,4 @@
-"""Unions: which `oneOf` and `anyOf` come to one type, and what of the others is known all the same."""
+"""Imports unions: `oneOf` and `anyOf` that come to one type, and the facts common to the others."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Checks of `delegation doctor`: one file a concern, facts gathered above and judged by pure rules."""
+"""Checks a deployment for `delegation doctor`: one file a concern, facts judged by pure rules."""

@@ -1,4 +1,4 @@
-"""One thing that doctor says: what it found, why that matters, what to do."""
+"""Describes one finding of doctor: what it found, why that matters, what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ring file: there, its owner's alone, of the right issuer, with keys that sign."""
+"""Checks the ring file: there, its owner's alone, of the right issuer, with keys that sign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running service: ready, of the same issuer, behind TLS, and willing to take the API key."""
+"""Checks a running service: ready, of the same issuer, behind TLS, accepting the API key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: reachable, at this program's revision, durable, with room, clock, API keys, audiences."""
+"""Checks the store: reachable, at this program's revision, durable, with room, clock, API keys."""
 
 from __future__ import annotations
 
