@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from typing import Any
 
 from browsing import Browser
 from world import World
 
+from delegation.identity.approval import ApprovalEvent
 from delegation.judge.subject import Subject
 from delegation.lineage.news import Cursor
 from delegation_api.pages.live import MAX_OF_ONE, Hub
@@ -105,6 +107,31 @@ def test_an_event_of_this_process_wakes_a_page_before_anybody_looks(world: World
 
     asyncio.run(follow())
     assert not bus._heard
+
+
+def test_however_fast_events_come_the_store_is_asked_no_more_often(world: World) -> None:
+    """Holders cause events: many pages that ask at each of them would multiply what a call costs."""
+    asked = 0
+    numbers = world.tracker.numbers
+
+    def counted() -> Any:
+        nonlocal asked
+        asked += 1
+        return numbers()
+
+    world.tracker.numbers = counted  # type: ignore[method-assign]
+
+    async def follow() -> float:
+        began = time.monotonic()
+        watch = asyncio.create_task(Hub(world.tracker, poll=0.1)._watch())
+        while time.monotonic() < began + 0.5 or asked < 2:
+            world.tracker._store.tell(ApprovalEvent("apr_" + "A" * 22, "used", world.at))
+            await asyncio.sleep(0)
+        watch.cancel()
+        return time.monotonic() - began
+
+    seconds = asyncio.run(follow())
+    assert asked <= seconds / 0.1 + 2
 
 
 def test_events_go_on_where_the_last_one_ended(world: World) -> None:

@@ -132,12 +132,15 @@ class Hub:
         seen: object = None
         async with Hints(self._tracker.on_change, self._tracker.on_approval) as hints:
             while not is_ending():
+                again = time.monotonic() + min(self._poll, POLL_SECONDS)
                 with contextlib.suppress(DelegationError):
                     numbers = dict(await run_in_threadpool(self._tracker.numbers))
                     if numbers != seen:
                         seen = numbers
                         self._wake()
                 await hints.heard(time.monotonic() + self._poll)
+                # However fast events come, which holders cause, all pages ask no more often than this.
+                await asyncio.sleep(again - time.monotonic())
         self._wake()
 
     def _wake(self) -> None:

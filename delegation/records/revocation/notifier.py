@@ -43,10 +43,11 @@ class Notifier:
         with self._lock:
             self._next += 1
             name = self._next
-            self._heard[name] = heard
             if self._thread is None and not self._database.is_sqlite and not self._ends.is_set():
-                self._thread = Thread(target=self._listen, name="delegation-bell", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._listen, name="delegation-bell", daemon=True)
+                thread.start()  # else nobody is subscribed, and there is nothing to join at the end
+                self._thread = thread
+            self._heard[name] = heard
 
         def end() -> None:
             with self._lock:
