@@ -1,4 +1,4 @@
-"""`delegation agents`: who is registered, with which keys, and until when somebody vouches for it."""
+"""Lists and registers agents, and rotates their keys: `delegation agents`."""
 
 from __future__ import annotations
 

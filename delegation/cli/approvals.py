@@ -1,4 +1,4 @@
-"""`delegation approvals`: what waits for people, answered by them; statements verified offline."""
+"""Shows and answers requests for approval, and verifies approvals offline: `delegation approvals`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation catalogue`: tools that agents may be allowed to call; listed, shown, imported."""
+"""Lists, shows and imports the tools that agents may be allowed to call: `delegation catalogue`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Printing: text is shown whole and never read as markup; errors are one sentence and a remedy."""
+"""Prints texts whole, never read as markup; errors as one sentence and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation doctor`: what is wrong with this deployment, why it matters, and what to do."""
+"""Reports faults of this deployment, why they matter, and what to do: `delegation doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation export`: any view as a file, with what it states of itself beside it."""
+"""Writes any view as a file, with its manifest beside it: `delegation export`."""
 
 from __future__ import annotations
 

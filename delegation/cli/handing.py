@@ -1,4 +1,4 @@
-"""The life of a token: issued by the service, handed on by its holders, proven, checked, inspected."""
+"""Issues, delegates, proves, checks and inspects tokens."""
 
 from __future__ import annotations
 

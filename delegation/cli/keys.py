@@ -1,4 +1,4 @@
-"""`delegation keys` and `login-link`: agents' own keys, API keys, people's logins, the service's ring."""
+"""Manages agents' keys, API keys, people's logins and the ring: `delegation keys`, `login-link`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation log`: verify a log offline, see how far it is, write its tiles again."""
+"""Verifies a log offline, tells its size, writes its tiles again: `delegation log`."""
 
 from __future__ import annotations
 

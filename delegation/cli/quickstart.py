@@ -1,4 +1,4 @@
-"""`delegation quickstart`, `init`, `version`: a script to begin with, a store with its ring, the release."""
+"""Writes a script to begin with, or a store with its ring: `delegation quickstart`, `init`, `version`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation demo` and `delegation rehearse`: a run of our own, and recorded runs of others."""
+"""Rehearses our own run, and recorded runs of others: `delegation demo`, `delegation rehearse`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation db`: the database's revision, bringing it to this program's, and erasing old arguments."""
+"""Tells and upgrades the database's revision, and erases old arguments: `delegation db`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delegation serve`: the HTTP service, in one process or several."""
+"""Runs the HTTP service, in one process or several: `delegation serve`."""
 
 from __future__ import annotations
 

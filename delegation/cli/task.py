@@ -1,4 +1,4 @@
-"""`delegation task` and `child-tasks`: opened by an operator with a ceiling, or by agents under links."""
+"""Opens, closes and lists tasks and child tasks: `delegation task`, `child-tasks`."""
 
 from __future__ import annotations
 
