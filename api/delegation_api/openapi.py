@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -15,10 +17,17 @@ from delegation.errors import (
     UnauthenticatedError,
 )
 from delegation.identity.roles import Role
-from delegation.messages.form import COMPONENTS, named
+from delegation.judge.decision import Decision
+from delegation.lineage.entry import Lineage
+from delegation.messages.form import COMPONENTS, form_of, named
 from delegation.operations.operation import Operation
 from delegation_api.problems import status_of_kind
 
+_EXTENDED: Final = (
+    Decision,
+    Lineage,
+)  # answers have their members and more, and do not refer to them
+_REFERENCE: Final = re.compile(r'"#/components/schemas/([^"]+)"')
 _KEY: Final = "apiKey"
 _JSON: Final = "application/json"
 _BYTES: Final = {"type": "string", "format": "binary"}
@@ -122,6 +131,18 @@ def published(
     return {"responses": {**success, **refused}, "openapi_extra": said}
 
 
+def _referred(made: Any) -> dict[str, Any]:
+    """Return the schemas that a document refers to, whatever else this process has formed before."""
+    found: dict[str, Any] = {}
+    new = [made, *(form_of(kind).schema for kind in _EXTENDED)]
+    while new:
+        names = {name for schema in new for name in _REFERENCE.findall(json.dumps(schema))}
+        more = {name: COMPONENTS[name] for name in names & COMPONENTS.keys() - found.keys()}
+        found |= more
+        new = [*more.values()]
+    return {name: found[name] for name in sorted(found)}
+
+
 def install(app: FastAPI) -> None:
     """Publish the schemas that routes refer to."""
 
@@ -131,7 +152,7 @@ def install(app: FastAPI) -> None:
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
             parts = made.setdefault("components", {})
-            parts["schemas"] = {**COMPONENTS, **parts.get("schemas", {})}
+            parts["schemas"] = _referred(made) | parts.get("schemas", {})
             parts["securitySchemes"] = {_KEY: _SCHEME}
             app.openapi_schema = made
         return app.openapi_schema

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -12,6 +14,10 @@ from schemathesis.specs.openapi.checks import (
 )
 from service import Service
 from world import World
+
+from delegation.messages.form import COMPONENTS, form_of
+from delegation_api.app import create_app
+from delegation_api.settings import Settings
 
 SERVICE = Service(World())
 DOCUMENT = SERVICE.app.openapi()
@@ -67,6 +73,22 @@ def test_who_may_ask_is_published() -> None:
     """Roles stand beside the security of each operation, the same as its gate has."""
     for name, told in OPERATIONS:
         assert bool(told.get("x-roles")) is bool(told["security"]), name
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What no operation answers."""
+
+    name: str
+
+
+def test_what_a_process_did_before_is_not_published() -> None:
+    """Forms are made when they are asked for: one that no operation needs is none of the document's."""
+    form_of(Foreign)
+    assert "Foreign" in COMPONENTS
+    published = create_app(SERVICE.world.tracker, Settings()).openapi()
+    assert published == DOCUMENT
+    assert "Foreign" not in published["components"]["schemas"]
 
 
 @pytest.mark.parametrize(
