@@ -171,7 +171,8 @@ def _checked(text: str) -> httpx2.URL:
     with contextlib.suppress(httpx2.InvalidURL):
         url = httpx2.URL(text)
         is_local = url.host in {"127.0.0.1", "::1", "localhost"}
-        if url.host and (url.scheme == "https" or (url.scheme == "http" and is_local)):
+        is_safe = url.scheme == "https" or (url.scheme == "http" and is_local)
+        if url.host and is_safe and not url.userinfo:  # who signs needs no password, and none is sent
             return url
     raise ConfigurationError(
         "A webhook is no https URL.", remedy="Name https:// URLs; http:// only of this host."

@@ -288,6 +288,7 @@ def test_a_listener_that_fails_is_not_the_calls_fault() -> None:
     [
         "http://hooks.example/x",
         "ftp://x",
+        "https://user:word@hooks.example/x",
         "file:///etc/passwd",
         "https://",
         "x",
