@@ -172,7 +172,7 @@ def _checked(text: str) -> httpx2.URL:
         url = httpx2.URL(text)
         is_local = url.host in {"127.0.0.1", "::1", "localhost"}
         is_safe = url.scheme == "https" or (url.scheme == "http" and is_local)
-        if url.host and is_safe and not url.userinfo:  # who signs needs no password, and none is sent
+        if url.host and is_safe and not url.userinfo:  # events are signed: no password is sent
             return url
     raise ConfigurationError(
         "A webhook is no https URL.", remedy="Name https:// URLs; http:// only of this host."
