@@ -24,6 +24,7 @@ from delegation_api.stopping import is_ending
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 WATCH_SECONDS: Final = 0.2  # a request that takes longer is watched, and looked after so often
+LAST_SECONDS: Final = 2.0  # when the process ends, what was asked is answered if it takes no longer
 _ASKED: Final = "delegation.asked"  # where a request's scope has it
 _READS: Final = frozenset({"GET", "HEAD"})
 # Never behind questions: without them no call is decided. Nobody cancels them.
@@ -123,6 +124,8 @@ class _Asked:
         try:
             while not heard.done() and not is_ending():
                 await asyncio.wait({heard}, timeout=WATCH_SECONDS)
+            if not heard.done():  # told to stop: most answers are only a moment away
+                await asyncio.wait({heard}, timeout=LAST_SECONDS)
             await asyncio.to_thread(self.cancellation.end, "client" if heard.done() else "ending")
             await heard
         finally:
