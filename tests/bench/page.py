@@ -203,8 +203,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> str:
         for size in sizes
     ]
     for power in range(1, 7):
-        if 10**power <= most * 10:
-            y = _y(10**power, most)
+        if (y := _y(10**power, most)) >= 40:  # below the title
             out.append(f'<line x1="70" x2="520" y1="{y:.1f}" y2="{y:.1f}" stroke="#d8dee4"/>')
             out.append(
                 f'<text x="62" y="{y + 4:.1f}" text-anchor="end" fill="#57606a">{10**power:,}</text>'
