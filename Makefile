@@ -29,7 +29,7 @@ demo: setup
 	@$(PYTHON) -m delegation.cli demo
 
 serve: setup
-	@$(PYTHON) -m delegation.cli serve
+	@$(PYTHON) -m delegation.cli serve --show-keys
 
 test: setup
 	@bash .ci/system.sh

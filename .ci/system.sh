@@ -15,6 +15,8 @@ fi
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
+command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
+command -v jq >/dev/null 2>&1 || missing="$missing jq"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 # The same without a window, where there is such a package: a browser's start costs the tests a third.
 if ! command -v chromium-headless-shell >/dev/null 2>&1 && apt-cache show chromium-headless-shell >/dev/null 2>&1; then

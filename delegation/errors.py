@@ -359,9 +359,12 @@ class ServiceError(OutsideError):
     Args:
         status: HTTP status, 0 when there was no answer.
         problem: The problem's own code.
+
+    Its `request` is the id under which the service's log has the request; empty where none was told.
     """
 
     code: ClassVar[str] = "service_error"
+    request: str = ""
 
     def __init__(self, status: int, problem: str, message: str) -> None:
         # Not by `super`: remote refusals are also errors whose own sentences are made otherwise.

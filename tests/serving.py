@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 def serving(store: Path | str, folder: Path, *options: str, **env: str) -> Iterator[dict]:
     """Serve a store until the block ends; yield what the program said at its start."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("DELEGATION_")}
-    words = ["serve", "--store", str(store), "--port", "0", "--json", *options]
+    words = ["serve", "--store", str(store), "--port", "0", "--json", "--show-keys", *options]
     with (folder / "serve.log").open("w") as log:
         process = subprocess.Popen(
             [*warm.python(), "-m", "delegation.cli", *words],

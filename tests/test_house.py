@@ -90,7 +90,7 @@ def test_only_one_room_reads_the_clock_or_draws_chance() -> None:
     allowed = {
         "tracker.py",  # delegation/tracker
         "callers.py",  # likewise
-        "observing.py",  # names of requests
+        "asked_request.py",  # names of requests
         "keys.py",
         "keyring.py",
         "proof.py",

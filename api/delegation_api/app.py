@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
@@ -80,7 +81,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.keys = KeyCache(tracker)
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
-    app.state.metrics = Metrics(tracker)
+    metrics = app.state.metrics = Metrics(tracker, workers=chosen.workers)
     app.state.live = live.Hub(tracker)
     app.state.exports = page_exports.Watched()
     app.state.waiting = Waiting(tracker)
@@ -89,6 +90,14 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
         if not any(k.role == "service" and k.state == "active" for k in tracker.public_ring().keys):
             raise ConfigurationError("Webhooks need a service key, which signs what they are told.")
         tracker.on_approval(app.state.webhooks.tell)
+    for hook in app.state.webhooks.hooks:
+        for outcome in ("delivered", "failed", "dropped"):
+            metrics.watch(
+                "delegation_webhook_events_total", partial(getattr, hook, outcome), outcome=outcome
+            )
+    metrics.watch("delegation_streams_open", lambda: app.state.live.open)
+    for kind in ("approvals", "revocations"):
+        metrics.watch("delegation_polls_waiting", partial(app.state.waiting.count, kind), kind=kind)
     problems.install(app)
     openapi.install(app)
     for part in (

@@ -31,6 +31,7 @@ PROXIES: Final[tuple[Role, ...]] = ("service",)  # its one audience names the mo
 
 KEY_SECONDS: Final = 1.0  # how long a withdrawn API key may still be believed
 LOOK_UP_SECONDS: Final = SECONDS  # a frozen database answers nothing, not even its own deadline
+SILENT_SECONDS: Final = 2.0  # after which a store is silent, for what must be read all the same
 MAX_KEYS: Final = 1024
 # The client's Authorization passes through a proxy untouched, so the proxy's own key has its header.
 PROXY_KEY: Final = "delegation-proxy-key"
@@ -85,6 +86,29 @@ class KeyCache:
                 remedy="Try again; if it persists, look at the database.",
             ) from error
 
+    async def find_lasting(self, header: bytes, seconds: float) -> ApiKey | None:
+        """Return the live key of a header; while the store is silent, one that was live not long ago.
+
+        For what must be read when the store is gone, decides nothing and tells no secret.
+
+        Args:
+            header: Authorization.
+            seconds: For how long it is believed then.
+
+        Raises:
+            StoreUnavailableError: The store did not answer within two seconds, nor was the key known.
+        """
+        try:
+            return await asyncio.wait_for(self.find(header), SILENT_SECONDS)
+        except (StoreUnavailableError, TimeoutError) as error:
+            found = self._known.get(header)
+            if found is None or self._clock() > found[0] + seconds:
+                raise StoreUnavailableError(
+                    "The store does not answer, and this key is not known here.",
+                    remedy="Try again; if it persists, look at the database.",
+                ) from error
+            return found[1]
+
     def _answered(self, header: bytes, done: asyncio.Future[ApiKey | None]) -> None:
         self._asked.pop(header, None)
         if not done.cancelled():
@@ -131,10 +155,12 @@ class RoleGate:
     Args:
         roles: Roles that may call; empty means that the endpoint is public by design.
         header: Holds the bare key; empty takes Authorization, as a bearer token.
+        lasts: Seconds for which a key is still believed while the store is silent.
     """
 
     roles: tuple[Role, ...]
     header: str = ""
+    lasts: float = 0.0
 
     async def __call__(self, request: Request) -> ApiKey | None:
         """Return the caller's key, None on a public endpoint."""
@@ -146,7 +172,8 @@ class RoleGate:
             sent = f"Bearer {given[0]}" if len(given) == 1 else ""
         else:
             sent = request.headers.get("authorization", "")
-        key = await keys.find(sent.encode("latin-1"))
+        shown = sent.encode("latin-1")
+        key = await (keys.find_lasting(shown, self.lasts) if self.lasts else keys.find(shown))
         if key is not None:
             recognise(request.scope)
         return authorized(key, self.roles)

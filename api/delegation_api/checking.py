@@ -24,6 +24,7 @@ from delegation.errors import ForbiddenError, MalformedError
 from delegation.judge.decision import Decision, Outcome, steps_json
 from delegation.messages.answers import answer_json
 from delegation.tracker import Tracker
+from delegation_api.asked_request import decided
 from delegation_api.asking import vital
 
 _KEY: Final = re.compile(r"[!-~]{1,128}")
@@ -107,6 +108,7 @@ async def answer(call: CheckCall, caller: ApiKey, tracker: Tracker) -> bytes:
         at_least_epoch=call.at_least_epoch,
     )
     decision = await committed(pending)
+    decided(decision)
     receipt = tracker.receipt(decision, str(audience)) if call.receipt else None
     return encode_decision(decision, receipt)
 

@@ -125,6 +125,8 @@ class Connections:
         self._by_address: Counter[str] = Counter()
         self._asking: Counter[str] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
+        metrics.watch("delegation_connections_open", lambda: len(self._held))
+        metrics.watch("delegation_connections_limit", lambda: bounds.max_connections)
 
     def refused(self, kind: str) -> None:
         """Count a refusal."""

@@ -28,6 +28,7 @@ from delegation.judge.decision import LAST_UNPROVEN_STEP, Decision
 from delegation.judge.problem import denial_members
 from delegation.statement import read_statement
 from delegation.tracker import Tracker
+from delegation_api.asked_request import decided
 from delegation_api.checking import committed, meant_token
 from delegation_api.problems import problem
 from delegation_api.route_table import METHOD, Mount, Route, tool_of
@@ -107,6 +108,7 @@ async def answer_proxy(
     decision = await committed(
         tracker.begin_check(token, call.proof, call.access, client=caller.name)
     )
+    decided(decision)
     if decision.denial is not None:
         return _denied(decision)
     # The catalogue may have changed meanwhile: what goes upstream must be what was decided on.

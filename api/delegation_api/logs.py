@@ -1,21 +1,30 @@
-"""Logs one line for one event, JSON or text, without tokens, proofs, keys or arguments."""
+"""Logs one line for one event, JSON or text, without tokens, proofs, keys or arguments.
+
+In JSON every line is an object, from the first to the last: warnings of Python, what ends a thread and
+what ends the process are lines like all others.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+import threading
 from collections import Counter
 from collections.abc import MutableMapping
 from threading import Lock, Timer
+from types import TracebackType
 from typing import Any, Final
 
 import structlog
 
+from delegation_api.asked_request import ASKED
 from delegation_api.settings import Settings
 
 # The last net: whatever looks like a token, a proof or an API key does not reach a log line.
-_EACH_SECOND: Final = 20  # lines of one kind, of warnings and worse
+REFUSED: Final = "refused"  # the event of a request that was answered with a problem
+_EACH_SECOND: Final = 20  # lines of one kind, of warnings and worse, and of requests refused
+_LOG: Final = logging.getLogger("delegation")
 _SECRETS: Final = re.compile(
     r"dct\.[bm]1\.[A-Za-z0-9_.-]+|dk_[A-Za-z0-9_-]{8,}|ey[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]+"
 )
@@ -29,11 +38,20 @@ def clean(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
+def join(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Name the request that is being answered, and its trace, in what is logged meanwhile."""
+    asked = ASKED.get()
+    if asked is not None:
+        event.update(asked.names())
+    return event
+
+
 class Pace(logging.Filter):
     """Lets a few warnings of one kind through in a second, and one line that counts the others.
 
-    A kind is what the program says, not what a caller sent: the logger, the level and the sentence.
-    Lines below a warning are not counted: whoever asks for each request has each.
+    A kind is what the program says, not what a caller sent: the logger, the level, the sentence, and
+    the code of a refused request. Other lines below a warning are not counted: whoever asks for each
+    request has each.
     """
 
     def __init__(self) -> None:
@@ -44,14 +62,13 @@ class Pace(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a line is written."""
-        if record.levelno < logging.WARNING or hasattr(record, "omitted"):
+        said: Any = record.msg
+        event = said.get("event") if isinstance(said, dict) else said
+        is_refused = event == REFUSED and isinstance(said, dict)
+        if (record.levelno < logging.WARNING and not is_refused) or hasattr(record, "omitted"):
             return True
-        said = record.msg
-        kind = (
-            record.name,
-            record.levelno,
-            str(said.get("event") if isinstance(said, dict) else said),
-        )
+        code = f": {said.get('code', said.get('status'))}" if is_refused else ""
+        kind = (record.name, record.levelno, f"{event}{code}")
         with self._lock:
             self._said[kind] += 1
             if self._said[kind] == 1:
@@ -77,6 +94,7 @@ def configure(settings: Settings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        join,
         clean,
     ]
     renderer: Any = (
@@ -103,3 +121,27 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def catch_all() -> None:
+    """Send there what Python would write by itself: warnings, and what ends a thread or the process."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_end
+    threading.excepthook = _log_end_of_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends the process."""
+    _LOG.critical("the process ends", exc_info=(kind, error, trace))
+
+
+def _log_end_of_thread(told: threading.ExceptHookArgs) -> None:
+    """Log what ends a thread."""
+    if told.exc_type is not SystemExit:
+        _LOG.error("a thread ended", exc_info=told.exc_value)
+
+
+def _log_unraisable(told: Any) -> None:
+    """Log what was raised where nobody could catch it."""
+    _LOG.error("raised where nobody could catch it", exc_info=told.exc_value)

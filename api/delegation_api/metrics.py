@@ -1,145 +1,200 @@
-"""Counts for Prometheus: requests, decisions, and the state of the decision writer.
+"""Counts for Prometheus, of all workers of a service whichever of them is asked.
 
-Labels come from closed sets only (routes, statuses, steps, codes): no caller can make series.
+Labels come from closed sets only (routes, statuses, outcomes, codes): no caller can make series. What
+there is stands in `metric_table`.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any, Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-)
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from delegation.errors import StoreUnavailableError
+from delegation.errors import DelegationError
+from delegation.judge.decision import Decision
+from delegation.records.settling.writer import CAPACITY
 from delegation.tracker import Tracker
+from delegation_api.metric_table import DECLARED, SECONDS, TABLE, Metric
+from delegation_api.metric_views import ServiceView, StoreView
+from delegation_api.workers import Workers
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+PUBLISH_SECONDS: Final = 1.0  # how old what a worker counts elsewhere may be when another is asked
+MOST_CODES: Final = 512  # the program knows fewer; should one ever come from outside, it stops here
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"  # where several workers add up their counts
-_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
     """Counts of one worker; several workers of one service share a folder and are added up.
 
     Args:
-        tracker: Whose writer is looked at when Prometheus asks.
+        tracker: Whose decisions are counted, and whose store is looked at when Prometheus asks.
+        workers: How many there should be.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
-        """Begin at nothing."""
-        self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "delegation_http_requests",
-            "Requests by route and status.",
-            ("route", "status"),
-            registry=self._registry,
-        )
-        self.seconds = Histogram(
-            "delegation_http_seconds",
-            "Seconds from the first byte of a request to the last of its answer.",
-            ("route",),
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._refused = Counter(
-            "delegation_port_refused",
-            "Connections ended by a bound of the port, by which.",
-            ("kind",),
-            registry=self._registry,
-        )
-        self._registry.register(_WriterCollector(tracker))
-        self._store = _StoreCollector(tracker)
-        self._registry.register(self._store)
-
-        self._series: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+    def __init__(self, tracker: Tracker, *, workers: int = 1) -> None:
+        """Begin at nothing, or where a dead worker ended whose place this one takes."""
+        shared = os.environ.get(_SHARED)
+        self._workers = Workers(Path(shared) if shared else None)
+        if shared:
+            place = self._workers.place
+            values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]  # as its documentation has it
+        self._counted = CollectorRegistry()
+        self._made = {m.name: _made(m, self._counted) for m in TABLE if m.of == "workers"}
+        self._asked = CollectorRegistry()
+        self._asked.register(ServiceView(self._workers, workers))
+        self._asked.register(StoreView(tracker))
+        self._requests: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._decided: dict[tuple[str, str], Counter] = {}
+        self._watched: list[Callable[[], None]] = []
+        self._publishing = Lock()
+        self._closing = Event()
+        self._watch_tracker(tracker)
+        if shared:
+            Thread(target=self._publish_often, name="delegation-metrics", daemon=True).start()
 
     def note(self, route: str, status: int, seconds: float) -> None:
         """Count one request of a declared route."""
-        series = self._series.get((route, status))
+        series = self._requests.get((route, status))
         if series is None:
-            made = self.requests.labels(route, str(status)), self.seconds.labels(route)
-            series = self._series.setdefault((route, status), made)
+            made = (
+                self._made["delegation_http_requests_total"].labels(route, str(status)),
+                self._made["delegation_http_seconds"].labels(route),
+            )
+            series = self._requests.setdefault((route, status), made)
         series[0].inc()
         series[1].observe(seconds)
 
+    def decide(self, decided: Decision | BaseException) -> None:
+        """Count one decision, or what kept it from being recorded."""
+        if not isinstance(decided, Decision):
+            outcome, code = "undecided", "internal"
+            if isinstance(decided, DelegationError):
+                code = decided.code
+        elif decided.denial is None:
+            outcome, code = "allowed", "none"
+        else:
+            outcome, code = "denied", decided.denial.code
+        series = self._decided.get((outcome, code))
+        if series is None:
+            if len(self._decided) >= MOST_CODES:
+                code = "other"
+            made = self._made["delegation_decisions_total"].labels(outcome, code)
+            series = self._decided.setdefault((outcome, code), made)
+        series.inc()
+
     def refuse(self, kind: str) -> None:
         """Count one connection that a bound of the port ended."""
-        self._refused.labels(kind).inc()
+        self.count("delegation_port_refused_total", kind=kind)
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a declared counter."""
+        one = self._made[name]
+        (one.labels(**labels) if labels else one).inc(amount)
+
+    def watch(self, name: str, read: Callable[[], float], **labels: str) -> None:
+        """Take over a declared metric from who keeps it, now and then and whenever Prometheus asks.
+
+        Args:
+            name: Of a gauge, or of a counter that is kept as a number which only grows.
+            read: Returns the number; called from any thread.
+            **labels: Of the series.
+        """
+        one = self._made[name]
+        series = one.labels(**labels) if labels else one
+        if DECLARED[name].kind == "gauge":
+            self._watched.append(lambda: series.set(read()))
+            return
+        known = 0.0
+
+        def grown() -> None:
+            nonlocal known
+            now = read()
+            series.inc(max(0.0, now - known))
+            known = now
+
+        self._watched.append(grown)
 
     def text(self) -> bytes:
         """Return the exposition format."""
-        if not os.environ.get(_SHARED):
-            return generate_latest(self._registry)
-        shared = CollectorRegistry()
-        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it ships none
-        shared.register(self._store)  # of the store, whichever worker is asked
-        return generate_latest(shared)
+        self._publish()
+        counted = self._counted
+        if self._workers.folder is not None:
+            self._workers.living()  # the gauges of the dead go away
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted, str(self._workers.folder))  # type: ignore[no-untyped-call]  # it ships none
+        return generate_latest(_Plain(counted)) + generate_latest(self._asked)
+
+    def close(self) -> None:
+        """Publish for the last time, so that the others tell what this worker counted."""
+        self._closing.set()
+        self._publish()
+
+    def _watch_tracker(self, tracker: Tracker) -> None:
+        tracker.on_decision(self.decide)
+        watch = self.watch
+        watch("delegation_writer_waiting", lambda: tracker.writer_stats()[0])
+        watch("delegation_writer_waiting_limit", lambda: CAPACITY)
+        for name, field in (
+            ("batches", "batches"), ("decisions", "drafts"), ("seconds", "seconds"),
+            ("retries", "retries"), ("reused_markers", "reused_markers"), ("refused", "refused"),
+            ("failed", "failed"), ("shortened", "shortened"),
+        ):  # fmt: skip
+            watch(f"delegation_writer_{name}_total", _field(tracker, field))
+        erasing = tracker.erasing
+        for outcome in ("done", "failed", "refused"):
+            watch(
+                "delegation_retention_runs_total",
+                lambda outcome=outcome: getattr(erasing, outcome),  # type: ignore[misc]  # bound now
+                outcome=outcome,
+            )
+        watch("delegation_retention_erased_total", lambda: erasing.erased)
+
+    def _publish(self) -> None:
+        with self._publishing:
+            for take_over in self._watched:
+                take_over()
+
+    def _publish_often(self) -> None:
+        while not self._closing.wait(PUBLISH_SECONDS):
+            self._publish()
 
 
-class _WriterCollector(Collector):
-    """The writer's own numbers, read when they are asked for."""
-
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-
-    def collect(self) -> list[Metric]:
-        """Return the metrics of this moment."""
-        depth, stats = self._tracker.writer_stats()
-        waiting = GaugeMetricFamily("delegation_writer_waiting", "Decisions that wait.", depth)
-        counts = (
-            ("batches", "Committed batches.", stats.batches),
-            ("decisions", "Decisions in them.", stats.drafts),
-            ("seconds", "Seconds spent in them.", stats.seconds),
-            ("retries", "Attempts at a batch after the first.", stats.retries),
-            ("reused_markers", "Batches found committed after a doubtful COMMIT.",
-             stats.reused_markers),
-            ("refused", "Decisions refused: queue full, or the writer ended.", stats.refused),
-            ("failed", "Decisions whose batch could not be committed.", stats.failed),
-            ("shortened", "Denials recorded without arguments and proof, which came too fast.",
-             stats.shortened),
-        )  # fmt: skip
-        return [
-            waiting,
-            *(CounterMetricFamily(f"delegation_writer_{n}", h, v) for n, h, v in counts),
-        ]
+def _field(tracker: Tracker, field: str) -> Callable[[], float]:
+    return lambda: float(getattr(tracker.writer_stats()[1], field))
 
 
-class _StoreCollector(Collector):
-    """What the store says of its log and of people, asked when Prometheus asks.
+def _made(metric: Metric, registry: CollectorRegistry) -> Any:
+    """Return the library's own metric of a declared one, with the series that it begins with."""
+    labels = tuple(metric.labels)
+    if metric.kind == "counter":
+        made: Any = Counter(metric.name, metric.sentence, labels, registry=registry)
+    elif metric.kind == "gauge":
+        made = Gauge(
+            metric.name, metric.sentence, labels, registry=registry, multiprocess_mode="livesum"
+        )
+    else:
+        made = Histogram(metric.name, metric.sentence, labels, registry=registry, buckets=SECONDS)
+    for first in metric.at_first:
+        made.labels(*first)
+    return made
 
-    A store that does not answer leaves these out: the rest of the page must still be read then.
-    """
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
+class _Plain(Collector):
+    """A registry without the times since when each series is counted, which nobody declared."""
 
-    def describe(self) -> list[Metric]:
-        """Return nothing: to register it must not ask the store."""
-        return []
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
 
-    def collect(self) -> list[Metric]:
-        """Return the metrics of this moment."""
-        try:
-            log, waiting = self._tracker.log_status(), self._tracker.waiting_approvals()
-        except StoreUnavailableError:
-            return []
-        age = max(0, self._tracker.now() - log.signed_at) if log.signed_at else 0
-        gauges = (
-            ("log_entries", "Entries of the log that have a place.", log.size),
-            ("log_signed_entries", "Entries under the newest checkpoint.", log.signed),
-            ("log_waiting", "Records that have no place in the log yet.", log.waiting),
-            ("log_checkpoint_age_seconds", "Seconds since the newest checkpoint; 0 without one.",
-             age),
-            ("log_stopped", "1 when the log is stopped and nothing is signed.",
-             int(bool(log.stopped))),
-            ("approvals_waiting", "Requests for approval that wait for people.", waiting),
-        )  # fmt: skip
-        return [GaugeMetricFamily(f"delegation_{n}", h, v) for n, h, v in gauges]
+    def collect(self) -> Iterator[Family]:
+        """Yield its metrics."""
+        for family in self._registry.collect():
+            family.samples = [one for one in family.samples if not one.name.endswith("_created")]
+            yield family

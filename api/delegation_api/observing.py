@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
+import logging
 import time
 from contextlib import nullcontext
 from typing import Final
@@ -11,12 +10,13 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from delegation_api.asked_request import ASKED, AskedRequest
 from delegation_api.check_front import PATH
+from delegation_api.logs import REFUSED
 from delegation_api.metrics import Metrics
-from delegation_api.tracing import Tracing
+from delegation_api.tracing import Tracing, described
 
-_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_FAULT: Final = 500
+_REFUSAL, _FAULT = 400, 500
 _LOG: Final = structlog.get_logger("delegation.requests")
 
 
@@ -27,7 +27,7 @@ class Observing:
         app: The application behind.
         metrics: Where they are counted.
         tracing: Where spans go, if anywhere.
-        log_all: Whether requests are logged that did not fail.
+        log_all: Whether requests are logged that were neither refused nor failed.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Observing:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        name = given if _ID.fullmatch(given) else os.urandom(12).hex().encode()
+        asked = AskedRequest.of(scope["headers"])
+        name = asked.id.encode()
         status = 0
 
         async def answered(message: Message) -> None:
@@ -56,7 +56,8 @@ class Observing:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", name)]
             await send(message)
 
-        with nullcontext() if self._tracing is None else self._tracing.span(scope) as span:
+        with nullcontext() if self._tracing is None else self._tracing.span(scope, asked) as span:
+            token = ASKED.set(asked)
             try:
                 await self._app(scope, receive, answered)
             finally:
@@ -64,18 +65,27 @@ class Observing:
                 route = _route(scope)
                 self.metrics.note(route, status, taken)
                 if span is not None:
-                    span.set_attribute("http.route", route)
-                    span.set_attribute("http.response.status_code", status)
-                if self._log_all or status >= _FAULT or status == 0:
-                    _LOG.log(
-                        30 if status >= _FAULT or status == 0 else 20,
-                        "request",
-                        method=scope["method"],
-                        route=route,
-                        status=status,
-                        milliseconds=round(taken * 1000, 2),
-                        request=name.decode(),
-                    )
+                    described(span, scope, route, status, asked)
+                if self._log_all or status >= _REFUSAL or status == 0:
+                    _log(scope, route, status, taken, asked, log_all=self._log_all)
+                ASKED.reset(token)
+
+
+def _log(  # what a line says
+    scope: Scope, route: str, status: int, taken: float, asked: AskedRequest, *, log_all: bool
+) -> None:
+    """Write a request's line. What is refused has one of its own kind, so many of which are bounded."""
+    is_fault = status >= _FAULT or status == 0
+    said = {"decision": asked.decision, "code": asked.code}
+    _LOG.log(
+        logging.WARNING if is_fault else logging.INFO,
+        "request" if log_all or is_fault else REFUSED,
+        method=scope["method"],
+        route=route,
+        status=status,
+        milliseconds=round(taken * 1000, 2),
+        **{name: value for name, value in said.items() if value},
+    )
 
 
 def _route(scope: Scope) -> str:

@@ -48,6 +48,8 @@ _PROBLEM: Final = named(
             "detail": {"type": "string"},
             "remedy": {"type": "string"},
             "reason": {"type": "string"},
+            "request": {"type": "string", "description": "Its X-Request-Id, as the log has it."},
+            "trace": {"type": "string", "description": "Its trace id, where it has one."},
         },
         "required": ["code", "detail", "status", "type"],
     },

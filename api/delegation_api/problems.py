@@ -31,6 +31,7 @@ from delegation.errors import (
 )
 from delegation.judge.problem import MEDIA_TYPE, problem_body
 from delegation.records.engine.errors import described
+from delegation_api.asked_request import ASKED
 
 _LOG: Final = logging.getLogger("delegation.api")
 
@@ -78,8 +79,13 @@ def problem(  # the members of a problem
         reason: The code of the step or rule behind it, where there is one.
         members: What else it says, as `denial_members` has it.
     """
+    asked = ASKED.get()
+    names: Mapping[str, Json] = {}
+    if asked is not None:
+        asked.code = code
+        names = asked.names()
     body = problem_body(
-        status, code, detail, **{"remedy": remedy, "reason": reason, **(members or {})}
+        status, code, detail, **{"remedy": remedy, "reason": reason, **(members or {}), **names}
     )
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 

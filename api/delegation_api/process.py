@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import logging
 import multiprocessing
 import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
+from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
+from delegation.errors import DelegationError
 from delegation.judge.limits import DEFAULTS
 from delegation.tracker import Tracker, store_url
 from delegation_api import logs
@@ -22,6 +25,9 @@ from delegation_api.pages.shell import prepare
 from delegation_api.port import STATE
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
+
+FAILED: Final = 1  # exit code of a worker that cannot start; the parent tries again
+_LOG: Final = logging.getLogger("delegation.serve")
 
 
 class Process:
@@ -74,6 +80,7 @@ class Process:
             else:
                 # What was accepted is written before the process ends.
                 self._stack.close()
+                self._app.metrics.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -81,7 +88,16 @@ class Process:
 def make() -> Process:
     """Return a worker's service; what `delegation serve --workers` starts in each process."""
     Thread(target=_end_with_parent, name="delegation-parent", daemon=True).start()
-    return Process(Settings())
+    settings = Settings()
+    logs.configure(settings)
+    logs.catch_all()
+    try:
+        return Process(settings)
+    except DelegationError as error:
+        _LOG.critical("the worker cannot start: %s: %s %s", error.code, error, error.remedy)
+    except Exception:  # noqa: BLE001  # Python would write it by itself, line by line
+        _LOG.critical("the worker cannot start", exc_info=True)
+    raise SystemExit(FAILED)
 
 
 def _end_with_parent() -> None:

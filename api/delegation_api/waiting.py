@@ -128,6 +128,19 @@ class Waiting:
         self._ids: Counter[str] = Counter()
         self._asked = 0.0
         self._states: Mapping[str, ApprovalState] = {}
+        self._following = 0
+
+    def count(self, kind: str) -> int:
+        """Return how many wait in this process: for `approvals`, or for `revocations`."""
+        return self.now if kind == "approvals" else self._following
+
+    async def feed(self, look: Callable[[], Feed], *, after: int, wait: float) -> Feed:
+        """Return changes as soon as there are some; see `awaited_feed`."""
+        self._following += 1
+        try:
+            return await awaited_feed(look, self._tracker, after=after, wait=wait)
+        finally:
+            self._following -= 1
 
     async def asker(self, token: str, proof: str, request: str) -> LinkId:
         """Return the link of a holder that asks; see `Tracker.approval_asker`."""

@@ -21,6 +21,7 @@ import tenacity
 
 from delegation.errors import ConfigurationError
 from delegation.identity.approval import ApprovalEvent
+from delegation.traceparent import trace_headers
 
 CAPACITY: Final = 1024  # events that may wait
 PAUSES: Final = (1.0, 5.0)  # seconds before each further attempt; then it is given up
@@ -49,7 +50,9 @@ class Webhook:
         self.url = url
         self.delivered = self.failed = self.dropped = 0
         self._sign = sign
-        self._queue: queue.Queue[ApprovalEvent | None] = queue.Queue(CAPACITY)
+        self._queue: queue.Queue[tuple[ApprovalEvent, dict[str, str]] | None] = queue.Queue(
+            CAPACITY
+        )
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._attempts = tenacity.Retrying(
@@ -71,7 +74,7 @@ class Webhook:
         if self._ended.is_set():
             return
         try:
-            self._queue.put_nowait(event)
+            self._queue.put_nowait((event, trace_headers()))
         except queue.Full:
             self.dropped += 1
             _LOG.warning("an event was dropped: too many wait")
@@ -91,19 +94,19 @@ class Webhook:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            event = self._queue.get()
-            if event is None:
+            waiting = self._queue.get()
+            if waiting is None:
                 return
             try:
-                self._deliver(event)
+                self._deliver(*waiting)
             except Exception as error:  # noqa: BLE001  # one event must not end the thread
                 self.failed += 1
                 _LOG.warning("an event could not be sent: %s", type(error).__name__)
 
-    def _deliver(self, event: ApprovalEvent) -> None:
+    def _deliver(self, event: ApprovalEvent, trace: dict[str, str]) -> None:
         body = self._sign(event).encode("ascii")
         try:
-            if self._attempts(self._is_taken, body):
+            if self._attempts(self._is_taken, body, trace):
                 self.delivered += 1
                 return
         except _PassingError:
@@ -113,14 +116,14 @@ class Webhook:
         # The host only: a path may hold the receiver's secret.
         _LOG.warning("a webhook at %s did not take an event", self.url.host)
 
-    def _is_taken(self, body: bytes) -> bool:
+    def _is_taken(self, body: bytes, trace: dict[str, str]) -> bool:
         """Send an event once and return whether it was taken; what is answered beside is not read."""
         if self._ended.is_set():
             raise _PassingError
         request = httpx2.Request(
             "POST",
             self.url,
-            headers={"Content-Type": "application/jose"},
+            headers={"Content-Type": "application/jose", **trace},
             content=body,
             extensions={"timeout": httpx2.Timeout(SECONDS).as_dict()},
         )

@@ -49,6 +49,8 @@ class Program(TyperGroup):
         """Run a command line and end the process with its exit code."""
         words = list(sys.argv[1:] if args is None else args)
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+        # What it writes is a service's log: every line of one that programs read is JSON.
+        as_json |= words[:1] == ["serve"] and os.environ.get("DELEGATION_LOG_FORMAT") == "json"
         try:
             _refuse_bytes(words)
             code = super().main(

@@ -9,17 +9,16 @@ import socket
 import sys
 import tempfile
 import threading
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from delegation.cli.console import USAGE, JsonOption, fail, say
+from delegation.cli.first_keys import keys_file, login_link, make_keys, write_keys
 from delegation.cli.source import StoreOption, default_store, ring_of
 from delegation.distribution import strangers
 from delegation.errors import MissingExtraError
-from delegation.identity.roles import Role
 from delegation.tracker.location import shown, store_file, store_url
 
 if TYPE_CHECKING:
@@ -42,8 +41,14 @@ def serve(
         Path | None, typer.Option(help="JSON with url and pid is written here once listening.")
     ] = None,
     make_keys: Annotated[
-        bool, typer.Option(help="Make and print an operator's and a reviewer's key if none lives.")
+        bool,
+        typer.Option(
+            help="Make an operator's and a reviewer's key if none lives, in a file beside the ring."
+        ),
     ] = True,
+    show_keys: Annotated[
+        bool, typer.Option(help="Print those keys instead, with a link to the pages for one login.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the store. The first start makes the store, its ring, and the first API keys.
@@ -88,28 +93,26 @@ def serve(
         )
         from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
 
+        _configure_logs(settings)
         with Tracker.open(
             store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
         ) as tracker:
             started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
-            made = _make_keys(tracker) if make_keys else {}
-            link = _login_link(tracker, url) if make_keys else None
-        if as_json:
-            sys.stdout.write(
-                json.dumps({**started, "pid": os.getpid(), "api_keys": made, "pages": link}) + "\n"
-            )
-            sys.stdout.flush()
-        else:
-            say(f"delegation serves {started['store']} at {url} (issuer {started['issuer']})")
-            for role, secret in made.items():
-                say(f"{role} API key, shown this once: {secret}")
-            if link is not None:
-                say(f"Reviewer's pages, a link for one login: {link}")
+            told = _first_keys(tracker, settings.ring, url, show=show_keys) if make_keys else {}
+        _say_started(started, told, as_json=as_json, settings=settings)
         if ready_file is not None:
             fresh = ready_file.with_suffix(".part")
             fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
             fresh.replace(ready_file)
         _run(settings, listener)
+
+
+def _configure_logs(settings: Settings) -> None:
+    """Let this process log as its workers do, a parent of several too."""
+    from delegation_api import logs  # noqa: PLC0415  # an extra
+
+    logs.configure(settings)
+    logs.catch_all()
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
@@ -168,24 +171,37 @@ def _places(error: ValueError) -> str:
     )
 
 
-def _make_keys(tracker: Tracker) -> dict[str, str]:
-    """Make the first operator's and reviewer's keys where no live one is left; return secrets."""
-    held = {key.role for key in tracker.api_keys() if not key.is_revoked}
-    names = {key.name for key in tracker.api_keys()}
-    roles: tuple[Role, ...] = ("operator", "reviewer")
-    made: dict[str, str] = {}
-    for role in roles:
-        if role not in held:
-            later = (f"{role}-{number}" for number in count(2))
-            name = next(n for n in chain((role,), later) if n not in names)
-            made[role] = tracker.create_api_key(name, role)
-    return made
+def _first_keys(tracker: Tracker, ring: str, url: str, *, show: bool) -> dict[str, Any]:
+    """Make the first keys and return what is said of them: a secret only where it was asked for."""
+    if show:
+        return {"api_keys": make_keys(tracker), "pages": login_link(tracker, url)}
+    file = keys_file(ring)
+    made = write_keys(tracker, file)
+    return {"keys_file": str(file)} if made else {}
 
 
-def _login_link(tracker: Tracker, url: str) -> str:
-    """Return a link that logs a reviewer in."""
-    names = [k.name for k in tracker.api_keys() if k.role == "reviewer" and not k.is_revoked]
-    return tracker.create_login_link(names[0], url)
+def _say_started(
+    started: dict[str, str], told: dict[str, Any], *, as_json: bool, settings: Settings
+) -> None:
+    """Say what is served, in the form that was asked for; a line of the log is one without secrets."""
+    logs_json = settings.log_format == "json"
+    if as_json or (logs_json and "api_keys" in told):  # the log itself never holds a secret
+        sys.stdout.write(json.dumps({**started, "pid": os.getpid(), **told}) + "\n")
+        sys.stdout.flush()
+        return
+    if logs_json:
+        import structlog  # noqa: PLC0415  # an extra
+
+        log = structlog.get_logger("delegation.serve")
+        log.info("serving", pid=os.getpid(), **started, **told)
+        return
+    say(f"delegation serves {started['store']} at {started['url']} (issuer {started['issuer']})")
+    for role, secret in told.get("api_keys", {}).items():
+        say(f"{role} API key, shown this once: {secret}")
+    if told.get("keys_file"):
+        say(f"The first API keys are in {told['keys_file']}, mode 0600; move them to a safe place.")
+    if told.get("pages"):
+        say(f"Reviewer's pages, a link for one login: {told['pages']}")
 
 
 def _listen(host: str, port: int) -> socket.socket:

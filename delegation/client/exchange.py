@@ -35,6 +35,7 @@ from delegation.errors import (
 )
 from delegation.operations.call import Call
 from delegation.operations.operation import Operation
+from delegation.traceparent import trace_headers
 
 T = TypeVar("T")
 TIMEOUT: Final = (
@@ -71,10 +72,12 @@ def call_of(operation: Operation[Any, Any], *args: Any, **named: Any) -> Call:
 
 def request_of(call: Call) -> dict[str, Any]:
     """Return what a call's request is made of."""
-    request: dict[str, Any] = {"method": call.method, "url": call.path, "params": call.query}
+    request: dict[str, Any] = {
+        "method": call.method, "url": call.path, "params": call.query, "headers": trace_headers(),
+    }  # fmt: skip
     if call.body is not None:
         request["content"] = sent_json.written(call.body)
-        request["headers"] = {"Content-Type": "application/json"}
+        request["headers"]["Content-Type"] = "application/json"
     return {**request, "timeout": TIMEOUT + call.waits} if call.waits else request
 
 
@@ -185,6 +188,7 @@ def refused(status: int, problem: Mapping[str, Any]) -> ServiceError:
     kind = _KINDS.get(code) or _OTHERS.get(code, ServiceError)
     error = kind(status, reason, detail)
     error.remedy = str(problem.get("remedy") or "")[:500]
+    error.request = str(problem.get("request") or "")[:64]
     if isinstance(
         error, UnverifiedError | WiderThanParentError | UnfitError | ApproverRefusedError
     ):

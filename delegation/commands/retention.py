@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
 
 from delegation.errors import MalformedError
 
 MIN_DAYS: Final = 190  # six months and some days: what rules for logs of high-risk systems ask for
 DAY: Final = 24 * 3600
 MIN_SECONDS: Final = MIN_DAYS * DAY
+
+
+@dataclass(slots=True)
+class Erasing:
+    """What came of erasing in one process; read without a lock, for metrics.
+
+    Args:
+        done: Runs that went through.
+        failed: Runs that ended with an error.
+        refused: Runs that were not begun, since the clock is not to be believed.
+        erased: Decisions whose arguments and proofs were erased.
+    """
+
+    done: int = 0
+    failed: int = 0
+    refused: int = 0
+    erased: int = 0
+
+    @contextmanager
+    def run(self) -> Iterator[Self]:
+        """Count what a block does as one run."""
+        try:
+            yield self
+        except Exception:
+            self.failed += 1
+            raise
+        self.done += 1
 
 
 class ErasingStore(Protocol):

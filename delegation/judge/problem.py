@@ -27,11 +27,13 @@ def denial_members(decision: Decision) -> dict[str, Json]:
     """Return what a problem says of a recorded denial beside code and message.
 
     Step, link, caveat, what was offered and what was allowed, and the remedy, under the names that
-    `POST /v1/check` answers with. Whoever has not shown to hold anything learns none of it.
+    `POST /v1/check` answers with. Whoever has not shown to hold anything learns its id and no more.
     """
     denial = decision.denial
-    if denial is None or not decision.is_proven:
+    if denial is None:
         return {}
+    if not decision.is_proven:
+        return {"decision": decision.id}
     said = denial.to_json()
     del said["code"], said["message"]
     return {"decision": decision.id, "approval": decision.approval, **said}

@@ -40,6 +40,15 @@ class Approvals(Review):
         """Ask this desk's store."""
         super().__init__(desk.store, clock)
         self._desk = desk
+        self._listeners: list[Callable[[Decision | BaseException], None]] = []
+
+    def on_decision(self, tell: Callable[[Decision | BaseException], None]) -> None:
+        """Have a function called with each decision on a call, or with what kept it from being recorded.
+
+        Args:
+            tell: Called in the thread that records; it must be quick, and must not raise.
+        """
+        self._listeners.append(tell)
 
     def waiting_approvals(self) -> int:
         """Return how many requests wait for people."""
@@ -184,7 +193,12 @@ class Approvals(Review):
         return sign_event(self._desk.ring, event)
 
     def _decided(self, pending: Future[Decision]) -> None:
-        if pending.cancelled() or pending.exception() is not None:
+        if pending.cancelled():
+            return
+        error = pending.exception()
+        for tell in self._listeners:
+            tell(error or pending.result())
+        if error is not None:
             return
         decision = pending.result()
         if decision.approval is None:

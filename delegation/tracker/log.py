@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 from delegation.authority.fields import integer
 from delegation.commands.log import LogStatus
-from delegation.commands.retention import DAY, MIN_DAYS, erase
+from delegation.commands.retention import DAY, MIN_DAYS, Erasing, erase
 from delegation.tracker.review import Review
 from delegation.transparency.audit import Finding
 
@@ -20,6 +21,11 @@ class LogReview(Review):
 
     What is answered is under the newest checkpoint: up to a second of records may not be yet.
     """
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """What came of erasing old evidence in this process."""
+        return Erasing()
 
     def update_log(self) -> LogStatus:
         """Give what was recorded its place, sign, write tiles; return how far the log is.
@@ -47,7 +53,8 @@ class LogReview(Review):
 
             def erase_old() -> None:
                 at = clock()
-                erase(store, before=at - retain_days * DAY, at=at)
+                with self.erasing.run() as run:
+                    run.erased += erase(store, before=at - retain_days * DAY, at=at)
 
             store.keep("retention", ERASE_SECONDS, erase_old)
 

@@ -47,7 +47,7 @@ def codes() -> dict[str, tuple[str, str]]:
                         and getattr(item.target, "id", "") == "code"
                         and item.value
                     ):
-                        for code in strings(item.value):
+                        for code in filter(None, strings(item.value)):
                             found[code] = ((ast.get_docstring(node) or "").split("\n")[0], "")
             name = getattr(getattr(node, "func", None), "id", "")
             if isinstance(node, ast.Call) and name in _CALLS and len(node.args) > _CALLS[name]:

@@ -18,7 +18,7 @@ from delegation.operations.standing import Following, Standing
 from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
 from delegation_api.mounting import Asked, ExactRoute, mount, mount_all
-from delegation_api.waiting import awaited_feed, everywhere
+from delegation_api.waiting import Waiting, everywhere
 
 router = APIRouter(tags=["standing"], route_class=ExactRoute)
 PREVIEW: Final = (Annotated[bool, Query(description="Only say what it would come to.")], False)
@@ -61,9 +61,10 @@ def _standing(asked: Asked) -> Any:
 
 
 async def _awaited(asked: Asked, look: Any) -> Feed:
-    most = asked.request.app.state.settings.max_wait
-    wait = min(asked.given["wait"], most)
-    return await awaited_feed(look, asked.tracker, after=asked.given["after"], wait=wait)
+    state = asked.request.app.state
+    waiting: Waiting = state.waiting
+    wait = min(asked.given["wait"], state.settings.max_wait)
+    return await waiting.feed(look, after=asked.given["after"], wait=wait)
 
 
 async def _feed(asked: Asked) -> Any:
