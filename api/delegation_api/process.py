@@ -56,6 +56,7 @@ class Process:
                 kept_denials=settings.kept_denials,
             )
         )
+        self.tracker.keep_ring()
         self.tracker.keep_log(retain_days=settings.retain_days)
         self._app = create_service(self.tracker, settings, tracing)
         self._connections = Connections(

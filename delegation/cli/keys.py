@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Final, cast
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 
 from delegation import canonical
+from delegation.authority.explain import instant
 from delegation.cli.console import (
     USAGE,
     JsonOption,
@@ -31,11 +32,13 @@ from delegation.cli.source import (
     ring_of,
 )
 from delegation.commands.logins import TICKET_SECONDS
-from delegation.identity.keyring import KeyRing, RingRole
+from delegation.commands.ring import Rotation
+from delegation.identity.keyring import ROLES, KeyRing, RingRole
 from delegation.identity.keys import HolderKey
 from delegation.identity.roles import NAMED, Role
 
 app = typer.Typer(no_args_is_help=True)
+_LOOK_SECONDS: Final = 0.5
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")
 
 
@@ -172,23 +175,76 @@ def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("rotate")
 def rotate(
-    role: Annotated[str, typer.Argument(help="issuer, statement, macaroon, service or approval.")],
+    role: Annotated[str, typer.Argument(help=f"{', '.join(ROLES[:-1])} or {ROLES[-1]}.")],
     *,
     keep: Annotated[
-        int, typer.Option(min=0, help="Seconds for which what the old key signed still verifies.")
+        int,
+        typer.Option(
+            min=0,
+            help="Seconds for which what the old key signed is believed at least; always as long as a "
+            "root needs it.",
+        ),
     ] = 86400,
+    wait: Annotated[
+        int, typer.Option(min=0, max=86400, help="Seconds to wait for replicas to hold the key.")
+    ] = 60,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="Only add the key, for readers to learn of it first.")
+    ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a new active key; the old one verifies for a while longer. Restart the service after."""
-    file = ring_of(store or default_store())
-    held = KeyRing.load(file)
-    fresh = held.rotated(cast("RingRole", role), at=int(time.time()), keep=keep)
-    fresh.replace_in(file)
-    tell(
-        {"role": role, "kid": fresh.active(cast("RingRole", role)).kid},
-        f"A new {role} key signs from the next start on.",
-        as_json=as_json,
+    """Replace a key of the service while it runs: all verify with the new one before it signs.
+
+    The key is added to the ring file, every running replica reads it, and then it signs, for all at
+    once. Where a replica lacks it, the command names it; called again, it goes on where it stood.
+    """
+    chosen, until = cast("RingRole", role), time.monotonic() + wait
+    with opened_store(store) as tracker:
+        found = tracker.announce_key(chosen)
+        kid = found.key.kid
+        while not announce and not found.is_done:
+            found = tracker.switch_key(chosen, kid, keep=keep)
+            if found.is_done or time.monotonic() >= until:
+                break
+            time.sleep(_LOOK_SECONDS)
+    if not found.is_done and not announce:
+        _fail_waiting(role, found)
+    tell(_told(found), _said(found), as_json=as_json)
+
+
+def _told(found: Rotation) -> dict[str, Any]:
+    ends = {str(one.kid): one.not_after for one in found.ended}
+    key = found.key
+    return {"role": key.role, "kid": key.kid, "signs_since": key.signs_since, "ends": ends}
+
+
+def _said(found: Rotation) -> str:
+    key = found.key
+    if not found.is_done:
+        return (
+            f"The {key.name} is announced: verifiers learn of it, and nothing is signed with it until "
+            f"`delegation keys rotate {key.role}` is called again."
+        )
+    last = max(found.ended, key=lambda one: one.kid, default=None)
+    kept = "" if last is None else f" The {last.name} is believed until {instant(last.not_after)}."
+    return f"The {key.name} signs since {instant(key.signs_since)}.{kept}"
+
+
+def _fail_waiting(role: str, found: Rotation) -> NoReturn:
+    late = "; ".join(
+        f"{one.name} lacks it" + (f": {one.problem}" if one.problem else "")
+        for one in found.lacking
+    )
+    if late:
+        remedy = "Copy the ring file to there, with mode 0600; it is read within a second."
+    else:
+        late = f"{len(found.settling)} replicas hold it for less than six seconds"
+        remedy = "Verifiers that follow them are given that time."
+    fail(
+        f"The {found.key.name} is announced and does not sign yet: {late}.",
+        f"{remedy} Then call `delegation keys rotate {role}` again; it goes on from here.",
+        code="key_announced",
     )
 
 

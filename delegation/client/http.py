@@ -23,6 +23,7 @@ from delegation.client.exchange import (
     retries,
     settings_of,
 )
+from delegation.errors import UnverifiedError
 from delegation.identity.keyring import PublicRing
 from delegation.operations.backend import Backend, Operations
 from delegation.operations.call import Call
@@ -100,9 +101,15 @@ class AsyncClient(Operations, Following, Async):
         result = read_answer(await self._sent(call_of(operation, *args, **named)), operation)
         if isinstance(result, PublicRing):
             self._ring = result
-        return (
-            operation.believed(result, await self.public_ring()) if operation.has_token else result
-        )
+        if not operation.has_token:
+            return result
+        try:
+            believed: T = operation.believed(result, await self.public_ring())
+        except UnverifiedError as error:
+            if error.reason != "key_unknown":  # by a key that is newer than what was asked for once
+                raise
+            believed = operation.believed(result, await self.fresh_ring())
+        return believed
 
 
 class Client(Backend, Following):
@@ -171,4 +178,12 @@ class Client(Backend, Following):
         result = read_answer(self._sent(call_of(operation, *args, **named)), operation)
         if isinstance(result, PublicRing):
             self._ring = result
-        return operation.believed(result, self.public_ring()) if operation.has_token else result
+        if not operation.has_token:
+            return result
+        try:
+            believed: T = operation.believed(result, self.public_ring())
+        except UnverifiedError as error:
+            if error.reason != "key_unknown":  # by a key that is newer than what was asked for once
+                raise
+            believed = operation.believed(result, self.fresh_ring())
+        return believed

@@ -21,7 +21,7 @@ from delegation.judge.settle import Settlement
 from delegation.lineage.entry import LinkEntry
 from delegation.statement import read_statement
 from delegation.tokens.failed import Failed
-from delegation.tokens.verifier import Verified, verify
+from delegation.tokens.verifier import Verified
 
 TOOL = "delegation.announce"
 
@@ -134,7 +134,7 @@ def verify_reserved(  # what a request consists of
     Raises:
         UnverifiedError: A step denied it.
     """
-    verified = verify(token, proof, access, ring=context.ring, at=at, cache=context.cache)
+    verified = context.verified(token, proof, access, at=at)
     if isinstance(verified, Failed):
         denial = Denial.at(
             verified.step, verified.refusal, link=verified.link, depth=verified.depth

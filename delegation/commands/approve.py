@@ -33,7 +33,6 @@ from delegation.judge.approval import APPROVAL_SECONDS, is_reached, refuse_appro
 from delegation.judge.approval_request import Verdict
 from delegation.lineage.approval import ApprovalEntry
 from delegation.tokens.failed import Failed
-from delegation.tokens.verifier import verify
 
 TOOL: Final = "delegation.approval"
 REASON: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,500}")
@@ -118,7 +117,7 @@ def answer(
             work.end_request(
                 request,
                 "granted",
-                statement=sign_approval(context.ring, approval),
+                statement=sign_approval(work.signing_ring(context.ring, at=at), approval),
                 expires_at=approval.expires_at,
                 at=at,
             )
@@ -170,7 +169,7 @@ def asked_by_holder(
         UnverifiedError: Token or proof does not verify; `reason` is the step's code.
     """
     access = approval_question(context.ring.issuer, request)
-    found = verify(token, proof, access, ring=context.ring, at=at, cache=context.cache)
+    found = context.verified(token, proof, access, at=at)
     if isinstance(found, Failed):
         refusal = found.refusal
         raise UnverifiedError(refusal.code, refusal.message, remedy=refusal.remedy)

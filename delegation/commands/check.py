@@ -22,6 +22,7 @@ from delegation.authority.refusal import Refusal
 from delegation.canonical import Json
 from delegation.commands.draft import Draft, Repeatable, UnprovenDraft
 from delegation.commands.retry import SECONDS, tried_again
+from delegation.commands.ring import RingSource, again_if_unknown
 from delegation.commands.work import OutcomeReport, Store
 from delegation.errors import MalformedError, UnknownOutcomeError
 from delegation.identity.keyring import KeyRing
@@ -32,7 +33,7 @@ from delegation.judge.facts import Facts, Query
 from delegation.judge.settle import Judged, Settlement, settle, settle_repeat
 from delegation.tokens.failed import Failed
 from delegation.tokens.links import Cache
-from delegation.tokens.verifier import Verified, verify
+from delegation.tokens.verifier import Verified, VerifiedToken, verify, verify_token
 
 NewId = Callable[[str], str]
 WAIT_SECONDS: Final = SECONDS  # above what the writer itself takes to give up
@@ -45,15 +46,39 @@ class CheckContext:
 
     Args:
         store: Where facts are read and decisions are written.
-        ring: The service's keys.
+        keys: Where the service's keys are from.
         cache: Prefixes of tokens that verified before.
         new_id: Makes an id with the given prefix.
     """
 
     store: Store
-    ring: KeyRing
+    keys: RingSource
     cache: Cache
     new_id: NewId
+
+    @property
+    def ring(self) -> KeyRing:
+        """The service's keys as they are now."""
+        return self.keys.ring
+
+    def verified(
+        self, token: str, proof: str | None, access: Access, *, at: int
+    ) -> Verified | Failed:
+        """Return the call after steps 1 to 6, or the first failure; see `tokens.verifier.verify`.
+
+        Raises:
+            StoreUnavailableError: A key is unknown here, and may be known to other replicas.
+        """
+        return again_if_unknown(
+            self.keys,
+            lambda ring: verify(token, proof, access, ring=ring, at=at, cache=self.cache),
+        )
+
+    def verified_token(self, token: str, *, at: int) -> VerifiedToken | Failed:
+        """Return the token after steps 1 to 5, or the first failure; otherwise as `verified`."""
+        return again_if_unknown(
+            self.keys, lambda ring: verify_token(token, ring, self.cache, at=at)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +120,7 @@ def prepare(  # what a call consists of
                 remedy=error.remedy,
             )  # fmt: skip
             return Denial.at(1, refusal)
-    verified = verify(token, proof, access, ring=context.ring, at=at, cache=context.cache)
+    verified = context.verified(token, proof, access, at=at)
     if isinstance(verified, Failed):
         return Denial.at(verified.step, verified.refusal, link=verified.link, depth=verified.depth)
     return Prepared(verified, judge(verified, access, catalogue, context.ring, at=at))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from delegation.identity.keyring import KeyRing
+from delegation.commands.ring import RingSource
 from delegation.transparency.audit import Finding
 from delegation.transparency.checkpoint import Checkpoint, LogKey, LogProof
 from delegation.transparency.leaf import Kind
@@ -133,11 +133,11 @@ class LogDesk(Protocol):
 class LoggedStore(Protocol):
     """A store with a log, from which old arguments are erased, and which does chores by itself."""
 
-    def log_desk(self, ring: KeyRing, *, folder: Path | None, memory: Path | None) -> LogDesk:
-        """Return the store's log, to be signed with this ring's `log` key.
+    def log_desk(self, keys: RingSource, *, folder: Path | None, memory: Path | None) -> LogDesk:
+        """Return the store's log, to be signed with the `log` key that signs now.
 
         Args:
-            ring: The service's keys.
+            keys: The service's keys.
             folder: Where tiles are written, None for nowhere.
             memory: File in which the key remembers what it signed, None for nowhere.
         """

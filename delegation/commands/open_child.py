@@ -205,6 +205,7 @@ def _record(
     pinned = task.under.origin.catalogue
     origin = Origin(context.ring.issuer, task.id, task.under.leaf.id, pinned)
     # The root is the whole ceiling: what the holder hands on, it narrows itself.
-    token = issue_token(context.ring, origin, to=to, grant=task.ceiling, token_format="biscuit")  # noqa: S106
+    ring = work.signing_ring(context.ring, at=task.opened_at)
+    token = issue_token(ring, origin, to=to, grant=task.ceiling, token_format="biscuit")  # noqa: S106
     work.record_root(token.chain, token.evidence, at=task.opened_at)
     return found("task", task.id, work.task(task.id, at=task.opened_at)), token

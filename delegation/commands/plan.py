@@ -24,7 +24,6 @@ from delegation.judge.facts import Query
 from delegation.judge.settle import Judged, settle
 from delegation.lineage.entry import LinkEntry
 from delegation.tokens.failed import Failed
-from delegation.tokens.verifier import verify_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def inspect(context: CheckContext, token: str, *, at: int) -> Inspection:
     Raises:
         StoreUnavailableError: The store does not answer.
     """
-    verified = verify_token(token, context.ring, context.cache, at=at)
+    verified = context.verified_token(token, at=at)
     if isinstance(verified, Failed):
         denial = Denial.at(
             verified.step, verified.refusal, link=verified.link, depth=verified.depth
@@ -105,7 +104,7 @@ def plan(
     Raises:
         StoreUnavailableError: The store does not answer.
     """
-    verified = verify_token(token, context.ring, context.cache, at=at)
+    verified = context.verified_token(token, at=at)
     if isinstance(verified, Failed):
         denial = Denial.at(
             verified.step, verified.refusal, link=verified.link, depth=verified.depth

@@ -64,7 +64,9 @@ def issue(  # what a root link states
         revision = catalogue.revision if entry.pinned is None else entry.pinned
         raise_unfit(refuse_unfit_grant(complete, catalogue, revision, above=entry.ceiling))
         origin = Origin(ring.issuer, task, entry.under, revision)
-        token = issue_token(ring, origin, to=to, grant=complete, token_format=token_format)
+        token = issue_token(
+            work.signing_ring(ring, at=at), origin, to=to, grant=complete, token_format=token_format
+        )
         work.record_root(token.chain, token.evidence, at=at)
     return token
 
@@ -126,7 +128,13 @@ def renew(  # what a renewal states
         # Pinned anew, a tool that was redefined since, or whose system was ended, would come back.
         origin = Origin(ring.issuer, entry.task, task.under, pinned)
         holder = PublicKey(earlier.holder_name, earlier.holder_key)
-        token = issue_token(ring, origin, to=holder, grant=grant, token_format=token_format)
+        token = issue_token(
+            work.signing_ring(ring, at=at),
+            origin,
+            to=holder,
+            grant=grant,
+            token_format=token_format,
+        )
         work.record_root(token.chain, token.evidence, at=at)
         work.record_renewal(token.chain.root.id, renews=root, at=at)
     return token

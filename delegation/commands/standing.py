@@ -7,6 +7,7 @@ from typing import Protocol
 
 from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
+from delegation.commands.ring import RingWork
 from delegation.judge.facts import Facts
 from delegation.judge.in_process import Holder, RootStanding
 from delegation.judge.lease import ReplicaEntry
@@ -83,7 +84,7 @@ class StandingReader(Protocol):
         """Return all registered verifiers outside the store, by name."""
 
 
-class StandingWork(Protocol):
+class StandingWork(RingWork, Protocol):
     """Changes of standing, in one transaction."""
 
     def revoke(

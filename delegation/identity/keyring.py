@@ -21,9 +21,10 @@ from delegation.errors import KeyFileError, KeyRingError, MalformedError, Unveri
 from delegation.identity.keys import read_secret_file, write_secret_file
 from delegation.statement import open_statement, read_statement, sign_statement
 
-RingRole: TypeAlias = Literal["issuer", "statement", "macaroon", "approval", "service", "log"]
-KeyState: TypeAlias = Literal["active", "retired", "revoked"]
-_ROLE: Final = re.compile("|".join(get_args(RingRole)))
+RingRole: TypeAlias = Literal["issuer", "statement", "macaroon", "service", "approval", "log"]
+KeyState: TypeAlias = Literal["coming", "active", "retired", "revoked"]
+ROLES: Final[tuple[RingRole, ...]] = get_args(RingRole)
+_ROLE: Final = re.compile("|".join(ROLES))
 _STATE: Final = re.compile("|".join(get_args(KeyState)))
 
 MAX_KID: Final = 2**32 - 1  # biscuit's rootKeyId is 32 bits; a longer one is truncated by readers
@@ -39,7 +40,8 @@ class RingKey:
     Args:
         role: What it signs, and nothing else.
         kid: Its id, unique within the ring.
-        state: `active` signs and verifies, `retired` verifies until `not_after`, `revoked` neither.
+        state: `coming` verifies and does not sign yet, `active` does both, `retired` verifies until
+            `not_after`, `revoked` neither.
         not_after: For a retired key: first second at which it no longer verifies; 0 is no end.
         seed: 32 secret bytes: an Ed25519 seed, or a MAC key for the role `macaroon`.
         public: The public key; empty for a MAC key, which has none.
@@ -54,7 +56,7 @@ class RingKey:
 
     def __post_init__(self) -> None:
         matching_text("role", self.role, _ROLE, "a ring role")
-        matching_text("state", self.state, _STATE, "active, retired or revoked")
+        matching_text("state", self.state, _STATE, "coming, active, retired or revoked")
         integer("kid", self.kid, 0, MAX_KID)
         integer("not_after", self.not_after, 0)
         if len(self.seed) != ed25519.KEY_BYTES:
@@ -70,7 +72,7 @@ class RingKey:
         """
         if self.state == "retired":
             return at is None or self.not_after == 0 or at < self.not_after
-        return self.state == "active"
+        return self.state in {"coming", "active"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class KeyRing:
         """Put a ring together; most callers want `generate` or `load`.
 
         Raises:
-            KeyRingError: One key in two roles, or two keys of one role under one id.
+            KeyRingError: One key in two roles, two keys of one role under one id, or too many keys.
             MalformedError: The issuer is no http(s) URL.
         """
         self._issuer = matching_text("issuer", issuer, ISSUER, "an http(s) URL")
@@ -196,22 +198,12 @@ class KeyRing:
         self._by_id = {(key.role, key.kid): key for key in self._keys}
         if len(self._by_id) != len(self._keys):
             raise KeyRingError("Two keys of one role would have the same id.")
+        if len(self._keys) > MAX_KEYS:  # no reader takes more
+            raise KeyRingError(f"The ring has {MAX_KEYS} keys, and room for no other.")
         self._public = frozenset(key.public for key in self._keys if key.public)
 
     @classmethod
-    def generate(
-        cls,
-        issuer: str,
-        *,
-        roles: Iterable[RingRole] = (
-            "issuer",
-            "statement",
-            "macaroon",
-            "service",
-            "approval",
-            "log",
-        ),
-    ) -> KeyRing:
+    def generate(cls, issuer: str, *, roles: Iterable[RingRole] = ROLES) -> KeyRing:
         """Return a ring of new keys, one active key for each role."""
         keys = [
             RingKey(role, kid, "active", 0, secrets.token_bytes(32))
@@ -278,9 +270,12 @@ class KeyRing:
             else key
             for key in self._keys
         ]
-        return KeyRing(
-            self._issuer, [*kept, RingKey(role, kid, "active", 0, secrets.token_bytes(32))]
-        )
+        return KeyRing(self._issuer, kept).grown(role, kid, "active")
+
+    def grown(self, role: RingRole, kid: int, state: KeyState) -> KeyRing:
+        """Return a ring with one more key, drawn now."""
+        key = RingKey(role, kid, state, 0, secrets.token_bytes(32))
+        return KeyRing(self._issuer, [*self._keys, key])
 
     def with_state(
         self, role: RingRole, kid: int, state: KeyState, *, not_after: int = 0
@@ -303,13 +298,17 @@ class KeyRing:
         )
 
     def public_ring(self) -> PublicRing:
-        """Return the public halves of all keys that have one."""
+        """Return the public halves of all keys that have one.
+
+        One that is coming is told as active: its readers must believe it before it signs.
+        """
         return PublicRing(
             self._issuer,
             tuple(
-                PublicRingKey(key.role, key.kid, key.state, key.not_after, key.public)
+                PublicRingKey(key.role, key.kid, state, key.not_after, key.public)
                 for key in self._keys
                 if key.public
+                for state in ("active" if key.state == "coming" else key.state,)
             ),
         )
 

@@ -14,6 +14,7 @@ from typing_extensions import override
 from delegation.authority.catalogue import Catalogue
 from delegation.commands.draft import AnyDraft
 from delegation.commands.retry import tried_again, within
+from delegation.commands.ring import RingSource
 from delegation.commands.work import KEPT_DENIALS, Store, WriterStats
 from delegation.errors import ClockError
 from delegation.identity.approval import ApprovalEvent
@@ -30,6 +31,7 @@ from delegation.records.log.erasing import erase_before
 from delegation.records.reader import SqlReader
 from delegation.records.revocation.notifier import Notifier
 from delegation.records.revocation.revocation_file import KeptRevocations, Mark
+from delegation.records.ring_book import RingBook
 from delegation.records.schema.migrate import prepare
 from delegation.records.settling.unproven import UnprovenGate
 from delegation.records.settling.writer import DecisionWriter
@@ -78,6 +80,7 @@ class SqlStore(Store):
         self._gate = UnprovenGate()
         self._bell = Notifier(database)
         self.writer = DecisionWriter(database, self._caches)
+        self.rings = RingBook(database)
         self._keepers: list[Background] = []
         self._kept: KeptRevocations | None = None
 
@@ -187,14 +190,8 @@ class SqlStore(Store):
         return self.writer.depth, replace(self.writer.stats, shortened=self._caches.shortened)
 
     @override
-    def log_desk(
-        self,
-        ring: KeyRing,
-        *,
-        folder: Path | None,
-        memory: Path | None,
-    ) -> SqlLogDesk:
-        return SqlLogDesk(self._database, ring, folder=folder, memory=memory)
+    def log_desk(self, keys: RingSource, *, folder: Path | None, memory: Path | None) -> SqlLogDesk:
+        return SqlLogDesk(self._database, keys, folder=folder, memory=memory)
 
     @override
     def keep(

@@ -47,6 +47,7 @@ from delegation.records.reader import SqlReader
 from delegation.records.revocation import changes
 from delegation.records.revocation.revocation_file import Mark
 from delegation.records.revocation.revoked_people import spellings
+from delegation.records.ring_book import signing_ring
 from delegation.records.settling import in_process as local
 from delegation.records.settling.batch import settle_batch
 from delegation.records.settling.flow import keep_history
@@ -217,6 +218,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
 
     def _tell_closed(self, task: str, state: str, at: int) -> None:
         changes.tell(self._connection, "close", Subject("task", task), by="", reason=state, at=at)
+
+    signing_ring = of_connection(signing_ring)
 
     @override
     def record_root(self, chain: Chain, evidence: Sequence[LinkEvidence], *, at: int) -> None:

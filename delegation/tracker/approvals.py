@@ -190,7 +190,7 @@ class Approvals(Review):
 
     def sign_event(self, event: ApprovalEvent) -> str:
         """Return the signed body of an event; see `identity.approval.sign_event`."""
-        return sign_event(self._desk.ring, event)
+        return sign_event(self._desk.keys.signing(), event)
 
     def _decided(self, pending: Future[Decision]) -> None:
         if pending.cancelled():

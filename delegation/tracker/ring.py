@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from delegation.commands.ring import FixedRing, RingSource
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing
 from delegation.lineage.filter import TaskFilter
 from delegation.records.store import SqlStore
+from delegation.tracker.held_ring import HeldRing
 from delegation.tracker.location import memory_file, ring_file, shown, store_file
 
 _WRITING_SECONDS: Final = 5.0  # another process that makes the file fills it at once
@@ -117,6 +120,35 @@ def refuse_other(store: SqlStore, ring: KeyRing, *, url: str, file: Path | None 
         f"{held} does not sign for the store {shown(url)}: another one does, or a newer copy of it.",
         remedy=f"Name the ring that the store was used with{likely}.",
     )
+
+
+def held_ring(
+    store: SqlStore,
+    ring: KeyRing,
+    file: Path | str | None,
+    *,
+    holder: str,
+    clock: Callable[[], int],
+) -> RingSource:
+    """Return what holds a ring while it changes, once the store was asked which of its keys sign.
+
+    Args:
+        store: The store that it serves.
+        ring: The ring.
+        file: Where it is, None for one that was given.
+        holder: An id of this process's own.
+        clock: Unix seconds.
+
+    Raises:
+        KeyFileError: It is an older copy: it lacks a key that signs for the store.
+    """
+    if store.is_memory:
+        return FixedRing(ring)
+    place = None if file is None or not Path(file).exists() else Path(file)
+    held = HeldRing(ring, store.rings, file=place, holder=holder, clock=clock)
+    held.look()
+    held.refuse_older()
+    return held
 
 
 def memory_of(given: Path | str | None, ring_file: Path | str | None) -> Path | None:

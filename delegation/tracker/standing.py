@@ -79,11 +79,11 @@ class Standing(Review, declared.Standing):
 
     def frozen(self, change: Revocation) -> Freeze:
         """Return what came of a freeze, with its receipt; see `commands.revocation_effect.frozen`."""
-        return ending.frozen(self._store, self._desk.ring, change)
+        return ending.frozen(self._store, self._desk.keys.signing(), change)
 
     def ending(self, epoch: int) -> RevocationEffect:
         """Return what came of the change with this number; see `commands.revocation_effect.ending`."""
-        return ending.ending(self._store, self._desk.ring, epoch, at=self._clock())
+        return ending.ending(self._store, self._desk.keys.signing(), epoch, at=self._clock())
 
     def unfreeze(self, *, by: str, reason: str = "") -> Revocation:  # type: ignore[override]
         """End a freeze.

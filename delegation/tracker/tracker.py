@@ -25,6 +25,7 @@ from delegation.commands.announce import TOKEN, announced_text
 from delegation.commands.named import task_id
 from delegation.commands.open_child import Opening, open_child
 from delegation.commands.plan import Inspection, Plan, inspect, plan
+from delegation.commands.ring import FixedRing, RingSource
 from delegation.commands.work import (
     KEPT_DENIALS,
     Agent,
@@ -50,13 +51,14 @@ from delegation.tracker.location import endings_file
 from delegation.tracker.log import LogReview
 from delegation.tracker.questions import Questions
 from delegation.tracker.review import Tools
-from delegation.tracker.ring import file_beside, memory_of, refuse_other, ring_of
+from delegation.tracker.ring import file_beside, held_ring, memory_of, refuse_other, ring_of
+from delegation.tracker.rotation import RingReview
 from delegation.tracker.standing import Standing
 
 _INSTANT: Final[ContextVar[list[Any] | None]] = ContextVar("instant", default=None)
 
 
-class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview):
+class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview, RingReview):
     """The whole product in one process: tasks, tokens, checks, lineage, revocation.
 
     Safe to use from several threads. Not done here: HTTP, roles of callers (`delegation_api`).
@@ -65,7 +67,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
     def __init__(
         self,
         store: Store,
-        ring: KeyRing,
+        ring: KeyRing | RingSource,
         *,
         clock: Callable[[], int] | None = None,
         bound: float = BOUND,
@@ -76,7 +78,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
 
         Args:
             store: Where everything is kept.
-            ring: The issuer's keys.
+            ring: The issuer's keys, or what holds them while they change.
             clock: Returns Unix seconds; the system's clock if left out.
             bound: Seconds for which verifiers outside the store may rely on what they polled.
             log_dir: Where the log's tiles are written; nowhere if left out.
@@ -88,9 +90,10 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
             held = _INSTANT.get()
             return held[2] if held and held[:2] == [self, get_ident()] else told()
 
-        super().__init__(check.CheckContext(store, ring, PrefixCache(), _new_id), now)
+        source = FixedRing(ring) if isinstance(ring, KeyRing) else ring
+        super().__init__(check.CheckContext(store, source, PrefixCache(), _new_id), now)
         self.bound = bound
-        self._log = store.log_desk(ring, folder=log_dir, memory=log_memory)
+        self._log = store.log_desk(source, folder=log_dir, memory=log_memory)
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
         self._log.look(at=self._clock())
@@ -137,26 +140,22 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
                 server's database was named without a ring.
             ConfigurationError: What was ended before cannot be read from the file beside the ring.
         """
-        store = open_store(url, limits=limits, kept_denials=kept_denials)
+        store, told = open_store(url, limits=limits, kept_denials=kept_denials), clock or _now
         try:
             if ring is not None:
                 refuse_other(store, ring, url=url)
             elif (ring_file := ring_file or file_beside(store, url)) is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
             if ring_file is not None:
-                kept = endings_file(ring_file)
-                store.keep_endings(kept, at=(clock or _now)(), draw=_new_number)
+                store.keep_endings(endings_file(ring_file), at=told(), draw=_new_number)
+            ring = ring or KeyRing.generate(issuer)
+            keys = held_ring(store, ring, ring_file, holder=_new_id("hld_"), clock=told)
         except BaseException:
             store.close()
             raise
-        return cls(
-            store,
-            ring or KeyRing.generate(issuer),
-            clock=clock,
-            bound=bound,
-            log_dir=None if log_dir is None else Path(log_dir),
-            log_memory=memory_of(log_memory, ring_file),
-        )
+        folder = None if log_dir is None else Path(log_dir)
+        memory = memory_of(log_memory, ring_file)
+        return cls(store, keys, clock=clock, bound=bound, log_dir=folder, log_memory=memory)
 
     def __enter__(self) -> Self:
         """Return the tracker; it is closed when the block ends."""
@@ -169,6 +168,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
     def close(self) -> None:
         """Release connections."""
         self.end_exports()
+        self.leave_ring()
         self._store.close()
 
     @contextmanager
@@ -193,9 +193,10 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
 
         Raises:
             ClockError: Proofs that were used could look fresh, so every call is refused.
-            StoreUnavailableError: It does not answer.
+            StoreUnavailableError: It does not answer, or this process lacks a key that others sign with.
         """
         self._store.ping(self._clock())
+        self._desk.keys.signing()
 
     @property
     def issuer(self) -> str:
@@ -344,7 +345,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
         if not decision.allowed or not self._desk.ring.serves("service"):
             return None
         return sign_receipt(
-            self._desk.ring,
+            self._desk.keys.signing(),
             decision=decision.id,
             tool=decision.tool,
             audience=audience,

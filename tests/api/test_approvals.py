@@ -15,6 +15,7 @@ from service import Service
 from world import DESK, NOW, World
 
 from delegation.commands.approve import approval_question
+from delegation.commands.ring import FixedRing
 from delegation.errors import ConfigurationError, MalformedError, UnverifiedError
 from delegation.identity.approval import ApprovalEvent, check_event, sign_event
 from delegation.identity.keyring import KeyRing
@@ -306,7 +307,7 @@ def test_webhooks_without_a_service_key_refuse_to_start() -> None:
     world = World()
     ring = world.tracker._desk.ring
     off = KeyRing(ring.issuer, [k for k in ring.keys if k.role != "service"])
-    object.__setattr__(world.tracker._desk, "ring", off)
+    object.__setattr__(world.tracker._desk, "keys", FixedRing(off))
     with pytest.raises(ConfigurationError):
         create_app(world.tracker, Settings(approval_webhooks="https://hooks.example/"))
 

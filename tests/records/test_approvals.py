@@ -14,6 +14,7 @@ from delegation.authority.ids import DecisionId
 from delegation.commands.approve import approval_question
 from delegation.commands.check import Prepared, draft_of, prepare
 from delegation.commands.draft import Draft
+from delegation.commands.ring import FixedRing
 from delegation.errors import (
     ApproverRefusedError,
     ConflictError,
@@ -221,7 +222,7 @@ def test_a_ring_without_an_approval_key_turns_approvals_off(world: World) -> Non
     asked = str(world.check(token, "a", pay(world)).approval)
     bo = approver(world, "bo", "finance")
     off = KeyRing(ring.issuer, [key for key in ring.keys if key.role != "approval"])
-    object.__setattr__(world.tracker._desk, "ring", off)
+    object.__setattr__(world.tracker._desk, "keys", FixedRing(off))
     assert verdict(world.check(token, "a", pay(world))) == (13, "approvals_off")
     with pytest.raises(KeyRingError):
         world.tracker.grant_approval(asked, by=bo, reason="ok")

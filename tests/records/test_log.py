@@ -13,6 +13,7 @@ from world import World
 from writing import scalar
 
 from delegation import Grant
+from delegation.commands.ring import FixedRing
 from delegation.errors import LogStoppedError, NotFoundError
 from delegation.identity.keyring import KeyRing
 from delegation.records.engine.database import Database
@@ -230,11 +231,11 @@ def test_a_ring_without_a_log_key_gives_places_and_signs_nothing(url: str) -> No
     ring = KeyRing.generate(world.tracker.issuer, roles=("issuer", "service"))
     kept = publisher(world)
     busy(world)
-    kept._ring = ring
+    kept.source = FixedRing(ring)
     status = world.tracker.update_log()
     assert (status.size, status.signed, status.keys) == (8, 0, ())
     assert kept.is_due() is False
-    kept._ring = ring.rotated("log", at=world.at, keep=10)
+    kept.source = FixedRing(ring.rotated("log", at=world.at, keep=10))
     assert kept.is_due() is True
     assert world.tracker.update_log().signed == 8
     assert audited(world)
@@ -247,7 +248,7 @@ def test_a_rotated_log_key_continues_the_log(filed: World) -> None:
     filed.tracker.update_log()
     old = filed.tracker.log_checkpoint()
     kept = publisher(filed)
-    kept._ring = kept._ring.rotated("log", at=filed.at, keep=10)
+    kept.source = FixedRing(kept.source.ring.rotated("log", at=filed.at, keep=10))
     busy(filed)
     filed.tracker.update_log()
     new = filed.tracker.log_checkpoint()
@@ -255,7 +256,14 @@ def test_a_rotated_log_key_continues_the_log(filed: World) -> None:
     assert len(keys) == 2
     assert old.is_signed_by(keys[:1])
     assert new.is_signed_by(keys[1:])
-    assert not new.is_signed_by(keys[:1])
+    assert new.is_signed_by(keys[:1]), "as long as the old key is believed, it signs along"
+    filed.at += 10
+    busy(filed)
+    filed.tracker.update_log()
+    later = filed.tracker.log_checkpoint()
+    assert later.is_signed_by(keys[1:])
+    assert not later.is_signed_by(keys[:1])
+    assert audited(filed)
 
 
 def test_the_log_key_signs_nothing_else_and_no_other_key_signs_the_log(filed: World) -> None:

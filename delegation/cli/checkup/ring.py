@@ -10,8 +10,10 @@ from typing import Final
 
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.commands.ring import RingHolder
 from delegation.errors import KeyFileError
-from delegation.identity.keyring import KeyRing, RingKey, RingRole
+from delegation.identity.keyring import ROLES, KeyRing, RingKey, RingRole
+from delegation.identity.ring_state import KnownKey, foreign, lacking, pending, signing
 from delegation.tokens.formats import FORMATS
 
 SOON: Final = 3600  # seconds
@@ -93,7 +95,7 @@ def judge_keys(keys: Sequence[RingKey], at: int) -> Iterable[Finding]:
                 "ring",
                 f"The ring has no active {role} key.",
                 f"Without it {what}.",
-                f"Run `delegation keys rotate {role}` and restart the service.",
+                f"Run `delegation keys rotate {role}`.",
             )
     for key in keys:
         name = f"{key.role} key {key.kid}"
@@ -119,6 +121,58 @@ def judge_keys(keys: Sequence[RingKey], at: int) -> Iterable[Finding]:
             yield ok("ring", f"The retired {name} {word} {end}.")
     active = sorted({key.role for key in keys if key.state == "active"})
     yield ok("ring", f"Keys sign for {', '.join(active) or 'nothing'}.")
+
+
+def judge_rotation(
+    ring: KeyRing, known: Sequence[KnownKey], running: Sequence[RingHolder], at: int
+) -> Iterable[Finding]:
+    """Judge how far new keys are, and whether this copy and every running process hold what signs.
+
+    Args:
+        ring: As the file here holds it.
+        known: What the store knows.
+        running: Who verifies and signs now.
+        at: Unix seconds.
+    """
+    if (key := foreign(ring, known) or lacking(ring, known, at=at)) is not None:
+        yield wrong(
+            "ring",
+            f"This copy of the ring is an older one: it lacks the {key.name}, or has another under its id.",
+            "The service does not start with it: what others sign would be unknown to it.",
+            f"Copy the ring from a replica that runs, with mode 0600; {key.by} had it.",
+        )
+    for role in ROLES:
+        waiting = pending(known, role)
+        if waiting is not None:
+            late = [one.name for one in running if waiting.digest.hex() not in one.held]
+            who = f"{', '.join(late)} lack it" if late else "every running process holds it"
+            yield warn(
+                "ring",
+                f"The {waiting.name} is announced and does not sign yet: {who}.",
+                "Until then the key before it signs; nothing is refused.",
+                ("Copy the ring file to there, then run" if late else "Run")
+                + f" `delegation keys rotate {role}`.",
+            )
+        signs = signing(known).get(role)
+        if signs is not None and any(
+            (key.role, key.kid, key.state) == (role, signs.kid, "coming") for key in ring.keys
+        ):
+            yield warn(
+                "ring",
+                f"This copy of the ring says that the {signs.name} does not sign yet; it does.",
+                "The store knows better while it is there; a store from a backup may not.",
+                f"Run `delegation keys rotate {role}` here: it brings the file up to date.",
+            )
+    for one in running:
+        if one.problem:
+            yield warn(
+                "ring",
+                f"{one.name} uses the keys of before: {one.problem}",
+                "No new key signs before it holds it.",
+                "Put the newest ring there, a plain file with mode 0600.",
+            )
+    if running:
+        yield ok("ring", f"{len(running)} running processes say which keys they hold.")
 
 
 def judge_issuer(held: str, wanted: str) -> Finding:

@@ -16,10 +16,13 @@ from delegation.authority.audience import respelled
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.cli.checkup.ring import judge_rotation
+from delegation.commands.ring import RingHolder
 from delegation.commands.work import ApiKey
 from delegation.errors import DelegationError
 from delegation.identity.keyring import KeyRing
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD, nonces_are_known
+from delegation.identity.ring_state import KnownKey
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records.engine.database import Database
@@ -28,6 +31,7 @@ from delegation.records.engine.sqlite import BESIDE
 from delegation.records.lineage.caches import Caches
 from delegation.records.log.log import read_state
 from delegation.records.reader import SqlReader
+from delegation.records.ring_book import holders, known_keys
 from delegation.records.schema import migrate
 from delegation.records.signer import signs_for
 from delegation.tracker import store_url
@@ -56,6 +60,8 @@ class Looked:
         tasks: The newest open tasks.
         is_signed: Whether the ring signs for it; None where nothing says which one does.
         stopped: Why the log signs nothing; empty while all is well.
+        known: Keys of the ring that it knows.
+        running: Processes that verify and sign.
     """
 
     newest: int
@@ -67,6 +73,8 @@ class Looked:
     tasks: Sequence[TaskEntry]
     is_signed: bool | None
     stopped: str = ""
+    known: Sequence[KnownKey] = ()
+    running: Sequence[RingHolder] = ()
 
 
 def look_at_store(
@@ -112,6 +120,8 @@ def look_at_store(
     found += judge_api_keys(looked.keys)
     found += judge_audiences(looked.tasks, looked.keys)
     found += judge_signer(place, is_signed=looked.is_signed)
+    if ring is not None and looked.is_signed is not False:
+        found += judge_rotation(ring, looked.known, looked.running, at)
     found.append(judge_log(looked.stopped))
     return looked.catalogue, found
 
@@ -142,7 +152,10 @@ def _look(database: Database, ring: KeyRing | None, at: int) -> Looked:
         tasks = reader.tasks(TaskFilter(None, is_open=True), after=None, limit=MOST, at=at)
         is_signed = None if ring is None else signs_for(connection, ring)
         keys, tools = reader.api_keys(), reader.catalogue()
-        return Looked(max(times), before, clock, durable, keys, tools, tasks, is_signed, stopped)
+        known, running = known_keys(connection), holders(connection)
+        return Looked(
+            max(times), before, clock, durable, keys, tools, tasks, is_signed, stopped, known, running
+        )  # fmt: skip
 
 
 def judge_signer(place: str, *, is_signed: bool | None) -> Iterable[Finding]:

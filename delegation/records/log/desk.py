@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from delegation.commands.log import LogStatus
-from delegation.identity.keyring import KeyRing
+from delegation.commands.ring import RingSource
 from delegation.records.engine.database import Database
 from delegation.records.log.log import SqlLog, read_state
 from delegation.records.log.publish import Publisher
@@ -22,15 +22,15 @@ class SqlLogDesk:
     def __init__(
         self,
         database: Database,
-        ring: KeyRing,
+        keys: RingSource,
         *,
         folder: Path | None,
         memory: Path | None,
     ) -> None:
-        """Use this database and ring."""
+        """Use this database and these keys."""
         self._database = database
-        self._issuer = ring.issuer
-        self.publisher = Publisher(database, ring, folder=folder, memory=memory)
+        self._issuer = keys.ring.issuer
+        self.publisher = Publisher(database, keys, folder=folder, memory=memory)
 
     @contextmanager
     def reading(self) -> Iterator[SqlLog]:

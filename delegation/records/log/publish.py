@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from sqlalchemy import update
 
-from delegation import ed25519
 from delegation.commands.retry import tried_again
+from delegation.commands.ring import RingSource
 from delegation.errors import ConfigurationError, LogStoppedError
-from delegation.identity.keyring import KeyRing
 from delegation.records.engine.database import Database
 from delegation.records.engine.numbers import raise_number
 from delegation.records.log.files import Kept, LogFolder
@@ -32,6 +32,9 @@ from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of, si
 from delegation.transparency.merkle import EMPTY_ROOT
 from delegation.transparency.tile import tiles_of
 
+_BEFORE: Final = (
+    8  # of the log's earlier keys, which sign along until their ends: a note has 32 lines
+)
 _SEQUENCER: Final = 0x64656C6C  # one advisory lock of ours: "dell"
 
 
@@ -40,7 +43,7 @@ class Publisher:
 
     Args:
         database: The truth.
-        ring: The service's keys; without a `log` key nothing is signed.
+        keys: The service's keys; without a `log` key nothing is signed.
         folder: Where tiles are written, None for nowhere.
         memory: Where the key remembers what it signed, None for nowhere.
     """
@@ -48,14 +51,14 @@ class Publisher:
     def __init__(
         self,
         database: Database,
-        ring: KeyRing,
+        keys: RingSource,
         *,
         folder: Path | None,
         memory: Path | None,
     ) -> None:
         """Do nothing yet."""
         self._database = database
-        self._ring = ring
+        self.source = keys
         self.folder = None if folder is None else LogFolder(folder)
         self.memory = None if memory is None else Kept(memory)
         self._lock = Lock()
@@ -63,13 +66,10 @@ class Publisher:
         self._published: Checkpoint | None = None
 
     def keys(self, generation: int) -> list[LogKey]:
-        """Return the log's public keys: all of the ring, retired ones included."""
-        origin = origin_of(self._ring.issuer, generation)
-        return [
-            LogKey(origin, ed25519.public_of(key.seed))
-            for key in self._ring.keys
-            if key.role == "log"
-        ]
+        """Return the log's public keys: all of the ring, coming and retired ones included."""
+        ring = self.source.ring
+        origin = origin_of(ring.issuer, generation)
+        return [LogKey(origin, key.public) for key in ring.keys if key.role == "log"]
 
     def update(self, *, at: int) -> bool:
         """Bring the log up to date; return False if another process is at it.
@@ -106,9 +106,17 @@ class Publisher:
             state = read_state(connection)
         if state.waiting or state.older or state.stopped or not self._has_looked:
             return True
-        size = 0 if state.head is None else state.head.size
         # What another process signed is written by this one, too, where its folder is another.
-        return state.head != self._published or (self._ring.serves("log") and size < state.size)
+        return state.head != self._published or self._is_unsigned(state)
+
+    def _is_unsigned(self, state: LogState) -> bool:
+        """Return whether the head does not cover all, or is not signed with the key that signs now."""
+        ring, head = self.source.ring, state.head
+        if not ring.serves("log") or not state.size:
+            return False
+        key = LogKey(origin_of(ring.issuer, state.generation), ring.active("log").public)
+        signers = () if head is None else [one.key_id for one in head.signatures]
+        return head is None or head.size < state.size or key.id not in signers
 
     @contextmanager
     def _alone(self) -> Iterator[Callable[[], None] | None]:
@@ -144,8 +152,8 @@ class Publisher:
             self._refuse_fork(log, state, kept)
             head = state.head
             goes_on()
-            if self._ring.serves("log") and (0 if head is None else head.size) < state.size:
-                head = self._sign(state, log.root(state.size))
+            if self._is_unsigned(state):
+                head = self._sign(state, log.root(state.size), at)
             if head is not None:
                 self._write_tiles(log, head, goes_on)
         goes_on()
@@ -186,7 +194,7 @@ class Publisher:
             self._refuse_unless_begins(
                 log, state, state.head, "the database's own checkpoint", is_older=False
             )
-        earlier = {origin_of(self._ring.issuer, g) for g in range(1, state.generation)}
+        earlier = {origin_of(self.source.ring.issuer, g) for g in range(1, state.generation)}
         for found, what in kept:
             if found.origin not in earlier:
                 self._refuse_unless_begins(log, state, found, what, is_older=True)
@@ -194,7 +202,7 @@ class Publisher:
     def _refuse_unless_begins(
         self, log: SqlLog, state: LogState, signed: Checkpoint, what: str, *, is_older: bool
     ) -> None:
-        if not signed.is_signed_by(self.keys(state.generation)):
+        if not self._is_ours(signed, state.generation):
             raise LogStoppedError(f"{what} is not signed by this log's key.", is_older=is_older)
         if signed.size > state.size == 0:
             # Most often nothing is lost: somebody made a new store beside an old one's files.
@@ -217,9 +225,27 @@ class Publisher:
                 f"the first {signed.size} entries are not those of {what}.", is_older=is_older
             )
 
-    def _sign(self, state: LogState, root: bytes) -> Checkpoint:
-        origin = origin_of(self._ring.issuer, state.generation)
-        return sign_checkpoint(origin, state.size, root, self._ring.active("log").seed)
+    def _is_ours(self, signed: Checkpoint, generation: int) -> bool:
+        """Return whether a key of the ring signed: a newer one than was known here is none of another."""
+        ring = self.source.ring
+        return signed.is_signed_by(self.keys(generation)) or (
+            self.source.newer(ring) and signed.is_signed_by(self.keys(generation))
+        )
+
+    def _sign(self, state: LogState, root: bytes, at: int) -> Checkpoint:
+        """Return the head, signed with the key that signs now and those before, until their ends.
+
+        So whoever holds either key alone believes it, for as long as both are told of.
+        """
+        ring = self.source.signing()
+        keys = [k for k in ring.keys if k.role == "log" and k.state == "retired" and k.verifies(at)]
+        origin = origin_of(ring.issuer, state.generation)
+        first, *others = (
+            sign_checkpoint(origin, state.size, root, key.seed)
+            for key in (ring.active("log"), *keys[-_BEFORE:])
+        )
+        lines = [line for one in (first, *others) for line in one.signatures]
+        return replace(first, signatures=tuple(lines))
 
     def _write_tiles(self, log: SqlLog, head: Checkpoint, goes_on: Callable[[], None]) -> None:
         if self.folder is None:
@@ -327,11 +353,11 @@ class Publisher:
             # The key may have signed a later log than this database knows.
             names = {one.origin for one in kept if one is not None}
             fresh = state.generation + 1
-            while origin_of(self._ring.issuer, fresh) in names:
+            while origin_of(self.source.ring.issuer, fresh) in names:
                 fresh += 1
             connection.execute(
                 update(STATE).values(generation=fresh, head=None, signed_at=0, stopped="")
             )
             if self.folder is not None:
                 self.folder.set_aside(fresh - 1)
-        return origin_of(self._ring.issuer, fresh)
+        return origin_of(self.source.ring.issuer, fresh)

@@ -20,12 +20,13 @@ from delegation.records.tables import approvals as approval_tables
 from delegation.records.tables import exports as export_tables
 from delegation.records.tables import flow as flow_tables
 from delegation.records.tables import people as people_tables
+from delegation.records.tables import ring as ring_tables
 from delegation.records.tables.log import STATE
 from delegation.records.tables.records import NUMBERS, Table
 
 _VERSIONS: Final = Path(__file__).parent / "migrations" / "versions"
 HEAD: Final = max(file.name[:4] for file in _VERSIONS.glob("0*.py"))  # the newest migration
-MODULES: Final = (approval_tables, export_tables, flow_tables, people_tables)
+MODULES: Final = (approval_tables, export_tables, flow_tables, people_tables, ring_tables)
 _VERSION: Final = CoreTable(
     "alembic_version",
     MetaData(),
