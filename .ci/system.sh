@@ -14,6 +14,7 @@ if [ "${1:-}" = bench ]; then
 fi
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
+command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
 command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 command -v jq >/dev/null 2>&1 || missing="$missing jq"

@@ -16,6 +16,7 @@ from delegation.cli.checkup.environment import (
     settings_of,
 )
 from delegation.cli.checkup.finding import Finding, warn
+from delegation.cli.checkup.restored import look_at_journal
 from delegation.cli.checkup.ring import look_at_ring
 from delegation.cli.checkup.service import judge_transport, look_at_service
 from delegation.cli.checkup.store import look_at_store
@@ -23,7 +24,7 @@ from delegation.cli.console import FAILED, JsonOption, print_json, say
 from delegation.cli.source import StoreOption, UrlOption, default_store, ring_of, service_url
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import KeyRing
-from delegation.tracker.location import store_file
+from delegation.tracker.location import endings_file, journal_head, store_file
 
 
 def doctor(
@@ -66,6 +67,7 @@ def findings(store: str | None, url: str | None) -> Iterator[Finding]:
         yield from look_at_ring(ring_file, issuer=issuer, at=at, other_owner=owner)
         ring = _ring(ring_file)
         issuer = issuer or (ring.issuer if ring else "")
+        yield from look_at_journal(endings_file(ring_file), journal_head(ring_file), ring)
         catalogue, seen = look_at_store(place, ring=ring, now=at)
         yield from seen
         if settings is not None:

@@ -164,7 +164,8 @@ def _show(done: Audit, compared: Sequence[Finding], *, as_json: bool) -> None:
     head = done.checkpoint
     is_good = bool(done) and not compared
     findings = [*done.findings, *compared]
-    links, decisions = len(done.forest.links), len(done.forest.decisions)
+    forest = done.forest
+    links, decisions, changes = len(forest.links), len(forest.decisions), len(forest.changes)
     if as_json:
         print_json(
             {
@@ -173,6 +174,7 @@ def _show(done: Audit, compared: Sequence[Finding], *, as_json: bool) -> None:
                 "size": None if head is None else head.size,
                 "links": links,
                 "decisions": decisions,
+                "changes": changes,
                 "findings": [{"code": one.code, "message": one.message} for one in findings],
             }
         )
@@ -180,7 +182,7 @@ def _show(done: Audit, compared: Sequence[Finding], *, as_json: bool) -> None:
         for one in findings:
             say(f"{one.code}: {one.message}")
         if is_good and head is not None:
-            held = f"{head.size} entries, {links} links, {decisions} decisions"
+            held = f"{head.size} entries, {links} links, {decisions} decisions, {changes} changes"
             say(f"{head.origin} verifies: {held}.")
     if not is_good:
         raise typer.Exit(1)

@@ -133,6 +133,9 @@ class LogDesk(Protocol):
 class LoggedStore(Protocol):
     """A store with a log, from which old arguments are erased, and which does chores by itself."""
 
+    def follow_endings(self, *, at: int) -> None:
+        """Bring the journal beside the ring up to what every process of the store has ended."""
+
     def log_desk(self, keys: RingSource, *, folder: Path | None, memory: Path | None) -> LogDesk:
         """Return the store's log, to be signed with the `log` key that signs now.
 

@@ -25,12 +25,14 @@ from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.background import Background
 from delegation.records.engine.database import Database
 from delegation.records.engine.numbers import read_numbers
+from delegation.records.journal.file import JournalFile
+from delegation.records.journal.journal import Journal
 from delegation.records.lineage.caches import Caches
 from delegation.records.log.desk import SqlLogDesk
 from delegation.records.log.erasing import erase_before
 from delegation.records.reader import SqlReader
+from delegation.records.revocation.endings import note_endings
 from delegation.records.revocation.notifier import Notifier
-from delegation.records.revocation.revocation_file import KeptRevocations, Mark
 from delegation.records.ring_book import RingBook
 from delegation.records.schema.migrate import prepare
 from delegation.records.settling.unproven import UnprovenGate
@@ -82,25 +84,59 @@ class SqlStore(Store):
         self.writer = DecisionWriter(database, self._caches)
         self.rings = RingBook(database)
         self._keepers: list[Background] = []
-        self._kept: KeptRevocations | None = None
+        self._journal: Journal | None = None
+        self._clock: Callable[[], int] = int
 
-    def keep_endings(self, file: Path, *, at: int, draw: Callable[[], int]) -> int:
+    def keep_endings(
+        self,
+        file: Path,
+        ring: KeyRing,
+        *,
+        clock: Callable[[], int],
+        draw: Callable[[], int],
+        head: Path,
+        memory: Path | None = None,
+        folder: Path | None = None,
+        newest: Callable[[], KeyRing] | None = None,
+    ) -> int:
         """Keep what is ended in a file from now on, and tell the database what it has forgotten.
 
         Args:
             file: Beside the key ring, where no restored database reaches.
-            at: Unix seconds.
+            ring: Whose keys seal it.
+            clock: Returns Unix seconds.
             draw: Draws the number of a store that has none.
+            head: Where is kept how long the file is.
+            memory: Where the log's key remembers what it signed.
+            folder: Of the log's tiles.
+            newest: Returns the ring as its file has it now.
 
         Returns:
-            How many changes were told again: none, unless the database is older than the file.
+            How much was told again: nothing, unless the database is older than the file.
 
         Raises:
-            ConfigurationError: The file cannot be read.
+            ConfigurationError: The file cannot be read, was altered, or was cut.
             StoreUnavailableError: The database does not answer.
         """
-        self._kept = KeptRevocations(self._database, file)
-        return self._kept.restore(at=at, draw=draw)
+        if self.is_memory:  # no backup brings it back
+            return 0
+        kept, issuer = JournalFile(file, head, ring, newest), ring.issuer
+        journal = Journal(
+            self._database, self._caches, kept, issuer=issuer, memory=memory, folder=folder
+        )
+        told = journal.restore(at=clock(), draw=draw)
+        self._journal, self._clock = journal, clock
+        self.writer.on_used = self._follow
+        return told
+
+    def _follow(self) -> None:
+        if self._journal is not None:
+            self._journal.follow(at=self._clock())
+
+    @override
+    def follow_endings(self, *, at: int) -> None:
+        if self._journal is not None:
+            self._journal.keep(at=at)
 
     @tried_again
     def accepts(self, ring: KeyRing) -> bool:
@@ -147,14 +183,13 @@ class SqlStore(Store):
             with self._database.writing(alone=alone) as connection:
                 work = SqlWork(connection, self._caches)
                 yield work
+                note_endings(connection, work.endings)
         except BaseException:
             self._caches.catalogue.forget()
             raise
-        if self._kept is not None:
-            self._kept.mark(work.marks)
+        if alone or work.endings or work.has_used:
+            self._follow()  # on disk before the answer
         if alone:
-            if self._kept is not None:
-                self._kept.keep()
             self._bell.ring()
 
     @override
@@ -164,18 +199,7 @@ class SqlStore(Store):
     @override
     def decide(self, draft: AnyDraft) -> Future[Decision]:
         self._database.refuse_inside_snapshot()
-        pending = self.writer.submit(draft)
-        if self._kept is not None:
-            pending.add_done_callback(self._keep_used)
-        return pending
-
-    def _keep_used(self, pending: Future[Decision]) -> None:
-        """Keep beside the ring that an approval was used: an older backup would have it used twice."""
-        if self._kept is None or pending.cancelled() or pending.exception() is not None:
-            return
-        decision = pending.result()
-        if decision.allowed and decision.approval is not None:
-            self._kept.mark([Mark("used", decision.approval, decision.at)])
+        return self.writer.submit(draft)
 
     @override
     def count_unproven(self, decision: Decision, *, client: str) -> bool:

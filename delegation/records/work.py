@@ -16,11 +16,12 @@ from delegation.authority.fields import matching_text
 from delegation.authority.ids import LinkId, TaskId
 from delegation.authority.refusal import Refusal
 from delegation.authority.resource_labels import ResourceLabels
-from delegation.canonical import Json
+from delegation.canonical import Json, b64u
 from delegation.commands.draft import Draft, NewTask
 from delegation.commands.work import (
     Agent,
     ApiKey,
+    LoginKind,
     OutcomeReport,
     Work,
 )
@@ -45,7 +46,7 @@ from delegation.records.people import logins, replicas
 from delegation.records.people.approvals import ApprovalActs
 from delegation.records.reader import SqlReader
 from delegation.records.revocation import changes
-from delegation.records.revocation.revocation_file import Mark
+from delegation.records.revocation.endings import Ending
 from delegation.records.revocation.revoked_people import spellings
 from delegation.records.ring_book import signing_ring
 from delegation.records.settling import in_process as local
@@ -84,7 +85,8 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
     def __init__(self, connection: Connection, caches: Caches) -> None:
         """Write through this connection; the caller commits."""
         super().__init__(connection, caches)
-        self.marks: list[Mark] = []
+        self.endings: list[Ending] = []
+        self.has_used = False  # whether a call that it decided used up a consent
 
     @override
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -98,6 +100,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
             insert(TOOLS),
             {"revision": revision, "name": tool.name, "definition": definition, "at": at},
         )
+        self.endings.append(Ending("tool", tool.name, at, body=[revision, tool.to_json()]))
         return revision
 
     @override
@@ -110,6 +113,9 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
         labels = canonical.encode([*entry.labels]).decode()
         row = {"revision": revision, "pattern": entry.pattern.text, "labels": labels, "at": at}
         self._connection.execute(insert(RESOURCE_LABELS), row)
+        self.endings.append(
+            Ending("labels", entry.pattern.text, at, body=[revision, [*entry.labels]])
+        )
         return revision
 
     @override
@@ -143,6 +149,9 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
                 self._connection.execute(insert(AGENT_KEYS), row)
             elif held != agent.name:
                 raise ConflictError("One of the keys is registered to another agent.")
+        # Without its keys, a revocation of the agent would not end what they hold.
+        body: list[Json] = [agent.owner, [b64u(key) for key in agent.keys], agent.recertify_by]
+        self.endings.append(Ending("agent", agent.name, agent.registered_at, body=body))
         changes.tell(
             self._connection,
             "register",
@@ -240,13 +249,19 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
         (outcome,) = settle_batch(self._connection, [draft], self._caches, {})
         if isinstance(outcome, Exception):
             raise outcome
+        self.has_used = self.has_used or outcome.approval is not None
         return outcome
 
     dismiss = of_connection(questions.dismiss)
 
     add_login = of_connection(logins.add_login)
 
-    take_login = of_connection(logins.take_login)
+    @override
+    def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
+        name = logins.take_login(self._connection, digest, kind, at=at)
+        if name is not None:
+            self.endings.append(Ending("logout", b64u(digest), at, at + logins.LONGEST))
+        return name
 
     @override
     def keep_announced(self, text: str, link: LinkId, *, expires_at: int) -> None:
@@ -280,13 +295,16 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
             if self._connection.execute(told).scalar_one() != outcome.state:
                 raise ConflictError("Another outcome of this decision was reported before.")
         if outcome.cost is not None:
-            settle_reservations(
+            until = settle_reservations(
                 self._connection,
                 outcome.decision,
                 outcome.cost,
                 by=outcome.by,
                 at=outcome.at,
             )
+            if until:
+                body: list[Json] = [outcome.state, outcome.detail, outcome.by, {**outcome.cost}]
+                self.endings.append(Ending("settle", outcome.decision, outcome.at, until, body))
 
     @override
     def revoke(
@@ -377,7 +395,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
     def revoke_api_key(self, name: str) -> bool:
         gone = update(API_KEYS).where(API_KEYS.c.name == name).values(is_revoked=True)
         made = self._connection.execute(gone.returning(API_KEYS.c.at)).scalar_one_or_none()
-        self.marks += [] if made is None else [Mark("withdraw", name, made)]
+        self.endings += [] if made is None else [Ending("withdraw", name, made)]
         return made is not None
 
 

@@ -27,7 +27,7 @@ from delegation.rehearsal.desk import Desk, leave_open
 from delegation.rehearsal.runs import Outcome, rehearse
 from delegation.rehearsal.whowhen import read_folder
 from delegation.tracker import Tracker
-from delegation.tracker.location import memory_file
+from delegation.tracker.location import endings_file, journal_head, memory_file
 
 ISSUER: Final = "http://127.0.0.1:8470"  # where `make serve` listens: its tokens stay its own
 STORE: Final = Path("delegation.db")
@@ -147,7 +147,10 @@ def demo(folder: Path, *, as_json: bool = False) -> int:
     """
     folder.mkdir(parents=True, exist_ok=True)
     store, ring = folder / "delegation.db", folder / "delegation.ring.json"
-    beside = (Path(f"{store}-wal"), Path(f"{store}-shm"), memory_file(ring))
+    beside = (
+        *(Path(f"{store}{ending}") for ending in ("-wal", "-shm")),
+        *(name(ring) for name in (memory_file, endings_file, journal_head)),
+    )
     for old in (store, ring, *beside):
         old.unlink(missing_ok=True)
     wide = None if sys.stdout.isatty() else 100

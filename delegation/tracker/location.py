@@ -42,6 +42,17 @@ def endings_file(ring: str | Path) -> Path:
     return file.with_name(f"{file.name}.ended")
 
 
+def journal_head(ring: str | Path, memory: str | Path | None = None) -> Path:
+    """Return where the length of what is kept of endings is remembered: beside the log's memory.
+
+    Args:
+        ring: The ring's file.
+        memory: Where the log's key remembers what it signed; beside the ring if left out.
+    """
+    file = Path(memory) if memory else memory_file(ring)
+    return file.with_name(f"{file.name}.journal")
+
+
 def shown(place: str | Path) -> str:
     """Return a store's place without the password that its URL may hold."""
     url = store_url(place)

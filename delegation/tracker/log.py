@@ -14,6 +14,7 @@ from delegation.transparency.audit import Finding
 
 LOG_SECONDS: Final = 0.5  # between two looks: a checkpoint is less than a second behind
 ERASE_SECONDS: Final = 3600.0
+JOURNAL_SECONDS: Final = 1.0  # until what another process ended stands in this one's journal, too
 
 
 class LogReview(Review):
@@ -48,6 +49,9 @@ class LogReview(Review):
         """
         log, store, clock = self._log, self._store, self._clock
         store.keep("log", LOG_SECONDS, lambda: log.update_if_due(at=clock()), at_end=True)
+        store.keep(
+            "journal", JOURNAL_SECONDS, lambda: store.follow_endings(at=clock()), at_end=True
+        )
         if retain_days:
             integer("retain_days", retain_days, MIN_DAYS)
 

@@ -13,7 +13,14 @@ from delegation.identity.keyring import KeyRing
 from delegation.lineage.filter import TaskFilter
 from delegation.records.store import SqlStore
 from delegation.tracker.held_ring import HeldRing
-from delegation.tracker.location import memory_file, ring_file, shown, store_file
+from delegation.tracker.location import (
+    endings_file,
+    journal_head,
+    memory_file,
+    ring_file,
+    shown,
+    store_file,
+)
 
 _WRITING_SECONDS: Final = 5.0  # another process that makes the file fills it at once
 _LOOK_SECONDS: Final = 0.02
@@ -149,6 +156,41 @@ def held_ring(
     held.look()
     held.refuse_older()
     return held
+
+
+def keep_endings(
+    store: SqlStore,
+    ring: KeyRing,
+    file: Path | str,
+    clock: Callable[[], int],
+    draw: Callable[[], int],
+    memory: Path | str | None,
+    folder: Path | str | None,
+) -> None:
+    """Keep beside a ring's file what is ended, and tell an older store what it has forgotten.
+
+    Args:
+        store: The store.
+        ring: Its keys.
+        file: Where they are.
+        clock: Returns Unix seconds.
+        draw: Draws the number of a store that has none.
+        memory: Where the log's key remembers what it signed; beside the ring if left out.
+        folder: Of the log's tiles.
+
+    Raises:
+        ConfigurationError: What was kept cannot be read, was altered, or was cut.
+    """
+    store.keep_endings(
+        endings_file(file),
+        ring,
+        clock=clock,
+        draw=draw,
+        head=journal_head(file, memory),
+        memory=memory_of(memory, file),
+        folder=None if folder is None else Path(folder),
+        newest=lambda: KeyRing.load(file),
+    )
 
 
 def memory_of(given: Path | str | None, ring_file: Path | str | None) -> Path | None:

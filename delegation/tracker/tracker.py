@@ -47,11 +47,17 @@ from delegation.tokens.token import Token
 from delegation.tracker.approvals import Approvals
 from delegation.tracker.callers import Callers
 from delegation.tracker.exports import Exports
-from delegation.tracker.location import endings_file
 from delegation.tracker.log import LogReview
 from delegation.tracker.questions import Questions
 from delegation.tracker.review import Tools
-from delegation.tracker.ring import file_beside, held_ring, memory_of, refuse_other, ring_of
+from delegation.tracker.ring import (
+    file_beside,
+    held_ring,
+    keep_endings,
+    memory_of,
+    refuse_other,
+    ring_of,
+)
 from delegation.tracker.rotation import RingReview
 from delegation.tracker.standing import Standing
 
@@ -146,8 +152,8 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
                 refuse_other(store, ring, url=url)
             elif (ring_file := ring_file or file_beside(store, url)) is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
-            if ring_file is not None:
-                store.keep_endings(endings_file(ring_file), at=told(), draw=_new_number)
+            if ring_file is not None and ring is not None:
+                keep_endings(store, ring, ring_file, told, _new_number, log_memory, log_dir)
             ring = ring or KeyRing.generate(issuer)
             keys = held_ring(store, ring, ring_file, holder=_new_id("hld_"), clock=told)
         except BaseException:

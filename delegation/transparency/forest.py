@@ -1,15 +1,21 @@
-"""Rebuilds the tree of calls and links from the log's entries alone, with every author verified."""
+"""Rebuilds the tree of calls and links from the log's entries alone, with every author verified.
+
+What was ended stands in the same log, so that whoever reads it finds a call that was allowed all the
+same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from delegation.authority.alias import RESERVED_PREFIX
 from delegation.authority.chain import MAX_LINKS
 from delegation.authority.ids import LinkId
+from delegation.canonical import b64u
 from delegation.identity.keyring import PublicRing
 from delegation.tokens.formats import check_evidence
-from delegation.transparency.leaf import DecisionLeaf, Leaf, LinkLeaf
+from delegation.transparency.leaf import ChangeLeaf, DecisionLeaf, Leaf, LinkLeaf
 
 
 @dataclass(slots=True)
@@ -23,6 +29,9 @@ class Forest:
     issuer_keys: PublicRing | None = None
     links: dict[LinkId, LinkLeaf] = field(default_factory=dict)
     decisions: dict[str, DecisionLeaf] = field(default_factory=dict)
+    changes: dict[int, ChangeLeaf] = field(default_factory=dict)
+    _of_subject: dict[tuple[str, str], list[ChangeLeaf]] = field(default_factory=dict)
+    _last_change: int = 0
     _last_link: int = 0
     _last_decision: int = 0
 
@@ -35,6 +44,12 @@ class Forest:
             wrong = self._misfit_link(leaf)
             self.links.setdefault(leaf.id, leaf)
             self._last_link = max(self._last_link, leaf.sequence)
+            return wrong
+        if isinstance(leaf, ChangeLeaf):
+            wrong = self._misfit_change(leaf)
+            self.changes.setdefault(leaf.epoch, leaf)
+            self._of_subject.setdefault((leaf.subject_kind, leaf.subject), []).append(leaf)
+            self._last_change = max(self._last_change, leaf.epoch)
             return wrong
         wrong = self._misfit_decision(leaf)
         self.decisions.setdefault(leaf.id, leaf)
@@ -79,6 +94,32 @@ class Forest:
             return f"Decision {leaf.id} allowed a call under a link that the log does not hold."
         if leaf.allowed and self._chain(leaf.links[-1]) != leaf.links:
             return f"Decision {leaf.id} names another chain than the links that the log holds."
+        return self._allowed_after_all(leaf)
+
+    def _misfit_change(self, leaf: ChangeLeaf) -> str | None:
+        if leaf.epoch <= self._last_change:
+            return f"Change {leaf.epoch} stands in the log after change {self._last_change}."
+        return None
+
+    def _allowed_after_all(self, leaf: DecisionLeaf) -> str | None:
+        """Return what had ended a call that was allowed, as far as its own leaf names its subjects.
+
+        Agents, owners and systems are not looked at: the log does not say who is registered for what.
+        """
+        if not leaf.allowed or leaf.tool.startswith(RESERVED_PREFIX) or not self.changes:
+            return None
+        subjects = [("everything", "*"), ("tool", leaf.tool), ("task", str(leaf.task))]
+        for link in leaf.links:
+            held = self.links[LinkId(link)].link.holder_key
+            subjects += [("link", link), ("key", b64u(held))]
+        for subject in subjects:
+            told = self._of_subject.get(subject)
+            ended = None if told is None else _ending(told, leaf)
+            if ended is not None:
+                return (
+                    f"Decision {leaf.id} allowed a call although change {ended.epoch}"
+                    f" ({ended.act} of {ended.subject_kind} {ended.subject}) had ended it."
+                )
         return None
 
     def _chain(self, link: str) -> tuple[str, ...]:
@@ -108,3 +149,18 @@ class Forest:
         for link in sorted(calls, key=str):
             for made in calls[link]:
                 yield f"{made.id} {made.tool} {made.code or 'allowed'}"
+        for change in self.changes.values():
+            yield f"{change.epoch} {change.act} {change.subject_kind} {change.subject}"
+
+
+def _ending(told: Sequence[ChangeLeaf], call: DecisionLeaf) -> ChangeLeaf | None:
+    """Return the change that had ended a call by the epoch that it was decided at, None if none had."""
+    found = None
+    for one in told:
+        if one.epoch > call.epoch:
+            continue
+        if one.act == "close" or (one.act == "revoke" and one.effective_at <= call.at):
+            return one
+        if one.act in {"suspend", "resume"}:
+            found = one if one.act == "suspend" else None
+    return found

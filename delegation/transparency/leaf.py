@@ -1,19 +1,21 @@
-"""Writes leaves: the bytes of a decision or a link in the log. Version 1, for ever.
+"""Writes leaves: the bytes of a decision, a link or a change of standing in the log. Version 1, for ever.
 
 Canonical JSON, so that a leaf has one spelling. No leaf holds arguments: what may be erased stands in
 it as salted digests, so that the leaf stays true when arguments, salt and proof are gone. A link's
 leaf holds its signed payload and what re-verifies its author, so that the tree of who handed what to
-whom is rebuilt, signatures included, from the log alone.
+whom is rebuilt, signatures included, from the log alone. A change's leaf says what was revoked,
+suspended, resumed, closed or registered, by whom and why: in people's own words, so it is spelled as
+`sent_json` spells them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
-from delegation import canonical
+from delegation import canonical, sent_json
 from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import DecisionId, LinkId, TaskId
 from delegation.canonical import Json, b64u, unb64u
@@ -22,7 +24,7 @@ from delegation.tokens.evidence import LinkEvidence
 from delegation.tokens.formats import FORMATS
 from delegation.transparency.tile import MAX_ENTRY
 
-Kind: TypeAlias = Literal["decision", "link"]
+Kind: TypeAlias = Literal["decision", "link", "change"]
 VERSION: Final = 1
 _ERASABLE: Final = b"dct-erasable-v1"
 
@@ -176,7 +178,51 @@ class LinkLeaf:
         return before.encode() + b',"payload":' + self.link.payload + b"," + after.encode()
 
 
-Leaf: TypeAlias = DecisionLeaf | LinkLeaf
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLeaf:
+    """A change of standing as the log holds it.
+
+    Args:
+        epoch: Its number: later changes have higher ones. A gap is what was told to a database that
+            was then restored from an older backup, or was taken out.
+        act: `revoke`, `suspend`, `resume`, `close` of a task or `register` of an agent.
+        subject_kind: Kind of what it says something of.
+        subject: Which one.
+        by: Who made it.
+        reason: Why, in their words.
+        at: Unix seconds.
+        effective_at: From when it holds, Unix seconds.
+        cause: The subject with which this one was suspended; empty where it was for itself.
+    """
+
+    epoch: int
+    act: str
+    subject_kind: str
+    subject: str
+    by: str
+    reason: str
+    at: int
+    effective_at: int
+    cause: str
+
+    @property
+    def kind(self) -> Kind:
+        """What it is a leaf of."""
+        return "change"
+
+    @property
+    def id(self) -> str:
+        """Its number, as the log looks it up."""
+        return str(self.epoch)
+
+    @property
+    def entry(self) -> bytes:
+        """The leaf's bytes."""
+        body = {name: getattr(self, name) for name in CHANGE} | {"v": VERSION, "kind": "change"}
+        return sent_json.encode(body)
+
+
+Leaf: TypeAlias = DecisionLeaf | LinkLeaf | ChangeLeaf
 
 
 def _json_types(hint: Any) -> tuple[type, ...]:
@@ -189,6 +235,7 @@ def _json_types(hint: Any) -> tuple[type, ...]:
 
 # The members of a decision's leaf beside version and kind, by their types.
 DECISION: Final = {name: _json_types(hint) for name, hint in get_type_hints(DecisionLeaf).items()}
+CHANGE: Final = {name: _json_types(hint) for name, hint in get_type_hints(ChangeLeaf).items()}
 _LINK: Final[Mapping[str, tuple[type, ...]]] = {
     "id": (str,), "task": (str,), "sequence": (int,), "depth": (int,), "at": (int,),
     "payload": (dict,), "evidence": (dict,),
@@ -204,16 +251,18 @@ def read_leaf(entry: bytes) -> Leaf:
     """
     if len(entry) > MAX_ENTRY:
         raise MalformedError("A leaf", wanted=f"at most {MAX_ENTRY} bytes")
-    body = canonical.parse(entry, what="A leaf")
+    # "act" sorts first: of a change people's words are read as they were sent.
+    is_change = entry.startswith(b'{"act":')
+    body = (sent_json if is_change else canonical).parse(entry, what="A leaf")
     if not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] != VERSION:
         raise MalformedError("A leaf", wanted=f"an object of version {VERSION}")
-    members = {"decision": DECISION, "link": _LINK}.get(str(body.get("kind")))
+    members = {"decision": DECISION, "link": _LINK, "change": CHANGE}.get(str(body.get("kind")))
     if members is None or body.keys() != {*members, "v", "kind"}:
-        raise MalformedError("A leaf", wanted="a decision or a link with its members")
+        raise MalformedError("A leaf", wanted="a decision, a link or a change with its members")
     for name, kinds in members.items():
         if type(body[name]) not in kinds:
             raise MalformedError(f"A leaf's {name}", wanted="of its type")
-    leaf = _decision(body) if body["kind"] == "decision" else _link(body)
+    leaf = _READ[cast("Kind", body["kind"])](body)
     if leaf.entry != entry:
         raise MalformedError("A leaf", wanted="canonical JSON")
     return leaf
@@ -252,6 +301,17 @@ def _link(body: dict[str, Json]) -> LinkLeaf:
     if body["id"] != leaf.link.id:
         raise MalformedError("A leaf's id", wanted="the hash of its payload")
     return leaf
+
+
+def _change(body: dict[str, Json]) -> ChangeLeaf:
+    return ChangeLeaf(**{name: body[name] for name in CHANGE})  # type: ignore[arg-type]  # types were compared
+
+
+_READ: Final[Mapping[Kind, Callable[[dict[str, Json]], Leaf]]] = {
+    "decision": _decision,
+    "link": _link,
+    "change": _change,
+}
 
 
 def _bytes(value: Json) -> bytes:

@@ -34,6 +34,10 @@ def log(tmp_path_factory) -> tuple[World, Path]:
     folder = tmp_path_factory.mktemp("oracle")
     world = with_files(World(path=folder / "s.db"), folder)
     busy(world)
+    link = world.root().id
+    world.tracker.suspend("link", link, by="op", reason="caf\u0065\u0301")
+    world.tracker.resume("link", link, by="op")
+    world.tracker.revoke("link", link, by="op")
     filled(world, 1500)
     world.tracker.update_log()
     return world, folder / "log"
@@ -58,12 +62,15 @@ def test_it_computes_our_root_from_our_tiles(log) -> None:
     world, folder = log
     other = reader.TilesReader(backend.LocalBackend(folder))
     head = other.get_checkpoint()
-    assert head.size == 1508
+    assert head.size == 1512
     assert other.calculate_root_hash() == head.root_hash
+    changes = 0
     with world.tracker._log.reading() as ours:
         for place, _, entry in ours.entries(head.size):
-            if place % 97 == 0:
+            if place % 97 == 0 or b'"kind":"change"' in entry:
                 assert other.get_entry(place) == entry
+                changes += b'"kind":"change"' in entry
+    assert changes == 3
 
 
 def test_it_makes_our_proofs(log) -> None:

@@ -10,11 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from world import World
+from backups import Backups
+from keeping import Kept
+from world import NOW, TOOLS, World
+
+from delegation.identity.keyring import KeyRing
 
 ENGINES = ("sqlite", "postgres")
 ABOUT_ENGINES = {
-    "announced", "backup", "flow_processes", "growth_processes", "line_processes", "lock_order", "log_crash", "lost_ring",
+    "announced", "backup", "journal", "flow_processes", "growth_processes", "line_processes", "lock_order", "log_crash", "lost_ring",
     "migrations", "moments", "path", "reservations", "rings_of_stores", "standing", "store", "unwanted", "values_as_sent",
     "writer", "writer_faults",
 }  # fmt: skip
@@ -61,3 +65,19 @@ def world(engine, request):
     found = World() if engine == "sqlite" else World(url=request.getfixturevalue("url"))
     yield found
     found.tracker.close()
+
+
+@pytest.fixture
+def kept(engine: str, url: str, tmp_path: Path, request) -> Kept:
+    """Return a store in a file, or on a server, with a task and its tools."""
+    server = request.getfixturevalue("server") if engine == "postgres" else None
+    world = World.__new__(World)
+    world.at, world.keys, world.url = NOW, {}, url
+    found = Kept(tmp_path, url, Backups(engine, url, tmp_path, server), world)
+    KeyRing.generate("https://authority.acme.example").save(found.ring)
+    world.tracker = found.open()
+    for tool in TOOLS:
+        world.tracker.add_tool(tool)
+    world.task = world.open()
+    yield found
+    world.tracker.close()

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
+from backups import Backups
 from logs import audited, busy, codes, reopened, with_files
 from world import World, verdict
 
 from delegation.errors import ClockError, ConfigurationError, LogStoppedError
 from delegation.identity.proof import MAX_AGE, MAX_AHEAD
 from delegation.tracker import Tracker
-
-
-class Backups:
-    """Makes a backup of a store, and puts one in its place."""
-
-    def __init__(self, engine: str, url: str, folder: Path, server) -> None:
-        self.engine, self.url, self.server = engine, url, server
-        self.file = folder / "s.db"
-        self.copy = (folder if server is None else server._home) / f"copy-{folder.name}"
-
-    def make(self) -> None:
-        """Back the running store up."""
-        if self.engine == "sqlite":
-            with sqlite3.connect(self.file) as source, sqlite3.connect(self.copy) as target:
-                source.backup(target)
-            source.close()
-            target.close()
-            return
-        self.server._run("pg_dump", "--format=custom", f"--file={self.copy}", self.url)
-
-    def restore(self) -> None:
-        """Put the backup in the store's place; nobody has it open."""
-        if self.engine == "sqlite":
-            for name in ("s.db", "s.db-wal", "s.db-shm"):
-                self.file.with_name(name).unlink(missing_ok=True)
-            shutil.copy(self.copy, self.file)
-            return
-        self.server._run("pg_restore", "--clean", "--if-exists", f"--dbname={self.url}", self.copy)
 
 
 @pytest.fixture
@@ -236,7 +208,7 @@ def test_an_older_backup_brings_nothing_back_that_was_ended(
     backups.restore()
 
     more = by_its_ring(again, url, tmp_path)
-    more.at += 200  # proofs from before the backup are stale by now
+    more.at += 200  # proofs from before the backup are stale by now, and the minute is over
     codes_now = {name: verdict(more.check(token, name)) for name, token in tokens.items()}
     assert codes_now == {
         "kept": None, "link": (10, "link_revoked"), "task": (10, "task_closed"),

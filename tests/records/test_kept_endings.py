@@ -45,7 +45,9 @@ class Store:
         for name in ("-wal", "-shm"):
             Path(f"{self.file}{name}").unlink(missing_ok=True)
         self.world.at += 200
-        return self.open()
+        tracker = self.open()
+        self.world.at += 70  # of an older database, used proofs are forgotten: a minute passes
+        return tracker
 
 
 def test_each_store_of_a_ring_finds_its_own(tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_a_cut_line_hides_nothing(tmp_path: Path, cut: int) -> None:
     token = store.world.root()
     store.back_up()
     store.world.tracker.revoke("tool", "mail.send", by="op", reason="a ] in it, and [this")
-    line = store.kept.read_bytes().strip()
+    line = store.kept.read_bytes().strip().rpartition(b"\n")[2]
     with store.kept.open("ab") as file:
         file.write(line[:cut])
     store.world.tracker.revoke("link", token.id, by="op")

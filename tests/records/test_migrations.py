@@ -21,7 +21,8 @@ from delegation.records.store import open_store
 from delegation.records.tables.records import Table
 
 # Rates, and what the next opening tells again: which keys the ring has.
-_NOT_KEPT = {"kept_denial", "marker", "ring_key", "ring_holder"}
+# What a revision does not know is not there after it: of endings, those that are noted anew.
+_NOT_KEPT = {"ending", "kept_denial", "marker", "ring_key", "ring_holder"}
 
 
 def test_migrations_make_the_tables_that_the_code_writes(url: str, engine: str) -> None:
@@ -160,6 +161,11 @@ def test_a_used_store_keeps_every_row_when_it_is_upgraded(filed: World) -> None:
     # What a revision does not know is computed again, or unknown: the epoch at which a link came.
     for rows in (before, after):
         rows["link"] = [re.sub(r", \d+\)$|, None\)$", ")", row) for row in rows["link"]]
+        rows["number"] = [row for row in rows["number"] if "'ending'" not in row]
+        rows["log_state"], rows["log_pending"] = (
+            [],
+            [r for r in rows["log_pending"] if "change" not in r],
+        )
     assert after == before
     assert world.check(token, "a")
 

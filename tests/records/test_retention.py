@@ -114,7 +114,7 @@ def test_a_kept_store_erases_by_itself(filed: World, monkeypatch) -> None:
     assert scalar(filed, "SELECT count(*) FROM decision WHERE proof IS NOT NULL") == 0
     chores.clear()
     filed.tracker.keep_log()
-    assert chores.keys() == {"log"}  # by default everything is kept
+    assert chores.keys() == {"log", "journal"}  # by default everything is kept
 
 
 def test_a_repeated_key_after_erasing_is_no_new_decision(filed: World) -> None:

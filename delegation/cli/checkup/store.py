@@ -18,6 +18,7 @@ from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.cli.checkup.ring import judge_rotation
 from delegation.commands.ring import RingHolder
+from delegation.cli.checkup.restored import judge_restorations
 from delegation.commands.work import ApiKey
 from delegation.errors import DelegationError
 from delegation.identity.keyring import KeyRing
@@ -32,6 +33,7 @@ from delegation.records.lineage.caches import Caches
 from delegation.records.log.log import read_state
 from delegation.records.reader import SqlReader
 from delegation.records.ring_book import holders, known_keys
+from delegation.records.revocation.endings import Ending, restorations
 from delegation.records.schema import migrate
 from delegation.records.signer import signs_for
 from delegation.tracker import store_url
@@ -62,6 +64,7 @@ class Looked:
         stopped: Why the log signs nothing; empty while all is well.
         known: Keys of the ring that it knows.
         running: Processes that verify and sign.
+        restored: What was noted when an older backup was opened.
     """
 
     newest: int
@@ -75,6 +78,7 @@ class Looked:
     stopped: str = ""
     known: Sequence[KnownKey] = ()
     running: Sequence[RingHolder] = ()
+    restored: Sequence[Ending] = ()
 
 
 def look_at_store(
@@ -116,13 +120,15 @@ def look_at_store(
         )
         return None, found
     found += judge_durability(looked.durable)
-    found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before, looked.stopped)
+    older = looked.stopped or ("restored" if looked.restored else "")
+    found += judge_clock(at, looked.newest, looked.clock, looked.forgotten_before, older)
     found += judge_api_keys(looked.keys)
     found += judge_audiences(looked.tasks, looked.keys)
     found += judge_signer(place, is_signed=looked.is_signed)
     if ring is not None and looked.is_signed is not False:
         found += judge_rotation(ring, looked.known, looked.running, at)
     found.append(judge_log(looked.stopped))
+    found += judge_restorations(looked.restored)
     return looked.catalogue, found
 
 
@@ -153,8 +159,10 @@ def _look(database: Database, ring: KeyRing | None, at: int) -> Looked:
         is_signed = None if ring is None else signs_for(connection, ring)
         keys, tools = reader.api_keys(), reader.catalogue()
         known, running = known_keys(connection), holders(connection)
+        restored = restorations(connection)
         return Looked(
-            max(times), before, clock, durable, keys, tools, tasks, is_signed, stopped, known, running
+            max(times), before, clock, durable, keys, tools, tasks, is_signed, stopped, known, running,
+            restored,
         )  # fmt: skip
 
 
@@ -279,14 +287,15 @@ def judge_clock(
         newest: The newest record's instant.
         clock: What the database's clock says; None where it is this one.
         forgotten_before: Nonces that were used before this instant are forgotten.
-        stopped: Why the log signs nothing; an older database has lost nonces, too.
+        stopped: Why the log signs nothing, or that a backup was restored: an older database has lost
+            nonces, too.
     """
     remedy = "Set the clock right, by NTP."
     if stopped and max(newest, at - MAX_AGE - MAX_AHEAD) < forgotten_before <= at:
         ends = instant(forgotten_before + MAX_AGE + MAX_AHEAD)
         yield wrong(
             "clock",
-            f"Calls are refused until {ends}: the database is older than what was signed.",
+            f"Calls are refused until {ends}: the database is older than what was signed or ended.",
             "Proofs that it forgot could look fresh (`clock_behind`); the clock itself is right.",
             f"Wait until {ends}. docs/explanation/log.md says how to let the log go on.",
         )

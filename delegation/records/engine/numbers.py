@@ -14,7 +14,9 @@ from sqlalchemy import Connection, bindparam, select, update
 from delegation.records.engine.remembered import remembered
 from delegation.records.tables.records import NUMBERS
 
-Name: TypeAlias = Literal["epoch", "catalogue", "link", "decision", "nonces_before", "approval"]
+Name: TypeAlias = Literal[
+    "epoch", "catalogue", "link", "decision", "nonces_before", "approval", "ending"
+]
 
 _READ: Final = select(NUMBERS.c.name, NUMBERS.c.n)
 _TAKE: Final = (

@@ -20,8 +20,13 @@ from delegation.transparency.tile import WIDTH, Tile
 CHECKPOINT: Final = "checkpoint"
 
 
-def write_whole(file: Path, data: bytes) -> None:
+def write_whole(file: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a file all at once, on disk before it returns.
+
+    Args:
+        file: Where it is to be.
+        data: Its bytes.
+        mode: Who may read and write it, where it is made; less the process's own mask.
 
     Raises:
         OSError: It cannot be written; what stood there stands.
@@ -30,7 +35,7 @@ def write_whole(file: Path, data: bytes) -> None:
     # One sequencer at a time; what a killed one left under its name is written over.
     fresh = file.with_name(f".{file.name}.{os.getpid()}-{get_ident()}")
     try:
-        with fresh.open("wb") as stream:
+        with open(fresh, "wb", opener=lambda path, flags: os.open(path, flags, mode)) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

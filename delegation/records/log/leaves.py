@@ -19,11 +19,13 @@ from delegation.authority.chain import Link, parse_payload
 from delegation.authority.ids import TaskId
 from delegation.canonical import b64u
 from delegation.records.engine.sqlite import cursor_of
-from delegation.records.tables.records import DECISIONS, EVIDENCE, LINKS
+from delegation.records.tables.records import DECISIONS, EVIDENCE, LINKS, REVOCATIONS
 from delegation.tokens.evidence import LinkEvidence
 from delegation.transparency.leaf import (
+    CHANGE,
     DECISION,
     VERSION,
+    ChangeLeaf,
     DecisionLeaf,
     Kind,
     Leaf,
@@ -55,6 +57,12 @@ _OLD_LINKS: Final = (
     .order_by(LINKS.c.sequence)
     .limit(bindparam("most"))
 )
+_OLD_CHANGES: Final = (
+    select(REVOCATIONS)
+    .where(REVOCATIONS.c.epoch > bindparam("after"), REVOCATIONS.c.epoch <= bindparam("upto"))
+    .order_by(REVOCATIONS.c.epoch)
+    .limit(bindparam("most"))
+)
 _EVIDENCE: Final = (
     select(EVIDENCE)
     .where(EVIDENCE.c.link.in_(bindparam("ids", expanding=True)))
@@ -80,6 +88,12 @@ def log_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
 def log_links(connection: Connection, leaves: Iterable[LinkLeaf]) -> None:
     """Let links wait for their place in the log."""
     _wait(connection, "link", [(leaf.id, leaf.entry) for leaf in leaves])
+
+
+def log_change(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Let a change of standing wait for its place in the log."""
+    leaf = change_leaf(row)
+    _wait(connection, "change", [(leaf.id, leaf.entry)])
 
 
 def _wait(connection: Connection, kind: Kind, leaves: Sequence[tuple[str, bytes]]) -> None:
@@ -156,6 +170,20 @@ def link_leaf(
     return LinkLeaf(
         link=link, task=TaskId(task), sequence=sequence, depth=depth, at=at, evidence=evidence
     )
+
+
+def change_leaf(row: Mapping[str, Any]) -> ChangeLeaf:
+    """Return the leaf of a change's columns."""
+    told = {name: row[name] for name in CHANGE if name not in {"subject_kind", "subject"}}
+    return ChangeLeaf(subject_kind=row["kind"], subject=row["id"], **told)
+
+
+def old_changes(
+    connection: Connection, *, after: int, upto: int, most: int
+) -> list[tuple[int, Leaf]]:
+    """Return leaves of changes that are older than such leaves, by number."""
+    rows = connection.execute(_OLD_CHANGES, {"after": after, "upto": upto, "most": most})
+    return [(row.epoch, change_leaf(row._asdict())) for row in rows]
 
 
 def old_decisions(

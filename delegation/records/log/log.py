@@ -105,7 +105,8 @@ def _state_of(row: Row[Any], waiting: int) -> LogState:
         row.signed_at,
         row.stopped,
         waiting,
-        row.links_upto - row.links_done + row.decisions_upto - row.decisions_done,
+        sum((row.links_upto, row.decisions_upto, row.changes_upto))
+        - sum((row.links_done, row.decisions_done, row.changes_done)),
     )
 
 

@@ -10,25 +10,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, Text, and_, bindparam, cast, or_, select
 
 from delegation.cancellation import look
 from delegation.commands.retention import MIN_SECONDS
 from delegation.errors import MalformedError
 from delegation.records.log.erasing import ERASED
-from delegation.records.log.leaves import decision_leaf
+from delegation.records.log.leaves import change_leaf, decision_leaf
 from delegation.records.log.log import SqlLog, read_state
 from delegation.records.tables.log import ENTRIES, NODES, PENDING, STATE
-from delegation.records.tables.records import DECISIONS, EVIDENCE, LINKS
+from delegation.records.tables.records import DECISIONS, EVIDENCE, LINKS, REVOCATIONS
 from delegation.tokens.evidence import LinkEvidence
-from delegation.transparency.audit import MAX_FINDINGS, Finding, FindingCode, Findings
-from delegation.transparency.leaf import DecisionLeaf, Leaf, LinkLeaf, read_leaf
+from delegation.transparency.audit import MAX_FINDINGS, Finding, Findings
+from delegation.transparency.leaf import ChangeLeaf, DecisionLeaf, Leaf, LinkLeaf, read_leaf
 from delegation.transparency.merkle import Growing, leaf_hash
 from delegation.transparency.tile import MAX_LEVEL, WIDTH, fold
 
 _NO_SALT: Final = b""
 _DECISIONS: Final = select(DECISIONS).where(DECISIONS.c.id.in_(bindparam("ids", expanding=True)))
 _LINKS: Final = select(LINKS).where(LINKS.c.id.in_(bindparam("ids", expanding=True)))
+_CHANGES: Final = select(REVOCATIONS).where(
+    REVOCATIONS.c.epoch.in_(bindparam("ids", expanding=True))
+)
 _EVIDENCE: Final = select(EVIDENCE).where(EVIDENCE.c.link.in_(bindparam("ids", expanding=True)))
 
 
@@ -97,6 +100,12 @@ def _climb(levels: list[list[bytes]], row: Sequence[bytes]) -> None:
 def _compare_part(connection: Connection, part: Sequence[Leaf], found: Findings, at: int) -> None:
     decisions = [leaf for leaf in part if isinstance(leaf, DecisionLeaf)]
     links = [leaf for leaf in part if isinstance(leaf, LinkLeaf)]
+    changes = [leaf for leaf in part if isinstance(leaf, ChangeLeaf)]
+    if changes:
+        told = connection.execute(_CHANGES, {"ids": [one.epoch for one in changes]})
+        now = {row.epoch: change_leaf(row._asdict()) for row in told}
+        for one in changes:
+            _compare_change(now.get(one.epoch), one, found)
     if decisions:
         rows = connection.execute(_DECISIONS, {"ids": [leaf.id for leaf in decisions]})
         _compare_decisions({row.id: row for row in rows}, decisions, found, at)
@@ -116,6 +125,14 @@ def _compare_part(connection: Connection, part: Sequence[Leaf], found: Findings,
         roots = {row.id: row.root for row in connection.execute(_LINKS, {"ids": above})}
         for leaf in links:
             _compare_link(kept.get(leaf.id), proofs, leaf, roots, found)
+
+
+def _compare_change(row: ChangeLeaf | None, leaf: ChangeLeaf, found: Findings) -> None:
+    if row is None:
+        found.add("row_missing", f"Change {leaf.epoch} stands in the log and was deleted.")
+    elif row != leaf:
+        said = [f.name for f in fields(leaf) if getattr(leaf, f.name) != getattr(row, f.name)]
+        found.add("row_changed", _changed("Change", leaf.id, said))
 
 
 def _compare_decisions(
@@ -195,21 +212,37 @@ def _changed(what: str, name: str, said: Sequence[str]) -> str:
 def _find_unlogged(connection: Connection, found: Findings) -> None:
     """Find records without a leaf: put in from outside, or their leaf was taken out."""
     state = connection.execute(select(STATE)).one()
-    sides: tuple[tuple[str, FindingCode, Any, int, int], ...] = (
-        ("decision", "row_unlogged", DECISIONS, state.decisions_done, state.decisions_upto),
-        ("link", "row_unlogged", LINKS, state.links_done, state.links_upto),
+    sides: tuple[tuple[str, Any, Any, int, int], ...] = (
+        (
+            "decision",
+            DECISIONS.c.id,
+            DECISIONS.c.sequence,
+            state.decisions_done,
+            state.decisions_upto,
+        ),
+        ("link", LINKS.c.id, LINKS.c.sequence, state.links_done, state.links_upto),
+        (
+            "change",
+            cast(REVOCATIONS.c.epoch, Text),
+            REVOCATIONS.c.epoch,
+            state.changes_done,
+            state.changes_upto,
+        ),
     )
-    for kind, code, table, done, upto in sides:
-        logged = and_(ENTRIES.c.kind == kind, ENTRIES.c.record == table.c.id)
-        waits = and_(PENDING.c.kind == kind, PENDING.c.record == table.c.id)
+    for kind, record, number, done, upto in sides:
+        logged = and_(ENTRIES.c.kind == kind, ENTRIES.c.record == record)
+        waits = and_(PENDING.c.kind == kind, PENDING.c.record == record)
         asked = (
-            select(table.c.id)
+            select(record)
+            .select_from(number.table)
             .outerjoin(ENTRIES, logged)
             .outerjoin(PENDING, waits)
             .where(ENTRIES.c.place.is_(None), PENDING.c.n.is_(None))
-            .where(or_(table.c.sequence <= done, table.c.sequence > upto))
-            .order_by(table.c.sequence)
+            .where(or_(number <= done, number > upto))
+            .order_by(number)
             .limit(MAX_FINDINGS)
         )
         for name in connection.execute(asked).scalars():
-            found.add(code, f"The {kind} {name} is recorded and has no leaf: it was put in.")
+            found.add(
+                "row_unlogged", f"The {kind} {name} is recorded and has no leaf: it was put in."
+            )

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from delegation.errors import LogStoppedError
-from delegation.records.log.leaves import old_decisions, old_links, row_of
+from delegation.records.log.leaves import old_changes, old_decisions, old_links, row_of
 from delegation.records.log.log import SqlLog
 from delegation.records.tables.log import ENTRIES, NODES, PENDING, STATE
 from delegation.transparency.leaf import Leaf
@@ -80,7 +80,7 @@ def sequence(connection: Connection) -> int:
         try:
             connection.execute(_MOVE, {"size": state.size, "ids": fresh})
         except IntegrityError as error:
-            raise LogStoppedError("A decision waits that has its place already.") from error
+            raise LogStoppedError("A record waits that has its place already.") from error
         _climb(connection, state.size, state.size + len(fresh))
     connection.execute(_DELETE, {"ids": [row.n for row in rows]})
     return len(rows)
@@ -92,6 +92,10 @@ def _older(connection: Connection, state: Any) -> tuple[list[tuple[int, Leaf]], 
         done, upto = state.links_done, state.links_upto
         found = old_links(connection, after=done, upto=upto, most=MOST)
         return found, {"links_done": found[-1][0] if found else upto}
+    if state.changes_done < state.changes_upto:
+        done, upto = state.changes_done, state.changes_upto
+        found = old_changes(connection, after=done, upto=upto, most=MOST)
+        return found, {"changes_done": found[-1][0] if found else upto}
     if state.decisions_done < state.decisions_upto:
         done, upto = state.decisions_done, state.decisions_upto
         found = old_decisions(connection, after=done, upto=upto, most=MOST)

@@ -24,7 +24,7 @@ from delegation.lineage.entry import LinkEntry
 from delegation.lineage.feed import Revocation
 from delegation.records.lineage import links
 from delegation.records.lineage.standing import path
-from delegation.records.revocation.revocation_file import Mark
+from delegation.records.revocation.endings import Ending
 from delegation.records.revocation.revoked_people import ended_people
 from delegation.records.settling.approvals import living_acts, lock
 from delegation.records.tables.approvals import ACTS, APPROVALS
@@ -129,7 +129,7 @@ class ApprovalRows(QuestionReader):
 class ApprovalActs(ApprovalRows, QuestionWork):
     """See `commands.question_work.QuestionWork`, whose sentences hold here."""
 
-    marks: list[Mark]  # what is kept beside the ring after COMMIT
+    endings: list[Ending]  # for the journal, recorded at the end of the transaction
 
     @override
     def lock_approval(self, request: str, *, person: str) -> None:
@@ -182,11 +182,12 @@ class ApprovalActs(ApprovalRows, QuestionWork):
             update(APPROVALS)
             .where(APPROVALS.c.id == request, APPROVALS.c.state == "pending")
             .values(**values)
-        )
-        if done.rowcount != 1:
+            .returning(APPROVALS.c.expires_at)
+        ).scalar_one_or_none()
+        if done is None:
             raise ConflictError("The request was answered before.")
         if state == "refused":
-            self.marks.append(Mark("refused", request, at))
+            self.endings.append(Ending("refused", request, at, done))
 
 
 def _act(row: Row[Any]) -> ApprovalAct:

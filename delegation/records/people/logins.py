@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from delegation.commands.logins import SESSION_SECONDS
 from delegation.commands.work import Login, LoginKind
 from delegation.records.tables.people import API_KEYS, LOGINS
+
+LONGEST: Final = SESSION_SECONDS  # no ticket and no session lasts longer
 
 
 def add_login(connection: Connection, login: Login, *, at: int) -> None:

@@ -10,6 +10,7 @@ from delegation.errors import ConflictError
 from delegation.judge.subject import Subject
 from delegation.lineage.feed import Act, Feed, Revocation
 from delegation.records.engine.numbers import read_numbers, take_number
+from delegation.records.log.leaves import log_change
 from delegation.records.tables.records import REVOCATIONS
 
 CHANNEL: Final = "delegation_standing"  # PostgreSQL's NOTIFY: a hint to look, never the news itself
@@ -52,6 +53,7 @@ def tell(  # what a change consists of
         "cause": cause,
     }
     connection.execute(insert(REVOCATIONS), row)
+    log_change(connection, row)
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
     return Revocation(epoch, subject, by, reason, at, act, begins)

@@ -17,6 +17,7 @@ from delegation.records.engine.numbers import Name
 
 # All of the schema: what is not imported would not be made.
 from delegation.records.tables import approvals as approval_tables
+from delegation.records.tables import endings as ending_tables
 from delegation.records.tables import exports as export_tables
 from delegation.records.tables import flow as flow_tables
 from delegation.records.tables import people as people_tables
@@ -26,7 +27,9 @@ from delegation.records.tables.records import NUMBERS, Table
 
 _VERSIONS: Final = Path(__file__).parent / "migrations" / "versions"
 HEAD: Final = max(file.name[:4] for file in _VERSIONS.glob("0*.py"))  # the newest migration
-MODULES: Final = (approval_tables, export_tables, flow_tables, people_tables, ring_tables)
+MODULES: Final = (
+    approval_tables, ending_tables, export_tables, flow_tables, people_tables, ring_tables,
+)  # fmt: skip
 _VERSION: Final = CoreTable(
     "alembic_version",
     MetaData(),

@@ -28,6 +28,7 @@ from delegation.judge.facts import Query
 from delegation.judge.line import Line
 from delegation.judge.settle import Settlement
 from delegation.records.engine.numbers import take_number
+from delegation.records.revocation.endings import Ending, note_endings
 from delegation.records.revocation.revoked_people import ended_people
 from delegation.records.tables.approvals import ACTS, APPROVALS
 from delegation.records.tables.people import API_KEYS
@@ -108,7 +109,7 @@ class ApprovalBook:
         self._roots: Mapping[str, str] = {}
         self._open: list[tuple[str, str, int]] = []  # root task, link, expires_at
         self._opened: list[NewRequest] = []
-        self._used: list[tuple[str, str, int]] = []  # request, decision, at
+        self._used: list[tuple[str, str, int, int]] = []  # request, decision, at, expires_at
 
     @classmethod
     def locked(
@@ -182,10 +183,10 @@ class ApprovalBook:
                 opened.id, "pending", opened.expires_at
             )
         if ruling.uses and ruling.request is not None:
-            self._used.append((ruling.request, decision.id, decision.at))
             for binding, request in self._newest.items():
                 if request.id == ruling.request:
                     self._newest[binding] = RequestFact(request.id, "used", request.expires_at)
+                    self._used.append((request.id, decision.id, decision.at, request.expires_at))
 
     def write(self, connection: Connection) -> None:
         """Write what was opened and used up, in the transaction that writes the decisions.
@@ -194,7 +195,7 @@ class ApprovalBook:
             StoreUnavailableError: An approval is no longer there to be used, so nothing of the
                 batch is written: the lock was not held, which must not happen.
         """
-        for request, decision, at in self._used:
+        for request, decision, at, _ in self._used:
             used = {"of_id": request, "by_decision": decision, "ended": at}
             if connection.execute(_USE, used).rowcount != 1:
                 raise StoreUnavailableError("An approval was used elsewhere; nothing was written.")
@@ -202,6 +203,11 @@ class ApprovalBook:
             first = take_number(connection, "approval", len(self._opened))
             rows = [_row(new, n) for n, new in enumerate(self._opened, start=first)]
             connection.execute(insert(APPROVALS), rows)
+
+    def write_endings(self, connection: Connection) -> None:
+        """Have the journal told what was used up; last, as numbers of endings are locked."""
+        used = [Ending("used", request, at, until) for request, _, at, until in self._used]
+        note_endings(connection, used)
 
 
 def _to_links_above(binding: Binding, line: Line) -> tuple[bytes, ...]:

@@ -380,6 +380,8 @@ class _Round:
         if self._reservations:
             keep_reservations(self._connection, self._reservations)
         log_decisions(self._connection, [row for _, row in self._rows])
+        if self._facts.approvals is not None:
+            self._facts.approvals.write_endings(self._connection)
 
 
 def id_of(draft: AnyDraft) -> str:

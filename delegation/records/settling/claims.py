@@ -16,6 +16,7 @@ from sqlalchemy.types import Text
 from delegation.identity.proof import NONCE_SECONDS
 from delegation.records.engine.numbers import raise_number, read_numbers
 from delegation.records.engine.sqlite import cursor_of
+from delegation.records.revocation.endings import forget_endings
 from delegation.records.settling.kept_denials import forget_turns
 from delegation.records.tables.records import ANNOUNCED, BATCHES, NONCES, REQUESTS
 
@@ -125,4 +126,5 @@ def forget_old(connection: Connection, at: int, nonces_before: int) -> None:
     connection.execute(delete(REQUESTS).where(REQUESTS.c.at < at - REQUEST_SECONDS))
     connection.execute(delete(BATCHES).where(BATCHES.c.at < at - BATCH_SECONDS))
     connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < at))
+    forget_endings(connection, at=at)
     forget_turns(connection, at)

@@ -87,7 +87,7 @@ def read_row(row: Any) -> Reservation:
 
 def settle_reservations(
     connection: Connection, decision: DecisionId, cost: Mapping[str, int], *, by: str, at: int
-) -> None:
+) -> int:
     """Settle all that was reserved for a call; see `judge.reservation.settle_cost`.
 
     Args:
@@ -96,6 +96,9 @@ def settle_reservations(
         cost: What it has cost, by unit.
         by: Who tells.
         at: Unix seconds.
+
+    Returns:
+        When the last of it would have expired; 0 where nothing was reserved, or all was told before.
 
     Raises:
         MalformedError: Other units than those reserved, or more than was reserved.
@@ -109,8 +112,9 @@ def settle_reservations(
         if connection.execute(_SETTLE, {**told, "told_at": at}).rowcount != 1:
             raise AssertionError(decision)  # it is locked; a refund without its record is undone
     refunds = sorted((key, one.refund) for one in changed for key in one.counters if one.refund)
+    until = max((one.expires_at for one in changed), default=0)
     if not refunds:
-        return
+        return until
     connection.execute(_LOCK_COUNTERS, {"keys": [tuple(key) for key, _ in refunds]})
     connection.execute(
         _REFUND,
@@ -119,3 +123,4 @@ def settle_reservations(
             for key, amount in refunds
         ],
     )
+    return until

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import ExitStack, contextmanager
 from threading import Condition, Event, Thread, current_thread
@@ -74,6 +74,9 @@ class DecisionWriter:
         self._closed = Event()
         self._busy_since = 0.0
         self._driver: object = None
+        self.on_used: Callable[[], None] | None = (
+            None  # told before the answers that used a consent
+        )
 
     @property
     def depth(self) -> int:
@@ -184,6 +187,8 @@ class DecisionWriter:
                 self.stats.drafts += len(drafts)
             self._busy_since, self._driver = 0.0, None
             self.stats.seconds += time.monotonic() - begun
+            if self.on_used is not None and any(map(_has_used, outcomes)):
+                self.on_used()
             for (_, pending, _), outcome in zip(waiting, outcomes, strict=True):
                 _resolve(pending, outcome)
             self._forget(max((draft.at for draft in drafts if isinstance(draft, Draft)), default=0))
@@ -316,6 +321,10 @@ class DecisionWriter:
         if not drafts or not mark(connection, batch, max(map(_at, drafts))):
             return None
         return read_back(connection, drafts) or [UnknownOutcomeError()] * len(drafts)
+
+
+def _has_used(outcome: Outcome) -> bool:
+    return isinstance(outcome, Decision) and outcome.allowed and outcome.approval is not None
 
 
 class _telling_lost_connections:  # noqa: N801  # reads as what it does

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, LargeBinary, Text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlmodel import Field
 
-from delegation.records.tables.records import Table
+from delegation.records.tables.records import ZERO, Table, word_check
+from delegation.transparency.leaf import Kind
 
 
 class LogPendingRow(Table, table=True):
     """A leaf whose record is committed and which has no place in the log yet."""
 
     __tablename__ = "log_pending"
-    __table_args__ = (CheckConstraint("kind IN ('decision', 'link')", name="kind"),)
+    __table_args__ = (word_check("kind", *get_args(Kind)),)
     n: int | None = Field(
         default=None,
         sa_column=Column(
@@ -33,7 +34,7 @@ class LogEntryRow(Table, table=True):
 
     __tablename__ = "log_entry"
     __table_args__ = (
-        CheckConstraint("kind IN ('decision', 'link')", name="kind"),
+        word_check("kind", *get_args(Kind)),
         Unique("kind", "record"),
     )
     place: int = Field(
@@ -60,7 +61,7 @@ class LogStateRow(Table, table=True):
     """The one row that whoever sequences or signs locks first.
 
     `size` counts entries; `head` is the newest signed checkpoint. Records older than the log are
-    taken up to `links_upto` and `decisions_upto`, and have been up to `links_done`, `decisions_done`.
+    taken up to `links_upto`, `decisions_upto` and `changes_upto`, and have been up to `links_done` and so on.
     """
 
     __tablename__ = "log_state"
@@ -75,6 +76,8 @@ class LogStateRow(Table, table=True):
     links_upto: int = Field(sa_type=BigInteger)
     decisions_done: int = Field(sa_type=BigInteger)
     decisions_upto: int = Field(sa_type=BigInteger)
+    changes_done: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    changes_upto: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
 
 
 PENDING: Final = Table.metadata.tables["log_pending"]
