@@ -1,4 +1,4 @@
-"""Tells whose connection or request it is: an address, or what a trusted proxy says it is."""
+"""Tells whose connection or request it is, and how it came: as an address or a trusted proxy says."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 from delegation.errors import ConfigurationError
 
 _NAMED_BY: Final = b"x-forwarded-for"
+_SCHEME_BY: Final = b"x-forwarded-proto"
 _MOST_HOPS: Final = 32  # from the right; who needs more is counted as one
 _NETWORK_OF_6: Final = 64  # one customer has at least so much of IPv6, and each address in it
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -68,6 +69,11 @@ class Trusted:
             if not self.trusts(host):
                 break
         return counted(last)
+
+    def scheme(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Return the scheme by which a trusted proxy was asked; empty where it does not say one."""
+        said = [value.strip() for name, value in headers if name == _SCHEME_BY]
+        return said[0].decode() if said in ([b"http"], [b"https"]) else ""
 
 
 def _host(text: str) -> str:

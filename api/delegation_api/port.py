@@ -223,6 +223,8 @@ class Port(HttpToolsProtocol):
     def _begin_request(self) -> bool:
         """Count a request for the client that a proxy names; return whether it is one too many."""
         client = self._all.trusted.named(self.headers) if self._is_proxy else ""
+        if self._is_proxy:
+            self.scope["scheme"] = self._all.trusted.scheme(self.headers) or self.scope["scheme"]
         if client != self._named:
             self.is_known = False  # another client of the proxy
         self._named = client

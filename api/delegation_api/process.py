@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import gc
-import logging
 import multiprocessing
 import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
-from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
-from delegation.errors import DelegationError
 from delegation.judge.limits import DEFAULTS
 from delegation.tracker import Tracker, store_url
 from delegation_api import logs
@@ -24,10 +21,8 @@ from delegation_api.connections import Connections, PortBounds
 from delegation_api.pages.shell import prepare
 from delegation_api.port import STATE
 from delegation_api.settings import Settings
+from delegation_api.supervisor import made, served
 from delegation_api.tracing import Tracing
-
-FAILED: Final = 1  # exit code of a worker that cannot start; the parent tries again
-_LOG: Final = logging.getLogger("delegation.serve")
 
 
 class Process:
@@ -77,6 +72,7 @@ class Process:
                 # whoever asks meanwhile waits for that.
                 gc.collect()
                 gc.freeze()
+                served()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 # What was accepted is written before the process ends.
@@ -92,13 +88,7 @@ def make() -> Process:
     settings = Settings()
     logs.configure(settings)
     logs.catch_all()
-    try:
-        return Process(settings)
-    except DelegationError as error:
-        _LOG.critical("the worker cannot start: %s: %s %s", error.code, error, error.remedy)
-    except Exception:  # noqa: BLE001  # Python would write it by itself, line by line
-        _LOG.critical("the worker cannot start", exc_info=True)
-    raise SystemExit(FAILED)
+    return made(lambda: Process(settings))
 
 
 def _end_with_parent() -> None:

@@ -6,17 +6,22 @@ equal.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from delegation.authority.chain import ISSUER
 from delegation.commands.retention import MIN_DAYS
 from delegation.commands.work import KEPT_DENIALS
 from delegation.errors import ConfigurationError, MalformedError
 from delegation.judge.lease import BOUND, MAX_BOUND
 from delegation.judge.limits import DEFAULTS
+from delegation.tracker.location import store_url
 from delegation_api.client_address import Trusted
+from delegation_api.setting_names import is_injected_port
+from delegation_api.webhooks import checked
 
 
 class Settings(BaseSettings):
@@ -25,7 +30,8 @@ class Settings(BaseSettings):
     Args:
         store: File or URL of the store.
         ring: File of the key ring, made with mode 0600 if it does not exist.
-        issuer: URL under which the service issues; empty takes the address it listens on.
+        issuer: URL under which the service issues; empty takes the ring's own, and for a new ring the
+            address that it listens on, if that is of this machine alone.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         workers: Processes; more than one needs PostgreSQL.
@@ -80,7 +86,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "text"
     log_requests: bool = False
     revocation_bound: float = Field(default=BOUND, ge=0.1, le=MAX_BOUND)
-    max_wait: float = Field(default=30.0, ge=0, le=300)
+    max_wait: float = Field(default=10.0, ge=0, le=300)
     forward_routes: str = ""
     log_dir: str = ""
     log_memory: str = ""
@@ -90,11 +96,45 @@ class Settings(BaseSettings):
     otlp_endpoint: str = ""
     approval_webhooks: str = ""
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _not_of_an_orchestrator(cls, given: Any) -> Any:
+        # Kubernetes says where a service called `delegation` is by the name of our own setting.
+        return cls.model_fields["port"].default if is_injected_port(given) else given
+
+    @field_validator("store")
+    @classmethod
+    def _has_a_scheme(cls, text: str) -> str:
+        try:
+            store_url(text)
+        except ConfigurationError as error:
+            raise ValueError(f"{error} {error.remedy}") from None
+        return text
+
+    @field_validator("issuer", "otlp_endpoint")
+    @classmethod
+    def _is_url(cls, text: str) -> str:
+        if text and not (ISSUER.fullmatch(text) and urlsplit(text).hostname):
+            raise ValueError("it must be a URL with its scheme, such as https://authority.example")
+        return text
+
+    @field_validator("approval_webhooks")
+    @classmethod
+    def _are_webhooks(cls, text: str) -> str:
+        for number, url in enumerate(text.split(), start=1):
+            try:
+                checked(url)
+            except ConfigurationError as error:
+                raise ValueError(f"number {number} is no https URL. {error.remedy}") from None
+        return text
+
     @field_validator("retain_days")
     @classmethod
     def _kept_long_enough(cls, days: int) -> int:
         if 0 < days < MIN_DAYS:
-            raise ValueError(f"0, or at least {MIN_DAYS}")  # pydantic makes its own error of it
+            raise ValueError(
+                f"it must be 0, or at least {MIN_DAYS}"
+            )  # pydantic makes its own error of it
         return days
 
     @field_validator("trusted_proxies")
@@ -103,7 +143,7 @@ class Settings(BaseSettings):
         try:
             Trusted(text)
         except ConfigurationError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(f"{error} {error.remedy}") from None
         return text
 
     @field_validator("limits")

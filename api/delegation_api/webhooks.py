@@ -155,7 +155,7 @@ class Webhooks:
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         """Read the URLs."""
-        self.hooks = tuple(Webhook(_checked(url), sign, pauses) for url in urls.split())
+        self.hooks = tuple(Webhook(checked(url), sign, pauses) for url in urls.split())
         if len(self.hooks) > MAX_URLS:
             raise ConfigurationError(f"At most {MAX_URLS} webhooks are told.")
 
@@ -170,7 +170,12 @@ class Webhooks:
             hook.close()
 
 
-def _checked(text: str) -> httpx2.URL:
+def checked(text: str) -> httpx2.URL:
+    """Return a webhook's URL.
+
+    Raises:
+        ConfigurationError: It is no https URL, nor http of this host; or it has an account.
+    """
     with contextlib.suppress(httpx2.InvalidURL):
         url = httpx2.URL(text)
         is_local = url.host in {"127.0.0.1", "::1", "localhost"}

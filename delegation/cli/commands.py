@@ -95,7 +95,8 @@ WRITTEN: Final = {
         "Print a shell script of the whole life of a token, to be read and run: quickstart | sh.",
     ),
     "init": Written(
-        "quickstart:init", "Make a store and its key ring, to work on without a service."
+        "init:init",
+        "Make a store and its key ring for a named issuer; where they are there, see that they fit.",
     ),
     "serve": Written(
         "server:serve",

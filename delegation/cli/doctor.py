@@ -15,14 +15,14 @@ from delegation.cli.checkup.environment import (
     look_at_routes,
     settings_of,
 )
-from delegation.cli.checkup.finding import Finding, warn
+from delegation.cli.checkup.finding import Finding, warn, wrong
 from delegation.cli.checkup.restored import look_at_journal
 from delegation.cli.checkup.ring import look_at_ring
 from delegation.cli.checkup.service import judge_transport, look_at_service
 from delegation.cli.checkup.store import look_at_store
 from delegation.cli.console import FAILED, JsonOption, print_json, say
 from delegation.cli.source import StoreOption, UrlOption, default_store, ring_of, service_url
-from delegation.errors import KeyFileError
+from delegation.errors import ConfigurationError, KeyFileError
 from delegation.identity.keyring import KeyRing
 from delegation.tracker.location import endings_file, journal_head, store_file
 
@@ -55,7 +55,11 @@ def findings(store: str | None, url: str | None) -> Iterator[Finding]:
     if service is not None:
         service_url(None, service)  # refuses one that is malformed
     place = store or default_store()
-    file = store_file(place)
+    try:
+        file = store_file(place)
+    except ConfigurationError as error:
+        yield wrong("store", str(error), "The service refuses to start.", error.remedy)
+        return
     issuer = settings.issuer if settings is not None else ""
     # Whoever asks about a service from another machine has no store to be looked at.
     is_here = bool(store or os.environ.get("DELEGATION_STORE")) or (
@@ -64,7 +68,10 @@ def findings(store: str | None, url: str | None) -> Iterator[Finding]:
     if is_here or service is None:
         owner = file.stat().st_uid if file is not None and file.exists() else None
         ring_file = ring_of(place)
-        yield from look_at_ring(ring_file, issuer=issuer, at=at, other_owner=owner)
+        reached = [service] if service else []
+        if settings is not None:
+            reached.append(_listened(settings.host))
+        yield from look_at_ring(ring_file, issuer=issuer, at=at, other_owner=owner, reached=reached)
         ring = _ring(ring_file)
         issuer = issuer or (ring.issuer if ring else "")
         yield from look_at_journal(endings_file(ring_file), journal_head(ring_file), ring)
@@ -81,13 +88,17 @@ def findings(store: str | None, url: str | None) -> Iterator[Finding]:
 
 def judge_listening(host: str) -> Iterable[Finding]:
     """Judge an address to listen on that others reach."""
-    if judge_transport(f"http://{f'[{host}]' if ':' in host else host}").level == "wrong":
+    if judge_transport(_listened(host)).level == "wrong":
         yield warn(
             "listening",
             f"The service listens on {host}, without TLS of its own.",
             "API keys travel in headers: whoever is on the way reads them.",
             "Put TLS in front, and let nobody else reach the port.",
         )
+
+
+def _listened(host: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}"
 
 
 def _ring(file: Path) -> KeyRing | None:

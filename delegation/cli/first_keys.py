@@ -62,10 +62,11 @@ def write_keys(tracker: Tracker, file: Path) -> dict[str, str]:
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
         fail(
             f"The first API keys cannot be written to {file}.",
             "Make its folder writable or move the file away; or give --show-keys or --no-make-keys.",
+            code="conflict" if isinstance(error, ValueError) else "configuration",
         )
     return made
 
@@ -76,6 +77,8 @@ def _held(file: Path) -> dict[str, str]:
     Raises:
         ValueError: The file is something else.
     """
+    if file.is_symlink():
+        raise ValueError(file.name)
     try:
         text = file.read_bytes()[:_MOST].decode("utf-8")
     except FileNotFoundError:

@@ -1,16 +1,13 @@
-"""Writes a script to begin with, or a store with its ring: `delegation quickstart`, `init`, `version`."""
+"""Writes a script to begin with, and the version: `delegation quickstart`, `version`."""
 
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Final
+from typing import Final
 
-import typer
-
-from delegation.cli.console import JsonOption, fail, print_json, print_text, tell
-from delegation.cli.source import StoreOption, UrlOption, default_store, ring_of, service_url
+from delegation.cli.console import JsonOption, print_json, print_text, tell
+from delegation.cli.source import StoreOption, UrlOption, service_url
 from delegation.distribution import VERSION
-from delegation.tracker.location import shown, store_file, store_url
 
 _AT_SERVICE: Final = """\
 # At a service, with an operator's API key: `delegation serve` prints one at its first start.
@@ -22,7 +19,7 @@ _ON_STORE: Final = """\
 # On a store of this script's own, without a service.
 unset DELEGATION_URL DELEGATION_RING
 export DELEGATION_STORE=quickstart.db
-delegation init
+delegation init --issuer http://localhost
 """
 _SCRIPT: Final = """\
 #!/bin/sh
@@ -90,32 +87,3 @@ def quickstart(
 def version(*, as_json: JsonOption = False) -> None:
     """Print the version."""
     tell({"version": VERSION}, VERSION, as_json=as_json)
-
-
-def init(
-    *,
-    issuer: Annotated[
-        str, typer.Option(help="URL under which it issues; part of every token.")
-    ] = "http://localhost",
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a store and its key ring, to work on without a service."""
-    place = store or default_store()
-    file = store_file(place)
-    if file is not None:
-        if file.exists():
-            remedy = "Use it as it is, or name another with --store."
-            fail(f"There is a store at {file} already.", remedy, code="conflict")
-        if not file.parent.is_dir():
-            fail(f"There is no folder {file.parent}.", "Make it, or name another --store.")
-    from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
-
-    ring = ring_of(place)
-    with Tracker.open(store_url(place), ring_file=ring, issuer=issuer) as tracker:
-        made = {"store": shown(place), "ring": str(ring), "issuer": tracker.issuer}
-    tell(
-        made,
-        f"store {made['store']}, key ring {made['ring']}, issuer {made['issuer']}",
-        as_json=as_json,
-    )

@@ -16,6 +16,8 @@ import typer
 
 from delegation.cli.console import USAGE, JsonOption, fail, say
 from delegation.cli.first_keys import keys_file, login_link, make_keys, write_keys
+from delegation.cli.loopback import is_loopback, is_of_this_machine
+from delegation.cli.settled import aside, settled
 from delegation.cli.source import StoreOption, default_store, ring_of
 from delegation.distribution import strangers
 from delegation.errors import MissingExtraError
@@ -54,21 +56,15 @@ def serve(
     """Serve the store. The first start makes the store, its ring, and the first API keys.
 
     What is not given here comes from the environment: DELEGATION_STORE, DELEGATION_PORT and so on.
+    A ring of another issuer than the one that is set is refused. With none set a new ring issues as
+    the address that is listened on, and only where that is of this machine alone.
     Refused where another distribution claims the package `delegation`: nobody knows whose code runs.
     """
     for what, remedy in strangers():
         fail(what, remedy)
-    try:
-        from delegation_api.settings import Settings  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise MissingExtraError("server", "Serving") from None
-    given: dict[str, Any] = {
-        "host": host, "port": port, "workers": workers, "issuer": issuer, "store": store,
-    }  # fmt: skip
-    try:
-        settings = Settings(**{k: v for k, v in given.items() if v is not None})
-    except ValueError as error:
-        fail(f"A DELEGATION_ setting is out of its bounds: {_places(error)}", "See docs/deploy.")
+    settings = settled(host=host, port=port, workers=workers, issuer=issuer, store=store)
+    if settings is None:
+        raise MissingExtraError("server", "Serving")
     place = settings.store or default_store()
     file = store_file(place)
     if settings.workers > 1 and file is not None:
@@ -78,25 +74,25 @@ def serve(
             code="usage",
             status=USAGE,
         )
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    if file is not None and not file.parent.is_dir():
+        fail(f"There is no folder {file.parent}.", "Make it, or name another store.")
+    ring = Path(settings.ring) if settings.ring else ring_of(place)
+    _refuse_unnamed(settings, ring)
     listener = _listen(settings.host, settings.port)
     with listener:
         shown_host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{shown_host}:{listener.getsockname()[1]}"
-        settings = settings.model_copy(
-            update={
-                "store": place,
-                "ring": settings.ring or str(ring_of(place)),
-                "issuer": settings.issuer or url,
-            }
-        )
         from delegation.tracker import Tracker  # noqa: PLC0415  # slow to start
 
         _configure_logs(settings)
         with Tracker.open(
-            store_url(place), ring_file=Path(settings.ring), issuer=settings.issuer
+            store_url(place),
+            ring_file=ring,
+            issuer=settings.issuer or ("" if ring.exists() else url),
         ) as tracker:
+            _refuse_unnamed(settings, ring, held=tracker.issuer)
+            update = {"store": place, "ring": str(ring), "issuer": tracker.issuer}
+            settings = settings.model_copy(update=update)
             started = {"store": shown(place), "url": url, "issuer": tracker.issuer}
             told = _first_keys(tracker, settings.ring, url, show=show_keys) if make_keys else {}
         _say_started(started, told, as_json=as_json, settings=settings)
@@ -128,7 +124,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         "server_header": False,
         "http": Port,
         "ws": "none",
-        "forwarded_allow_ips": settings.trusted_proxies,
+        "proxy_headers": False,  # the port believes whom the setting names, in this, too
         "timeout_graceful_shutdown": 10,
         "lifespan": "on",
     }
@@ -137,7 +133,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         signal.signal(signal.SIGTERM, _end)
         uvicorn.Server(uvicorn.Config(Process(settings), **options)).run(sockets=[listener])
         return
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
+    from delegation_api.supervisor import Supervisor  # noqa: PLC0415
 
     for name, value in settings.model_dump().items():
         os.environ[f"DELEGATION_{name.upper()}"] = str(value)
@@ -152,7 +148,9 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             timeout_worker_healthcheck=60,
             **options,
         )
-        Multiprocess(config, [listener]).run()
+        failed = Supervisor(config, listener, Path(folder)).serve()
+    if failed is not None:
+        fail(failed["message"], failed["remedy"], code=failed["code"])
 
 
 def _end(*_: object) -> None:
@@ -163,12 +161,36 @@ def _end(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _places(error: ValueError) -> str:
-    # The value stays out: a setting may hold a password.
-    return " ".join(
-        f"{item['loc'][-1]}: {item['msg'].removeprefix('Value error, ').rstrip('.')}."
-        for item in getattr(error, "errors", list)()
-    )
+def _refuse_unnamed(settings: Settings, ring: Path, *, held: str = "") -> None:
+    """Refuse to serve others as an issuer that nobody named: it would be theirs for good.
+
+    Args:
+        settings: As they were given.
+        ring: Where the ring is, or will be.
+        held: The issuer of the ring; empty before it is read.
+    """
+    if settings.issuer:
+        return
+    is_new = not held and not ring.exists()
+    if is_loopback(settings.host):
+        if held and is_of_this_machine(held):
+            said = (
+                f"Nobody set an issuer: {held} is for this machine alone (see `delegation init`)."
+            )
+            aside(settings, said)
+    elif is_new:
+        fail(
+            f"No issuer is set, there is no key ring at {ring}, and the service listens on "
+            f"{settings.host or 'all addresses'}.",
+            "Set DELEGATION_ISSUER to the URL that clients know, such as https://authority.example.",
+        )
+    elif held and is_of_this_machine(held):
+        fail(
+            f"The key ring at {ring} issues as {held}, which nobody set, and the service listens on "
+            f"{settings.host or 'all addresses'}.",
+            f"Put store and ring away and make new ones: delegation init --issuer "
+            f"https://authority.example; or say DELEGATION_ISSUER={held} if that is meant.",
+        )
 
 
 def _first_keys(tracker: Tracker, ring: str, url: str, *, show: bool) -> dict[str, Any]:

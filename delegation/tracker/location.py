@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
+from delegation.errors import ConfigurationError
+
 _URL: Final = ("sqlite:", "postgresql:", "postgres:", "postgresql+psycopg:")
+# What was meant for a server and would become a file of this name: another scheme, or none.
+_SERVER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]*@[^/]*/|[A-Za-z0-9.-]+:[0-9]+(?:/|$)")
 
 
 def store_url(place: str | Path) -> str:
-    """Return the URL of a store that is named by URL or by the path of a SQLite file."""
+    """Return the URL of a store that is named by URL or by the path of a SQLite file.
+
+    Raises:
+        ConfigurationError: It is a URL of another scheme, or a server's place without one.
+    """
     text = str(place)
+    if not text.startswith(_URL) and _SERVER.match(text):
+        raise ConfigurationError(
+            "The store is named by a URL of no scheme that is known.",
+            remedy="Write postgresql://user@host/database, or the path of a SQLite file.",
+        )
     if text.startswith("postgres:"):
         return "postgresql:" + text.removeprefix("postgres:")
     return text if text.startswith(_URL) else f"sqlite:///{text}"

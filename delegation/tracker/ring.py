@@ -24,6 +24,7 @@ from delegation.tracker.location import (
 
 _WRITING_SECONDS: Final = 5.0  # another process that makes the file fills it at once
 _LOOK_SECONDS: Final = 0.02
+_UNNAMED: Final = "http://localhost"  # as a new ring issues for which nobody named an issuer
 
 
 def file_beside(store: SqlStore, url: str) -> Path | None:
@@ -56,16 +57,16 @@ def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
     Args:
         store: The store that it serves.
         file: Where the ring is kept, mode 0600.
-        issuer: For a new one: the URL under which it issues.
+        issuer: The URL under which it has to issue; empty takes what is there.
         url: The store's place, to name it.
 
     Raises:
-        KeyFileError: The file is readable by others or holds no ring; it holds another store's; or
-            there is none, and the store has links, decisions, tasks or API keys, or is served with
-            another ring.
+        KeyFileError: The file is readable by others or holds no ring; it holds another store's, or
+            one of another issuer; or there is none, and the store has links, decisions, tasks or
+            API keys, or is served with another ring.
     """
     if file.exists():
-        return _kept(store, file, url=url)
+        return _kept(store, file, issuer=issuer, url=url)
     with store.read() as reader:
         numbers = reader.numbers()
         is_used = bool(
@@ -79,13 +80,13 @@ def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
             f"There is no key ring at {file}, but the store {shown(url)} was used with one.",
             remedy="Put the ring back from its backup, or name where it is.",
         )
-    ring = KeyRing.generate(issuer)
+    ring = new_ring(issuer)
     try:
         ring.save(file)
     except KeyFileError:
         if not file.exists():
             raise
-        return _kept(store, file, url=url)  # of another opening, just now
+        return _kept(store, file, issuer=issuer, url=url)  # of another opening, just now
     if not store.accepts(ring):
         # Whoever opened the store first may be issuing already: two rings would fork what is kept.
         file.unlink()
@@ -96,37 +97,61 @@ def ring_of(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
     return ring
 
 
-def _kept(store: SqlStore, file: Path, *, url: str) -> KeyRing:
-    """Return the ring in a file, whoever made it, if it signs for the store."""
+def _kept(store: SqlStore, file: Path, *, issuer: str, url: str) -> KeyRing:
+    """Return the ring in a file, whoever made it, if it signs for the store, as this issuer."""
     until = time.monotonic() + _WRITING_SECONDS
     while file.stat().st_size == 0 and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
     ring = KeyRing.load(file)
-    refuse_other(store, ring, url=url, file=file)
+    refuse_other(store, ring, url=url, issuer=issuer, file=file)
     return ring
 
 
-def refuse_other(store: SqlStore, ring: KeyRing, *, url: str, file: Path | None = None) -> None:
-    """Refuse a ring that does not sign for a store: what was issued would not verify under it.
+def new_ring(issuer: str) -> KeyRing:
+    """Return a ring of new keys; one without a named issuer is for this machine alone."""
+    return KeyRing.generate(issuer or _UNNAMED)
+
+
+def other_issuer(held: str, wanted: str) -> str:
+    """Return what to do where a ring issues as one and another is set: both ways."""
+    return (
+        f"Unset the issuer (DELEGATION_ISSUER, --issuer), and {held} holds as in every token so far; "
+        f"or put store and ring away and make new ones: delegation init --issuer {wanted}"
+    )
+
+
+def refuse_other(
+    store: SqlStore, ring: KeyRing, *, url: str, issuer: str = "", file: Path | None = None
+) -> None:
+    """Refuse a ring that does not sign for a store, or is of another issuer than the one that is set.
+
+    What was issued would not verify under it, or under another name.
 
     Args:
         store: The store.
         ring: The ring that is to serve it.
         url: The store's place, to name it.
+        issuer: As it is set; empty takes the ring's own.
         file: Where the ring is, to name it.
 
     Raises:
-        KeyFileError: Another ring signed the store's newest root, or served it before any.
+        KeyFileError: Another ring signed the store's newest root, or served it before any; or it
+            issues under another name.
     """
-    if store.accepts(ring):
-        return
     held = "The key ring" if file is None else f"The key ring at {file}"
-    beside = None if store_file(url) is None else ring_file(url)
-    likely = f"; it is likely at {beside}" if beside and beside.exists() and beside != file else ""
-    raise KeyFileError(
-        f"{held} does not sign for the store {shown(url)}: another one does, or a newer copy of it.",
-        remedy=f"Name the ring that the store was used with{likely}.",
-    )
+    if not store.accepts(ring):
+        beside = None if store_file(url) is None else ring_file(url)
+        is_there = beside is not None and beside.exists() and beside != file
+        likely = f"; it is likely at {beside}" if is_there else ""
+        raise KeyFileError(
+            f"{held} does not sign for the store {shown(url)}: another one does, or a newer copy of it.",
+            remedy=f"Name the ring that the store was used with{likely}.",
+        )
+    if issuer not in {"", ring.issuer}:
+        raise KeyFileError(
+            f"{held} issues as {ring.issuer}, and the issuer that is set is {issuer}.",
+            remedy=other_issuer(ring.issuer, issuer),
+        )
 
 
 def held_ring(

@@ -55,6 +55,7 @@ from delegation.tracker.ring import (
     held_ring,
     keep_endings,
     memory_of,
+    new_ring,
     refuse_other,
     ring_of,
 )
@@ -109,7 +110,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
         cls,
         url: str = "sqlite://",
         *,
-        issuer: str = "http://localhost",
+        issuer: str = "",
         ring: KeyRing | None = None,
         ring_file: Path | str | None = None,
         clock: Callable[[], int] | None = None,
@@ -123,7 +124,8 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
 
         Args:
             url: `sqlite://` keeps everything in memory; `sqlite:///file.db` in a file.
-            issuer: The URL under which this service issues; part of every root link.
+            issuer: The URL under which this service issues; part of every root link. Left out: the
+                ring's own, `http://localhost` for a new one.
             ring: The keys; those in the file if left out.
             ring_file: Where the keys are kept, mode 0600, made if it does not exist: beside a store
                 in a file if left out. A store in memory gets new ones.
@@ -142,19 +144,19 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
             SchemaRevisionError: The database is at a revision that this program does not know.
             StoreUnavailableError: The database does not answer.
             KeyFileError: The file is readable by others, holds no ring, holds one that does not
-                sign for this store, or is not there although the store was used with one; or a
-                server's database was named without a ring.
+                sign for this store or is another issuer's, or is not there although the store was
+                used with one; or a server's database was named without a ring.
             ConfigurationError: What was ended before cannot be read from the file beside the ring.
         """
         store, told = open_store(url, limits=limits, kept_denials=kept_denials), clock or _now
         try:
             if ring is not None:
-                refuse_other(store, ring, url=url)
+                refuse_other(store, ring, url=url, issuer=issuer)
             elif (ring_file := ring_file or file_beside(store, url)) is not None:
                 ring = ring_of(store, Path(ring_file), issuer=issuer, url=url)
             if ring_file is not None and ring is not None:
                 keep_endings(store, ring, ring_file, told, _new_number, log_memory, log_dir)
-            ring = ring or KeyRing.generate(issuer)
+            ring = ring or new_ring(issuer)
             keys = held_ring(store, ring, ring_file, holder=_new_id("hld_"), clock=told)
         except BaseException:
             store.close()

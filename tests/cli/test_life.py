@@ -109,7 +109,7 @@ def place(tmp_path: Path, monkeypatch) -> dict[str, str]:
     for name in [name for name in os.environ if name.startswith("DELEGATION_")]:
         monkeypatch.delenv(name)
     said = {"lead": words("keys", "new", "lead"), "helper": words("keys", "new", "helper")}
-    words("init")
+    words("init", "--issuer", "http://localhost")
     Path("tools.toml").write_text(TOOLS)
     words("catalogue", "import", "tools.toml")
     opening = ["task", "open", "T", "--owner", "ana@acme.example", "--audience", DESK]
@@ -163,7 +163,7 @@ def test_offline_commands_ask_for_no_store(place, tmp_path: Path, monkeypatch) -
 
 def test_a_beginners_first_errors_lead_on(place, monkeypatch) -> None:
     """No store, no key, a wrong file, the token of another ring: a sentence, and a remedy that works."""
-    assert "already" in refused("init", code="conflict")["message"]
+    assert json.loads(words("init", "--json"))["was_there"] is True
     assert (
         "keys new"
         in refused("prove", "lead.token", "--key", "no.key", *PROOF, code="key_file")["remedy"]
@@ -186,7 +186,8 @@ def test_a_beginners_first_errors_lead_on(place, monkeypatch) -> None:
     monkeypatch.setenv("DELEGATION_STORE", "none.db")
     assert "--ring" in refused(*proving, "lead.key", code="configuration")["remedy"]
     assert "delegation init" in refused("tasks", code="configuration")["remedy"]
-    words("init")
+    assert "--issuer" in refused("init", code="configuration")["remedy"]
+    words("init", "--issuer", "http://localhost")
     assert json.loads(words("tasks", "--json")) == []
     refused("keys", "new", "lead", code="key_file")
     refused("issue", place["task"], "--to", "lead.key", code="malformed")

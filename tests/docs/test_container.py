@@ -76,6 +76,16 @@ def test_what_the_containerfile_does_works(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     words = json.loads(lines("ENTRYPOINT")[0]) + json.loads(lines("CMD")[0])
+    # As it is listened on there: nobody named an issuer, and nothing is made.
+    nameless = subprocess.run(
+        [str(home / "bin" / words[0]), *words[1:]],
+        cwd=work, env={**env, "DELEGATION_HOST": "0.0.0.0"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert nameless.returncode == 1
+    assert "DELEGATION_ISSUER" in nameless.stderr
+    assert list(work.iterdir()) == []
+    env |= {"DELEGATION_ISSUER": "https://authority.example", "DELEGATION_HOST": "0.0.0.0"}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             [str(home / "bin" / words[0]), *words[1:]], cwd=work, env=env, stdout=log, stderr=log
@@ -92,7 +102,7 @@ def test_what_the_containerfile_does_works(tmp_path: Path) -> None:
         health = re.search(r"^HEALTHCHECK CMD (.+)$", FILE, re.MULTILINE)[1]
         assert "127.0.0.1:8470" in health
         subprocess.run(
-            ["sh", "-euc", health.replace("8470", str(port))],
+            json.loads(health.replace("8470", str(port))),
             env=env,
             check=True,
             timeout=60,

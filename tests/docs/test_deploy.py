@@ -6,6 +6,7 @@ import configparser
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,48 @@ def test_the_unit_starts_a_command_that_exists_without_rights() -> None:
             and "/opt/delegation" not in line
         ]
         assert odd == []
+        # What it may do beside serving: systemd's own measure, 0 to 100, of a unit that runs nowhere yet.
+        security = [program, "security", "--offline=yes", "--threshold=45"]
+        done = subprocess.run(
+            [*security, DEPLOY / "delegation.service"],
+            capture_output=True, text=True, timeout=280, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-500:]
+
+
+def test_the_unit_names_an_issuer_before_it_serves() -> None:
+    """Its environment file has to exist, and `init` stands before the start."""
+    unit = (DEPLOY / "delegation.service").read_text()
+    assert re.findall(r"^EnvironmentFile=(.*)$", unit, re.MULTILINE) == [
+        "/etc/delegation/environment"
+    ]
+    (before,) = re.findall(r"^ExecStartPre=(.*)$", unit, re.MULTILINE)
+    assert before.endswith("/delegation init")
+
+
+def linted(*words: str) -> None:
+    """Run a linter beside this interpreter, or skip by its name."""
+    program = shutil.which(words[0], path=str(Path(sys.executable).parent)) or shutil.which(
+        words[0]
+    )
+    if program is None:
+        pytest.skip(f"the linter {words[0]} is not installed")
+    done = subprocess.run(
+        [program, *words[1:]], capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_container_file_passes_a_linter() -> None:
+    """Hadolint says nothing, not even a hint."""
+    linted("hadolint", "--no-color", "--failure-threshold", "info", str(DEPLOY / "Containerfile"))
+
+
+def test_the_compose_file_is_one_by_its_published_schema() -> None:
+    """The schema of the compose specification, as check-jsonschema brings it."""
+    linted(
+        "check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")
+    )
 
 
 def test_compose_and_container_name_what_exists() -> None:
@@ -64,7 +107,8 @@ def test_compose_and_container_name_what_exists() -> None:
     named = set(re.findall(r"DELEGATION_([A-Z_]+)", text))
     assert {name.lower() for name in named} <= Settings.model_fields.keys()
     assert "[all]" in text
-    assert "USER delegation" in text
+    (user,) = re.findall(r"^USER (.+)$", text, re.MULTILINE)
+    assert f"--uid {user} " in text  # a number: Kubernetes' runAsNonRoot looks no name up
     yaml = pytest.importorskip("yaml")
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     assert (

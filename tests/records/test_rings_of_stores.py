@@ -30,7 +30,8 @@ def by_the_library(folder: Path) -> None:
 
 def by_the_command(folder: Path) -> None:
     """Make it with `init`."""
-    assert RUN.invoke(app, ["init", "--store", str(folder / "s.db")]).exit_code == 0
+    words = ["init", "--store", str(folder / "s.db"), "--issuer", ISSUER]
+    assert RUN.invoke(app, words).exit_code == 0
 
 
 def by_the_service(folder: Path) -> None:

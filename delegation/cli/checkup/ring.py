@@ -10,11 +10,13 @@ from typing import Final
 
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.cli.loopback import is_of_this_machine
 from delegation.commands.ring import RingHolder
 from delegation.errors import KeyFileError
 from delegation.identity.keyring import ROLES, KeyRing, RingKey, RingRole
 from delegation.identity.ring_state import KnownKey, foreign, lacking, pending, signing
 from delegation.tokens.formats import FORMATS
+from delegation.tracker.ring import other_issuer
 
 SOON: Final = 3600  # seconds
 _NEEDED: Final[tuple[tuple[RingRole, str], ...]] = (
@@ -25,7 +27,9 @@ _NEEDED: Final[tuple[tuple[RingRole, str], ...]] = (
 )
 
 
-def look_at_ring(file: Path, *, issuer: str, at: int, other_owner: int | None) -> list[Finding]:
+def look_at_ring(
+    file: Path, *, issuer: str, at: int, other_owner: int | None, reached: Iterable[str] = ()
+) -> list[Finding]:
     """Return what is to be said of a ring file.
 
     Args:
@@ -33,6 +37,7 @@ def look_at_ring(file: Path, *, issuer: str, at: int, other_owner: int | None) -
         issuer: The issuer that is set; empty for none.
         at: Unix seconds.
         other_owner: The user that owns the store's file, None where there is none.
+        reached: URLs under which the service is reached or listens, as far as they are known.
     """
     try:
         status = file.lstat()
@@ -43,7 +48,8 @@ def look_at_ring(file: Path, *, issuer: str, at: int, other_owner: int | None) -
                 f"There is no key ring at {file}.",
                 "The service would make a new one on its next start, and no token issued so far "
                 "would verify.",
-                "Put the ring back from its copy, or set DELEGATION_RING to where it is.",
+                "Put the ring back from its copy, or set DELEGATION_RING to where it is; for a new "
+                "store make one: delegation init --issuer https://authority.example",
             )
         ]
     found = list(judge_file(file, status.st_mode, status.st_uid, other_owner))
@@ -57,7 +63,7 @@ def look_at_ring(file: Path, *, issuer: str, at: int, other_owner: int | None) -
             wrong("ring", str(error), "The service does not start without it.", error.remedy
                   or "Put the ring back from its copy, readable by the service's user."),
         ]  # fmt: skip
-    return [*found, *judge_keys(ring.keys, at), judge_issuer(ring.issuer, issuer)]
+    return [*found, *judge_keys(ring.keys, at), judge_issuer(ring.issuer, issuer, reached)]
 
 
 def judge_file(file: Path, mode: int, owner: int, other_owner: int | None) -> Iterable[Finding]:
@@ -175,13 +181,29 @@ def judge_rotation(
         yield ok("ring", f"{len(running)} running processes say which keys they hold.")
 
 
-def judge_issuer(held: str, wanted: str) -> Finding:
-    """Judge the ring's issuer against the setting."""
+def judge_issuer(held: str, wanted: str, reached: Iterable[str] = ()) -> Finding:
+    """Judge the ring's issuer against the setting, and against where the service is reached.
+
+    Args:
+        held: The ring's.
+        wanted: The setting; empty for none.
+        reached: URLs under which the service is reached or listens.
+    """
     if wanted and wanted != held:
         return wrong(
             "issuer",
             f"The ring issues as {held}, and DELEGATION_ISSUER is {wanted}.",
-            "The ring's name holds; callers that expect the other one refuse its tokens.",
-            "Set DELEGATION_ISSUER to the ring's issuer, or name the other ring.",
+            "The service refuses to start: the ring's name is in every token that was issued.",
+            other_issuer(held, wanted),
+        )
+    away = [] if wanted else [url for url in reached if not is_of_this_machine(url)]
+    if is_of_this_machine(held) and away:
+        return wrong(
+            "issuer",
+            f"The ring issues as {held}, a name of this machine alone that nobody set, and others "
+            f"reach the service at {away[0]}.",
+            "The name is in every token for good, and is each other machine's own name, too.",
+            "Put store and ring away and make new ones: delegation init --issuer "
+            f"https://authority.example; or set DELEGATION_ISSUER={held} if that is meant.",
         )
     return ok("issuer", f"Tokens are issued as {held}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ import httpx2
 
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.cli.loopback import is_loopback
 from delegation.client import Client
 from delegation.errors import ServiceError, UnauthenticatedError
 
@@ -110,14 +110,6 @@ def judge_transport(url: str) -> Finding:
         "API keys, tokens and proofs travel readable to everybody on the way.",
         "Put TLS in front (docs/deploy/tls.md) and use https://.",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine, as far as its name or address says."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def judge_ring_of_service(

@@ -16,9 +16,9 @@ from delegation.authority.audience import respelled
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.cli.checkup.restored import judge_restorations
 from delegation.cli.checkup.ring import judge_rotation
 from delegation.commands.ring import RingHolder
-from delegation.cli.checkup.restored import judge_restorations
 from delegation.commands.work import ApiKey
 from delegation.errors import DelegationError
 from delegation.identity.keyring import KeyRing
@@ -32,8 +32,8 @@ from delegation.records.engine.sqlite import BESIDE
 from delegation.records.lineage.caches import Caches
 from delegation.records.log.log import read_state
 from delegation.records.reader import SqlReader
-from delegation.records.ring_book import holders, known_keys
 from delegation.records.revocation.endings import Ending, restorations
+from delegation.records.ring_book import holders, known_keys
 from delegation.records.schema import migrate
 from delegation.records.signer import signs_for
 from delegation.tracker import store_url
