@@ -18,6 +18,8 @@ command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
 command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 command -v jq >/dev/null 2>&1 || missing="$missing jq"
+[ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null 2>&1 || missing="$missing haproxy"
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$missing faketime"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 # The same without a window, where there is such a package: a browser's start costs the tests a third.
 if ! command -v chromium-headless-shell >/dev/null 2>&1 && apt-cache show chromium-headless-shell >/dev/null 2>&1; then

@@ -35,6 +35,7 @@ from delegation_api.pages import exports as page_exports
 from delegation_api.pages import log as page_log
 from delegation_api.pages import questions as page_questions
 from delegation_api.pages import tasks as page_tasks
+from delegation_api.readiness import ReadyDesk
 from delegation_api.route_table import load_routes
 from delegation_api.routers import (
     approvals,
@@ -82,6 +83,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.keys = KeyCache(tracker)
     app.state.mounts = load_routes(Path(table), tracker.catalogue()) if table else {}
     metrics = app.state.metrics = Metrics(tracker, workers=chosen.workers)
+    app.state.ready = ReadyDesk(tracker)
     app.state.live = live.Hub(tracker)
     app.state.exports = page_exports.Watched()
     app.state.waiting = Waiting(tracker)

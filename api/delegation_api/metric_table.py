@@ -192,7 +192,7 @@ TABLE: Final = (
     ),
     Metric(
         "delegation_log_checkpoint_age_seconds", "gauge", "seconds",
-        "Seconds since the newest checkpoint; 0 without one.", "store",
+        "Seconds since the newest checkpoint; before the first, since the first record.", "store",
     ),
     Metric(
         "delegation_log_stopped", "gauge", "",

@@ -124,9 +124,7 @@ class StoreView(_View):
                 "log_entries": log.size,
                 "log_signed_entries": log.signed,
                 "log_waiting": log.waiting,
-                "log_checkpoint_age_seconds": (
-                    max(0, tracker.now() - log.signed_at) if log.signed_at else 0
-                ),
+                "log_checkpoint_age_seconds": log.age(tracker.now()),
                 "log_stopped": int(bool(log.stopped)),
                 "approvals_waiting": waiting,
             }

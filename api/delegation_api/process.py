@@ -21,6 +21,7 @@ from delegation_api.connections import Connections, PortBounds
 from delegation_api.pages.shell import prepare
 from delegation_api.port import STATE
 from delegation_api.settings import Settings
+from delegation_api.starts import SHARED, Starts
 from delegation_api.supervisor import made, served
 from delegation_api.tracing import Tracing
 
@@ -30,9 +31,10 @@ class Process:
 
     Args:
         settings: All of them resolved: store, ring and issuer are named.
+        starts: When workers of this service were started, where there are several.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, starts: Starts | None = None) -> None:
         """Open the store."""
         self._stack = ExitStack()
         logs.configure(settings)
@@ -52,7 +54,9 @@ class Process:
             )
         )
         self.tracker.keep_ring()
-        self.tracker.keep_log(retain_days=settings.retain_days)
+        self.tracker.keep_log(retain_days=settings.retain_days, required=settings.log_required)
+        if starts is not None:
+            self.tracker.probe_readiness(starts.reasons)
         self._app = create_service(self.tracker, settings, tracing)
         self._connections = Connections(
             PortBounds.of(settings), Trusted(settings.trusted_proxies), self._app.metrics
@@ -88,7 +92,11 @@ def make() -> Process:
     settings = Settings()
     logs.configure(settings)
     logs.catch_all()
-    return made(lambda: Process(settings))
+    folder = os.environ.get(SHARED)
+    starts = Starts(Path(folder), settings.workers) if folder else None
+    if starts is not None:
+        starts.note()  # before the store is opened: what fails there is started again and again
+    return made(lambda: Process(settings, starts))
 
 
 def _end_with_parent() -> None:

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
         approval_webhooks: URLs that are told what happens to requests for approval.
         log_dir: Folder in which the log's tiles are written; empty computes them when asked for.
         log_memory: File in which the log's key remembers what it signed; empty: beside the ring.
+        log_required: Whether the service is not ready while nothing can be signed.
         retain_days: Days for which arguments and proofs are kept, at least 190; 0 keeps them.
         limits: How tasks may grow and call, where other than the defaults.
         kept_denials: Denials of one holder a minute whose arguments and proof are kept.
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     forward_routes: str = ""
     log_dir: str = ""
     log_memory: str = ""
+    log_required: bool = False
     retain_days: int = Field(default=0, ge=0, le=36_500)
     limits: str = ""
     kept_denials: int = Field(default=KEPT_DENIALS, ge=0, le=1_000_000)

@@ -19,12 +19,12 @@ from delegation.cli.checkup.finding import Finding, warn, wrong
 from delegation.cli.checkup.restored import look_at_journal
 from delegation.cli.checkup.ring import look_at_ring
 from delegation.cli.checkup.service import judge_transport, look_at_service
-from delegation.cli.checkup.store import look_at_store
+from delegation.cli.checkup.store import look_at_log, look_at_store
 from delegation.cli.console import FAILED, JsonOption, print_json, say
 from delegation.cli.source import StoreOption, UrlOption, default_store, ring_of, service_url
 from delegation.errors import ConfigurationError, KeyFileError
 from delegation.identity.keyring import KeyRing
-from delegation.tracker.location import endings_file, journal_head, store_file
+from delegation.tracker.location import endings_file, journal_head, memory_file, store_file
 
 
 def doctor(
@@ -78,6 +78,10 @@ def findings(store: str | None, url: str | None) -> Iterator[Finding]:
         catalogue, seen = look_at_store(place, ring=ring, now=at)
         yield from seen
         if settings is not None:
+            memory = memory_file(ring_file) if ring_file.exists() else None
+            if settings.log_memory:
+                memory = Path(settings.log_memory)
+            yield from look_at_log(settings.log_dir, memory)
             yield judge_workers(settings.workers, place, os.cpu_count() or 1)
             yield from look_at_routes(settings.forward_routes, catalogue)
             yield from judge_listening(settings.host)

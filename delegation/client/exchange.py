@@ -13,6 +13,7 @@ import tenacity
 from delegation import sent_json
 from delegation.authority.ids import DecisionId
 from delegation.canonical import b64u
+from delegation.commands.readiness import ClockDiffersError, StoreMovedError, StoreReadOnlyError
 from delegation.errors import (
     ApproverRefusedError,
     ClockError,
@@ -170,6 +171,9 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
         StoreUnavailableError,
         UnknownOutcomeError,
         ClockError,
+        ClockDiffersError,
+        StoreMovedError,
+        StoreReadOnlyError,
     )
 }
 _OTHERS: Final = dict.fromkeys(("body_invalid", "body_not_json"), _KINDS[MalformedError.code])

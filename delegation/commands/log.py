@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from delegation.commands.readiness import Reason
+from delegation.commands.retention import ErasingStore
 from delegation.commands.ring import RingSource
 from delegation.transparency.audit import Finding
 from delegation.transparency.checkpoint import Checkpoint, LogKey, LogProof
@@ -27,6 +29,8 @@ class LogStatus:
         waiting: Records that have no place yet.
         stopped: Why nothing is signed any more; empty while all is well.
         keys: Its public keys; empty if the ring has none, so that nothing is signed.
+        since: When the newest checkpoint was signed; before the first, when the first record was
+            made; 0 without one.
     """
 
     origin: str
@@ -36,6 +40,11 @@ class LogStatus:
     waiting: int
     stopped: str
     keys: tuple[LogKey, ...]
+    since: int = 0
+
+    def age(self, at: int) -> int:
+        """Return for how many seconds nothing was signed; it grows, too, if nothing ever was."""
+        return max(0, at - self.since) if self.since else 0
 
 
 class LogReader(Protocol):
@@ -109,8 +118,17 @@ class LogDesk(Protocol):
             LogStoppedError: What was signed before is not the beginning of what there is now.
         """
 
+    @property
+    def trouble(self) -> str:
+        """Why this process cannot sign or write at present, with the path; empty while it can."""
+
     def update_if_due(self, *, at: int) -> None:
-        """Do the same if something waits; asking costs one short read."""
+        """Do the same if something waits; asking costs one short read.
+
+        Raises:
+            LogStoppedError: As above.
+            ConfigurationError: Its files cannot be written.
+        """
 
     def rebuild(self, *, at: int) -> int:
         """Write all tiles again from the database; return how many.
@@ -130,7 +148,7 @@ class LogDesk(Protocol):
         """
 
 
-class LoggedStore(Protocol):
+class LoggedStore(ErasingStore, Protocol):
     """A store with a log, from which old arguments are erased, and which does chores by itself."""
 
     def follow_endings(self, *, at: int) -> None:
@@ -151,8 +169,15 @@ class LoggedStore(Protocol):
         What writes inside is refused (ConflictError).
         """
 
-    def erase(self, *, before: int, most: int) -> int:
-        """Erase what may be erased; see `commands.retention.ErasingStore`."""
+    def reasons(self, at: int, clock: Callable[[], int] | None) -> list[Reason]:
+        """Return why calls cannot be decided, or what else is wrong; empty while all is well.
+
+        Bounded in time, and nothing is written unless the last call could not be recorded.
+
+        Args:
+            at: Now, Unix seconds.
+            clock: Returns this machine's, to be compared with others; None compares none.
+        """
 
     def keep(
         self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False

@@ -388,13 +388,5 @@ class Store(LoggedStore, Protocol):
     def close(self) -> None:
         """Release connections."""
 
-    def ping(self, at: int) -> None:
-        """Ask the database and the writer whether calls are decided at this time.
-
-        Raises:
-            ClockError: Nonces are forgotten of proofs that are fresh then.
-            StoreUnavailableError: It does not answer.
-        """
-
     def writer_stats(self) -> tuple[int, WriterStats]:
         """Return how many drafts wait, and what the writer did so far."""

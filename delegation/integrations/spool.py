@@ -98,6 +98,8 @@ class Spool:
                 remedy=f"chmod 600 {self._file.name}",
             )
         self._connection = self._open()
+        self._real = self._file.resolve()
+        self._opened = self._files()
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -156,7 +158,8 @@ class Spool:
                 (entry.decision, entry.body, size),
             )
             self._count(connection, 1, size)
-            if at >= numbers["forgotten_at"] + FORGET_EVERY:
+            # By distance: a clock that was ahead and is right again goes on forgetting.
+            if abs(at - numbers["forgotten_at"]) >= FORGET_EVERY:
                 self._forget(connection, at)
         return True
 
@@ -223,11 +226,16 @@ class Spool:
 
     @staticmethod
     def _forget(connection: sqlite3.Connection, at: int) -> None:
-        before = at - NONCE_SECONDS
-        connection.execute("DELETE FROM nonce WHERE at < ?", (before,))
-        connection.execute(
-            "UPDATE number SET n = max(n, ?) WHERE name = 'nonces_before'", (before,)
-        )
+        # The mark follows what is forgotten, not the clock: one that was a year ahead for a moment
+        # would refuse for a year.
+        newest = connection.execute(
+            "SELECT max(at) FROM nonce WHERE at < ?", (at - NONCE_SECONDS,)
+        ).fetchone()[0]
+        if newest is not None:
+            connection.execute("DELETE FROM nonce WHERE at <= ?", (newest,))
+            connection.execute(
+                "UPDATE number SET n = max(n, ?) WHERE name = 'nonces_before'", (newest + 1,)
+            )
         connection.execute("UPDATE number SET n = ? WHERE name = 'forgotten_at'", (at,))
 
     @contextmanager
@@ -248,9 +256,26 @@ class Spool:
         with self._locked() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_if_moved()
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            self._refuse_if_moved()
+
+    def _refuse_if_moved(self) -> None:
+        """Refuse to settle into a file that nobody finds at its path: its nonces would be forgotten."""
+        if self._files() != self._opened:
+            raise SpoolError(
+                "The spool was deleted, moved or replaced while it is open.",
+                remedy="Put it back, or restart the process.",
+            )
+
+    def _files(self) -> list[tuple[int, int]]:
+        try:
+            found = [os.stat(f"{self._real}{ending}") for ending in ("", "-wal")]  # noqa: PTH116  # on the path of each call
+        except OSError:
+            return []
+        return [(one.st_dev, one.st_ino) for one in found]

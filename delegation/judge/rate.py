@@ -21,6 +21,7 @@ from delegation.judge.line import Line
 
 STEP = 12
 MICRO: Final = 1_000_000
+DAY: Final = 24 * 3600  # clocks of one store differ by less
 NONE_RENEWED: Final[Mapping[str, str]] = MappingProxyType({})
 Scope: TypeAlias = Literal["task", "holder", "branch"]
 
@@ -89,6 +90,19 @@ def paces_of(
     return tuple(found)
 
 
+def believed(turn: int, now: int, furthest: int) -> int:
+    """Return a turn; one that a clock set which was more than a day ahead waits for no such day.
+
+    From there on it goes on as slowly as if the burst had just been used up.
+
+    Args:
+        turn: As it was kept, microseconds of Unix time.
+        now: The clock, microseconds.
+        furthest: How far ahead of the clock a turn may be for one more call.
+    """
+    return now + furthest if turn > now + furthest + DAY * MICRO else turn
+
+
 def take_turns(
     line: Line, paces: tuple[Rate, ...], turns: Mapping[tuple[str, str], int], at: int
 ) -> dict[tuple[str, str], int] | Denial:
@@ -105,7 +119,7 @@ def take_turns(
     early: list[tuple[int, PaceKey, int]] = []
     for key, rate, burst in paces:
         interval = 60 * MICRO // rate
-        turn = max(turns.get(key, 0), now)
+        turn = max(believed(turns.get(key, 0), now, (burst - 1) * interval), now)
         wait = turn - now - (burst - 1) * interval
         if wait > 0:
             early.append((wait, key, rate))

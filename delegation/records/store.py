@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
@@ -13,24 +14,24 @@ from typing_extensions import override
 
 from delegation.authority.catalogue import Catalogue
 from delegation.commands.draft import AnyDraft
+from delegation.commands.readiness import Reason
+from delegation.commands.retention import By, Erasure
 from delegation.commands.retry import tried_again, within
 from delegation.commands.ring import RingSource
 from delegation.commands.work import KEPT_DENIALS, Store, WriterStats
-from delegation.errors import ClockError
 from delegation.identity.approval import ApprovalEvent
 from delegation.identity.keyring import KeyRing
-from delegation.identity.proof import nonces_are_known
 from delegation.judge.decision import Decision
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.background import Background
 from delegation.records.engine.database import Database
-from delegation.records.engine.numbers import read_numbers
 from delegation.records.journal.file import JournalFile
 from delegation.records.journal.journal import Journal
 from delegation.records.lineage.caches import Caches
+from delegation.records.log import erasing
 from delegation.records.log.desk import SqlLogDesk
-from delegation.records.log.erasing import erase_before
 from delegation.records.reader import SqlReader
+from delegation.records.readiness import look
 from delegation.records.revocation.endings import note_endings
 from delegation.records.revocation.notifier import Notifier
 from delegation.records.ring_book import RingBook
@@ -40,6 +41,7 @@ from delegation.records.settling.writer import DecisionWriter
 from delegation.records.signer import note_ring, signs_for
 from delegation.records.work import SqlWork
 
+_LOG: Final = logging.getLogger("delegation.records")
 _OPENING_SECONDS: Final = 5.0  # a server that ends its connections takes others
 
 
@@ -187,7 +189,7 @@ class SqlStore(Store):
         except BaseException:
             self._caches.catalogue.forget()
             raise
-        if alone or work.endings or work.has_used:
+        if alone or work.endings:
             self._follow()  # on disk before the answer
         if alone:
             self._bell.ring()
@@ -224,17 +226,50 @@ class SqlStore(Store):
         self._keepers.append(Background(name, seconds, chore, at_end=at_end))
 
     @override
+    def erase(self, *, before: int, most: int, at: int, by: By) -> int:
+        count = self._erase(before, most, at, by)
+        if count and not erasing.empty_wal(self._database):
+            _LOG.warning("what was erased stands in the WAL until nobody reads from it any more")
+        return count
+
     @tried_again
-    def erase(self, *, before: int, most: int) -> int:
+    def _erase(self, before: int, most: int, at: int, by: By) -> int:
         with self._database.writing() as connection:
-            return erase_before(connection, before, most)
+            return erasing.erase_before(connection, before, most, at=at, by=by)
 
     @override
-    def ping(self, at: int) -> None:
+    def erasable(self, before: int) -> int:
         with self._database.reading() as connection:
-            if not nonces_are_known(at, read_numbers(connection)["nonces_before"]):
-                raise ClockError
-        self.writer.refuse_if_unable()
+            return erasing.erasable(connection, before)
+
+    @override
+    def erasures(self) -> list[Erasure]:
+        with self._database.reading() as connection:
+            return erasing.erasures(connection)
+
+    @override
+    def newest_decision(self) -> int:
+        with self._database.reading() as connection:
+            return erasing.newest_decision(connection)
+
+    @override
+    @tried_again
+    def erasing_time(self, at: int | None = None) -> int:
+        if at is None:
+            with self._database.reading() as connection:
+                return erasing.erasing_time(connection)
+        with self._database.writing() as connection:
+            erasing.set_erasing_time(connection, at)
+        return at
+
+    @override
+    def reasons(self, at: int, clock: Callable[[], int] | None) -> list[Reason]:
+        failing = [
+            Reason("chore_failing", f"A chore fails and is tried again: {one.name}.",
+                   "Look at the log of the service.", blocks=False)
+            for one in self._keepers if one.is_failing and one.name != "log"  # it says more by itself
+        ]  # fmt: skip
+        return failing + look(self._database, self.writer, at, clock)
 
     @override
     def subscribe(self, heard: Callable[[ApprovalEvent | None], None]) -> Callable[[], None]:

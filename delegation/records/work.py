@@ -21,6 +21,7 @@ from delegation.commands.draft import Draft, NewTask
 from delegation.commands.work import (
     Agent,
     ApiKey,
+    Login,
     LoginKind,
     OutcomeReport,
     Work,
@@ -28,6 +29,7 @@ from delegation.commands.work import (
 from delegation.errors import ConflictError, MalformedError, NotFoundError
 from delegation.identity.proof import token_digest
 from delegation.judge.decision import Decision
+from delegation.judge.lease import REAP_SECONDS, ReplicaEntry
 from delegation.judge.limits import Limits
 from delegation.judge.standing import own_subject
 from delegation.judge.subject import EVERYTHING, OF_TOOLS, Subject, tools_of
@@ -86,7 +88,6 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
         """Write through this connection; the caller commits."""
         super().__init__(connection, caches)
         self.endings: list[Ending] = []
-        self.has_used = False  # whether a call that it decided used up a consent
 
     @override
     def add_tool(self, tool: Tool, *, at: int) -> int:
@@ -246,15 +247,16 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
 
     @override
     def decide(self, draft: Draft) -> Decision:
-        (outcome,) = settle_batch(self._connection, [draft], self._caches, {})
+        (outcome,) = settle_batch(self._connection, [draft], self._caches, {}, self.endings)
         if isinstance(outcome, Exception):
             raise outcome
-        self.has_used = self.has_used or outcome.approval is not None
         return outcome
 
     dismiss = of_connection(questions.dismiss)
 
-    add_login = of_connection(logins.add_login)
+    @override
+    def add_login(self, login: Login, *, at: int) -> None:
+        logins.add_login(self._connection, login, sure=self._caches.steady.sure(at))
 
     @override
     def take_login(self, digest: bytes, kind: LoginKind, *, at: int) -> str | None:
@@ -366,7 +368,10 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
 
     add_local = of_connection(local.add_local)
 
-    add_replica = of_connection(replicas.add)
+    @override
+    def add_replica(self, replica: ReplicaEntry) -> None:
+        sure = self._caches.steady.sure(replica.at, REAP_SECONDS)
+        replicas.add(self._connection, replica, sure=sure)
 
     touch_replica = of_connection(replicas.touch)
 

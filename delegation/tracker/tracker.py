@@ -101,6 +101,7 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
         super().__init__(check.CheckContext(store, source, PrefixCache(), _new_id), now)
         self.bound = bound
         self._log = store.log_desk(source, folder=log_dir, memory=log_memory)
+        self._compares_clocks = clock is None
         # A tracker that is dropped without `close` must not leave its connections open.
         weakref.finalize(self, store.close)
         self._log.look(at=self._clock())
@@ -195,16 +196,6 @@ class Tracker(Approvals, Standing, Tools, Questions, Callers, Exports, LogReview
             finally:
                 held.clear()  # a coroutine that was begun inside may go on with a copy of the context
                 _INSTANT.reset(token)
-
-    def health(self) -> None:
-        """Ask the store whether calls are decided now.
-
-        Raises:
-            ClockError: Proofs that were used could look fresh, so every call is refused.
-            StoreUnavailableError: It does not answer, or this process lacks a key that others sign with.
-        """
-        self._store.ping(self._clock())
-        self._desk.keys.signing()
 
     @property
     def issuer(self) -> str:

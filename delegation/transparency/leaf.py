@@ -27,6 +27,7 @@ from delegation.transparency.tile import MAX_ENTRY
 Kind: TypeAlias = Literal["decision", "link", "change"]
 VERSION: Final = 1
 _ERASABLE: Final = b"dct-erasable-v1"
+_CHANGES: Final = ("revoke", "suspend", "resume", "close", "register")
 
 
 def erasable_digest(
@@ -304,6 +305,8 @@ def _link(body: dict[str, Json]) -> LinkLeaf:
 
 
 def _change(body: dict[str, Json]) -> ChangeLeaf:
+    if body["act"] not in _CHANGES:
+        raise MalformedError("A leaf's act", wanted=f"one of {', '.join(_CHANGES)}")
     return ChangeLeaf(**{name: body[name] for name in CHANGE})  # type: ignore[arg-type]  # types were compared
 
 

@@ -22,8 +22,9 @@ from delegation_api.check_front import CheckFront
 from delegation_api.settings import Settings
 
 # Files of ours that a warm check of one path argument enters, below three links, with a budget.
-EMBEDDED = 47
-OVER_HTTP = 55  # and the request by whose names log and trace are joined (ADR 44)
+# The last one looks whether what is written is the file at the path.
+EMBEDDED = 48
+OVER_HTTP = 56  # and the request by whose names log and trace are joined (ADR 44)
 # What has nothing to do for such a call is not even asked.
 ONLY_WITH_A_RULE = {
     "judge": ("approval", "creation_limits", "rate", "reservation"),

@@ -162,8 +162,8 @@ def test_every_line_is_json_from_the_first_to_the_last(start, tmp_path: Path) ->
     assert service.end() == 0
     lines = service.lines()
     assert service.out == ""
-    assert lines[0]["event"] == "serving"
-    assert (lines[0]["url"], lines[0]["keys_file"]) == (url, "s.keys.json")
+    serving = next(line for line in lines if line["event"] == "serving")
+    assert (serving["url"], serving["keys_file"]) == (url, "s.keys.json")
     by_request = {line["request"]: line for line in lines if "request" in line}
     for one in seen:
         assert by_request[one.json()["request"]]["status"] == one.status_code

@@ -156,6 +156,7 @@ def test_erasing_keeps_190_days(place) -> None:
             "UPDATE log_state SET size = 0, head = NULL, decisions_upto = 5, links_upto = 3"
         )
     (folder / "delegation.ring.json.signed").unlink()  # else the key remembers another log
-    done = run("db", "erase", "--days", 190)
+    assert run("db", "erase", "--days", 190).exit_code == 1  # it may be the clock that is wrong
+    done = run("db", "erase", "--days", 190, "--clock-is-right")
     assert "of 5 decisions" in done.output, done.output
     assert run("log", "verify").exit_code == 0

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 # Calls whose first (or numbered) argument is a code.
 _CALLS = {
     "Refusal": 0,
+    "Reason": 0,
     "NoCanonicalFormError": 0,
     "SpecialHostError": 0,
     "fail": 1,

@@ -244,7 +244,9 @@ class Play:
 
     def erase(self) -> None:
         """Erase what retention may erase."""
-        self.world.tracker._store.erase(before=self.world.at, most=1000)
+        self.world.tracker._store.erase(
+            before=self.world.at, most=1000, at=self.world.at, by="command"
+        )
 
 
 class Backup:

@@ -204,7 +204,8 @@ class Rotations(RuleBasedStateMachine):
     def _sign(self, by: int, made: Signed) -> None:
         self.signed.append(made)
         for held in self.running:
-            if held is not None and held._is_fresh:
+            # Who slept through the switch, and has looked since, knows that it lacks one: it answers 503.
+            if held is not None and held._is_fresh and held._behind is None:
                 digests = {digest_of(key) for key in held.ring.keys}
                 assert made.digest in digests, f"{by} signed with what a live replica lacks"
 
@@ -233,4 +234,4 @@ class Rotations(RuleBasedStateMachine):
 
 
 TestRotations = Rotations.TestCase
-TestRotations.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestRotations.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

@@ -8,7 +8,9 @@ import pytest
 from logs import busy, with_files
 from world import World
 
+from delegation.commands.ring import FixedRing
 from delegation.records.log import sequencer
+from delegation.transparency.checkpoint import LogKey
 from delegation.transparency.tile import tiles_of
 
 backend = pytest.importorskip("tlog_scales.backend")
@@ -55,6 +57,26 @@ def test_it_reads_our_checkpoint_and_believes_our_signature(log) -> None:
     assert len(keys.verify(found.signatures, found)) == 1
     found.__dict__["size"] = found.size - 1
     assert len(keys.verify(found.signatures, found)) == 0
+
+
+def test_it_believes_a_rotated_log_with_either_key_alone(log) -> None:
+    """The head bears the old and the new key's signature; a third key's is none of them."""
+    world, folder = log
+    kept = world.tracker._log.publisher
+    before = kept.source
+    try:
+        kept.source = FixedRing(before.ring.rotated("log", at=world.at, keep=99))
+        world.tracker.update_log()
+        found = reader.TilesReader(backend.LocalBackend(folder)).get_checkpoint()
+        for key in world.tracker.log_status().keys:
+            keys = signing.VkeySet(signing.Vkey.from_string(key.text))
+            assert len(keys.verify(found.signatures, found)) == 1
+        other = LogKey(found.origin, before.ring.active("service").public)
+        keys = signing.VkeySet(signing.Vkey.from_string(other.text))
+        assert len(keys.verify(found.signatures, found)) == 0
+    finally:
+        kept.source = before
+        world.tracker._log.publisher.update(at=world.at)
 
 
 def test_it_computes_our_root_from_our_tiles(log) -> None:

@@ -133,6 +133,31 @@ def test_what_another_process_ended_stands_in_this_ones_journal(kept: Kept) -> N
     assert world.check(plain, "boss")
 
 
+def test_a_second_machine_ends_no_session_again(kept: Kept) -> None:
+    """A backup is dealt with once: the next journal that knows it finds all told, and shuts nothing."""
+    world, tracker = kept.world, kept.tracker
+    away = kept.folder / "elsewhere" / "ring.json"
+    away.parent.mkdir()
+    shutil.copy(kept.ring, away)
+    key = tracker.authenticate(tracker.create_api_key("ops", "operator"))
+    kept.back_up()
+    tracker.revoke("link", world.root("boss").id, by="op")
+    tracker.revoke_api_key(tracker.authenticate(tracker.create_api_key("gone", "reviewer")).name)
+    kept.open(away).close()  # its journal has both
+    tracker = kept.restore()
+    session = tracker.begin_session(key)
+    token = world.root("boss")
+    with kept.open(away) as other:
+        assert other.session_key(session) is not None
+        assert verdict(other.check(token, *_call(world, token))) is None
+    assert kept.said().count("Told again") == 1
+
+
+def _call(world, token):
+    access = world.access()
+    return world.key("boss").prove(token, access, at=world.at), access
+
+
 def test_a_database_that_is_put_back_below_a_process_is_told_again(kept: Kept) -> None:
     """Nobody restarts the service: it notices within a second that its store is older."""
     if kept.backups.engine == "sqlite":

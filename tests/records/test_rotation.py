@@ -111,6 +111,22 @@ def test_an_old_key_is_believed_as_long_as_a_root_needs_it(two) -> None:
             assert replica.code(token) is None
 
 
+def test_who_has_not_looked_yet_signs_with_the_new_key_all_the_same(two) -> None:
+    """What the transaction sees counts: with the old key, its end would not know of this root."""
+    one, other = two
+    found = one.tracker.announce_key("issuer")
+    copy(one.ring, other.ring)
+    other.look()
+    one.look()
+    assert one.tracker.switch_key("issuer", found.key.kid, keep=0).is_done
+    assert kid(other, "issuer") != found.key.kid, "it has not looked"
+    late = other.issue(lasts=90_000)
+    for replica in two:
+        replica.look()
+        replica.at = NOW + LEAST_KEEP + 1
+        assert replica.code(late) is None
+
+
 def test_it_goes_on_where_it_stood(two, monkeypatch) -> None:
     """Cut off anywhere, or begun twice, a rotation makes one key, and the same call ends it."""
     one, other = two

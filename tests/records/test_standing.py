@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from clocks import passing
 from world import DESK, NOW, OWNER, World, verdict
 
 from delegation import Access, Grant, HolderKey, Tool, anything, may
@@ -194,6 +195,7 @@ def test_a_poll_writes_its_row_and_says_what_was_applied(desk: Desk) -> None:
 
 def test_rows_of_processes_that_are_gone_are_forgotten_and_one_key_has_few(desk: Desk) -> None:
     """A crashed replica costs waiters 1.2 D for a while, never for ever."""
+    passing(desk.world)
     old = desk.tracker.register_replica(by="svc")
     desk.world.at = NOW + 61
     fresh = desk.tracker.register_replica(by="svc")

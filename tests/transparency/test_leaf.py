@@ -18,7 +18,13 @@ from delegation.authority.ids import DecisionId, TaskId
 from delegation.errors import MalformedError
 from delegation.records.log.log import SqlLog
 from delegation.tokens.evidence import LinkEvidence
-from delegation.transparency.leaf import DecisionLeaf, LinkLeaf, erasable_digest, read_leaf
+from delegation.transparency.leaf import (
+    ChangeLeaf,
+    DecisionLeaf,
+    LinkLeaf,
+    erasable_digest,
+    read_leaf,
+)
 from delegation.transparency.merkle import leaf_hash
 
 TASK = TaskId("tsk_" + "A" * 22)
@@ -61,6 +67,23 @@ DECISION_BYTES = (
     '"message":"The argument cc is not granted.","purpose":"support/refund",'
     '"remedy":"Leave cc out.","sequence":7,"step":8,"steps":"pppppppfnnnnnp",'
     '"task":"tsk_AAAAAAAAAAAAAAAAAAAAAA","tool":"mail.send","v":1,"valid_until":0}'
+)
+CHANGE = ChangeLeaf(
+    epoch=3,
+    act="revoke",
+    subject_kind="link",
+    subject="lnk_" + "C" * 43,
+    by="ana",
+    reason='leaked \u00e9 e\u0301 "q" \ud800',
+    at=1_800_000_000,
+    effective_at=1_800_000_100,
+    cause="",
+)
+# Frozen likewise. People's words are spelled as they wrote them, in the one way of `sent_json`.
+CHANGE_BYTES = (
+    '{"act":"revoke","at":1800000000,"by":"ana","cause":"","effective_at":1800000100,"epoch":3,'
+    '"kind":"change","reason":"leaked \u00e9 e\u0301 \\"q\\" \\ud800",'
+    '"subject":"lnk_CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC","subject_kind":"link","v":1}'
 )
 PAYLOAD = (
     '{"catalogue":1,"grant":{"audience":["d"],"budget":{},"capabilities":[],"delegations_left":0,'
@@ -167,10 +190,33 @@ def test_a_leaf_has_one_spelling() -> None:
             read_leaf(entry)
 
 
+def test_a_changes_leaf_is_frozen_and_has_one_spelling() -> None:
+    """Its bytes, its hash in the tree, and what is refused in their place."""
+    assert CHANGE.entry == CHANGE_BYTES.encode()
+    assert read_leaf(CHANGE.entry) == CHANGE
+    assert (CHANGE.id, CHANGE.kind) == ("3", "change")
+    assert leaf_hash(CHANGE.entry).hex() == (
+        "2e636a95424459eb62c3aa0bf5f0369085ce2d8cb2a63c2b3c2cd4233852e948"
+    )
+    for entry in (
+        CHANGE_BYTES.replace(":", ": ", 1),
+        CHANGE_BYTES.replace('"v":1', '"v":2'),
+        CHANGE_BYTES.replace('"epoch":3', '"epoch":"3"'),
+        CHANGE_BYTES.replace('"epoch":3', '"epoch":true'),
+        CHANGE_BYTES.replace('"cause":"",', ""),
+        CHANGE_BYTES.replace('"act":"revoke"', '"act":"pardon"'),
+        CHANGE_BYTES.replace('"act":"revoke"', '"act":"revoke","act":"resume"'),
+        CHANGE_BYTES.replace("\u00e9", "\\u00e9"),
+        CHANGE_BYTES.replace('"kind":"change"', '"kind":"decision"'),
+    ):
+        with pytest.raises(MalformedError):
+            read_leaf(entry.encode())
+
+
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
 def test_a_changed_byte_is_refused_or_another_leaf(place: int, byte: int) -> None:
     """No byte of an entry is without meaning."""
-    for whole in (DECISION.entry, link_leaf().entry):
+    for whole in (DECISION.entry, link_leaf().entry, CHANGE.entry):
         at = place % len(whole)
         changed = whole[:at] + bytes([byte]) + whole[at + 1 :]
         with contextlib.suppress(MalformedError):

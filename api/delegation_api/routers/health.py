@@ -6,11 +6,15 @@ import asyncio
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 
+from delegation.canonical import Json
 from delegation.identity.roles import EVERYONE
-from delegation_api.auth import RoleGate, TrackerDep, needs
+from delegation_api.auth import RoleGate, needs, tracker_of
 from delegation_api.metrics import MEDIA_TYPE, Metrics
 from delegation_api.openapi import JSON_OBJECT, file_of, published
+from delegation_api.problems import problem
+from delegation_api.readiness import ReadyDesk
 
 router = APIRouter(tags=["health"])
 LASTS: Final = 3600.0  # seconds for which a scraper's key is believed while the store is silent
@@ -22,8 +26,8 @@ LASTS: Final = 3600.0  # seconds for which a scraper's key is believed while the
     dependencies=[Depends(needs(()))],
     **published((), JSON_OBJECT),
 )
-def alive() -> dict[str, str]:
-    """Say that the process answers."""
+async def alive() -> dict[str, str]:
+    """Say that the process answers; asks nothing and waits for no thread."""
     return {"status": "alive"}
 
 
@@ -33,10 +37,22 @@ def alive() -> dict[str, str]:
     dependencies=[Depends(needs(()))],
     **published((), JSON_OBJECT),
 )
-def ready(tracker: TrackerDep) -> dict[str, str]:
-    """Say that the store answers and that decisions are taken; else 503."""
-    tracker.health()
-    return {"status": "ready", "issuer": tracker.issuer}
+async def ready(request: Request) -> Response:
+    """Say that calls are decided, or why not (503); reasons that do not stop them make it `degraded`.
+
+    Cheap, however often it is asked: a look at the store serves all who ask within half a second.
+    """
+    desk: ReadyDesk = request.app.state.ready
+    found = await desk.ask()
+    reasons: list[Json] = [reason.to_json() for reason in found.reasons]
+    if not found.is_ready:
+        first = found.reasons[0]
+        return problem(
+            503, first.code, first.what,
+            remedy=first.remedy, headers={"Retry-After": "1"}, members={"reasons": reasons},
+        )  # fmt: skip
+    body: dict[str, Json] = {"status": found.state, "issuer": tracker_of(request).issuer}
+    return JSONResponse({**body, "reasons": reasons} if reasons else body)
 
 
 @router.get(

@@ -42,6 +42,7 @@ def look_at_service(url: str, *, issuer: str, api_key: str, at: int) -> list[Fin
             ),
         ]
     found.append(ok("service", f"{url} takes decisions."))
+    found += look_at_readiness(url)
     if found[0].level == "ok":
         found.append(look_at_pages(url))
     found += judge_ring_of_service(ring.issuer, issuer, [k.not_after for k in ring.keys], at)
@@ -64,6 +65,22 @@ def look_at_service(url: str, *, issuer: str, api_key: str, at: int) -> list[Fin
     else:
         found.append(ok("api_key", "The service knows the key in DELEGATION_API_KEY."))
     return found
+
+
+def look_at_readiness(url: str) -> Iterable[Finding]:
+    """Say what a service that decides says of itself."""
+    try:
+        answer = httpx2.get(f"{url.rstrip('/')}/readyz", timeout=10, trust_env=False)
+        reasons = answer.json().get("reasons", ())
+    except (httpx2.HTTPError, ValueError):
+        return
+    for reason in reasons:
+        yield wrong(
+            "service",
+            f"{reason['what']} ({reason['code']})",
+            "It decides calls, and something that you rely on does not work.",
+            reason["remedy"] or "Look at its log.",
+        )
 
 
 def look_at_pages(url: str, transport: httpx2.BaseTransport | None = None) -> Finding:

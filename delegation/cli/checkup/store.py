@@ -18,6 +18,7 @@ from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
 from delegation.cli.checkup.restored import judge_restorations
 from delegation.cli.checkup.ring import judge_rotation
+from delegation.commands import retention
 from delegation.commands.ring import RingHolder
 from delegation.commands.work import ApiKey
 from delegation.errors import DelegationError
@@ -30,6 +31,7 @@ from delegation.records.engine.database import Database
 from delegation.records.engine.numbers import read_numbers
 from delegation.records.engine.sqlite import BESIDE
 from delegation.records.lineage.caches import Caches
+from delegation.records.log.files import refuse_unless_writable
 from delegation.records.log.log import read_state
 from delegation.records.reader import SqlReader
 from delegation.records.revocation.endings import Ending, restorations
@@ -42,6 +44,7 @@ from delegation.tracker.location import ring_file, shown, store_file
 LOW: Final = 1024**3  # bytes that are left
 FULL: Final = 128 * 1024**2
 AHEAD: Final = 5  # seconds by which clocks may differ before calls are denied
+AHEAD_OF_RECORDS: Final = retention.AHEAD
 _MAGIC: Final = b"SQLite format 3\x00"
 _WAL: Final = 2  # bytes 18 and 19 of the file
 _POSTGRES: Final = ("fsync", "full_page_writes", "synchronous_commit")
@@ -129,6 +132,7 @@ def look_at_store(
         found += judge_rotation(ring, looked.known, looked.running, at)
     found.append(judge_log(looked.stopped))
     found += judge_restorations(looked.restored)
+    found += judge_age(at, looked.newest)
     return looked.catalogue, found
 
 
@@ -180,6 +184,43 @@ def judge_signer(place: str, *, is_signed: bool | None) -> Iterable[Finding]:
         )
     elif is_signed:
         yield ok("ring", "It signs for the store.")
+
+
+def judge_age(at: int, newest: int) -> Iterable[Finding]:
+    """Judge how far the clock is past the newest record: an idle store, or a clock that is ahead."""
+    if newest and at - newest > AHEAD_OF_RECORDS:
+        yield warn(
+            "clock",
+            f"The clock says {instant(at)}, and the newest record is of {instant(newest)}.",
+            "If nothing was recorded since, all is well; if the clock is ahead, calls are denied, and "
+            "old evidence would be erased by a day an hour where DELEGATION_RETAIN_DAYS is set.",
+            "Compare the clock with another one.",
+        )
+
+
+def look_at_log(folder: str, memory: Path | None) -> Iterable[Finding]:
+    """Say whether the log's files can be written, by writing one beside them.
+
+    Args:
+        folder: DELEGATION_LOG_DIR; empty for none.
+        memory: Where the log's key remembers what it signed; None where nothing says so.
+    """
+    places = [Path(folder)] if folder else []
+    if memory is not None:
+        places.append(memory.parent)
+    for place in places:
+        try:
+            if place.exists():
+                refuse_unless_writable(place)
+                yield ok("log_files", f"{place} can be written.")
+        except OSError as error:
+            yield wrong(
+                "log_files",
+                f"{place} cannot be written: {error.strerror}.",
+                "Nothing that is decided is signed any more, and nobody can show that it was not "
+                "changed.",
+                "Give the service's user the right to write there, or make room on that disk.",
+            )
 
 
 def judge_log(stopped: str) -> Finding:

@@ -31,8 +31,9 @@ from delegation.errors import (
 )
 from delegation.records.engine import postgres, sqlite
 from delegation.records.engine.errors import refusal_of, translated
-from delegation.records.engine.marker import is_committed, new_name
+from delegation.records.engine.marker import mark, new_name
 from delegation.records.engine.remembered import ASKED
+from delegation.records.engine.same_file import SameFile
 from delegation.records.engine.turn import Queue, Turn
 
 _LOOK_FIRST: Final = "Look whether it is there; if it is not, do it again."
@@ -73,6 +74,7 @@ class Database:
         self._turn = Turn()
         is_file = self.is_sqlite and not self.is_memory and not parsed.query
         self._queue = Queue(Path(str(parsed.database))) if is_file else None
+        self.file = SameFile(self.engine) if self.is_sqlite and not self.is_memory else None
         self._seats = BoundedSemaphore(QUESTION_CONNECTIONS)
 
     @contextmanager
@@ -175,7 +177,7 @@ class Database:
                     connection = self.to_write(tried.enter_context(self.engine.connect()))
                     transaction = self.begin(connection, deadline)
                     if name:
-                        is_committed(connection, name)
+                        mark(connection, name)
                     if alone is not None:
                         self.take_gate(connection, alone=alone)
                     held.push(tried.pop_all())
@@ -201,6 +203,8 @@ class Database:
                 raise refusal_of(is_undone=False) from error
             self._look_up(name, deadline)
         else:
+            if self.file is not None:
+                self.file.refuse_if_moved(connection)
             # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
             if not self.is_sqlite and postgres.warned(connection):
                 self._look_up(name, deadline)
@@ -215,7 +219,7 @@ class Database:
         while name:
             try:
                 with self.engine.connect() as connection, connection.begin() as look:
-                    if not is_committed(connection, name):
+                    if not mark(connection, name):
                         look.rollback()  # else the next look would take this one for it
                         raise StoreUnavailableError(
                             "The connection was lost; nothing was changed.",
@@ -264,6 +268,7 @@ class Database:
         """Begin a transaction that writes, after those who came first.
 
         Raises:
+            StoreMovedError: The store's file is not the one at its path any more.
             StoreUnavailableError: Its place in the queue did not come within the caller's time.
         """
         if self._queue is None:

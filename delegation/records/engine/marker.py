@@ -1,19 +1,34 @@
-"""Marks a transaction in its own rows, so that a COMMIT in doubt can be looked up."""
+"""Marks a transaction in its own rows, so that a COMMIT in doubt can be looked up.
+
+A marker's time is the database's own, when it is written and when it is forgotten: a process whose
+clock is ahead must not take away what another still looks for.
+"""
 
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Final
 
 from sqlalchemy import Connection, text
 
 from delegation.records.tables.records import BATCHES
 
-_MARK: Final = text(
-    "INSERT INTO batch (id, attempt, at) VALUES (:id, 1, :at)"
-    " ON CONFLICT (id) DO UPDATE SET attempt = batch.attempt + 1 RETURNING attempt"
-).columns(BATCHES.c.attempt)
+KEPT_SECONDS: Final = 3600  # well above the deadline of whoever tries again
+_CLOCKS: Final = {
+    "postgresql": "extract(epoch FROM clock_timestamp())::bigint",
+    "sqlite": "CAST(strftime('%s', 'now') AS INTEGER)",
+}
+_MARKS: Final = {
+    engine: text(
+        f"INSERT INTO batch (id, attempt, at) VALUES (:id, 1, {clock})"  # noqa: S608  # constants
+        " ON CONFLICT (id) DO UPDATE SET attempt = batch.attempt + 1 RETURNING attempt"
+    ).columns(BATCHES.c.attempt)
+    for engine, clock in _CLOCKS.items()
+}
+_FORGETS: Final = {
+    engine: f"DELETE FROM batch WHERE at < {clock} - {KEPT_SECONDS}"  # noqa: S608  # constants
+    for engine, clock in _CLOCKS.items()
+}
 
 
 def new_name() -> str:
@@ -21,12 +36,7 @@ def new_name() -> str:
     return f"txn_{secrets.token_hex(16)}"
 
 
-def is_committed(connection: Connection, name: str) -> bool:
-    """Write the marker of `new_name` and return whether the transaction was committed before."""
-    return mark(connection, name, int(time.time()))
-
-
-def mark(connection: Connection, name: str, at: int) -> bool:
+def mark(connection: Connection, name: str) -> bool:
     """Write the transaction's marker and return whether an earlier attempt was committed after all.
 
     It writes on a second attempt too: under synchronous replication a COMMIT without a write of its
@@ -36,7 +46,11 @@ def mark(connection: Connection, name: str, at: int) -> bool:
     Args:
         connection: A transaction that writes.
         name: Of the transaction, drawn before its first attempt.
-        at: Now, Unix seconds; an hour later the marker may be forgotten.
     """
-    marked = connection.execute(_MARK, {"id": name, "at": at})
+    marked = connection.execute(_MARKS[connection.dialect.name], {"id": name})
     return bool(marked.scalar_one() > 1)
+
+
+def forget_old(connection: Connection) -> None:
+    """Delete the markers that nobody looks for any more."""
+    connection.exec_driver_sql(_FORGETS[connection.dialect.name])

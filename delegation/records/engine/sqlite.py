@@ -38,6 +38,7 @@ _UNDONE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
+    "secure_delete=ON",  # what was erased is written over, whatever this SQLite does by itself
     _BUSY,
 )
 
@@ -74,6 +75,11 @@ def make_engine(url: URL, *, checks_references: bool = True) -> Engine:
 def to_write(connection: Connection) -> Connection:
     """Return the connection, whose next transaction takes the write lock at its start."""
     return connection.execution_options(begin=_IMMEDIATE)
+
+
+def writes(connection: Connection) -> bool:
+    """Return whether the connection's transaction took the write lock at its start."""
+    return bool(connection.get_execution_options().get("begin") == _IMMEDIATE)
 
 
 def keep_private(file: str) -> None:
@@ -128,10 +134,9 @@ def _is_unwanted() -> bool:
 
 
 def _on_begin(connection: Connection) -> None:
-    begin = connection.get_execution_options().get("begin", "BEGIN")
-    if begin != _IMMEDIATE:
+    if not writes(connection):
         _wait(connection, waits=True)
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN")
         return
     _wait(connection, waits=False)
     try:

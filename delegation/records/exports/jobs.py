@@ -16,6 +16,7 @@ from typing_extensions import override
 from delegation.commands.question_work import QuestionReader, QuestionWork
 from delegation.lineage.export_job import ACTIVE, ExportJob
 from delegation.lineage.selection import Selection
+from delegation.records.lineage.caches import Caches
 from delegation.records.tables.exports import JOBS, PARTS
 
 LEASE: Final = 30  # seconds of silence after which a job's worker is taken for dead
@@ -51,9 +52,10 @@ class ExportJobRows(QuestionReader):
 
 
 class ExportJobActs(QuestionWork):
-    """Part of `SqlWork`, which has the connection."""
+    """Part of `SqlWork`, which has the connection and the caches."""
 
     _connection: Connection
+    _caches: Caches
 
     @override
     def lock_exports(self) -> None:
@@ -131,9 +133,11 @@ class ExportJobActs(QuestionWork):
 
     @override
     def forget_exports(self, *, at: int) -> None:
-        old = select(JOBS.c.id).where(JOBS.c.expires_at <= at)
+        if (sure := self._caches.steady.sure(at)) is None:
+            return
+        old = select(JOBS.c.id).where(JOBS.c.expires_at <= sure)
         self._connection.execute(delete(PARTS).where(PARTS.c.job.in_(old)))
-        self._connection.execute(delete(JOBS).where(JOBS.c.expires_at <= at))
+        self._connection.execute(delete(JOBS).where(JOBS.c.expires_at <= sure))
 
 
 def _job(row: Row[Any], at: int) -> ExportJob:

@@ -34,6 +34,7 @@ from delegation.records.revocation.endings import (
     forget_endings,
     known_endings,
     note_endings,
+    restorations,
 )
 from delegation.records.tables.endings import ENDINGS
 from delegation.records.tables.records import LINKS, NUMBERS, REVOCATIONS, TASKS
@@ -247,7 +248,9 @@ class Journal:
             for one in lost:
                 if tell_again(connection, one, at=at):
                     told[one.change.act] += 1
-            is_older = bool(lost or told or signed or upto[1] > numbers["ending"])
+            # Another machine, with a journal of its own, may have dealt with this backup before.
+            done = max((one.body["epoch"][1] for one in restorations(connection)), default=0)
+            is_older = bool(told or signed or newest > done or upto[1] > numbers["ending"])
             if is_older:
                 raise_number(connection, "nonces_before", at)
                 told["flow"] = shut(connection, at=at)

@@ -12,6 +12,7 @@ from delegation import canonical, sent_json
 from delegation.authority.catalogue import Catalogue, Tool
 from delegation.authority.chain import Chain
 from delegation.authority.resource_labels import ResourceLabels
+from delegation.commands.steady_clock import SteadyClock
 from delegation.commands.work import KEPT_DENIALS
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.engine.numbers import read_numbers
@@ -111,6 +112,7 @@ class Caches:
         kept_denials: Denials of one holder a minute whose arguments and proof are kept.
         shortened: Denials of this process whose arguments and proof were not.
         forgotten_at: Unix seconds of the last round of forgetting claims.
+        steady: What time it surely is, for what is deleted for its age.
     """
 
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
@@ -121,3 +123,4 @@ class Caches:
     kept_denials: int = KEPT_DENIALS
     shortened: int = 0
     forgotten_at: int = 0
+    steady: SteadyClock = field(default_factory=SteadyClock)

@@ -9,7 +9,7 @@ from pathlib import Path
 from delegation.commands.log import LogStatus
 from delegation.commands.ring import RingSource
 from delegation.records.engine.database import Database
-from delegation.records.log.log import SqlLog, read_state
+from delegation.records.log.log import SqlLog, first_record, read_state
 from delegation.records.log.publish import Publisher
 from delegation.records.log.scan import compare
 from delegation.transparency.audit import Finding
@@ -42,15 +42,22 @@ class SqlLogDesk:
         """Return how far the log is."""
         with self._database.reading() as connection:
             state = read_state(connection)
+            since = state.signed_at or first_record(connection)
         return LogStatus(
             origin=origin_of(self._issuer, state.generation),
             size=state.size,
             signed=0 if state.head is None else state.head.size,
             signed_at=state.signed_at,
             waiting=state.waiting + state.older,
-            stopped=state.stopped,
+            stopped=state.stopped or self.publisher.trouble,
             keys=tuple(self.publisher.keys(state.generation)),
+            since=since,
         )
+
+    @property
+    def trouble(self) -> str:
+        """Why this process cannot sign or write at present; empty while it can."""
+        return self.publisher.trouble
 
     def look(self, *, at: int) -> str:
         """Compare the database with all that was signed; return why the log stopped, or nothing."""
@@ -62,8 +69,7 @@ class SqlLogDesk:
 
     def update_if_due(self, *, at: int) -> None:
         """Do the same if something waits; asking costs one short read."""
-        if self.publisher.is_due():
-            self.publisher.update(at=at)
+        self.publisher.update_if_due(at=at)
 
     def rebuild(self, *, at: int) -> int:
         """Write all tiles again from the database; return how many."""

@@ -40,8 +40,13 @@ def write_whole(file: Path, data: bytes, *, mode: int = 0o666) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         fresh.replace(file)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(
+                file
+            )  # not the name beside it, nor none: a full disk names no file
         raise
     # The name is on disk, too, before anything is said that relies on it.
     folder = os.open(file.parent, os.O_RDONLY)
@@ -49,6 +54,27 @@ def write_whole(file: Path, data: bytes, *, mode: int = 0o666) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def refuse_unless_writable(folder: Path) -> None:
+    """Write a file into a folder and take it away: rights, a read-only disk and a full one show.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f".tried.{os.getpid()}-{get_ident()}"
+    try:
+        with file.open("wb") as stream:
+            stream.write(bytes(MAX_TEXT))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 class Kept:
@@ -72,7 +98,7 @@ class Kept:
             with self.file.open("rb") as stream:
                 text = stream.read(MAX_TEXT + 1).decode("utf-8", "strict")
             return read_checkpoint(text)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, MalformedError) as error:
             raise LogStoppedError(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from delegation.errors import NotFoundError
 from delegation.records.engine.remembered import remembered
 from delegation.records.tables.log import ENTRIES, NODES, PENDING, STATE
+from delegation.records.tables.records import DECISIONS, LINKS
 from delegation.transparency.checkpoint import Checkpoint, LogProof, read_checkpoint
 from delegation.transparency.leaf import Kind
 from delegation.transparency.merkle import (
@@ -30,6 +31,10 @@ _WAITING: Final = select(func.count()).select_from(PENDING).scalar_subquery()
 _STATE: Final = select(STATE, _WAITING.label("waiting"))
 _LOCKED: Final = select(STATE).with_for_update()
 _PENDING: Final = select(func.count()).select_from(PENDING)
+_FIRST: Final = (
+    select(DECISIONS.c.at).order_by(DECISIONS.c.sequence).limit(1),
+    select(LINKS.c.at).order_by(LINKS.c.sequence).limit(1),
+)
 _HASHES: Final = (
     select(ENTRIES.c.hash)
     .where(ENTRIES.c.place >= bindparam("first"), ENTRIES.c.place < bindparam("end"))
@@ -90,6 +95,12 @@ def read_state(connection: Connection, *, locks: bool = False) -> LogState:
         row = connection.execute(_LOCKED).one()
         return _state_of(row, connection.execute(_PENDING).scalar_one())
     return remembered(connection, "log", lambda: _read_state(connection))
+
+
+def first_record(connection: Connection) -> int:
+    """Return when the first record was made, Unix seconds; 0 for none."""
+    times = [connection.execute(one).scalar_one_or_none() for one in _FIRST]
+    return min((at for at in times if at is not None), default=0)
 
 
 def _read_state(connection: Connection) -> LogState:

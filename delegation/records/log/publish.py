@@ -10,6 +10,7 @@ database that was restored from an older backup contradicts the other two, and n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,7 +25,7 @@ from delegation.commands.ring import RingSource
 from delegation.errors import ConfigurationError, LogStoppedError
 from delegation.records.engine.database import Database
 from delegation.records.engine.numbers import raise_number
-from delegation.records.log.files import Kept, LogFolder
+from delegation.records.log.files import Kept, LogFolder, refuse_unless_writable
 from delegation.records.log.log import LogState, SqlLog, read_state
 from delegation.records.log.sequencer import sequence
 from delegation.records.tables.log import STATE
@@ -32,9 +33,9 @@ from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of, si
 from delegation.transparency.merkle import EMPTY_ROOT
 from delegation.transparency.tile import tiles_of
 
-_BEFORE: Final = (
-    8  # of the log's earlier keys, which sign along until their ends: a note has 32 lines
-)
+_BEFORE: Final = 8  # of the log's earlier keys sign along until their ends: a note has 32 lines
+TRY_SECONDS: Final = 10.0  # between two tries whether files can be written, while nothing waits
+BEHIND_SECONDS: Final = 60.0  # for which what waits may stay unsigned, before that is said
 _SEQUENCER: Final = 0x64656C6C  # one advisory lock of ours: "dell"
 
 
@@ -64,6 +65,9 @@ class Publisher:
         self._lock = Lock()
         self._has_looked = False  # whether files and database were compared since the start
         self._published: Checkpoint | None = None
+        self.trouble = ""  # why this process cannot sign or write at present
+        self._tried = 0.0
+        self._due_since: float | None = None
 
     def keys(self, generation: int) -> list[LogKey]:
         """Return the log's public keys: all of the ring, coming and retired ones included."""
@@ -91,14 +95,55 @@ class Publisher:
                 self._publish(at, goes_on)
                 self._has_looked = True
             except LogStoppedError as error:
+                self.trouble = str(error)
                 self._stop(error, at)
                 raise
             except OSError as error:
-                raise ConfigurationError(
-                    f"The log's files cannot be written: {error.strerror}.",
-                    remedy="Look at DELEGATION_LOG_DIR and at the folder of the key ring.",
-                ) from error
+                raise self._unwritable(error) from error
+            self.trouble, self._tried = "", time.monotonic()
             return True
+
+    def update_if_due(self, *, at: int) -> None:
+        """Do the same if something waits; else try now and then whether the files could be written.
+
+        Raises:
+            LogStoppedError: As above.
+            StoreUnavailableError: As above.
+            ConfigurationError: Files cannot be written, or others do not sign what waits.
+        """
+        now = time.monotonic()
+        if not self.is_due():
+            self._due_since = None
+            if now - self._tried >= TRY_SECONDS:
+                self._try_files()
+                self.trouble, self._tried = "", now
+            return
+        self._due_since = now if self._due_since is None else self._due_since
+        if self.update(at=at):
+            self._due_since = None
+        elif now - self._due_since > BEHIND_SECONDS:
+            self.trouble = (
+                f"Nothing was signed for {BEHIND_SECONDS:g} seconds: another process holds the log."
+            )
+            raise ConfigurationError(
+                self.trouble, remedy="Look at the other processes of this store."
+            )
+
+    def _try_files(self) -> None:
+        places = [] if self.folder is None else [self.folder.folder]
+        places += [] if self.memory is None else [self.memory.file.parent]
+        try:
+            for place in places:
+                refuse_unless_writable(place)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ConfigurationError:
+        self.trouble = f"{error.filename} cannot be written: {error.strerror}."
+        return ConfigurationError(
+            f"The log is not signed: {self.trouble}",
+            remedy="Look at DELEGATION_LOG_DIR, DELEGATION_LOG_MEMORY and the space on their disks.",
+        )
 
     def is_due(self) -> bool:
         """Return whether something waits, or was not signed or written yet; one cheap question."""

@@ -13,9 +13,16 @@ from delegation.records.tables.people import API_KEYS, LOGINS
 LONGEST: Final = SESSION_SECONDS  # no ticket and no session lasts longer
 
 
-def add_login(connection: Connection, login: Login, *, at: int) -> None:
-    """Record a ticket or a session, and forget those that are over."""
-    connection.execute(delete(LOGINS).where(LOGINS.c.expires_at <= at))
+def add_login(connection: Connection, login: Login, *, sure: int | None) -> None:
+    """Record a ticket or a session, and forget those that are over.
+
+    Args:
+        connection: A transaction that writes.
+        login: The ticket or session.
+        sure: The time that it surely is; None forgets nothing.
+    """
+    if sure is not None:
+        connection.execute(delete(LOGINS).where(LOGINS.c.expires_at <= sure))
     row = {
         "digest": login.digest,
         "kind": login.kind,

@@ -23,13 +23,20 @@ _TOUCH: Final = (
 )
 
 
-def add(connection: Connection, replica: ReplicaEntry) -> None:
+def add(connection: Connection, replica: ReplicaEntry, *, sure: int | None) -> None:
     """Register a replica, and forget those that are gone.
+
+    Args:
+        connection: A transaction that writes.
+        replica: The new one.
+        sure: The time that it surely is: one that is forgotten too early still relies on its lease,
+            and a revocation would be called confirmed without it. None forgets nobody.
 
     Raises:
         ConflictError: The API key has too many already.
     """
-    connection.execute(delete(REPLICAS).where(REPLICAS.c.at < replica.at - REAP_SECONDS))
+    if sure is not None:
+        connection.execute(delete(REPLICAS).where(REPLICAS.c.at < sure - REAP_SECONDS))
     held = select(func.count()).select_from(REPLICAS).where(REPLICAS.c.by == replica.by)
     if connection.execute(held).scalar_one() >= MOST:
         raise ConflictError("The API key has too many verifiers registered.")

@@ -28,7 +28,7 @@ from delegation.judge.facts import Query
 from delegation.judge.line import Line
 from delegation.judge.settle import Settlement
 from delegation.records.engine.numbers import take_number
-from delegation.records.revocation.endings import Ending, note_endings
+from delegation.records.revocation.endings import Ending
 from delegation.records.revocation.revoked_people import ended_people
 from delegation.records.tables.approvals import ACTS, APPROVALS
 from delegation.records.tables.people import API_KEYS
@@ -204,10 +204,10 @@ class ApprovalBook:
             rows = [_row(new, n) for n, new in enumerate(self._opened, start=first)]
             connection.execute(insert(APPROVALS), rows)
 
-    def write_endings(self, connection: Connection) -> None:
-        """Have the journal told what was used up; last, as numbers of endings are locked."""
-        used = [Ending("used", request, at, until) for request, _, at, until in self._used]
-        note_endings(connection, used)
+    @property
+    def endings(self) -> list[Ending]:
+        """What was used up, for the journal; noted last, since numbers of endings are locked last."""
+        return [Ending("used", request, at, until) for request, _, at, until in self._used]
 
 
 def _to_links_above(binding: Binding, line: Line) -> tuple[bytes, ...]:

@@ -2,8 +2,9 @@
 
 The order of statements is the order of locks, the same in every process: the batch's marker, the
 gate of standing, idempotency keys, nonces, links, histories, tasks' approvals, counters, paces, counts
-of denials, rows of tasks, sums of histories, numbers. Counters and paces are made before any of them is
-locked. A fixed lock order prevents deadlock. What no call has a rule for is neither read nor locked.
+of denials, rows of tasks, sums of histories, numbers, of endings last. Counters and paces are made
+before any of them is locked. A fixed lock order prevents deadlock. What no call has a rule for is
+neither read nor locked.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from delegation.records.lineage.links import RecordedLink, record_links
 from delegation.records.lineage.renewals import lines_of
 from delegation.records.log.erasing import ERASED
 from delegation.records.log.leaves import log_decisions
+from delegation.records.revocation.endings import Ending, note_endings
 from delegation.records.settling.approvals import ApprovalBook
 from delegation.records.settling.claims import claim_nonces, claim_requests
 from delegation.records.settling.creation_limits import CreationLimits
@@ -62,7 +64,11 @@ def read_back(connection: Connection, drafts: Sequence[AnyDraft]) -> list[Outcom
 
 
 def settle_batch(
-    connection: Connection, drafts: Sequence[AnyDraft], caches: Caches, counts: Counts
+    connection: Connection,
+    drafts: Sequence[AnyDraft],
+    caches: Caches,
+    counts: Counts,
+    endings: list[Ending] | None = None,
 ) -> list[Outcome]:
     """Settle and write the drafts; return what each of them gets once this is committed.
 
@@ -71,6 +77,7 @@ def settle_batch(
         drafts: In the order they came.
         caches: What this process keeps between batches.
         counts: Unproven denials that are only counted.
+        endings: Takes what was used up, where more is written after it; else it is noted at once.
     """
     queries = [draft.query for draft in drafts if isinstance(draft, Draft)]
     facts = read_facts(connection, queries, caches)
@@ -95,6 +102,11 @@ def settle_batch(
             round_.proven[place] = draft
     round_.settle()
     round_.finish(counts)
+    used = [] if facts.approvals is None else facts.approvals.endings
+    if endings is None:
+        note_endings(connection, used)
+    else:
+        endings += used
     return [round_.outcomes[place] for place in range(len(drafts))]
 
 
@@ -380,8 +392,6 @@ class _Round:
         if self._reservations:
             keep_reservations(self._connection, self._reservations)
         log_decisions(self._connection, [row for _, row in self._rows])
-        if self._facts.approvals is not None:
-            self._facts.approvals.write_endings(self._connection)
 
 
 def id_of(draft: AnyDraft) -> str:

@@ -14,14 +14,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.types import Text
 
 from delegation.identity.proof import NONCE_SECONDS
+from delegation.records.engine import marker
 from delegation.records.engine.numbers import raise_number, read_numbers
 from delegation.records.engine.sqlite import cursor_of
 from delegation.records.revocation.endings import forget_endings
 from delegation.records.settling.kept_denials import forget_turns
-from delegation.records.tables.records import ANNOUNCED, BATCHES, NONCES, REQUESTS
+from delegation.records.tables.records import ANNOUNCED, NONCES, REQUESTS
 
 REQUEST_SECONDS: Final = 24 * 3600  # how long a lost answer may be asked for again
-BATCH_SECONDS: Final = 3600  # well above the writer's retry deadline
 
 _NONCE_SQLITE: Final = "INSERT OR IGNORE INTO nonce (holder, jti, at) VALUES (?, ?, ?)"
 _NONCE_POSTGRES: Final = text(
@@ -120,11 +120,20 @@ def close_off(connection: Connection, at: int) -> int:
     return read_numbers(connection)["nonces_before"]
 
 
-def forget_old(connection: Connection, at: int, nonces_before: int) -> None:
-    """Delete nonces below the mark of `close_off`, and other claims by their age."""
+def forget_old(connection: Connection, at: int, nonces_before: int, *, sure: int | None) -> None:
+    """Delete nonces below the mark of `close_off`, and other claims by their age.
+
+    Args:
+        connection: A transaction that writes.
+        at: What the clock says, Unix seconds; of counts of denials, which may begin anew.
+        nonces_before: The mark.
+        sure: The time that it surely is: a key that is forgotten too early lets its call be decided,
+            and charged, twice. None forgets no key.
+    """
     connection.execute(delete(NONCES).where(NONCES.c.at < nonces_before))
-    connection.execute(delete(REQUESTS).where(REQUESTS.c.at < at - REQUEST_SECONDS))
-    connection.execute(delete(BATCHES).where(BATCHES.c.at < at - BATCH_SECONDS))
-    connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < at))
-    forget_endings(connection, at=at)
+    marker.forget_old(connection)
+    if sure is not None:
+        forget_endings(connection, at=sure)
+        connection.execute(delete(REQUESTS).where(REQUESTS.c.at < sure - REQUEST_SECONDS))
+        connection.execute(delete(ANNOUNCED).where(ANNOUNCED.c.expires_at < sure))
     forget_turns(connection, at)

@@ -17,7 +17,13 @@ from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, selec
 from delegation.authority.chain import Chain
 from delegation.authority.ids import LinkId
 from delegation.authority.refusal import Refusal
-from delegation.judge.creation_limits import BREAK_SECONDS, WINDOW, counts_as_denial, refuse_link
+from delegation.judge.creation_limits import (
+    BREAK_SECONDS,
+    DAY,
+    WINDOW,
+    counts_as_denial,
+    refuse_link,
+)
 from delegation.judge.decision import Decision
 from delegation.judge.facts import TaskFact
 from delegation.judge.limits import MAX_LIMIT, Limits
@@ -49,8 +55,13 @@ _OPENED: Final = (
 _DENIED: Final = case(
     (TASKS.c.denial_minute == bindparam("minute"), TASKS.c.denials), else_=0
 ) + bindparam("denied")
-# Reports of denials elsewhere may come late: an older minute does not begin the count anew.
-_NONE: Final = or_(bindparam("denied") == 0, bindparam("minute") < TASKS.c.denial_minute)
+# Reports of denials elsewhere may come late: an older minute does not begin the count anew; unless the
+# newer one is of a clock that was more than a day ahead, which would keep the breaker from counting.
+_LATE: Final = and_(
+    bindparam("minute") < TASKS.c.denial_minute,
+    TASKS.c.denial_minute <= bindparam("minute") + DAY // WINDOW,
+)
+_NONE: Final = or_(bindparam("denied") == 0, _LATE)
 _WRITE: Final = (
     update(TASKS)
     .where(TASKS.c.id == bindparam("of_task"))
@@ -69,7 +80,13 @@ _WRITE: Final = (
             else_=TASKS.c.broken_until,
         ),
         last_call_at=case(
-            (bindparam("called") > func.coalesce(TASKS.c.last_call_at, 0), bindparam("called")),
+            (
+                or_(
+                    bindparam("called") > func.coalesce(TASKS.c.last_call_at, 0),
+                    and_(bindparam("called") > 0, TASKS.c.last_call_at > bindparam("called") + DAY),
+                ),
+                bindparam("called"),
+            ),
             else_=TASKS.c.last_call_at,
         ),
     )

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from delegation import canonical
 from delegation.commands.work import KEPT_DENIALS as PER_MINUTE
-from delegation.judge.rate import MICRO
+from delegation.judge.rate import MICRO, believed
 from delegation.records.engine.database import upsert
 from delegation.records.tables.records import KEPT_DENIALS
 
@@ -180,7 +180,7 @@ def _next(turn: int, at: int, most: int) -> int | None:
     if most == 0:
         return None
     interval, now = 60 * MICRO // most, at * MICRO
-    turn = max(turn, now)
+    turn = max(believed(turn, now, (most - 1) * interval), now)
     return None if turn - now > (most - 1) * interval else turn + interval
 
 

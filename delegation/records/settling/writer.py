@@ -74,9 +74,9 @@ class DecisionWriter:
         self._closed = Event()
         self._busy_since = 0.0
         self._driver: object = None
-        self.on_used: Callable[[], None] | None = (
-            None  # told before the answers that used a consent
-        )
+        self.is_failing = False  # the last batch could not be committed, and not for its rows
+        # Told before the answers that used a consent.
+        self.on_used: Callable[[], None] | None = None
 
     @property
     def depth(self) -> int:
@@ -180,11 +180,13 @@ class DecisionWriter:
             except Exception as error:  # noqa: BLE001  # the loop must go on; nobody is left waiting
                 outcomes = [_refusal(error)] * len(drafts)
                 self.stats.failed += len(drafts)
+                self.is_failing = _is_fault(error)
                 if not isinstance(error, UnknownOutcomeError):
                     self._count_again(counts)
             else:
                 self.stats.batches += 1
                 self.stats.drafts += len(drafts)
+                self.is_failing = False
             self._busy_since, self._driver = 0.0, None
             self.stats.seconds += time.monotonic() - begun
             if self.on_used is not None and any(map(_has_used, outcomes)):
@@ -204,7 +206,7 @@ class DecisionWriter:
             with self._begun(alone=True) as connection:
                 nonces_before = close_off(connection, at)
             with self._begun(alone=False) as connection:
-                forget_old(connection, at, nonces_before)
+                forget_old(connection, at, nonces_before, sure=self._caches.steady.sure(at))
         except Exception as error:  # noqa: BLE001  # the loop must go on; the next round tries again
             _LOG.warning("old claims could not be forgotten: %s", described(error))
         self._busy_since, self._driver = 0.0, None
@@ -306,6 +308,8 @@ class DecisionWriter:
             if not database.is_sqlite and postgres.warned(chosen):
                 # "canceling wait for synchronous replication": committed here, perhaps nowhere else.
                 raise _DoubtfulError
+            if database.file is not None:
+                database.file.refuse_if_moved(chosen)
             return outcomes
 
     def _earlier(
@@ -318,7 +322,7 @@ class DecisionWriter:
         """
         if self._database.is_sqlite:
             return read_back(connection, drafts) if in_doubt and drafts else None
-        if not drafts or not mark(connection, batch, max(map(_at, drafts))):
+        if not drafts or not mark(connection, batch):
             return None
         return read_back(connection, drafts) or [UnknownOutcomeError()] * len(drafts)
 
@@ -355,6 +359,13 @@ def _is_outage(error: DBAPIError) -> bool:
     return type(error).__name__ in {"OperationalError", "InterfaceError", "InternalError"}
 
 
+def _is_fault(error: BaseException) -> bool:
+    """Return whether a batch failed for what the next one will meet as well."""
+    if isinstance(error, StoreUnavailableError):
+        return not error.is_undone
+    return isinstance(error, DBAPIError) and _is_outage(error) and not is_undone(error)
+
+
 def _refusal(error: BaseException) -> Exception:
     if isinstance(error, DelegationError):
         return error
@@ -378,7 +389,3 @@ def _resolve(pending: Future[Decision], outcome: Outcome) -> None:
             pending.set_result(outcome)
     except InvalidStateError:  # cancelled in between
         return
-
-
-def _at(draft: AnyDraft) -> int:
-    return draft.at if not hasattr(draft, "decision") else draft.decision.at

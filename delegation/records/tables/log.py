@@ -80,7 +80,19 @@ class LogStateRow(Table, table=True):
     changes_upto: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
 
 
+class ErasureRow(Table, table=True):
+    """A round of erasing, written with what it erased. Never changed afterwards and never deleted."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (CheckConstraint("by IN ('retention', 'command')", name="by"),)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+    before: int = Field(primary_key=True, sa_type=BigInteger)
+    by: str = Field(primary_key=True)
+    decisions: int = Field(sa_type=BigInteger)
+
+
 PENDING: Final = Table.metadata.tables["log_pending"]
 ENTRIES: Final = Table.metadata.tables["log_entry"]
 NODES: Final = Table.metadata.tables["log_node"]
 STATE: Final = Table.metadata.tables["log_state"]
+ERASURES: Final = Table.metadata.tables["erasure"]
