@@ -6,7 +6,6 @@ missing=
 if [ "${1:-}" = soak ]; then
   command -v patroni >/dev/null 2>&1 || missing="$missing patroni"
   command -v etcd >/dev/null 2>&1 || missing="$missing etcd-server"
-  [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null 2>&1 || missing="$missing haproxy"
   ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 fi
 if [ "${1:-}" = bench ]; then
@@ -15,6 +14,7 @@ fi
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
+[ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null 2>&1 || missing="$missing pgbouncer"
 command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 command -v jq >/dev/null 2>&1 || missing="$missing jq"

@@ -52,7 +52,7 @@ def audit(url: str, answers: Iterable[Answer] = ()) -> dict[str, Any]:
 def _numbers_are_dense(connection: Connection, stored: Mapping[str, Any]) -> None:
     sequences = sorted(row.sequence for row in stored.values())
     assert sequences == list(range(1, len(sequences) + 1))
-    given = connection.execute(text("SELECT n FROM number WHERE name = 'decision'")).scalar_one()
+    given = connection.execute(text("SELECT n FROM numbers WHERE name = 'decision'")).scalar_one()
     assert given == len(sequences)
 
 
@@ -86,7 +86,7 @@ def _nonces_belong(connection: Connection, stored: Mapping[str, Any]) -> None:
     assert max(allowed.values(), default=1) == 1, "a proof was allowed twice"
     nonces = {bytes(row.jti) for row in connection.execute(text("SELECT jti FROM nonce"))}
     before = connection.execute(
-        text("SELECT n FROM number WHERE name = 'nonces_before'")
+        text("SELECT n FROM numbers WHERE name = 'nonces_before'")
     ).scalar_one()
     first: dict[bytes, int] = {}
     for row in sorted(proven, key=lambda found: found.sequence):

@@ -14,6 +14,7 @@ from delegation_api import openapi, problems
 from delegation_api.asking import Asking
 from delegation_api.auth import KeyCache, refuse_odd_request
 from delegation_api.check_front import CheckFront
+from delegation_api.held_open import HeldOpen
 from delegation_api.limits import BodyLimits
 from delegation_api.metrics import Metrics
 from delegation_api.observing import Observing
@@ -87,6 +88,7 @@ def create_app(tracker: Tracker, settings: Settings | None = None) -> FastAPI:
     app.state.live = live.Hub(tracker)
     app.state.exports = page_exports.Watched()
     app.state.waiting = Waiting(tracker)
+    app.state.held_open = HeldOpen(chosen.max_polls_per_key)
     app.state.webhooks = Webhooks(chosen.approval_webhooks, tracker.sign_event)
     if app.state.webhooks.hooks:
         if not any(k.role == "service" and k.state == "active" for k in tracker.public_ring().keys):

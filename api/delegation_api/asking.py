@@ -29,12 +29,20 @@ _ASKED: Final = "delegation.asked"  # where a request's scope has it
 _READS: Final = frozenset({"GET", "HEAD"})
 # Never behind questions: without them no call is decided. Nobody cancels them.
 _VITAL: Final = ThreadPoolExecutor(4, thread_name_prefix="delegation-vital")
+# What ends something waits behind nothing else, whatever all other threads do.
+_URGENT: Final = ThreadPoolExecutor(4, thread_name_prefix="delegation-urgent")
 
 
 async def vital(work: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
     """Do in a thread what decisions wait for."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_VITAL, partial(work, *args, **options))
+
+
+async def urgent(work: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
+    """Do in a thread what ends something."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_URGENT, partial(work, *args, **options))
 
 
 class Asking:

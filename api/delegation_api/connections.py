@@ -2,7 +2,7 @@
 
 Room is made by the client with the most connections, whatever they do: first by those that cost
 nobody an answer. Those on which a key or a session was recognised come last, and never while they are
-answered.
+answered. When these have taken all there are, some places are left for whoever ends something.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from delegation_api.turns import PROXY_SHARE, Turns
 _LOG: Final = logging.getLogger("delegation.port")
 SWEEP_SECONDS: Final = 0.5
 TAKEN_BYTES: Final = 16 * 1024  # what a reader takes in `send_seconds`, or it is no reader
-RESERVED_FILES: Final = 128  # descriptors for the database, logs and our own sockets
+LANE: Final = 64  # connections beyond the bound, of which only what is urgent is answered
+LINGERING: Final = 64  # refused ones that are kept for a moment, so that their refusal arrives
+RESERVED_FILES: Final = 64 + LANE + LINGERING  # 64 for the database, logs and our own sockets
 _AT_ONCE: Final = 32  # one part in so many is cut together, so that a flood costs few passes
 
 
@@ -97,6 +99,9 @@ class Held(Protocol):
     def cut(self, kind: str) -> None:
         """End it now, without an answer."""
 
+    def drop(self) -> None:
+        """End it now, after its refusal."""
+
     def look(self, now: float) -> None:
         """End it if its time is up."""
 
@@ -122,6 +127,8 @@ class Connections:
         self.turns = Turns()
         self._metrics = metrics
         self._held: dict[Held, None] = {}
+        self._lane: dict[Held, None] = {}
+        self._lingering: dict[Held, None] = {}
         self._by_address: Counter[str] = Counter()
         self._asking: Counter[str] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -145,13 +152,47 @@ class Connections:
                 # Whoever has too many open may wait: what it waits for is not cut.
                 free = [h for h in own if h.cost not in {None, COSTS["answer"]}]
                 refusal = self._make_room("client", free)
-        if not refusal and len(self._held) > self.bounds.max_connections:
-            refusal = self._make_room("connections", self._heaviest(one))
+        if not refusal and self._crowd > self.bounds.max_connections:
+            ordinary = [held for held in self._held if held not in self._lane]
+            refusal = self._make_room("connections", self._heaviest(one, ordinary))
+            if refusal:
+                self.enter_lane(one)
         return refusal
+
+    @property
+    def _crowd(self) -> int:
+        return len(self._held) - len(self._lane) - len(self._lingering)
+
+    def enter_lane(self, one: Held) -> bool:
+        """Give a connection that is refused a reserved place, where only what is urgent is answered.
+
+        Those in the lane make room for one another as all do: a crowd that fills it makes it for itself.
+
+        Returns:
+            Whether it has one: not if all others there are known and are being answered.
+        """
+        if one not in self._lane:
+            if len(self._lane) >= LANE and self._make_room(
+                "connections", self._heaviest(one, list(self._lane))
+            ):
+                return False
+            self._lane[one] = None
+        return True
+
+    def linger(self, one: Held) -> None:
+        """Let a refused connection wait until its client has the refusal; the oldest goes for the newest."""
+        self._lane.pop(one, None)
+        self._lingering[one] = None
+        if len(self._lingering) > LINGERING:
+            oldest = next(iter(self._lingering))
+            del self._lingering[oldest]
+            oldest.drop()
 
     def leave(self, one: Held) -> None:
         """Forget a connection."""
         self.turns.give(one)
+        self._lane.pop(one, None)
+        self._lingering.pop(one, None)
         if self._held.pop(one, True) is None and one.address:
             _less(self._by_address, one.address)
 
@@ -175,14 +216,14 @@ class Connections:
             victim.cut(kind)
         return ""
 
-    def _heaviest(self, newest: Held) -> list[Held]:
-        """Return the connections of the client with the most that can be cut.
+    def _heaviest(self, newest: Held, among: list[Held]) -> list[Held]:
+        """Return the connections of the client with the most among these that can be cut.
 
         Those of known clients are counted and cut only when there are no others. A proxy's that
         carry nobody weigh less than they are, and between equals they stay.
         """
         groups: dict[tuple[bool, str], list[Held]] = {}
-        for held in self._held:
+        for held in among:
             cost = held.cost
             if cost is not None and held is not newest:
                 groups.setdefault((cost < KNOWN, held.group), []).append(held)

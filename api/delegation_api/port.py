@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from delegation_api.client_address import counted
 from delegation_api.connections import COSTS, KNOWN, TAKEN_BYTES, Connections
 from delegation_api.refusals import answer_of
+from delegation_api.requests import has_body, have_ended, is_urgent
 from delegation_api.turns import CONNECTION
 
 STATE: Final = "connections"  # where the worker's `Connections` stand in uvicorn's own state
@@ -190,23 +191,33 @@ class Port(HttpToolsProtocol):
         size = sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size + len(self.url) > self._bounds.max_head:
             self._refuse("head")
-        elif self._refusal or len(self.pipeline) >= MAX_PIPELINED:
-            self._refuse(self._refusal or "client")
-        elif self._begin_request():
+        elif len(self.pipeline) >= MAX_PIPELINED:
             self._refuse("client")
+        elif (too_many := self._too_many()) and not self._is_let_through():
+            self._refuse(too_many)
         else:
             self._head = 0
             if self.awaits != "answer":
                 self._wait_for("body")
             super().on_headers_complete()
-            if self.parser.should_upgrade() and self.cycle is not None:
-                self.cycle.keep_alive = False  # nothing here is spoken but HTTP/1.1
+            if (too_many or self.parser.should_upgrade()) and self.cycle is not None:
+                # Nothing here is spoken but HTTP/1.1; and a reserved place is for one request.
+                self.cycle.keep_alive = False
+
+    def _too_many(self) -> str:
+        """Return how the connection or its request is refused; empty if it is not one too many."""
+        is_too_many = self._begin_request()
+        return self._refusal or ("client" if is_too_many else "")
+
+    def _is_let_through(self) -> bool:
+        """Return whether what would be refused is urgent, and has a reserved place."""
+        return is_urgent(self.parser.get_method(), self.url) and self._all.enter_lane(self)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Begin to answer, in turn; in a pipeline that is not always the newest request."""
         self._answering = cycle
         begin = partial(super()._start_asgi_task, cycle, app)
-        if self.is_known or (cycle.more_body and _has_body(cycle)):
+        if self.is_known or (cycle.more_body and has_body(cycle)):
             begin()  # the turn is taken when the body is there: till then nothing is worked at
         else:
             self._all.turns.take(self, self.group, begin)
@@ -253,8 +264,8 @@ class Port(HttpToolsProtocol):
             self._wait_for("idle")
             return
         self._wait_for("answer")
-        complete = partial(_complete, cycle)
-        if self.is_known or cycle is not self._answering or not _has_body(cycle):
+        complete = partial(have_ended, cycle)
+        if self.is_known or cycle is not self._answering or not has_body(cycle):
             complete()
         else:
             self._all.turns.take(self, self.group, complete)
@@ -365,35 +376,24 @@ class Port(HttpToolsProtocol):
         self._end_answer()
         self.transport.abort()
 
+    def drop(self) -> None:
+        """End the connection now, after its refusal."""
+        self.transport.abort()
+
     def _refuse(self, kind: str) -> None:
         """Answer with a refusal and end the connection; nothing that follows is looked at."""
         answering = self._answering
         if answering and answering.response_started and not answering.response_complete:
-            self.cut(
-                kind
-            )  # an answer is on its way: another in its midst would be taken for its own
+            self.cut(kind)  # another answer amid the one on its way would be taken for its own
             return
         self.closing = True
         self._all.refused(kind)
         self._wait_for(self.awaits)
         self._end_answer()
         self.transport.write(answer_of(kind))
+        self._all.linger(self)
         if self.transport.can_write_eof():
             self.flow.resume_reading()
             self.transport.write_eof()  # what still comes is dropped for a moment: else a reset
         else:  # overtakes the answer
             self.transport.close()
-
-
-def _has_body(cycle: RequestResponseCycle) -> bool:
-    """Return whether an application waits for a request's body before it works."""
-    return cycle.scope["method"] not in {"GET", "HEAD"} and any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in cycle.scope["headers"]
-    )
-
-
-def _complete(cycle: RequestResponseCycle) -> None:
-    """Let an application have the end of a body."""
-    cycle.more_body = False
-    cycle.message_event.set()

@@ -32,6 +32,7 @@ from delegation.errors import (
 from delegation.judge.problem import MEDIA_TYPE, problem_body
 from delegation.records.engine.errors import described
 from delegation_api.asked_request import ASKED
+from delegation_api.held_open import TooManyPollsError
 
 _LOG: Final = logging.getLogger("delegation.api")
 
@@ -43,6 +44,7 @@ _STATUS: Final[tuple[tuple[type[DelegationError], int], ...]] = (
     (CallerDataError, 422),
     (TooFastError, 429),
     (ExportsBusyError, 429),
+    (TooManyPollsError, 429),
     (UnverifiedError, 403),
     (ForbiddenError, 403),
     (AuthorityError, 403),

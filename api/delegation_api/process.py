@@ -22,6 +22,7 @@ from delegation_api.pages.shell import prepare
 from delegation_api.port import STATE
 from delegation_api.settings import Settings
 from delegation_api.starts import SHARED, Starts
+from delegation_api.stopping import end_for_another_release, leave_for_another_release
 from delegation_api.supervisor import made, served
 from delegation_api.tracing import Tracing
 
@@ -57,6 +58,7 @@ class Process:
         self.tracker.keep_log(retain_days=settings.retain_days, required=settings.log_required)
         if starts is not None:
             self.tracker.probe_readiness(starts.reasons)
+        self.tracker.watch_schema(end_for_another_release)
         self._app = create_service(self.tracker, settings, tracing)
         self._connections = Connections(
             PortBounds.of(settings), Trusted(settings.trusted_proxies), self._app.metrics
@@ -82,6 +84,7 @@ class Process:
                 # What was accepted is written before the process ends.
                 self._stack.close()
                 self._app.metrics.close()
+                leave_for_another_release()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

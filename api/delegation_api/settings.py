@@ -21,7 +21,7 @@ from delegation.judge.limits import DEFAULTS
 from delegation.tracker.location import store_url
 from delegation_api.client_address import Trusted
 from delegation_api.setting_names import is_injected_port
-from delegation_api.webhooks import checked
+from delegation_api.webhooks import MAX_URLS, checked
 
 
 class Settings(BaseSettings):
@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         max_headers: Most header fields of a request.
         max_connections: Connections of one worker; beyond, the client with the most makes room.
         max_per_client: Connections of one address, or requests at once of one that a proxy names.
+        max_polls_per_key: Polls and streams that one API key holds open at one worker.
         trusted_proxies: Addresses and networks of proxies whose X-Forwarded-For counts.
         question_seconds: Seconds that a question may take.
         max_questions: Questions of one worker that may take longer than a second at once.
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     max_headers: int = Field(default=100, ge=8, le=10_000)
     max_connections: int = Field(default=1024, ge=1, le=65535)
     max_per_client: int = Field(default=256, ge=1, le=65535)
+    max_polls_per_key: int = Field(default=256, ge=1, le=65535)
     trusted_proxies: str = "127.0.0.1,::1"
     question_seconds: float = Field(default=30.0, gt=0, le=3600)
     max_questions: int = Field(default=8, ge=1, le=1024)
@@ -123,6 +125,8 @@ class Settings(BaseSettings):
     @field_validator("approval_webhooks")
     @classmethod
     def _are_webhooks(cls, text: str) -> str:
+        if len(text.split()) > MAX_URLS:
+            raise ValueError(f"it must be at most {MAX_URLS} URLs")
         for number, url in enumerate(text.split(), start=1):
             try:
                 checked(url)

@@ -64,6 +64,8 @@ class Supervisor(Multiprocess):
         """Run until the end; return code, message and remedy if the workers could not start."""
         self.run()
         if not self._said.exists():
+            if any(one.exitcode == STARTUP_FAILURE for one in self.processes):
+                sys.exit(1)  # a worker ended for good, and said why: nothing would serve
             return None
         found: dict[str, str] = json.loads(self._said.read_text(encoding="utf-8"))
         return found

@@ -23,6 +23,7 @@ from delegation.lineage.approval import ApprovalEntry, ApprovalState
 from delegation.lineage.feed import Feed, Revocation
 from delegation.tracker import Tracker
 from delegation.tracker.approvals import MAX_WAIT, POLL_SECONDS
+from delegation_api.asking import urgent
 from delegation_api.stopping import is_ending
 
 ENDING_SECONDS: Final = 0.5  # how soon who waits sees that the process ends
@@ -62,7 +63,7 @@ async def everywhere(done: Revocation, tracker: Tracker) -> Revocation:
     """
     ends = time.monotonic() + WAIT_SHARE * tracker.bound
     while True:
-        found = await run_in_threadpool(tracker.confirmed, done.epoch)
+        found = await urgent(tracker.confirmed, done.epoch)
         left = ends - time.monotonic()
         if found.is_confirmed or left <= 0:
             return replace(done, barrier=found)

@@ -19,7 +19,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from delegation.lineage.feed import Revocation
 
-FAILED, USAGE, DENIED, INTERRUPTED = 1, 2, 3, 130
+FAILED, USAGE, DENIED, ANOTHER_REVISION, INTERRUPTED = 1, 2, 3, 78, 130
 CONTINUED: Final = "> "  # no line of ours begins so
 _ID: Final = re.compile(r"[a-z]{3}_[A-Za-z0-9_-]{22,43}")
 _NARROWEST: Final = 8  # columns that one of a table takes at least, its rule and spaces among them

@@ -16,10 +16,11 @@ from delegation.cli.checkup.environment import (
     settings_of,
 )
 from delegation.cli.checkup.finding import Finding, warn, wrong
+from delegation.cli.checkup.log import look_at_log
 from delegation.cli.checkup.restored import look_at_journal
 from delegation.cli.checkup.ring import look_at_ring
 from delegation.cli.checkup.service import judge_transport, look_at_service
-from delegation.cli.checkup.store import look_at_log, look_at_store
+from delegation.cli.checkup.store import look_at_store
 from delegation.cli.console import FAILED, JsonOption, print_json, say
 from delegation.cli.source import StoreOption, UrlOption, default_store, ring_of, service_url
 from delegation.errors import ConfigurationError, KeyFileError

@@ -13,14 +13,15 @@ from typer import Abort, TyperException
 from typer.core import TyperGroup
 
 from delegation.cli.commands import WRITTEN, Commands
-from delegation.cli.console import FAILED, INTERRUPTED, USAGE, Stop, fail, report
-from delegation.errors import DelegationError
+from delegation.cli.console import ANOTHER_REVISION, FAILED, INTERRUPTED, USAGE, Stop, fail, report
+from delegation.errors import DelegationError, SchemaRevisionError
 
 
 class Program(TyperGroup):
     """The group of all commands; whatever one raises ends here.
 
-    0 means done, 1 failed, 2 wrong usage, 3 denied, 130 interrupted; `report` writes the error.
+    0 means done, 1 failed, 2 wrong usage, 3 denied, 78 a database of another release,
+    130 interrupted; `report` writes the error.
     """
 
     def __init__(self, **told: Any) -> None:
@@ -84,7 +85,8 @@ def ended(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, Stop):
         return report(error.code, str(error), error.remedy, as_json=as_json, exit_code=error.status)
     if isinstance(error, DelegationError):
-        return report(error.code, str(error), error.remedy, as_json=as_json, exit_code=FAILED)
+        code = ANOTHER_REVISION if isinstance(error, SchemaRevisionError) else FAILED
+        return report(error.code, str(error), error.remedy, as_json=as_json, exit_code=code)
     if isinstance(error, TyperException):
         remedy = "See the command with --help."
         return report(

@@ -179,6 +179,9 @@ class LoggedStore(ErasingStore, Protocol):
             clock: Returns this machine's, to be compared with others; None compares none.
         """
 
+    def watch_schema(self, changed: Callable[[], object]) -> None:
+        """Look twice a second whether another release changed the schema, until `close`; then call."""
+
     def keep(
         self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
     ) -> None:

@@ -19,12 +19,14 @@ from delegation.commands.retention import By, Erasure
 from delegation.commands.retry import tried_again, within
 from delegation.commands.ring import RingSource
 from delegation.commands.work import KEPT_DENIALS, Store, WriterStats
+from delegation.errors import StoreUnavailableError
 from delegation.identity.approval import ApprovalEvent
 from delegation.identity.keyring import KeyRing
 from delegation.judge.decision import Decision
 from delegation.judge.limits import DEFAULTS, Limits
 from delegation.records.background import Background
 from delegation.records.engine.database import Database
+from delegation.records.engine.revision import SchemaChangedError
 from delegation.records.journal.file import JournalFile
 from delegation.records.journal.journal import Journal
 from delegation.records.lineage.caches import Caches
@@ -43,6 +45,7 @@ from delegation.records.work import SqlWork
 
 _LOG: Final = logging.getLogger("delegation.records")
 _OPENING_SECONDS: Final = 5.0  # a server that ends its connections takes others
+_SCHEMA_SECONDS: Final = 0.5  # between two looks at the revision of a process that writes nothing
 
 
 def open_store(
@@ -224,6 +227,21 @@ class SqlStore(Store):
         self, name: str, seconds: float, chore: Callable[[], object], *, at_end: bool = False
     ) -> None:
         self._keepers.append(Background(name, seconds, chore, at_end=at_end))
+
+    @override
+    def watch_schema(self, changed: Callable[[], object]) -> None:
+        database = self._database
+
+        def look() -> None:
+            try:
+                with database.reading() as connection:
+                    database.revision.look(connection)
+            except SchemaChangedError:
+                changed()
+            except StoreUnavailableError:
+                pass  # said by readiness; what writes looks again
+
+        self.keep("schema", _SCHEMA_SECONDS, look)
 
     @override
     def erase(self, *, before: int, most: int, at: int, by: By) -> int:

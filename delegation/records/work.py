@@ -20,7 +20,6 @@ from delegation.canonical import Json, b64u
 from delegation.commands.draft import Draft, NewTask
 from delegation.commands.work import (
     Agent,
-    ApiKey,
     Login,
     LoginKind,
     OutcomeReport,
@@ -44,7 +43,7 @@ from delegation.records.lineage.caches import Caches
 from delegation.records.lineage.links import RecordedLink, record_links
 from delegation.records.lineage.renewals import note_renewal
 from delegation.records.lineage.tasks import count_going_on
-from delegation.records.people import logins, replicas
+from delegation.records.people import api_keys, logins, replicas
 from delegation.records.people.approvals import ApprovalActs
 from delegation.records.reader import SqlReader
 from delegation.records.revocation import changes
@@ -377,24 +376,7 @@ class SqlWork(SqlReader, ApprovalActs, ExportJobActs, Work):
 
     remove_replica = of_connection(replicas.remove)
 
-    @override
-    def add_api_key(self, key: ApiKey, secret_digest: bytes) -> None:
-        taken = select(API_KEYS.c.name).where(API_KEYS.c.name == key.name)
-        if self._connection.execute(taken).first() is not None:
-            raise ConflictError("An API key of that name exists.")
-        self._connection.execute(
-            insert(API_KEYS),
-            {
-                "name": key.name,
-                "digest": secret_digest,
-                "role": key.role,
-                "audiences": "\n".join(key.audiences),
-                "at": key.created_at,
-                "is_revoked": False,
-                "person": key.person,
-                "approves_as": "\n".join(key.approves_as),
-            },
-        )
+    add_api_key = of_connection(api_keys.add)
 
     @override
     def revoke_api_key(self, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -66,6 +66,16 @@ class LogReview(Health):
                     run.refused += retention.is_held_back
 
             store.keep("retention", ERASE_SECONDS, erase_old)
+
+    def watch_schema(self, changed: Callable[[], object]) -> None:
+        """Look in a thread of this process whether another release changed the schema, until `close`.
+
+        Whatever writes looks by itself, and from then on everything is refused with `SchemaChangedError`.
+
+        Args:
+            changed: Called from that thread within a second, perhaps more than once.
+        """
+        self._store.watch_schema(changed)
 
     def log_status(self) -> LogStatus:
         """Return how far the log is, and with which keys it is signed."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from consent import approver, asked, granted, pay, paying, rule
+from pydantic import ValidationError
 from service import Service
 from world import DESK, NOW, World
 
@@ -297,9 +298,11 @@ def test_a_listener_that_fails_is_not_the_calls_fault() -> None:
     ],
 )
 def test_only_https_urls_of_the_operator_are_told(urls: str) -> None:
-    """A URL of another form refuses to start."""
+    """A URL of another form is no setting, and no webhook."""
+    with pytest.raises(ValidationError):
+        Settings(approval_webhooks=urls)
     with pytest.raises(ConfigurationError):
-        create_app(World().tracker, Settings(approval_webhooks=urls))
+        Webhooks(urls, lambda _: "")
 
 
 def test_webhooks_without_a_service_key_refuse_to_start() -> None:

@@ -167,7 +167,7 @@ def load(
     ))  # fmt: skip
     _links(database, links())
     with database.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE number SET n = {count + 100} WHERE name = 'link'")
+        connection.exec_driver_sql(f"UPDATE numbers SET n = {count + 100} WHERE name = 'link'")
     _analyse(database)
     chance.shuffle(deep)
     return Forest(
@@ -184,7 +184,7 @@ def revoke(tracker: Tracker, links: tuple[LinkId, ...], *, at: int) -> None:
         (n, "link", link, "revoke", "op", "bench", "", at, at) for n, link in enumerate(links, start=1)
     ))  # fmt: skip
     with database.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE number SET n = {len(links)} WHERE name = 'epoch'")
+        connection.exec_driver_sql(f"UPDATE numbers SET n = {len(links)} WHERE name = 'epoch'")
     _analyse(database)
 
 

@@ -259,7 +259,7 @@ def test_a_clock_behind_the_records_is_wrong_exactly_when_calls_are_refused(
         assert world.check(token, "clerk")
         world.at += NONCE_SECONDS + 1  # from here on that proof's nonce is forgotten
         assert world.check(token, "clerk")
-        mark = "SELECT n FROM number WHERE name = 'nonces_before'"
+        mark = "SELECT n FROM numbers WHERE name = 'nonces_before'"
         for _ in range(200):
             if scalar(world, mark):
                 break

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from delegation_api.client_address import Trusted
-from delegation_api.connections import COSTS, KNOWN, Connections, PortBounds
+from delegation_api.connections import (
+    COSTS,
+    KNOWN,
+    LANE,
+    LINGERING,
+    Connections,
+    PortBounds,
+)
 from delegation_api.turns import AT_ONCE, PROXY_SHARE, Turns
 
 
@@ -22,6 +29,7 @@ class Made:
     group: str = ""
     since: float = 0.0
     closing: bool = False
+    dropped: bool = False
     cuts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -29,6 +37,8 @@ class Made:
 
     @property
     def cost(self) -> int | None:
+        if self.closing:
+            return None
         if self.awaits == "answer" and self.is_known:
             return None
         return COSTS[self.awaits] + (KNOWN if self.is_known else 0)
@@ -36,6 +46,10 @@ class Made:
     def cut(self, kind: str) -> None:
         self.cuts.append(kind)
         self.closing = True
+        self.all.leave(self)
+
+    def drop(self) -> None:
+        self.dropped = True
         self.all.leave(self)
 
     def look(self, now: float) -> None:
@@ -127,3 +141,36 @@ def test_only_so_many_of_one_client_are_in_work(client: str, share: int) -> None
     for one in ("other", *range(share + 5)):
         turns.give(one)
     assert not any(vars(turns).values())
+
+
+def test_a_crowd_in_the_lane_makes_room_for_another_there() -> None:
+    """Who fills the reserved places is cut first; who is answered there with a key is not."""
+    of = full(2)
+    held(of, 2, "desk", "answer", is_known=True)
+    crowd = [Made(of, "crowd", "body", since=float(n)) for n in range(LANE)]
+    assert {of.enter(one) for one in crowd} == {"connections"}
+    assert not any(one.cuts for one in crowd)
+    urgent = Made(of, "operator", "head")
+    assert of.enter(urgent) == "connections"
+    assert of.enter_lane(urgent)
+    assert sum(bool(one.cuts) for one in crowd) == 2  # one part in so many is cut together
+    assert not urgent.cuts
+    known = [Made(of, f"op{n}", "answer", is_known=True) for n in range(LANE)]
+    for one in known:
+        of.enter(one)
+    last = Made(of, "last", "head")
+    of.enter(last)
+    assert not of.enter_lane(last)
+    assert not any(one.cuts for one in known)
+
+
+def test_refused_connections_do_not_use_up_what_the_process_may_open() -> None:
+    """They linger until their refusal arrived, the oldest of too many no longer."""
+    of = full(2)
+    held(of, 2, "desk", "answer", is_known=True)
+    refused = [Made(of, f"a{n}", "head") for n in range(LINGERING + 5)]
+    for one in refused:
+        of.enter(one)
+        one.closing = True
+        of.linger(one)
+    assert [one.dropped for one in refused] == [True] * 5 + [False] * LINGERING

@@ -128,10 +128,10 @@ def test_rights_used_proofs_and_clocks_are_asked_of_postgresql(
         assert turns(service, 503, "store_read_only")
         tell("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk")
         assert turns(service, 200)
-        tell(f"UPDATE number SET n = {int(time.time()) + 600} WHERE name = 'nonces_before'")
+        tell(f"UPDATE numbers SET n = {int(time.time()) + 600} WHERE name = 'nonces_before'")
         assert turns(service, 503, "clock_behind")
         assert refused(service, place, leaf) == "clock_behind"
-        tell("UPDATE number SET n = 0 WHERE name = 'nonces_before'")
+        tell("UPDATE numbers SET n = 0 WHERE name = 'nonces_before'")
         assert turns(service, 200)
         service.set(3600)
         assert turns(service, 503, "clock_differs")

@@ -195,14 +195,14 @@ def test_a_commit_that_nobody_tells_of_is_unknown_and_not_repeated(
     def command() -> None:
         runs.append(1)
         with database.writing() as connection:
-            connection.execute(text("UPDATE number SET n = n + 1 WHERE name = 'approval'"))
+            connection.execute(text("UPDATE numbers SET n = n + 1 WHERE name = 'approval'"))
             monkeypatch.setattr(database.engine, "connect", gone)
 
     with within(0.5), pytest.raises(UnknownOutcomeError):
         command()
     assert runs == [1]
     monkeypatch.undo()
-    assert scalar(on_postgres.world, "SELECT n FROM number WHERE name = 'approval'") == 1
+    assert scalar(on_postgres.world, "SELECT n FROM numbers WHERE name = 'approval'") == 1
 
 
 def test_another_program_with_the_write_lock_is_waited_for(on_sqlite: Place, monkeypatch) -> None:
@@ -251,7 +251,7 @@ def test_who_writes_all_the_time_keeps_nobody_out(on_sqlite: Place) -> None:
     """Two processes on one file: whoever asks has its turn after at most a few of the other's."""
     busy, seldom = Database(on_sqlite.url), Database(on_sqlite.url)
     done, ends, between = [0], threading.Event(), []
-    touch = text("UPDATE number SET n = n WHERE name = 'approval'")
+    touch = text("UPDATE numbers SET n = n WHERE name = 'approval'")
 
     def write() -> None:
         while not ends.is_set():

@@ -32,7 +32,7 @@ class Stalled:
                 if callable(found):
                     found()
                 else:
-                    found.exec_driver_sql("UPDATE number SET n = n + 1000 WHERE name = 'approval'")
+                    found.exec_driver_sql("UPDATE numbers SET n = n + 1000 WHERE name = 'approval'")
         except Exception as error:  # noqa: BLE001  # looked at by the test
             self.error = error
         finally:
@@ -77,7 +77,7 @@ def test_a_revocation_does_not_wait_for_who_stands_still(
     assert isinstance(stalled.error, StoreUnavailableError)
     assert [r.epoch for r in tracker.revocations()] == [done.epoch]
     with before.reading() as connection:
-        asked = "SELECT n FROM number WHERE name = 'approval'"
+        asked = "SELECT n FROM numbers WHERE name = 'approval'"
         assert connection.exec_driver_sql(asked).scalar_one() == 0
 
 

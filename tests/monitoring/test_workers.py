@@ -18,7 +18,7 @@ from monitoring.promtool import families, promtool, samples
 from serving import serving
 from world import DESK
 
-from delegation import Client, Grant, HolderKey, Tool, anything, may
+from delegation import Access, Client, Grant, HolderKey, Tool, anything, may
 from delegation_api.metric_table import TABLE
 from delegation_api.workers import Workers, figures
 
@@ -122,7 +122,10 @@ def test_figures_are_those_of_the_system() -> None:
 def test_a_service_of_two_workers_tells_all_of_both(server, tmp_path: Path) -> None:
     """Decisions, writer, processes: the same from either; after one is killed, too."""
     ring = {"DELEGATION_RING": str(tmp_path / "ring.json")}
-    with serving(server.new_database("t1"), tmp_path, "--workers", "2", **ring) as told:
+    with (
+        serving(server.new_database("t1"), tmp_path, "--workers", "2", **ring) as told,
+        Client(told["url"], api_key=told["api_keys"]["operator"], timeout=WAIT) as operator,
+    ):
         url, keys = told["url"], told["api_keys"]
         auth = {"Authorization": f"Bearer {keys['operator']}"}
 
@@ -136,7 +139,6 @@ def test_a_service_of_two_workers_tells_all_of_both(server, tmp_path: Path) -> N
                 time.sleep(0.1)
             return found
 
-        operator = Client(url, api_key=keys["operator"])
         operator.add_tool(Tool("files.read", effect="read", arguments={"path": "path"}))
         secret = operator.create_api_key("svc", "service", audiences=[DESK])
         ceiling = Grant([may("files.read", path=anything())], audience=[DESK])
@@ -144,10 +146,8 @@ def test_a_service_of_two_workers_tells_all_of_both(server, tmp_path: Path) -> N
         holder = HolderKey.generate("a")
         token = operator.issue(task, to=holder.public)
         for _ in range(20):  # each on a connection of its own, so that both workers have some
-            from delegation import Access
-
             access = Access("files.read", {"path": "/a"}, audience=DESK)
-            with Client(url, api_key=str(secret)) as service:
+            with Client(url, api_key=str(secret), timeout=WAIT) as service:
                 assert service.check(token, holder.prove(token, access), access)
         allowed = 'delegation_decisions_total{code="none",outcome="allowed"}'
         for _ in range(6):
@@ -158,7 +158,11 @@ def test_a_service_of_two_workers_tells_all_of_both(server, tmp_path: Path) -> N
         names = [f'delegation_worker_cpu_seconds_total{{worker="{n}"}}' for n in (0, 1)]
         assert found["process_cpu_seconds_total"] > sum(found[name] for name in names) > 0
         assert (
-            promtool("check", "metrics", given=httpx2.get(f"{url}/metrics", headers=auth).content)
+            promtool(
+                "check",
+                "metrics",
+                given=httpx2.get(f"{url}/metrics", headers=auth, timeout=WAIT).content,
+            )
             == ""
         )
         before = found["process_cpu_seconds_total"]

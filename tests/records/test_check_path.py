@@ -17,7 +17,7 @@ from delegation.errors import StoreUnavailableError
 from delegation.judge.limits import Limits
 from delegation.records.settling import batch
 
-SQLITE, POSTGRES = 8, 13  # statements of a warm check, BEGIN and COMMIT among them
+SQLITE, POSTGRES = 9, 13  # statements of a warm check, BEGIN and COMMIT among them
 OF_THE_DRIVER = 2  # on PostgreSQL: BEGIN and COMMIT, which the driver sends by itself
 MAKES = ("INSERT INTO counter", "INSERT INTO pace")
 
@@ -53,7 +53,7 @@ def heard(filed: World) -> Heard:
 
 
 def test_a_warm_check_sends_few_statements(filed: World, engine: str, heard: Heard) -> None:
-    """One reads what every call needs, five write: nonce, charges, number, decision, leaf."""
+    """Two read (the revision, what every call needs), five write: nonce, charges, number, decision, leaf."""
     token = filed.chain("boss", "aide", "hand", budget={"calls": 20})
     filed.tracker.add_agent("hand", owner=OWNER, keys=[filed.key("hand").public])
     for _ in range(3):

@@ -53,7 +53,7 @@ def test_nothing_is_kept_of_a_database_that_was_restored(filed: World, new: list
     with database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM link_evidence")
         connection.exec_driver_sql("DELETE FROM link")
-        connection.exec_driver_sql("UPDATE number SET n = 0 WHERE name = 'link'")
+        connection.exec_driver_sql("UPDATE numbers SET n = 0 WHERE name = 'link'")
     filed.check(filed.chain(*new), new[-1])
     assert names(filed, shelf) == new
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from delegation.tracker import Tracker
 from delegation_api.asking import ends_with_client
 from delegation_api.auth import TrackerDep
 from delegation_api.export_answer import file_answer
+from delegation_api.held_open import held_open
 from delegation_api.mounting import given_of
 from delegation_api.pages.session import FORM_FIELD, ViewerDep, form_of, secret_of
 from delegation_api.pages.shell import HEADERS, AtDep, PageRoute, page, read_instant, refusal
@@ -111,10 +112,11 @@ async def events(job: str, request: Request, viewer: ViewerDep, tracker: Tracker
     """Tell how far a job is until it is over."""
     await run_in_threadpool(tracker.export_job, job, by=viewer.key.name)  # 404 before a stream
     watched: Watched = request.app.state.exports
-    if watched.open >= MAX_STREAMS:
+    held = held_open(request)
+    if watched.open >= MAX_STREAMS or held.is_full(viewer.key.name):
         return refusal(request, 503, "Too many pages are open.", "Load this page again later.")
     return StreamingResponse(
-        watched.follow(tracker, job, secret_of(request)),
+        held.stream(viewer.key.name, watched.follow(tracker, job, secret_of(request))),
         headers={**HEADERS, "X-Accel-Buffering": "no"},
         media_type="text/event-stream",
     )
@@ -127,7 +129,7 @@ class Watched:
         """Begin without pages."""
         self.open = 0
 
-    async def follow(self, tracker: Tracker, job: str, secret: str) -> AsyncIterator[bytes]:
+    async def follow(self, tracker: Tracker, job: str, secret: str) -> AsyncGenerator[bytes, None]:
         """Yield how far a job is until it, the session or the process ends."""
         self.open += 1
         try:

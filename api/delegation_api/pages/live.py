@@ -12,7 +12,7 @@ import contextlib
 import contextvars
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -24,7 +24,8 @@ from delegation.identity.roles import PERSONS, READERS
 from delegation.lineage.news import Cursor, News
 from delegation.tracker import Tracker
 from delegation_api.auth import TrackerDep
-from delegation_api.pages.session import PersonDep, ViewerDep, secret_of
+from delegation_api.held_open import held_open
+from delegation_api.pages.session import PersonDep, Viewer, ViewerDep, secret_of
 from delegation_api.pages.shell import HEADERS, PageRoute, refusal
 from delegation_api.stopping import is_ending
 from delegation_api.waiting import Hints
@@ -73,7 +74,9 @@ class Hub:
         """Return whether another stream of this session is too many."""
         return self.open >= self._most or self._streams.get(secret, 0) >= MAX_OF_ONE
 
-    async def follow(self, task: str | None, secret: str, after: Cursor) -> AsyncIterator[bytes]:
+    async def follow(
+        self, task: str | None, secret: str, after: Cursor
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the events of a task, or of the store, until the session or the process ends.
 
         The session is asked for before anything is told: a stream may outlive a logout by a
@@ -175,32 +178,34 @@ LastEvent = Annotated[str, Header(max_length=96)]
 async def events(
     task: str,
     request: Request,
-    _: ViewerDep,
+    viewer: ViewerDep,
     tracker: TrackerDep,
     after: After = "",
     last_event_id: LastEvent = "",
 ) -> Response:
     """Follow a task."""
     await run_in_threadpool(tracker.task, task)  # 404 before a stream is begun
-    return await _stream(request, tracker, task, last_event_id or after)
+    return await _stream(request, viewer, tracker, task, last_event_id or after)
 
 
 @router.get("/events")
 async def all_events(
     request: Request,
-    _: PersonDep,
+    viewer: PersonDep,
     tracker: TrackerDep,
     after: After = "",
     last_event_id: LastEvent = "",
 ) -> Response:
     """Follow the store."""
-    return await _stream(request, tracker, None, last_event_id or after)
+    return await _stream(request, viewer, tracker, None, last_event_id or after)
 
 
-async def _stream(request: Request, tracker: Tracker, task: str | None, given: str) -> Response:
+async def _stream(
+    request: Request, viewer: Viewer, tracker: Tracker, task: str | None, given: str
+) -> Response:
     hub: Hub = request.app.state.live
-    secret = secret_of(request)
-    if hub.is_full(secret):
+    secret, held = secret_of(request), held_open(request)
+    if hub.is_full(secret) or held.is_full(viewer.key.name):
         return refusal(request, 503, "Too many pages are open.", "Load this page again later.")
     start = (
         Cursor.read(given)
@@ -208,7 +213,7 @@ async def _stream(request: Request, tracker: Tracker, task: str | None, given: s
         else (await run_in_threadpool(tracker.news_of_all, after=None)).cursor
     )
     return StreamingResponse(
-        hub.follow(task, secret, start),
+        held.stream(viewer.key.name, hub.follow(task, secret, start)),
         headers={**HEADERS, "X-Accel-Buffering": "no"},
         media_type="text/event-stream",
     )

@@ -11,6 +11,7 @@ from delegation.lineage.approval import ApprovalEntry
 from delegation.messages.answers import answer_json
 from delegation.operations.approvals import Approvals
 from delegation_api.auth import following
+from delegation_api.held_open import held_open
 from delegation_api.mounting import Asked, mount_all
 from delegation_api.waiting import Waiting
 
@@ -29,12 +30,14 @@ def _approvals(asked: Asked) -> dict[str, Any]:
 async def _approval(asked: Asked) -> Any:
     request, audiences = asked.given["request"], _audiences(asked.caller)
     waiting: Waiting = asked.request.app.state.waiting
-    entry = await waiting.answered(
-        asked.request,
-        request,
-        lambda: asked.tracker.approval(request, audiences=audiences),
-        asked.given["wait"],
-    )
+    wait = asked.given["wait"]
+    with held_open(asked.request).place(asked.caller.name, waits=wait > 0):
+        entry = await waiting.answered(
+            asked.request,
+            request,
+            lambda: asked.tracker.approval(request, audiences=audiences),
+            wait,
+        )
     return _shown(entry, asked.caller)
 
 

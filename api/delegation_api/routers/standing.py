@@ -16,7 +16,8 @@ from delegation.messages.answers import answer_json
 from delegation.messages.requests import ReportsBody, StandingBody
 from delegation.operations.standing import Following, Standing
 from delegation.tracker import Tracker
-from delegation_api.asking import ends_with_client
+from delegation_api.asking import ends_with_client, urgent
+from delegation_api.held_open import held_open
 from delegation_api.mounting import Asked, ExactRoute, mount, mount_all
 from delegation_api.waiting import Waiting, everywhere
 
@@ -32,7 +33,7 @@ async def _ended(asked: Asked, act: Any) -> Any:
         await ends_with_client(asked.request)
         found = await run_in_threadpool(tracker.preview, given["kind"], given["id"])
         return answer_json(found)
-    done = await run_in_threadpool(act, **given, by=asked.caller.name)
+    done = await urgent(act, **given, by=asked.caller.name)
     return await _told(done, tracker, wait=wait)
 
 
@@ -50,9 +51,9 @@ async def _suspend(asked: Asked) -> Any:
 
 async def _freeze(asked: Asked) -> Any:
     tracker, by, reason = asked.tracker, asked.caller.name, asked.given["reason"]
-    done = await run_in_threadpool(tracker.suspend, *EVERYTHING, by=by, reason=reason)
+    done = await urgent(tracker.suspend, *EVERYTHING, by=by, reason=reason)
     held = await everywhere(done, tracker) if asked.given["wait"] else done
-    return answer_json(await run_in_threadpool(tracker.frozen, held))
+    return answer_json(await urgent(tracker.frozen, held))
 
 
 def _standing(asked: Asked) -> Any:
@@ -64,7 +65,8 @@ async def _awaited(asked: Asked, look: Any) -> Feed:
     state = asked.request.app.state
     waiting: Waiting = state.waiting
     wait = min(asked.given["wait"], state.settings.max_wait)
-    return await waiting.feed(look, after=asked.given["after"], wait=wait)
+    with held_open(asked.request).place(asked.caller.name, waits=wait > 0):
+        return await waiting.feed(look, after=asked.given["after"], wait=wait)
 
 
 async def _feed(asked: Asked) -> Any:

@@ -16,6 +16,7 @@ from delegation.authority.audience import respelled
 from delegation.authority.catalogue import Catalogue
 from delegation.authority.explain import instant
 from delegation.cli.checkup.finding import Finding, ok, warn, wrong
+from delegation.cli.checkup.log import judge_log
 from delegation.cli.checkup.restored import judge_restorations
 from delegation.cli.checkup.ring import judge_rotation
 from delegation.commands import retention
@@ -31,7 +32,6 @@ from delegation.records.engine.database import Database
 from delegation.records.engine.numbers import read_numbers
 from delegation.records.engine.sqlite import BESIDE
 from delegation.records.lineage.caches import Caches
-from delegation.records.log.files import refuse_unless_writable
 from delegation.records.log.log import read_state
 from delegation.records.reader import SqlReader
 from delegation.records.revocation.endings import Ending, restorations
@@ -196,43 +196,6 @@ def judge_age(at: int, newest: int) -> Iterable[Finding]:
             "old evidence would be erased by a day an hour where DELEGATION_RETAIN_DAYS is set.",
             "Compare the clock with another one.",
         )
-
-
-def look_at_log(folder: str, memory: Path | None) -> Iterable[Finding]:
-    """Say whether the log's files can be written, by writing one beside them.
-
-    Args:
-        folder: DELEGATION_LOG_DIR; empty for none.
-        memory: Where the log's key remembers what it signed; None where nothing says so.
-    """
-    places = [Path(folder)] if folder else []
-    if memory is not None:
-        places.append(memory.parent)
-    for place in places:
-        try:
-            if place.exists():
-                refuse_unless_writable(place)
-                yield ok("log_files", f"{place} can be written.")
-        except OSError as error:
-            yield wrong(
-                "log_files",
-                f"{place} cannot be written: {error.strerror}.",
-                "Nothing that is decided is signed any more, and nobody can show that it was not "
-                "changed.",
-                "Give the service's user the right to write there, or make room on that disk.",
-            )
-
-
-def judge_log(stopped: str) -> Finding:
-    """Judge whether the log is signed."""
-    if not stopped:
-        return ok("log", "The log is not stopped.")
-    return wrong(
-        "log",
-        stopped,
-        "Nothing that is decided is signed any more, and nobody can show that it was not changed.",
-        "Find out what happened to the database; docs/explanation/log.md has the ways back.",
-    )
 
 
 def judge_file(file: Path) -> Iterable[Finding]:

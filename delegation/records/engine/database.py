@@ -31,8 +31,9 @@ from delegation.errors import (
 )
 from delegation.records.engine import postgres, sqlite
 from delegation.records.engine.errors import refusal_of, translated
-from delegation.records.engine.marker import mark, new_name
+from delegation.records.engine.marker import mark, marked, new_name
 from delegation.records.engine.remembered import ASKED
+from delegation.records.engine.revision import Revision
 from delegation.records.engine.same_file import SameFile
 from delegation.records.engine.turn import Queue, Turn
 
@@ -71,6 +72,7 @@ class Database:
         self.is_sqlite = backend == "sqlite"
         self.is_memory = self.is_sqlite and sqlite.is_memory(parsed)
         self.engine: Engine = (sqlite if self.is_sqlite else postgres).make_engine(parsed)
+        self.revision = Revision()
         self._turn = Turn()
         is_file = self.is_sqlite and not self.is_memory and not parsed.query
         self._queue = Queue(Path(str(parsed.database))) if is_file else None
@@ -83,7 +85,9 @@ class Database:
 
         Raises:
             StoreUnavailableError: The database does not answer.
+            SchemaChangedError: Another release changed its schema, and this was seen.
         """
+        self.revision.refuse()
         held = self._open_snapshot()
         if held is not None:
             with translated():
@@ -141,23 +145,27 @@ class Database:
         Args:
             alone: Whether it changes standing, so that no call may be settled meanwhile; None if
                 it neither changes that nor settles, and passes the gate by.
-            is_marked: Whether its COMMIT can be looked up when the answer to it is lost.
+            is_marked: Whether its COMMIT can be looked up when the answer to it is lost. What changes
+                the schema is not marked, and meets any revision.
 
         Raises:
             StoreUnavailableError: The database is locked, gone or full; nothing was written.
+            SchemaChangedError: Another release changed its schema.
             UnknownOutcomeError: The answer to COMMIT was lost, and nobody answers what became of it.
             ConflictError: This thread reads from a `snapshot`.
         """
         self.refuse_inside_snapshot()
         deadline = Deadline()
         # A poll is repeated anyway: a marker for each would be all that it writes.
-        is_marked = is_marked and alone is not None and not self.is_sqlite
-        name = new_name() if is_marked else ""
+        has_name = is_marked and alone is not None and not self.is_sqlite
+        name = new_name() if has_name else ""
         with ExitStack() as held:
             held.enter_context(cancellation.of(None))  # a change is not left half way
             connection, transaction = self._begun(held, deadline, name=name, alone=alone)
             with translated():
                 try:
+                    if is_marked and not name:
+                        self.revision.look(connection)
                     yield connection
                 except BaseException:
                     transaction.rollback()
@@ -177,7 +185,7 @@ class Database:
                     connection = self.to_write(tried.enter_context(self.engine.connect()))
                     transaction = self.begin(connection, deadline)
                     if name:
-                        mark(connection, name)
+                        marked(self.revision, connection, name)
                     if alone is not None:
                         self.take_gate(connection, alone=alone)
                     held.push(tried.pop_all())
@@ -379,11 +387,7 @@ def _look(*_: object) -> None:
 
 
 def _still(connection: Connection) -> None:
-    """Ask the session that holds a lock anything: one that the server ended does not answer.
-
-    Raises:
-        StoreUnavailableError: It did end.
-    """
+    """Ask the session that holds a lock anything: one that the server ended does not answer."""
     with translated():
         connection.exec_driver_sql("SELECT 1")
 

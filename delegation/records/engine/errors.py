@@ -59,3 +59,15 @@ def is_undone(error: BaseException) -> bool:
     slow = type(error.orig).__name__ == "ConnectionTimeout"
     is_known = sqlite.is_undone(error.orig) or postgres.is_undone(error.orig)
     return slow or is_known or error.connection_invalidated
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Return whether the database failed rather than refused a row."""
+    return type(error).__name__ in {"OperationalError", "InterfaceError", "InternalError"}
+
+
+def is_fault(error: BaseException) -> bool:
+    """Return whether a batch failed for what the next one will meet as well."""
+    if isinstance(error, StoreUnavailableError):
+        return not error.is_undone
+    return isinstance(error, DBAPIError) and is_outage(error) and not is_undone(error)

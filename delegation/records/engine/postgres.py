@@ -1,5 +1,8 @@
 """Connects to PostgreSQL with deadlines, durable commits, and warnings taken as doubts.
 
+What is set for a session, and the locks that belong to one, are set by statements: a pooler passes no
+start-up options on. One that gives each transaction another session is refused, see `session`.
+
 Readers get one snapshot (REPEATABLE READ, read only); writers are READ COMMITTED, because facts must
 be read by statements that begin after the gate was taken, not from a snapshot older than it.
 """
@@ -15,6 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 
 from delegation.errors import ConfigurationError, MissingExtraError
+from delegation.records.engine.session import Sessions
 
 CONNECT_SECONDS: Final = 5  # libpq's own bound, for each address; a busy server is slow to fork
 STATEMENT_SECONDS: Final = 5  # also for waiting on locks
@@ -30,7 +34,12 @@ _POOL: Final = {"pool_size": 5, "max_overflow": 10, "pool_timeout": 5.0, "pool_r
 # administrator or a shutdown, no connection to be had: each rolls back what was begun.
 _UNDONE: Final = frozenset({"40001", "40P01", "55P03", "57014", "25P03", "57P01", "57P05", "53300"})
 _NO_TURN: Final = "55P03"
+_FIRST_OF_WRITERS: Final = ("alembic_version", "batch")
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_SETTINGS: Final = (
+    f"SET statement_timeout = {STATEMENT_SECONDS * 1000}; SET lock_timeout = {STATEMENT_SECONDS * 1000};"
+    f" SET idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}"
+)
 _GATE: Final = 0x64656C65  # one advisory lock of ours: "dele"
 _LIMIT: Final = text(
     "SELECT set_config(name, :limit, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
@@ -55,20 +64,29 @@ def make_engine(url: URL) -> Engine:
         import psycopg  # noqa: F401, PLC0415  # an extra; SQLAlchemy imports it by name
     except ImportError as error:
         raise MissingExtraError("postgres", "A PostgreSQL store") from error
-    milliseconds = STATEMENT_SECONDS * 1000
+    options = {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "delegation",
+        "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+    }
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": "delegation",
-            "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
-            f"-c idle_in_transaction_session_timeout={1000 * IDLE_SECONDS}",
-        },
+        connect_args=options,
         hide_parameters=True,  # errors are logged, arguments of calls are not
         **_POOL,
     )
-    event.listen(engine, "connect", _on_connect)
+    sessions = Sessions(engine, options)
+
+    def on_connect(connection: Any, record: Any) -> None:  # the driver's and the pool's own types
+        connection.autocommit = True
+        sessions.meet(connection, record)
+        connection.execute(_SETTINGS)
+        connection.autocommit = False
+        _hear_warnings(connection, record)
+
+    event.listen(
+        engine, "connect", on_connect, insert=True
+    )  # before SQLAlchemy's own first question
     return engine
 
 
@@ -140,6 +158,17 @@ def lift_deadlines(connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL {name} = 0")
 
 
+def keep_writers_out(connection: Connection) -> None:
+    """Let nobody write until this transaction, which changes the schema, ends.
+
+    Whoever writes reads the revision first, and holds that table's lock. Releases before revision 0018
+    do not; they begin with a marker.
+    """
+    for table in _FIRST_OF_WRITERS:
+        if connection.exec_driver_sql(f"SELECT to_regclass('{table}')").scalar_one() is not None:
+            connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+
+
 def refuse_unless_durable(connection: Connection) -> None:
     """Refuse a server that acknowledges what a power cut would lose.
 
@@ -177,7 +206,7 @@ def cancel(connection: Any) -> None:
         connection.cancel_safe(timeout=CONNECT_SECONDS)
 
 
-def _on_connect(connection: Any, record: Any) -> None:  # the driver's own types
+def _hear_warnings(connection: Any, record: Any) -> None:
     warnings: list[str] = []
     record.info[_WARNINGS] = warnings
 

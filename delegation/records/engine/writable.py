@@ -18,7 +18,7 @@ b AS (INSERT INTO nonce (at) SELECT 0 WHERE false RETURNING 1),
 c AS (INSERT INTO batch (id) SELECT '' WHERE false RETURNING 1),
 d AS (INSERT INTO log_pending (kind) SELECT '' WHERE false RETURNING 1),
 e AS (UPDATE counter SET id = id WHERE false RETURNING 1),
-f AS (UPDATE number SET n = n WHERE false RETURNING 1),
+f AS (UPDATE numbers SET n = n WHERE false RETURNING 1),
 g AS (DELETE FROM nonce WHERE false RETURNING 1)
 SELECT extract(epoch FROM clock_timestamp())::bigint
 """

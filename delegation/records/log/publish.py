@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -26,14 +25,14 @@ from delegation.errors import ConfigurationError, LogStoppedError
 from delegation.records.engine.database import Database
 from delegation.records.engine.numbers import raise_number
 from delegation.records.log.files import Kept, LogFolder, refuse_unless_writable
+from delegation.records.log.heads import sign_head
 from delegation.records.log.log import LogState, SqlLog, read_state
 from delegation.records.log.sequencer import sequence
 from delegation.records.tables.log import STATE
-from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of, sign_checkpoint
+from delegation.transparency.checkpoint import Checkpoint, LogKey, origin_of
 from delegation.transparency.merkle import EMPTY_ROOT
 from delegation.transparency.tile import tiles_of
 
-_BEFORE: Final = 8  # of the log's earlier keys sign along until their ends: a note has 32 lines
 TRY_SECONDS: Final = 10.0  # between two tries whether files can be written, while nothing waits
 BEHIND_SECONDS: Final = 60.0  # for which what waits may stay unsigned, before that is said
 _SEQUENCER: Final = 0x64656C6C  # one advisory lock of ours: "dell"
@@ -198,7 +197,7 @@ class Publisher:
             head = state.head
             goes_on()
             if self._is_unsigned(state):
-                head = self._sign(state, log.root(state.size), at)
+                head = sign_head(self.source.signing(), state, log.root(state.size), at=at)
             if head is not None:
                 self._write_tiles(log, head, goes_on)
         goes_on()
@@ -276,21 +275,6 @@ class Publisher:
         return signed.is_signed_by(self.keys(generation)) or (
             self.source.newer(ring) and signed.is_signed_by(self.keys(generation))
         )
-
-    def _sign(self, state: LogState, root: bytes, at: int) -> Checkpoint:
-        """Return the head, signed with the key that signs now and those before, until their ends.
-
-        So whoever holds either key alone believes it, for as long as both are told of.
-        """
-        ring = self.source.signing()
-        keys = [k for k in ring.keys if k.role == "log" and k.state == "retired" and k.verifies(at)]
-        origin = origin_of(ring.issuer, state.generation)
-        first, *others = (
-            sign_checkpoint(origin, state.size, root, key.seed)
-            for key in (ring.active("log"), *keys[-_BEFORE:])
-        )
-        lines = [line for one in (first, *others) for line in one.signatures]
-        return replace(first, signatures=tuple(lines))
 
     def _write_tiles(self, log: SqlLog, head: Checkpoint, goes_on: Callable[[], None]) -> None:
         if self.folder is None:

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from delegation.commands.retry import tried_again
 from delegation.errors import SchemaRevisionError, StoreUnavailableError
 from delegation.records.engine import postgres, sqlite
 from delegation.records.engine.database import Database
@@ -36,10 +37,17 @@ def current(database: Database) -> str | None:
 def prepare(database: Database) -> None:
     """Bring an empty database to this program's revision; refuse any other that is not there.
 
+    From then on the database is worked with as long as it stays at that revision.
+
     Raises:
         SchemaRevisionError: Unknown or older revision, or foreign tables; names the command to run.
         StoreUnavailableError: The database does not answer.
     """
+    _bring(database)
+    database.revision.want(head())
+
+
+def _bring(database: Database) -> None:
     revision = current(database)
     if revision is None:
         # Alone: another that found it empty too sees the tables when its turn comes.
@@ -75,7 +83,9 @@ def _make(connection: Connection) -> None:
 
 
 def upgrade(database: Database) -> None:
-    """Bring a database to this program's revision, in one transaction.
+    """Bring a database to this program's revision, in one transaction that keeps out all who write.
+
+    Services of the release before may run: what they do is done before, or refused.
 
     Raises:
         StoreUnavailableError: It could not be written; nothing was changed.
@@ -92,6 +102,7 @@ def downgrade(database: Database, revision: str) -> None:
     _run(database, "downgrade", revision)
 
 
+@tried_again
 def _run(database: Database, step: str, revision: str) -> None:
     from alembic import command  # noqa: PLC0415  # slow to start, seldom needed
     from alembic.config import Config  # noqa: PLC0415
@@ -102,6 +113,7 @@ def _run(database: Database, step: str, revision: str) -> None:
         with _rebuilding(database) as connection:
             if not database.is_sqlite:  # a large table takes longer than a call may
                 postgres.lift_deadlines(connection)
+                postgres.keep_writers_out(connection)
             config.attributes["connection"] = connection
             getattr(command, step)(config, revision)
     except (SQLAlchemyError, StoreUnavailableError) as error:
@@ -121,7 +133,7 @@ def _rebuilding(database: Database) -> Iterator[Connection]:
     if database.is_sqlite and not database.is_memory:  # else it checks whenever a table is dropped
         database.engine = sqlite.make_engine(kept.url, checks_references=False)
     try:
-        with database.writing(is_marked=False) as connection:
+        with database.writing(alone=None, is_marked=False) as connection:
             yield connection
             if (
                 database.is_sqlite

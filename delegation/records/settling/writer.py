@@ -27,8 +27,9 @@ from delegation.errors import DelegationError, StoreUnavailableError, UnknownOut
 from delegation.judge.decision import Decision
 from delegation.records.engine import postgres
 from delegation.records.engine.database import Database
-from delegation.records.engine.errors import described, is_undone
-from delegation.records.engine.marker import mark
+from delegation.records.engine.errors import described, is_fault, is_outage, is_undone
+from delegation.records.engine.marker import marked
+from delegation.records.engine.revision import SchemaChangedError
 from delegation.records.lineage.caches import Caches
 from delegation.records.settling.batch import Counts, Outcome, id_of, read_back, settle_batch
 from delegation.records.settling.claims import close_off, forget_old
@@ -180,7 +181,7 @@ class DecisionWriter:
             except Exception as error:  # noqa: BLE001  # the loop must go on; nobody is left waiting
                 outcomes = [_refusal(error)] * len(drafts)
                 self.stats.failed += len(drafts)
-                self.is_failing = _is_fault(error)
+                self.is_failing = is_fault(error)
                 if not isinstance(error, UnknownOutcomeError):
                     self._count_again(counts)
             else:
@@ -221,6 +222,7 @@ class DecisionWriter:
             chosen = database.to_write(held.enter_context(database.engine.connect()))
             self._driver = chosen.connection.driver_connection
             with database.begin(chosen, deadline):
+                database.revision.look(chosen)
                 if alone:
                     database.take_gate(chosen, alone=True)
                 yield chosen
@@ -232,7 +234,7 @@ class DecisionWriter:
         try:
             return self._commit(drafts, counts, deadline)
         except DBAPIError as error:
-            if len(drafts) < 2 or _is_outage(error):  # noqa: PLR2004  # nothing to divide
+            if len(drafts) < 2 or is_outage(error):  # noqa: PLR2004  # nothing to divide
                 raise
             _LOG.warning("a batch was refused by the database; its calls are written one by one")
             self._count_again(counts)
@@ -253,6 +255,10 @@ class DecisionWriter:
         while True:
             try:
                 return self._attempt(batch, drafts, counts, deadline, in_doubt)
+            except SchemaChangedError as error:
+                if in_doubt:
+                    raise UnknownOutcomeError from error
+                raise
             except (_DoubtfulError, _LostError, SQLAlchemyError) as error:
                 # Once a COMMIT was in doubt, no later failure makes it certain that nothing is there.
                 in_doubt = in_doubt or isinstance(error, _DoubtfulError)
@@ -319,10 +325,17 @@ class DecisionWriter:
 
         Of SQLite's one writer no earlier attempt still runs, and what it committed is there: its
         decisions say so. Elsewhere one may run on, and its marker is waited for.
+
+        Raises:
+            SchemaChangedError: Another release changed the schema.
         """
         if self._database.is_sqlite:
+            self._database.revision.look(connection)
             return read_back(connection, drafts) if in_doubt and drafts else None
-        if not drafts or not mark(connection, batch):
+        if not drafts:
+            self._database.revision.look(connection)
+            return None
+        if not marked(self._database.revision, connection, batch):
             return None
         return read_back(connection, drafts) or [UnknownOutcomeError()] * len(drafts)
 
@@ -352,18 +365,6 @@ class _telling_lost_connections:  # noqa: N801  # reads as what it does
             self._connection.close()
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise _LostError from error
-
-
-def _is_outage(error: DBAPIError) -> bool:
-    """Return whether the database failed rather than refused a row."""
-    return type(error).__name__ in {"OperationalError", "InterfaceError", "InternalError"}
-
-
-def _is_fault(error: BaseException) -> bool:
-    """Return whether a batch failed for what the next one will meet as well."""
-    if isinstance(error, StoreUnavailableError):
-        return not error.is_undone
-    return isinstance(error, DBAPIError) and _is_outage(error) and not is_undone(error)
 
 
 def _refusal(error: BaseException) -> Exception:

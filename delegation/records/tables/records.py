@@ -292,7 +292,7 @@ class RenewalRow(Table, table=True):
 class NumberRow(Table, table=True):
     """A number that only grows; see `records.engine.numbers`."""
 
-    __tablename__ = "number"
+    __tablename__ = "numbers"
     name: str = Field(primary_key=True)
     n: int = Field(sa_type=BigInteger)
 
@@ -393,7 +393,7 @@ UNPROVEN: Final = Table.metadata.tables["unproven_count"]
 NONCES: Final = Table.metadata.tables["nonce"]
 REQUESTS: Final = Table.metadata.tables["request"]
 BATCHES: Final = Table.metadata.tables["batch"]
-NUMBERS: Final = Table.metadata.tables["number"]
+NUMBERS: Final = Table.metadata.tables["numbers"]
 REPLICAS: Final = Table.metadata.tables["replica"]
 LOCAL_DECISIONS: Final = Table.metadata.tables["local_decision"]
 RENEWALS: Final = Table.metadata.tables["renewal"]
