@@ -113,7 +113,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     laws = {getattr(item, "function", None): item for item in items}
     for law, item in laws.items():
-        if is_hypothesis_test(law):
+        if is_hypothesis_test(law) and hasattr(law, "_hypothesis_internal_use_settings"):
             # Of what a law says itself, a quarter; `make thorough` and a run of its file play it whole.
             given, least = (
                 law._hypothesis_internal_use_settings,

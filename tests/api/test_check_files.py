@@ -22,9 +22,10 @@ from delegation_api.check_front import CheckFront
 from delegation_api.settings import Settings
 
 # Files of ours that a warm check of one path argument enters, below three links, with a budget.
-# The last one looks whether what is written is the file at the path.
-EMBEDDED = 48
-OVER_HTTP = 56  # and the request by whose names log and trace are joined (ADR 44)
+# The last four of them ask, on every call, whether the keys are those that sign (two), the schema is
+# this release's, and what is written is the file at the path (ADR 43, 45, 47).
+EMBEDDED = 51
+OVER_HTTP = 59  # and the request by whose names log and trace are joined (ADR 44)
 # What has nothing to do for such a call is not even asked.
 ONLY_WITH_A_RULE = {
     "judge": ("approval", "creation_limits", "rate", "reservation"),

@@ -26,10 +26,12 @@ from delegation.tracker import Tracker
 DESK = "https://desk.example"
 # Who asks: a client's API key says so, and `acting_as` fills it in.
 ASKERS = frozenset({"by", "client", "audiences"})
-# Of the process that holds store and keys: opening, signing, sessions, chores, what pages and metrics ask.
+# Of the process that holds store and keys: opening, signing, sessions, chores, keys, readiness, what pages
+# and metrics ask.
 OF_THE_PROCESS = frozenset(
     [
         "acting_as",
+        "announce_key",
         "announced_text",
         "approval_asker",
         "approval_of",
@@ -38,13 +40,15 @@ OF_THE_PROCESS = frozenset(
         "begin_check",
         "begin_session",
         "bound",
+        "close",
         "compare_log",
         "confirmed",
         "create_login_link",
-        "close",
         "end_exports",
+        "erasable",
         "erase",
         "erasing",
+        "erasures",
         "exposure",
         "feed",
         "frozen",
@@ -52,24 +56,28 @@ OF_THE_PROCESS = frozenset(
         "is_recorded",
         "issuer",
         "keep_log",
+        "keep_ring",
         "known_catalogue",
+        "leave_ring",
         "log_in",
         "log_out",
         "news",
         "news_of_all",
         "now",
         "numbers",
-        "on_decision",
         "on_approval",
         "on_change",
+        "on_decision",
         "open",
         "outline",
         "poll_replica",
+        "probe_readiness",
+        "readiness",
         "rebuild_log",
         "receipt",
         "recent_decisions",
-        "register_replica",
         "reconcile",
+        "register_replica",
         "report",
         "restart_log",
         "revocations_of",
@@ -77,9 +85,11 @@ OF_THE_PROCESS = frozenset(
         "session_key",
         "sign_event",
         "snapshot",
+        "switch_key",
         "update_log",
         "waiting",
         "waiting_approvals",
+        "watch_schema",
         "writer_stats",
     ]
 )

@@ -161,7 +161,7 @@ def test_a_used_store_keeps_every_row_when_it_is_upgraded(filed: World) -> None:
     # What a revision does not know is computed again, or unknown: the epoch at which a link came.
     for rows in (before, after):
         rows["link"] = [re.sub(r", \d+\)$|, None\)$", ")", row) for row in rows["link"]]
-        rows["number"] = [row for row in rows["number"] if "'ending'" not in row]
+        rows["numbers"] = [row for row in rows["numbers"] if "'ending'" not in row]
         rows["log_state"], rows["log_pending"] = (
             [],
             [r for r in rows["log_pending"] if "change" not in r],

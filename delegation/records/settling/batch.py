@@ -104,7 +104,8 @@ def settle_batch(
     round_.finish(counts)
     used = [] if facts.approvals is None else facts.approvals.endings
     if endings is None:
-        note_endings(connection, used)
+        if used:
+            note_endings(connection, used)
     else:
         endings += used
     return [round_.outcomes[place] for place in range(len(drafts))]
