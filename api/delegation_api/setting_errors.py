@@ -12,7 +12,10 @@ from delegation_api.setting_names import PREFIX, unknown
 from delegation_api.settings import Settings
 
 _MOST: Final = 60  # characters of a value that are shown
-_ACCOUNT: Final = re.compile(r"(^|//)[^/]*@")
+_ACCOUNT: Final = re.compile(r"(^\s*[A-Za-z][A-Za-z0-9+.-]*:/*|^).*@", re.DOTALL)
+_OPTIONS: Final = re.compile(
+    r"[?#].*|\b\w*(?:pass|pwd|secret|token|key)\w*\s*=.*", re.IGNORECASE | re.DOTALL
+)
 _SECRET: Final = re.compile(r"dk_[A-Za-z0-9_-]{8,}|[A-Za-z0-9_+=-]{32,}")
 _UNSHOWN: Final = frozenset({"approval_webhooks"})  # whose paths are often all that keeps them
 _SIGNS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -71,5 +74,5 @@ def bound(name: str) -> str:
 
 def seen(value: object) -> str:
     """Return a value as it is shown: no account of a URL, nothing that looks like a key."""
-    text = _SECRET.sub("...", _ACCOUNT.sub(r"\1...@", str(value).partition("?")[0]))
+    text = _SECRET.sub("...", _OPTIONS.sub("", _ACCOUNT.sub(r"\1...@", str(value))))
     return (text if len(text) <= _MOST else f"{text[:_MOST]}...") or "empty"

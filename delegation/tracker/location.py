@@ -10,7 +10,11 @@ from delegation.errors import ConfigurationError
 
 _URL: Final = ("sqlite:", "postgresql:", "postgres:", "postgresql+psycopg:")
 # What was meant for a server and would become a file of this name: another scheme, or none.
-_SERVER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]*@[^/]*/|[A-Za-z0-9.-]+:[0-9]+(?:/|$)")
+_SERVER: Final = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]*@[^/]*/|[A-Za-z0-9.-]+:[0-9]+(?:/|$)|.*:.*@|postgres(?:ql)?/"
+    r"|\s*(?:host|hostaddr|port|user|dbname|password|passfile|service|sslmode)\s*=",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def store_url(place: str | Path) -> str:
@@ -68,10 +72,12 @@ def journal_head(ring: str | Path, memory: str | Path | None = None) -> Path:
 
 
 def shown(place: str | Path) -> str:
-    """Return a store's place without the password that its URL may hold."""
+    """Return a store's place without the password that its URL may hold, there or among its options."""
     url = store_url(place)
-    head, at, tail = url.rpartition("@")
-    if not at or "://" not in head:
+    if url.startswith("sqlite:"):
         return str(place)
-    scheme, _, account = head.partition("://")
-    return f"{scheme}://{account.partition(':')[0]}@{tail}"
+    # A password that was not encoded may hold any of the signs that end another part.
+    scheme, _, rest = url.partition(":")
+    account, at, tail = rest.removeprefix("//").rpartition("@")
+    named = f"{re.split('[:/?#]', account, maxsplit=1)[0]}@" if at else ""
+    return f"{scheme}://{named}{re.split('[?#]', tail, maxsplit=1)[0]}"

@@ -61,8 +61,11 @@ class Database:
         """Make the engine; nothing is opened yet."""
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
-            raise ConfigurationError("The store's URL is malformed.") from error
+        except (ArgumentError, ValueError):  # `from None`: they show what may be a password
+            raise ConfigurationError(
+                "The store's URL is malformed.",
+                remedy="Write postgresql://user@host:5432/database; in a password, %40 is @, %2F is /.",
+            ) from None
         backend = parsed.get_backend_name()
         if backend not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
