@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from audit import audit
+from disks import small_disk
 from load import Load, call, repeated
 from sqlalchemy import event
 from under_fault import Place, Serving, placed, until
@@ -19,22 +18,6 @@ from world import World
 from delegation.errors import StoreUnavailableError
 
 UNLIMITED = resource.RLIM_INFINITY
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a file system of this size, or skip by the name of what is missing."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)],
-        capture_output=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        pytest.skip("the right to mount a tmpfs is missing")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill_up_and_free(

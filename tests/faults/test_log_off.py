@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from clocks import Clocked, codes, read, turns
+from disks import small_disk
 from load import Caller, call
-from test_disk_full import small_disk
 from typer.testing import CliRunner
 from under_fault import Place, Serving, until
 from world import ISSUER, World

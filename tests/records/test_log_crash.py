@@ -37,7 +37,7 @@ class Dies:
             (publish, "sequence"),
             (log_files, "write_whole"),
             (publish.Publisher, "_refuse_fork"),
-            (publish.Publisher, "_sign"),
+            (publish, "sign_head"),
             (publish.Publisher, "_swap"),
         ):
             monkeypatch.setattr(owner, name, self.counted(name, getattr(owner, name)))
@@ -89,7 +89,7 @@ def test_dying_between_any_two_steps_loses_and_forks_nothing(
         if dies.left > 0:
             break
     assert deaths >= 8
-    assert set(dies.steps) == {"sequence", "write_whole", "_refuse_fork", "_sign", "_swap"}
+    assert set(dies.steps) == {"sequence", "write_whole", "_refuse_fork", "sign_head", "_swap"}
     last = seen[-1]
     for one in seen:
         path = filed.tracker.log_consistency(one.size, last.size)

@@ -124,3 +124,17 @@ def test_spools_and_exports_are_private(tmp_path: Path) -> None:
     assert set(modes(tmp_path).values()) == {"0o600"}
     assert (tmp_path / "old.csv").read_bytes() == b"1"
     write_private(Path(os.devnull), b"3")
+
+
+def test_nobody_else_writes_what_the_log_remembers(tmp_path: Path) -> None:
+    """Its memory is the owner's alone; tiles and checkpoint are read by a web server, and not written."""
+    folder = tmp_path / "deep" / "log"
+    with Tracker.open(
+        f"sqlite:///{tmp_path / 's.db'}", ring_file=tmp_path / "ring.json", log_dir=folder
+    ) as tracker:
+        tracker.freeze(by="op", reason="drill")
+        tracker.update_log()
+        assert {"ring.json.signed", "ring.json.ended"} <= modes(tmp_path).keys()
+        assert set(modes(tmp_path).values()) == {"0o600"}
+    public = [folder.parent, folder, *folder.rglob("*")]
+    assert {stat.S_IMODE(one.stat().st_mode) for one in public} == {0o644, 0o755}

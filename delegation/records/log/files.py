@@ -20,7 +20,7 @@ from delegation.transparency.tile import WIDTH, Tile
 CHECKPOINT: Final = "checkpoint"
 
 
-def write_whole(file: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_whole(file: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a file all at once, on disk before it returns.
 
     Args:
@@ -31,11 +31,13 @@ def write_whole(file: Path, data: bytes, *, mode: int = 0o666) -> None:
     Raises:
         OSError: It cannot be written; what stood there stands.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    _make(file.parent)
     # One sequencer at a time; what a killed one left under its name is written over.
     fresh = file.with_name(f".{file.name}.{os.getpid()}-{get_ident()}")
     try:
-        with open(fresh, "wb", opener=lambda path, flags: os.open(path, flags, mode)) as stream:
+        with open(
+            fresh, "wb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, mode)
+        ) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -56,13 +58,20 @@ def write_whole(file: Path, data: bytes, *, mode: int = 0o666) -> None:
         os.close(folder)
 
 
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, which nobody else may write into whatever the umask."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o755, exist_ok=True)
+
+
 def refuse_unless_writable(folder: Path) -> None:
     """Write a file into a folder and take it away: rights, a read-only disk and a full one show.
 
     Raises:
         OSError: It cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     file = folder / f".tried.{os.getpid()}-{get_ident()}"
     try:
         with file.open("wb") as stream:
@@ -82,11 +91,13 @@ class Kept:
 
     Args:
         file: Where it is.
+        mode: Who may read and write it.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, mode: int = 0o644) -> None:
         """Look at nothing yet."""
         self.file = file
+        self._mode = mode
 
     def read(self) -> Checkpoint | None:
         """Return the checkpoint, None if there is none.
@@ -111,7 +122,7 @@ class Kept:
         is_same_log = held is not None and held.origin == checkpoint.origin
         if held == checkpoint or (is_same_log and held is not None and held.size > checkpoint.size):
             return
-        write_whole(self.file, checkpoint.text.encode())
+        write_whole(self.file, checkpoint.text.encode(), mode=self._mode)
 
 
 class LogFolder:

@@ -60,7 +60,7 @@ class Publisher:
         self._database = database
         self.source = keys
         self.folder = None if folder is None else LogFolder(folder)
-        self.memory = None if memory is None else Kept(memory)
+        self.memory = None if memory is None else Kept(memory, mode=0o600)
         self._lock = Lock()
         self._has_looked = False  # whether files and database were compared since the start
         self._published: Checkpoint | None = None
