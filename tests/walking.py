@@ -20,7 +20,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = ("etc", "opt", "usr/local", "var/lib")
-INSTALL = "python3 -m venv /opt/delegation && /opt/delegation/bin/pip install '.[all]'"
+INSTALL = "python3 -m venv {0} && {0}/bin/pip install '.[all]'"
+RELEASES = ("/opt/delegation-1", "/opt/delegation-2")
 LIMIT = 600
 
 
@@ -39,16 +40,16 @@ def needs_machines() -> None:
         pytest.skip(f"this machine mounts nothing: {done.stderr.strip()}")
 
 
-def linked() -> str:
+def linked(home: str) -> str:
     """Return what stands for the page's installation: the same program, of this checkout."""
     packages = sysconfig.get_paths()["purelib"]
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return f"""
-{sys.executable} -m venv --without-pip /opt/delegation
-echo 'import site; site.addsitedir("{packages}")' > /opt/delegation/lib/{python}/site-packages/walk.pth
-printf '%s\\n' '{ROOT}' '{ROOT}/api' >> /opt/delegation/lib/{python}/site-packages/walk.pth
-printf '#!/opt/delegation/bin/python\\nimport sys\\nfrom delegation.cli.__main__ import main\\nif __name__ == "__main__":\\n    sys.exit(main())\\n' > /opt/delegation/bin/delegation
-chmod 755 /opt/delegation/bin/delegation
+{sys.executable} -m venv --without-pip {home}
+echo 'import site; site.addsitedir("{packages}")' > {home}/lib/{python}/site-packages/walk.pth
+printf '%s\\n' '{ROOT}' '{ROOT}/api' >> {home}/lib/{python}/site-packages/walk.pth
+printf '#!{home}/bin/python\\nimport sys\\nfrom delegation.cli.__main__ import main\\nif __name__ == "__main__":\\n    sys.exit(main())\\n' > {home}/bin/delegation
+chmod 755 {home}/bin/delegation
 """
 
 
@@ -142,7 +143,8 @@ class Machine:
         self, script: str, changes: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a block that may fail."""
-        for said, meant in {INSTALL: linked(), **(changes or {})}.items():
+        installed = {INSTALL.format(home): linked(home) for home in RELEASES}
+        for said, meant in {**installed, **(changes or {})}.items():
             script = script.replace(said, meant)
         return self._enter(["bash", "-euo", "pipefail", "-c", f"cd {ROOT}\n{script}"])
 

@@ -32,9 +32,9 @@ SETTINGS = "/etc/delegation/environment"
 STORE = "postgresql://delegation@/delegation?host=db1:5432&host=db2:5432&host=db3:5432&target_session_attrs=read-write"
 
 
-def block(name: str) -> str:
-    """Return a block of the page."""
-    (found,) = blocks(PAGE, f"sh walk {name}")
+def block(name: str, page: str = "operations.md") -> str:
+    """Return a block of a page."""
+    (found,) = blocks(PAGE.with_name(page), f"sh walk {name}")
     return found.text
 
 
@@ -136,6 +136,31 @@ def test_one_node_as_the_page_says(machines) -> None:
     assert machine.run("ls /var/lib/delegation") == ""
     machine.run(f"mv /etc/delegation/before {SETTINGS}; systemctl start delegation")
     ready(machine, port)
+
+
+def test_one_node_is_upgraded_and_restored_as_the_pages_say(machines) -> None:
+    """The new release is what runs, readable by its user; a copy that is put back is the service's own."""
+    machine, port = machines(), free_port()
+    copy = {"/var/backups/before.db": "/var/lib/before.db"}  # /var/backups is the host's
+    own = {"DELEGATION_LOG_DIR=": f"DELEGATION_PORT='{port}'\nDELEGATION_LOG_DIR="}
+    machine.run(block("each"))
+    machine.run(block("one"), own)
+    ready(machine, port)
+    machine.run("delegation keys create gone --role reviewer > /dev/null")
+    machine.run(block("upgrade", "upgrade.md"), copy)
+    ready(machine, port)
+    program = machine.run("tr '\\0' ' ' < /proc/$(cat /run/walk/delegation.pid)/cmdline")
+    assert "/opt/delegation-2/" in machine.run("readlink -f /opt/delegation/bin/delegation")
+    assert "delegation serve" in program
+    assert machine.run("stat -c %a /var/lib/before.db") == "600\n"
+
+    machine.run("delegation keys revoke gone")
+    said = machine.run(
+        block("restore", "restore.md"), {**copy, "delegation doctor": "delegation doctor || true"}
+    )
+    assert "Told again: 1 withdraw" in " ".join(said.split())
+    owned = machine.run("stat -c '%a %U' /var/lib/delegation/delegation.db*")
+    assert set(owned.splitlines()) == {"600 delegation"}
 
 
 def test_two_nodes_as_the_page_says(machines, server) -> None:
