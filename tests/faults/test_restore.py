@@ -227,10 +227,6 @@ def test_a_service_restored_under_its_feet_starts_and_is_shut_for_a_minute(
     assert until(lambda: b'"gone"' in (place.folder / "ring.json.ended").read_bytes())
     assert service.end() == 0
     restore(place, request, copy)
-    from proxies import wait_for  # noqa: F401
-
-    service.settings["DELEGATION_METRICS"] = service.settings.get("DELEGATION_METRICS", "")
-    service.settings.pop("DELEGATION_METRICS")
     with pytest.raises(UnauthenticatedError):
         service_started(service, secret)
     assert "restored from an older backup" in service.log.read_text()

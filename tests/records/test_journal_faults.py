@@ -17,6 +17,7 @@ from world import NOW, TOOLS, verdict
 from delegation import HolderKey
 from delegation.canonical import b64u
 from delegation.cli.checkup.restored import look_at_journal
+from delegation.commands.steady_clock import SteadyClock
 from delegation.errors import ConfigurationError
 from delegation.identity.keyring import KeyRing
 from delegation.records.engine.numbers import read_numbers
@@ -190,6 +191,7 @@ def test_what_is_over_leaves_the_journal(kept: Kept, monkeypatch) -> None:
     """It is written anew when it has grown, without what nothing could revive, and its length is kept."""
     world, tracker = kept.world, kept.tracker
     monkeypatch.setattr(journal_file, "SMALL", 2_000)
+    monkeypatch.setattr(SteadyClock, "sure", lambda _, at, *__: at)
     task = world.open()
     tracker.close_task(task.id)
     kept_for_ever = HolderKey.generate("x").public

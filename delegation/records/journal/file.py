@@ -12,6 +12,7 @@ import errno
 import fcntl
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ from delegation.records.revocation.endings import Ending
 Upto: TypeAlias = tuple[int, int]  # newest epoch, number of the newest ending
 NOTHING: Final[Upto] = (0, 0)
 SMALL: Final = 1024 * 1024  # bytes up to which nothing is written anew while a process runs
+MOST: Final = (
+    1024 * 1024 * 1024
+)  # bytes; whoever writes the file must not fill this process's memory
+LONGEST: Final = 16 * 1024 * 1024  # bytes of a line
 _WAIT_SECONDS: Final = 5.0  # for another process's append: its change and ours are committed anyway
 _PAUSE: Final = 0.01
 _LOG: Final = logging.getLogger("delegation.records")
@@ -114,6 +119,9 @@ class JournalFile:
         self._state = _State()
         self._catch_up()
         self._look_at_head()
+        if self.told and not self._state.number and self._state.bare:
+            # Lines were sealed already: somebody without the ring wrote these in their place.
+            raise self._unreadable(self.file)
         return tuple(self._state.lines)
 
     def append(
@@ -204,7 +212,8 @@ class JournalFile:
         """Note how far the head says that each store's lines are."""
         self.told = {}
         try:
-            seal, _, text = self.head.read_bytes().rstrip(b"\n").partition(b" ")
+            with os.fdopen(self._opened(self.head, os.O_RDONLY), "rb") as stream:
+                seal, _, text = stream.read(LONGEST).rstrip(b"\n").partition(b" ")
             told = self._sealer.read(text, seal)
         except FileNotFoundError:
             return
@@ -233,7 +242,7 @@ class JournalFile:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if writes else os.O_RDONLY
         while True:
             try:
-                handle = os.open(self.file, flags, 0o600)
+                handle = self._opened(self.file, flags)
             except FileNotFoundError:
                 if writes:
                     raise
@@ -248,30 +257,42 @@ class JournalFile:
             finally:
                 os.close(handle)
 
+    def _opened(self, file: Path, flags: int) -> int:
+        """Open a file, and wait for nobody: a named pipe would hold up whoever ends something."""
+        handle = os.open(file, flags | os.O_NONBLOCK, 0o600)
+        status = os.fstat(handle)
+        if stat.S_ISREG(status.st_mode) and status.st_size <= MOST:
+            return handle
+        os.close(handle)
+        raise self._unreadable(file)
+
     def _catch_up(self) -> None:
         """Read what was written since."""
         state = self._state
         try:
-            with self.file.open("rb") as stream:
+            with os.fdopen(self._opened(self.file, os.O_RDONLY), "rb") as stream:
                 status = os.fstat(stream.fileno())
                 if status.st_ino != state.node or status.st_size < state.end:
                     state = self._state = _State(node=status.st_ino)
                 stream.seek(state.end)
-                text = stream.read()
+                while part := stream.readline(LONGEST):
+                    if len(part) == LONGEST:
+                        raise self._unreadable(self.file)
+                    self._take_text(part.removesuffix(b"\n"))
+                    state.end += len(part)
         except FileNotFoundError:
             self._state = _State()
-            return
         except OSError as error:
             raise self._unreadable(self.file) from error
-        for part in text.split(b"\n"):
-            if not part:
-                continue
-            line = self._read(part, state.seal)
-            if line is None:
-                _LOG.warning("a line of %s was cut while it was written", self.file)
-                continue
+
+    def _take_text(self, part: bytes) -> None:
+        if not part:
+            return
+        line = self._read(part, self._state.seal)
+        if line is None:
+            _LOG.warning("a line of %s was cut while it was written", self.file)
+        else:
             self._take(line)
-        state.end += len(text)
 
     def _read(self, text: bytes, before: bytes) -> Line | None:
         try:
@@ -301,7 +322,10 @@ class JournalFile:
             state.lines.append(line)
             epoch, n = state.upto.get(line.store, NOTHING)
             is_change = isinstance(line.what, Told)
-            state.upto[line.store] = (line.n, n) if is_change else (epoch, line.n)
+            state.upto[line.store] = (line.n, n) if is_change else (epoch, max(n, line.n))
+            state.bare = state.bare or not (
+                is_change or line.n
+            )  # another store's, see `write_anew`
         else:
             for store, (epoch, n) in line.what.items():
                 known = state.upto.get(store, NOTHING)

@@ -120,7 +120,7 @@ class Journal:
         self.follow(at=at)
         try:
             if self._file.is_of_before or self._file.is_due:
-                self._file.write_anew(lambda lines: _that_stay(lines, at))
+                self._write_anew(at)
             self._file.keep_head()
         except OSError as error:
             self._say(str(error))
@@ -155,12 +155,18 @@ class Journal:
     def keep(self, *, at: int) -> None:
         """Follow, tell the head how far the file is, and write anew what has grown; once a second."""
         self.follow(at=at)
+        self._caches.steady.sure(at)  # it is asked often, so that it knows
         try:
             self._file.keep_head()
             if self._file.is_due:
-                self._file.write_anew(lambda lines: _that_stay(lines, at))
+                self._write_anew(at)
         except (OSError, ConfigurationError) as error:
             self._say(str(error))
+
+    def _write_anew(self, at: int) -> None:
+        # By a clock that is ahead all would be over, and a restored backup revive it.
+        sure = self._caches.steady.sure(at) or 0
+        self._file.write_anew(lambda lines: _that_stay(lines, self._store, sure))
 
     def _say(self, why: str) -> None:
         if why != self.fault:
@@ -262,7 +268,8 @@ class Journal:
                 if signed:
                     _note_seen(connection, signed)
                 note_endings(connection, [Ending("restored", str(at), at, at + _SHOWN, body)])
-            forget_endings(connection, at=at)
+            if (sure := self._caches.steady.sure(at)) is not None:
+                forget_endings(connection, at=sure)
         self._caches.catalogue.forget()
         if is_older:
             _LOG.warning(
@@ -321,8 +328,11 @@ def _beyond(made: Sequence[Kept], upto: Upto) -> list[Kept]:
     return [one for one in made if one[1] > (upto[0] if isinstance(one[2], Told) else upto[1])]
 
 
-def _that_stay(lines: Sequence[Line], at: int) -> list[Kept]:
-    """Return what is of use still: of definitions and suspensions the newest, of the rest what lives."""
+def _that_stay(lines: Sequence[Line], store: int, sure: int) -> list[Kept]:
+    """Return what is of use still: of definitions and suspensions the newest, of the rest what lives.
+
+    An ending without a number was told to this store, which gave it one; another store still has to hear it.
+    """
     newest: dict[tuple[object, ...], int] = {}
     for place, line in enumerate(lines):
         newest[_subject(line)] = place
@@ -330,9 +340,9 @@ def _that_stay(lines: Sequence[Line], at: int) -> list[Kept]:
         (line.store, line.n, line.what)
         for place, line in enumerate(lines)
         if isinstance(line.what, Told | Ending)
-        and not 0 < line.what.until <= at
+        and not 0 < line.what.until <= sure
         and newest[_subject(line)] == place
-        and (line.n or isinstance(line.what, Told))
+        and (line.n or isinstance(line.what, Told) or line.store != store)
     ]
 
 

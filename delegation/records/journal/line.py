@@ -28,6 +28,9 @@ _CUT: Final = re.compile(rb"2?( [A-Za-z0-9_-]{0,43}( .*)?)?", re.DOTALL)
 _CUT_BARE: Final = re.compile(rb"\[(-|-?\d+|-?\d+,.*)?", re.DOTALL)
 KEPT: Final = ("revoke", "suspend", "resume", "close")
 _MARKS: Final = ("withdraw", "refused", "used")
+# Of lines without a seal: anybody may have written them, and numbers go on behind the highest.
+_MOST_NUMBER: Final = 2**40
+_MOST_TIME: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +153,26 @@ def _read_bare(text: bytes) -> Line | None:
     """Return a line as it was written before lines were sealed."""
     try:
         store, epoch, act, *rest = json.loads(text)
-        if type(store) is not int or type(epoch) is not int or act not in (*KEPT, *_MARKS):
+        if type(store) is not int or act not in (*KEPT, *_MARKS):
             raise MalformedError("A line", wanted="a change or an end")
+        _refuse_unless((epoch,), int, most=_MOST_NUMBER)
         if act in _MARKS:
             name, at = rest
+            _refuse_unless((name,), str)
+            _refuse_unless((at,), int, most=_MOST_TIME)
             return Line(0, store, 0, Ending(act, name, at))
         kind, name, by, reason, at, begins, cause = rest
+        _refuse_unless((kind, name, by, reason, cause), str)
+        _refuse_unless((at, begins), int, most=_MOST_TIME)
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and _CUT_BARE.fullmatch(text):
             return None
         raise MalformedError("A line", wanted="a change or an end") from error
     change = Revocation(epoch, Subject(kind, name), by, reason, at, act, begins)
     return Line(0, store, epoch, Told(change, cause, is_sealed=False))
+
+
+def _refuse_unless(values: tuple[Any, ...], kind: type, *, most: int = 0) -> None:
+    for value in values:
+        if type(value) is not kind or (isinstance(value, int) and not 0 <= value <= most):
+            raise MalformedError("A line", wanted="a change or an end")
