@@ -16,12 +16,12 @@ from delegation.lineage.feed import Freeze, Revocation
 from delegation.lineage.revocation_effect import RevocationEffect, holding
 
 
-def frozen(store: Store, ring: KeyRing, change: Revocation) -> Freeze:
+def frozen(store: Store, ring: KeyRing | None, change: Revocation) -> Freeze:
     """Return what came of a freeze that was recorded, and waited for if it was to be.
 
     Args:
         store: Where calls are recorded; none is allowed after the freeze.
-        ring: The service's keys; without a `service` key there is no receipt.
+        ring: The service's keys; without them, or a `service` key, there is no receipt.
         change: The suspension of everything.
     """
     with store.read() as reader:
@@ -30,7 +30,7 @@ def frozen(store: Store, ring: KeyRing, change: Revocation) -> Freeze:
     if last is not None:
         said = {"decision": last.id, "sequence": last.sequence, "at": last.at}
     receipt = None
-    if ring.serves("service"):
+    if ring is not None and ring.serves("service"):
         receipt = sign_freeze(
             ring,
             epoch=change.epoch,
@@ -47,7 +47,7 @@ MOST: Final = 200  # suspensions that are listed at once
 _MAX_EPOCH: Final = 2**53
 
 
-def ending(store: Store, ring: KeyRing, epoch: int, *, at: int) -> RevocationEffect:
+def ending(store: Store, ring: KeyRing | None, epoch: int, *, at: int) -> RevocationEffect:
     """Return what came of a change of standing, as far as is known now.
 
     Args:

@@ -10,6 +10,8 @@ from delegation.authority.ids import LinkId
 from delegation.commands import agents, check, follow, renew, report, revoke
 from delegation.commands import revocation_effect as ending
 from delegation.commands.report import Report, ReportResult
+from delegation.errors import StoreUnavailableError
+from delegation.identity.keyring import KeyRing
 from delegation.identity.principal import PublicKey, public_key
 from delegation.judge.lease import BOUND, Barrier, ReplicaEntry
 from delegation.judge.subject import EVERYTHING, Subject, SubjectKind
@@ -79,11 +81,18 @@ class Standing(Review, declared.Standing):
 
     def frozen(self, change: Revocation) -> Freeze:
         """Return what came of a freeze, with its receipt; see `commands.revocation_effect.frozen`."""
-        return ending.frozen(self._store, self._desk.keys.signing(), change)
+        return ending.frozen(self._store, self._signing(), change)
+
+    def _signing(self) -> KeyRing | None:
+        """Return the keys for a receipt; None where this replica lacks one."""
+        try:
+            return self._desk.keys.signing()
+        except StoreUnavailableError:
+            return None
 
     def ending(self, epoch: int) -> RevocationEffect:
         """Return what came of the change with this number; see `commands.revocation_effect.ending`."""
-        return ending.ending(self._store, self._desk.keys.signing(), epoch, at=self._clock())
+        return ending.ending(self._store, self._signing(), epoch, at=self._clock())
 
     def unfreeze(self, *, by: str, reason: str = "") -> Revocation:  # type: ignore[override]
         """End a freeze.

@@ -251,7 +251,7 @@ def _what_people_and_holders_do(place: SimpleNamespace, token) -> None:
     def fail(**_: object) -> int:
         raise StoreUnavailableError("gone")
 
-    object.__setattr__(other.tracker._store, "erase", fail)
+    object.__setattr__(other.tracker._store, "newest_decision", fail)
     other.tracker.keep_log(retain_days=200)
     world.at += 100  # since the checkpoint; what was recorded now has no place yet
 

@@ -290,6 +290,23 @@ def test_who_slept_denies_nothing_as_unknown(two, tmp_path: Path) -> None:
     assert other.code(Token.read(token.text, one.tracker.public_ring())) is None
 
 
+def test_a_replica_that_lacks_a_key_freezes_and_says_so(two) -> None:
+    """It was 503 after everything was frozen: only the receipt cannot be signed there."""
+    one, other = two
+    token = one.issue()
+    found = one.tracker.announce_key("service")
+    with one.tracker._store._database.writing() as connection:  # nobody heard it for long
+        silent = ring_book.RING_HOLDERS.c.name == other.keys.name
+        connection.execute(ring_book.update(ring_book.RING_HOLDERS).where(silent).values(at=1))
+    assert one.tracker.switch_key("service", found.key.kid, keep=0).is_done
+    other.look()
+    done = other.tracker.freeze(by="op", reason="now", wait=False)
+    assert done.receipt is None
+    assert other.tracker.ending(done.change.epoch).receipt is None
+    assert one.tracker.ending(done.change.epoch).receipt is not None
+    assert other.tracker.revoke("link", token.id, by="op").epoch > done.change.epoch
+
+
 def test_what_is_opened_for_a_moment_looks_by_itself(two) -> None:
     """A command or an embedded tracker that nobody waits for: it reads the file when it must."""
     one, other = two
