@@ -18,6 +18,7 @@ from delegation.errors import NotFoundError, ServiceError
 from delegation.identity.approval import ApprovalEvent
 from delegation_api import logs
 from delegation_api.app import create_service
+from delegation_api.readiness import ReadyDesk
 from delegation_api.settings import Settings
 from delegation_api.tracing import Tracing
 from delegation_api.webhooks import Webhook
@@ -134,7 +135,7 @@ def test_a_fault_is_found_too(world: World, capsys, monkeypatch) -> None:
 
     with joined.running() as http:
         monkeypatch.setattr(world.tracker, "waiting_approvals", broken)
-        monkeypatch.setattr(world.tracker, "health", broken)
+        monkeypatch.setattr(ReadyDesk, "ask", broken)
         answer = http.get("/readyz", headers=SENT)
     request = answer.json()["request"]
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, request)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from world import NOW, World, verdict
 
 from delegation import PublicRing
+from delegation.commands.ring import FixedRing
 from delegation.errors import KeyRingError, MalformedError, UnverifiedError
 from delegation.identity.approval import Approval, arguments_digest, check_approval, sign_approval
 from delegation.identity.keyring import KeyRing, RingKey
@@ -96,9 +97,9 @@ def test_a_revoked_approval_key_takes_its_approvals_with_it(world: World) -> Non
     desk, ring = world.tracker._desk, world.tracker._desk.ring
     kid = ring.active("approval").kid
     rotated = ring.rotated("approval", at=NOW, keep=100)
-    object.__setattr__(desk, "ring", rotated.with_state("approval", kid, "revoked"))
+    object.__setattr__(desk, "keys", FixedRing(rotated.with_state("approval", kid, "revoked")))
     assert verdict(world.check(token, "a", pay(world))) == NEEDED
-    object.__setattr__(desk, "ring", rotated)
+    object.__setattr__(desk, "keys", FixedRing(rotated))
     second = asked(world, token, pay(world, 2))
     world.tracker.grant_approval(
         second, by=approver(world, "cy", "finance"), reason="with the new key"

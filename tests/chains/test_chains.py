@@ -206,7 +206,7 @@ def revoked_agent(world: World, token: Token) -> None:
 def foreign_root(world: World, format: str) -> Decision:
     """Present a root that another service with the same keys never recorded."""
     other = World()
-    other.tracker._desk = replace(other.tracker._desk, ring=world.tracker._desk.ring)
+    other.tracker._desk = replace(other.tracker._desk, keys=world.tracker._desk.keys)
     token = other.chain("boss", "a", format=format)
     world.keys.update(other.keys)
     return world.check(token, "a")

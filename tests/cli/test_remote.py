@@ -146,7 +146,8 @@ def test_a_key_is_never_an_argument(place) -> None:
             "key" in option or "secret" in option
             for option in options
             if option
-            not in {"--make-keys", "--show-keys", "--key"}  # the latter is a log's public key
+            # A log's public key; where keys are written.
+            not in {"--make-keys", "--show-keys", "--key", "--keys-file"}
         )
 
 

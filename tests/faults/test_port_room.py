@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,7 +67,8 @@ class _Quiet(Connections):
 def full(most: int = 12, each: int = 100) -> Connections:
     """Return connections that are few."""
     bounds = PortBounds(1, 1, 1, 1, 1, 1, 1, max_connections=most, max_per_client=each)
-    return _Quiet(bounds, Trusted(""), None)  # type: ignore[arg-type]
+    uncounted = SimpleNamespace(watch=lambda *_, **__: None, refuse=lambda _: None)
+    return _Quiet(bounds, Trusted(""), uncounted)  # type: ignore[arg-type]
 
 
 def held(of: Connections, count: int, address: str, awaits: str, **more: object) -> list[Made]:

@@ -175,7 +175,7 @@ def test_a_denial_says_to_proven_callers_what_the_service_says_and_to_others_no_
     headers = shop.headers(shop.refund(amount=1))  # a proof over another call
     unproven = shop.http.post("/refunds/o1?amount=501", headers=headers)
     assert unproven.status_code == 401
-    assert unproven.json().keys() == {"type", "status", "code", "detail"}
+    assert unproven.json().keys() == {"type", "status", "code", "detail", "decision"}
 
 
 def test_a_service_with_an_undeclared_route_or_input_does_not_start(shop: Shop) -> None:

@@ -49,7 +49,7 @@ def test_the_demo_ends_well(played: tuple[Path, str]) -> None:
 
 
 def test_serving_the_demos_store_gives_keys_that_open_it(played: tuple[Path, str]) -> None:
-    """`demo`, then `serve`: both first keys are printed, and the reviewer's lists the demo's tasks."""
+    """`demo`, then `serve`: both first keys are in a file, and the reviewer's lists the demo's tasks."""
     folder, _ = played
     ready, log = folder / "ready.json", folder / "log"
     with log.open("w") as out:
@@ -63,11 +63,8 @@ def test_serving_the_demos_store_gives_keys_that_open_it(played: tuple[Path, str
         end = time.monotonic() + 90
         while not ready.exists() and time.monotonic() < end:
             time.sleep(0.05)
-        secret = next(
-            line.split()[-1]
-            for line in log.read_text().splitlines()
-            if line.startswith("reviewer API key")
-        )
+        (kept,) = folder.rglob("*.keys.json")
+        secret = json.loads(kept.read_text())["reviewer"]
         request = urllib.request.Request(
             json.loads(ready.read_text())["url"] + "/v1/tasks",
             headers={"Authorization": f"Bearer {secret}"},
