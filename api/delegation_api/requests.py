@@ -11,6 +11,8 @@ URGENT: Final = frozenset(
     {
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("HEAD", "/healthz"),
+        ("HEAD", "/readyz"),
         ("POST", "/v1/freeze"),
         ("POST", "/v1/revocations"),
         ("POST", "/v1/suspensions"),

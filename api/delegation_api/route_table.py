@@ -181,7 +181,10 @@ def load_routes(file: Path, catalogue: Catalogue) -> dict[str, Mount]:
             raise RouteTableError(f"The route table has more than {MAX_FILE} bytes.")
         body = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RouteTableError("The route table is no readable TOML file.") from error
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise RouteTableError(
+            f"The route table {file} (DELEGATION_FORWARD_ROUTES) is no readable TOML file: {why}."
+        ) from error
     _members("The table", body, required={"mount"})
     mounts: dict[str, Mount] = {}
     for entry in _list(body["mount"], "mount"):

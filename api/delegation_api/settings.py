@@ -131,7 +131,9 @@ class Settings(BaseSettings):
             try:
                 checked(url)
             except ConfigurationError as error:
-                raise ValueError(f"number {number} is no https URL. {error.remedy}") from None
+                raise ValueError(
+                    f"number {number} is no https URL. {error.remedy} Spaces separate them."
+                ) from None
         return text
 
     @field_validator("retain_days")

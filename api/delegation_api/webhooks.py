@@ -180,7 +180,10 @@ def checked(text: str) -> httpx2.URL:
         url = httpx2.URL(text)
         is_local = url.host in {"127.0.0.1", "::1", "localhost"}
         is_safe = url.scheme == "https" or (url.scheme == "http" and is_local)
-        if url.host and is_safe and not url.userinfo:  # events are signed: no password is sent
+        is_one = ",http" not in text  # else two were meant, and neither would be told
+        if (
+            url.host and is_safe and is_one and not url.userinfo
+        ):  # events are signed: no password is sent
             return url
     raise ConfigurationError(
         "A webhook is no https URL.", remedy="Name https:// URLs; http:// only of this host."

@@ -170,7 +170,8 @@ def ring(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
             {"issuer": held.issuer, "keys": [dict(zip(columns, r, strict=True)) for r in rows]}
         )
     else:
-        print_table(f"Key ring of {held.issuer}", columns, rows)
+        shown = [(*row[:3], instant(row[3]) if row[3] else "") for row in rows]
+        print_table(f"Key ring of {held.issuer}", (*columns[:3], "believed until"), shown)
 
 
 @app.command("rotate")

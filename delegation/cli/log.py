@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from delegation.authority.explain import instant
 from delegation.cli.console import JsonOption, fail, print_json, print_table, read_text, say, tell
 from delegation.cli.source import StoreOption, UrlOption, opened, opened_store
 from delegation.errors import NotFoundError
@@ -214,6 +215,7 @@ def status(
     if as_json:
         print_json(rows)
         return
+    rows["signed_at"] = instant(found.signed_at) if found.signed_at else "never"
     shown = [(name, value) for name, value in rows.items() if name not in {"keys", "stopped"}]
     print_table("The log", ("", ""), shown)
     for key in found.keys:

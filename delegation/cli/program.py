@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from delegation.cli.commands import WRITTEN, Commands
 from delegation.cli.console import ANOTHER_REVISION, FAILED, INTERRUPTED, USAGE, Stop, fail, report
-from delegation.errors import DelegationError, SchemaRevisionError
+from delegation.errors import DelegationError, SchemaRevisionError, StoreUnavailableError
 
 
 class Program(TyperGroup):
@@ -80,13 +80,22 @@ def _refuse_bytes(words: Sequence[str]) -> None:
         fail("An argument is no UTF-8 text.", "Give text.", code="usage", status=USAGE)
 
 
+def _why(error: DelegationError) -> str:
+    if not isinstance(error, StoreUnavailableError) or error.__cause__ is None:
+        return ""
+    from delegation.records.engine.errors import why_unconnected  # noqa: PLC0415  # slow to start
+
+    return why_unconnected(error)
+
+
 def ended(error: Exception, *, as_json: bool) -> int:
     """Write what ended a command and return its exit code."""
     if isinstance(error, Stop):
         return report(error.code, str(error), error.remedy, as_json=as_json, exit_code=error.status)
     if isinstance(error, DelegationError):
         code = ANOTHER_REVISION if isinstance(error, SchemaRevisionError) else FAILED
-        return report(error.code, str(error), error.remedy, as_json=as_json, exit_code=code)
+        what = " ".join(filter(None, (str(error), _why(error))))
+        return report(error.code, what, error.remedy, as_json=as_json, exit_code=code)
     if isinstance(error, TyperException):
         remedy = "See the command with --help."
         return report(

@@ -70,7 +70,7 @@ def serve(
     if settings.workers > 1 and file is not None:
         fail(
             "SQLite has one writer: it serves one worker.",
-            "Leave --workers out, or use a postgresql:// store.",
+            "Leave --workers and DELEGATION_WORKERS out, or use a postgresql:// store.",
             code="usage",
             status=USAGE,
         )
@@ -236,6 +236,9 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, ValueError, TypeError) as error:  # the last two: no host name at all
         listener.close()
         why = getattr(error, "strerror", None) or "it is no address"
-        fail(f"Port {port} of {host} cannot be used: {why}.", "Choose another --port or --host.")
+        fail(
+            f"Port {port} of {host} cannot be used: {why}.",
+            "Choose another --port (DELEGATION_PORT) or --host (DELEGATION_HOST).",
+        )
     listener.listen(128)
     return listener

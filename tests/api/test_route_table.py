@@ -58,7 +58,7 @@ def test_a_table_that_cannot_be_enforced_keeps_the_service_from_starting(
 
 def test_a_table_that_is_not_there_or_too_large_is_refused(tmp_path, shop: World) -> None:
     """No table is no permission."""
-    with pytest.raises(RouteTableError):
+    with pytest.raises(RouteTableError, match=r"none\.toml.*FORWARD_ROUTES.*No such file"):
         load_routes(tmp_path / "none.toml", shop.tracker.catalogue())
     large = tmp_path / "large.toml"
     large.write_text("#" * (1024 * 1024 + 1))

@@ -15,6 +15,7 @@ from world import DESK, World
 
 from delegation import Access
 from delegation_api.auth import RoleGate
+from delegation_api.requests import is_urgent
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,15 @@ def test_an_envelope_off_its_schema_is_a_problem_and_stores_nothing(
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["code"] == code
     assert service.rows() == before
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_by_head(service: Service, path: str) -> None:
+    """`wget --spider` and many watchers ask so; everything else of HEAD is 405, and urgent it is like GET."""
+    asked, got = service.http.head(path), service.http.get(path)
+    assert (asked.status_code, asked.headers["content-type"]) == (200, got.headers["content-type"])
+    assert service.http.head("/v1/tasks").status_code == 405
+    assert is_urgent(b"HEAD", path.encode())
 
 
 def test_a_body_without_length_is_capped_while_it_streams(service: Service) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,6 +123,10 @@ def test_keys_and_schema_commands_work(store) -> None:
         "active",
         "retired",
     ]
+    assert re.search(r"retired +│ 20\d\d-\d\d-\d\d", RUN.invoke(app, ["keys", "ring"]).stdout)
+    assert re.search(
+        r"signed_at +│ (20\d\d-\d\d-\d\d|never)", RUN.invoke(app, ["log", "status"]).stdout
+    )
     assert f"database {head()}" in RUN.invoke(app, ["db", "current"]).stdout
     assert RUN.invoke(app, ["db", "upgrade"]).exit_code == 0
 
@@ -157,3 +165,34 @@ def test_a_missing_ring_is_not_made_by_accident(store, tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert json.loads(done.stderr)["code"] == "key_file"
     assert not ring.exists()
+
+
+def test_an_older_program_does_not_upgrade_what_a_later_one_wrote(store) -> None:
+    """Refused with the release's sentence and 78, as `serve` is, and the revision stays."""
+    world, file = store
+    world.tracker.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    done = RUN.invoke(app, ["db", "upgrade"])
+    assert done.exit_code == 78, done.output
+    assert "9999, which this program does not know" in done.stderr.replace("\n", " ")
+    assert "database 9999" in RUN.invoke(app, ["db", "current"]).stdout
+
+
+@pytest.mark.parametrize("word", ["hunter2", "hun@ter2"])
+def test_a_database_that_is_not_reached_is_said_in_the_drivers_words(
+    store, word: str, monkeypatch
+) -> None:
+    """A wrong port is found out by its sentence; no password, not a part of one that broke its URL."""
+    monkeypatch.setenv("DELEGATION_RING", "delegation.ring.json")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"postgresql://u:{word}@127.0.0.1:{taken.getsockname()[1]}/x"
+        looked = RUN.invoke(app, ["doctor", "--json", "--store", url])
+        said = RUN.invoke(app, ["tasks", "--store", url]).stderr
+    (found,) = [one for one in json.loads(looked.stdout)["findings"] if one["level"] == "wrong"]
+    assert "ter2" not in said + looked.output
+    if word == "hunter2":
+        assert "refused" in found["what"]
+        assert "refused" in said
+        assert "doctor" not in found["remedy"]

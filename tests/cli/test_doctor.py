@@ -286,6 +286,7 @@ def test_an_older_database_is_not_a_wrong_clock(tmp_path: Path) -> None:
     now = 1_800_000_000
     for stopped, newest, mark, words in (
         ("older", now - 900, now - 10, "older than what was signed"),
+        ("older", now, now - 10, "older than what was signed"),  # denials are recorded meanwhile
         ("", now - 900, now - 10, "The clock says"),
         ("older", now + 900, now + 901, "The clock says"),
     ):
@@ -326,13 +327,17 @@ def test_pure_rules_draw_their_lines() -> None:
             (1006, None, 935),
             (1006, None, 936),
             (1000, 1020, 0),
+            (900, 940, 0),
+            (900, 939, 0),
         )
     }
     assert levels == {
         (0, 1000, 0): ["ok"],
         (1006, None, 935): ["warn"],
         (1006, None, 936): ["wrong"],
-        (1000, 1020, 0): ["ok", "warn"],
+        (1000, 1020, 0): ["ok", "wrong"],  # as readiness has it: behind by more than five seconds
+        (900, 940, 0): ["ok", "warn"],
+        (900, 939, 0): ["ok", "wrong"],
     }
     assert environment.judge_workers(2, "postgresql://h/d", 4).level == "ok"
     assert environment.judge_workers(8, "postgresql://h/d", 4).level == "warn"

@@ -104,7 +104,12 @@ TEXTS = {
         "delegation:hunter2@db.internal/delegation",
         "db.internal:5432/delegation",
     ],
-    "approval_webhooks": ["hooks.example/T0/hunter2", "https://a.example http://b.example/hunter2"],
+    "approval_webhooks": [
+        "hooks.example/T0/hunter2",
+        "https://a.example http://b.example/hunter2",
+        "https://a.example,https://b.example/hunter2",
+        "https://a.example/x,https://b.example/hunter2",
+    ],
     "trusted_proxies": ["10.0.0.300", "*", "proxy.internal"],
     "limits": ["calls_per_minute", "nonsense=1"],
     "retain_days": ["30"],

@@ -67,3 +67,14 @@ async def read_metrics(request: Request) -> Response:
     # Not among the threads of questions: those that wait for a silent store would hold it up.
     text = await asyncio.to_thread(found.text)
     return Response(text, headers={"Content-Type": MEDIA_TYPE})
+
+
+# Many probes ask by HEAD: `wget --spider`, watchers of sites, some balancers.
+for _path, _asked in (("/healthz", alive), ("/readyz", ready)):
+    router.add_api_route(
+        _path,
+        _asked,
+        methods=["HEAD"],
+        include_in_schema=False,
+        dependencies=[Depends(needs(()))],
+    )

@@ -29,6 +29,7 @@ from delegation.identity.ring_state import KnownKey
 from delegation.lineage.entry import TaskEntry
 from delegation.lineage.filter import DecisionFilter, TaskFilter
 from delegation.records.engine.database import Database
+from delegation.records.engine.errors import why_unconnected
 from delegation.records.engine.numbers import read_numbers
 from delegation.records.engine.sqlite import BESIDE
 from delegation.records.lineage.caches import Caches
@@ -116,9 +117,10 @@ def look_at_store(
         found.append(
             wrong(
                 "store",
-                f"{shown(place)} cannot be used: {error}",
+                f"{shown(place)} cannot be used: {why_unconnected(error) or error}",
                 "Nothing can be decided: every call is refused with 503.",
-                error.remedy or "Look at the database, its address and its user's rights.",
+                (error.remedy if not why_unconnected(error) else "")
+                or "Look at the database, its address and its user's rights.",
             )
         )
         return None, found
@@ -295,7 +297,7 @@ def judge_clock(
             nonces, too.
     """
     remedy = "Set the clock right, by NTP."
-    if stopped and max(newest, at - MAX_AGE - MAX_AHEAD) < forgotten_before <= at:
+    if stopped and newest <= at + AHEAD and at - MAX_AGE - MAX_AHEAD < forgotten_before <= at:
         ends = instant(forgotten_before + MAX_AGE + MAX_AHEAD)
         yield wrong(
             "clock",
@@ -320,12 +322,15 @@ def judge_clock(
     else:
         yield ok("clock", f"The clock is not behind the records ({instant(at)}).")
     if clock is not None and abs(clock - at) > AHEAD:
-        yield warn(
-            "clock",
-            f"This clock and the database's differ by {abs(clock - at)} seconds.",
-            "Hosts that disagree deny each other's proofs and end leases at other times.",
-            remedy,
-        )
+        what = f"This clock and the database's differ by {abs(clock - at)} seconds."
+        if 0 < at - clock <= MAX_AGE:
+            why = "Hosts that disagree deny each other's proofs and end leases at other times."
+            yield warn("clock", what, why, remedy)
+        else:
+            why = (
+                "The service is not ready (`clock_differs`): every proof looks too old or too new."
+            )
+            yield wrong("clock", what, why, remedy)
 
 
 def judge_api_keys(keys: Sequence[ApiKey]) -> Iterable[Finding]:

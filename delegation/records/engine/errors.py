@@ -47,6 +47,22 @@ def refusal_of(*, is_undone: bool) -> StoreUnavailableError:
     )
 
 
+def why_unconnected(error: BaseException | None) -> str:
+    """Return what the driver says of a connection that it did not get; empty where it had one.
+
+    No row is in it, since nothing was asked: a name, a port, that a password is missing or wrong.
+    For whoever runs the service, and no client.
+    """
+    while error is not None:
+        if isinstance(error, DBAPIError) and not error.statement:
+            said = " ".join(str(error.orig).split())
+            return (
+                "" if "@" in said else said
+            )  # a part of a password that was not quoted in its URL
+        error = error.__cause__
+    return ""
+
+
 def is_undone(error: BaseException) -> bool:
     """Return whether an error before COMMIT passes by itself; nothing is left of what was begun.
 

@@ -58,6 +58,14 @@ def _bring(database: Database) -> None:
                 return
     if revision == head():
         return
+    _refuse_unknown(revision)
+    raise SchemaRevisionError(
+        f"The database is at revision {revision}, this program needs {head()}.",
+        remedy="Make a backup, then run `delegation db upgrade`.",
+    )
+
+
+def _refuse_unknown(revision: str) -> None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415  # slow to start, seldom needed
 
     known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
@@ -67,10 +75,6 @@ def _bring(database: Database) -> None:
             remedy="Install the release that wrote it, or a later one; "
             "`delegation db current` shows both revisions.",
         )
-    raise SchemaRevisionError(
-        f"The database is at revision {revision}, this program needs {head()}.",
-        remedy="Make a backup, then run `delegation db upgrade`.",
-    )
 
 
 def _make(connection: Connection) -> None:
@@ -88,6 +92,7 @@ def upgrade(database: Database) -> None:
     Services of the release before may run: what they do is done before, or refused.
 
     Raises:
+        SchemaRevisionError: It is at a revision that this program does not know, of a later release.
         StoreUnavailableError: It could not be written; nothing was changed.
     """
     _run(database, "upgrade", "head")
@@ -114,6 +119,8 @@ def _run(database: Database, step: str, revision: str) -> None:
             if not database.is_sqlite:  # a large table takes longer than a call may
                 postgres.lift_deadlines(connection)
                 postgres.keep_writers_out(connection)
+            if (found := fresh.revision_in(connection)) is not None:
+                _refuse_unknown(found)
             config.attributes["connection"] = connection
             getattr(command, step)(config, revision)
     except (SQLAlchemyError, StoreUnavailableError) as error:
