@@ -28,12 +28,8 @@ from delegation.errors import ConfigurationError, DelegationError, MalformedErro
 from delegation.identity.keyring import PublicRing
 from delegation.identity.proof import Proof, check_proof
 from delegation.integrations.boottime import boottime
-from delegation.integrations.in_process_settling import (
-    Call,
-    Elsewhere,
-    InProcessSettler,
-    not_settled,
-)
+from delegation.integrations.elsewhere import Elsewhere, not_settled
+from delegation.integrations.in_process_settling import Call, InProcessSettler
 from delegation.integrations.spool import Spool
 from delegation.judge.clearance import clear_call, named
 from delegation.judge.decision import Decision, Denial, trail
@@ -161,8 +157,9 @@ class InProcessVerifier:
 
         A denial at steps 1 to 6 is given here and only counted (`screened`): its decision has no
         id. With a spool, calls that need nothing but standing are settled here, as a
-        `InProcessDecision`. Every other call is settled and recorded by the service, denials included,
-        or denied here where the service is not to be asked.
+        `InProcessDecision`; one whose proof was used here before is denied and only counted. Every
+        other call is settled and recorded by the service, denials included, or denied here where the
+        service is not to be asked.
 
         Args:
             token: Token text, as it came.
@@ -201,7 +198,9 @@ class InProcessVerifier:
         found: Decision | Denial | Elsewhere | None = judged.denial
         if judged.call is not None and judged.denial is None:
             found = await local.settle(judged.call, at_least_epoch=at_least_epoch)
-        if isinstance(found, Decision):
+        if isinstance(found, Decision):  # also a denial: nobody else may answer this proof
+            if found.denial is not None:
+                self.screened[found.denial.code] += 1
             return found
         if self._fallback == "service":
             return None

@@ -3,7 +3,8 @@
 Only biscuits without budget, flow or approval on any link, under tasks without a ledger, and only
 while the lease on what is revoked holds. The nonce and the decision are on disk before the answer.
 A proof can be used once on this host; that it was used on another host, too, the service finds when
-both report it.
+both report it. Whose nonce is claimed here is answered here: the service, asked as well, would take one
+call for two.
 """
 
 from __future__ import annotations
@@ -12,23 +13,25 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from delegation import sent_json
 from delegation.authority.access import Access
-from delegation.authority.refusal import Refusal
+from delegation.authority.ids import DecisionId
 from delegation.client import AsyncClient
 from delegation.client.exchange import new_decision_id
 from delegation.errors import ClockError, DelegationError, ServiceError
 from delegation.identity.proof import Proof
 from delegation.integrations.boottime import boottime
+from delegation.integrations.elsewhere import Elsewhere, stale, unkept
 from delegation.integrations.following import Follower
-from delegation.integrations.spool import Entry, Spool, SpoolError
+from delegation.integrations.spool import Entry, Spool, SpoolError, SpoolLostError
 from delegation.judge.capability import Clearance
 from delegation.judge.decision import Decision, Denial, trail
 from delegation.judge.in_process import InProcessDecision, why_not_outside
+from delegation.judge.lease import POLL_SHARE, Lease
 from delegation.judge.line import Line
 from delegation.judge.settle import RECORD_STEP, about, replayed
 from delegation.judge.standing import deny_behind, deny_without_standing
@@ -37,14 +40,9 @@ from delegation.tokens.verifier import VerifiedToken
 REPORT_ROWS: Final = 50
 REPORT_BYTES: Final = 150 * 1024  # below the service's bound of a body
 REPORT_EVERY: Final = 0.5  # seconds between two looks into the spool
+LOOKS: Final = 10  # at how a call stands whose nonce is claimed, while the service is slow
+_PASSING: Final = frozenset({"unreachable", "behind", "stale"})  # a later look may tell
 _LOG: Final = logging.getLogger("delegation.local")
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Why a call is not settled here; no denial, since another may settle it."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,16 @@ class Call:
     tool: str
     clearance: Clearance | None
     catalogue: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a call stands on, looked up under one lease: until `ends` by the clock."""
+
+    lease: Lease
+    epoch: int
+    at: int
+    ends: int
 
 
 class InProcessSettler:
@@ -101,7 +109,11 @@ class InProcessSettler:
     async def settle(
         self, call: Call, *, at_least_epoch: int = 0
     ) -> InProcessDecision | Denial | Elsewhere:
-        """Return an allowance, a denial of what stands no more or was used before, or why neither.
+        """Return what was decided here, a denial of what stands no more, or why neither.
+
+        A decision is the only answer that its proof gets, so it may be a denial: once the nonce is
+        claimed here, the service may have been told already, and would call the same call a replay.
+        With a `Denial` or `Elsewhere` nothing was claimed, and another may settle the call.
 
         Args:
             call: The call after steps 1 to 8.
@@ -115,6 +127,45 @@ class InProcessSettler:
     async def _settle(
         self, call: Call, at_least_epoch: int
     ) -> InProcessDecision | Denial | Elsewhere:
+        look = await self._look(call, at_least_epoch)
+        if not isinstance(look, _Look):
+            return look
+        decision = self._allowance(call, look)
+        entry = Entry(decision.id, self._report(call, decision, None))
+        try:
+            is_first = await asyncio.to_thread(
+                self._spool.claim,
+                entry,
+                holder=call.token.chain.leaf.holder_key,
+                jti=call.proof.jti,
+                at=decision.at,
+            )
+        except SpoolLostError as error:
+            return self._denied(call, decision, unkept(error.code))
+        except (SpoolError, ClockError) as error:
+            return Elsewhere(error.code)  # full, unavailable, or behind its clock
+        if not is_first:
+            return self._denied(
+                call, decision, Denial.at(RECORD_STEP, replayed("call")), is_kept=False
+            )
+        # The disk may have taken longer than the lease lasts. Then what was looked up is too old,
+        # and is looked up anew: what stands under a lease of now stood, as kept, before it.
+        if look.lease.is_fresh(self._boot_clock()):
+            return decision
+        again = await self._look_again(call, at_least_epoch)
+        if isinstance(again, _Look):
+            now = self._allowance(call, again)
+            return replace(decision, valid_until=now.valid_until, fresh_until=now.fresh_until)
+        denial = again if isinstance(again, Denial) else stale()
+        try:
+            kept = Entry(decision.id, self._report(call, decision, denial))
+            await asyncio.to_thread(self._spool.replace, kept)
+        except SpoolError:
+            _LOG.warning("a decision that was not answered is reported as allowed")
+        return self._denied(call, decision, denial)
+
+    async def _look(self, call: Call, at_least_epoch: int) -> _Look | Denial | Elsewhere:
+        """Return what the call stands on now, what denies it, or why nobody knows here."""
         chain, follower, clearance = call.token.chain, self.follower, call.clearance
         if (
             clearance is None
@@ -136,56 +187,43 @@ class InProcessSettler:
             return Elsewhere("catalogue")
         # From here to the look-up nothing awaits: lease, set and answer belong together. Later the
         # set may hold more and the lease last longer, but this look-up is as old as this lease.
-        lease, epoch = follower.lease, follower.epoch
-        if lease is None:
+        lease = follower.lease
+        if lease is None or not lease.is_fresh(self._boot_clock()):
             return Elsewhere("stale")
         at = int(self._clock())
         facts = follower.facts(standing)
-        if (denial := deny_behind(at_least_epoch, facts)) is not None:
+        if deny_behind(at_least_epoch, facts) is not None:
             return Elsewhere("behind")
         if (denial := deny_without_standing(Line(chain), clearance.named, facts, at)) is not None:
             return denial
-        remaining = lease.fresh_until - self._boot_clock()
-        decision = InProcessDecision(
+        ends = min(chain.leaf.grant.expires_at, *(task.deadline for task in standing.tasks))
+        return _Look(lease, follower.epoch, at, ends)
+
+    async def _look_again(self, call: Call, at_least_epoch: int) -> _Look | Denial | Elsewhere:
+        """Look anew, and again while the service is slow: nobody else can answer this proof."""
+        for _ in range(LOOKS - 1):
+            found = await self._look(call, at_least_epoch)
+            if not isinstance(found, Elsewhere) or found.reason not in _PASSING:
+                return found
+            await asyncio.sleep(max(self.follower.bound, 0.5) * POLL_SHARE)
+        return await self._look(call, at_least_epoch)
+
+    def _allowance(self, call: Call, look: _Look) -> InProcessDecision:
+        clearance, chain = call.clearance, call.token.chain
+        remaining = look.lease.fresh_until - self._boot_clock()
+        return InProcessDecision(
             id=new_decision_id(),
-            at=at,
+            at=look.at,
             denial=None,
             tool=call.tool,
-            arguments=clearance.arguments,
+            arguments={} if clearance is None else clearance.arguments,
             cost={"calls": 1},
-            valid_until=min(
-                math.floor(self._clock() + max(remaining, 0.0)) + 1,
-                chain.leaf.grant.expires_at,
-                *(task.deadline for task in standing.tasks),
-            ),
+            valid_until=min(math.floor(self._clock() + max(remaining, 0.0)) + 1, look.ends),
             steps=trail(None),
-            epoch=epoch,
-            fresh_until=lease.fresh_until,
+            epoch=look.epoch,
+            fresh_until=look.lease.fresh_until,
             **about(chain, call.access),
         )
-        entry = Entry(decision.id, self._report(call, decision, None))
-        try:
-            is_first = await asyncio.to_thread(
-                self._spool.claim,
-                entry,
-                holder=chain.leaf.holder_key,
-                jti=call.proof.jti,
-                at=at,
-            )
-        except (SpoolError, ClockError) as error:
-            return Elsewhere(error.code)  # full, unavailable, or behind its clock
-        if not is_first:
-            return Denial.at(RECORD_STEP, replayed("call"))
-        # The disk may have taken longer than the lease lasts.
-        if not lease.is_fresh(self._boot_clock()):
-            late = _stale()
-            try:
-                fresh = Entry(decision.id, self._report(call, decision, late))
-                await asyncio.to_thread(self._spool.replace, fresh)
-            except SpoolError:
-                _LOG.warning("a decision that was not answered is reported as allowed")
-            return late
-        return decision
 
     async def keep_denial(self, call: Call, denial: Denial) -> Decision:
         """Return a denial that the service is told later; what cannot be kept is denied all the same.
@@ -215,6 +253,20 @@ class InProcessSettler:
         except (SpoolError, ClockError) as error:
             _LOG.info("a denial could not be kept: %s", error.code)
         return decision
+
+    def _denied(
+        self, call: Call, made: InProcessDecision, denial: Denial, *, is_kept: bool = True
+    ) -> InProcessDecision:
+        """Return the denial that is answered in place of an allowance that was made."""
+        return InProcessDecision(
+            id=made.id if is_kept else DecisionId(""),
+            at=made.at,
+            denial=denial,
+            tool=call.tool,
+            steps=trail(denial.step),
+            epoch=made.epoch,
+            **about(call.token.chain, call.access),
+        )
 
     @staticmethod
     def _report(call: Call, decision: InProcessDecision, denial: Denial | None) -> str:
@@ -303,47 +355,3 @@ class InProcessSettler:
             await self.follower.leave()
         except DelegationError as error:
             _LOG.info("left without a word: %s", error.code)
-
-
-def _stale() -> Denial:
-    return Denial.at(
-        10,
-        Refusal(
-            "stale",
-            "What is known of revocations is too old to allow anything.",
-            remedy="Prove and send the call again.",
-        ),
-    )
-
-
-def not_settled(elsewhere: Elsewhere) -> Denial:
-    """Return the denial of a call that only the service could settle, where it is not asked.
-
-    Args:
-        elsewhere: Why.
-    """
-    reasons: Mapping[str, str] = {
-        "stale": "stale",
-        "behind": "stale",
-        "unreachable": "stale",
-        "spool_full": "spool_full",
-        "spool_unavailable": "spool_unavailable",
-        "clock_behind": "clock_behind",
-    }
-    if (code := reasons.get(elsewhere.reason)) == "stale":
-        return _stale()
-    if code is not None:
-        refusal = Refusal(
-            code, "No decision can be kept here at present.",
-            remedy="Try again, or let the service settle the call.",
-        )  # fmt: skip
-        return Denial.at(14, refusal)
-    refusal = Refusal(
-        "not_settled_here",
-        "Only the service can settle such a call.",
-        "",
-        elsewhere.reason,
-        None,
-        "Use a verifier that asks the service.",
-    )
-    return Denial.at(10, refusal)

@@ -53,6 +53,10 @@ class SpoolFullError(SpoolError):
     code: ClassVar[str] = "spool_full"
 
 
+class SpoolLostError(SpoolError):
+    """What was written is in a file that nobody finds at its path: it may be reported all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A decision that is to be reported.
@@ -136,6 +140,7 @@ class Spool:
         Raises:
             ClockError: The clock is behind what was seen: used proofs could look fresh again.
             SpoolFullError: Too much waits to be reported; nothing was claimed.
+            SpoolLostError: The file was moved meanwhile; the nonce may be claimed.
             SpoolError: The file cannot be written; nothing was claimed.
         """
         size = len(entry.body) + len(entry.decision)
@@ -256,19 +261,19 @@ class Spool:
         with self._locked() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                self._refuse_if_moved()
+                self._refuse_if_moved(SpoolError)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            self._refuse_if_moved()
+            self._refuse_if_moved(SpoolLostError)
 
-    def _refuse_if_moved(self) -> None:
+    def _refuse_if_moved(self, kind: type[SpoolError]) -> None:
         """Refuse to settle into a file that nobody finds at its path: its nonces would be forgotten."""
         if self._files() != self._opened:
-            raise SpoolError(
+            raise kind(
                 "The spool was deleted, moved or replaced while it is open.",
                 remedy="Put it back, or restart the process.",
             )

@@ -107,7 +107,6 @@ def test_all_keys_are_rotated_under_load(copies: int, tmp_path: Path, request) -
         assert tracker.compare_log() == ()
         held = tracker._desk.keys.ring
         assert all(held.active(role).kid > len(ROLES) for role in ROLES)
-        # On a machine that is overtaken a verifier outside is told of a replay or a stale lease
-        # (steps 10 and 14); a key is a matter of steps 2 to 5.
+        # Calls that wait for people are denied at step 13; a key is a matter of steps 2 to 5.
         denied = {(d.step, d.code) for d in tracker.decisions(limit=1000) if not d.allowed}
         assert {(step, code) for step, code in denied if step < 6} == set()

@@ -304,46 +304,6 @@ def test_many_revocations_are_kept_small_and_found(sides: Sides) -> None:
         list(held)
 
 
-def test_a_late_disk_answers_nothing(alone: Sides) -> None:
-    """The lease ended while the decision was written: it is told as denied, and the nonce is spent."""
-    token, access = alone.world.chain("boss", "a"), alone.world.access()
-    alone.poll()
-    claim = alone.spool.claim
-
-    def slow(*given, **named):
-        done = claim(*given, **named)
-        alone.boot += 2
-        return done
-
-    alone.spool.claim = slow
-    proof = alone.world.key("a").prove(token, access, at=NOW)
-    assert verdict(alone.check(token, proof=proof)) == (10, "stale")
-    alone.spool.claim = claim
-    alone.poll()
-    alone.report()
-    rows = [d for d in alone.tracker.decisions() if d.code == "stale"]
-    assert len(rows) == 1
-    assert verdict(alone.check(token, proof=proof)) == (14, "replayed")
-
-
-def test_a_newer_poll_does_not_save_an_older_look(alone: Sides) -> None:
-    """Looked up under one lease, revoked and polled while the disk was slow: the old lease decides."""
-    token = alone.world.chain("boss", "a")
-    alone.poll()
-    claim, follower = alone.spool.claim, alone.verifier.local.follower
-
-    def slow(*given, **named):
-        done = claim(*given, **named)
-        alone.tracker.revoke("link", token.id, by="t")
-        alone.boot += 2
-        follower._revoked.add(Subject("link", token.id))
-        follower.lease = type(follower.lease)(alone.boot, 1.0)  # as the background poll would
-        return done
-
-    alone.spool.claim = slow
-    assert verdict(alone.check(token)) == (10, "stale")
-
-
 def test_a_verifier_needs_somewhere_to_turn(tmp_path: Path) -> None:
     """Refusing what it cannot settle is for those who can settle something."""
     client = AsyncClient("http://testserver")

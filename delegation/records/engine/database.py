@@ -62,10 +62,8 @@ class Database:
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # `from None`: they show what may be a password
-            raise ConfigurationError(
-                "The store's URL is malformed.",
-                remedy="Write postgresql://user@host:5432/database; in a password, %40 is @, %2F is /.",
-            ) from None
+            remedy = "Write postgresql://user@host:5432/database; in a password %40 is @, %2F is /."
+            raise ConfigurationError("The store's URL is malformed.", remedy=remedy) from None
         backend = parsed.get_backend_name()
         if backend not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
