@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import gc
 import importlib.util
+import logging
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +123,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             )
             count = min(given.max_examples, max(least, given.max_examples // 4))
             law._hypothesis_internal_use_settings = settings(given, max_examples=count)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None]:
+    """Take back what a command that serves set up for its process: lines of later tests are their own."""
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    yield
+    if (root.handlers, root.level) != kept:
+        root.handlers[:], level = kept
+        root.setLevel(level)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
