@@ -80,7 +80,7 @@ def made(make: Callable[[], _MADE]) -> _MADE:
         place = os.environ.pop(_FAILED, "")
         if not place:
             logging.getLogger("delegation.serve").critical(
-                "A worker cannot start: %s", said["message"]
+                "the worker cannot start: %(code)s: %(message)s %(remedy)s", said
             )
             time.sleep(_AGAIN)
             sys.exit(1)

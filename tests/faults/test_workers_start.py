@@ -92,7 +92,7 @@ def test_a_worker_that_ends_while_the_database_is_away_is_replaced(
     try:
         server.stop()
         os.kill(min(workers_of(parent)), signal.SIGKILL)
-        assert until(lambda: "A worker cannot start" in service.log.read_text())
+        assert until(lambda: "the worker cannot start" in service.log.read_text())
         assert service.process.poll() is None
     finally:
         server.start()
